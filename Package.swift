@@ -1,0 +1,25 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+// Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so
+// an import upward does not compile. The rows stand in that order.
+let package = Package(
+  name: "apreserve",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "AdjunctProcessor", swiftSettings: settings),
+    .target(name: "Uevents", swiftSettings: settings),
+    .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .testTarget(
+      name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+  ]
+)

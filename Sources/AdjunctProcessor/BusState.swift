@@ -1,0 +1,60 @@
+/// The state of the AP bus itself as read at one moment: `/sys/bus/ap` and the drivers on it.
+///
+/// An attribute that this kernel does not have is nil.
+public struct BusState: Equatable, Sendable {
+  /// `apmask`: the adapters of the host's pool.
+  public var adapterMask: APMask?
+  /// `aqmask`: the domains of the host's pool.
+  public var domainMask: APMask?
+  /// `scans`: scans completed since boot.
+  public var scans: UInt64?
+  /// `bindings_complete_count`.
+  public var bindingsCompleteCount: UInt64?
+  /// `ap_adapter_mask`: the adapters of this system, whether or not they answer.
+  public var configuredAdapters: APMask?
+  /// `ap_usage_domain_mask`: the usage domains of this system.
+  public var configuredDomains: APMask?
+  /// `ap_control_domain_mask`: the domains that can be administered from here.
+  public var controlDomains: APMask?
+  /// `ap_domain`: the host's default domain; nil where there is none.
+  public var defaultDomain: UInt8?
+  /// Whether queues have a `driver_override` attribute; nil while there is no queue to see it on and
+  /// the bus has no `bindings_complete_count` that tells (ap-bus.md 0).
+  public var supportsOverride: Bool?
+  /// The AP drivers that are registered, in the order of their names.
+  public var drivers: [String]
+
+  /// The bus as read.
+  public init(
+    adapterMask: APMask? = nil, domainMask: APMask? = nil, scans: UInt64? = nil,
+    bindingsCompleteCount: UInt64? = nil, configuredAdapters: APMask? = nil,
+    configuredDomains: APMask? = nil, controlDomains: APMask? = nil, defaultDomain: UInt8? = nil,
+    supportsOverride: Bool? = nil, drivers: [String] = []
+  ) {
+    self.adapterMask = adapterMask
+    self.domainMask = domainMask
+    self.scans = scans
+    self.bindingsCompleteCount = bindingsCompleteCount
+    self.configuredAdapters = configuredAdapters
+    self.configuredDomains = configuredDomains
+    self.controlDomains = controlDomains
+    self.defaultDomain = defaultDomain
+    self.supportsOverride = supportsOverride
+    self.drivers = drivers
+  }
+
+  /// Whether the kernel has masks.
+  public var hasMasks: Bool { adapterMask != nil && domainMask != nil }
+
+  /// Whether both masks are all ones, the kernel's default: every queue in the host's pool.
+  public var masksAreDefault: Bool { adapterMask == .all && domainMask == .all }
+
+  /// Whether a driver of that name is registered.
+  public func hasDriver(_ name: String) -> Bool { drivers.contains(name) }
+
+  /// Whether the masks put the queue into the host's pool; nil on a kernel without masks.
+  public func isInHostPool(_ apqn: APQN) -> Bool? {
+    guard let adapterMask, let domainMask else { return nil }
+    return adapterMask.contains(apqn.adapter) && domainMask.contains(apqn.domain)
+  }
+}

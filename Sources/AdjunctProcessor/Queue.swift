@@ -1,0 +1,44 @@
+/// An AP queue as read at one moment: the device `05.0004`.
+public struct Queue: Equatable, Sendable {
+  /// Adapter and domain.
+  public var apqn: APQN
+  /// The driver it is bound to; nil while it is unbound.
+  public var driver: String?
+  /// `driver_override`, nil while none is set.
+  public var driverOverride: String?
+  /// `config`, nil where the kernel has no such attribute for queues.
+  public var isConfigured: Bool?
+  /// `chkstop`, nil where the kernel has no such attribute for queues.
+  public var isCheckStopped: Bool?
+  /// `online`, nil unless the queue is bound to a host driver.
+  public var isOnline: Bool?
+  /// `status`, nil unless the queue is bound to a `vfio_ap` that has it.
+  public var guestStatus: GuestStatus?
+
+  /// What `vfio_ap` says of a queue it holds (ap-bus.md 1.5).
+  public enum GuestStatus: String, Hashable, Sendable, CaseIterable {
+    /// In no mediated device's matrix.
+    case unassigned
+    /// In a mediated device's matrix, not in use by a running guest.
+    case assigned
+    /// In use by a running guest.
+    case inUse = "in use"
+  }
+
+  /// A queue as read.
+  public init(
+    apqn: APQN, driver: String? = nil, driverOverride: String? = nil, isConfigured: Bool? = nil,
+    isCheckStopped: Bool? = nil, isOnline: Bool? = nil, guestStatus: GuestStatus? = nil
+  ) {
+    self.apqn = apqn
+    self.driver = driver
+    self.driverOverride = driverOverride
+    self.isConfigured = isConfigured
+    self.isCheckStopped = isCheckStopped
+    self.isOnline = isOnline
+    self.guestStatus = guestStatus
+  }
+
+  /// Who has the queue.
+  public var owner: Owner { Owner(driver: driver) }
+}
