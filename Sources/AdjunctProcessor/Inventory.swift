@@ -50,6 +50,16 @@ public struct Inventory: Equatable, Sendable {
     }
   }
 
+  /// An inventory with nothing in it, to be filled with `setCard` and `setQueue`.
+  public static let empty = Inventory(empty: ())
+
+  private init(empty: Void) {
+    bus = BusState()
+    cards = []
+    queues = []
+    mediatedDevices = []
+  }
+
   /// The adapters that have a card.
   public var adapters: APMask { APMask(cards.lazy.map(\.adapter)) }
 
