@@ -21,5 +21,7 @@ let package = Package(
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .testTarget(
+      name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"], swiftSettings: settings),
   ]
 )

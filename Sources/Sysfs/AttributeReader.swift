@@ -1,0 +1,123 @@
+import AdjunctProcessor
+
+/// Reads single attributes and turns their texts into values.
+///
+/// Nil always means that the kernel has no such file, or no longer: an unknown attribute and a device
+/// that has gone answer alike.
+struct AttributeReader {
+  let sysfs: any Sysfs
+
+  /// The text as it stands, newline included.
+  func rawText(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      try absorb(error)
+      return nil
+    }
+  }
+
+  /// The text without its newline; nil also where the kernel prints that it has none, as an empty
+  /// line or `-`.
+  func text(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    guard var text = try rawText(path) else { return nil }
+    if text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
+    return text.isEmpty || text == "-" ? nil : text
+  }
+
+  /// A yes or no, `1` or `0`.
+  func flag(_ path: SysfsPath) throws(InventoryReaderError) -> Bool? {
+    try rawText(path).flatMap(Self.flag)
+  }
+
+  /// A yes or no of a text; nil for one that is neither, such as `-`.
+  static func flag(_ text: String) -> Bool? {
+    switch text {
+    case "1\n", "1": true
+    case "0\n", "0": false
+    default: nil
+    }
+  }
+
+  /// A decimal number of 0 to `limit`.
+  func number(
+    _ path: SysfsPath, upTo limit: UInt64 = .max
+  ) throws(InventoryReaderError) -> UInt64? {
+    guard let raw = try rawText(path) else { return nil }
+    let digits = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
+    guard digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
+      let number = UInt64(digits), number <= limit
+    else {
+      throw .unparsable(path: path, text: raw, expected: "a decimal number of 0 to \(limit)")
+    }
+    return number
+  }
+
+  /// The host's default domain; -1 means none (ap-bus.md 1.1).
+  func domain(_ path: SysfsPath) throws(InventoryReaderError) -> UInt8? {
+    guard let raw = try rawText(path), raw != "-1\n", raw != "-1" else { return nil }
+    return try number(path, upTo: UInt64(UInt8.max)).map { UInt8($0) }
+  }
+
+  /// The function bits of a card, `0x` and hex digits of either case.
+  func functions(_ path: SysfsPath) throws(InventoryReaderError) -> UInt32? {
+    guard let raw = try rawText(path) else { return nil }
+    let line = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
+    let digits = line.dropFirst(2)
+    guard line.hasPrefix("0x"), digits.first != "+", digits.first != "-",
+      let bits = UInt32(digits, radix: 16)
+    else {
+      throw .unparsable(path: path, text: raw, expected: "0x and up to 8 hex digits")
+    }
+    return bits
+  }
+
+  /// `apmask` or `aqmask`. Only a missing file means that the kernel has no masks: any other reading
+  /// of an odd text could choose the wrong mechanism.
+  func poolMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
+    guard let raw = try rawText(path) else { return nil }
+    guard let mask = APMask(raw) else {
+      throw .unparsable(path: path, text: raw, expected: "0x and 64 lower-case hex digits")
+    }
+    return mask
+  }
+
+  /// One of the masks that the hardware's configuration query fills; machines without the query print
+  /// `not supported` (ap-bus.md 1.1).
+  func configurationMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
+    guard let text = try text(path), text != "not supported" else { return nil }
+    guard let mask = APMask(text) else {
+      throw .unparsable(path: path, text: text, expected: "0x and 64 lower-case hex digits")
+    }
+    return mask
+  }
+
+  /// The driver that a device's link names; nil while there is no link.
+  func driver(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.readLink(path)
+    } catch {
+      try absorb(error)
+      return nil
+    }
+  }
+
+  /// The names in a directory.
+  func names(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
+    do {
+      return try sysfs.list(path)
+    } catch {
+      try absorb(error)
+      return nil
+    }
+  }
+
+  /// Lets pass what a file that is not there, or a device that has gone, answers: ENOENT before it is
+  /// open, ENODEV or EIO afterwards.
+  private func absorb(_ error: SysfsError) throws(InventoryReaderError) {
+    switch error.errno {
+    case .noSuchFile, .noSuchDevice, .inputOutput: return
+    default: throw .unreadable(error)
+    }
+  }
+}

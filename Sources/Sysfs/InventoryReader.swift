@@ -1,0 +1,130 @@
+public import AdjunctProcessor
+
+/// Reads cards, queues, owners, masks and mediated devices through the port to sysfs.
+///
+/// Only what a decision or a guard needs is read, and nothing that sends a request to an adapter:
+/// five small files a queue (ap-bus.md 1.5). A device that goes while it is read is simply not in the
+/// inventory; the event of its going follows.
+public struct InventoryReader {
+  private let attributes: AttributeReader
+
+  /// A reader of that bus.
+  public init(sysfs: any Sysfs) {
+    attributes = AttributeReader(sysfs: sysfs)
+  }
+
+  /// Everything, read once.
+  public func read() throws(InventoryReaderError) -> Inventory {
+    let devices = try readDevices()
+    var inventory = Inventory.empty
+    inventory.bus = try readBus(queues: devices.queues)
+    for adapter in devices.adapters {
+      guard let card = try readCard(adapter) else { continue }
+      inventory.setCard(card, adapter: adapter)
+    }
+    let adapters = inventory.adapters
+    for apqn in devices.queues where adapters.contains(apqn.adapter) {
+      guard let queue = try readQueue(apqn) else { continue }
+      inventory.setQueue(queue, apqn: apqn)
+    }
+    inventory.mediatedDevices = try readMediatedDevices()
+    return inventory
+  }
+
+  /// The bus itself: masks, counters and drivers.
+  public func readBus() throws(InventoryReaderError) -> BusState {
+    try readBus(queues: readDevices().queues)
+  }
+
+  /// One card, nil when it is not there.
+  public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
+    let typePath = SysfsPath.card(adapter, "hwtype")
+    guard let type = try attributes.number(typePath, upTo: UInt64(UInt8.max)) else { return nil }
+    var card = Card(
+      adapter: adapter, hardwareType: HardwareType(rawValue: UInt8(type)),
+      functions: try attributes.functions(.card(adapter, "ap_functions")) ?? 0)
+    card.driver = try attributes.driver(.card(adapter, "driver"))
+    card.isConfigured = try attributes.flag(.card(adapter, "config"))
+    card.isCheckStopped = try attributes.flag(.card(adapter, "chkstop"))
+    for name in Card.ruleAttributes {
+      guard let text = try attributes.text(.card(adapter, name)) else { continue }
+      card.attributes[name] = text
+    }
+    // An attribute that was missing may never have been there, or have gone with the card.
+    return try attributes.rawText(typePath) == nil ? nil : card
+  }
+
+  /// One queue, nil when it is not there.
+  public func readQueue(_ apqn: APQN) throws(InventoryReaderError) -> Queue? {
+    var queue = Queue(apqn: apqn)
+    queue.driver = try attributes.driver(.queue(apqn, "driver"))
+    switch queue.owner {
+    case .host:
+      queue.isOnline = try attributes.flag(.queue(apqn, "online"))
+    case .vfioAP:
+      // A word of a newer kernel is no status at all; the mediated devices' matrices still tell who
+      // has the queue.
+      queue.guestStatus = try attributes.text(.queue(apqn, "status"))
+        .flatMap(Queue.GuestStatus.init(rawValue:))
+    case .none: break
+    }
+    queue.driverOverride = try attributes.text(.queue(apqn, "driver_override"))
+    queue.isCheckStopped = try attributes.flag(.queue(apqn, "chkstop"))
+    // Read last: kernels since 5.10 have it, so that it proves that the queue is still there.
+    if let text = try attributes.rawText(.queue(apqn, "config")) {
+      queue.isConfigured = AttributeReader.flag(text)
+      return queue
+    }
+    return try attributes.names(SysfsPath(.queue(apqn))) == nil ? nil : queue
+  }
+
+  /// The mediated devices of `vfio_ap`; none where the driver is not loaded.
+  public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
+    var devices: [MediatedDevice] = []
+    for name in try attributes.names(SysfsPath(.matrix)) ?? [] where BusObject.isUUID(name) {
+      guard let device = try attributes.mediatedDevice(name) else { continue }
+      devices.append(device)
+    }
+    return devices.sorted { $0.uuid < $1.uuid }
+  }
+
+  private func readBus(queues: [APQN]) throws(InventoryReaderError) -> BusState {
+    var bus = BusState()
+    bus.adapterMask = try attributes.poolMask(.bus("apmask"))
+    bus.domainMask = try attributes.poolMask(.bus("aqmask"))
+    bus.scans = try attributes.number(.bus("scans"))
+    bus.bindingsCompleteCount = try attributes.number(.bus("bindings_complete_count"))
+    bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))
+    bus.configuredDomains = try attributes.configurationMask(.bus("ap_usage_domain_mask"))
+    bus.controlDomains = try attributes.configurationMask(.bus("ap_control_domain_mask"))
+    bus.defaultDomain = try attributes.domain(.bus("ap_domain"))
+    bus.drivers = try attributes.names(.bus("drivers"))?.sorted() ?? []
+    bus.supportsOverride = bus.bindingsCompleteCount == nil ? nil : true
+    // A queue says it for certain. One that has gone meanwhile says nothing, so the next is asked.
+    for apqn in queues {
+      if try attributes.rawText(.queue(apqn, "driver_override")) != nil {
+        bus.supportsOverride = true
+        break
+      } else if try attributes.names(SysfsPath(.queue(apqn))) != nil {
+        bus.supportsOverride = false
+        break
+      }
+    }
+    return bus
+  }
+
+  /// The devices on the bus by name, each once and in order.
+  private func readDevices() throws(InventoryReaderError) -> (adapters: APMask, queues: [APQN]) {
+    guard let names = try attributes.names(.bus("devices")) else { throw .noAPBus }
+    var adapters = APMask()
+    var queues: Set<APQN> = []
+    for name in names {
+      if let apqn = APQN(name) {
+        queues.insert(apqn)
+      } else if let adapter = BusObject.adapter(ofCardName: name) {
+        adapters.insert(adapter)
+      }
+    }
+    return (adapters, queues.sorted())
+  }
+}
