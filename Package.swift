@@ -19,7 +19,16 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(
+      name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .executableTarget(
+      name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .testTarget(
+      name: "ReservationRulesTests",
+      dependencies: ["AdjunctProcessor", "ReservationRules", "benchmarks"],
+      swiftSettings: settings),
   ]
 )
