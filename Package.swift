@@ -8,8 +8,8 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-// Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so
-// an import upward does not compile. The rows stand in that order.
+// Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so an
+// import upward does not compile. The rows stand in that order.
 let package = Package(
   name: "apreserve",
   dependencies: [
@@ -19,9 +19,37 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(
+      name: "Reservation", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      swiftSettings: settings),
+    .target(
+      name: "Agent",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation"
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      swiftSettings: settings),
     .testTarget(
-      name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+      name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"],
+      swiftSettings: settings),
+    .testTarget(name: "UeventsTests", dependencies: ["Uevents"], swiftSettings: settings),
     .testTarget(
-      name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"], swiftSettings: settings),
+      name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReservationTests",
+      dependencies: [
+        "AdjunctProcessor", "ReservationRules", "Reservation"
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "AgentTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "Agent"
+      ],
+      swiftSettings: settings),
   ]
 )

@@ -1,0 +1,104 @@
+import AdjunctProcessor
+
+/// The rules in the order in which they get their say, as far as no inventory is needed for it.
+///
+/// Clauses on numbers become a `Shape`. What asks about the card or the host is kept once, however
+/// many rules ask it, and is answered for all 256 adapters at a time when an inventory is there.
+struct CompiledRules: Sendable {
+  /// A rule that can match some queue.
+  struct Entry {
+    var ruleIndex: Int
+    var outcome: CompactDecision.Outcome
+    /// Into `bands`.
+    var bands: Range<Int>
+    /// Into `questions`.
+    var questions: Range<Int>
+  }
+
+  /// A reference to a fact, possibly under `!=`.
+  struct Question {
+    var fact: Int
+    var isNegated: Bool
+  }
+
+  /// The rules, the one that beats all others first: the locking ones as written, since the first lock
+  /// holds, then the plain ones backwards, since the last one wins.
+  private(set) var entries: [Entry] = []
+  private(set) var bands: [Shape.Band] = []
+  private(set) var questions: [Question] = []
+  /// The distinct conditions on cards and the host.
+  private(set) var facts: [Condition] = []
+
+  private struct Memory {
+    var factIndices: [Condition: Int] = [:]
+    var shapes: [Condition: Shape] = [:]
+  }
+
+  init(_ rules: [Rule]) {
+    var memory = Memory()
+    entries.reserveCapacity(rules.count)
+    bands.reserveCapacity(rules.count)
+    for (index, rule) in rules.enumerated() where rule.reserve.locks {
+      append(rule, index, &memory)
+    }
+    for (index, rule) in rules.enumerated().reversed() where !rule.reserve.locks {
+      append(rule, index, &memory)
+    }
+  }
+
+  private mutating func append(_ rule: Rule, _ index: Int, _ memory: inout Memory) {
+    let firstQuestion = questions.count
+    var adapters = APMask.all
+    var domains = APMask.all
+    var shapes: [Shape] = []
+    for clause in rule.clauses {
+      switch clause.condition {
+      case .adapter(let ranges): adapters.formIntersection(Self.mask(ranges, clause.isNegated))
+      case .domain(let ranges): domains.formIntersection(Self.mask(ranges, clause.isNegated))
+      case .apqn, .kernel:
+        let shape = Self.shape(clause.condition, &memory)
+        shapes.append(clause.isNegated ? shape.complement : shape)
+      default:
+        let fact = factIndex(clause.condition, &memory)
+        questions.append(Question(fact: fact, isNegated: clause.isNegated))
+      }
+    }
+    let shape = shapes.reduce(Shape(adapters: adapters, domains: domains)) { $0.intersection($1) }
+    guard !shape.bands.isEmpty else {
+      questions.removeSubrange(firstQuestion...)
+      return
+    }
+    let firstBand = bands.count
+    bands += shape.bands
+    entries.append(
+      Entry(
+        ruleIndex: index, outcome: CompactDecision.Outcome(rule), bands: firstBand..<bands.count,
+        questions: firstQuestion..<questions.count))
+  }
+
+  private static func mask(_ ranges: [ClosedRange<UInt8>], _ isNegated: Bool) -> APMask {
+    var mask = APMask()
+    for range in ranges { mask.formUnion(APMask(range)) }
+    return isNegated ? mask.complement : mask
+  }
+
+  private static func shape(_ condition: Condition, _ memory: inout Memory) -> Shape {
+    if case .apqn(let ranges) = condition, ranges.count == 1 { return Shape(ranges) }
+    if let known = memory.shapes[condition] { return known }
+    let shape: Shape =
+      switch condition {
+      case .apqn(let ranges): Shape(ranges)
+      case .kernel(let pattern): Shape(queueNames: pattern)
+      default: .all
+      }
+    memory.shapes[condition] = shape
+    return shape
+  }
+
+  private mutating func factIndex(_ condition: Condition, _ memory: inout Memory) -> Int {
+    if let known = memory.factIndices[condition] { return known }
+    memory.factIndices[condition] = facts.count
+    facts.append(condition)
+    return facts.count - 1
+  }
+}

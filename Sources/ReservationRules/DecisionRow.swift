@@ -1,0 +1,15 @@
+package import AdjunctProcessor
+
+/// The decisions of one adapter's 256 domains. Each domain is in exactly one of the first four masks.
+package struct DecisionRow: Hashable, Sendable {
+  /// Domains wished for guests.
+  package var vfioAP = APMask()
+  /// Domains wished for the host.
+  package var host = APMask()
+  /// Domains left with whoever has them.
+  package var unmanaged = APMask()
+  /// Domains whose decision hangs on something that cannot be read now.
+  package var undecidable = APMask()
+  /// Those of `vfioAP` whose reservation may move unmanaged queues.
+  package var acceptsCollateral = APMask()
+}

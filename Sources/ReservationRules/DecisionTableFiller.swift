@@ -1,0 +1,122 @@
+import AdjunctProcessor
+
+/// Fills a decision table rule by rule, the strongest first.
+///
+/// A queue is open until its decision is certain: a rule that surely matches closes it. A rule that
+/// may or may not match leaves it open and is remembered by what it would come to; as soon as two
+/// different outcomes are possible the queue is undecidable. So each queue is assigned once, and rules
+/// that come after the last open queue are not looked at.
+struct DecisionTableFiller {
+  typealias Outcome = CompactDecision.Outcome
+
+  private(set) var decisions = [CompactDecision](
+    repeating: CompactDecision(.unmanaged, ruleIndex: nil), count: 65_536)
+  private(set) var rows = [DecisionRow](repeating: DecisionRow(), count: 256)
+
+  /// Per adapter the domains that are open.
+  private var open = [APMask](repeating: .all, count: 256)
+  /// Per adapter and outcome the open domains of which a rule may come to that.
+  private var possible = [APMask](repeating: APMask(), count: 256 * Self.outcomes)
+  /// The adapters that have open domains.
+  private var openAdapters = APMask.all
+  /// The adapters that have possible outcomes.
+  private var unsureAdapters = APMask()
+
+  private static let outcomes = 4
+
+  mutating func fill(_ compiled: CompiledRules, facts: consuming Facts) {
+    var answers = [Facts.Answer?](repeating: nil, count: compiled.facts.count)
+    for entry in compiled.entries {
+      var certain = openAdapters
+      var conceivable = openAdapters
+      for question in compiled.questions[entry.questions] {
+        let answer: Facts.Answer
+        if let known = answers[question.fact] {
+          answer = known
+        } else {
+          answer = facts.answer(compiled.facts[question.fact])
+          answers[question.fact] = answer
+        }
+        let yes = question.isNegated ? answer.no : answer.yes
+        certain.formIntersection(yes)
+        conceivable.formIntersection(yes.union(answer.unknown))
+        if conceivable.isEmpty { break }
+      }
+      guard !conceivable.isEmpty else { continue }
+      for band in compiled.bands[entry.bands] {
+        for adapter in conceivable.intersection(band.adapters) {
+          let hit = open[Int(adapter)].intersection(band.domains)
+          guard !hit.isEmpty else { continue }
+          if certain.contains(adapter) {
+            close(hit, adapter, entry.outcome, ruleIndex: entry.ruleIndex)
+          } else {
+            suspect(hit, adapter, entry.outcome)
+          }
+        }
+      }
+      if openAdapters.isEmpty { break }
+    }
+    for adapter in openAdapters {
+      close(open[Int(adapter)], adapter, .unmanaged, ruleIndex: nil)
+    }
+  }
+
+  /// A rule matches: the queues come to its outcome, unless a stronger rule may come to another.
+  private mutating func close(
+    _ domains: APMask, _ adapter: UInt8, _ outcome: Outcome, ruleIndex: Int?
+  ) {
+    let contested =
+      unsureAdapters.contains(adapter)
+      ? domains.intersection(others(adapter, than: outcome)) : APMask()
+    let decided = domains.subtracting(contested)
+    remove(domains, adapter)
+    rows[Int(adapter)].undecidable.formUnion(contested)
+    assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
+    if outcome != .unmanaged || ruleIndex != nil {
+      assign(decided, adapter, CompactDecision(outcome, ruleIndex: ruleIndex))
+    }
+    switch outcome {
+    case .unmanaged: rows[Int(adapter)].unmanaged.formUnion(decided)
+    case .host: rows[Int(adapter)].host.formUnion(decided)
+    case .vfioAP: rows[Int(adapter)].vfioAP.formUnion(decided)
+    case .vfioAPWithCollateral:
+      rows[Int(adapter)].vfioAP.formUnion(decided)
+      rows[Int(adapter)].acceptsCollateral.formUnion(decided)
+    case .undecidable: rows[Int(adapter)].undecidable.formUnion(decided)
+    }
+  }
+
+  /// A rule may match: its outcome is possible; two different ones make a queue undecidable.
+  private mutating func suspect(_ domains: APMask, _ adapter: UInt8, _ outcome: Outcome) {
+    let contested = domains.intersection(others(adapter, than: outcome))
+    unsureAdapters.insert(adapter)
+    possible[Int(adapter) * Self.outcomes + Int(outcome.rawValue)].formUnion(domains)
+    guard !contested.isEmpty else { return }
+    remove(contested, adapter)
+    rows[Int(adapter)].undecidable.formUnion(contested)
+    assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
+  }
+
+  /// The domains of which a rule may come to another outcome.
+  private func others(_ adapter: UInt8, than outcome: Outcome) -> APMask {
+    var mask = APMask()
+    for other in 0..<Self.outcomes where other != Int(outcome.rawValue) {
+      mask.formUnion(possible[Int(adapter) * Self.outcomes + other])
+    }
+    return mask
+  }
+
+  private mutating func remove(_ domains: APMask, _ adapter: UInt8) {
+    open[Int(adapter)].subtract(domains)
+    if open[Int(adapter)].isEmpty { openAdapters.remove(adapter) }
+  }
+
+  private mutating func assign(_ domains: APMask, _ adapter: UInt8, _ decision: CompactDecision) {
+    let start = Int(adapter) << 8
+    if domains == .all {
+      for index in start..<start + 256 { decisions[index] = decision }
+    } else {
+      for domain in domains { decisions[start | Int(domain)] = decision }
+    }
+  }
+}

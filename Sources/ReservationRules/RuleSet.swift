@@ -1,0 +1,42 @@
+/// The rules of all files in effective order.
+package struct RuleSet: Sendable {
+  /// The rules, files in the order of their names, lines in the order written.
+  package let rules: [Rule]
+  /// The paths of the files they come from, in that order, also those without a rule.
+  package let files: [String]
+  /// The rules prepared for any inventory.
+  let compiled: CompiledRules
+
+  /// The set of these rules, compiled.
+  package init(rules: [Rule], files: [String]) {
+    self.rules = rules
+    self.files = files
+    compiled = CompiledRules(rules)
+  }
+
+  /// No rules: every queue is unmanaged.
+  package init() {
+    self.init(rules: [], files: [])
+  }
+
+  /// Reads files in the order given. The set holds the lines without error; whoever uses it must look
+  /// at the diagnostics first, since a set with errors is not to be used by half.
+  package static func parse(files: [RuleFile]) -> (RuleSet, [Diagnostic]) {
+    var rules: [Rule] = []
+    var diagnostics: [Diagnostic] = []
+    for file in files {
+      var parser = RuleFileParser(file)
+      parser.parse()
+      rules += parser.rules
+      diagnostics += parser.diagnostics
+    }
+    return (RuleSet(rules: rules, files: files.map(\.path)), diagnostics)
+  }
+}
+
+extension RuleSet: Equatable {
+  /// Equal rules from equal files.
+  package static func == (left: RuleSet, right: RuleSet) -> Bool {
+    left.rules == right.rules && left.files == right.files
+  }
+}

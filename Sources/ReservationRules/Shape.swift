@@ -1,0 +1,77 @@
+import AdjunctProcessor
+
+/// A set of APQNs: bands of adapters that have the same domains.
+///
+/// No adapter is in two bands; an adapter in none has no domain. That form is closed under complement
+/// and intersection and stays small: a clause on adapters and domains is one band, a glob on queue
+/// names a few.
+struct Shape {
+  /// Adapters with the same domains, neither empty.
+  struct Band: Hashable {
+    var adapters: APMask
+    var domains: APMask
+  }
+
+  var bands: [Band]
+
+  static let all = Shape(adapters: .all, domains: .all)
+
+  init(adapters: APMask, domains: APMask) {
+    bands = adapters.isEmpty || domains.isEmpty ? [] : [Band(adapters: adapters, domains: domains)]
+  }
+
+  /// The union of rectangles that may overlap.
+  init(unionOf rectangles: some Sequence<Band>) {
+    var rows = [APMask](repeating: APMask(), count: 256)
+    for rectangle in rectangles {
+      for adapter in rectangle.adapters { rows[Int(adapter)].formUnion(rectangle.domains) }
+    }
+    var adaptersByDomains: [APMask: APMask] = [:]
+    for adapter in UInt8.min...UInt8.max where !rows[Int(adapter)].isEmpty {
+      adaptersByDomains[rows[Int(adapter)], default: APMask()].insert(adapter)
+    }
+    bands = adaptersByDomains.map { Band(adapters: $0.value, domains: $0.key) }
+  }
+
+  /// The union of the queues that an `APQN` clause names.
+  init(_ ranges: [APQNRange]) {
+    if ranges.count == 1 {
+      self.init(adapters: APMask(ranges[0].adapters), domains: APMask(ranges[0].domains))
+    } else {
+      self.init(
+        unionOf: ranges.lazy.map {
+          Band(adapters: APMask($0.adapters), domains: APMask($0.domains))
+        })
+    }
+  }
+
+  var complement: Shape {
+    var rest = APMask.all
+    var result: [Band] = []
+    for band in bands {
+      rest.subtract(band.adapters)
+      let domains = band.domains.complement
+      if !domains.isEmpty { result.append(Band(adapters: band.adapters, domains: domains)) }
+    }
+    if !rest.isEmpty { result.append(Band(adapters: rest, domains: .all)) }
+    return Shape(bands: result)
+  }
+
+  func intersection(_ other: Shape) -> Shape {
+    var result: [Band] = []
+    for left in bands {
+      for right in other.bands {
+        let adapters = left.adapters.intersection(right.adapters)
+        let domains = left.domains.intersection(right.domains)
+        if !adapters.isEmpty && !domains.isEmpty {
+          result.append(Band(adapters: adapters, domains: domains))
+        }
+      }
+    }
+    return Shape(bands: result)
+  }
+
+  private init(bands: [Band]) {
+    self.bands = bands
+  }
+}
