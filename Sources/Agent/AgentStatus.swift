@@ -1,0 +1,57 @@
+package import Reservation
+
+/// How far the agent has come with holding the rules.
+package struct AgentStatus: Equatable, Sendable {
+  /// What the agent waits for before it decides anything.
+  package enum Phase: Equatable, Sendable {
+    /// There is no AP bus.
+    case withoutBus
+    /// The first scan of the bus is not done: what would be decided now would be decided on half a
+    /// machine (ap-bus.md 4.7).
+    case beforeFirstScan
+    /// Everything that can be done is done.
+    case settled
+    /// Something failed and is tried again later.
+    case retrying
+  }
+
+  /// What the agent waits for.
+  package var phase: Phase
+  /// The mechanism in use, once it was chosen.
+  package var mechanism: MechanismChoice?
+  /// How many queues that are here the rules want on `vfio_ap`.
+  package var wanted: Int
+  /// How many of these are there.
+  package var reserved: Int
+  /// What the rules want and cannot have, as of the last plan.
+  package var plan: Plan?
+  /// What failed at the last try.
+  package var failures: [Failure]
+
+  /// The state of an agent that has not looked yet.
+  package init(phase: Phase = .withoutBus) {
+    self.phase = phase
+    wanted = 0
+    reserved = 0
+    failures = []
+  }
+}
+
+extension AgentStatus: CustomStringConvertible {
+  /// One line, such as `24 of 24 queues reserved`.
+  package var description: String {
+    switch phase {
+    case .withoutBus: return "waiting for an AP bus"
+    case .beforeFirstScan: return "waiting for the first scan of the AP bus"
+    case .settled, .retrying: break
+    }
+    var parts = ["\(reserved) of \(wanted) queues reserved"]
+    if let plan {
+      if !plan.refusals.isEmpty { parts.append("\(plan.refusals.count) refused") }
+      if !plan.waiting.isEmpty { parts.append("\(plan.waiting.count) waiting for a driver") }
+      if !plan.undecidable.isEmpty { parts.append("\(plan.undecidable.count) undecidable") }
+    }
+    if !failures.isEmpty { parts.append("\(failures.count) failed") }
+    return parts.joined(separator: ", ")
+  }
+}

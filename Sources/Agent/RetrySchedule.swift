@@ -1,0 +1,51 @@
+package import Reservation
+
+/// Pauses between tries at what failed: they grow, so that a broken queue costs little, and one failed
+/// queue never holds up another.
+package struct RetrySchedule: Equatable, Sendable {
+  private struct Entry: Equatable {
+    var failures = 0
+    /// Nil when it is never tried again.
+    var next: Duration?
+  }
+
+  private var entries: [Operation.Subject: Entry] = [:]
+
+  /// The pause after the first failure; each further one doubles it.
+  package static let firstPause = Duration.seconds(1)
+  /// The longest pause.
+  package static let longestPause = Duration.seconds(300)
+
+  /// A schedule with nothing on it.
+  package init() {}
+
+  /// Notes a failure and returns the pause before the next try, nil for none ever.
+  package mutating func fail(_ failure: Failure, now: Duration) -> Duration? {
+    var entry = entries[failure.subject] ?? Entry()
+    entry.failures += 1
+    let pause: Duration? =
+      failure.isFinal
+      ? nil : min(Self.longestPause, Self.firstPause * (1 << min(entry.failures - 1, 20)))
+    entry.next = pause.map { now + $0 }
+    entries[failure.subject] = entry
+    return pause
+  }
+
+  /// Notes that something worked, so that its next failure starts with the first pause again.
+  package mutating func succeed(_ subject: Operation.Subject) {
+    entries[subject] = nil
+  }
+
+  /// Forgets all failures: everything may be tried at once.
+  package mutating func reset() {
+    entries = [:]
+  }
+
+  /// What is not to be tried yet.
+  package func heldBack(now: Duration) -> Set<Operation.Subject> {
+    Set(entries.filter { $0.value.next.map { $0 > now } ?? true }.keys)
+  }
+
+  /// When the next try is due; nil when nothing waits for one.
+  package var nextDue: Duration? { entries.values.compactMap(\.next).min() }
+}

@@ -1,0 +1,130 @@
+import AdjunctProcessor
+import ReservationRules
+
+/// What masks are asked to do on a machine, sorted out: which queues must stay with the host, which
+/// must be reserved, and which wishes masks cannot fulfil.
+struct MaskWishes {
+  /// Queues that must be in the host's pool.
+  private(set) var hosts = APQNSet()
+  /// Queues that must be outside it.
+  private(set) var reserved = APQNSet()
+  private(set) var refusals: [Refusal] = []
+
+  /// - Parameter kept: queues that are not given back, whatever their goal, each with its reason.
+  init(
+    inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
+    kept: [APQN: Refusal.Reason]
+  ) {
+    var wishes: [APQN] = []
+    var releases = APQNSet()
+    /// Queues that a mask may take along where a rule accepts collateral.
+    var unmanaged = APQNSet()
+    for (queue, goal) in zip(inventory.queues, goals) {
+      let apqn = queue.apqn
+      switch goal {
+      case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
+      case .reserve: reserved.insert(apqn)
+      case .giveBack:
+        if let reason = kept[apqn] {
+          reserved.insert(apqn)
+          refusals.append(Refusal(apqn, reason))
+        } else {
+          releases.insert(apqn)
+        }
+      case .stay where queue.owner == .vfioAP: reserved.insert(apqn)
+      case .stay where queue.owner == .host:
+        hosts.insert(apqn)
+        if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
+          inventory.card(apqn.adapter)?.hardwareType.isReservable == true
+        {
+          unmanaged.insert(apqn)
+        }
+      case .stay: break
+      }
+    }
+    release(releases)
+    acceptCollateral(wishes, unmanaged, decisions)
+    reserve(wishes)
+  }
+
+  /// Moves `releases` to the host, but for those that would drag along what stays reserved.
+  private mutating func release(_ releases: APQNSet) {
+    var releases = releases
+    while true {
+      let fixedAdapters = hosts.adapters
+      let hostAdapters = fixedAdapters.union(releases.adapters)
+      let hostDomains = hosts.domains.union(releases.domains)
+      var refused: [Refusal] = []
+      for adapter in reserved.adapters.intersection(hostAdapters) {
+        guard let domain = reserved[adapter].intersection(hostDomains).first else { continue }
+        let stays = APQN(adapter: adapter, domain: domain)
+        // The row is needed by a queue that is the host's already, or else is given up.
+        let culprits =
+          fixedAdapters.contains(adapter)
+          ? releases.adapters(inDomain: domain).map { APQN(adapter: $0, domain: domain) }
+          : releases[adapter].map { APQN(adapter: adapter, domain: $0) }
+        refused += culprits.map { Refusal($0, .releaseInexpressible(wouldTake: stays)) }
+        break
+      }
+      guard !refused.isEmpty else { break }
+      refusals += refused
+      for refusal in refused {
+        releases.remove(refusal.apqn)
+        reserved.insert(refusal.apqn)
+      }
+    }
+    hosts.formUnion(releases)
+  }
+
+  /// Lets go of unmanaged queues in the row or column of wishes whose rules accept that, the cheaper
+  /// of the two.
+  private mutating func acceptCollateral(
+    _ wishes: [APQN], _ unmanaged: APQNSet, _ decisions: DecisionTable
+  ) {
+    for apqn in wishes where decisions.row(apqn.adapter).acceptsCollateral.contains(apqn.domain) {
+      guard !canReserve(apqn) else { continue }
+      let row = hosts[apqn.adapter]
+      let column = hosts.adapters(inDomain: apqn.domain)
+      let rowIsFree = row.isSubset(of: unmanaged[apqn.adapter])
+      let columnIsFree = column.isSubset(of: unmanaged.adapters(inDomain: apqn.domain))
+      if rowIsFree, !columnIsFree || row.count <= column.count {
+        hosts[apqn.adapter] = []
+      } else if columnIsFree {
+        for adapter in column { hosts[adapter].remove(apqn.domain) }
+      }
+    }
+  }
+
+  private mutating func reserve(_ wishes: [APQN]) {
+    let adapters = hosts.adapters
+    let domains = hosts.domains
+    let columns = columnsOfHosts(for: wishes, adapters: adapters, domains: domains)
+    for apqn in wishes {
+      guard adapters.contains(apqn.adapter), domains.contains(apqn.domain) else {
+        reserved.insert(apqn)
+        continue
+      }
+      // Refused, it stays in the host's pool; its row and column hold host queues already.
+      refusals.append(
+        Refusal(
+          apqn,
+          .inexpressible(
+            row: hosts[apqn.adapter].map { APQN(adapter: apqn.adapter, domain: $0) },
+            column: columns[Int(apqn.domain)].map { APQN(adapter: $0, domain: apqn.domain) })))
+    }
+  }
+
+  private func canReserve(_ apqn: APQN) -> Bool {
+    !hosts.adapters.contains(apqn.adapter) || !hosts.domains.contains(apqn.domain)
+  }
+
+  /// For the domains of wishes that will be refused: the adapters of host queues there.
+  private func columnsOfHosts(for wishes: [APQN], adapters: APMask, domains: APMask) -> [APMask] {
+    var columns = Array(repeating: APMask(), count: 256)
+    guard wishes.contains(where: { domains.contains($0.domain) }) else { return columns }
+    for adapter in adapters {
+      for domain in hosts[adapter] { columns[Int(domain)].insert(adapter) }
+    }
+    return columns
+  }
+}

@@ -1,0 +1,53 @@
+package import AdjunctProcessor
+
+/// What is reserved by us, and so may be given back by us.
+///
+/// What apreserve did not reserve it does not release: a queue that was on `vfio_ap` when first seen
+/// is somebody else's work.
+package struct Ownership: Equatable, Sendable {
+  /// Queues that we bound to `vfio_ap`, or whose override we set.
+  package var queues: Set<APQN>
+  /// Bits of `apmask` that we cleared.
+  package var adapters: APMask
+  /// Bits of `aqmask` that we cleared.
+  package var domains: APMask
+
+  /// A record; a new one owns nothing.
+  package init(queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = []) {
+    self.queues = queues
+    self.adapters = adapters
+    self.domains = domains
+  }
+
+  /// Whether the queue is on `vfio_ap` through something we did.
+  package func covers(_ apqn: APQN) -> Bool {
+    queues.contains(apqn) || adapters.contains(apqn.adapter) || domains.contains(apqn.domain)
+  }
+
+  /// The record after a step; to be kept before the step's write is done, since a write that is
+  /// recorded and did not happen does no harm, and the reverse would be forgotten.
+  ///
+  /// - Parameter bus: the bus as it was before the first step of the same plan.
+  package mutating func record(_ step: Step, bus: BusState) {
+    switch step {
+    case .setAdapterMask(let mask):
+      if let before = bus.adapterMask { adapters.formUnion(before.subtracting(mask)) }
+    case .setDomainMask(let mask):
+      if let before = bus.domainMask { domains.formUnion(before.subtracting(mask)) }
+    case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
+      queues.insert(apqn)
+    case .setOverride, .bind, .unbind, .probe, .requireUnassigned: break
+    }
+  }
+
+  /// Forgets what is no longer reserved: bits that are set again, queues that have left `vfio_ap` for
+  /// the host or are gone, with no override left on them.
+  package mutating func forget(against inventory: Inventory) {
+    if let mask = inventory.bus.adapterMask { adapters.subtract(mask) }
+    if let mask = inventory.bus.domainMask { domains.subtract(mask) }
+    queues = queues.filter { apqn in
+      guard let queue = inventory.queue(apqn) else { return false }
+      return queue.owner != .host || queue.driverOverride == DriverName.vfioAP
+    }
+  }
+}

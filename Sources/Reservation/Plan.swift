@@ -1,0 +1,87 @@
+package import AdjunctProcessor
+
+/// The ordered writes that turn an inventory into what the rules want, and the wishes among them that
+/// cannot be fulfilled, each with its reason.
+package struct Plan: Equatable, Sendable {
+  /// How queues are moved.
+  package var mechanism: Mechanism
+  /// What is done, in order.
+  package var operations: [Operation]
+  /// Wishes that are not fulfilled.
+  package var refusals: [Refusal]
+  /// Wishes that wait for something that is expected to come.
+  package var waiting: [Waiting]
+  /// Queues that keep their owner because what decides about them cannot be read now.
+  package var undecidable: [APQN]
+  /// Queues on `vfio_ap` that the rules want elsewhere but that are not ours to give back.
+  package var adopted: [APQN]
+  /// Where queues that are not here yet would be taken unasked; empty except for masks.
+  package var latentCollateral: LatentCollateral
+
+  /// A wish that waits.
+  package struct Waiting: Equatable, Sendable {
+    /// The queue.
+    package var apqn: APQN
+    /// The driver that must be registered first.
+    package var driver: String
+
+    /// A wish that waits for a driver.
+    package init(_ apqn: APQN, driver: String) {
+      self.apqn = apqn
+      self.driver = driver
+    }
+  }
+
+  /// A plan; a new one does nothing.
+  package init(mechanism: Mechanism) {
+    self.mechanism = mechanism
+    operations = []
+    refusals = []
+    waiting = []
+    undecidable = []
+    adopted = []
+    latentCollateral = LatentCollateral()
+  }
+
+  /// All queues that the plan moves, ascending.
+  package var changes: [OwnerChange] {
+    operations.flatMap(\.changes).sorted { $0.apqn < $1.apqn }
+  }
+
+  /// All writes in order.
+  package var steps: [Step] { operations.flatMap(\.steps) }
+
+  /// Whether there is nothing to write.
+  package var isEmpty: Bool { operations.isEmpty }
+
+  /// The masks after the plan, where it writes any.
+  package func masks(after bus: BusState) -> (adapters: APMask?, domains: APMask?) {
+    var masks = (adapters: bus.adapterMask, domains: bus.domainMask)
+    for step in steps {
+      switch step {
+      case .setAdapterMask(let mask): masks.adapters = mask
+      case .setDomainMask(let mask): masks.domains = mask
+      default: break
+      }
+    }
+    return masks
+  }
+}
+
+/// Queues that are not here yet and that the masks of a plan would take although no rule asks for
+/// them, as soon as their hardware comes.
+package struct LatentCollateral: Equatable, Sendable {
+  /// Adapters whose new domains would be taken.
+  package var adapters: APMask
+  /// Domains whose new adapters would be taken.
+  package var domains: APMask
+  /// How many APQNs that are.
+  package var count: Int
+
+  /// None, unless given.
+  package init(adapters: APMask = [], domains: APMask = [], count: Int = 0) {
+    self.adapters = adapters
+    self.domains = domains
+    self.count = count
+  }
+}

@@ -1,0 +1,199 @@
+import AdjunctProcessor
+import ReservationRules
+
+extension Planner {
+  /// `apmask` and `aqmask`: one pair of masks for the whole machine, and `drivers_probe` for what the
+  /// kernel does not bind by itself.
+  func planMasks(_ goals: [Goal], into plan: inout Plan) {
+    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
+      return
+    }
+    let current = MaskPair(adapters: adapters, domains: domains)
+    var kept: [APQN: Refusal.Reason] = [:]
+    var keptClear = MaskPair(adapters: [], domains: [])
+    while true {
+      let wishes = MaskWishes(
+        inventory: inventory, goals: goals, decisions: decisions, masks: current, kept: kept)
+      var solver = MaskSolver(current: current)
+      solver.hosts = wishes.hosts
+      solver.reserved = wishes.reserved
+      solver.ours = MaskPair(adapters: ownership.adapters, domains: ownership.domains)
+      solver.keptClear = keptClear
+      solver.claimed = claimedAbsentees()
+      solver.latent = latentAPQNs()
+      let target = solver.solution()
+      let vetoes = vetoes(from: current, to: target)
+      guard
+        vetoes.adapters.isSubset(of: keptClear.adapters),
+        vetoes.domains.isSubset(of: keptClear.domains)
+      else {
+        keptClear.adapters.formUnion(vetoes.adapters)
+        keptClear.domains.formUnion(vetoes.domains)
+        for queue in inventory.queues
+        where vetoes.adapters.contains(queue.apqn.adapter)
+          || vetoes.domains.contains(queue.apqn.domain)
+        {
+          kept[queue.apqn] = .vetoed(mediatedDevice: vetoes.holder)
+        }
+        continue
+      }
+      plan.refusals += wishes.refusals
+      plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
+      write(target, from: current, goals, into: &plan)
+      return
+    }
+  }
+
+  /// The operation that writes the masks, with everything it moves, or the refusal of all of it.
+  private func write(
+    _ target: MaskPair, from current: MaskPair, _ goals: [Goal], into plan: inout Plan
+  ) {
+    let steps = current.steps(to: target)
+    let probes = probes(under: target, goals)
+    if steps.isEmpty {
+      for probe in probes {
+        plan.operations.append(
+          Operation(.queue(probe.apqn), steps: [.probe(probe.apqn)], changes: [probe]))
+      }
+    } else if let obstacle = obstacleToMaskWrites(current, goals) {
+      for (queue, goal) in zip(inventory.queues, goals)
+      where goal == .reserve && current.isInHostPool(queue.apqn)
+        || goal == .giveBack && !current.isInHostPool(queue.apqn)
+      {
+        plan.refusals.append(Refusal(queue.apqn, obstacle))
+      }
+    } else {
+      plan.operations.append(
+        Operation(
+          .masks, steps: steps + probes.map { .probe($0.apqn) },
+          changes: moves(from: current, to: target, goals) + probes))
+    }
+    guard !hasVfioAP else { return }
+    for (queue, goal) in zip(inventory.queues, goals)
+    where goal == .reserve && !target.isInHostPool(queue.apqn) {
+      plan.waiting.append(Plan.Waiting(queue.apqn, driver: DriverName.vfioAP))
+    }
+  }
+
+  /// Unbound queues that the kernel does not look at by itself: a mask write binds those of the
+  /// host's pool only, and no scan ever tries an unbound queue again (ap-bus.md 4.1, 4.3).
+  private func probes(under target: MaskPair, _ goals: [Goal]) -> [OwnerChange] {
+    let masksChange =
+      target.adapters != inventory.bus.adapterMask
+      || target.domains != inventory.bus.domainMask
+    return zip(inventory.queues, goals).compactMap { queue, goal in
+      guard queue.owner == .none else { return nil }
+      if goal == .reserve, hasVfioAP, !target.isInHostPool(queue.apqn) {
+        return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .wanted)
+      }
+      if goal == .giveBack, !masksChange, target.isInHostPool(queue.apqn),
+        inventory.bus.hasDriver(DriverName.cex4queue),
+        inventory.card(queue.apqn.adapter)?.driver != nil
+      {
+        return OwnerChange(queue.apqn, from: .none, to: .host, cause: .givenBack)
+      }
+      return nil
+    }
+  }
+
+  /// What the kernel moves when the masks are written (ap-bus.md 4.3 step 6).
+  private func moves(from current: MaskPair, to target: MaskPair, _ goals: [Goal])
+    -> [OwnerChange]
+  {
+    let reservedOwner: Owner = hasVfioAP ? .vfioAP : .none
+    let hostOwner: Owner =
+      inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
+    return zip(inventory.queues, goals).compactMap { queue, goal in
+      let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
+      switch (queue.owner, target.isInHostPool(queue.apqn)) {
+      case (.host, false):
+        return OwnerChange(
+          queue.apqn, from: .host, to: isReservable ? reservedOwner : .none,
+          cause: goal == .reserve ? .wanted : .collateral)
+      case (.vfioAP, true):
+        return OwnerChange(
+          queue.apqn, from: .vfioAP, to: hostOwner,
+          cause: goal == .giveBack ? .givenBack : .sideEffect)
+      case (.none, true) where hostOwner == .host && isReservable:
+        return OwnerChange(
+          queue.apqn, from: .none, to: .host, cause: goal == .giveBack ? .givenBack : .sideEffect)
+      default: return nil
+      }
+    }
+  }
+
+  /// Why no mask may or can be written now, if so.
+  private func obstacleToMaskWrites(_ current: MaskPair, _ goals: [Goal]) -> Refusal.Reason? {
+    for (queue, goal) in zip(inventory.queues, goals) {
+      if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
+      // On vfio_ap inside the host's pool: its override was cleared there. Any mask write moves it.
+      guard queue.owner == .vfioAP, current.isInHostPool(queue.apqn) else { continue }
+      if goal == .stay || inventory.mediatedDevice(holding: queue.apqn) != nil {
+        return .strandedInHostPool(queue.apqn)
+      }
+    }
+    return nil
+  }
+
+  /// Bits that the kernel would not let us set because of a mediated device (ap-bus.md 4.3 step 4).
+  private func vetoes(from current: MaskPair, to target: MaskPair)
+    -> (adapters: APMask, domains: APMask, holder: String)
+  {
+    let newAdapters = target.adapters.subtracting(current.adapters)
+    let newDomains = target.domains.subtracting(current.domains)
+    // Newer kernels ask for the new bit alone, whatever the other mask is.
+    let asksWide = inventory.bus.supportsOverride == true
+    let domainsAsked = asksWide ? .all : target.domains
+    let adaptersAsked =
+      asksWide ? .all : current.adapters.intersection(target.adapters)
+    for device in inventory.mediatedDevices {
+      let adapters =
+        device.domains.isDisjoint(with: domainsAsked)
+        ? [] : device.adapters.intersection(newAdapters)
+      let domains =
+        device.adapters.isDisjoint(with: adaptersAsked)
+        ? [] : device.domains.intersection(newDomains)
+      if !adapters.isEmpty || !domains.isEmpty { return (adapters, domains, device.uuid) }
+    }
+    return ([], [], "")
+  }
+
+  /// Adapters and domains that are not here and that the rules want whole.
+  private func claimedAbsentees() -> MaskPair {
+    var claimed = MaskPair(
+      adapters: inventory.adapters.complement,
+      domains: APQNSet(inventory.queues.lazy.map(\.apqn)).domains.complement)
+    for adapter in UInt8.min...UInt8.max {
+      let wanted = decisions.row(adapter).vfioAP
+      if wanted != .all { claimed.adapters.remove(adapter) }
+      claimed.domains.formIntersection(wanted)
+    }
+    return claimed
+  }
+
+  /// APQNs that are not here and that no rule is sure to want.
+  private func latentAPQNs() -> APQNSet {
+    let present = APQNSet(inventory.queues.lazy.map(\.apqn))
+    var latent = APQNSet()
+    for adapter in UInt8.min...UInt8.max {
+      latent[adapter] = present[adapter].union(decisions.row(adapter).vfioAP).complement
+    }
+    return latent
+  }
+
+  private func latentCollateral(of masks: MaskPair, latent: APQNSet) -> LatentCollateral {
+    var collateral = LatentCollateral()
+    for adapter in UInt8.min...UInt8.max {
+      let taken = latent[adapter].subtracting(masks.hostDomains(of: adapter))
+      guard !taken.isEmpty else { continue }
+      collateral.count += taken.count
+      if masks.adapters.contains(adapter) {
+        collateral.domains.formUnion(taken)
+      } else {
+        collateral.adapters.insert(adapter)
+        collateral.domains.formUnion(taken.subtracting(masks.domains))
+      }
+    }
+    return collateral
+  }
+}

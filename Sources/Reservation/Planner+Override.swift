@@ -1,0 +1,65 @@
+import AdjunctProcessor
+
+extension Planner {
+  /// `driver_override` on each queue: written before the unbind, so that whatever stops us in the
+  /// middle leaves a queue that says where it belongs, and so that it can be done before `vfio_ap` is
+  /// loaded (ap-bus.md 4.4, T5).
+  func planOverrides(_ goals: [Goal], into plan: inout Plan) {
+    for (queue, goal) in zip(inventory.queues, goals) {
+      switch goal {
+      case .stay: continue
+      case .reserve: reserveByOverride(queue, into: &plan)
+      case .giveBack: giveBackByOverride(queue, into: &plan)
+      }
+    }
+  }
+
+  private func reserveByOverride(_ queue: Queue, into plan: inout Plan) {
+    let apqn = queue.apqn
+    var steps: [Step] = []
+    if queue.driverOverride != DriverName.vfioAP {
+      guard inventory.bus.masksAreDefault else {
+        plan.refusals.append(Refusal(apqn, .masksInUse))
+        return
+      }
+      steps.append(.setOverride(apqn, driver: DriverName.vfioAP))
+    }
+    var owner = queue.owner
+    if owner == .host, let driver = queue.driver {
+      steps.append(.unbind(apqn, from: driver))
+      owner = .none
+    }
+    if owner == .none {
+      if hasVfioAP {
+        steps.append(.probe(apqn))
+        owner = .vfioAP
+      } else {
+        plan.waiting.append(Plan.Waiting(apqn, driver: DriverName.vfioAP))
+      }
+    }
+    guard !steps.isEmpty else { return }
+    let change = OwnerChange(apqn, from: queue.owner, to: owner, cause: .wanted)
+    plan.operations.append(
+      Operation(.queue(apqn), steps: steps, changes: owner == queue.owner ? [] : [change]))
+  }
+
+  private func giveBackByOverride(_ queue: Queue, into plan: inout Plan) {
+    let apqn = queue.apqn
+    if queue.owner == .host {
+      // Interrupted between override and unbind: the mark is all there is to take back.
+      plan.operations.append(
+        Operation(.queue(apqn), steps: [.setOverride(apqn, driver: nil)], changes: []))
+      return
+    }
+    guard canGiveToHost(apqn, &plan) else { return }
+    var steps: [Step] = []
+    if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
+    steps.append(.requireUnassigned(apqn))
+    if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
+    steps.append(.probe(apqn))
+    plan.operations.append(
+      Operation(
+        .queue(apqn), steps: steps,
+        changes: [OwnerChange(apqn, from: queue.owner, to: .host, cause: .givenBack)]))
+  }
+}

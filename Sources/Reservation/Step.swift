@@ -1,0 +1,59 @@
+package import AdjunctProcessor
+
+/// One thing the agent does to sysfs: a single write, or a look that guards the writes behind it.
+package enum Step: Hashable, Sendable {
+  /// Write `apmask`, whole.
+  case setAdapterMask(APMask)
+  /// Write `aqmask`, whole.
+  case setDomainMask(APMask)
+  /// Write `driver_override` of a queue; nil clears it.
+  case setOverride(APQN, driver: String?)
+  /// Unbind a queue from its driver.
+  case unbind(APQN, from: String)
+  /// Bind a queue to a driver by name.
+  case bind(APQN, to: String)
+  /// Let the bus look for a driver for an unbound queue (`drivers_probe`).
+  case probe(APQN)
+  /// Read `status` and the mediated devices' matrices again; go on only if none has the queue.
+  ///
+  /// An override has no veto: between the plan and the write a guest can be given the queue
+  /// (ap-bus.md 4.4, 8.13).
+  case requireUnassigned(APQN)
+
+  /// The file that is written, nil for a step that only looks.
+  package var path: SysfsPath? {
+    switch self {
+    case .setAdapterMask: .bus("apmask")
+    case .setDomainMask: .bus("aqmask")
+    case .setOverride(let apqn, _): .queue(apqn, "driver_override")
+    case .unbind(_, let driver): .driver(driver, "unbind")
+    case .bind(_, let driver): .driver(driver, "bind")
+    case .probe: .bus("drivers_probe")
+    case .requireUnassigned: nil
+    }
+  }
+
+  /// The text that is written.
+  ///
+  /// Masks are written in full, 64 digits: a short or relative text means something else to the
+  /// kernel than it seems to (ap-bus.md 8.8).
+  package var text: String {
+    switch self {
+    case .setAdapterMask(let mask), .setDomainMask(let mask): mask.description
+    case .setOverride(_, let driver): (driver ?? "") + "\n"
+    case .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn), .requireUnassigned(let apqn):
+      apqn.description
+    }
+  }
+}
+
+extension Step: CustomStringConvertible {
+  /// The write as a person would type it, `05.0004 > /sys/bus/ap/drivers/cex4queue/unbind`.
+  package var description: String {
+    switch self {
+    case .requireUnassigned(let apqn): "look again that no mediated device has \(apqn)"
+    case .setOverride(_, driver: nil): "(an empty line) > \(path.map(\.description) ?? "")"
+    default: "\(text.filter { $0 != "\n" }) > \(path.map(\.description) ?? "")"
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import AdjunctProcessor
+import Reservation
+import Testing
+
+@Suite struct `A vertex cover` {
+  private func cost(
+    _ adapters: some Sequence<UInt8>, _ domains: some Sequence<UInt8>, _ costs: ([Int], [Int])
+  ) -> Int {
+    adapters.reduce(0) { $0 + costs.0[Int($1)] } + domains.reduce(0) { $0 + costs.1[Int($1)] }
+  }
+
+  @Test func `covers every APQN at the least cost, as a search of all choices finds`() {
+    var generator = SeededGenerator(seed: 7)
+    for _ in 0..<300 {
+      let size = UInt8.random(in: 1...5, using: &generator)
+      var edges = APQNSet()
+      for adapter in 0..<size {
+        for domain in 0..<size where Bool.random(using: &generator) {
+          edges.insert(APQN(adapter: adapter, domain: domain))
+        }
+      }
+      let costs = (
+        (0..<256).map { _ in Int.random(in: 1...9, using: &generator) },
+        (0..<256).map { _ in Int.random(in: 1...9, using: &generator) }
+      )
+      let cover = VertexCover(of: edges, adapterCosts: costs.0, domainCosts: costs.1)
+      #expect(
+        edges.allSatisfy {
+          cover.adapters.contains($0.adapter) || cover.domains.contains($0.domain)
+        })
+      var best = Int.max
+      for choice in 0..<(1 << Int(size)) {
+        let adapters = APMask((0..<size).filter { choice & 1 << Int($0) != 0 })
+        let domains = APMask(
+          edges.lazy.filter { !adapters.contains($0.adapter) }.map(\.domain))
+        best = min(best, cost(adapters, domains, costs))
+      }
+      #expect(cost(cover.adapters, cover.domains, costs) == best)
+    }
+  }
+
+  @Test func `of all 65,536 APQNs ends`() {
+    var all = APQNSet()
+    for adapter in UInt8.min...UInt8.max { all[adapter] = .all }
+    let cover = VertexCover(
+      of: all, adapterCosts: Array(repeating: 3, count: 256),
+      domainCosts: Array(repeating: 2, count: 256))
+    #expect(cover.domains == .all)
+    #expect(cover.adapters.isEmpty)
+  }
+}
+
+/// Random numbers that are the same in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var word = state
+    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+    return word ^ (word >> 31)
+  }
+}
