@@ -12,6 +12,9 @@ let settings: [SwiftSetting] = [
 // an import upward does not compile. The rows stand in that order.
 let package = Package(
   name: "apreserve",
+  products: [
+    .library(name: "SimulatedBus", targets: ["SimulatedBus"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
@@ -19,7 +22,12 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(
+      name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
+      swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .testTarget(
+      name: "SimulatedBusTests", dependencies: ["SimulatedBus"], swiftSettings: settings),
   ]
 )
