@@ -19,6 +19,7 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .testTarget(name: "UeventsTests", dependencies: ["Uevents"], swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
   ]
