@@ -25,6 +25,7 @@ let package = Package(
     .target(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
       swiftSettings: settings),
+    .testTarget(name: "UeventsTests", dependencies: ["Uevents"], swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .testTarget(
