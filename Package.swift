@@ -12,6 +12,9 @@ let settings: [SwiftSetting] = [
 // import upward does not compile. The rows stand in that order.
 let package = Package(
   name: "apreserve",
+  products: [
+    .library(name: "SimulatedBus", targets: ["SimulatedBus"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
@@ -22,6 +25,9 @@ let package = Package(
     .target(name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(
       name: "Reservation", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      swiftSettings: settings),
+    .target(
+      name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
       swiftSettings: settings),
     .target(
       name: "Agent",
@@ -46,9 +52,16 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "SimulatedBusTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "AgentTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "Agent"
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
+        "Agent"
       ],
       swiftSettings: settings),
   ]

@@ -1,0 +1,71 @@
+import AdjunctProcessor
+
+/// A device on the AP bus. It has an identity of its own: one that is removed and comes back is
+/// another device, without the override of the first (ap-bus.md T9).
+class Device {
+  /// Its place.
+  let object: BusObject
+  /// The type that drivers match on.
+  let hardwareType: HardwareType
+  /// The driver it is bound to, or is being probed by.
+  var driver: (any Driver)?
+  /// The place of its bind among all binds: a driver's devices are unbound last bound first.
+  var bindNumber: UInt64 = 0
+  /// False once it has left the bus.
+  var isRegistered = true
+  /// Whether the adapter was configured when last scanned.
+  var isConfigured = true
+  /// Whether the adapter was check-stopped when last scanned.
+  var isCheckStopped = false
+  /// What an administrator last wrote to `online`; a probe by the host's driver switches it on.
+  var isSwitchedOn = false
+
+  /// A device of that type, bound to nothing.
+  init(_ object: BusObject, hardwareType: HardwareType) {
+    self.object = object
+    self.hardwareType = hardwareType
+  }
+}
+
+/// The device of an adapter, `card05`.
+final class CardDevice: Device {
+  /// The adapter as it was when the device was made; another type or other functions make another
+  /// device.
+  let card: SimulatedCard
+  /// Its queues, by domain.
+  var queues = [QueueDevice?](repeating: nil, count: 256)
+  /// The domains of its queues.
+  var domains = APMask()
+  /// Whether a scan has to look at each queue for a changed configuration.
+  var queuesAreStale = false
+
+  /// The device of that adapter.
+  init(_ card: SimulatedCard) {
+    self.card = card
+    super.init(.card(card.adapter), hardwareType: card.hardwareType)
+    isConfigured = card.isConfigured
+    isCheckStopped = card.isCheckStopped
+  }
+}
+
+/// The device of a queue, `05.0004`.
+final class QueueDevice: Device {
+  /// Adapter and domain.
+  let apqn: APQN
+  /// The device of its adapter, which outlives it.
+  unowned let card: CardDevice
+  /// `driver_override`; nil while none is set.
+  var driverOverride: String?
+
+  /// The queue of that card in that domain.
+  init(card: CardDevice, domain: UInt8) {
+    apqn = APQN(adapter: card.card.adapter, domain: domain)
+    self.card = card
+    super.init(.queue(apqn), hardwareType: card.hardwareType)
+    isConfigured = card.isConfigured
+    isCheckStopped = card.isCheckStopped
+  }
+
+  /// Whether the host's driver has it.
+  var isHostBound: Bool { driver?.isDefault == true }
+}

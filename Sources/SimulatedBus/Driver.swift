@@ -1,0 +1,105 @@
+import AdjunctProcessor
+import Sysfs
+
+/// A driver registered with the AP bus: what `vfio_ap` and the host's drivers hand to `ap_bus`.
+protocol Driver: AnyObject {
+  /// Its name on the bus.
+  var name: String { get }
+  /// The module that brought it; nil for one that is only known from an inventory.
+  var module: SimulatedBus.Module? { get }
+  /// The DEFAULT flag: whether it is the host's (ap-bus.md 0).
+  var isDefault: Bool { get }
+  /// Whether its id table names the device: card or queue, and type (ap-bus.md 4.1, stage 1).
+  func matches(_ device: Device) -> Bool
+  /// Takes the device, or says why not.
+  func probe(_ device: Device) throws(Errno)
+  /// Gives the device up. A driver cannot refuse.
+  func remove(_ device: Device)
+}
+
+/// The host's driver of cards, `cex4card`.
+final class HostCardDriver: Driver {
+  let name: String
+  let module: SimulatedBus.Module?
+  var isDefault: Bool { true }
+  private let hardwareTypes: ClosedRange<UInt8>
+
+  /// A driver of cards of these types.
+  init(name: String, module: SimulatedBus.Module?, hardwareTypes: ClosedRange<UInt8>) {
+    self.name = name
+    self.module = module
+    self.hardwareTypes = hardwareTypes
+  }
+
+  func matches(_ device: Device) -> Bool {
+    device is CardDevice && hardwareTypes.contains(device.hardwareType.rawValue)
+  }
+
+  func probe(_ device: Device) throws(Errno) {
+    device.isSwitchedOn = true
+  }
+
+  func remove(_ device: Device) {
+    device.isSwitchedOn = false
+  }
+}
+
+/// The host's driver of queues, `cex4queue`.
+final class HostQueueDriver: Driver {
+  let name: String
+  let module: SimulatedBus.Module?
+  var isDefault: Bool { true }
+  private let hardwareTypes: ClosedRange<UInt8>
+
+  /// A driver of queues of these types.
+  init(name: String, module: SimulatedBus.Module?, hardwareTypes: ClosedRange<UInt8>) {
+    self.name = name
+    self.module = module
+    self.hardwareTypes = hardwareTypes
+  }
+
+  func matches(_ device: Device) -> Bool {
+    device is QueueDevice && hardwareTypes.contains(device.hardwareType.rawValue)
+  }
+
+  /// Takes the queue. A new binding is always online (ap-bus.md 4.1). The kernel would follow a null
+  /// pointer where the card has no driver (ap-bus.md 1.4); here that queue is refused.
+  func probe(_ device: Device) throws(Errno) {
+    guard let queue = device as? QueueDevice, queue.card.driver != nil else {
+      throw .noSuchDevice
+    }
+    queue.isSwitchedOn = true
+  }
+
+  func remove(_ device: Device) {
+    device.isSwitchedOn = false
+  }
+}
+
+/// `vfio_ap`: takes queues of type 10 and newer and stores their APQNs in its matrix device.
+final class PassthroughDriver: Driver {
+  var name: String { DriverName.vfioAP }
+  var module: SimulatedBus.Module? { .vfioAP }
+  var isDefault: Bool { false }
+  /// The device that the module created on initialisation.
+  let matrix: MatrixDevice
+
+  /// The driver that stores its queues in `matrix`.
+  init(matrix: MatrixDevice) {
+    self.matrix = matrix
+  }
+
+  func matches(_ device: Device) -> Bool {
+    device is QueueDevice && device.hardwareType.isReservable
+  }
+
+  func probe(_ device: Device) throws(Errno) {
+    guard let queue = device as? QueueDevice else { throw .noSuchDevice }
+    matrix.queues.insert(queue.apqn)
+  }
+
+  func remove(_ device: Device) {
+    guard let queue = device as? QueueDevice else { return }
+    matrix.queues.remove(queue.apqn)
+  }
+}

@@ -1,0 +1,104 @@
+public import AdjunctProcessor
+
+/// What differs between the kernels whose AP bus is simulated (ap-bus.md 0, 3.5, 4.3, 4.4).
+///
+/// Each flag is one difference, so that a test can mix them; the three kernels for which there are
+/// transcripts are given as whole values.
+public struct KernelBehavior: Equatable, Sendable {
+  /// When `BINDINGS=complete` is sent (ap-bus.md 3.5).
+  public enum CompletionEvents: Sendable {
+    /// Never: the kernel has no such event.
+    case never
+    /// By every successful probe that leaves all queues bound, before that device's bind event.
+    case everyProbe
+    /// At the end of a scan or of a driver's registration, once after each change.
+    case endOfScan
+  }
+
+  /// What a mediated device may be given (ap-bus.md 1.6, 4.4).
+  public enum Assignment: Sendable {
+    /// Queues that are bound to `vfio_ap`, no others.
+    case boundQueues
+    /// APQNs outside the host's pool, whether or not their queues exist.
+    case pools
+  }
+
+  /// Whether the bus has `apmask` and `aqmask`, and probes are gated by them.
+  public var hasMasks: Bool
+  /// Whether queues have `driver_override`.
+  public var hasOverrides: Bool
+  /// Whether the bus has `scans` and `bindings`, and INITSCAN, CONFIG and ONLINE events are sent.
+  public var hasBusEvents: Bool
+  /// Whether events carry MODE; without it a queue's events carry DEV_TYPE and MODALIAS instead.
+  public var hasMode: Bool
+  /// When `BINDINGS=complete` is sent.
+  public var completionEvents: CompletionEvents
+  /// Whether the value of APMASK and AQMASK in an event ends with a newline.
+  public var maskEventEndsWithNewline: Bool
+  /// Whether a mask write is refused for any mediated device with a newly set adapter or domain,
+  /// even where the other mask keeps the queue out of the host's pool.
+  public var vetoIgnoresOtherMask: Bool
+  /// What a mediated device may be given.
+  public var assignment: Assignment
+  /// Whether queues have `config` and `chkstop`.
+  public var hasQueueConfiguration: Bool
+  /// Whether queues have `ap_functions`, the bus `features` and mediated devices `ap_config`.
+  public var hasLateAttributes: Bool
+  /// Whether queues of `vfio_ap` have `status` and mediated devices `guest_matrix`.
+  public var hasGuestMatrix: Bool
+  /// Whether the matrix device is on a bus of its own, and so has events.
+  public var hasMatrixBus: Bool
+  /// Whether a module's event comes after its initialisation (Linux 5.11, kernel/module/main.c).
+  public var announcesModulesLast: Bool
+  /// Whether devices have a `power` directory: a matter of the kernel's configuration.
+  public var hasPowerDirectories: Bool
+  /// Whether hardware below type 10 has devices at all.
+  public var createsOldDevices: Bool
+
+  /// The design of 2018: no masks, any driver may be bound by hand.
+  public static let bind2018 = KernelBehavior(
+    hasMasks: false, hasOverrides: false, hasBusEvents: false, hasMode: false,
+    completionEvents: .never, maskEventEndsWithNewline: false, vetoIgnoresOtherMask: false,
+    assignment: .boundQueues, hasQueueConfiguration: false, hasLateAttributes: false,
+    hasGuestMatrix: false, hasMatrixBus: false, announcesModulesLast: false,
+    hasPowerDirectories: true, createsOldDevices: true)
+
+  /// Linux 6.1: masks.
+  public static let mask61 = KernelBehavior(
+    hasMasks: true, hasOverrides: false, hasBusEvents: true, hasMode: true,
+    completionEvents: .everyProbe, maskEventEndsWithNewline: true, vetoIgnoresOtherMask: false,
+    assignment: .pools, hasQueueConfiguration: true, hasLateAttributes: false,
+    hasGuestMatrix: true, hasMatrixBus: true, announcesModulesLast: true,
+    hasPowerDirectories: true, createsOldDevices: true)
+
+  /// Linux 7.2: masks, or an override for each queue.
+  public static let override72 = KernelBehavior(
+    hasMasks: true, hasOverrides: true, hasBusEvents: true, hasMode: true,
+    completionEvents: .endOfScan, maskEventEndsWithNewline: false, vetoIgnoresOtherMask: true,
+    assignment: .pools, hasQueueConfiguration: true, hasLateAttributes: true,
+    hasGuestMatrix: true, hasMatrixBus: true, announcesModulesLast: true,
+    hasPowerDirectories: false, createsOldDevices: false)
+
+  /// The oldest of these kernels on which queues are moved by that mechanism.
+  public static func kernel(for mechanism: Mechanism) -> KernelBehavior {
+    switch mechanism {
+    case .bind: .bind2018
+    case .mask: .mask61
+    case .override: .override72
+    }
+  }
+
+  /// The kernel that an inventory was read from, as its attributes tell.
+  public static func kernel(of inventory: Inventory) -> KernelBehavior {
+    let bus = inventory.bus
+    let hasOverrides =
+      bus.supportsOverride == true || bus.bindingsCompleteCount != nil
+      || inventory.queues.contains { $0.driverOverride != nil }
+    var behavior: KernelBehavior =
+      if !bus.hasMasks { .bind2018 } else if hasOverrides { .override72 } else { .mask61 }
+    if inventory.cards.contains(where: { !$0.hardwareType.isReservable }) {
+      behavior.createsOldDevices = true
+    }
+    return behavior
+  }
+}

@@ -1,0 +1,41 @@
+import AdjunctProcessor
+
+/// `/sys/devices/vfio_ap/matrix`: exists while the module `vfio_ap` is loaded, and holds the APQNs of
+/// the queues that `vfio_ap` has taken.
+final class MatrixDevice {
+  /// The queues that `vfio_ap` has.
+  var queues = QueueSet()
+  /// Whether it is bound to the driver on its own bus.
+  var isBound = false
+  /// The mediated devices, by UUID.
+  var mediatedDevices: [String: SimulatedMediatedDevice] = [:]
+
+  /// The mediated device in whose matrix the queue is; at most one is.
+  func mediatedDevice(holding apqn: APQN) -> SimulatedMediatedDevice? {
+    mediatedDevices.values.first { $0.device.holds(apqn) }
+  }
+
+  /// What a guest of the device gets of its matrix: an adapter is left out whole where one of its
+  /// queues is not bound to `vfio_ap` (ap-bus.md 6.1).
+  func effectiveMatrix(of device: MediatedDevice, on hardware: Hardware) -> MediatedDevice {
+    var effective = device
+    effective.domains.formIntersection(hardware.usageDomains)
+    effective.adapters.formIntersection(hardware.adapters)
+    for adapter in effective.adapters
+    where !effective.domains.isSubset(of: queues[adapter]) {
+      effective.adapters.remove(adapter)
+    }
+    effective.controlDomains.formIntersection(hardware.controlDomains)
+    return effective
+  }
+}
+
+/// A mediated device and whether a guest has it open.
+struct SimulatedMediatedDevice {
+  /// What is assigned to it.
+  var device: MediatedDevice
+  /// Whether it is bound to its driver.
+  var isBound = false
+  /// Whether a guest runs with it.
+  var hasGuest = false
+}

@@ -1,0 +1,112 @@
+import AdjunctProcessor
+import Sysfs
+import Uevents
+
+/// Matching, probing, binding and unbinding (ap-bus.md 4.1, 4.2).
+extension SimulatedBus {
+  /// The device of a name written to `bind`, `unbind` or `drivers_probe`.
+  func device(named text: String) -> Device? {
+    let name = AttributeInput.name(text)
+    if let apqn = APQN(name) { return queue(apqn) }
+    return BusObject.adapter(ofCardName: name).flatMap { card($0) }
+  }
+
+  /// Whether the masks put the queue into the host's pool; without masks there are no pools.
+  func isInHostPool(_ apqn: APQN) -> Bool {
+    adapterMask.contains(apqn.adapter) && domainMask.contains(apqn.domain)
+  }
+
+  /// Whether the bus lets the driver have the device: the gate before the driver's own probe, for
+  /// queues only (ap-bus.md 4.1, stage 2).
+  private func gate(_ device: Device, to driver: any Driver) -> Bool {
+    guard behavior.hasMasks, let queue = device as? QueueDevice else { return true }
+    if let driverOverride = queue.driverOverride { return driverOverride == driver.name }
+    return isInHostPool(queue.apqn) == driver.isDefault
+  }
+
+  /// Offers a device to a driver that matches it.
+  func probe(_ device: Device, by driver: any Driver) throws(Errno) {
+    guard gate(device, to: driver) else { throw .noSuchDevice }
+    hasToldCompletion = false
+    device.driver = driver
+    if device is QueueDevice { boundCount += 1 }
+    do {
+      try driver.probe(device)
+    } catch {
+      device.driver = nil
+      if device is QueueDevice { boundCount -= 1 }
+      call(.probe, driver, device, refusal: error)
+      throw error
+    }
+    call(.probe, driver, device)
+    bindNumber += 1
+    device.bindNumber = bindNumber
+    if behavior.completionEvents == .everyProbe { tellCompletion() }
+    send(.bind, device.object)
+  }
+
+  /// Offers an unbound device to the drivers in the order of their registration; the first that
+  /// takes it has it. A refusal is silent.
+  func attach(_ device: Device) {
+    for driver in drivers where driver.matches(device) {
+      if (try? probe(device, by: driver)) != nil { return }
+    }
+  }
+
+  /// Takes a device from its driver, if it has one.
+  func detach(_ device: Device) {
+    guard let driver = device.driver else { return }
+    driver.remove(device)
+    call(.remove, driver, device)
+    device.driver = nil
+    if device is QueueDevice { boundCount -= 1 }
+    send(.unbind, device.object)
+  }
+
+  /// A write to `drivers/D/bind`.
+  func bind(_ text: String, to driver: any Driver) throws(Errno) {
+    guard let device = device(named: text), driver.matches(device) else { throw .noSuchDevice }
+    guard device.driver == nil else { throw .busy }
+    try probe(device, by: driver)
+  }
+
+  /// A write to `drivers/D/unbind`. No queue is protected, not even one that a guest uses.
+  func unbind(_ text: String, from driver: any Driver) throws(Errno) {
+    guard let device = device(named: text), device.driver === driver else { throw .noSuchDevice }
+    detach(device)
+  }
+
+  /// A write to `drivers_probe`: a success, whether or not a driver took the device.
+  func rescan(_ text: String) throws(Errno) {
+    guard let device = device(named: text) else { throw .noSuchDevice }
+    if device.driver == nil { attach(device) }
+  }
+
+  private func call(
+    _ function: DriverCallback.Function, _ driver: any Driver, _ device: Device,
+    refusal: Errno? = nil
+  ) {
+    onCallback?(
+      DriverCallback(function, driver: driver.name, device: device.object, refusal: refusal))
+  }
+
+  /// The devices on the bus in the order of their registration.
+  func devices() -> [Device] {
+    if departures > 0 {
+      registrations.removeAll { !$0.isRegistered }
+      departures = 0
+    }
+    return registrations
+  }
+
+  /// Tells that every queue is bound, if that is so and a scan has been (ap-bus.md 3.5).
+  func tellCompletion() {
+    guard behavior.completionEvents != .never, scanCount > 0, boundCount == queueCount else {
+      return
+    }
+    guard behavior.completionEvents == .everyProbe || !hasToldCompletion else { return }
+    hasToldCompletion = true
+    completionCount += 1
+    sendRoot(.init("BINDINGS", "complete"), .init("COMPLETECOUNT", "\(completionCount)"))
+  }
+}

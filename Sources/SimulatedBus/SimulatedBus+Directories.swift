@@ -1,0 +1,103 @@
+import AdjunctProcessor
+import Sysfs
+import Uevents
+
+/// Directories and links (ap-bus.md 1.3, 1.6), and the `uevent` files.
+extension SimulatedBus {
+  /// The names in an object's directory; nil for an object that does not exist.
+  func entries(of object: BusObject) -> [String]? {
+    switch object {
+    case .bus: return busAttributes + ["devices", "drivers"]
+    case .driver(let name):
+      guard let driver = driver(name) else { return nil }
+      let module = driver.module == nil ? [] : ["module"]
+      return module + ["bind", "unbind", "uevent"] + devices(of: driver)
+    case .root:
+      return cards.compactMap { $0?.card.adapter }.map(BusObject.cardName) + ["uevent"] + power
+    case .card(let adapter): return card(adapter).map { entries(of: $0) }
+    case .queue(let apqn): return queue(apqn).map { entries(of: $0) }
+    case .matrixRoot: return matrix.map { _ in ["matrix", "uevent"] + power }
+    case .matrix:
+      guard let matrix else { return nil }
+      return ["mdev_supported_types", "uevent"] + power + matrix.mediatedDevices.keys
+        + (behavior.hasLateAttributes ? ["features"] : [])
+        + (behavior.hasMatrixBus ? ["driver", "subsystem"] : [])
+    case .mediatedDeviceType:
+      return matrix.map { _ in
+        ["available_instances", "create", "device_api", "devices", "name"]
+      }
+    case .mediatedDevice(let uuid):
+      return matrix?.mediatedDevices[uuid].map { _ in mediatedDeviceEntries }
+    case .module(let name):
+      guard modules.contains(where: { $0.rawValue == name }) else { return nil }
+      return ["initstate", "refcnt"]
+    }
+  }
+
+  private var power: [String] { behavior.hasPowerDirectories ? ["power"] : [] }
+
+  private func devices(of driver: any Driver) -> [String] {
+    devices().lazy.filter { $0.driver === driver }.map { Self.name(of: $0) }
+  }
+
+  private static func name(of device: Device) -> String {
+    switch device.object {
+    case .card(let adapter): BusObject.cardName(adapter)
+    case .queue(let apqn): "\(apqn)"
+    default: ""
+    }
+  }
+
+  /// The names in a directory; nil for what is none.
+  func names(in path: SysfsPath) -> [String]? {
+    switch (path.object, path.name) {
+    case (_, ""): entries(of: path.object)
+    case (.bus, "devices"): devices().map { Self.name(of: $0) }
+    case (.bus, "drivers"): drivers.map(\.name)
+    case (.matrix, "mdev_supported_types"): matrix.map { _ in ["vfio_ap-passthrough"] }
+    case (.mediatedDeviceType, "devices"): matrix.map { Array($0.mediatedDevices.keys) }
+    default: nil
+    }
+  }
+
+  /// The last component of a link's target; nil for what is no link.
+  func linkTarget(_ path: SysfsPath) -> String? {
+    switch (path.object, path.name) {
+    case (.queue(let apqn), "driver"): queue(apqn)?.driver?.name
+    case (.card(let adapter), "driver"): card(adapter)?.driver?.name
+    case (.queue(let apqn), "subsystem"): queue(apqn).map { _ in "ap" }
+    case (.card(let adapter), "subsystem"): card(adapter).map { _ in "ap" }
+    case (.driver(let name), "module"): driver(name)?.module?.rawValue
+    case (.driver(let name), let device):
+      driver(name).flatMap { self.device(named: device)?.driver === $0 ? device : nil }
+    case (.matrix, "driver"): matrix?.isBound == true ? DriverName.vfioAP : nil
+    case (.matrix, "subsystem"): matrix?.isBound == true ? "matrix" : nil
+    case (.mediatedDevice(let uuid), let name):
+      matrix?.mediatedDevices[uuid].flatMap { _ in Self.mediatedDeviceLinks[name] }
+    default: nil
+    }
+  }
+
+  private static let mediatedDeviceLinks = [
+    "driver": "vfio_ap_mdev", "mdev_type": "vfio_ap-passthrough", "subsystem": "mdev",
+  ]
+
+  /// What a `uevent` file reads: the variables that an event would have now.
+  func ueventText(_ object: BusObject) -> String {
+    properties(of: object, for: .change).reduce(into: "") { $0 += "\($1.key)=\($1.value)\n" }
+  }
+
+  /// A write to a `uevent` file: an action, and a UUID of the writer's own if he likes
+  /// (ap-bus.md 3.1).
+  func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
+    let words = AttributeInput.name(text).split(separator: " ", maxSplits: 1)
+    guard let action = words.first.flatMap({ Uevent.Action(rawValue: String($0)) }) else {
+      throw .invalidArgument
+    }
+    let uuid = words.dropFirst().first
+    if let uuid, !BusObject.isUUID(uuid) { throw .invalidArgument }
+    // The root device and the matrix device of 2018 are on no bus that would send its events.
+    if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
+    send(action, object, .init("SYNTH_UUID", uuid.map(String.init) ?? "0"))
+  }
+}

@@ -1,0 +1,97 @@
+public import AdjunctProcessor
+
+/// Beginning in the state of an inventory.
+extension SimulatedBus {
+  /// A machine in the very state that was read: devices, drivers, masks, overrides, mediated devices.
+  /// No event is sent for any of it. Without `behavior`, the kernel is the one that the inventory
+  /// shows.
+  ///
+  /// What no inventory tells is taken as it would be without surprises: all modules but those of
+  /// drivers named in it are unloaded, devices were registered and bound in the order of their names,
+  /// and no override was lost.
+  public convenience init(inventory: Inventory, behavior: KernelBehavior? = nil) {
+    self.init(behavior: behavior ?? .kernel(of: inventory))
+    let bus = inventory.bus
+    adapterMask = bus.adapterMask ?? .all
+    domainMask = bus.domainMask ?? .all
+    scanCount = bus.scans ?? 1
+    defaultDomain = bus.defaultDomain
+    restoreDrivers(of: inventory)
+    for card in inventory.cards { restore(card, queues: inventory.queues(ofCard: card.adapter)) }
+    hardware.usageDomains.formUnion(bus.configuredDomains ?? [])
+    hardware.controlDomains.formUnion(bus.controlDomains ?? [])
+    scannedAdapters = hardware.adapters
+    scannedDomains = hardware.usageDomains
+    masksInUse = overrideCount == 0 && (adapterMask != .all || domainMask != .all)
+    hasToldCompletion = boundCount == queueCount
+    completionCount = bus.bindingsCompleteCount ?? (hasToldCompletion ? 1 : 0)
+    restoreMediatedDevices(of: inventory)
+    sequenceNumber = 0
+  }
+
+  private func restoreDrivers(of inventory: Inventory) {
+    let names =
+      Set(inventory.bus.drivers).union(inventory.cards.compactMap(\.driver))
+      .union(inventory.queues.compactMap(\.driver))
+    if names.contains(DriverName.cex4card) || names.contains(DriverName.cex4queue) {
+      loadModule(.zcryptCex4)
+    }
+    if names.contains(DriverName.vfioAP) || !inventory.mediatedDevices.isEmpty {
+      loadModule(.vfioAP)
+    }
+    let old = UInt8.min...HardwareType.oldestReservable.rawValue - 1
+    for name in names.sorted() where driver(name) == nil {
+      drivers.append(
+        name.hasSuffix("card")
+          ? HostCardDriver(name: name, module: nil, hardwareTypes: old)
+          : HostQueueDriver(name: name, module: nil, hardwareTypes: old))
+    }
+  }
+
+  private func restore(_ card: Card, queues: ArraySlice<Queue>) {
+    let device = CardDevice(SimulatedCard(card))
+    hardware.plug(device.card, domains: APMask(queues.lazy.map(\.apqn.domain)))
+    cards[Int(card.adapter)] = device
+    registrations.append(device)
+    restoreDriver(card.driver, of: device)
+    // The queues' own states may differ from the card's until the next scan.
+    device.queuesAreStale = true
+    for queue in queues { restore(queue, of: device) }
+  }
+
+  private func restore(_ queue: Queue, of card: CardDevice) {
+    let device = QueueDevice(card: card, domain: queue.apqn.domain)
+    card.queues[Int(queue.apqn.domain)] = device
+    card.domains.insert(queue.apqn.domain)
+    registrations.append(device)
+    queueCount += 1
+    device.isConfigured = queue.isConfigured ?? card.isConfigured
+    device.isCheckStopped = queue.isCheckStopped ?? card.isCheckStopped
+    if let driverOverride = queue.driverOverride, !driverOverride.isEmpty {
+      device.driverOverride = driverOverride
+      overrideCount += 1
+    }
+    restoreDriver(queue.driver, of: device)
+    if device.driver != nil { boundCount += 1 }
+    if let isOnline = queue.isOnline { device.isSwitchedOn = isOnline }
+    if let driver = device.driver as? PassthroughDriver { driver.matrix.queues.insert(queue.apqn) }
+  }
+
+  private func restoreDriver(_ name: String?, of device: Device) {
+    guard let driver = name.flatMap({ driver($0) }) else { return }
+    device.driver = driver
+    device.isSwitchedOn = driver.isDefault
+    bindNumber += 1
+    device.bindNumber = bindNumber
+  }
+
+  private func restoreMediatedDevices(of inventory: Inventory) {
+    for device in inventory.mediatedDevices {
+      let hasGuest = inventory.queues.contains {
+        $0.guestStatus == .inUse && device.holds($0.apqn)
+      }
+      matrix?.mediatedDevices[device.uuid] = SimulatedMediatedDevice(
+        device: device, isBound: true, hasGuest: hasGuest)
+    }
+  }
+}

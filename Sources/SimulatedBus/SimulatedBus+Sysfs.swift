@@ -1,0 +1,127 @@
+public import AdjunctProcessor
+public import Sysfs
+
+/// The port: four system calls, and which of their errors belong to opening the file.
+extension SimulatedBus {
+  /// The text of an attribute.
+  public func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    if let text = text(of: path) { return text }
+    switch kind(of: path) {
+    case nil: throw SysfsError(.open, path, errno: .noSuchFile)
+    case .attribute: throw SysfsError(.open, path, errno: .permissionDenied)
+    case .directory: throw SysfsError(.read, path, errno: .isDirectory)
+    }
+  }
+
+  /// Writes an attribute. A zero-length write reaches no attribute and has no effect.
+  public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    let wasTaken: Bool
+    do throws(Errno) {
+      wasTaken = try store(text, to: path)
+    } catch {
+      throw SysfsError(.write, path, text: text, errno: error)
+    }
+    guard !wasTaken else { return }
+    let errno: Errno =
+      switch kind(of: path) {
+      case nil: .noSuchFile
+      case .attribute: .permissionDenied
+      case .directory: .isDirectory
+      }
+    throw SysfsError(.open, path, text: text, errno: errno)
+  }
+
+  /// The last component of a link's target.
+  public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    if let target = linkTarget(path) { return target }
+    let errno: Errno = kind(of: path) == nil ? .noSuchFile : .invalidArgument
+    throw SysfsError(.readLink, path, errno: errno)
+  }
+
+  /// The names in a directory.
+  public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    if let names = names(in: path) { return names }
+    let errno: Errno = kind(of: path) == nil ? .noSuchFile : .notDirectory
+    throw SysfsError(.list, path, errno: errno)
+  }
+
+  private enum Kind {
+    case attribute
+    case directory
+  }
+
+  /// What a path names; nil for what does not exist. A link is what it leads to: a directory.
+  private func kind(of path: SysfsPath) -> Kind? {
+    guard let names = entries(of: path.object) else { return nil }
+    guard !path.name.isEmpty else { return .directory }
+    guard names.contains(path.name) else { return nil }
+    let isDirectory = Self.directoryNames.contains(path.name) || linkTarget(path) != nil
+    return isDirectory || isDevice(path.name) ? .directory : .attribute
+  }
+
+  private static let directoryNames: Set<String> = [
+    "devices", "drivers", "iommu_group", "matrix_root", "mdev_supported_types", "parameters",
+    "power", "vfio-dev",
+  ]
+
+  private func isDevice(_ name: String) -> Bool {
+    APQN(name) != nil || BusObject.adapter(ofCardName: name) != nil || BusObject.isUUID(name)
+  }
+
+  /// The text of a path that can be read; nil for any other.
+  private func text(of path: SysfsPath) -> String? {
+    switch path.object {
+    case .queue(let apqn):
+      guard let queue = queue(apqn) else { return nil }
+      return text(of: path.name, queue: queue)
+    case .card(let adapter):
+      guard let card = card(adapter) else { return nil }
+      return text(of: path.name, card: card)
+    case .bus: return busText(of: path.name)
+    case .root: return path.name == "uevent" ? "" : nil
+    case .matrix, .matrixRoot, .mediatedDeviceType:
+      guard let matrix else { return nil }
+      return text(of: path, matrix: matrix)
+    case .mediatedDevice(let uuid):
+      guard let matrix, let mediated = matrix.mediatedDevices[uuid] else { return nil }
+      return text(of: path.name, mediated: mediated, in: matrix)
+    case .module(let name):
+      guard modules.contains(where: { $0.rawValue == name }) else { return nil }
+      return moduleText(of: path.name, module: name)
+    case .driver: return nil
+    }
+  }
+
+  /// Writes to a path that can be written; false for any other.
+  private func store(_ text: String, to path: SysfsPath) throws(Errno) -> Bool {
+    if path.name == "uevent", entries(of: path.object)?.contains("uevent") == true {
+      if !text.isEmpty { try synthesize(text, path.object) }
+      return true
+    }
+    switch path.object {
+    case .queue(let apqn):
+      guard let queue = queue(apqn) else { return false }
+      return try store(text, to: path.name, queue: queue)
+    case .card(let adapter):
+      guard let card = card(adapter) else { return false }
+      return try store(text, to: path.name, card: card)
+    case .bus: return try storeBus(text, to: path.name)
+    case .driver(let name):
+      guard let driver = driver(name) else { return false }
+      switch path.name {
+      case "bind": if !text.isEmpty { try bind(text, to: driver) }
+      case "unbind": if !text.isEmpty { try unbind(text, from: driver) }
+      default: return false
+      }
+      return true
+    case .mediatedDeviceType:
+      guard let matrix, path.name == "create" else { return false }
+      if !text.isEmpty { try createMediatedDevice(text, in: matrix) }
+      return true
+    case .mediatedDevice(let uuid):
+      guard let matrix, matrix.mediatedDevices[uuid] != nil else { return false }
+      return try store(text, to: path.name, mediated: uuid, in: matrix)
+    case .root, .matrixRoot, .matrix, .module: return false
+    }
+  }
+}

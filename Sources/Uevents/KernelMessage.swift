@@ -1,0 +1,93 @@
+/// The form in which a kernel sends an event: `action@devpath`, then `KEY=VALUE` strings, each ended
+/// by a NUL (udev.md 1.1).
+public enum KernelMessage {
+  /// How many bytes the strings behind the header have at most (`UEVENT_BUFFER_SIZE`,
+  /// include/linux/kobject.h); the header does not count.
+  public static let propertyLimit = 2048
+
+  /// The bytes of a message in the kernel's key order. Without a sequence number there is no SEQNUM:
+  /// so an event is handed to a kernel, which appends its own.
+  public static func encode(_ event: Uevent) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(256)
+    func append(_ parts: String...) {
+      for part in parts { bytes.append(contentsOf: part.utf8) }
+      bytes.append(0)
+    }
+    append(event.action.rawValue, "@", event.devicePath)
+    append("ACTION=", event.action.rawValue)
+    append("DEVPATH=", event.devicePath)
+    append("SUBSYSTEM=", event.subsystem)
+    for property in event.properties { append(property.key, "=", property.value) }
+    if let number = event.sequenceNumber { append("SEQNUM=", String(number)) }
+    return bytes
+  }
+
+  /// Reads one message exactly as a kernel sends it; anything else is refused, so that encoding what
+  /// was decoded gives the same bytes.
+  public static func decode(_ bytes: some Collection<UInt8>) throws(KernelMessageError) -> Uevent {
+    try decode(slice: ArraySlice(bytes))
+  }
+
+  /// The same on part of a larger buffer; offsets in errors count from the part's start.
+  static func decode(slice bytes: ArraySlice<UInt8>) throws(KernelMessageError) -> Uevent {
+    let start = bytes.startIndex
+    func refusal(_ problem: Uevent.Problem, at index: Int) -> KernelMessageError {
+      KernelMessageError(offset: index - start, problem: problem)
+    }
+    guard let headerEnd = bytes.firstIndex(of: 0) else {
+      throw refusal(bytes.isEmpty ? .noHeader("") : .notTerminated, at: start)
+    }
+    let length = bytes.endIndex - headerEnd - 1
+    guard length <= propertyLimit else { throw refusal(.tooLong(length), at: headerEnd + 1) }
+
+    var builder: UeventBuilder
+    do {
+      builder = try UeventBuilder(messageHeader: bytes[..<headerEnd])
+    } catch {
+      throw refusal(error, at: start)
+    }
+    var next = headerEnd + 1
+    var index = 0
+    var disorder: KernelMessageError?
+    while next < bytes.endIndex {
+      guard let end = bytes[next...].firstIndex(of: 0) else {
+        throw refusal(.notTerminated, at: next)
+      }
+      do {
+        let key = try builder.add(bytes[next..<end])
+        if !isInPlace(key, index: index, isLast: end + 1 == bytes.endIndex) {
+          disorder = disorder ?? refusal(.outOfOrder(key), at: next)
+        }
+      } catch {
+        throw refusal(error, at: next)
+      }
+      next = end + 1
+      index += 1
+    }
+    if let key = builder.missing.first { throw refusal(.missing(key), at: start) }
+    if let disorder { throw disorder }
+    do {
+      return try builder.event()
+    } catch {
+      throw refusal(error, at: start)
+    }
+  }
+
+  /// Whether the kernel puts `key` at this place (lib/kobject_uevent.c, `kobject_uevent_env`).
+  private static func isInPlace(_ key: String, index: Int, isLast: Bool) -> Bool {
+    switch key {
+    case "ACTION": index == 0
+    case "DEVPATH": index == 1
+    case "SUBSYSTEM": index == 2
+    case "SEQNUM": isLast
+    default: true
+    }
+  }
+
+  /// Whether `string` begins a message: a lower-case word, then `@/`.
+  static func isHeader(_ string: ArraySlice<UInt8>) -> Bool {
+    let word = string.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+    return !word.isEmpty && string[word.endIndex...].starts(with: "@/".utf8)
+  }
+}

@@ -1,0 +1,96 @@
+/// Puts an event together from its header and its properties, whatever form they came in.
+struct UeventBuilder {
+  /// What the header says happened.
+  let action: Uevent.Action
+  /// What the header says about the device's path.
+  let devicePath: String
+  /// What the header says about the subsystem, if it does.
+  let headerSubsystem: String?
+  /// Whether there was any property yet.
+  private(set) var hasProperties = false
+
+  private var seen: Set<String> = []
+  private var subsystem: String?
+  private var sequenceNumber: UInt64?
+  private var properties: [Uevent.Property] = []
+
+  /// The properties that every event has.
+  private static let mandatory = ["ACTION", "DEVPATH", "SUBSYSTEM", "SEQNUM"]
+
+  /// An event of that header, without properties yet.
+  init(action: String, devicePath: String, subsystem: String?) throws(Uevent.Problem) {
+    guard let known = Uevent.Action(rawValue: action) else {
+      throw .unknownAction(Quotation.of(action.utf8))
+    }
+    try DevicePath.check(devicePath)
+    self.action = known
+    self.devicePath = devicePath
+    self.headerSubsystem = subsystem
+  }
+
+  /// An event of the header `action@/path`.
+  init(messageHeader: ArraySlice<UInt8>) throws(Uevent.Problem) {
+    guard let text = String(validating: messageHeader, as: UTF8.self) else { throw .notUTF8 }
+    guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")) else {
+      throw .noHeader(Quotation.of(messageHeader))
+    }
+    try self.init(
+      action: String(text[..<at]), devicePath: String(text[text.utf8.index(after: at)...]),
+      subsystem: nil)
+  }
+
+  /// Takes a string `KEY=VALUE` and returns its key.
+  @discardableResult
+  mutating func add(_ string: ArraySlice<UInt8>) throws(Uevent.Problem) -> String {
+    guard let equals = string.firstIndex(of: UInt8(ascii: "=")), equals > string.startIndex else {
+      throw .noProperty(Quotation.of(string))
+    }
+    guard let key = String(validating: string[..<equals], as: UTF8.self),
+      let value = String(validating: string[(equals + 1)...], as: UTF8.self)
+    else { throw .notUTF8 }
+    hasProperties = true
+    guard Self.mandatory.contains(key) else {
+      properties.append(Uevent.Property(key, value))
+      return key
+    }
+    guard seen.insert(key).inserted else { throw .duplicate(key) }
+    switch key {
+    case "ACTION": try expect(key, action.rawValue, value)
+    case "DEVPATH": try expect(key, devicePath, value)
+    case "SUBSYSTEM":
+      try expect(key, headerSubsystem ?? value, value)
+      subsystem = value
+    default: sequenceNumber = try Self.sequenceNumber(value)
+    }
+    return key
+  }
+
+  /// The properties that every event has and this one does not have yet.
+  var missing: [String] { Self.mandatory.filter { !seen.contains($0) } }
+
+  /// The event, from its properties, or from its header alone if it has none.
+  func event() throws(Uevent.Problem) -> Uevent {
+    if hasProperties, let key = missing.first { throw .missing(key) }
+    guard let subsystem = subsystem ?? headerSubsystem else { throw .missing("SUBSYSTEM") }
+    return Uevent(
+      action, devicePath, subsystem: subsystem, properties: properties,
+      sequenceNumber: sequenceNumber)
+  }
+
+  private func expect(
+    _ key: String, _ header: String, _ value: String
+  ) throws(Uevent.Problem) {
+    // Compared as bytes: strings that are canonically equivalent are different paths.
+    guard header.utf8.elementsEqual(value.utf8) else {
+      throw .mismatch(
+        key: key, header: Quotation.of(header.utf8), property: Quotation.of(value.utf8))
+    }
+  }
+
+  private static func sequenceNumber(_ text: String) throws(Uevent.Problem) -> UInt64 {
+    guard let first = text.utf8.first, first != UInt8(ascii: "0"), first != UInt8(ascii: "+"),
+      let number = UInt64(text)
+    else { throw .sequenceNumber(Quotation.of(text.utf8)) }
+    return number
+  }
+}

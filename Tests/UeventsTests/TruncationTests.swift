@@ -1,0 +1,152 @@
+import Testing
+import Uevents
+
+/// Whether a text that ends behind these lines ends inside an event: a simple second reading of the
+/// format. The very first event's first line alone is a whole event of a capture without properties.
+private func endsInsideEvent(_ lines: ArraySlice<String>) -> Bool {
+  guard let last = lines.lastIndex(where: { $0.hasPrefix("KERNEL[") || $0.hasPrefix("UDEV  [") })
+  else { return false }
+  let event = lines[last...]
+  if event.contains(where: { $0.isEmpty || $0.hasPrefix("SEQNUM=") }) { return false }
+  let isFirst = !lines[..<last].contains { $0.hasPrefix("SEQNUM=") }
+  let hasProperties = event.contains { $0.hasPrefix("ACTION=") }
+  return !isFirst || hasProperties
+}
+
+/// Cuts `bytes` at `count` and checks what is left against the whole.
+private func expectCut(
+  _ bytes: [UInt8], at count: Int, isDamaged: Bool, whole: [Capture.Entry],
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let capture = Capture.read(bytes: Array(bytes[..<count]), name: "cut")
+  #expect((capture.damage != nil) == isDamaged, "cut at \(count)", sourceLocation: sourceLocation)
+  #expect(
+    capture.entries.elementsEqual(whole.prefix(capture.entries.count)), "cut at \(count)",
+    sourceLocation: sourceLocation)
+}
+
+@Suite struct `A capture that was cut off` {
+  @Test(arguments: CaptureFile.names)
+  func `at any line is damaged only inside an event`(name: String) throws {
+    let bytes = try CaptureFile.bytes(name)
+    let whole = Capture.read(bytes: bytes, name: "cut").entries
+    let lines = CaptureFile.lines(bytes)
+    var count = 0
+    for (index, line) in lines.dropLast().enumerated() {
+      count += line.utf8.count + 1
+      // Behind the first event of the kernel's, so that udev's are left out in every part; not every
+      // line of a long capture, for the tests' sake.
+      guard index > 10, index < 400 || index % 61 == 0 else { continue }
+      expectCut(bytes, at: count, isDamaged: endsInsideEvent(lines[...index]), whole: whole)
+    }
+  }
+
+  @Test func `at any byte is damaged unless it ends with a line or a mark`() throws {
+    let lines = CaptureFile.lines(try CaptureFile.bytes("real-6.1-mask"))
+    // The part around a mark inside an event.
+    let part = lines[..<4] + lines[235..<295]
+    let bytes = Array(part.joined(separator: "\n").utf8)
+    let whole = Capture.read(bytes: bytes + [10], name: "cut")
+    #expect(whole.damage == nil)
+    #expect(whole.entries.count > 8)
+    let start = part.prefix(4).joined(separator: "\n").utf8.count + 1
+    for count in start..<bytes.count {
+      let cut = CaptureFile.lines(Array(bytes[..<count]))
+      let partial = cut.last ?? ""
+      let isDamaged: Bool =
+        if partial.hasPrefix("#") {
+          // A mark does not end the event that it stands in.
+          false
+        } else {
+          !partial.isEmpty || endsInsideEvent(cut.dropLast())
+        }
+      if partial.hasPrefix("#") && endsInsideEvent(cut.dropLast()) {
+        expectCut(bytes, at: count, isDamaged: true, whole: cutMark(whole.entries, partial))
+      } else {
+        expectCut(bytes, at: count, isDamaged: isDamaged, whole: cutMark(whole.entries, partial))
+      }
+    }
+  }
+
+  @Test func `as kernel messages is damaged unless a message ends there`() throws {
+    let events = Capture.read(bytes: try CaptureFile.bytes("sim-2018"), name: "x").events.prefix(20)
+    let messages = events.map(KernelMessage.encode)
+    let bytes = messages.flatMap { $0 }
+    let ends = messages.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) }
+    let whole = Capture.read(bytes: bytes, name: "cut").entries
+    #expect(whole.count == 20)
+    for count in 6..<bytes.count {
+      expectCut(bytes, at: count, isDamaged: !ends.contains(count), whole: whole)
+      let capture = Capture.read(bytes: Array(bytes[..<count]), name: "cut")
+      let start = ends.last { $0 <= count } ?? 0
+      #expect(capture.events.count == ends.count { $0 > 0 && $0 <= count })
+      guard start != count else { continue }
+      #expect(
+        capture.damage?.description
+          == "cut: at byte \(start): the file is cut off in the middle of the event that begins "
+          + "here.")
+    }
+  }
+
+  @Test func `says which event it ends in and keeps those before`() {
+    let text = """
+      KERNEL[1.000000] add      /devices/ap/card00 (ap)
+      ACTION=add
+      DEVPATH=/devices/ap/card00
+      SUBSYSTEM=ap
+      SEQNUM=1
+
+      # next
+      KERNEL[2.000000] add      /devices/ap/card00/00.0001 (ap)
+      ACTION=add
+      # slipped in
+      DEVPATH=/devices/ap/card00/00.0001
+      SUBSYSTEM=ap
+
+      """
+    let capture = Capture.read(bytes: Array(text.utf8), name: "a.events")
+    #expect(
+      capture.damage?.description
+        == "a.events:8: the file is cut off in the middle of the event \"add "
+        + "/devices/ap/card00/00.0001\" that begins here.")
+    #expect(capture.events.map(\.sequenceNumber) == [1])
+    #expect(
+      Array(capture.entries.dropFirst()) == [
+        .mark("next", at: .line(7)), .mark("slipped in", at: .line(10)),
+      ])
+    #expect(capture.notes == [])
+  }
+
+  @Test func `behind its last property is whole, with a note`() {
+    let text = """
+      KERNEL[1.000000] add      /devices/ap/card00 (ap)
+      ACTION=add
+      DEVPATH=/devices/ap/card00
+      SUBSYSTEM=ap
+      SEQNUM=1
+
+      """
+    let capture = Capture.read(bytes: Array(text.utf8), name: "a.events")
+    #expect(capture.damage == nil)
+    #expect(capture.events.count == 1)
+    #expect(
+      capture.notes == [
+        "a.events:1: no empty line follows this last event; it was taken as complete."
+      ])
+    let shorter = Capture.read(bytes: Array(text.utf8.dropLast()), name: "a.events")
+    #expect(
+      shorter.damage?.problem
+        == .cutOff("the event \"add /devices/ap/card00\" that begins here"))
+    #expect(shorter.events == [])
+  }
+}
+
+/// The entries with a mark shortened to what a cut left of it.
+private func cutMark(_ entries: [Capture.Entry], _ partial: String) -> [Capture.Entry] {
+  guard partial.hasPrefix("#") else { return entries }
+  let text = partial.hasPrefix("# ") ? partial.dropFirst(2) : partial.dropFirst(1)
+  return entries.map { entry in
+    guard case .mark(let whole, let position) = entry, whole.hasPrefix(text) else { return entry }
+    return .mark(String(text), at: position)
+  }
+}
