@@ -35,6 +35,13 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation"
       ],
       swiftSettings: settings),
+    .target(
+      name: "Replay",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
+        "Agent"
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
       swiftSettings: settings),
@@ -62,6 +69,13 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
         "Agent"
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReplayTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
+        "Agent", "Replay"
       ],
       swiftSettings: settings),
   ]
