@@ -159,3 +159,14 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     observe(.activity(activity))
   }
 }
+
+extension ReplaySession {
+  /// What an expectation counts, as it is now.
+  package var counts: [Expectation.Counter: Int] {
+    [
+      .writes: writeCount, .reserved: status.reserved,
+      .refused: status.plan?.refusals.count ?? 0,
+      .undecidable: status.plan?.undecidable.count ?? 0,
+    ]
+  }
+}
