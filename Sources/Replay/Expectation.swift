@@ -1,5 +1,5 @@
 package import AdjunctProcessor
-package import ReservationRules
+import ReservationRules
 
 /// What a replay is expected to end with, read from a text file.
 ///
