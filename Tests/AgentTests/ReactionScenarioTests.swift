@@ -1,8 +1,10 @@
 import AdjunctProcessor
 import Agent
+import Reservation
 import SimulatedBus
 import Sysfs
 import Testing
+import Uevents
 
 /// Every way in which a queue can need the agent, by every mechanism. Each ends with a look at the
 /// machine itself and with what the agent knows: where the kernel alone does the right thing, the

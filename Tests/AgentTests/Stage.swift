@@ -103,7 +103,8 @@ final class Stage: ActivityLog, MonotonicTime {
       try bus.write(mask, to: .bus("apmask"))
       try bus.write(mask, to: .bus("aqmask"))
     case .override:
-      try bus.write(driver == DriverName.vfioAP ? driver : "\n", to: .queue(apqn, "driver_override"))
+      try bus.write(
+        driver == DriverName.vfioAP ? driver : "\n", to: .queue(apqn, "driver_override"))
       fallthrough
     default:
       if let current = bus.driver(of: apqn) {
