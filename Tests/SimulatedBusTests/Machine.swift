@@ -10,21 +10,26 @@ final class Machine {
   private(set) var callbacks: [String] = []
 
   /// Adapters with queues in `domains`, scanned; then the modules are loaded.
-  init(
+  convenience init(
     _ behavior: KernelBehavior, adapters: [UInt8] = [5, 6], domains: [UInt8] = [4, 0x47],
     modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP]
   ) {
-    bus = SimulatedBus(behavior: behavior)
-    bus.onUevent = { [unowned self] in events.append(Self.text($0)) }
-    bus.onCallback = { [unowned self] in
-      let refusal = $0.refusal.map { " \($0.name)" } ?? ""
-      callbacks.append("\($0.function.rawValue) \($0.driver) \($0.device.path)\(refusal)")
-    }
+    self.init(SimulatedBus(behavior: behavior))
     for domain in domains { bus.addDomain(domain, quietly: true) }
     for adapter in adapters { bus.plug(card: SimulatedCard(adapter: adapter), quietly: true) }
     bus.scan()
     modules.forEach(bus.loadModule)
     forget()
+  }
+
+  /// A machine around a bus that there is already.
+  init(_ bus: SimulatedBus) {
+    self.bus = bus
+    bus.onUevent = { [unowned self] in events.append(Self.text($0)) }
+    bus.onCallback = { [unowned self] in
+      let refusal = $0.refusal.map { " \($0.name)" } ?? ""
+      callbacks.append("\($0.function.rawValue) \($0.driver) \($0.device.path)\(refusal)")
+    }
   }
 
   /// Forgets events and callbacks.
