@@ -71,12 +71,5 @@ let package = Package(
         "Agent"
       ],
       swiftSettings: settings),
-    .testTarget(
-      name: "ReplayTests",
-      dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent", "Replay"
-      ],
-      swiftSettings: settings),
   ]
 )
