@@ -19,9 +19,13 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(name: "Snapshots", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .testTarget(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"], swiftSettings: settings),
+    .testTarget(
+      name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
+      swiftSettings: settings),
   ]
 )
