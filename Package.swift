@@ -20,12 +20,23 @@ let package = Package(
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(name: "Snapshots", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .systemLibrary(name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
+    .target(name: "CLinux"),
+    .target(
+      name: "HostSystem",
+      dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "CUdev", "CLinux"],
+      swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .testTarget(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"], swiftSettings: settings),
     .testTarget(
       name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
+      swiftSettings: settings),
+    .target(name: "CUeventInjection", path: "Tests/CUeventInjection"),
+    .testTarget(
+      name: "HostSystemTests",
+      dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection"],
       swiftSettings: settings),
   ]
 )
