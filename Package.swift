@@ -2,11 +2,20 @@
 
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-]
+// The Makefile sets this: a warning stops us, but not those who build with a newer compiler. It does not
+// reach the packages that this one depends on.
+let stopsAtWarnings = Context.environment["APRESERVE_WARNINGS"] == "error"
+
+let settings: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ] + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
+
+let cSettings: [CSetting] =
+  [.enableWarning("all"), .enableWarning("extra")]
+  + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
 
 // Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so
 // an import upward does not compile. The rows stand in that order.
@@ -21,7 +30,7 @@ let package = Package(
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(name: "Snapshots", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .systemLibrary(name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
-    .target(name: "CLinux"),
+    .target(name: "CLinux", cSettings: cSettings),
     .target(
       name: "HostSystem",
       dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "CUdev", "CLinux"],
@@ -33,7 +42,7 @@ let package = Package(
     .testTarget(
       name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
       swiftSettings: settings),
-    .target(name: "CUeventInjection", path: "Tests/CUeventInjection"),
+    .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
     .testTarget(
       name: "HostSystemTests",
       dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection"],
