@@ -22,7 +22,7 @@ let cSettings: [CSetting] =
 let package = Package(
   name: "apreserve",
   products: [
-    .library(name: "SimulatedBus", targets: ["SimulatedBus"]),
+    .library(name: "SimulatedBus", targets: ["SimulatedBus"])
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
