@@ -64,10 +64,13 @@ let package = Package(
     .executableTarget(
       name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
       swiftSettings: settings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"],
       swiftSettings: settings),
-    .testTarget(name: "UeventsTests", dependencies: ["Uevents"], swiftSettings: settings),
+    .testTarget(
+      name: "UeventsTests", dependencies: ["Uevents", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"],
       swiftSettings: settings),
@@ -77,13 +80,13 @@ let package = Package(
     .testTarget(
       name: "ReservationTests",
       dependencies: [
-        "AdjunctProcessor", "ReservationRules", "Reservation",
+        "AdjunctProcessor", "ReservationRules", "Reservation", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "SimulatedBusTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus",
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -91,6 +94,13 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
         "Agent",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReplayTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
+        "Agent", "Replay", "TestSupport",
       ],
       swiftSettings: settings),
     .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),

@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Reservation
+import TestSupport
 import Testing
 
 @Suite struct `A vertex cover` {
@@ -47,22 +48,5 @@ import Testing
       domainCosts: Array(repeating: 2, count: 256))
     #expect(cover.domains == .all)
     #expect(cover.adapters.isEmpty)
-  }
-}
-
-/// Random numbers that are the same in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) {
-    state = seed
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-    return word ^ (word >> 31)
   }
 }

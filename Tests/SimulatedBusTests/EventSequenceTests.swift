@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import TestSupport
 import Testing
 import Uevents
 
@@ -45,7 +46,7 @@ import Uevents
 
   /// The kernel's events in the order of SEQNUM, each with the number of marks printed before it.
   private func captured(_ name: String) throws -> [(event: Uevent, mark: Int)] {
-    let capture = Capture.read(bytes: try TestFile.bytes(name + ".events"), name: name)
+    let capture = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name)
     try #require(capture.damage == nil, "\(capture.damage?.description ?? "")")
     var marks = 0
     var events: [(event: Uevent, mark: Int)] = []
@@ -59,7 +60,7 @@ import Uevents
     return events.sorted { ($0.event.sequenceNumber ?? 0) < ($1.event.sequenceNumber ?? 0) }
   }
 
-  @Test(arguments: TestFile.walks)
+  @Test(arguments: CaptureFile.names)
   func `are sent in the load phase, each device's in order`(name: String) throws {
     let walk = try Walk(name, loadOnly: true)
     let sent = walk.sent.map(\.event).filter { Self.isOfBus($0, walk: name) }.map(Told.init)
@@ -72,7 +73,7 @@ import Uevents
     #expect(sent.count > 70)
   }
 
-  @Test(arguments: TestFile.walks)
+  @Test(arguments: CaptureFile.names)
   func `are sent after loading one for one, in the kernel's order, keys and values equal`(
     name: String
   ) throws {
@@ -113,7 +114,7 @@ import Uevents
     return events
   }
 
-  @Test(arguments: TestFile.walks)
+  @Test(arguments: CaptureFile.names)
   func `are numbered without a gap`(name: String) throws {
     let walk = try Walk(name)
     #expect(

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Every line of the transcripts that kernels made holds on the simulated bus.
@@ -33,7 +34,7 @@ import Testing
       reason: "a scan of the timer passed unseen during the walk"),
   ]
 
-  @Test(arguments: TestFile.walks)
+  @Test(arguments: CaptureFile.names)
   func `hold line by line: each write's errno, each driver, each text`(name: String) throws {
     let walk = try Walk(name)
     let exceptions = Self.exceptions.filter { $0.walk == name }

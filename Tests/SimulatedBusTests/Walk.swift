@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import SimulatedBus
 import Sysfs
+import TestSupport
 import Testing
 import Uevents
 
@@ -40,7 +41,7 @@ final class Walk {
   /// Walks the whole transcript of that name, or only its load phase.
   init(_ name: String, loadOnly: Bool = false) throws {
     self.name = name
-    transcript = Transcript(bytes: try TestFile.bytes(name + ".steps"))
+    transcript = Transcript(bytes: try CaptureFile.bytes(name + ".steps"))
     for (index, line) in transcript.lines.enumerated() {
       if line.text.hasPrefix("#") { marks += 1 }
       if line.text == "# === plain unbind and bind", loadOnly { break }

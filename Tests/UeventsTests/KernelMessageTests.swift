@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Uevents
 
@@ -146,7 +147,7 @@ private let bind =
   }
 
   @Test func `that is accepted after any change of a byte is written as it was read`() {
-    var generator = SeededGenerator(state: 11)
+    var generator = SeededGenerator(seed: 11)
     var accepted = 0
     for _ in 0..<20_000 {
       var bytes = message(bind)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Uevents
 
@@ -224,7 +225,7 @@ private let cardText = """
   }
 
   @Test func `and the reader agree on any event`() {
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     let letters = Array("abcXYZ019 =#()[]@:.\t\r\\\"ü🇩🇪\u{301}_-")
     func word(_ generator: inout SeededGenerator) -> String {
       String(

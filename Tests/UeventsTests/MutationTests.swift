@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Uevents
 
@@ -28,7 +29,7 @@ private let database = """
 @Suite struct `Hostile input` {
   @Test(arguments: [Capture.Format.monitor, .messages, .database, .descriptions])
   func `made by changing bytes does no harm`(format: Capture.Format) throws {
-    let whole = Capture.read(bytes: try CaptureFile.bytes("sim-2018"), name: "x")
+    let whole = Capture.read(bytes: try CaptureFile.bytes("sim-2018.events"), name: "x")
     let original: [UInt8] =
       switch format {
       case .monitor: Array(MonitorText.text(whole.entries.prefix(8)).utf8)
@@ -38,7 +39,7 @@ private let database = """
       }
     #expect(Capture.read(bytes: original, name: "x").format == format)
     let separators: [UInt8] = [0, 10, 13, 32, 35, 58, 61, 64, 91, 92, 93, 0xff]
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     var damaged = 0
     for _ in 0..<1_000 {
       var bytes = original

@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 import Uevents
 
 @Suite struct `A capture of a real kernel` {
   @Test(arguments: CaptureFile.names)
   func `is read whole`(name: String) throws {
-    let bytes = try CaptureFile.bytes(name)
+    let bytes = try CaptureFile.bytes(name + ".events")
     let capture = Capture.read(bytes: bytes, name: name)
     let lines = CaptureFile.lines(bytes)
     #expect(capture.format == .monitor)
@@ -23,7 +24,7 @@ import Uevents
 
   @Test(arguments: CaptureFile.names)
   func `has its entries in the order of their first lines`(name: String) throws {
-    let capture = Capture.read(bytes: try CaptureFile.bytes(name), name: name)
+    let capture = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name)
     let positions = capture.entries.map { entry -> Int in
       switch entry {
       case .event(_, at: .line(let line), time: _), .mark(_, at: .line(let line)): line
@@ -36,7 +37,7 @@ import Uevents
 
   @Test(arguments: CaptureFile.names)
   func `goes through the monitor's text unchanged`(name: String) throws {
-    let capture = Capture.read(bytes: try CaptureFile.bytes(name), name: name)
+    let capture = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name)
     let again = Capture.read(bytes: Array(MonitorText.text(capture.entries).utf8), name: name)
     #expect(again.damage == nil)
     #expect(again.notes == [])
@@ -45,14 +46,14 @@ import Uevents
 
   /// No mark stands inside an event of this capture, so not even lines change their places.
   @Test func `is written byte by byte as udevadm printed it`() throws {
-    let bytes = try CaptureFile.bytes("sim-2018")
+    let bytes = try CaptureFile.bytes("sim-2018.events")
     let capture = Capture.read(bytes: bytes, name: "sim-2018")
     #expect(Array(MonitorText.text(capture.entries).utf8) == bytes)
   }
 
   @Test(arguments: CaptureFile.names)
   func `goes through the kernel's own form unchanged`(name: String) throws {
-    let events = Capture.read(bytes: try CaptureFile.bytes(name), name: name).events
+    let events = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name).events
     let messages = Capture.read(bytes: events.flatMap(KernelMessage.encode), name: name)
     #expect(messages.format == .messages)
     #expect(messages.damage == nil)
@@ -65,7 +66,7 @@ import Uevents
   /// udevd sends the same events on, so leaving the kernel's out changes properties only.
   @Test(arguments: ["udevd-debian", "udevd-src-7.2"])
   func `gives udevd's events where it has none of the kernel`(name: String) throws {
-    let bytes = try CaptureFile.bytes(name)
+    let bytes = try CaptureFile.bytes(name + ".events")
     var isUdev = true
     let lines = CaptureFile.lines(bytes).filter { line in
       if line.hasPrefix("KERNEL[") { isUdev = false }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Uevents
 
@@ -50,7 +51,7 @@ private func marks(_ capture: Capture) -> [String] {
 @Suite struct `A capture that was cut off` {
   @Test(arguments: CaptureFile.names)
   func `at any line is damaged only inside an event`(name: String) throws {
-    let bytes = try CaptureFile.bytes(name)
+    let bytes = try CaptureFile.bytes(name + ".events")
     let whole = Capture.read(bytes: bytes, name: "cut")
     let lines = CaptureFile.lines(bytes)
     var count = 0
@@ -64,7 +65,7 @@ private func marks(_ capture: Capture) -> [String] {
   }
 
   @Test func `at any byte is damaged unless it ends with a line or a mark`() throws {
-    let lines = CaptureFile.lines(try CaptureFile.bytes("real-6.1-mask"))
+    let lines = CaptureFile.lines(try CaptureFile.bytes("real-6.1-mask.events"))
     // The introduction, and the part around a mark that stands inside an event.
     let start = try #require(lines.firstIndex { $0.contains(" /devices/ap/card03/03.0000 ") })
     let mark = try #require(lines.firstIndex(of: "# after load"))
@@ -84,7 +85,8 @@ private func marks(_ capture: Capture) -> [String] {
   }
 
   @Test func `as kernel messages is damaged unless a message ends there`() throws {
-    let events = Capture.read(bytes: try CaptureFile.bytes("sim-2018"), name: "x").events.prefix(9)
+    let events = Capture.read(bytes: try CaptureFile.bytes("sim-2018.events"), name: "x").events
+      .prefix(9)
     let messages = events.map(KernelMessage.encode)
     let bytes = messages.flatMap { $0 }
     let ends = messages.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) }
