@@ -98,9 +98,9 @@ struct CaptureTranslator {
       throw CaptureFault(capture, position, .queueWithoutCard(apqn))
     }
     if event.action == .remove {
+      hands?.removed(apqn)
       if queues.contains(apqn) { change(.unplugQueue(apqn)) }
       queues.remove(apqn)
-      hands?.removed(apqn)
       return
     }
     if !queues.contains(apqn) {

@@ -105,7 +105,8 @@ package struct Expectation: Equatable, Sendable {
     if value == "absent" { return .absent(pattern) }
     guard let owner = Owner(rawValue: value) else {
       throw Fault(
-        file, line, "\"\(value)\" is nobody who can have a queue; write vfio_ap, host, none or absent")
+        file, line,
+        "\"\(value)\" is nobody who can have a queue; write vfio_ap, host, none or absent")
     }
     return .owner(pattern, owner)
   }
@@ -128,7 +129,9 @@ package struct Expectation: Equatable, Sendable {
     case .owner(let pattern, let owner):
       let named = inventory.queues.filter { pattern.contains($0.apqn) }
       guard !named.isEmpty else { return ["but no such queue is there"] }
-      return named.filter { $0.owner != owner }.map { "but \($0.apqn) is with \($0.owner.rawValue)" }
+      return named.filter { $0.owner != owner }.map {
+        "but \($0.apqn) is with \($0.owner.rawValue)"
+      }
     case .absent(let pattern):
       return inventory.queues.filter { pattern.contains($0.apqn) }.map {
         "but \($0.apqn) is there, with \($0.owner.rawValue)"

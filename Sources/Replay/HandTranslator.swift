@@ -31,7 +31,10 @@ struct HandTranslator {
   /// A queue goes; it was unbound on its way.
   mutating func removed(_ apqn: APQN) {
     fresh.remove(apqn)
-    if case .driver(apqn, nil)? = moves.last { moves.removeLast() }
+    let unbound = moves.lastIndex { move in
+      if case .driver(apqn, nil) = move { true } else { false }
+    }
+    if let unbound { moves.remove(at: unbound) }
   }
 
   mutating func changed(_ apqn: APQN, driver: String?) {

@@ -43,8 +43,9 @@ package struct ReplayScript: Equatable, Sendable {
     _ capture: Capture, inventory: Inventory? = nil, foreign: Bool = false
   ) throws(CaptureFault) {
     guard capture.devices.isEmpty else {
-      let machine = try CapturedMachine(capture, start: inventory)
-      start = machine.inventory
+      start = try CapturedMachine(capture, start: inventory).inventory
+      // A state names a driver only where it has a device.
+      if inventory == nil { loaded = SimulatedBus.Module.allCases }
       return
     }
     start = inventory

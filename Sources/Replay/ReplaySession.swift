@@ -53,6 +53,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
   private var agent: Agent?
+  private var hands: HandWriter
 
   /// A session that is ready to run.
   ///
@@ -69,6 +70,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     } else {
       bus = SimulatedBus(behavior: behavior)
     }
+    hands = HandWriter(bus: bus)
     for module in script.loaded { bus.loadModule(module) }
     agent = Agent(
       sysfs: bus, rules: rules, host: options.host, mechanism: options.mechanism, log: self,
@@ -134,7 +136,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     case .unload(let module): try? bus.unloadModule(module)
     case .hand(let hand):
       do throws(SysfsError) {
-        try HandWriter(bus: bus).perform(hand)
+        try hands.perform(hand)
       } catch {
         observe(.handRefused(error))
       }

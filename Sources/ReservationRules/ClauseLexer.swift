@@ -168,7 +168,9 @@ extension ClauseLexer {
     skip { $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }
     var end = position
     while end > start, RuleFileParser.isBlank(bytes[end - 1]) { end -= 1 }
-    let quotes: Set<Unicode.Scalar> = ["'", "\u{201c}", "\u{201d}", "\u{201e}", "\u{2018}", "\u{2019}"]
+    let quotes: Set<Unicode.Scalar> = [
+      "'", "\u{201c}", "\u{201d}", "\u{201e}", "\u{2018}", "\u{2019}",
+    ]
     var scalars = text(start..<end).unicodeScalars[...]
     while let first = scalars.first, quotes.contains(first) { scalars.removeFirst() }
     while let last = scalars.last, quotes.contains(last) { scalars.removeLast() }

@@ -116,13 +116,15 @@ final class Walk {
     let domains = try #require(
       parameters["hw_doms"].flatMap { HardwareCommand.numbers($0, radix: 10) })
     for domain in domains { bus.addDomain(domain, quietly: true) }
-    let cards = try #require(parameters["hw_cards"]).split(separator: ":")
-    let adapters = try #require(HardwareCommand.numbers(cards[0], radix: 10))
-    for adapter in adapters {
-      let card = SimulatedCard(
-        adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(cards[1]))),
-        mode: try #require(QueueMode(rawValue: String(cards[2]))))
-      bus.plug(card: card, quietly: true)
+    // LIST:TYPE:MODE, several of them joined by semicolons, in decimal.
+    for group in try #require(parameters["hw_cards"]).split(separator: ";") {
+      let words = group.split(separator: ":")
+      for adapter in try #require(HardwareCommand.numbers(words[0], radix: 10)) {
+        let card = SimulatedCard(
+          adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(words[1]))),
+          mode: try #require(QueueMode(rawValue: String(words[2]))))
+        bus.plug(card: card, quietly: true)
+      }
     }
     bus.scan()
     SimulatedBus.Module.allCases.forEach(bus.loadModule)
