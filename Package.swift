@@ -22,6 +22,7 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(name: "Snapshots", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(
       name: "Reservation", dependencies: ["AdjunctProcessor", "ReservationRules"],
@@ -35,6 +36,21 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation"
       ],
       swiftSettings: settings),
+    .target(
+      name: "Reports",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "Agent",
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "apreserve",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "SimulatedBus", "Agent", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
       swiftSettings: settings),
@@ -44,6 +60,9 @@ let package = Package(
     .testTarget(name: "UeventsTests", dependencies: ["Uevents"], swiftSettings: settings),
     .testTarget(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
       swiftSettings: settings),
     .testTarget(
       name: "ReservationTests",
@@ -64,5 +83,14 @@ let package = Package(
         "Agent"
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: [
+        "AdjunctProcessor", "Sysfs", "Snapshots", "ReservationRules", "Reservation", "Agent",
+        "Reports",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["apreserve"], swiftSettings: settings),
   ]
 )
