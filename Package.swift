@@ -2,11 +2,20 @@
 
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-]
+// The Makefile sets this: a warning stops us, but not those who build with a newer compiler. It does not
+// reach the packages that this one depends on.
+let stopsAtWarnings = Context.environment["APRESERVE_WARNINGS"] == "error"
+
+let settings: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ] + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
+
+let cSettings: [CSetting] =
+  [.enableWarning("all"), .enableWarning("extra")]
+  + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
 
 // Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so an
 // import upward does not compile. The rows stand in that order.
@@ -33,7 +42,23 @@ let package = Package(
     .target(
       name: "Agent",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation"
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation",
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "Replay",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
+        "Agent",
+      ],
+      swiftSettings: settings),
+    .target(name: "CLinux", cSettings: cSettings),
+    .systemLibrary(
+      name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
+    .target(
+      name: "HostSystem",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "CLinux", "CUdev",
       ],
       swiftSettings: settings),
     .target(
@@ -67,20 +92,27 @@ let package = Package(
     .testTarget(
       name: "ReservationTests",
       dependencies: [
-        "AdjunctProcessor", "ReservationRules", "Reservation"
+        "AdjunctProcessor", "ReservationRules", "Reservation",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "SimulatedBusTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent"
+        "Agent",
+      ],
+      swiftSettings: settings),
+    .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
+    .testTarget(
+      name: "HostSystemTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
       ],
       swiftSettings: settings),
     .testTarget(

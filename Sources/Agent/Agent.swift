@@ -16,7 +16,8 @@ package final class Agent {
   private let requestedMechanism: Mechanism?
 
   private var rules: RuleSet
-  private var inventory: Inventory?
+  /// What was seen at the last look; nil before the first and without a bus.
+  package private(set) var inventory: Inventory?
   private var decisions: DecisionTable?
   private var dirty: Set<Reaction> = [.everything]
   private var choice: MechanismChoice?

@@ -9,6 +9,8 @@ struct Hardware {
   private(set) var queues = QueueSet()
   /// The adapters that exist.
   private(set) var adapters = APMask()
+  /// Adapters that this system has by its configuration, though none of their queues answers.
+  var silentAdapters = APMask()
   /// The usage domains of this system.
   var usageDomains = APMask()
   /// The control domains of this system.
@@ -27,6 +29,7 @@ struct Hardware {
   mutating func unplug(_ adapter: UInt8) {
     cards[Int(adapter)] = nil
     adapters.remove(adapter)
+    silentAdapters.remove(adapter)
     queues[adapter] = []
   }
 

@@ -18,8 +18,9 @@ extension SimulatedBus {
     defaultDomain = bus.defaultDomain
     restoreDrivers(of: inventory)
     for card in inventory.cards { restore(card, queues: inventory.queues(ofCard: card.adapter)) }
+    hardware.silentAdapters = (bus.configuredAdapters ?? []).subtracting(hardware.adapters)
     hardware.usageDomains.formUnion(bus.configuredDomains ?? [])
-    hardware.controlDomains.formUnion(bus.controlDomains ?? [])
+    hardware.controlDomains = bus.controlDomains ?? hardware.usageDomains
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
     masksInUse = overrideCount == 0 && (adapterMask != .all || domainMask != .all)
@@ -73,7 +74,9 @@ extension SimulatedBus {
     }
     restoreDriver(queue.driver, of: device)
     if device.driver != nil { boundCount += 1 }
-    if let isOnline = queue.isOnline { device.isSwitchedOn = isOnline }
+    if queue.isOnline == false, device.isConfigured, !device.isCheckStopped {
+      device.isSwitchedOn = false
+    }
     if let driver = device.driver as? PassthroughDriver { driver.matrix.queues.insert(queue.apqn) }
   }
 
@@ -86,10 +89,9 @@ extension SimulatedBus {
   }
 
   private func restoreMediatedDevices(of inventory: Inventory) {
+    let inUse = inventory.queues.lazy.filter { $0.guestStatus == .inUse }.map(\.apqn)
     for device in inventory.mediatedDevices {
-      let hasGuest = inventory.queues.contains {
-        $0.guestStatus == .inUse && device.holds($0.apqn)
-      }
+      let hasGuest = inUse.contains { device.holds($0) }
       matrix?.mediatedDevices[device.uuid] = SimulatedMediatedDevice(
         device: device, isBound: true, hasGuest: hasGuest)
     }

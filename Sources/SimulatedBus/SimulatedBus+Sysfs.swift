@@ -52,6 +52,10 @@ extension SimulatedBus {
 
   /// What a path names; nil for what does not exist. A link is what it leads to: a directory.
   private func kind(of path: SysfsPath) -> Kind? {
+    switch path.object {
+    case .queue, .card: return kind(ofDeviceEntry: path)
+    default: break
+    }
     guard let names = entries(of: path.object) else { return nil }
     guard !path.name.isEmpty else { return .directory }
     guard names.contains(path.name) else { return nil }
@@ -59,9 +63,33 @@ extension SimulatedBus {
     return isDirectory || isDevice(path.name) ? .directory : .attribute
   }
 
+  /// The same for a card or queue, without making a list of names: asking for what is not there is
+  /// part of every look at a queue. Such a device has no file that cannot be read.
+  private func kind(ofDeviceEntry path: SysfsPath) -> Kind? {
+    let isThere: Bool
+    switch path.object {
+    case .queue(let apqn): isThere = queue(apqn) != nil
+    case .card(let adapter): isThere = card(adapter) != nil
+    default: isThere = false
+    }
+    guard isThere else { return nil }
+    let isDirectory =
+      switch path.name {
+      case "", "subsystem": true
+      case "driver": linkTarget(path) != nil
+      case "power": behavior.hasPowerDirectories
+      default: isQueue(path)
+      }
+    return isDirectory ? .directory : text(of: path) == nil ? nil : .attribute
+  }
+
+  private func isQueue(_ path: SysfsPath) -> Bool {
+    guard case .card(let adapter) = path.object, let apqn = APQN(path.name) else { return false }
+    return apqn.adapter == adapter && queue(apqn) != nil
+  }
+
   private static let directoryNames: Set<String> = [
-    "devices", "drivers", "iommu_group", "matrix_root", "mdev_supported_types", "parameters",
-    "power", "vfio-dev",
+    "devices", "drivers", "iommu_group", "mdev_supported_types", "power", "vfio-dev",
   ]
 
   private func isDevice(_ name: String) -> Bool {

@@ -73,9 +73,20 @@ public final class SimulatedBus: Sysfs {
 
   /// An empty machine: the bus is registered, with no adapters and no AP drivers; no scan has been.
   /// The bus's own event is the first that is sent.
-  public init(behavior: KernelBehavior, onUevent: ((Uevent) -> Void)? = nil) {
+  ///
+  /// `adapterMask` and `domainMask` are what the kernel's command line has for `ap.apmask=` and
+  /// `ap.aqmask=`: they change a mask of zeros, a text that is none leaves zeros, and they do not
+  /// count as masks in use (ap-bus.md 4.4, 5).
+  public init(
+    behavior: KernelBehavior, adapterMask: String? = nil, domainMask: String? = nil,
+    onUevent: ((Uevent) -> Void)? = nil
+  ) {
     self.behavior = behavior
     self.onUevent = onUevent
+    if behavior.hasMasks {
+      if let adapterMask { self.adapterMask = APMask().writing(adapterMask.utf8) ?? [] }
+      if let domainMask { self.domainMask = APMask().writing(domainMask.utf8) ?? [] }
+    }
     send(.add, .bus)
   }
 

@@ -25,7 +25,8 @@ extension Capture {
   }
 
   private static func recognise(_ bytes: [UInt8]) -> Result<Format, Refusal> {
-    func refuse(_ problem: CaptureError.Problem, at position: Position?) -> Result<Format, Refusal> {
+    func refuse(_ problem: CaptureError.Problem, at position: Position?) -> Result<Format, Refusal>
+    {
       .failure(Refusal(position: position, problem: problem))
     }
     guard !bytes.isEmpty else { return refuse(.empty, at: nil) }

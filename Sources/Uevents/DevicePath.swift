@@ -5,7 +5,8 @@ enum DevicePath {
   static func check(_ path: String) throws(Uevent.Problem) {
     let bytes = path.utf8
     guard bytes.first == UInt8(ascii: "/") else { throw .relativePath(Quotation.of(bytes)) }
-    for part in bytes.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    for part in bytes.dropFirst().split(
+      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     where part.isEmpty || part.elementsEqual(".".utf8) || part.elementsEqual("..".utf8) {
       throw .unusualPath(Quotation.of(bytes))
     }

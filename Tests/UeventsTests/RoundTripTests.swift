@@ -13,7 +13,9 @@ import Uevents
     #expect(capture.devices == [])
     #expect(capture.events.count == lines.count { $0.hasPrefix("KERNEL[") })
     #expect(capture.events.count > 100)
-    let marks = capture.entries.compactMap { if case .mark(let text, at: _) = $0 { text } else { nil } }
+    let marks = capture.entries.compactMap {
+      if case .mark(let text, at: _) = $0 { text } else { nil }
+    }
     #expect(marks == lines.filter { $0.hasPrefix("# ") }.map { String($0.dropFirst(2)) })
     #expect(capture.events.allSatisfy { $0["USEC_INITIALIZED"] == nil })
     #expect(capture.events.allSatisfy { $0.sequenceNumber != nil })

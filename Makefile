@@ -1,0 +1,41 @@
+# `make demo` shows what apreserve does, `make check` tests all of it. Both begin on a fresh machine.
+
+# One directory for all of them, so that what one has built the others need not build again.
+SCRATCH = .build
+SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
+
+# Warnings are errors, in our own targets only (Package.swift). The setting is the same for everything
+# here: another one would mean to build all anew.
+export APRESERVE_WARNINGS = error
+
+.PHONY: help dependencies build demo lint test check bench clean
+
+help:
+	@echo 'make build   build everything, in debug mode'
+	@echo 'make demo    replay a capture of a real kernel on the simulated bus'
+	@echo 'make check   build with warnings as errors, lint, and run all tests'
+	@echo 'make bench   measure, in release mode'
+	@echo 'make clean   remove everything built'
+
+dependencies:
+	@packaging/install-build-dependencies
+
+build: dependencies
+	$(SWIFT_BUILD)
+
+demo: build
+
+lint:
+	swift format lint --strict -r -p Sources Tests Package.swift
+
+test: dependencies
+	swift test --scratch-path $(SCRATCH) --disable-xctest
+
+# Linting first: it takes a second.
+check: lint test
+
+bench: dependencies
+	swift run -c release --scratch-path $(SCRATCH) benchmarks
+
+clean:
+	rm -rf $(SCRATCH)

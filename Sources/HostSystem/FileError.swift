@@ -1,0 +1,59 @@
+package import Sysfs
+
+/// A file or directory of the host that cannot be used: which, and why.
+package struct FileError: Error, Equatable, Sendable {
+  /// The path as it was given.
+  package var path: String
+  /// What is wrong with it.
+  package var problem: Problem
+
+  /// Why a file cannot be used.
+  package enum Problem: Equatable, Sendable {
+    /// A call on it failed; the word says which, such as `opening`.
+    case failed(String, Errno)
+    /// It is a directory, a pipe or a device.
+    case notRegular
+    /// It has more bytes than are read.
+    case tooLarge(limit: Int)
+    /// It belongs to this user, who could change it.
+    case foreignOwner(UInt32)
+    /// Others than its owner may write to it.
+    case writable(mode: UInt32)
+  }
+
+  /// A problem with a file.
+  package init(_ path: String, _ problem: Problem) {
+    self.path = path
+    self.problem = problem
+  }
+
+  /// Runs calls on a file, and names it and the calls when they fail.
+  static func wrap<Value>(
+    _ word: String, _ path: String, _ body: () throws(ErrorNumber) -> Value
+  ) throws(FileError) -> Value {
+    do throws(ErrorNumber) {
+      return try body()
+    } catch {
+      throw FileError(path, .failed(word, Errno(rawValue: error.value)))
+    }
+  }
+}
+
+extension FileError: CustomStringConvertible {
+  /// One sentence with the path and, where there is one, the remedy.
+  package var description: String {
+    switch problem {
+    case .failed(let word, let errno):
+      "\(word) \(path): \(errno)"
+    case .notRegular:
+      "\(path) is not a regular file"
+    case .tooLarge(let limit):
+      "\(path) has more than \(limit) bytes and is not read"
+    case .foreignOwner(let user):
+      "\(path) is not trusted: it belongs to user \(user); it must belong to root"
+    case .writable(let mode):
+      "\(path) is not trusted: others may write to it (mode \(String(mode, radix: 8))); "
+        + "take the right away with chmod go-w"
+    }
+  }
+}

@@ -1,0 +1,113 @@
+package import AdjunctProcessor
+import CLinux
+import Glibc
+package import Sysfs
+
+/// The real sysfs, or a directory tree in its form.
+///
+/// The root is held open, and nothing outside it can be reached: no link is followed, wherever a
+/// hostile tree may have one. Every attribute is opened anew for each call, since sysfs keeps what was
+/// read through an open file.
+package final class HostSysfs: Sysfs {
+  /// The root's path as it was given.
+  package let root: String
+  private let directory: FileDescriptor
+  private let walks: Int32
+
+  /// The most that is read of an attribute: the kernel prints at most a page, and pages have this size
+  /// on all machines with an AP bus.
+  package static let attributeLimit = 4096
+
+  /// The tree below `root`; `/sys` has the kernel's own. With `walking` openat2 is not used even if
+  /// the kernel has it.
+  package init(root: String = "/sys", walking: Bool = false) throws(FileError) {
+    self.root = root
+    walks = walking ? 1 : 0
+    directory = FileDescriptor(
+      try FileError.wrap("opening", root) { () throws(ErrorNumber) in
+        try retrying { open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+      })
+  }
+
+  package func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    let file = try openFile(path, O_RDONLY, text: nil)
+    return try withUnsafeTemporaryAllocation(
+      byteCount: Self.attributeLimit, alignment: 1
+    ) { buffer throws(SysfsError) in
+      let count: Int
+      do throws(ErrorNumber) {
+        count = try retrying { Glibc.read(file.number, buffer.baseAddress, buffer.count) }
+      } catch {
+        throw SysfsError(.read, path, errno: Errno(rawValue: error.value))
+      }
+      return String(decoding: buffer[..<count], as: UTF8.self)
+    }
+  }
+
+  package func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    let file = try openFile(path, O_WRONLY, text: text)
+    let bytes = Array(text.utf8)
+    let count: Int
+    do throws(ErrorNumber) {
+      count = try retrying { Glibc.write(file.number, bytes, bytes.count) }
+    } catch {
+      throw SysfsError(.write, path, text: text, errno: Errno(rawValue: error.value))
+    }
+    // The rest is not written in a second call: the kernel would take it for another command.
+    guard count == bytes.count else {
+      throw SysfsError(.write, path, text: text, errno: .inputOutput)
+    }
+  }
+
+  package func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    // The kernel follows links within the name it is given, so that must be one component.
+    guard !path.name.isEmpty, !path.name.utf8.contains(where: { $0 == 0 || $0 == 0x2f }) else {
+      throw SysfsError(.readLink, path, errno: .invalidArgument)
+    }
+    let parent = try openDirectory(SysfsPath(path.object), for: .readLink, path)
+    do throws(ErrorNumber) {
+      let target = try linkTarget(path.name, in: parent.number)
+      return target.split(separator: "/").last.map(String.init) ?? target
+    } catch {
+      throw SysfsError(.readLink, path, errno: Errno(rawValue: error.value))
+    }
+  }
+
+  package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    let directory = try openDirectory(path, for: .list, path)
+    do throws(ErrorNumber) {
+      return try directory.directoryNames()
+    } catch {
+      throw SysfsError(.list, path, errno: Errno(rawValue: error.value))
+    }
+  }
+
+  private func openFile(
+    _ path: SysfsPath, _ flags: Int32, text: String?
+  ) throws(SysfsError) -> FileDescriptor {
+    let number = apreserve_open_file_beneath(
+      directory.number, Self.relativePath(path), flags, walks)
+    guard number >= 0 else {
+      throw SysfsError(.open, path, text: text, errno: Errno(rawValue: -number))
+    }
+    return FileDescriptor(number)
+  }
+
+  private func openDirectory(
+    _ path: SysfsPath, for operation: SysfsError.Operation, _ whole: SysfsPath
+  ) throws(SysfsError) -> FileDescriptor {
+    let number = apreserve_open_directory_beneath(
+      directory.number, Self.relativePath(path), walks)
+    guard number >= 0 else {
+      throw SysfsError(operation, whole, errno: Errno(rawValue: -number))
+    }
+    return FileDescriptor(number)
+  }
+
+  /// The path below the root. A NUL would end it early for the kernel; `/` in its place makes a path
+  /// that is refused.
+  private static func relativePath(_ path: SysfsPath) -> String {
+    let text = path.object.path.dropFirst() + (path.name.isEmpty ? "" : "/" + path.name)
+    return text.utf8.contains(0) ? "/" : String(text)
+  }
+}

@@ -1,0 +1,190 @@
+package import AdjunctProcessor
+import Reservation
+package import Uevents
+
+/// The machine that a capture describes, as it is after the last event: cards and queues with their
+/// owners, masks and drivers, as far as events and device descriptions tell.
+package struct CapturedMachine {
+  /// What is known of the machine.
+  package private(set) var inventory: Inventory
+
+  private let capture: String
+
+  /// The machine of a capture.
+  ///
+  /// - Parameter start: the machine before the first event, where it is known.
+  package init(_ capture: Capture, start: Inventory? = nil) throws(CaptureFault) {
+    self.capture = capture.name
+    inventory = start ?? .empty
+    if start == nil {
+      // A kernel with masks is the usual one; their events say where they differ from the default.
+      inventory.bus.adapterMask = .all
+      inventory.bus.domainMask = .all
+    }
+    for device in capture.devices { try take(device) }
+    for case .event(let event, let position, _) in capture.entries {
+      try take(event, position)
+    }
+    if start == nil, !capture.devices.isEmpty { inferPools() }
+  }
+
+  private mutating func take(_ device: DeviceDescription) throws(CaptureFault) {
+    let position = Capture.Position.line(device.line)
+    let driver = device.driver ?? device["DRIVER"]
+    switch BusObject(path: device.devicePath) {
+    case .card(let adapter):
+      var card = try card(adapter, at: position) { key in
+        // Descriptions made by hand may have the attribute only.
+        device[key] ?? (key == "DEV_TYPE" ? Self.hexType(of: device) : nil)
+      }
+      card.driver = driver
+      CardDescription.complete(&card, from: device)
+      inventory.setCard(card, adapter: adapter)
+    case .queue(let apqn):
+      guard inventory.card(apqn.adapter) != nil else {
+        throw CaptureFault(capture, position, .queueWithoutCard(apqn))
+      }
+      var queue = Queue(apqn: apqn, driver: driver)
+      if let override = device.attribute("driver_override")?.prefix(while: { $0 != "\n" }),
+        !override.isEmpty
+      {
+        queue.driverOverride = String(override)
+      }
+      if device.attribute("driver_override") != nil { inventory.bus.supportsOverride = true }
+      inventory.setQueue(queue, apqn: apqn)
+    default: break
+    }
+    note(driver)
+  }
+
+  private static func hexType(of device: DeviceDescription) -> String? {
+    device.attribute("hwtype").flatMap { UInt8($0.prefix { $0 != "\n" }) }
+      .map { String($0, radix: 16) }
+  }
+
+  private mutating func take(
+    _ event: Uevent, _ position: Capture.Position
+  ) throws(CaptureFault) {
+    switch BusObject(path: event.devicePath) {
+    case .card(let adapter): try takeCard(adapter, event, position)
+    case .queue(let apqn): try takeQueue(apqn, event, position)
+    case .root: try takeMasks(event, position)
+    case .driver(let name) where event.action == .add: note(name)
+    case .driver(let name) where event.action == .remove:
+      inventory.bus.drivers.removeAll { $0 == name }
+    default: break
+    }
+  }
+
+  private mutating func takeCard(
+    _ adapter: UInt8, _ event: Uevent, _ position: Capture.Position
+  ) throws(CaptureFault) {
+    guard event.action != .remove else {
+      inventory.setCard(nil, adapter: adapter)
+      return
+    }
+    // An event after the first may tell less: unbind has no MODALIAS.
+    var card: Card
+    if let known = inventory.card(adapter), event.action != .add {
+      card = known
+    } else {
+      card = try self.card(adapter, at: position) { event[$0] }
+    }
+    if let configured = event["CONFIG"] { card.isConfigured = configured == "1" }
+    switch event.action {
+    case .bind:
+      card.driver = event["DRIVER"]
+      note(card.driver)
+    case .unbind: card.driver = nil
+    // A bound device's change says so; a real add comes before any driver.
+    case .change, .add: card.driver = event["DRIVER"] ?? card.driver
+    default: break
+    }
+    inventory.setCard(card, adapter: adapter)
+  }
+
+  private mutating func takeQueue(
+    _ apqn: APQN, _ event: Uevent, _ position: Capture.Position
+  ) throws(CaptureFault) {
+    guard event.action != .remove else {
+      inventory.setQueue(nil, apqn: apqn)
+      return
+    }
+    guard inventory.card(apqn.adapter) != nil else {
+      throw CaptureFault(capture, position, .queueWithoutCard(apqn))
+    }
+    var queue = Queue(apqn: apqn)
+    if event.action != .add, let known = inventory.queue(apqn) { queue = known }
+    if let configured = event["CONFIG"] { queue.isConfigured = configured == "1" }
+    if let online = event["ONLINE"] { queue.isOnline = online == "1" }
+    switch event.action {
+    case .bind, .change, .add: queue.driver = event["DRIVER"] ?? queue.driver
+    case .unbind: queue.driver = nil
+    default: break
+    }
+    note(queue.driver)
+    inventory.setQueue(queue, apqn: apqn)
+  }
+
+  private mutating func takeMasks(
+    _ event: Uevent, _ position: Capture.Position
+  ) throws(CaptureFault) {
+    if let text = event["APMASK"] { inventory.bus.adapterMask = try mask(text, position) }
+    if let text = event["AQMASK"] { inventory.bus.domainMask = try mask(text, position) }
+    if event["INITSCAN"] != nil { inventory.bus.scans = 1 }
+  }
+
+  private func mask(
+    _ text: String, _ position: Capture.Position
+  ) throws(CaptureFault) -> APMask {
+    guard let mask = APMask(text) else {
+      throw CaptureFault(capture, position, .unreadableMask(String(text.prefix(80))))
+    }
+    return mask
+  }
+
+  private func card(
+    _ adapter: UInt8, at position: Capture.Position, _ property: (String) -> String?
+  ) throws(CaptureFault) -> Card {
+    do throws(CaptureFault.Problem) {
+      return try CardDescription.card(adapter, properties: property)
+    } catch {
+      throw CaptureFault(capture, position, error)
+    }
+  }
+
+  private mutating func note(_ driver: String?) {
+    guard let driver, !inventory.bus.hasDriver(driver) else { return }
+    inventory.bus.drivers.append(driver)
+    inventory.bus.drivers.sort()
+  }
+
+  /// A state tells who has a queue and not by what means: masks where masks can have done it, else
+  /// overrides.
+  private mutating func inferPools() {
+    guard !inventory.queues.contains(where: { $0.driverOverride != nil }) else { return }
+    var solver = MaskSolver(current: MaskPair(adapters: .all, domains: .all))
+    for queue in inventory.queues {
+      switch queue.owner {
+      case .host: solver.hosts.insert(queue.apqn)
+      case .vfioAP: solver.reserved.insert(queue.apqn)
+      case .none: break
+      }
+    }
+    let hostAdapters = solver.hosts.adapters
+    let hostDomains = solver.hosts.domains
+    if solver.reserved.allSatisfy({
+      solver.canReserve($0, hostAdapters: hostAdapters, hostDomains: hostDomains)
+    }) {
+      let masks = solver.solution()
+      inventory.bus.adapterMask = masks.adapters
+      inventory.bus.domainMask = masks.domains
+    } else {
+      inventory.bus.supportsOverride = true
+      for var queue in inventory.queues where queue.owner == .vfioAP {
+        queue.driverOverride = DriverName.vfioAP
+        inventory.setQueue(queue, apqn: queue.apqn)
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import AdjunctProcessor
+
+/// Tells what another hand did from what the kernel did because of it.
+///
+/// A mask write binds and unbinds many queues, and its own event comes after theirs; a new driver takes
+/// queues before it is announced; a new queue is bound at once (ap-bus.md 3.3). Such moves are the
+/// simulated kernel's own to do. What is left is a hand's.
+struct HandTranslator {
+  private enum Move {
+    case driver(APQN, String?)
+    case online(APQN, Bool)
+    case cardOnline(UInt8, Bool)
+  }
+
+  private var masks: (adapters: APMask, domains: APMask)
+  private var moves: [Move] = []
+  /// Queues that came and were not bound yet.
+  private var fresh = APQNSet()
+  /// Whether the last move was the kernel's own.
+  private(set) var isAutomatic = false
+
+  init(bus: BusState) {
+    masks = (bus.adapterMask ?? .all, bus.domainMask ?? .all)
+  }
+
+  mutating func added(_ apqn: APQN) {
+    fresh.insert(apqn)
+    isAutomatic = true
+  }
+
+  /// A queue goes; it was unbound on its way.
+  mutating func removed(_ apqn: APQN) {
+    fresh.remove(apqn)
+    if case .driver(apqn, nil)? = moves.last { moves.removeLast() }
+  }
+
+  mutating func changed(_ apqn: APQN, driver: String?) {
+    isAutomatic = driver != nil && fresh.contains(apqn)
+    fresh.remove(apqn)
+    if !isAutomatic { moves.append(.driver(apqn, driver)) }
+  }
+
+  mutating func switched(_ apqn: APQN, _ isOnline: Bool) {
+    isAutomatic = false
+    moves.append(.online(apqn, isOnline))
+  }
+
+  /// The card's event comes before its queues', which follow from it.
+  mutating func cardSwitched(_ adapter: UInt8, _ isOnline: Bool) {
+    isAutomatic = false
+    moves.append(.cardOnline(adapter, isOnline))
+  }
+
+  /// A mask was written: moves of queues that changed their pool follow from it.
+  mutating func masked(adapters: Bool, _ mask: APMask) -> [ForeignHand] {
+    let old = masks
+    if adapters { masks.adapters = mask } else { masks.domains = mask }
+    let new = masks
+    func isHost(_ apqn: APQN, _ masks: (adapters: APMask, domains: APMask)) -> Bool {
+      masks.adapters.contains(apqn.adapter) && masks.domains.contains(apqn.domain)
+    }
+    moves.removeAll { move in
+      guard case .driver(let apqn, _) = move else { return false }
+      return isHost(apqn, old) != isHost(apqn, new)
+    }
+    return finish() + [adapters ? .adapterMask(mask) : .domainMask(mask)]
+  }
+
+  /// A driver was registered: what it took belongs to that.
+  mutating func registered(_ driver: String) -> [ForeignHand] {
+    moves.removeAll { move in
+      if case .driver(_, driver) = move { true } else { false }
+    }
+    return finish()
+  }
+
+  /// A driver went: what it let go of belongs to that.
+  mutating func unregistered(_ driver: String) -> [ForeignHand] {
+    moves.removeAll { move in
+      if case .driver(_, nil) = move { true } else { false }
+    }
+    return finish()
+  }
+
+  /// What hands did since the last time.
+  mutating func finish() -> [ForeignHand] {
+    defer { moves = [] }
+    var switchedCards = APMask()
+    return moves.compactMap { move in
+      switch move {
+      case .driver(let apqn, nil): return .unbind(apqn)
+      case .driver(let apqn, let driver?): return .bind(apqn, driver: driver)
+      case .cardOnline(let adapter, let isOnline):
+        switchedCards.insert(adapter)
+        return .cardOnline(adapter, isOnline)
+      case .online(let apqn, let isOnline):
+        return switchedCards.contains(apqn.adapter) ? nil : .online(apqn, isOnline)
+      }
+    }
+  }
+}

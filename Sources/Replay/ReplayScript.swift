@@ -1,0 +1,61 @@
+package import AdjunctProcessor
+package import SimulatedBus
+package import Uevents
+
+/// What happens to a simulated machine, step by step: what a capture did, or the boot of a described
+/// machine.
+package struct ReplayScript: Equatable, Sendable {
+  /// The machine before the first step; nil for an empty one that is just starting.
+  package var start: Inventory?
+  /// The modules that are loaded before the first step.
+  package var loaded: [SimulatedBus.Module] = []
+  /// The steps in order.
+  package var steps: [ReplayStep] = []
+  /// The kernel that the content hints at: whether it has masks.
+  package var hasMasks = true
+
+  /// The boot of a described machine: its hardware is found by the first scan, then its modules are
+  /// loaded, `zcrypt_cex4` first (ap-bus.md T1).
+  ///
+  /// Masks of the description are in force from the start, as if given on the kernel command line.
+  package init(booting machine: Inventory) {
+    var empty = Inventory.empty
+    empty.bus = machine.bus
+    empty.bus.drivers = []
+    empty.bus.scans = machine.bus.scans.map { _ in 0 }
+    start = empty
+    hasMasks = machine.bus.hasMasks
+    steps.append(
+      .hardware(
+        machine.cards.map { .plug($0) } + machine.queues.map { .plugQueue($0.apqn) }))
+    steps += [.load(.zcryptCex4), .load(.vfioAP)]
+  }
+
+  /// What a capture did.
+  ///
+  /// What its drivers and other hands did is left to the simulated kernel, which binds by itself, but
+  /// for what `foreign` asks for.
+  ///
+  /// - Parameters:
+  ///   - inventory: the machine before the first event, where it is known.
+  ///   - foreign: whether binds, unbinds, masks and switches by another hand are done as well.
+  package init(
+    _ capture: Capture, inventory: Inventory? = nil, foreign: Bool = false
+  ) throws(CaptureFault) {
+    guard capture.devices.isEmpty else {
+      let machine = try CapturedMachine(capture, start: inventory)
+      start = machine.inventory
+      return
+    }
+    start = inventory
+    var translator = CaptureTranslator(
+      capture: capture.name, inventory: inventory ?? .empty, translatesHands: foreign)
+    for entry in capture.entries { try translator.take(entry) }
+    translator.finish()
+    steps = translator.steps
+    hasMasks = translator.hasSeenMasks || translator.hasSeenModes || capture.events.isEmpty
+    guard inventory == nil else { return }
+    // A capture of a running machine never shows its drivers being registered.
+    loaded = SimulatedBus.Module.allCases.filter { !translator.registered.contains($0) }
+  }
+}

@@ -1,0 +1,172 @@
+package import AdjunctProcessor
+package import Agent
+import Reservation
+package import ReservationRules
+package import SimulatedBus
+package import Sysfs
+package import Uevents
+
+/// Something that is seen while a script runs.
+package enum ReplayOccurrence: Equatable, Sendable {
+  /// A step of the script begins.
+  case step(ReplayStep)
+  /// The simulated kernel sends an event.
+  case event(Uevent)
+  /// The bus calls into a driver.
+  case callback(DriverCallback)
+  /// The agent does something.
+  case activity(Activity)
+  /// Another hand's write is refused by the simulated kernel.
+  case handRefused(SysfsError)
+}
+
+/// A simulated machine with the agent on it, and a script that happens to the machine.
+///
+/// Time stands still but where nothing else is left to do: then it jumps to the agent's next try.
+package final class ReplaySession: ActivityLog, MonotonicTime {
+  /// The simulated machine.
+  package let bus: SimulatedBus
+  /// How the session is set up.
+  package struct Options: Sendable {
+    /// The mechanism to use; nil lets the bus decide.
+    package var mechanism: Mechanism?
+    /// The host's names for rules that ask.
+    package var host: HostIdentity
+
+    /// Options; by default the bus decides.
+    package init(mechanism: Mechanism? = nil, host: HostIdentity = HostIdentity()) {
+      self.mechanism = mechanism
+      self.host = host
+    }
+  }
+
+  /// The time that the agent sees.
+  package private(set) var now = Duration.zero
+  /// How often the agent wrote.
+  package private(set) var writeCount = 0
+  /// How many events the simulated kernel sent after the start.
+  package private(set) var eventCount = 0
+  /// The machine before the first step that the agent saw.
+  package private(set) var before: Inventory?
+
+  private let script: ReplayScript
+  private let observe: (ReplayOccurrence) -> Void
+  private var pending: [Uevent] = []
+  private var agent: Agent?
+
+  /// A session that is ready to run.
+  ///
+  /// - Parameter observe: called for everything that is seen, in order.
+  package init(
+    _ script: ReplayScript, rules: RuleSet, options: Options = Options(),
+    observe: @escaping (ReplayOccurrence) -> Void = { _ in }
+  ) {
+    self.script = script
+    self.observe = observe
+    let behavior = Self.behavior(for: script, mechanism: options.mechanism)
+    if let start = script.start {
+      bus = SimulatedBus(inventory: start, behavior: behavior)
+    } else {
+      bus = SimulatedBus(behavior: behavior)
+    }
+    for module in script.loaded { bus.loadModule(module) }
+    agent = Agent(
+      sysfs: bus, rules: rules, host: options.host, mechanism: options.mechanism, log: self,
+      time: self)
+    bus.onUevent = { [unowned self] event in
+      eventCount += 1
+      observe(.event(event))
+      pending.append(event)
+    }
+    bus.onCallback = { observe(.callback($0)) }
+  }
+
+  private static func behavior(for script: ReplayScript, mechanism: Mechanism?) -> KernelBehavior {
+    if let mechanism { return .kernel(for: mechanism) }
+    if let start = script.start { return .kernel(of: start) }
+    return script.hasMasks ? .mask61 : .bind2018
+  }
+
+  /// How far the agent has come.
+  package var status: AgentStatus { agent?.status ?? AgentStatus() }
+
+  /// The machine now.
+  package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }
+
+  /// Runs the whole script.
+  package func run() throws {
+    before = try inventory()
+    try settle()
+    for step in script.steps {
+      observe(.step(step))
+      perform(step)
+      try settle()
+    }
+    try waitForRetries()
+  }
+
+  /// Lets the agent work until no event is left.
+  private func settle() throws {
+    repeat {
+      let events = pending
+      pending = []
+      for event in events { agent?.handle(event) }
+      try agent?.reconcile()
+    } while !pending.isEmpty
+  }
+
+  /// How far ahead the session looks for tries that are still due.
+  private static let patience = Duration.seconds(60)
+
+  private func waitForRetries() throws {
+    while let due = agent?.nextDue, due <= Self.patience {
+      now = max(now, due)
+      try settle()
+    }
+  }
+
+  private func perform(_ step: ReplayStep) {
+    switch step {
+    case .hardware(let changes):
+      for change in changes { perform(change) }
+      bus.scan()
+    case .load(let module): bus.loadModule(module)
+    case .unload(let module): try? bus.unloadModule(module)
+    case .hand(let hand):
+      do throws(SysfsError) {
+        try HandWriter(bus: bus).perform(hand)
+      } catch {
+        observe(.handRefused(error))
+      }
+    case .mark: break
+    }
+  }
+
+  private func perform(_ change: HardwareChange) {
+    switch change {
+    case .plug(let card): bus.plug(card: SimulatedCard(card), domains: [], quietly: true)
+    case .unplug(let adapter): bus.unplug(card: adapter, quietly: true)
+    case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
+    case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)
+    case .configure(let adapter, let isConfigured):
+      bus.setConfigured(card: adapter, isConfigured, quietly: true)
+    }
+  }
+
+  /// Takes note of what the agent does.
+  package func record(_ activity: Activity) {
+    if case .wrote(_, error: nil) = activity { writeCount += 1 }
+    observe(.activity(activity))
+  }
+}
+
+extension ReplaySession {
+  /// What an expectation counts, as it is now.
+  package var counts: [Expectation.Counter: Int] {
+    [
+      .writes: writeCount, .reserved: status.reserved,
+      .refused: status.plan?.refusals.count ?? 0,
+      .undecidable: status.plan?.undecidable.count ?? 0,
+    ]
+  }
+}

@@ -1,0 +1,142 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import Testing
+
+/// A bus on which some writes fail, or succeed without effect.
+private final class FaultySysfs: Sysfs {
+  let bus: SimulatedBus
+  /// What happens to a write; nil passes it on, `.some(nil)` takes it without effect.
+  var fault: (SysfsPath, String) -> Errno?? = { _, _ in nil }
+
+  init(_ bus: SimulatedBus) {
+    self.bus = bus
+  }
+
+  func read(_ path: SysfsPath) throws(SysfsError) -> String { try bus.read(path) }
+  func readLink(_ path: SysfsPath) throws(SysfsError) -> String { try bus.readLink(path) }
+  func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
+
+  func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    switch fault(path, text) {
+    case .none: try bus.write(text, to: path)
+    case .some(.none): break
+    case .some(.some(let errno)): throw SysfsError(.write, path, text: text, errno: errno)
+    }
+  }
+}
+
+@Suite struct `A write that fails` {
+  private func agent(
+    _ mechanism: Mechanism, _ stage: Stage, rules: String = #"ADAPTER=="1", RESERVE="vfio_ap""#
+  ) throws -> (Agent, FaultySysfs) {
+    let sysfs = FaultySysfs(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs, rules: try Stage.rules(rules), mechanism: mechanism, log: stage, time: stage)
+    stage.bus.onUevent = { agent.handle($0) }
+    return (agent, sysfs)
+  }
+
+  @Test(arguments: [Mechanism.bind, .override])
+  func `holds up no other queue and is tried again with growing pauses`(mechanism: Mechanism)
+    throws
+  {
+    let stage = try Stage(mechanism, rules: "")
+    let (agent, sysfs) = try agent(mechanism, stage)
+    sysfs.fault = { path, text in
+      text.hasPrefix("01.0002") && path.name == "unbind" ? .some(.inputOutput) : nil
+    }
+    try agent.reconcile()
+    #expect(agent.status.phase == .retrying)
+    #expect(agent.status.description == "3 of 4 queues reserved, 1 failed")
+    #expect(agent.nextDue == .seconds(1))
+    stage.now = .seconds(1)
+    try agent.reconcile()
+    #expect(agent.nextDue == .seconds(3))
+    sysfs.fault = { _, _ in nil }
+    stage.now = .seconds(2)
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    stage.now = .seconds(3)
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(agent.nextDue == nil)
+    #expect(agent.status.description == "4 of 4 queues reserved")
+  }
+
+  @Test func `without an error is found out by reading back`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let (agent, sysfs) = try agent(.bind, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    sysfs.fault = { path, _ in path.name == "bind" ? .some(nil) : nil }
+    try agent.reconcile()
+    #expect(
+      stage.failures.map(\.description) == [
+        "01.0002 was to go to vfio_ap, the kernel took the write, and the queue is with none"
+      ])
+  }
+
+  @Test func `in the middle of a pair of masks is rolled back`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, sysfs) = try agent(
+      .mask, stage,
+      rules: """
+        ADAPTER=="1", RESERVE="vfio_ap"
+        DOMAIN=="2", RESERVE="vfio_ap"
+        """)
+    sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.busy) : nil }
+    try agent.reconcile()
+    #expect(try stage.bus.read(.bus("apmask")) == "\(APMask.all)\n")
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    #expect(agent.status.phase == .retrying)
+  }
+
+  @Test func `because the kernel's count of overrides has leaked is not tried again`() throws {
+    let stage = try Stage(.override, rules: "")
+    try stage.bus.write("vfio_ap", to: .queue(APQN(adapter: 2, domain: 0), "driver_override"))
+    stage.bus.unplug(card: 2)
+    let (agent, _) = try agent(.mask, stage)
+    try agent.reconcile()
+    #expect(stage.failures.map(\.isFinal) == [true])
+    #expect(agent.nextDue == nil)
+    #expect(stage.failures.first?.description.hasSuffix("until the next reboot") == true)
+  }
+
+  @Test func `since the device went away is no failure of the others`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let (agent, sysfs) = try agent(.bind, stage)
+    sysfs.fault = { [bus = stage.bus] path, text in
+      guard text.hasPrefix("01.0001"), path.name == "unbind" else { return nil }
+      bus.unplugQueue(APQN(adapter: 1, domain: 1))
+      return nil
+    }
+    try agent.reconcile()
+    #expect(stage.failures.map(\.cause) == [.vanished(APQN(adapter: 1, domain: 1))])
+    #expect(agent.status.reserved == 3)
+    #expect(agent.status.wanted == 3)
+  }
+
+  @Test func `never lets a queue lose the override that keeps it with its guest`() throws {
+    let stage = try Stage(.override, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let apqn = APQN(adapter: 1, domain: 2)
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    // The guest is given the queue between the plan and the writes.
+    let sysfs = FaultySysfs(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs, rules: RuleSet(), mechanism: .override,
+      ownership: Ownership(queues: [apqn]), log: stage, time: stage)
+    sysfs.fault = { [bus = stage.bus] path, text in
+      guard path.name == "driver_override", text == "\n" else { return nil }
+      try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+      try? bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+      try? bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+      return nil
+    }
+    try agent.reconcile()
+    #expect(stage.failures.first?.cause == .assignedMeanwhile(apqn))
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
+  }
+}

@@ -1,0 +1,116 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import Testing
+import Uevents
+
+/// A simulated machine with the agent on it, as a test plays on it step by step.
+final class Stage: ActivityLog, MonotonicTime {
+  let bus: SimulatedBus
+  private(set) var agent: Agent!
+  var now = Duration.zero
+  private(set) var activities: [Activity] = []
+  private var pending: [Uevent] = []
+  /// Events of these places never reach the agent: a lost event, or a reaction that is missing.
+  var isLost: (Uevent) -> Bool = { _ in false }
+
+  /// Adapters 0...2 of type 13 in CCA mode with a serial number, domains 0...3.
+  init(
+    _ mechanism: Mechanism, rules: String = #"ADAPTER=="1", RESERVE="vfio_ap""#,
+    adapters: [UInt8] = [0, 1, 2], modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP],
+    ownership: Ownership = Ownership(), autoMechanism: Bool = false
+  ) throws {
+    bus = SimulatedBus(behavior: .kernel(for: mechanism))
+    for domain in UInt8(0)...3 { bus.addDomain(domain, quietly: true) }
+    for adapter in adapters { bus.plug(card: Self.card(adapter), quietly: true) }
+    bus.scan()
+    for module in modules { bus.loadModule(module) }
+    agent = Agent(
+      sysfs: bus, rules: try Self.rules(rules), mechanism: autoMechanism ? nil : mechanism,
+      ownership: ownership, log: self, time: self)
+    bus.onUevent = { [unowned self] event in pending.append(event) }
+    try settle()
+  }
+
+  static func card(_ adapter: UInt8, type: UInt8 = 13) -> SimulatedCard {
+    SimulatedCard(
+      adapter: adapter, hardwareType: HardwareType(rawValue: type),
+      attributes: ["serialnr": "93AA000\(adapter)"])
+  }
+
+  static func rules(_ text: String) throws -> RuleSet {
+    let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "test.rules", text: text)])
+    try #require(diagnostics.isEmpty, "\(diagnostics)")
+    return set
+  }
+
+  func record(_ activity: Activity) {
+    activities.append(activity)
+  }
+
+  /// Lets the agent work until no event is left.
+  func settle() throws {
+    repeat {
+      let events = pending
+      pending = []
+      for event in events where !isLost(event) { agent.handle(event) }
+      try agent.reconcile()
+    } while !pending.isEmpty
+  }
+
+  /// Does something to the machine and lets the agent react.
+  func happens(_ change: (SimulatedBus) throws -> Void) throws {
+    activities = []
+    try change(bus)
+    try settle()
+  }
+
+  /// A queue's driver, read from the machine and not from the agent.
+  func driver(_ name: String) -> String? {
+    APQN(name).flatMap { bus.driver(of: $0) }
+  }
+
+  /// The drivers of all queues of an adapter.
+  func drivers(ofCard adapter: UInt8) throws -> Set<String> {
+    let inventory = try InventoryReader(sysfs: bus).read()
+    return Set(inventory.queues(ofCard: adapter).map { $0.driver ?? "none" })
+  }
+
+  /// The writes of the last step, as a person would type them, and the answer of the kernel.
+  var writes: [String] {
+    activities.compactMap { activity in
+      guard case .wrote(let step, let error) = activity else { return nil }
+      return step.description + (error.map { ": \($0.errno.name)" } ?? "")
+    }
+  }
+
+  var failures: [Failure] {
+    activities.compactMap { activity in
+      guard case .failed(let failure, _) = activity else { return nil }
+      return failure
+    }
+  }
+
+  /// Moves a queue to a driver as a person at a shell does, by what the kernel has.
+  func hand(moves name: String, to driver: String) throws {
+    let apqn = try #require(APQN(name))
+    switch agent.status.mechanism?.mechanism {
+    case .mask:
+      let mask = APMask.all.description
+      try bus.write(mask, to: .bus("apmask"))
+      try bus.write(mask, to: .bus("aqmask"))
+    case .override:
+      try bus.write(
+        driver == DriverName.vfioAP ? driver : "\n", to: .queue(apqn, "driver_override"))
+      fallthrough
+    default:
+      if let current = bus.driver(of: apqn) {
+        try bus.write(name, to: .driver(current, "unbind"))
+      }
+      try bus.write(name, to: .driver(driver, "bind"))
+    }
+  }
+}

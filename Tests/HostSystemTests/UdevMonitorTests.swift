@@ -1,0 +1,113 @@
+import CUeventInjection
+import Glibc
+import HostSystem
+import Sysfs
+import Testing
+import Uevents
+
+/// What a child process in a network namespace of its own sends to itself.
+private struct Injection {
+  private let descriptor: Int32
+
+  /// Puts this process, which must be a child, into a namespace of its own.
+  init() {
+    precondition(apreserve_unshare_network() == 0)
+    descriptor = apreserve_open_injection()
+    precondition(descriptor >= 0)
+  }
+
+  /// The strings, each ended by a NUL.
+  private static func message(_ strings: [String]) -> [UInt8] {
+    strings.reduce(into: []) { message, string in
+      message += string.utf8
+      message.append(0)
+    }
+  }
+
+  func inject(_ strings: String...) {
+    let message = Self.message(strings)
+    precondition(apreserve_inject(descriptor, message, UInt32(message.count)) == 0)
+  }
+
+  func forge(_ strings: String...) {
+    let message = Self.message(strings)
+    precondition(apreserve_forge(descriptor, message, UInt32(message.count)) == 0)
+  }
+
+  func injectQueue(_ number: Int) {
+    inject(
+      "add@/devices/ap/card05/05.0004", "ACTION=add", "DEVPATH=/devices/ap/card05/05.0004",
+      "SUBSYSTEM=ap", "DEVTYPE=ap_queue", "MODE=cca", "NUMBER=\(number)")
+  }
+}
+
+@Suite(
+  .enabled(
+    if: apreserve_can_unshare_network() != 0, "a network namespace of its own is refused here"))
+struct `The uevent monitor` {
+  @Test func `hands on what the kernel sends`() async {
+    await #expect(processExitsWith: .success) {
+      let injection = Injection()
+      let monitor = try UdevMonitor()
+      #expect(try monitor.receive().events.isEmpty)
+      injection.injectQueue(7)
+      injection.inject(
+        "change@/devices/ap", "ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap",
+        "INITSCAN=done")
+      let (events, outcome) = try monitor.receive()
+      try #require(events.count == 2)
+      #expect(outcome == .complete)
+      #expect(events[0].action == .add)
+      #expect(events[0].devicePath == "/devices/ap/card05/05.0004")
+      #expect(events[0].subsystem == "ap")
+      #expect(
+        Set(events[0].properties) == [
+          Uevent.Property("DEVTYPE", "ap_queue"), Uevent.Property("MODE", "cca"),
+          Uevent.Property("NUMBER", "7"),
+        ])
+      #expect(events[1].action == .change)
+      #expect(events[1]["INITSCAN"] == "done")
+      let first = try #require(events[0].sequenceNumber)
+      #expect(try #require(events[1].sequenceNumber) > first)
+    }
+  }
+
+  @Test func `passes over what did not come from the kernel, and reads on`() async {
+    await #expect(processExitsWith: .success) {
+      let injection = Injection()
+      let monitor = try UdevMonitor()
+      for number in 0..<3 {
+        injection.forge(
+          "add@/devices/ap/card05", "ACTION=add", "DEVPATH=/devices/ap/card05", "SUBSYSTEM=ap",
+          "SEQNUM=1")
+        injection.inject("add@/devices/ap/card05", "ACTION=bad", "DEVPATH=/x", "SUBSYSTEM=ap")
+        injection.injectQueue(number)
+      }
+      let (events, outcome) = try monitor.receive()
+      #expect(events.map { $0["NUMBER"] } == ["0", "1", "2"])
+      #expect(outcome == .complete)
+    }
+  }
+
+  @Test func `tells of an overrun once everything has been handed on, and then hears again`() async
+  {
+    await #expect(processExitsWith: .success) {
+      let injection = Injection()
+      let monitor = try UdevMonitor()
+      var size: Int32 = 4096
+      #expect(
+        setsockopt(
+          monitor.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+          == 0)
+      for number in 0..<1000 { injection.injectQueue(number) }
+      let (events, outcome) = try monitor.receive()
+      #expect(outcome == .overrun)
+      #expect(!events.isEmpty && events.count < 1000)
+      #expect(events.map { $0["NUMBER"] } == (0..<events.count).map { String($0) })
+      injection.injectQueue(1000)
+      let (later, next) = try monitor.receive()
+      #expect(later.map { $0["NUMBER"] } == ["1000"])
+      #expect(next == .complete)
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import AdjunctProcessor
+import SimulatedBus
+import Sysfs
+import Testing
+import Uevents
+
+/// The files that there are, and their texts: ap-bus.md 1.1 to 1.5.
+@Suite struct `An attribute` {
+  static let kernels = [KernelBehavior.bind2018, .mask61, .override72]
+
+  /// The files that no one can read, and what is no file.
+  private static let notRead: Set<String> = [
+    "assign_adapter", "assign_control_domain", "assign_domain", "bind", "create", "drivers_probe",
+    "remove", "unassign_adapter", "unassign_control_domain", "unassign_domain", "unbind",
+    "devices", "drivers", "driver", "iommu_group", "matrix", "mdev_supported_types", "mdev_type",
+    "module", "power", "subsystem", "vfio-dev",
+  ]
+
+  @Test(arguments: kernels)
+  func `that a directory lists is there to be read, and ends with a newline`(
+    kernel: KernelBehavior
+  ) throws {
+    let machine = Machine(kernel)
+    machine.bus.plug(card: SimulatedCard(adapter: 7, mode: .ep11))
+    machine.bus.plug(card: SimulatedCard(adapter: 8, mode: .accelerator))
+    _ = machine.write("-5", "bus/ap/apmask")
+    _ = machine.createMediatedDevice(["5"], ["4"])
+    let objects: [BusObject] = [
+      .bus, .root, .matrixRoot, .matrix, .mediatedDeviceType, .mediatedDevice(Machine.uuid),
+      .card(5), .card(7), .card(8), .queue(APQN(adapter: 5, domain: 4)),
+      .queue(APQN(adapter: 7, domain: 4)), .queue(APQN(adapter: 8, domain: 4)),
+      .module("vfio_ap"), .driver("cex4queue"),
+    ]
+    var count = 0
+    for object in objects {
+      let names = try machine.bus.list(SysfsPath(object))
+      #expect(Set(names).count == names.count, "\(object)")
+      for name in names
+      where !Self.notRead.contains(name) && APQN(name) == nil && !name.hasPrefix("card")
+        && !BusObject.isUUID(name)
+      {
+        let isWriteOnlyEvent =
+          name == "uevent" && (object == .bus || object.path.contains("drivers"))
+        guard !isWriteOnlyEvent else { continue }
+        let text = try machine.bus.read(SysfsPath(object, name))
+        #expect(text.isEmpty || text.hasSuffix("\n"), "\(object.path)/\(name)")
+        count += 1
+      }
+    }
+    #expect(count > 90)
+  }
+
+  @Test(arguments: kernels)
+  func `that is not listed cannot be read`(kernel: KernelBehavior) throws {
+    let machine = Machine(kernel)
+    let places: [(BusObject, [String])] = [
+      (
+        .queue(APQN(adapter: 5, domain: 4)),
+        ["config", "driver_override", "status", "op_modes", "mkvps"]
+      ),
+      (.card(5), ["serialnr", "API_ordinalnr", "type", "driver_override"]),
+      (.bus, ["apmask", "scans", "bindings", "bindings_complete_count", "features"]),
+    ]
+    for (object, names) in places {
+      let listed = try machine.bus.list(SysfsPath(object))
+      for name in names {
+        let text = try? machine.bus.read(SysfsPath(object, name))
+        #expect((text != nil) == listed.contains(name), "\(object.path)/\(name)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("bus/ap/ap_domain", "4"), ("bus/ap/ap_max_domain_id", "255"), ("bus/ap/config_time", "30"),
+    ("bus/ap/ap_adapter_mask", "0x06" + String(repeating: "0", count: 62)),
+    ("bus/ap/ap_usage_domain_mask", "0x0800000000000000010" + String(repeating: "0", count: 45)),
+    ("bus/ap/devices/card05/hwtype", "14"), ("bus/ap/devices/card05/ap_functions", "0xF2000000"),
+    ("bus/ap/devices/card05/modalias", "ap:t0E"), ("bus/ap/devices/card05/type", "CEX8C"),
+    ("bus/ap/devices/05.0004/request_count", "0"),
+    ("bus/ap/devices/05.0004/uevent", "DEVTYPE=ap_queue\nDRIVER=cex4queue\nMODE=cca"),
+    ("devices/vfio_ap/matrix/uevent", "DRIVER=vfio_ap"), ("module/vfio_ap/initstate", "live"),
+    ("bus/ap/bindings", "4/4 (complete)"),
+  ])
+  func `reads as the kernel prints it`(path: String, text: String) {
+    #expect(Machine(.mask61).read(path) == text)
+  }
+
+  @Test func `of a queue without the host's driver has no count of requests`() {
+    let machine = Machine(.mask61)
+    _ = machine.write("-5", "bus/ap/apmask")
+    #expect(machine.read("bus/ap/devices/05.0004/request_count") == "-")
+    #expect(machine.read("bus/ap/devices/05.0004/online") == nil)
+    #expect(machine.read("bus/ap/devices/05.0004/mkvps") == nil)
+  }
+
+  @Test(arguments: [
+    ("config_time", "4", "EINVAL"), ("config_time", "121", "EINVAL"),
+    ("config_time", "x", "EINVAL"),
+    ("config_time", "120\n", "ok"), ("ap_domain", "5", "ok"), ("ap_domain", "9", "EINVAL"),
+    ("ap_domain", "256", "EINVAL"), ("ap_domain", "-1", "EINVAL"), ("poll_thread", "2", "EINVAL"),
+    ("poll_timeout", "120000000001", "EINVAL"), ("drivers_autoprobe", "no", "ok"),
+  ])
+  func `of the bus takes what the kernel takes`(name: String, text: String, answer: String) {
+    let machine = Machine(.mask61)
+    _ = machine.write("-9", "bus/ap/aqmask")
+    #expect(machine.write(text, "bus/ap/\(name)") == answer)
+  }
+
+  @Test(arguments: [("1", "ok"), ("0\n", "ok"), (" 1", "ok"), ("2", "EINVAL"), ("x", "EINVAL")])
+  func `online takes 0 and 1`(text: String, answer: String) {
+    #expect(Machine(.mask61).write(text, "bus/ap/devices/05.0004/online") == answer)
+  }
+
+  @Test func `online of a card switches its queues in the order in which they were bound`() {
+    let machine = Machine(.mask61, adapters: [5])
+    _ = machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind")
+    _ = machine.write("05.0004", "bus/ap/drivers_probe")
+    machine.forget()
+    #expect(machine.write("0", "bus/ap/devices/card05/online") == "ok")
+    #expect(
+      machine.events == [
+        "change card05 ONLINE=0 DRIVER=cex4card", "change 05.0047 ONLINE=0 DRIVER=cex4queue",
+        "change 05.0004 ONLINE=0 DRIVER=cex4queue",
+      ])
+    #expect(machine.write("1", "bus/ap/devices/05.0004/online") == "EINVAL")
+    machine.forget()
+    #expect(machine.write("0", "bus/ap/devices/card05/online") == "ok")
+    #expect(machine.events == ["change card05 ONLINE=0 DRIVER=cex4card"])
+  }
+
+  @Test func `uevent sends a synthetic event, with the driver that the queue has`() throws {
+    let machine = Machine(.mask61)
+    var texts: [String] = []
+    machine.bus.onUevent = { texts.append("\($0.action) \($0.devicePath) \($0.properties)") }
+    #expect(machine.write("add\n", "bus/ap/devices/05.0004/uevent") == "ok")
+    #expect(machine.write("explode", "bus/ap/devices/05.0004/uevent") == "EINVAL")
+    #expect(machine.write("add", "bus/ap/uevent") == "ok")
+    #expect(texts.count == 2)
+    #expect(texts.first?.contains("SYNTH_UUID") == true)
+    #expect(texts.first?.contains("cex4queue") == true)
+    #expect(machine.read("bus/ap/uevent") == nil)
+  }
+
+  @Test func `of a name that leads elsewhere is a link`() throws {
+    let bus = Machine(.mask61).bus
+    let apqn = APQN(adapter: 5, domain: 4)
+    #expect(try bus.readLink(.queue(apqn, "subsystem")) == "ap")
+    #expect(try bus.readLink(.driver("cex4queue", "module")) == "zcrypt_cex4")
+    #expect(try bus.readLink(.driver("cex4queue", "05.0004")) == "05.0004")
+    #expect(throws: SysfsError(.readLink, .driver("vfio_ap", "05.0004"), errno: .noSuchFile)) {
+      try bus.readLink(.driver("vfio_ap", "05.0004"))
+    }
+    #expect(throws: SysfsError(.readLink, .queue(apqn, "online"), errno: .invalidArgument)) {
+      try bus.readLink(.queue(apqn, "online"))
+    }
+    #expect(throws: SysfsError(.list, .bus("apmask"), errno: .notDirectory)) {
+      try bus.list(.bus("apmask"))
+    }
+    #expect(throws: SysfsError(.read, .bus("devices"), errno: .isDirectory)) {
+      try bus.read(.bus("devices"))
+    }
+    #expect(throws: SysfsError(.open, .driver("vfio_ap", "bind"), errno: .permissionDenied)) {
+      try bus.read(.driver("vfio_ap", "bind"))
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import AdjunctProcessor
+
+/// A `.steps` file: what was written where on a real kernel, and everything that was read back.
+struct Transcript {
+  /// A line with its number in the file, and what it says.
+  struct Line {
+    var number: Int
+    var text: String
+    var content: Content
+  }
+
+  /// What a line says.
+  enum Content: Equatable {
+    /// How the bus was loaded: the flavour and the parameters.
+    case load(flavour: String, parameters: [String: String])
+    /// A mark without effect.
+    case mark
+    /// A write, with its newline.
+    case write(text: String, path: String)
+    /// What the write before it returned.
+    case outcome(String)
+    /// An attribute's text without its newline; nil where there is no such file.
+    case read(path: String, text: String?)
+    /// The driver of a queue.
+    case driver(APQN, name: String?)
+    /// The names in a device's directory.
+    case entries(device: String, names: [String])
+    /// A line of the `uevent` file of the device listed last.
+    case variable(String)
+    /// A bare line: part of a directory's listing, or the number of devices.
+    case bare(String)
+    /// Something of the machine around the bus.
+    case foreign
+  }
+
+  var kernel: String
+  var lines: [Line]
+
+  init(bytes: [UInt8]) {
+    let texts = bytes.split(separator: 10, omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+    kernel = texts.first ?? ""
+    lines = texts.enumerated().dropFirst().filter { !$0.element.isEmpty }.map { index, text in
+      Line(number: index + 1, text: text, content: Self.content(of: text))
+    }
+  }
+
+  private static func content(of text: String) -> Content {
+    if text.hasPrefix("# load: apload ") {
+      let words = text.split(separator: " ").dropFirst(3)
+      let pairs = words.dropFirst().compactMap { word -> (String, String)? in
+        let parts = word.split(separator: "=", maxSplits: 1)
+        return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+      }
+      return .load(
+        flavour: String(words.first ?? ""), parameters: Dictionary(uniqueKeysWithValues: pairs))
+    }
+    if text.hasPrefix("# write "), let parts = halves(of: text.dropFirst(8), at: " > ") {
+      return .write(text: parts.0 + "\n", path: parts.1)
+    }
+    if text.hasPrefix("#") { return .mark }
+    if text.hasPrefix("    ") { return .variable(String(text.dropFirst(4))) }
+    guard text.hasPrefix("  ") else { return .bare(text) }
+    let rest = text.dropFirst(2)
+    if rest.hasPrefix("/sys/"), let parts = halves(of: rest, at: " = ") {
+      return .read(path: parts.0, text: parts.1 == "(absent)" ? nil : parts.1)
+    }
+    if let parts = halves(of: rest, at: " driver: "), let apqn = APQN(parts.0) {
+      return .driver(apqn, name: parts.1.isEmpty ? nil : parts.1)
+    }
+    if rest.hasPrefix("dmesg: ") || rest.hasPrefix("rc=") { return .foreign }
+    if let parts = halves(of: rest, at: ": "), !["write", "open"].contains(parts.0) {
+      return .entries(device: parts.0, names: parts.1.split(separator: " ").map(String.init))
+    }
+    return .outcome(String(rest))
+  }
+
+  private static func halves(of text: Substring, at separator: String) -> (String, String)? {
+    let bytes = Array(text.utf8)
+    let wanted = Array(separator.utf8)
+    guard bytes.count >= wanted.count else { return nil }
+    for index in 0...(bytes.count - wanted.count)
+    where bytes[index..<(index + wanted.count)].elementsEqual(wanted) {
+      return (
+        String(decoding: bytes[..<index], as: UTF8.self),
+        String(decoding: bytes[(index + wanted.count)...], as: UTF8.self)
+      )
+    }
+    return nil
+  }
+}

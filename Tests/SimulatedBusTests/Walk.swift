@@ -1,0 +1,154 @@
+import AdjunctProcessor
+import SimulatedBus
+import Sysfs
+import Testing
+import Uevents
+
+/// A walk of a kernel, walked again on the simulated bus.
+final class Walk {
+  /// A line that did not hold.
+  struct Deviation {
+    var line: Transcript.Line
+    var found: String
+  }
+
+  /// An event of the simulated bus, and how many marks of the transcript stand before it.
+  struct Sent {
+    var event: Uevent
+    var mark: Int
+  }
+
+  /// Where the events of a walk show that the timer of the kernel ran out and the bus was scanned:
+  /// the line of the transcript after which it was.
+  private static let timerScans = ["udevd-src-7.2": 101]
+
+  let name: String
+  private let transcript: Transcript
+  private(set) var bus = SimulatedBus(behavior: .bind2018)
+  private(set) var deviations: [Deviation] = []
+  private(set) var sent: [Sent] = []
+  /// How many lines were compared.
+  private(set) var checks = 0
+  /// How many of the events belong to loading.
+  private(set) var loadEvents = 0
+  private var marks = 0
+  private var outcome = ""
+  private var listed: BusObject?
+  private var variables: [String] = []
+  private var bare = ""
+
+  /// Walks the whole transcript of that name, or only its load phase.
+  init(_ name: String, loadOnly: Bool = false) throws {
+    self.name = name
+    transcript = Transcript(bytes: try TestFile.bytes(name + ".steps"))
+    for (index, line) in transcript.lines.enumerated() {
+      if line.text.hasPrefix("#") { marks += 1 }
+      if line.text == "# === plain unbind and bind", loadOnly { break }
+      try walk(line, next: transcript.lines.dropFirst(index + 1).first)
+      if Self.timerScans[name] == line.number { bus.scan() }
+    }
+  }
+
+  private func walk(_ line: Transcript.Line, next: Transcript.Line?) throws {
+    switch line.content {
+    case .load(let flavour, let parameters):
+      try load(flavour: flavour, parameters: parameters)
+      loadEvents = sent.count
+    case .mark, .foreign: break
+    case .write(let text, let path): outcome = write(text, path)
+    case .outcome(let expected): compare(line, expected, outcome)
+    case .read(let path, let expected): compare(line, expected ?? "(absent)", read(path))
+    case .driver(let apqn, let expected): compare(line, expected ?? "", link(apqn))
+    case .entries(let device, let expected):
+      let object =
+        APQN(device).map(BusObject.queue) ?? BusObject.adapter(ofCardName: device).map { .card($0) }
+      listed = object
+      let names = object.flatMap { try? bus.list(SysfsPath($0)) } ?? []
+      variables =
+        object.flatMap { try? bus.read(SysfsPath($0, "uevent")) }?.split(separator: "\n")
+        .map(String.init) ?? []
+      compare(line, expected.sorted().joined(separator: " "), names.sorted().joined(separator: " "))
+    case .variable(let expected):
+      compare(line, expected, variables.isEmpty ? "" : variables.removeFirst())
+      if case .variable? = next?.content { break }
+      compare(line, "", variables.joined(separator: " "))
+    case .bare(let text): try take(bare: text, line, next: next)
+    }
+  }
+
+  /// A listing's lines are compared together: of devices it is folded anywhere, of a mediated
+  /// device it has a name a line.
+  private func take(bare text: String, _ line: Transcript.Line, next: Transcript.Line?) throws {
+    if let count = Int(text) {
+      let names = try bus.list(SysfsPath(.bus, "devices"))
+      return compare(line, "\(count)", "\(names.count)")
+    }
+    let isFolded = text.contains(" ")
+    bare += text + (isFolded ? "" : " ")
+    if case .bare? = next?.content { return }
+    let path =
+      isFolded
+      ? SysfsPath(.bus, "devices")
+      : SysfsPath(.mediatedDevice("11111111-2222-3333-4444-555555555555"))
+    let names = try bus.list(path).sorted().joined(separator: " ")
+    compare(line, bare.split(separator: " ").sorted().joined(separator: " "), names)
+    bare = ""
+  }
+
+  private func compare(_ line: Transcript.Line, _ expected: String, _ found: String) {
+    checks += 1
+    if expected != found { deviations.append(Deviation(line: line, found: found)) }
+  }
+
+  private func load(flavour: String, parameters: [String: String]) throws {
+    let behavior: KernelBehavior =
+      switch (flavour, parameters["era"]) {
+      case ("sim", "2018"): .bind2018
+      case ("sim", "mask"): .mask61
+      case ("sim", "override"): .override72
+      default: transcript.kernel.hasPrefix("Linux 6.") ? .mask61 : .override72
+      }
+    bus = SimulatedBus(behavior: behavior) { [unowned self] in
+      sent.append(Sent(event: $0, mark: marks))
+    }
+    if flavour == "sim" { SimulatedBus.Module.allCases.forEach(bus.loadModule) }
+    let domains = try #require(
+      parameters["hw_doms"].flatMap { HardwareCommand.numbers($0, radix: 10) })
+    for domain in domains { bus.addDomain(domain, quietly: true) }
+    let cards = try #require(parameters["hw_cards"]).split(separator: ":")
+    let adapters = try #require(HardwareCommand.numbers(cards[0], radix: 10))
+    for adapter in adapters {
+      let card = SimulatedCard(
+        adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(cards[1]))),
+        mode: try #require(QueueMode(rawValue: String(cards[2]))))
+      bus.plug(card: card, quietly: true)
+    }
+    bus.scan()
+    SimulatedBus.Module.allCases.forEach(bus.loadModule)
+  }
+
+  private func write(_ text: String, _ path: String) -> String {
+    if path == "/sys/kernel/debug/aphw/ctl" {
+      return HardwareCommand.run(text, on: bus) ? "ok (\(text.utf8.count))" : "unknown command"
+    }
+    guard let place = SysfsPath(text: path) else { return "no such place" }
+    do throws(SysfsError) {
+      try bus.write(text, to: place)
+    } catch {
+      return "\(error.operation.rawValue): \(error.errno.name) (\(error.errno.rawValue))"
+    }
+    return "ok (\(text.utf8.count))"
+  }
+
+  private func read(_ path: String) -> String {
+    guard let place = SysfsPath(text: path), var text = try? bus.read(place) else {
+      return "(absent)"
+    }
+    if text.hasSuffix("\n") { text.removeLast() }
+    return text
+  }
+
+  private func link(_ apqn: APQN) -> String {
+    (try? bus.readLink(.queue(apqn, "driver"))) ?? ""
+  }
+}
