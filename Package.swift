@@ -72,7 +72,7 @@ let package = Package(
       name: "apreserve",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "Reports",
+        "SimulatedBus", "Agent", "Replay", "HostSystem", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Reservation
+import ReservationRules
 package import Snapshots
 
 extension PlanReport {

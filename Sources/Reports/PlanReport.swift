@@ -1,6 +1,6 @@
-package import AdjunctProcessor
-package import Reservation
-package import ReservationRules
+import AdjunctProcessor
+import Reservation
+import ReservationRules
 
 /// What would be written and why.
 package struct PlanReport {
