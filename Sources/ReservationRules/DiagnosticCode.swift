@@ -44,11 +44,13 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case reversedRange = "reversed-range"
   case openRange = "open-range"
   case commaInValue = "comma-in-value"
+  case blankInValue = "blank-in-value"
   case hexadecimalHardwareType = "hexadecimal-hardware-type"
   case invalidAPQN = "invalid-apqn"
   case unknownMode = "unknown-mode"
   case cardInKernel = "card-in-kernel"
   case unclosedBracket = "unclosed-bracket"
+  case characterClass = "character-class"
   case unknownValue = "unknown-value"
   // The rule as a whole.
   case duplicateAssignment = "duplicate-assignment"

@@ -25,12 +25,17 @@ package struct RuleSet: Sendable {
     var rules: [Rule] = []
     var diagnostics: [Diagnostic] = []
     for file in files {
-      var parser = RuleFileParser(file)
-      parser.parse()
-      rules += parser.rules
-      diagnostics += parser.diagnostics
+      let parsed = parsed(file)
+      rules += parsed.rules
+      diagnostics += parsed.diagnostics
     }
     return (RuleSet(rules: rules, files: files.map(\.path)), diagnostics)
+  }
+
+  static func parsed(_ file: RuleFile) -> (rules: [Rule], diagnostics: [Diagnostic]) {
+    var parser = RuleFileParser(file)
+    parser.parse()
+    return (parser.rules, parser.diagnostics)
   }
 }
 

@@ -1,0 +1,249 @@
+/// Cuts a logical line into clauses.
+///
+/// After an error it goes on behind the next comma, so that one line can report several. Every byte is
+/// looked at a bounded number of times.
+struct ClauseLexer {
+  let bytes: [UInt8]
+  private(set) var faults: [Fault] = []
+  private var position = 0
+  private var isFirst = true
+
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  /// The next clause without error, nil at the end of the line.
+  mutating func next() -> RawClause? {
+    while true {
+      let hasComma = skipSeparators()
+      guard position < bytes.count else { return nil }
+      let needsComma = !isFirst && !hasComma
+      isFirst = false
+      if bytes[position] == UInt8(ascii: "#") {
+        fault(
+          .trailingComment, position..<bytes.count,
+          "a comment must have a line of its own; move it above the rule")
+        return nil
+      }
+      if let clause = clause(needsComma: needsComma) { return clause }
+    }
+  }
+
+  private mutating func clause(needsComma: Bool) -> RawClause? {
+    let start = position
+    skip(while: Self.isKeyByte)
+    guard position > start else { return unexpectedText() }
+    let key = start..<position
+    var attribute: Range<Int>?
+    if peek == UInt8(ascii: "{") {
+      guard let braces = readBraces(key) else { return nil }
+      attribute = braces
+    }
+    skip(while: RuleFileParser.isBlank)
+    let operationStart = position
+    skip(while: Self.isOperatorByte)
+    let operationRange = operationStart..<position
+    guard !operationRange.isEmpty else {
+      if needsComma {
+        fault(.unexpectedText, key, "\(quoted(key)) is neither a comma nor a clause")
+      } else {
+        fault(
+          .missingOperator, key,
+          "\(quoted(key)) is followed by no operator; write a clause as KEY==\"value\"")
+      }
+      recover()
+      return nil
+    }
+    if needsComma {
+      fault(
+        .missingComma, key, "a comma is missing before \(quoted(key))", [", " + text(key)])
+    }
+    guard let operation = RawClause.Operator(rawValue: text(operationRange)) else {
+      fault(
+        .unknownOperator, operationRange,
+        "\(quoted(operationRange)) is no operator; the operators are ==, !=, = and :=",
+        Self.likelyOperators[text(operationRange)].map { [$0] } ?? [])
+      recover()
+      return nil
+    }
+    skip(while: RuleFileParser.isBlank)
+    guard let (value, ignoresCase) = readValue(after: operationRange) else { return nil }
+    return RawClause(
+      key: key, attribute: attribute, operation: operation, operationRange: operationRange,
+      ignoresCase: ignoresCase, value: value, range: start..<position)
+  }
+
+  private mutating func unexpectedText() -> RawClause? {
+    let start = position
+    if bytes[position] == UInt8(ascii: "\\") {
+      fault(
+        .blankAfterBackslash, position..<bytes.count,
+        "a backslash continues a rule only as the last character of a line; remove what follows",
+        ["\\"])
+      position = bytes.count
+      return nil
+    }
+    recover()
+    fault(
+      .unexpectedText, start..<max(position, start + 1),
+      "\(quoted(start..<max(position, start + 1))) is no clause; write KEY==\"value\"")
+    position = max(position, start + 1)
+    return nil
+  }
+
+  private mutating func readBraces(_ key: Range<Int>) -> Range<Int>? {
+    let open = position
+    position += 1
+    let start = position
+    skip { $0 != UInt8(ascii: "}") && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") }
+    guard peek == UInt8(ascii: "}") else {
+      fault(
+        .unclosedBrace, open..<open + 1,
+        "the brace after \(quoted(key)) is not closed; write \(text(key)){attribute}")
+      recover()
+      return nil
+    }
+    position += 1
+    return start..<position - 1
+  }
+}
+
+// MARK: - Values
+
+extension ClauseLexer {
+  /// Reads the value in quotes.
+  private mutating func readValue(
+    after operation: Range<Int>
+  ) -> (value: Range<Int>, ignoresCase: Bool)? {
+    guard let first = peek, first != UInt8(ascii: ",") else {
+      fault(
+        .missingValue, operation,
+        "\(quoted(operation)) is followed by no value; write the value in quotes")
+      return nil
+    }
+    let prefix = position
+    skip { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") && !RuleFileParser.isBlank($0) }
+    guard peek == UInt8(ascii: "\"") else {
+      position = prefix
+      return unquotedValue()
+    }
+    let prefixText = text(prefix..<position)
+    guard prefixText.isEmpty || prefixText == "i" else {
+      fault(
+        .unknownPrefix, prefix..<position,
+        "\(quoted(prefix..<position)) before the quote has no meaning; only i, to ignore case, has")
+      _ = quotedValue()
+      return nil
+    }
+    return quotedValue().map { ($0, prefixText == "i") }
+  }
+
+  private mutating func quotedValue() -> Range<Int>? {
+    let quote = position
+    position += 1
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "\""):
+        position += 1
+        return quote + 1..<position - 1
+      case UInt8(ascii: "\\") where position + 1 < bytes.count:
+        position += 1
+        if bytes[position] != UInt8(ascii: "\"") {
+          fault(
+            .unknownEscape, position - 1..<position,
+            "a backslash in a value stands only before a quote; "
+              + "for a character that has a meaning in globs write it in brackets, as [*]")
+          continue
+        }
+        position += 1
+      default: position += 1
+      }
+    }
+    fault(.unclosedQuote, quote..<quote + 1, "the quote that begins here is not closed")
+    return nil
+  }
+
+  private mutating func unquotedValue() -> (value: Range<Int>, ignoresCase: Bool)? {
+    let start = position
+    skip { $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }
+    var end = position
+    while end > start, RuleFileParser.isBlank(bytes[end - 1]) { end -= 1 }
+    let quotes: Set<Unicode.Scalar> = ["'", "\u{201c}", "\u{201d}", "\u{201e}", "\u{2018}", "\u{2019}"]
+    var scalars = text(start..<end).unicodeScalars[...]
+    while let first = scalars.first, quotes.contains(first) { scalars.removeFirst() }
+    while let last = scalars.last, quotes.contains(last) { scalars.removeLast() }
+    fault(
+      .missingQuote, start..<end, "the value \(quoted(start..<end)) must stand in straight quotes",
+      ["\"" + String(scalars) + "\""])
+    recover()
+    return nil
+  }
+}
+
+// MARK: - Bytes
+
+extension ClauseLexer {
+  private static let likelyOperators = [
+    "===": "==", "=!": "!=", "=:": ":=", ":": ":=", "::=": ":=", ":==": ":=", "!": "!=",
+    "!==": "!=", "<>": "!=", "~": "==", "=~": "==", "~=": "==",
+  ]
+
+  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  /// Skips blanks and commas; whether a comma was among them.
+  private mutating func skipSeparators() -> Bool {
+    var hasComma = false
+    skip {
+      if $0 == UInt8(ascii: ",") {
+        hasComma = true
+        return true
+      }
+      return RuleFileParser.isBlank($0)
+    }
+    return hasComma
+  }
+
+  private mutating func skip(while condition: (UInt8) -> Bool) {
+    while position < bytes.count, condition(bytes[position]) { position += 1 }
+  }
+
+  /// Goes to the next comma that is not between quotes.
+  private mutating func recover() {
+    var isQuoted = false
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "\""): isQuoted.toggle()
+      case UInt8(ascii: "\\") where isQuoted && position + 1 < bytes.count: position += 1
+      case UInt8(ascii: ",") where !isQuoted: return
+      default: break
+      }
+      position += 1
+    }
+  }
+
+  private static func isKeyByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+      UInt8(ascii: "$"), 0x80...:
+      true
+    default: false
+    }
+  }
+
+  private static func isOperatorByte(_ byte: UInt8) -> Bool {
+    "=!:+-<>~&^%/*?".utf8.contains(byte)
+  }
+
+  private func text(_ range: Range<Int>) -> String {
+    String(decoding: bytes[range], as: UTF8.self)
+  }
+
+  private func quoted(_ range: Range<Int>) -> String { Printable.quoted(text(range)) }
+
+  private mutating func fault(
+    _ code: DiagnosticCode, _ range: Range<Int>, _ message: String, _ fixes: [String] = []
+  ) {
+    faults.append(Fault(code: code, range: range, message: message, fixes: fixes))
+  }
+}

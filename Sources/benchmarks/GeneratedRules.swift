@@ -1,0 +1,122 @@
+import AdjunctProcessor
+
+/// Random rule files for benchmarks and properties.
+package struct GeneratedRules {
+  private var random: SplitMix
+  /// The numbers that clauses name lie below this: smaller means more rules for one queue.
+  private let span: UInt8
+  private let lockPercent: Int
+  private let broadPercent: Int
+
+  /// Rules from a seed. `broadPercent` of them leave out the clauses on numbers, `lockPercent` lock.
+  package init(
+    seed: UInt64, span: UInt8 = 255, lockPercent: Int = 3, broadPercent: Int = 5
+  ) {
+    random = SplitMix(seed: seed)
+    self.span = span
+    self.lockPercent = lockPercent
+    self.broadPercent = broadPercent
+  }
+
+  /// A file of that many rules.
+  package mutating func text(count: Int) -> String {
+    var text = ""
+    for _ in 0..<count { text += rule() + "\n" }
+    return text
+  }
+
+  private mutating func rule() -> String {
+    var clauses: [String] = []
+    if !random.chance(broadPercent) {
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0..<4:
+        clauses.append("ADAPTER\(operation(15))\"\(numbers())\"")
+        clauses.append("DOMAIN\(operation(15))\"\(numbers())\"")
+      case 4..<7: clauses.append("APQN\(operation(10))\"\(apqns())\"")
+      case 7..<9: clauses.append("KERNEL\(operation(10))\"\(queueGlob())\"")
+      default: clauses.append("DOMAIN\(operation(10))\"\(numbers())\"")
+      }
+    }
+    if clauses.isEmpty || random.chance(50) { clauses.append(cardClause()) }
+    if random.chance(10) { clauses.append(cardClause()) }
+    clauses.append(assignment())
+    return clauses.joined(separator: ", ")
+  }
+
+  private mutating func operation(_ negatedPercent: Int) -> String {
+    random.chance(negatedPercent) ? "!=" : "=="
+  }
+
+  private mutating func assignment() -> String {
+    let operation = random.chance(lockPercent) ? ":=" : "="
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0: return "RESERVE\(operation)\"host\""
+    case 1: return "RESERVE\(operation)\"unmanaged\""
+    case 2: return "RESERVE\(operation)\"vfio_ap\", NAME=\"guest \(random.next() % 1000)\""
+    default: return "RESERVE\(operation)\"vfio_ap\", COLLATERAL=\"accept\""
+    }
+  }
+
+  private mutating func range() -> (UInt8, UInt8) {
+    let first = UInt8.random(in: 0...span, using: &random)
+    let second = random.chance(50) ? first : UInt8.random(in: 0...span, using: &random)
+    return (min(first, second), max(first, second))
+  }
+
+  private static func number(_ number: UInt8) -> String {
+    number < 10 ? "\(number)" : "0x" + LowerHex.text(number, digits: 2)
+  }
+
+  private mutating func numbers() -> String {
+    (0..<Int.random(in: 1...3, using: &random)).map { _ in
+      let (low, high) = range()
+      return low == high ? Self.number(low) : Self.number(low) + "-" + Self.number(high)
+    }.joined(separator: "|")
+  }
+
+  private mutating func apqns() -> String {
+    func part(_ range: (UInt8, UInt8), digits: Int) -> String {
+      let low = LowerHex.text(range.0, digits: digits)
+      return range.0 == range.1 ? low : low + "-" + LowerHex.text(range.1, digits: digits)
+    }
+    return (0..<Int.random(in: 1...3, using: &random)).map { _ in
+      let adapters = random.chance(15) ? "*" : part(range(), digits: 2)
+      let domains = random.chance(15) ? "*" : part(range(), digits: 4)
+      return adapters + "." + domains
+    }.joined(separator: "|")
+  }
+
+  private mutating func queueGlob() -> String {
+    let low = LowerHex.text(UInt8.random(in: 0...span, using: &random), digits: 2)
+    let high = LowerHex.text(UInt8.random(in: 0...span, using: &random), digits: 4)
+    return switch Int.random(in: 0..<7, using: &random) {
+    case 0: "\(low).\(high)"
+    case 1: "\(low).*"
+    case 2: "*.\(high)"
+    case 3: "*\(low.suffix(1))"
+    case 4: "\(low.prefix(1))?.00[\(high.suffix(1))-f]?"
+    case 5: "*[!\(low.prefix(1))].*\(high.suffix(2))|\(low).00?\(high.suffix(1))"
+    default: "?[0-7].*[\(low)]"
+    }
+  }
+
+  private mutating func cardClause() -> String {
+    let equals = operation(20)
+    let number = Int.random(in: 0..<400, using: &random)
+    let serial = "93AABE" + String(number, radix: 36)
+    switch Int.random(in: 0..<12, using: &random) {
+    case 0...1: return "HWTYPE\(equals)\"\(["10-", "11-13", "14", "9|13-"][number % 4])\""
+    case 2...3: return "TYPE\(equals)\"\(["CEX8*", "CEX7C", "CEX?P|CEX6A", "*[AC]"][number % 4])\""
+    case 4...5: return "MODE\(equals)\"\(["accel", "cca", "ep11", "cca|ep11"][number % 4])\""
+    case 6...7: return "CARD{serialnr}\(equals)\"\(serial)\""
+    case 8:
+      let globs = ["\(serial.prefix(7))*", "*\(serial.suffix(1))", "*A[A-C]*\(serial.suffix(2))*"]
+      return "CARD{serialnr}\(equals)\"\(globs[number % 3])\""
+    case 9: return "CARD{serialnr}\(equals)i\"\(serial.lowercased())|*\(serial.suffix(2))\""
+    case 10: return "CARD{FW_version}\(equals)\"\(number % 9).*|?.\(number % 10)\""
+    default:
+      return ["HOST\(equals)\"lnxprod*\"", "HOST\(equals)\"lnxtest?\"", "LPAR\(equals)\"P*\""][
+        number % 3]
+    }
+  }
+}

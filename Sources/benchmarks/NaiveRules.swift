@@ -1,0 +1,125 @@
+package import AdjunctProcessor
+package import ReservationRules
+
+/// Decides a queue by asking every rule in the order written: the baseline of the benchmark and the
+/// oracle of the properties. It shares no step with the compiled table but the typed rules.
+package struct NaiveRules {
+  private let rules: [Rule]
+  private let cards: [Card?]
+  private let host: HostIdentity
+
+  /// Yes, no, or it cannot be told.
+  private enum Truth {
+    case yes
+    case no
+    case unknown
+  }
+
+  /// What rules come to for a queue.
+  package struct Answer: Equatable {
+    /// The wish; nil where undecidable.
+    package var reserve: Reserve?
+    /// The collateral of the rule that won.
+    package var collateral: Collateral
+    /// The index of the rule that won.
+    package var ruleIndex: Int?
+  }
+
+  private struct Outcome: Hashable {
+    var reserve: Reserve
+    var collateral: Collateral
+
+    var bit: UInt8 {
+      switch reserve {
+      case .unmanaged: 1
+      case .host: 2
+      case .vfioAP: collateral == .accept ? 4 : 8
+      }
+    }
+  }
+
+  /// Rules against a machine.
+  package init(rules: [Rule], cards: [Card], host: HostIdentity) {
+    self.rules = rules
+    var byAdapter = [Card?](repeating: nil, count: 256)
+    for card in cards { byAdapter[Int(card.adapter)] = card }
+    self.cards = byAdapter
+    self.host = host
+  }
+
+  /// Asks every rule about one queue.
+  package func answer(for apqn: APQN) -> Answer {
+    let card = cards[Int(apqn.adapter)]
+    let name = Array(apqn.description.utf8)
+    var winner: (outcome: Outcome, index: Int?) = (
+      Outcome(reserve: .unmanaged, collateral: .refuse), nil
+    )
+    var possible = winner.outcome.bit
+    var possibleLocks: UInt8 = 0
+    for index in rules.indices {
+      let truth = truth(of: rules[index], apqn, name, card)
+      guard truth != .no else { continue }
+      let outcome = Outcome(
+        reserve: rules[index].reserve.value, collateral: rules[index].collateral)
+      switch (truth, rules[index].reserve.locks) {
+      case (.yes, true):
+        return Self.answer((outcome, index), possibleLocks | outcome.bit)
+      case (.yes, false):
+        winner = (outcome, index)
+        possible = outcome.bit
+      case (_, true): possibleLocks |= outcome.bit
+      case (_, false): possible |= outcome.bit
+      }
+    }
+    return Self.answer(winner, possible | possibleLocks)
+  }
+
+  private static func answer(_ winner: (outcome: Outcome, index: Int?), _ possible: UInt8) -> Answer {
+    guard possible == winner.outcome.bit else { return Answer(reserve: nil, collateral: .refuse) }
+    return Answer(
+      reserve: winner.outcome.reserve, collateral: winner.outcome.collateral,
+      ruleIndex: winner.index)
+  }
+
+  private func truth(of rule: Rule, _ apqn: APQN, _ name: [UInt8], _ card: Card?) -> Truth {
+    var result = Truth.yes
+    for clause in rule.clauses {
+      switch (truth(of: clause.condition, apqn, name, card), clause.isNegated) {
+      case (.yes, true), (.no, false): return .no
+      case (.unknown, _): result = .unknown
+      default: break
+      }
+    }
+    return result
+  }
+
+  private func truth(
+    of condition: Condition, _ apqn: APQN, _ name: [UInt8], _ card: Card?
+  ) -> Truth {
+    switch condition {
+    case .apqn(let ranges):
+      Self.truth(
+        ranges.contains {
+          $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
+        })
+    case .adapter(let ranges): Self.truth(ranges.contains { $0.contains(apqn.adapter) })
+    case .domain(let ranges): Self.truth(ranges.contains { $0.contains(apqn.domain) })
+    case .kernel(let pattern): Self.truth(NaiveGlob.matches(pattern, name))
+    case .hardwareType(let ranges):
+      Self.truth(card.map { card in ranges.contains { $0.contains(card.hardwareType.rawValue) } })
+    case .mode(let modes): Self.truth(card?.mode.map(modes.contains))
+    case .type(let pattern): Self.truth(pattern, card?.typeName)
+    case .card(let attribute, let pattern): Self.truth(pattern, card?.attributes[attribute])
+    case .host(let pattern): Self.truth(pattern, host.name)
+    case .lpar(let pattern): Self.truth(pattern, host.lpar)
+    }
+  }
+
+  private static func truth(_ answer: Bool?) -> Truth {
+    answer.map { $0 ? .yes : .no } ?? .unknown
+  }
+
+  private static func truth(_ pattern: GlobPattern, _ value: String?) -> Truth {
+    truth(value.map { NaiveGlob.matches(pattern, Array($0.utf8)) })
+  }
+}
