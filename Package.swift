@@ -61,6 +61,21 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "CLinux", "CUdev",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Reports",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "Agent",
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "apreserve",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "SimulatedBus", "Agent", "Replay", "HostSystem", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
       swiftSettings: settings),
@@ -110,5 +125,14 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: [
+        "AdjunctProcessor", "Sysfs", "Snapshots", "ReservationRules", "Reservation", "Agent",
+        "Reports",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["apreserve"], swiftSettings: settings),
   ]
 )

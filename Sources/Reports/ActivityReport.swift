@@ -1,0 +1,65 @@
+package import Agent
+import AdjunctProcessor
+import Reservation
+package import ReservationRules
+import Sysfs
+
+/// What the agent does, as lines: a word for what it is, then the thing itself.
+package struct ActivityReport {
+  /// The decisions that the agent acts on; without them, moves are told without their rules.
+  package var decisions: DecisionTable?
+  private let style: TextStyle
+
+  /// A report in that style.
+  package init(decisions: DecisionTable? = nil, style: TextStyle) {
+    self.decisions = decisions
+    self.style = style
+  }
+
+  /// The lines of one activity. A plan has a line for each decision that it follows.
+  package func lines(_ activity: Activity) -> [String] {
+    switch activity {
+    case .chose(let choice):
+      [line("mechanism", "\(choice.mechanism.rawValue): \(choice.reason)")]
+    case .planned(let plan):
+      [line("plan", Self.summary(plan))] + decisionLines(plan)
+    case .wrote(let step, let error):
+      [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
+    case .moved(let change):
+      [line("moved", "\(change.apqn)  \(owner(change.from)) -> \(owner(change.to))")]
+    case .failed(let failure, let pause):
+      [
+        line(
+          "failed",
+          failure.description + (pause.map { "; next try in \($0)" } ?? "; not tried again"),
+          .problem)
+      ]
+    case .refused(let refusal):
+      [line("refused", refusal.description, .problem)]
+    case .waiting(let waiting):
+      [line("waiting", "\(waiting.apqn) until \(waiting.driver) is loaded")]
+    }
+  }
+
+  /// A line with its word in the first column, for callers that have more to tell than activities.
+  package func line(_ word: String, _ text: String, _ ink: Ink? = nil) -> String {
+    style.paint(word.padded(to: 9), ink ?? .faint) + "  " + text
+  }
+
+  private static func summary(_ plan: Plan) -> String {
+    let queues = counted(plan.changes.count, "queue")
+    return "\(queues) by \(counted(plan.steps.count { $0.path != nil }, "write"))"
+  }
+
+  private func decisionLines(_ plan: Plan) -> [String] {
+    ChangeList(plan.changes, decisions: decisions).table().lines(style: style)
+      .map { line("decide", $0) }
+  }
+
+  private func result(_ error: SysfsError?) -> String {
+    guard let error else { return style.paint("ok", .faint) }
+    return style.paint(error.errno.description, .problem)
+  }
+
+  private func owner(_ owner: Owner) -> String { style.paint(owner.rawValue, Ink(owner)) }
+}

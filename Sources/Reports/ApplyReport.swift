@@ -1,0 +1,54 @@
+package import Agent
+import AdjunctProcessor
+import Reservation
+package import ReservationRules
+package import Snapshots
+
+/// What one reconciliation has come to.
+package struct ApplyReport {
+  private let status: AgentStatus
+
+  /// The report on an agent's state after its reconciliation.
+  package init(_ status: AgentStatus) {
+    self.status = status
+  }
+
+  /// What it has come to.
+  package enum Outcome: String, Sendable, CaseIterable {
+    /// Everything is as the rules want it.
+    case done
+    /// Some wishes wait for a driver.
+    case waiting
+    /// Some wishes are refused.
+    case refused
+    /// Some writes failed.
+    case failed
+    /// The first scan of the bus is not done, so nothing was decided.
+    case beforeFirstScan = "before-first-scan"
+  }
+
+  /// What this one has come to; the worst counts.
+  package var outcome: Outcome {
+    guard status.phase != .beforeFirstScan else { return .beforeFirstScan }
+    if !status.failures.isEmpty { return .failed }
+    guard let plan = status.plan else { return .done }
+    if !plan.refusals.isEmpty { return .refused }
+    return plan.waiting.isEmpty ? .done : .waiting
+  }
+
+  /// The summary, one line.
+  package var text: String { "\(status)\n" }
+
+  /// For programs: everything that was done in order, and the outcome.
+  package func json(_ activities: [Activity], decisions: DecisionTable?) -> JSONValue {
+    JSONObject.document("apply") {
+      $0.set("outcome", text: outcome.rawValue)
+      $0.set("mechanism", text: status.mechanism?.mechanism.rawValue)
+      $0.set("wanted", number: status.wanted)
+      $0.set("reserved", number: status.reserved)
+      $0.set("undecidable", apqns: status.plan?.undecidable ?? [])
+      $0.set("adopted", apqns: status.plan?.adopted ?? [])
+      $0.set("activities", .array(activities.map { $0.json(decisions: decisions) }))
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import AdjunctProcessor
+import Reservation
+import ReservationRules
+import Snapshots
+
+/// Queues that change owner, a line each or, where there are many, a line for each rectangle of queues
+/// that go the same way for the same reason.
+struct ChangeList {
+  /// A line.
+  struct Line {
+    var queues: String
+    var from: Owner
+    var to: Owner
+    var reason: String
+  }
+
+  private struct Way: Hashable {
+    var from: Owner
+    var to: Owner
+    var reason: String
+  }
+
+  /// The longest list that names every queue.
+  static let longest = 16
+
+  let lines: [Line]
+
+  init(_ changes: [OwnerChange], decisions: DecisionTable?) {
+    var order: [Way] = []
+    var ways: [Way: [APQN]] = [:]
+    var single: [Line] = []
+    for change in changes {
+      let decision = decisions?.decision(for: change.apqn)
+      let way = Way(from: change.from, to: change.to, reason: Self.reason(change, decision))
+      if ways[way] == nil { order.append(way) }
+      ways[way, default: []].append(change.apqn)
+      single.append(
+        Line(queues: change.apqn.description, from: way.from, to: way.to, reason: way.reason))
+    }
+    guard changes.count > Self.longest else {
+      lines = single
+      return
+    }
+    lines = order.flatMap { way in
+      APQNRectangle.covering(ways[way] ?? []).map {
+        Line(queues: $0.description, from: way.from, to: way.to, reason: way.reason)
+      }
+    }
+  }
+
+  private static func reason(_ change: OwnerChange, _ decision: Decision?) -> String {
+    let origin = decision?.origin
+    return switch change.cause {
+    case .wanted: origin ?? ""
+    case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule wants it reserved")
+    case .collateral: "collateral, accepted by the rules"
+    case .sideEffect: "side effect of the mask write"
+    }
+  }
+
+  /// The lines as rows of a table.
+  func table() -> TextTable {
+    var table = TextTable()
+    for line in lines {
+      table.append([
+        .init(line.queues), .init(line.from.rawValue, Ink(line.from)), .init("->"),
+        .init(line.to.rawValue, Ink(line.to)), .init(line.reason),
+      ])
+    }
+    return table
+  }
+}
+
+extension OwnerChange {
+  /// As JSON, with the decision behind it.
+  func json(_ decision: Decision?) -> JSONValue {
+    JSONObject.make {
+      $0.set("queue", text: apqn.description)
+      $0.set("from", text: from.rawValue)
+      $0.set("to", text: to.rawValue)
+      $0.set("cause", text: cause.word)
+      decision?.write(to: &$0)
+    }
+  }
+}
+
+extension OwnerChange.Cause {
+  fileprivate var word: String {
+    switch self {
+    case .wanted: "wanted"
+    case .givenBack: "given-back"
+    case .collateral: "collateral"
+    case .sideEffect: "side-effect"
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package import AdjunctProcessor
+import Reservation
+import ReservationRules
+
+/// Everything there is to say of one queue.
+package struct Explanation {
+  let apqn: APQN
+  let assessment: Assessment
+  let verdicts: [RuleVerdict]
+
+  /// Explains a queue of an assessed machine; it need not be there.
+  package init(_ apqn: APQN, in assessment: Assessment) {
+    self.apqn = apqn
+    self.assessment = assessment
+    verdicts = assessment.decisions.explanation(for: apqn)
+  }
+
+  var card: Card? { assessment.inventory.card(apqn.adapter) }
+  var queue: Queue? { assessment.inventory.queue(apqn) }
+  var holder: MediatedDevice? { assessment.inventory.mediatedDevice(holding: apqn) }
+  var decision: Decision { assessment.decisions.decision(for: apqn) }
+
+  /// The change of owner that the plan has for the queue.
+  var change: OwnerChange? { assessment.plan.changes.first { $0.apqn == apqn } }
+
+  /// The writes that concern the queue: those of the operation that moves it.
+  var steps: [Step] {
+    assessment.plan.operations
+      .filter { operation in
+        operation.subject == .queue(apqn) || operation.changes.contains { $0.apqn == apqn }
+      }
+      .flatMap(\.steps)
+  }
+
+  /// What stands in the way of what the rules want, a sentence each.
+  var obstacles: [String] {
+    let plan = assessment.plan
+    var sentences = plan.refusals.filter { $0.apqn == apqn }.map(\.description)
+    for waiting in plan.waiting where waiting.apqn == apqn {
+      sentences.append("\(waiting.driver) is not loaded; the plan waits for it")
+    }
+    if plan.undecidable.contains(apqn) {
+      sentences.append("a rule asks for something that cannot be read now; the owner stays")
+    }
+    if plan.adopted.contains(apqn) {
+      sentences.append("apreserve did not reserve it, so it does not give it back")
+    }
+    if queue == nil, decision.reserve == .vfioAP {
+      sentences.append("there is no such queue now; it is reserved when it comes")
+    }
+    return sentences
+  }
+}

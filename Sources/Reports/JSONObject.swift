@@ -1,0 +1,49 @@
+import AdjunctProcessor
+package import Snapshots
+
+/// Collects the members of an object in the order in which they are documented; what is nil is left
+/// out. Keys are written as in a machine description: a kernel file by its own name, anything else in
+/// camel case.
+struct JSONObject {
+  private var members: [JSONValue.Member] = []
+
+  var value: JSONValue { .object(members) }
+
+  mutating func set(_ key: String, _ value: JSONValue?) {
+    guard let value else { return }
+    members.append(JSONValue.Member(key, value))
+  }
+
+  mutating func set(_ key: String, text: String?) { set(key, text.map { .string($0) }) }
+
+  mutating func set(_ key: String, flag: Bool?) { set(key, flag.map { .bool($0) }) }
+
+  mutating func set(_ key: String, number: (some BinaryInteger)?) {
+    set(key, number.map { .integer($0) })
+  }
+
+  mutating func set(_ key: String, apqns: some Sequence<APQN>) {
+    set(key, .array(apqns.map { .string($0.description) }))
+  }
+
+  /// An object filled by `fill`.
+  static func make(_ fill: (inout JSONObject) -> Void) -> JSONValue {
+    var object = JSONObject()
+    fill(&object)
+    return object.value
+  }
+
+  /// A document of that kind: what it is and which version of the format stand first.
+  static func document(_ kind: String, _ fill: (inout JSONObject) -> Void) -> JSONValue {
+    make { object in
+      object.set("apreserve", text: kind)
+      object.set("version", number: 1)
+      fill(&object)
+    }
+  }
+}
+
+extension JSONValue {
+  /// The document as it is printed, its last line ended.
+  package var documentText: String { text(width: 160) + "\n" }
+}

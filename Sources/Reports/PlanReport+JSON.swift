@@ -1,0 +1,62 @@
+import AdjunctProcessor
+import Reservation
+import ReservationRules
+package import Snapshots
+
+extension PlanReport {
+  /// The report for programs.
+  package var json: JSONValue {
+    JSONObject.document("plan") {
+      $0.set("outcome", text: outcome.rawValue)
+      $0.set("mechanism", text: choice.mechanism.rawValue)
+      $0.set("reason", text: choice.reason)
+      write(to: &$0)
+    }
+  }
+
+  /// Adds the plan's parts.
+  func write(to object: inout JSONObject) {
+    if bus.hasMasks {
+      let after = plan.masks(after: bus)
+      object.set(
+        "masks",
+        JSONObject.make {
+          $0.set("before", Self.json(bus.adapterMask, bus.domainMask))
+          $0.set("after", Self.json(after.adapters, after.domains))
+        })
+    }
+    object.set(
+      "changes",
+      .array(plan.changes.map { $0.json(decisions.decision(for: $0.apqn)) }))
+    object.set("steps", .array(plan.steps.map(\.json)))
+    object.set("refused", .array(plan.refusals.map(\.json)))
+    object.set("waiting", .array(plan.waiting.map(\.json)))
+    object.set("undecidable", apqns: plan.undecidable)
+    object.set("adopted", apqns: plan.adopted)
+    let latent = plan.latentCollateral
+    object.set(
+      "latentCollateral",
+      JSONObject.make {
+        $0.set("adapters", .array(latent.adapters.map { .integer($0) }))
+        $0.set("domains", .array(latent.domains.map { .integer($0) }))
+        $0.set("count", number: latent.count)
+      })
+  }
+
+  private static func json(_ adapters: APMask?, _ domains: APMask?) -> JSONValue {
+    JSONObject.make {
+      $0.set("apmask", text: adapters?.description)
+      $0.set("aqmask", text: domains?.description)
+    }
+  }
+}
+
+extension Plan.Waiting {
+  /// As JSON.
+  var json: JSONValue {
+    JSONObject.make {
+      $0.set("queue", text: apqn.description)
+      $0.set("driver", text: driver)
+    }
+  }
+}

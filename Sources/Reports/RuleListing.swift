@@ -1,0 +1,96 @@
+import AdjunctProcessor
+package import ReservationRules
+package import Snapshots
+
+/// The rules in effect, in order, and the files that are not.
+package struct RuleListing {
+  private let rules: RuleSet
+  private let selection: RuleFileSelection
+
+  /// The listing of a set and the selection of files it was read from.
+  package init(rules: RuleSet, selection: RuleFileSelection) {
+    self.rules = rules
+    self.selection = selection
+  }
+
+  /// A heading for each file, its rules below with their lines, and what is not read at the end.
+  package func text(style: TextStyle) -> String {
+    var lines: [String] = []
+    for file in rules.files {
+      if !lines.isEmpty { lines.append("") }
+      lines.append(style.paint(file.printable, .heading))
+      let own = rules.rules.filter { $0.location.file == file }
+      let width = own.map { String($0.location.line).count }.max() ?? 0
+      for rule in own {
+        lines.append("  \(String(rule.location.line).aligned(to: width))  \(rule.text.printable)")
+      }
+      if own.isEmpty { lines.append("  no rules") }
+    }
+    if rules.files.isEmpty { lines.append("no rules: every queue is unmanaged") }
+    let notes = Self.notes(on: selection)
+    if !notes.isEmpty { lines += [""] + notes }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// A sentence for each file that is not read.
+  package static func notes(on selection: RuleFileSelection) -> [String] {
+    selection.replaced.map {
+      "\($0.path.printable) is not read: \($0.by.printable) "
+        + ($0.isMasked ? "masks it" : "replaces it")
+    }
+      + selection.skipped.map { "\($0.path.printable) is not read: it is \($0.kind.words)" }
+  }
+
+  /// The same for programs.
+  package var json: JSONValue {
+    JSONObject.document("rules") {
+      $0.set("files", .array(rules.files.map { .string($0) }))
+      $0.set("rules", .array(rules.rules.map(Self.json)))
+      $0.set(
+        "replaced",
+        .array(
+          selection.replaced.map { replaced in
+            JSONObject.make {
+              $0.set("file", text: replaced.path)
+              $0.set("by", text: replaced.by)
+              $0.set("masked", flag: replaced.isMasked)
+            }
+          }))
+      $0.set(
+        "skipped",
+        .array(
+          selection.skipped.map { skipped in
+            JSONObject.make {
+              $0.set("file", text: skipped.path)
+              $0.set("reason", text: skipped.kind.words)
+            }
+          }))
+    }
+  }
+
+  private static func json(_ rule: Rule) -> JSONValue {
+    JSONObject.make {
+      $0.set("file", text: rule.location.file)
+      $0.set("line", number: rule.location.line)
+      $0.set("text", text: rule.text)
+      $0.set("reserve", text: rule.reserve.value.rawValue)
+      $0.set("locks", flag: rule.reserve.locks)
+      $0.set("collateral", text: rule.collateral.rawValue)
+      $0.set("label", text: rule.name)
+    }
+  }
+}
+
+extension RuleDirectoryListing.Kind {
+  /// What it is, as the end of a sentence.
+  fileprivate var words: String {
+    switch self {
+    case .file: "a file"
+    case .emptyFile: "an empty file"
+    case .linkToNull: "a link to /dev/null"
+    case .danglingLink: "a link to nothing"
+    case .directory: "a directory"
+    case .other: "no regular file"
+    }
+  }
+}

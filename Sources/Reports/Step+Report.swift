@@ -1,0 +1,24 @@
+import AdjunctProcessor
+import Reservation
+import Snapshots
+
+extension Step {
+  /// The write as a person would type it into a shell; a step that only looks, in words.
+  var commandLine: String {
+    guard let path else { return "(\(self))" }
+    let words = text.filter { $0 != "\n" }
+    return "echo \(words.isEmpty ? "" : words + " ")> \(path)"
+  }
+
+  /// As JSON: the file and the exact text, or the queue that is only looked at.
+  var json: JSONValue {
+    JSONObject.make {
+      if case .requireUnassigned(let apqn) = self {
+        $0.set("requireUnassigned", text: apqn.description)
+      } else {
+        $0.set("path", text: path?.description)
+        $0.set("text", text: text)
+      }
+    }
+  }
+}
