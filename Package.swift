@@ -22,7 +22,8 @@ let cSettings: [CSetting] =
 let package = Package(
   name: "apreserve",
   products: [
-    .library(name: "SimulatedBus", targets: ["SimulatedBus"])
+    .executable(name: "apreserve", targets: ["apreserve"]),
+    .library(name: "SimulatedBus", targets: ["SimulatedBus"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -52,6 +53,13 @@ let package = Package(
         "Agent",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Reports",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "SimulatedBus", "Agent", "Replay",
+      ],
+      swiftSettings: settings),
     .target(name: "CLinux", cSettings: cSettings),
     .systemLibrary(
       name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
@@ -61,18 +69,11 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "CLinux", "CUdev",
       ],
       swiftSettings: settings),
-    .target(
-      name: "Reports",
-      dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
-        "Agent",
-      ],
-      swiftSettings: settings),
     .executableTarget(
       name: "apreserve",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "Replay", "HostSystem", "Reports",
+        "SimulatedBus", "Agent", "Replay", "Reports", "HostSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -125,14 +126,5 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
       ],
       swiftSettings: settings),
-    .testTarget(
-      name: "ReportsTests",
-      dependencies: [
-        "AdjunctProcessor", "Sysfs", "Snapshots", "ReservationRules", "Reservation", "Agent",
-        "Reports",
-      ],
-      swiftSettings: settings),
-    .testTarget(
-      name: "CommandTests", dependencies: ["apreserve"], swiftSettings: settings),
   ]
 )

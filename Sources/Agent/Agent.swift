@@ -18,7 +18,8 @@ package final class Agent {
   private var rules: RuleSet
   /// What was seen at the last look; nil before the first and without a bus.
   package private(set) var inventory: Inventory?
-  private var decisions: DecisionTable?
+  /// What the rules decide about the machine as last seen.
+  package private(set) var decisions: DecisionTable?
   private var dirty: Set<Reaction> = [.everything]
   private var choice: MechanismChoice?
   private var retries = RetrySchedule()

@@ -92,6 +92,9 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   /// How far the agent has come.
   package var status: AgentStatus { agent?.status ?? AgentStatus() }
 
+  /// What the rules decide about the machine as the agent last saw it.
+  package var decisions: DecisionTable? { agent?.decisions }
+
   /// The machine now.
   package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }
 

@@ -25,7 +25,9 @@ extension Explanation {
 
   private var cardText: String {
     guard let card else { return "\(apqn.cardName) is not there" }
-    var parts = [card.name, card.typeName ?? "unknown type", "hwtype \(card.hardwareType.rawValue)"]
+    var parts = [
+      card.name, card.typeName ?? "unknown type", "hwtype \(card.hardwareType.rawValue)",
+    ]
     if let mode = card.mode { parts.append("mode \(mode.rawValue)") }
     parts.append(card.driver.map { "bound to \($0.printable)" } ?? "unbound")
     if card.isConfigured == false { parts.append("deconfigured") }
@@ -55,7 +57,8 @@ extension Explanation {
     for verdict in verdicts {
       let decides = verdict.outcome == .decides
       table.append([
-        .init(verdict.rule.location.shortFileAndLine), .init(verdict.word, decides ? .heading : nil),
+        .init(verdict.rule.location.shortFileAndLine),
+        .init(verdict.word, decides ? .heading : nil),
         .init(verdict.detail ?? verdict.rule.text.printable),
       ])
     }

@@ -110,7 +110,8 @@ extension PlanReport {
     var parts: [String] = []
     let reserved = reserved
     if plan.isEmpty {
-      parts.append("nothing to do: \(reserved.present) of \(reserved.wanted) wished queues on vfio_ap")
+      parts.append(
+        "nothing to do: \(reserved.present) of \(reserved.wanted) wished queues on vfio_ap")
     } else {
       for owner in [Owner.vfioAP, .host, .none] {
         let count = changes.count { $0.to == owner }

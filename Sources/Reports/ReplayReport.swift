@@ -1,0 +1,70 @@
+package import Replay
+package import ReservationRules
+import AdjunctProcessor
+import SimulatedBus
+import Uevents
+
+/// A replay as it runs, as lines: what happened to the machine, what its kernel said, what the agent
+/// decided and wrote.
+package struct ReplayReport {
+  /// Whether every event is a line of its own; else those between two other lines are summed up.
+  package var showsEvents = false
+  /// Whether calls from the bus into its drivers are shown.
+  package var showsCallbacks = false
+
+  private var activities: ActivityReport
+  private var tally = EventTally()
+
+  /// A report in that style.
+  package init(style: TextStyle) {
+    activities = ActivityReport(style: style)
+  }
+
+  /// The lines for one occurrence; events may come with a later one.
+  ///
+  /// - Parameter decisions: what the agent decides from.
+  package mutating func lines(
+    _ occurrence: ReplayOccurrence, decisions: DecisionTable?
+  ) -> [String] {
+    switch occurrence {
+    case .event(let event) where showsEvents:
+      return [activities.line("event", Self.text(event))]
+    case .event(let event):
+      tally.count(event)
+      return []
+    case .callback(let callback):
+      guard showsCallbacks else { return [] }
+      return pendingEvents() + [activities.line("call", Self.text(callback))]
+    case .step(let step):
+      let prefix = pendingEvents()
+      switch step {
+      case .mark(let text): return prefix + ["", "# \(text)"]
+      case .hand: return prefix + [activities.line("hand", "\(step)")]
+      case .hardware, .load, .unload: return prefix + [activities.line("machine", "\(step)")]
+      }
+    case .handRefused(let error):
+      return pendingEvents() + [activities.line("hand", "refused: \(error)", .problem)]
+    case .activity(let activity):
+      activities.decisions = decisions
+      return pendingEvents() + activities.lines(activity)
+    }
+  }
+
+  /// The events that no line has told yet.
+  package mutating func pendingEvents() -> [String] {
+    defer { tally = EventTally() }
+    guard !tally.isEmpty else { return [] }
+    return [activities.line("events", tally.parts.joined(separator: ", "))]
+  }
+
+  private static func text(_ event: Uevent) -> String {
+    let keys = event.properties.map { "\($0.key)=\($0.value.filter { $0 != "\n" })" }
+    return ([event.action.rawValue, event.devicePath] + keys).joined(separator: " ")
+  }
+
+  private static func text(_ callback: DriverCallback) -> String {
+    let name = callback.device.path.split(separator: "/").last.map(String.init) ?? ""
+    let result = callback.refusal.map { ": \($0)" } ?? ""
+    return "\(callback.driver) \(callback.function.rawValue)(\(name))\(result)"
+  }
+}
