@@ -83,9 +83,15 @@ import Uevents
     try stage.happens { $0.setConfigured(card: 1, false) }
     try expectReserved(stage)
     // The kernel of 2018 has neither the attribute nor the event.
-    if mechanism != .bind { #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == false) }
+    if mechanism != .bind {
+      #expect(stage.agent.inventory?.card(1)?.isConfigured == false)
+      #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == false)
+    }
     try stage.happens { $0.setConfigured(card: 1, true) }
-    if mechanism != .bind { #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == true) }
+    if mechanism != .bind {
+      #expect(stage.agent.inventory?.card(1)?.isConfigured == true)
+      #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == true)
+    }
     try expectReserved(stage)
   }
 
@@ -152,6 +158,55 @@ import Uevents
   }
 }
 
+@Suite struct `The agent gives back` {
+  @Test(arguments: [Mechanism.mask, .override])
+  func `a queue as soon as the guest that has it is gone`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism)
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    try stage.happens { bus in
+      try bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+      try bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+      try bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+    }
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules("")) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(stage.agent.status.plan?.refusals.map(\.apqn.description).contains("01.0002") == true)
+    try stage.happens { try $0.write("1", to: SysfsPath(.mediatedDevice(uuid), "remove")) }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+  }
+}
+
+/// A bus whose module is not loaded yet.
+private final class LateBus: Sysfs {
+  let bus: SimulatedBus
+  var isThere = false
+
+  init(_ bus: SimulatedBus) {
+    self.bus = bus
+  }
+
+  private func check(_ operation: SysfsError.Operation, _ path: SysfsPath) throws(SysfsError) {
+    guard isThere else { throw SysfsError(operation, path, errno: .noSuchFile) }
+  }
+
+  func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    try check(.open, path)
+    return try bus.read(path)
+  }
+  func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    try check(.readLink, path)
+    return try bus.readLink(path)
+  }
+  func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    try check(.open, path)
+    return try bus.list(path)
+  }
+  func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    try check(.open, path)
+    try bus.write(text, to: path)
+  }
+}
+
 private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
 @Suite struct `The agent waits` {
@@ -170,5 +225,20 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     bus.loadModule(.vfioAP)
     try agent.reconcile()
     #expect(agent.status.reserved == 1)
+  }
+
+  @Test func `for the bus itself, and works once it is announced`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let sysfs = LateBus(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs, rules: try Stage.rules(stageRule), log: stage, time: stage)
+    try agent.reconcile()
+    #expect(agent.status.description == "waiting for an AP bus")
+    sysfs.isThere = true
+    try agent.reconcile()
+    #expect(agent.status.phase == .withoutBus)
+    agent.handle(Uevent(.add, "/bus/ap", subsystem: "bus"))
+    try agent.reconcile()
+    #expect(agent.status.reserved == 4)
   }
 }
