@@ -18,7 +18,14 @@ public struct APMask: Hashable, Sendable {
 
   /// The bits of `range`.
   public init(_ range: ClosedRange<UInt8>) {
-    self.init(range.lazy.map { $0 })
+    words = Self.from(Int(range.lowerBound)) & ~Self.from(Int(range.upperBound) + 1)
+  }
+
+  /// The bits `first`...255 as words; shifting by 64 or more leaves no bit.
+  private static func from(_ first: Int) -> SIMD4<UInt64> {
+    SIMD4(
+      UInt64.max >> first, UInt64.max >> Swift.max(0, first - 64),
+      UInt64.max >> Swift.max(0, first - 128), UInt64.max >> Swift.max(0, first - 192))
   }
 
   /// The smallest member, or nil for the empty set.

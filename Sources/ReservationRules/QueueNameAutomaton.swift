@@ -12,14 +12,13 @@ struct QueueNameAutomaton {
   private static let nameLength = 7
 
   /// For the digits and the dot: the consuming positions that accept it.
-  private var accepting: [Positions]
+  private var accepting = SIMD32<Positions>(repeating: 0)
   /// The position counts at which a star stands.
   private var stars: Positions = 0
   private var final: Positions = 0
 
   /// Nil for a glob that matches no name because it is too long.
   init?(_ glob: Glob) {
-    accepting = Array(repeating: 0, count: 17)
     var position = 0
     for element in glob.elements {
       if case .star = element {
@@ -88,15 +87,20 @@ struct QueueNameAutomaton {
     return result
   }
 
+  /// The numbers whose high digit is in one set and whose low digit in the other.
   private static func numbers(_ highDigits: UInt16, _ lowDigits: UInt16) -> APMask {
-    if highDigits == .max && lowDigits == .max { return .all }
-    var mask = APMask()
-    for high in UInt8(0)..<16 where highDigits & 1 << UInt16(high) != 0 {
-      for low in UInt8(0)..<16 where lowDigits & 1 << UInt16(low) != 0 {
-        mask.insert(high << 4 | low)
-      }
+    var high = APMask()
+    var low = APMask()
+    for digit in 0..<16 {
+      if highDigits & 1 << UInt16(digit) != 0 { high.formUnion(byHighDigit[digit]) }
+      if lowDigits & 1 << UInt16(digit) != 0 { low.formUnion(byLowDigit[digit]) }
     }
-    return mask
+    return high.intersection(low)
+  }
+
+  private static let byHighDigit = (UInt8(0)..<16).map { APMask($0 << 4...$0 << 4 | 15) }
+  private static let byLowDigit = (UInt8(0)..<16).map { low in
+    APMask((UInt8(0)..<16).map { $0 << 4 | low })
   }
 }
 
@@ -104,7 +108,7 @@ extension Shape {
   /// The queues whose name matches.
   init(queueNames pattern: GlobPattern) {
     self.init(
-      unionOf: pattern.alternatives.lazy.compactMap(QueueNameAutomaton.init).flatMap {
+      unionOf: pattern.alternatives.compactMap(QueueNameAutomaton.init).flatMap {
         $0.rectangles()
       })
   }

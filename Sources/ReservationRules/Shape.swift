@@ -20,8 +20,14 @@ struct Shape {
     bands = adapters.isEmpty || domains.isEmpty ? [] : [Band(adapters: adapters, domains: domains)]
   }
 
-  /// The union of rectangles that may overlap.
-  init(unionOf rectangles: some Sequence<Band>) {
+  /// The union of rectangles that may overlap. The more there are, the more often they share
+  /// adapters: a few are laid over each other one by one, many are collected row by row.
+  init(unionOf rectangles: [Band]) {
+    bands = []
+    if rectangles.count <= 16 {
+      for rectangle in rectangles { formUnion(rectangle) }
+      return
+    }
     var rows = [APMask](repeating: APMask(), count: 256)
     for rectangle in rectangles {
       for adapter in rectangle.adapters { rows[Int(adapter)].formUnion(rectangle.domains) }
@@ -33,13 +39,27 @@ struct Shape {
     bands = adaptersByDomains.map { Band(adapters: $0.value, domains: $0.key) }
   }
 
+  private mutating func formUnion(_ rectangle: Band) {
+    var rest = rectangle.adapters
+    for index in bands.indices {
+      let common = bands[index].adapters.intersection(rest)
+      guard !common.isEmpty else { continue }
+      rest.subtract(common)
+      let domains = bands[index].domains.union(rectangle.domains)
+      let others = bands[index].adapters.subtracting(common)
+      if !others.isEmpty { bands.append(Band(adapters: others, domains: bands[index].domains)) }
+      bands[index] = Band(adapters: common, domains: domains)
+    }
+    if !rest.isEmpty { bands.append(Band(adapters: rest, domains: rectangle.domains)) }
+  }
+
   /// The union of the queues that an `APQN` clause names.
   init(_ ranges: [APQNRange]) {
     if ranges.count == 1 {
       self.init(adapters: APMask(ranges[0].adapters), domains: APMask(ranges[0].domains))
     } else {
       self.init(
-        unionOf: ranges.lazy.map {
+        unionOf: ranges.map {
           Band(adapters: APMask($0.adapters), domains: APMask($0.domains))
         })
     }

@@ -34,7 +34,8 @@ struct DecisionBenchmark {
   }
 
   private func run(_ count: Int, _ inventory: Inventory) -> (isEqual: Bool, lookUp: Double) {
-    var generator = GeneratedRules(seed: 42)
+    var generator = GeneratedRules(
+      seed: 42, lockPercent: 2, broadPercent: 0, rangePercent: 4)
     let text = generator.text(count: count)
     let file = RuleFile(path: "generated.rules", text: text)
     var parsed = RuleSet()

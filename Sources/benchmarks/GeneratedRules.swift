@@ -7,15 +7,20 @@ package struct GeneratedRules {
   private let span: UInt8
   private let lockPercent: Int
   private let broadPercent: Int
+  private let rangePercent: Int
 
-  /// Rules from a seed. `broadPercent` of them leave out the clauses on numbers, `lockPercent` lock.
+  /// Rules from a seed. `broadPercent` of them leave out the clauses on numbers, `lockPercent` lock,
+  /// `rangePercent` of the numbers are ranges: with few of these three the last queue is decided only
+  /// by the last rules that have a say.
   package init(
-    seed: UInt64, span: UInt8 = 255, lockPercent: Int = 3, broadPercent: Int = 5
+    seed: UInt64, span: UInt8 = 255, lockPercent: Int = 3, broadPercent: Int = 5,
+    rangePercent: Int = 50
   ) {
     random = SplitMix(seed: seed)
     self.span = span
     self.lockPercent = lockPercent
     self.broadPercent = broadPercent
+    self.rangePercent = rangePercent
   }
 
   /// A file of that many rules.
@@ -28,13 +33,14 @@ package struct GeneratedRules {
   private mutating func rule() -> String {
     var clauses: [String] = []
     if !random.chance(broadPercent) {
+      let negated = rangePercent / 4
       switch Int.random(in: 0..<10, using: &random) {
       case 0..<4:
-        clauses.append("ADAPTER\(operation(15))\"\(numbers())\"")
-        clauses.append("DOMAIN\(operation(15))\"\(numbers())\"")
-      case 4..<7: clauses.append("APQN\(operation(10))\"\(apqns())\"")
-      case 7..<9: clauses.append("KERNEL\(operation(10))\"\(queueGlob())\"")
-      default: clauses.append("DOMAIN\(operation(10))\"\(numbers())\"")
+        clauses.append("ADAPTER\(operation(negated))\"\(numbers())\"")
+        clauses.append("DOMAIN\(operation(negated))\"\(numbers())\"")
+      case 4..<7: clauses.append("APQN\(operation(negated))\"\(apqns())\"")
+      case 7..<9: clauses.append("KERNEL\(operation(negated))\"\(queueGlob())\"")
+      default: clauses.append("DOMAIN\(operation(negated))\"\(numbers())\"")
       }
     }
     if clauses.isEmpty || random.chance(50) { clauses.append(cardClause()) }
@@ -59,7 +65,7 @@ package struct GeneratedRules {
 
   private mutating func range() -> (UInt8, UInt8) {
     let first = UInt8.random(in: 0...span, using: &random)
-    let second = random.chance(50) ? first : UInt8.random(in: 0...span, using: &random)
+    let second = !random.chance(rangePercent) ? first : UInt8.random(in: 0...span, using: &random)
     return (min(first, second), max(first, second))
   }
 
@@ -80,8 +86,8 @@ package struct GeneratedRules {
       return range.0 == range.1 ? low : low + "-" + LowerHex.text(range.1, digits: digits)
     }
     return (0..<Int.random(in: 1...3, using: &random)).map { _ in
-      let adapters = random.chance(15) ? "*" : part(range(), digits: 2)
-      let domains = random.chance(15) ? "*" : part(range(), digits: 4)
+      let adapters = random.chance(rangePercent / 4) ? "*" : part(range(), digits: 2)
+      let domains = random.chance(rangePercent / 4) ? "*" : part(range(), digits: 4)
       return adapters + "." + domains
     }.joined(separator: "|")
   }
