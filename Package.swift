@@ -66,7 +66,7 @@ let package = Package(
     .target(
       name: "HostSystem",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "CLinux", "CUdev",
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Agent", "CUdev", "CLinux",
       ],
       swiftSettings: settings),
     .executableTarget(

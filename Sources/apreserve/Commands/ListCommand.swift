@@ -1,0 +1,19 @@
+import ArgumentParser
+import Reports
+
+/// `apreserve list`
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "List the queues: who has them, in what state, and which rule decides.")
+
+  @OptionGroup var options: AssessmentOptions
+
+  func run() throws {
+    try reportingErrors {
+      let assessment = try options.assessment()
+      let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+      options.output.print(text: list.text(style: options.output.style), json: list.json)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Snapshots
+
+/// `apreserve snapshot`
+struct SnapshotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Print a description of the machine that a plan depends on, as JSON.",
+    discussion: """
+      The other commands read it with --inventory, on any machine.
+
+        apreserve snapshot --redact > machine.json
+      """)
+
+  @Flag(help: "Replace serial numbers, equal ones by equal words.")
+  var redact = false
+
+  @Flag(help: "Accepted for likeness: a snapshot is JSON anyway.")
+  var json = false
+
+  @OptionGroup var machine: MachineOptions
+
+  func run() throws {
+    try reportingErrors {
+      let snapshot = try machine.snapshot()
+      Terminal.print((redact ? snapshot.redacted() : snapshot).encoded())
+    }
+  }
+}

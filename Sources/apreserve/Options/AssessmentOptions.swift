@@ -1,0 +1,19 @@
+import ArgumentParser
+import Reports
+import Snapshots
+
+/// A machine held against rules: what most commands look at.
+struct AssessmentOptions: ParsableArguments {
+  @OptionGroup var machine: MachineOptions
+  @OptionGroup var rules: RuleOptions
+  @OptionGroup var mechanism: MechanismOptions
+  @OptionGroup var output: OutputOptions
+
+  func assessment() throws -> Assessment {
+    let rules = try rules.rules(isTrusting: !machine.isThisHost)
+    let snapshot = try machine.snapshot()
+    return try Assessment(
+      inventory: snapshot.inventory, rules: rules, host: snapshot.host,
+      mechanism: mechanism.mechanism)
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Reports
+import Snapshots
+
+/// When results are coloured.
+enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, always, never
+}
+
+/// How results are printed.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Option(help: "Colour the result: auto (on a terminal, unless NO_COLOR is set), always, never.")
+  var color = ColorChoice.auto
+
+  var style: TextStyle {
+    switch color {
+    case .always: TextStyle(isColored: true)
+    case .never: .plain
+    case .auto: TextStyle(isColored: Terminal.isInteractive && !Terminal.refusesColor)
+    }
+  }
+
+  /// Prints one of the two forms.
+  func print(text: @autoclosure () -> String, json document: @autoclosure () -> JSONValue) {
+    Terminal.print(json ? document().documentText : text())
+  }
+}

@@ -1,0 +1,66 @@
+import AdjunctProcessor
+import Replay
+import Reports
+import ReservationRules
+import Snapshots
+
+/// Plays a script and prints it as it runs.
+final class ReplayPlayer {
+  var showsEvents = false
+  var showsCallbacks = false
+  /// Whether nothing is printed.
+  var isSilent = false
+
+  private let name: String
+  private let output: OutputOptions
+  private var mismatches: [String] = []
+
+  init(name: String, output: OutputOptions) {
+    self.name = name
+    self.output = output
+  }
+
+  /// Plays a script and returns the machine at its end.
+  @discardableResult
+  func play(
+    _ script: ReplayScript, rules: RuleSet, options: ReplaySession.Options,
+    expectation: Expectation? = nil
+  ) throws -> Inventory {
+    var report = ReplayReport(style: output.style)
+    report.showsEvents = showsEvents
+    report.showsCallbacks = showsCallbacks
+    var activities: [JSONValue] = []
+    let isSilent = isSilent
+    let isJSON = output.json
+    var running: ReplaySession?
+    let session = ReplaySession(script, rules: rules, options: options) { occurrence in
+      let decisions = running?.decisions
+      if isJSON, case .activity(let activity) = occurrence {
+        activities.append(activity.json(decisions: decisions))
+      }
+      guard !isSilent, !isJSON else { return }
+      for line in report.lines(occurrence, decisions: decisions) { Terminal.print(line + "\n") }
+    }
+    running = session
+    try session.run()
+    running = nil
+    let end = try session.inventory()
+    mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
+    guard !isSilent else { return end }
+    if !isJSON {
+      for line in report.pendingEvents() { Terminal.print(line + "\n") }
+    }
+    let summary = ReplaySummary(
+      session, name: name, after: end, mismatches: expectation == nil ? nil : mismatches)
+    output.print(
+      text: summary.text(style: output.style), json: summary.json(activities: activities))
+    return end
+  }
+
+  /// Ends the program when the end is not as expected.
+  func checkExpectation() throws {
+    guard !mismatches.isEmpty else { return }
+    for mismatch in mismatches { Terminal.say(mismatch) }
+    throw ExitStatus.error
+  }
+}
