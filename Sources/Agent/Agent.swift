@@ -193,8 +193,10 @@ package final class Agent {
     for refusal in plan.refusals where !saidRefusals.contains(refusal) {
       log.record(.refused(refusal))
     }
-    for waiting in plan.waiting where !saidWaiting.contains(waiting) {
-      log.record(.waiting(waiting))
+    let newlyWaiting = plan.waiting.filter { !saidWaiting.contains($0) }
+    for driver in Set(newlyWaiting.map(\.driver)).sorted() {
+      log.record(
+        .waiting(newlyWaiting.filter { $0.driver == driver }.map(\.apqn), driver: driver))
     }
     saidRefusals = plan.refusals
     saidWaiting = plan.waiting

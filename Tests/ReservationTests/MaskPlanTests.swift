@@ -115,6 +115,16 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.changes.allSatisfy { $0.cause == .givenBack && $0.to == .host })
   }
 
+  @Test func `keeps a row clear whose card is gone and may be wanted again when it is back`() throws
+  {
+    var machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
+    machine.clear(adapters: [7, 9])
+    machine.ownership.adapters = [7, 9]
+    // What 7 is shows only when it comes back; 9 is not asked for any more.
+    let plan = try machine.plan(.mask, #"ADAPTER=="7", HWTYPE=="10-", RESERVE="vfio_ap""#)
+    #expect(plan.writes == [apmask([7])])
+  }
+
   @Test func `leaves bits alone that somebody else cleared`() throws {
     var machine = Machine(mechanism: .mask)
     machine.clear(adapters: [1])
