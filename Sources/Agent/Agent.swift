@@ -38,7 +38,7 @@ package final class Agent {
 
   /// An agent that holds `rules` on the bus behind `sysfs`.
   ///
-  /// - Parameter mechanism: the mechanism to use; nil lets the bus decide, once.
+  /// `mechanism` is the mechanism to use; nil lets the bus decide, once.
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     mechanism: Mechanism? = nil, ownership: Ownership = Ownership(), log: any ActivityLog,

@@ -57,7 +57,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
 
   /// A session that is ready to run.
   ///
-  /// - Parameter observe: called for everything that is seen, in order.
+  /// `observe` is called for everything that is seen, in order.
   package init(
     _ script: ReplayScript, rules: RuleSet, options: Options = Options(),
     observe: @escaping (ReplayOccurrence) -> Void = { _ in }

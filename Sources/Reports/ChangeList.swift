@@ -22,7 +22,7 @@ struct ChangeList {
 
   let lines: [Line]
 
-  /// - Parameter longest: the longest list that names every queue.
+  /// `longest` is the longest list that names every queue.
   init(_ changes: [OwnerChange], decisions: DecisionTable?, longest: Int = 16) {
     var order: [Way] = []
     var ways: [Way: [APQN]] = [:]

@@ -25,7 +25,7 @@ package struct ReplayReport {
 
   /// The lines for one occurrence; events may come with a later one.
   ///
-  /// - Parameter decisions: what the agent decides from.
+  /// `decisions` is what the agent decides from.
   package mutating func lines(
     _ occurrence: ReplayOccurrence, decisions: DecisionTable?
   ) -> [String] {
