@@ -48,7 +48,7 @@ package struct ReplayReport {
   ) -> [String] {
     switch occurrence {
     case .event(let event) where showsEvents:
-      return [activities.line("event", Self.text(event))]
+      return [activities.line("event", event.text)]
     case .event(let event):
       tally.count(event)
       return []
@@ -78,11 +78,6 @@ package struct ReplayReport {
     defer { tally = EventTally() }
     guard !tally.isEmpty else { return [] }
     return takeMark() + [activities.line("events", tally.parts.joined(separator: ", "))]
-  }
-
-  private static func text(_ event: Uevent) -> String {
-    let keys = event.properties.map { "\($0.key)=\($0.value.filter { $0 != "\n" })" }
-    return ([event.action.rawValue, event.devicePath] + keys).joined(separator: " ")
   }
 
   private static func text(_ callback: DriverCallback) -> String {

@@ -48,8 +48,9 @@ struct MachineOptions: ParsableArguments {
     if let capture {
       return Snapshot(inventory: try CapturedMachine(Self.readCapture(capture)).inventory)
     }
-    let inventory = try Self.readingBus {
-      try InventoryReader(sysfs: HostSysfs(root: sysfs ?? "/sys")).read()
+    let root = sysfs ?? "/sys"
+    let inventory = try Self.readingBus(root) {
+      try InventoryReader(sysfs: HostSysfs(root: root)).read()
     }
     return Snapshot(host: host, inventory: inventory)
   }
@@ -61,13 +62,13 @@ struct MachineOptions: ParsableArguments {
   }
 
   /// Runs what reads a bus, and ends the program with one sentence where there is none.
-  static func readingBus<Value>(_ body: () throws -> Value) throws -> Value {
+  static func readingBus<Value>(_ root: String, _ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch InventoryReaderError.noAPBus {
       Terminal.say(
-        "\(InventoryReaderError.noAPBus); give another machine with --inventory, --capture or --sysfs"
-      )
+        "there is no AP bus here: \(root)/bus/ap is absent; give another machine with --inventory, "
+          + "--capture or --sysfs")
       throw ExitStatus.noBus
     }
   }
