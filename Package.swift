@@ -109,7 +109,7 @@ let package = Package(
       name: "AgentTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent",
+        "Agent", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
