@@ -73,6 +73,21 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.moves == ["05.0004 host>vfio_ap wanted"])
   }
 
+  @Test func `never takes along hardware below type 10 even where collateral is accepted`() throws {
+    var machine = Machine(adapters: [5], domains: [4, 5], mechanism: .mask)
+    machine.plug(6, type: 9, domains: [4])
+    machine.plug(7, domains: [5])
+    // The column has one queue beside, of old hardware; the row has one beside that may go.
+    let plan = try machine.plan(
+      .mask, #"APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(plan.writes == [apmask([5])])
+    machine.inventory.setQueue(nil, apqn: APQN(adapter: 5, domain: 5))
+    machine.plug(8, type: 9, domains: [4])
+    let alone = try machine.plan(
+      .mask, #"DOMAIN=="4", HWTYPE=="10-", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(alone.writes == [apmask([5])])
+  }
+
   @Test func `clears the bits that leave the least to be taken unasked later`() throws {
     // All queues are wanted: rows would do, and columns would do. New domains of these adapters are
     // wanted too, new adapters are not.
