@@ -21,7 +21,10 @@ package enum GeneratedMachine {
       for (name, value) in [
         ("serialnr", "93AABE" + String(Int.random(in: 0..<400, using: &random), radix: 36)),
         ("raw_hwtype", "\(card.hardwareType.rawValue)"),
-        ("FW_version", "\(Int.random(in: 1...8, using: &random)).\(Int.random(in: 0...9, using: &random))"),
+        (
+          "FW_version",
+          "\(Int.random(in: 1...8, using: &random)).\(Int.random(in: 0...9, using: &random))"
+        ),
         ("API_ordinalnr", "\(Int.random(in: 1...6, using: &random))"),
         ("max_msg_size", random.chance(50) ? "12288" : "65536"),
       ] where random.chance(readable) {

@@ -49,12 +49,15 @@ enum NaiveGlob {
         while pattern[position] != UInt8(ascii: "]") {
           let low = pattern[position]
           var high = low
-          if pattern[position + 1] == UInt8(ascii: "-"), pattern[position + 2] != UInt8(ascii: "]") {
+          if pattern[position + 1] == UInt8(ascii: "-"), pattern[position + 2] != UInt8(ascii: "]")
+          {
             high = pattern[position + 2]
             position += 2
           }
           position += 1
-          for candidate in [text[character], ignoresCase ? raised(text[character]) : text[character]]
+          for candidate in [
+            text[character], ignoresCase ? raised(text[character]) : text[character],
+          ]
           where low <= candidate && candidate <= high {
             isMember = true
           }

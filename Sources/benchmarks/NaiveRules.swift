@@ -74,7 +74,8 @@ package struct NaiveRules {
     return Self.answer(winner, possible | possibleLocks)
   }
 
-  private static func answer(_ winner: (outcome: Outcome, index: Int?), _ possible: UInt8) -> Answer {
+  private static func answer(_ winner: (outcome: Outcome, index: Int?), _ possible: UInt8) -> Answer
+  {
     guard possible == winner.outcome.bit else { return Answer(reserve: nil, collateral: .refuse) }
     return Answer(
       reserve: winner.outcome.reserve, collateral: winner.outcome.collateral,
