@@ -15,15 +15,18 @@ struct RefusedWord {
     case "ENV":
       switch attribute {
       case "MODE": RefusedWord("rules do not see the variables of an event; ask MODE", fix: "MODE")
-      case "DEV_TYPE": RefusedWord("rules do not see the variables of an event; ask HWTYPE, in decimal")
+      case "DEV_TYPE":
+        RefusedWord("rules do not see the variables of an event; ask HWTYPE, in decimal")
       default: RefusedWord("rules do not see the variables of an event; ask HWTYPE, TYPE or MODE")
       }
     case "RUN", "PROGRAM", "RESULT", "TEST":
       RefusedWord("rules run no programs and test no files; leave \(key) out")
     case "GOTO", "LABEL":
-      RefusedWord("rules have no jumps; repeat the clauses in each rule, the last matching one wins")
+      RefusedWord(
+        "rules have no jumps; repeat the clauses in each rule, the last matching one wins")
     case "IMPORT":
-      RefusedWord("rules import nothing; ask the card with CARD{attribute}, the host with HOST or LPAR")
+      RefusedWord(
+        "rules import nothing; ask the card with CARD{attribute}, the host with HOST or LPAR")
     case "ATTR", "ATTRS": attributeKey(key, attribute ?? "")
     case "SUBSYSTEM", "SUBSYSTEMS":
       RefusedWord("every rule is about AP queues; leave \(key) out")
@@ -59,7 +62,8 @@ struct RefusedWord {
         "\(attribute) changes while the machine runs, and a reservation must outlast that; "
           + "ask what stays: ADAPTER, HWTYPE or CARD{serialnr}")
     case "request_count", "requestq_count", "pendingq_count":
-      RefusedWord("\(attribute) changes with every request; ask what stays: ADAPTER, HWTYPE or MODE")
+      RefusedWord(
+        "\(attribute) changes with every request; ask what stays: ADAPTER, HWTYPE or MODE")
     case "driver", "driver_override":
       RefusedWord("the driver is what a rule decides; leave the clause out and assign RESERVE")
     case "hwtype", "modalias": RefusedWord("the card's type is asked as HWTYPE", fix: "HWTYPE")

@@ -139,7 +139,6 @@ struct RuleParser {
 
 // MARK: - Words before the operator
 
-
 extension RuleParser {
   private mutating func key(of clause: RawClause) -> Key? {
     let word = text(clause.key)

@@ -29,13 +29,16 @@ extension ValueReader {
     guard let pattern = globs() else { return nil }
     for glob in pattern.alternatives where Self.isCardGlob(glob) {
       let digits = glob.literalPrefix.dropFirst(4).compactMap { UInt8(exactly: $0) }
-      let number = digits.count == 2 && glob.elements.count == 6
+      let number =
+        digits.count == 2 && glob.elements.count == 6
         ? Self.number(String(decoding: digits, as: UTF8.self), radix: 16) : nil
       let isOnly = pattern.alternatives.count == 1
       fault(
         .cardInKernel, clause.range,
         "KERNEL is the name of a queue, as 05.0004; cards are asked by number with ADAPTER",
-        number.flatMap { isOnly ? ["ADAPTER\(clause.operation.rawValue)\"\(Self.plain($0))\""] : nil }
+        number.flatMap {
+          isOnly ? ["ADAPTER\(clause.operation.rawValue)\"\(Self.plain($0))\""] : nil
+        }
           ?? [])
       return nil
     }
