@@ -94,6 +94,10 @@ let package = Package(
       name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
       swiftSettings: settings),
     .testTarget(
+      name: "ReservationRulesTests",
+      dependencies: ["AdjunctProcessor", "ReservationRules", "benchmarks", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "ReservationTests",
       dependencies: [
         "AdjunctProcessor", "ReservationRules", "Reservation", "TestSupport",
