@@ -95,7 +95,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ReservationRulesTests",
-      dependencies: ["AdjunctProcessor", "ReservationRules", "benchmarks", "TestSupport"],
+      dependencies: [
+        "AdjunctProcessor", "ReservationRules", "benchmarks",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ReservationTests",

@@ -91,9 +91,12 @@ import Testing
 }
 
 /// Bytes that are no rule file, and what is said of them.
-struct FileProblem: Sendable {
+struct FileProblem: Sendable, CustomTestStringConvertible {
   let bytes: [UInt8]
   let said: String
+
+  /// The bytes may be a mebibyte.
+  var testDescription: String { said.prefix { $0 != ";" }.description }
 
   var found: [Diagnostic] { RuleSet.parse(files: [RuleFile(path: "f", bytes: bytes)]).1 }
 
