@@ -37,7 +37,7 @@ enum Machine {
     return DecisionTable(rules: rules, inventory: Inventory.make(cards), host: host)
   }
 
-  /// Every tenth queue or so: names that `KERNEL` and numbers can meet.
+  /// The queue of that name.
   static func queue(_ name: String) throws -> APQN { try #require(APQN(name)) }
 }
 
