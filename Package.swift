@@ -126,5 +126,14 @@ let package = Package(
         "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "Agent", "Reports",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["apreserve", "TestSupport"], swiftSettings: settings),
   ]
 )
