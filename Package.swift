@@ -125,12 +125,22 @@ let package = Package(
         "Agent", "Replay", "TestSupport",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "SimulatedBus", "Agent", "Replay", "Reports",
+      ],
+      swiftSettings: settings),
     .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
     .testTarget(
       name: "HostSystemTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["apreserve", "TestSupport"],
       swiftSettings: settings),
   ]
 )

@@ -45,8 +45,12 @@ package struct Explanation {
     if plan.adopted.contains(apqn) {
       sentences.append("apreserve did not reserve it, so it does not give it back")
     }
-    if queue == nil, decision.reserve == .vfioAP {
+    switch decision.reserve {
+    case .vfioAP where queue == nil:
       sentences.append("there is no such queue now; it is reserved when it comes")
+    case nil where queue == nil:
+      sentences.append("there is no such queue now; the rules are decided when it comes")
+    default: break
     }
     return sentences
   }

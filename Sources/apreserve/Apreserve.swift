@@ -2,6 +2,14 @@ import ArgumentParser
 
 /// The program.
 @main
+enum Program {
+  static func main() {
+    Terminal.ignoreClosedPipes()
+    Apreserve.main()
+  }
+}
+
+/// The command line as a whole.
 struct Apreserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apreserve",
@@ -22,6 +30,6 @@ struct Apreserve: ParsableCommand {
     subcommands: [
       PlanCommand.self, ApplyCommand.self, ExplainCommand.self, VerifyCommand.self,
       RulesCommand.self, ListCommand.self, MatrixCommand.self, SnapshotCommand.self,
-      MonitorCommand.self, ReplayCommand.self, SimulateCommand.self,
+      ReplayCommand.self, SimulateCommand.self, MonitorCommand.self,
     ])
 }

@@ -39,7 +39,9 @@ final class ReplayPlayer {
         activities.append(activity.json(decisions: decisions))
       }
       guard !isSilent, !isJSON else { return }
-      for line in report.lines(occurrence, decisions: decisions) { Terminal.print(line + "\n") }
+      let lines = report.lines(occurrence, decisions: decisions)
+      // What cannot be written now cannot be written at the end either, and is an error there.
+      for line in lines { _ = try? Terminal.print(line + "\n") }
     }
     running = session
     try session.run()
@@ -48,11 +50,11 @@ final class ReplayPlayer {
     mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
     guard !isSilent else { return end }
     if !isJSON {
-      for line in report.pendingEvents() { Terminal.print(line + "\n") }
+      for line in report.pendingEvents() { try Terminal.print(line + "\n") }
     }
     let summary = ReplaySummary(
       session, name: name, after: end, mismatches: expectation == nil ? nil : mismatches)
-    output.print(
+    try output.print(
       text: summary.text(style: output.style), json: summary.json(activities: activities))
     return end
   }

@@ -32,23 +32,40 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup var mechanism: MechanismOptions
   @OptionGroup var output: OutputOptions
 
+  @Option(help: .hidden)
+  var inventory: String?
+
+  @Option(help: .hidden)
+  var capture: String?
+
+  func validate() throws {
+    guard inventory == nil, capture == nil else {
+      throw ValidationError(
+        "apply writes to a sysfs, and \(inventory == nil ? "--capture" : "--inventory") names a "
+          + "file; use plan to see what would be written, or simulate to see it done.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
+      let bus = try HostSysfs(root: sysfs)
+      _ = try MachineOptions.readingBus(of: sysfs) { try InventoryReader(sysfs: bus).readBus() }
       let isThisHost = sysfs == "/sys"
-      let rules = try rules.rules(isTrusting: !isThisHost)
+      let rules = try rules.rules(
+        isTrusting: !isThisHost, root: root ?? (isThisHost ? "/" : nil))
       let host = root.map { HostFacts(root: $0) } ?? (isThisHost ? HostFacts() : nil)
       let log = AppliedActivities(style: output.json ? nil : output.style)
       let agent = Agent(
-        sysfs: try HostSysfs(root: sysfs), rules: rules,
+        sysfs: bus, rules: rules,
         host: host?.identity() ?? HostIdentity(), mechanism: mechanism.mechanism, log: log,
         time: HostTime())
       log.agent = agent
       try agent.reconcile()
       guard agent.status.phase != .withoutBus else {
-        return try MachineOptions.readingBus(sysfs) { throw InventoryReaderError.noAPBus }
+        return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
       }
       let report = ApplyReport(agent.status)
-      output.print(
+      try output.print(
         text: report.text, json: report.json(log.activities, decisions: agent.decisions))
       switch report.outcome {
       case .done, .waiting: break
@@ -73,6 +90,7 @@ private final class AppliedActivities: ActivityLog {
     activities.append(activity)
     guard let style else { return }
     let report = ActivityReport(decisions: agent?.decisions, style: style)
-    for line in report.lines(activity) { Terminal.print(line + "\n") }
+    // Whatever becomes of the output, the writes that follow are to be done.
+    for line in report.lines(activity) { _ = try? Terminal.print(line + "\n") }
   }
 }

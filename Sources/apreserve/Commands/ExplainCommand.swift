@@ -30,7 +30,7 @@ struct ExplainCommand: ParsableCommand {
     guard let apqn = APQN(queue) else { return }
     try reportingErrors {
       let explanation = Explanation(apqn, in: try options.assessment())
-      options.output.print(
+      try options.output.print(
         text: explanation.text(style: options.output.style), json: explanation.json)
     }
   }

@@ -13,7 +13,7 @@ struct ListCommand: ParsableCommand {
     try reportingErrors {
       let assessment = try options.assessment()
       let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
-      options.output.print(text: list.text(style: options.output.style), json: list.json)
+      try options.output.print(text: list.text(style: options.output.style), json: list.json)
     }
   }
 }

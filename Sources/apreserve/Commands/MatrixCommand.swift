@@ -24,7 +24,7 @@ struct MatrixCommand: ParsableCommand {
       if let svg {
         try HostFile.write(matrix.svg(title: "AP queues"), to: svg)
       } else {
-        options.output.print(text: matrix.text(style: options.output.style), json: matrix.json)
+        try options.output.print(text: matrix.text(style: options.output.style), json: matrix.json)
       }
     }
   }

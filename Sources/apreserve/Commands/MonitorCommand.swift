@@ -33,7 +33,8 @@ struct MonitorCommand: ParsableCommand {
       let monitor = try UdevMonitor()
       let report = EventReport(style: output.style)
       let time = HostTime()
-      while true {
+      var isRead = true
+      while isRead {
         var events: [Uevent] = []
         let outcome = try monitor.drain { event in
           if BusObject(path: event.devicePath) != nil { events.append(event) }
@@ -45,11 +46,10 @@ struct MonitorCommand: ParsableCommand {
           let decision = BusObject(path: event.devicePath).flatMap { object in
             decisions.flatMap { EventReport.decision(about: object, $0) }
           }
-          Terminal.print(
-            output.json
-              ? report.json(event, decision).text() + "\n" : report.line(event, decision) + "\n")
+          let line =
+            output.json ? report.json(event, decision).text() : report.line(event, decision)
+          isRead = try Terminal.print(line + "\n") && isRead
         }
-        fflush(nil)
         var request = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&request, 1, -1) >= 0 || errno == EINTR else { return }
       }

@@ -18,7 +18,7 @@ struct PlanCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let report = PlanReport(try options.assessment())
-      options.output.print(text: report.text(style: options.output.style), json: report.json)
+      try options.output.print(text: report.text(style: options.output.style), json: report.json)
       switch report.outcome {
       case .nothingToDo: break
       case .pending: throw ExitStatus.pending

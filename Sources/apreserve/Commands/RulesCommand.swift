@@ -16,7 +16,7 @@ struct RulesCommand: ParsableCommand {
       _ = try rules.rules(isTrusting: true)
       let host = try rules.load(isTrusting: true)
       let listing = RuleListing(rules: host.rules, selection: host.selection)
-      output.print(text: listing.text(style: output.style), json: listing.json)
+      try output.print(text: listing.text(style: output.style), json: listing.json)
     }
   }
 }

@@ -44,7 +44,7 @@ struct SimulateCommand: ParsableCommand {
         ReplayScript(booting: machine.inventory), rules: rules,
         options: .init(mechanism: mechanism.mechanism, host: machine.host))
       if snapshot {
-        Terminal.print(Snapshot(host: machine.host, inventory: end).encoded())
+        try Terminal.print(Snapshot(host: machine.host, inventory: end).encoded())
       }
     }
   }

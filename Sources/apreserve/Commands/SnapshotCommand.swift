@@ -23,7 +23,7 @@ struct SnapshotCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let snapshot = try machine.snapshot()
-      Terminal.print((redact ? snapshot.redacted() : snapshot).encoded())
+      try Terminal.print((redact ? snapshot.redacted() : snapshot).encoded())
     }
   }
 }

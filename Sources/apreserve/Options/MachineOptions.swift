@@ -21,7 +21,8 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The machine as it is at the end of a capture of uevents, or of a dump of udev's database.",
+      "The machine as it is at the end of a capture of uevents, or of a dump of udev's database. "
+        + "With --inventory, that is the machine before the first event.",
       valueName: "file"))
   var capture: String?
 
@@ -31,8 +32,10 @@ struct MachineOptions: ParsableArguments {
   var root: String?
 
   func validate() throws {
-    guard [sysfs, inventory, capture].compactMap(\.self).count <= 1 else {
-      throw ValidationError("Give one of --sysfs, --inventory and --capture, not several.")
+    guard sysfs == nil || (inventory == nil && capture == nil) else {
+      throw ValidationError(
+        "--sysfs names a machine, and so does \(capture == nil ? "--inventory" : "--capture"); "
+          + "give one of them.")
     }
     guard root == nil || sysfs != nil else {
       throw ValidationError("--root goes with --sysfs.")
@@ -44,13 +47,16 @@ struct MachineOptions: ParsableArguments {
 
   /// The machine.
   func snapshot() throws -> Snapshot {
-    if let inventory { return try Self.readDescription(inventory) }
+    let start = try inventory.map { try Self.readDescription($0) }
     if let capture {
-      return Snapshot(inventory: try CapturedMachine(Self.readCapture(capture)).inventory)
+      let whole = try Self.readCapture(capture)
+      if let damage = whole.damage { throw damage }
+      let machine = try CapturedMachine(whole, start: start?.inventory)
+      return Snapshot(host: start?.host ?? HostIdentity(), inventory: machine.inventory)
     }
-    let root = sysfs ?? "/sys"
-    let inventory = try Self.readingBus(root) {
-      try InventoryReader(sysfs: HostSysfs(root: root)).read()
+    if let start { return start }
+    let inventory = try Self.readingBus(of: sysfs ?? "/sys") {
+      try InventoryReader(sysfs: HostSysfs(root: sysfs ?? "/sys")).read()
     }
     return Snapshot(host: host, inventory: inventory)
   }
@@ -61,14 +67,20 @@ struct MachineOptions: ParsableArguments {
     return isThisHost ? HostFacts().identity() : HostIdentity()
   }
 
+  /// The directory below which the machine's rules are looked for when none are given: this host's
+  /// own for a machine that a file describes; nil where it is not known.
+  var ruleRoot: String? { root ?? (sysfs == nil || isThisHost ? "/" : nil) }
+
   /// Runs what reads a bus, and ends the program with one sentence where there is none.
-  static func readingBus<Value>(_ root: String, _ body: () throws -> Value) throws -> Value {
+  static func readingBus<Value>(of sysfs: String, _ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch InventoryReaderError.noAPBus {
       Terminal.say(
-        "there is no AP bus here: \(root)/bus/ap is absent; give another machine with --inventory, "
-          + "--capture or --sysfs")
+        sysfs == "/sys"
+          ? "\(InventoryReaderError.noAPBus); give another machine with --inventory, --capture or "
+            + "--sysfs"
+          : "there is no AP bus below \(sysfs): bus/ap/devices is absent there")
       throw ExitStatus.noBus
     }
   }
@@ -78,7 +90,7 @@ struct MachineOptions: ParsableArguments {
     try Snapshot.decode(read(path), file: path)
   }
 
-  /// A capture. Damage is told as a message, and what was read before it is used.
+  /// A capture, as far as it can be read: what is wrong with it is in `damage`.
   static func readCapture(_ path: String) throws -> Capture {
     let capture = Capture.read(bytes: try read(path), name: path)
     for note in capture.notes { Terminal.say(note) }

@@ -7,11 +7,8 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, always, never
 }
 
-/// How results are printed.
-struct OutputOptions: ParsableArguments {
-  @Flag(help: "Print the result as JSON.")
-  var json = false
-
+/// Whether results are coloured.
+struct ColorOptions: ParsableArguments {
   @Option(help: "Colour the result: auto (on a terminal, unless NO_COLOR is set), always, never.")
   var color = ColorChoice.auto
 
@@ -22,9 +19,19 @@ struct OutputOptions: ParsableArguments {
     case .auto: TextStyle(isColored: Terminal.isInteractive && !Terminal.refusesColor)
     }
   }
+}
+
+/// How results are printed.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @OptionGroup var color: ColorOptions
+
+  var style: TextStyle { color.style }
 
   /// Prints one of the two forms.
-  func print(text: @autoclosure () -> String, json document: @autoclosure () -> JSONValue) {
-    Terminal.print(json ? document().documentText : text())
+  func print(text: @autoclosure () -> String, json document: @autoclosure () -> JSONValue) throws {
+    try Terminal.print(json ? document().documentText : text())
   }
 }

@@ -12,14 +12,12 @@ struct RuleOptions: ParsableArguments {
         + "replaces the file of that name in a later one.", valueName: "dir"))
   var directories: [String] = []
 
-  /// Reads the rules.
-  ///
-  /// `isTrusting` is whether files of any owner are read. What writes to a real machine as
-  ///   root believes root's files only.
-  func load(isTrusting: Bool) throws -> HostRules {
+  /// Reads the rules. Files of any owner are read when `isTrusting`; what writes to a real machine as
+  /// root believes root's files only. `root` is the directory below which the machine's own rules are;
+  /// where it is nil, none are read unless they were named.
+  func load(isTrusting: Bool, root: String? = "/") throws -> HostRules {
     let owner = isTrusting ? nil : HostFile.trustedOwner
-    let isOwn = !directories.isEmpty
-    let paths = isOwn ? directories : RuleFileSelection.directories
+    let paths = paths(root: root)
     for path in directories {
       // A directory that was named must be there; the system's own need not.
       guard try ConfigurationDirectory.read(path, owner: owner) != nil else {
@@ -30,10 +28,17 @@ struct RuleOptions: ParsableArguments {
     return try HostRules(directories: paths, owner: owner)
   }
 
+  private func paths(root: String?) -> [String] {
+    guard directories.isEmpty else { return directories }
+    guard let root else { return [] }
+    let prefix = root.hasSuffix("/") ? String(root.dropLast()) : root
+    return RuleFileSelection.directories.map { prefix + $0 }
+  }
+
   /// Reads the rules, and ends the program with all that is wrong if anything is: a set with errors is
   /// never half used.
-  func rules(isTrusting: Bool) throws -> RuleSet {
-    let host = try load(isTrusting: isTrusting)
+  func rules(isTrusting: Bool, root: String? = "/") throws -> RuleSet {
+    let host = try load(isTrusting: isTrusting, root: root)
     let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
     guard verification.isClean(strict: false) else {
       Terminal.say(
@@ -41,11 +46,12 @@ struct RuleOptions: ParsableArguments {
       throw ExitStatus.error
     }
     if host.selection.paths.isEmpty {
+      let paths = paths(root: root)
       let place =
-        directories.isEmpty
-        ? RuleFileSelection.directories.joined(separator: ", ")
-        : directories.joined(separator: ", ")
-      Terminal.say("no rule files in \(place): every queue is unmanaged")
+        paths.isEmpty
+        ? "no rules are given for this machine (--rules)"
+        : "no rule files in \(paths.joined(separator: ", "))"
+      Terminal.say("\(place): every queue is unmanaged")
     }
     return host.rules
   }

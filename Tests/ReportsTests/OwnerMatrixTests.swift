@@ -1,0 +1,62 @@
+import AdjunctProcessor
+import Reports
+import Testing
+
+@Suite struct `The grid of owners` {
+  @Test func `has a cell a queue, marks of the plan, and a legend of what is used`() throws {
+    #expect(
+      OwnerMatrix(try Example.assessment()).text(style: .plain)
+        == """
+                 domain  04  47
+        adapter     HMC   4  71
+        02    2  CEX3A   h!
+        05    5  CEX7C  h>V  h
+        0a   10  CEX8P   V   -
+
+        h host   V vfio_ap   - unbound
+        >V to be moved to vfio_ap
+        !  wish refused
+
+        """.replacing("h!\n", with: "h!   +\n").replacing(
+          "refused\n", with: "refused\n+  wished for guests, no such queue\n"))
+  }
+
+  @Test func `of 16 domains fits in 80 columns, of 85 it wraps into blocks`() {
+    let narrow = OwnerMatrix(inventory: Example.grid(adapters: 0...3, domains: 0...15))
+    let lines = narrow.text(style: .plain).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.map(\.count).max() == 79)
+    let wide = OwnerMatrix(inventory: Example.grid(adapters: 0...3, domains: 0...84))
+    let text = wide.text(style: .plain)
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    #expect(text.split(separator: "\n").count { $0.hasPrefix("03    3  CEX7C") } == 6)
+  }
+
+  @Test func `says what there is where no grid can be drawn`() {
+    #expect(OwnerMatrix(inventory: .empty).text(style: .plain) == "no cards on the AP bus\n")
+    var inventory = Example.grid(adapters: 1...1, domains: 4...4)
+    inventory.setQueue(nil, apqn: APQN(adapter: 1, domain: 4))
+    #expect(
+      OwnerMatrix(inventory: inventory).text(style: .plain) == "1 card, no queues on the AP bus\n")
+  }
+
+  @Test func `as SVG is well-formed, names every queue and escapes its title`() throws {
+    let matrix = OwnerMatrix(try Example.assessment())
+    let svg = matrix.svg(title: "<guests> & host")
+    #expect(svg.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
+    #expect(svg.contains("<title id=\"title\">&lt;guests&gt; &amp; host</title>"))
+    #expect(
+      svg.contains("05.0004 (HMC: adapter 5, domain 4): host, to be moved to vfio_ap</title>"))
+    for tag in ["svg", "g", "text", "title", "style"] {
+      let opened = svg.ranges(of: "<\(tag)>").count + svg.ranges(of: "<\(tag) ").count
+      #expect(opened == svg.ranges(of: "</\(tag)>").count, "\(tag)")
+    }
+    #expect(svg.ranges(of: "<g>").count == 6)
+  }
+
+  @Test func `as JSON has axes and marked places`() throws {
+    let text = OwnerMatrix(try Example.assessment()).json.documentText
+    #expect(text.hasPrefix("{\n  \"apreserve\": \"matrix\",\n  \"version\": 1,\n"))
+    #expect(text.contains("{\"name\": \"05.0004\", \"owner\": \"host\", \"mark\": \"to-vfio_ap\"}"))
+    #expect(text.contains("{\"name\": \"02.0047\", \"mark\": \"absent\"}"))
+  }
+}

@@ -1,0 +1,113 @@
+import AdjunctProcessor
+import Reports
+import Reservation
+import ReservationRules
+import Testing
+
+@Suite struct `A plan's report` {
+  @Test func `shows masks, owners, writes, refusals and a summary`() throws {
+    let report = PlanReport(try Example.assessment())
+    #expect(
+      report.text(style: .plain) == """
+        mechanism  override: driver_override is in use, on 0a.0004
+
+        masks
+          apmask  \(Example.mask)  unchanged
+          aqmask  \(Example.mask)  unchanged
+
+        owners
+          05.0004  host  ->  vfio_ap  50-db.rules:1 "db guests"
+
+        writes
+          1  echo vfio_ap > /sys/devices/ap/card05/05.0004/driver_override
+          2  echo 05.0004 > /sys/bus/ap/drivers/cex4queue/unbind
+          3  echo 05.0004 > /sys/bus/ap/drivers_probe
+
+        refused
+          02.0004 is hardware type 9; vfio_ap takes type 10 (CEX4) and newer only
+
+        1 queue to vfio_ap, 3 writes, 1 refused
+
+        """)
+    #expect(report.outcome == .refused)
+  }
+
+  @Test func `says in one line that there is nothing to do`() throws {
+    let report = PlanReport(
+      try Example.assessment("APQN==\"0a.0004\", RESERVE=\"vfio_ap\""))
+    #expect(report.summary == "nothing to do: 1 of 1 wished queues on vfio_ap")
+    #expect(report.outcome == .nothingToDo)
+    #expect(report.text(style: .plain).hasSuffix("\n\n\(report.summary)\n"))
+  }
+
+  @Test func `shows both masks before and after in full`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 0...1)
+    inventory.bus.adapterMask = .all
+    inventory.bus.domainMask = .all
+    let rules = try Example.ruleSet("ADAPTER==\"2\", RESERVE=\"vfio_ap\"")
+    let report = PlanReport(try Assessment(inventory: inventory, rules: rules))
+    let text = report.text(style: .plain)
+    let after = APMask.all.subtracting([2])
+    #expect(text.contains("  apmask  \(Example.mask)  now\n          \(after)  then\n"))
+    #expect(text.contains("  aqmask  \(Example.mask)  unchanged\n"))
+    #expect(text.contains("  1  echo \(after) > /sys/bus/ap/apmask\n"))
+    #expect(report.outcome == .pending)
+  }
+
+  @Test func `groups many queues that go the same way`() throws {
+    let inventory = Example.grid(adapters: 1...3, domains: 0...9)
+    let rules = try Example.ruleSet("ADAPTER==\"1-2\", RESERVE=\"vfio_ap\"")
+    let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)
+    #expect(
+      text.contains(
+        "owners\n  01-02.0000-0009  host  ->  vfio_ap  50-db.rules:1\n\nwrites\n   1  echo"))
+    #expect(text.hasSuffix("\n20 queues to vfio_ap, 40 writes\n"))
+  }
+
+  @Test func `waits for a driver and calls that pending`() throws {
+    var inventory = Example.grid(adapters: 1...1, domains: 0...1)
+    inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
+    let rules = try Example.ruleSet("ADAPTER==\"1\", RESERVE=\"vfio_ap\"")
+    let report = PlanReport(try Assessment(inventory: inventory, rules: rules))
+    #expect(report.outcome == .pending)
+    #expect(
+      report.text(style: .plain).contains("waiting\n  01.0000-0001 until vfio_ap is loaded\n"))
+    #expect(report.summary == "nothing to do: 0 of 2 wished queues on vfio_ap, 2 waiting")
+  }
+
+  @Test func `as JSON is the same bytes every time`() throws {
+    let inventory = Example.grid(adapters: 1...1, domains: 4...4)
+    let rules = try Example.ruleSet(
+      #"ADAPTER=="1", RESERVE="vfio_ap", NAME="a \"b\" \#u{e9}""#)
+    let report = PlanReport(try Assessment(inventory: inventory, rules: rules))
+    #expect(
+      report.json.documentText == """
+        {
+          "apreserve": "plan",
+          "version": 1,
+          "outcome": "pending",
+          "mechanism": "bind",
+          "reason": "this kernel has no masks",
+          "changes": [
+            {
+              "queue": "01.0004",
+              "from": "host",
+              "to": "vfio_ap",
+              "cause": "wanted",
+              "reserve": "vfio_ap",
+              "rule": {"file": "/etc/r/50-db.rules", "line": 1},
+              "label": "a \\"b\\" \u{e9}"
+            }
+          ],
+          "steps": [{"path": "/sys/bus/ap/drivers/cex4queue/unbind", "text": "01.0004"}, \
+        {"path": "/sys/bus/ap/drivers/vfio_ap/bind", "text": "01.0004"}],
+          "refused": [],
+          "waiting": [],
+          "undecidable": [],
+          "adopted": [],
+          "latentCollateral": {"adapters": [], "domains": [], "count": 0}
+        }
+
+        """)
+  }
+}

@@ -1,0 +1,61 @@
+import AdjunctProcessor
+import Reports
+import ReservationRules
+import Testing
+
+@Suite struct `The list of queues` {
+  @Test func `has owner, state, wish and rule of each, with the HMC's decimal`() throws {
+    let assessment = try Example.assessment()
+    let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+    #expect(
+      list.text(style: .plain) == """
+        QUEUE    HMC    TYPE   MODE   OWNER    STATE     RESERVE  RULE           NAME
+        02.0004  2.4    CEX3A  accel  host     online    vfio_ap  50-db.rules:2
+        05.0004  5.4    CEX7C  cca    host     online    vfio_ap  50-db.rules:1  db guests
+        05.0047  5.71   CEX7C  cca    host     offline   -        -
+        0a.0004  10.4   CEX8P  ep11   vfio_ap  assigned  vfio_ap  50-db.rules:1  db guests
+        0a.0047  10.71  CEX8P  ep11   none     unbound   -        -
+
+        """)
+  }
+
+  @Test func `has colours that are only around the words`() throws {
+    let assessment = try Example.assessment()
+    let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+    let colored = list.text(style: TextStyle(isColored: true))
+    #expect(colored.contains("\u{1b}[36mhost\u{1b}[0m"))
+    #expect(withoutColor(colored) == list.text(style: .plain))
+  }
+
+  @Test(arguments: [
+    (Queue(apqn: apqn, driver: "cex4queue", isOnline: true), QueueState.online),
+    (Queue(apqn: apqn, driver: "cex4queue", isOnline: false), .offline),
+    (Queue(apqn: apqn, driver: "cex4queue"), .unknown),
+    (Queue(apqn: apqn, driver: "cex4queue", isConfigured: false, isOnline: true), .deconfigured),
+    (Queue(apqn: apqn, driver: "vfio_ap", isCheckStopped: true), .checkStopped),
+    (Queue(apqn: apqn, driver: "vfio_ap", guestStatus: .unassigned), .unassigned),
+    (Queue(apqn: apqn, driver: "vfio_ap", guestStatus: .assigned), .assigned),
+    (Queue(apqn: apqn, driver: "vfio_ap", guestStatus: .inUse), .inUse),
+    (Queue(apqn: apqn, driver: "vfio_ap"), .unknown),
+    (Queue(apqn: apqn), .unbound),
+  ])
+  func `tells the state of a queue in one word`(queue: Queue, state: QueueState) {
+    #expect(QueueState(queue, in: .empty) == state)
+  }
+
+  @Test func `believes a mediated device's matrix where a queue has no status`() throws {
+    let queue = Queue(apqn: apqn, driver: "vfio_ap")
+    var inventory = Inventory.empty
+    inventory.mediatedDevices = [MediatedDevice(uuid: "u", adapters: [1], domains: [4])]
+    #expect(QueueState(queue, in: inventory) == .assigned)
+  }
+}
+
+private let apqn = APQN(adapter: 1, domain: 4)
+
+/// The text without "select graphic rendition" sequences.
+private func withoutColor(_ text: String) -> String {
+  text.split(separator: "\u{1b}[", omittingEmptySubsequences: false).enumerated()
+    .map { $0 == 0 ? $1 : $1[$1.index(after: $1.firstIndex(of: "m") ?? $1.startIndex)...] }
+    .joined()
+}
