@@ -119,6 +119,9 @@ let package = Package(
         "Agent", "Replay", "TestSupport",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests", dependencies: ["apreserve", "Snapshots", "TestSupport"],
+      swiftSettings: settings),
     .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
     .testTarget(
       name: "HostSystemTests",

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Glibc
+// The streams are variables in C; nothing ever assigns them.
+@preconcurrency import Glibc
 import Reports
 
 /// Where results and messages go: results to standard output, messages to standard error.
@@ -7,6 +8,12 @@ enum Terminal {
   /// Prints a result as it is.
   static func print(_ text: String) {
     Swift.print(text, terminator: "")
+  }
+
+  /// Writes out what was printed, and tells whether all of it, since the program began, got where it
+  /// should: a stream keeps its error, but forgets the text that it could not write.
+  static func hasWrittenAll() -> Bool {
+    fflush(stdout) == 0 && ferror(stdout) == 0
   }
 
   /// Prints a message with the program's name in front.

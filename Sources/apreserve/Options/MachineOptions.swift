@@ -46,10 +46,15 @@ struct MachineOptions: ParsableArguments {
   func snapshot() throws -> Snapshot {
     if let inventory { return try Self.readDescription(inventory) }
     if let capture {
-      return Snapshot(inventory: try CapturedMachine(Self.readCapture(capture)).inventory)
+      let capture = try Self.readCapture(capture)
+      // What follows the damage may have changed everything, and a file that is no capture at all
+      // would be taken for a machine without cards.
+      if let damage = capture.damage { throw damage }
+      return Snapshot(inventory: try CapturedMachine(capture).inventory)
     }
-    let inventory = try Self.readingBus {
-      try InventoryReader(sysfs: HostSysfs(root: sysfs ?? "/sys")).read()
+    let sysfs = sysfs ?? "/sys"
+    let inventory = try Self.readingBus(below: sysfs) {
+      try InventoryReader(sysfs: HostSysfs(root: sysfs)).read()
     }
     return Snapshot(host: host, inventory: inventory)
   }
@@ -60,14 +65,15 @@ struct MachineOptions: ParsableArguments {
     return isThisHost ? HostFacts().identity() : HostIdentity()
   }
 
-  /// Runs what reads a bus, and ends the program with one sentence where there is none.
-  static func readingBus<Value>(_ body: () throws -> Value) throws -> Value {
+  /// Runs what reads the bus below `sysfs`, and ends the program with one sentence where there is none.
+  static func readingBus<Value>(below sysfs: String, _ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch InventoryReaderError.noAPBus {
-      Terminal.say(
-        "\(InventoryReaderError.noAPBus); give another machine with --inventory, --capture or --sysfs"
-      )
+      let sentence =
+        sysfs == "/sys"
+        ? "\(InventoryReaderError.noAPBus)" : "there is no AP bus here: \(sysfs)/bus/ap is absent"
+      Terminal.say("\(sentence); give another machine with --inventory, --capture or --sysfs")
       throw ExitStatus.noBus
     }
   }
@@ -77,7 +83,7 @@ struct MachineOptions: ParsableArguments {
     try Snapshot.decode(read(path), file: path)
   }
 
-  /// A capture. Damage is told as a message, and what was read before it is used.
+  /// A capture. Where it is damaged it says so itself; what was read before is in it.
   static func readCapture(_ path: String) throws -> Capture {
     let capture = Capture.read(bytes: try read(path), name: path)
     for note in capture.notes { Terminal.say(note) }
