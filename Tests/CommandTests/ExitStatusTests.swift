@@ -14,7 +14,7 @@ import Testing
     ("rules --rules alone", 0), ("replay boot.events --rules alone", 0),
     ("simulate \(machine) guests", 0), ("--version", 0), ("--help", 0), ("plan --help", 0),
   ])
-  func `says how a command ended`(words: String, status: Int32) throws {
+  func `says how a command ended`(words: String, status: Int) throws {
     #expect(try Sample.bench().run(words).status == status)
   }
 

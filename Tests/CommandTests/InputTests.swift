@@ -3,8 +3,6 @@ import TestSupport
 import Testing
 
 @Suite struct `Bad input` {
-  private static let description = Sample.machine
-
   /// Each a change of the machine description, and what is said about it.
   @Test(arguments: [
     ("01.0005", "01.0004", "cards[0].queues[1].name: queue 01.0004 is described twice"),

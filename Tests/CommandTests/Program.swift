@@ -9,7 +9,7 @@ enum Program {
     /// What it printed to standard error.
     let messages: String
     /// Its exit status; 128 and the signal's number if one ended it, as a shell has it.
-    let status: Int32
+    let status: Int
   }
 
   /// Runs the program in a directory.
@@ -21,21 +21,26 @@ enum Program {
     _ arguments: [String], in bench: Workbench, input: String = "/dev/null", output: String? = nil,
     environment: [String] = []
   ) throws -> Result {
+    func absolute(_ file: String) -> String {
+      file.hasPrefix("/") ? file : bench.path + "/" + file
+    }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addchdir_np(&actions, bench.path)
-    posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
     let create = O_WRONLY | O_CREAT | O_TRUNC
-    posix_spawn_file_actions_addopen(&actions, 1, output ?? ".output", create, 0o600)
-    posix_spawn_file_actions_addopen(&actions, 2, ".messages", create, 0o600)
-    let path = try location()
+    posix_spawn_file_actions_addopen(&actions, 0, absolute(input), O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, absolute(output ?? ".output"), create, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, absolute(".messages"), create, 0o600)
+    // Swift does not see the call that would set the new process's directory.
+    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", bench.path, try location()]
     var process = pid_t()
-    let result = withStrings([path] + arguments) { arguments in
+    let result = withStrings(shell + arguments) { arguments in
       // No variables of whoever runs the tests, such as NO_COLOR.
-      withStrings(environment) { posix_spawn(&process, path, &actions, nil, arguments, $0) }
+      withStrings(environment) {
+        posix_spawn(&process, "/bin/sh", &actions, nil, arguments, $0)
+      }
     }
-    guard result == 0 else { throw Workbench.Failure(call: "posix_spawn \(path)", errno: result) }
+    guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw Workbench.Failure(call: "waitpid", errno: errno) }
@@ -44,18 +49,16 @@ enum Program {
     let signal = status & 0x7f
     return Result(
       output: output == nil ? try bench.text(".output") : "", messages: try bench.text(".messages"),
-      status: signal == 0 ? status >> 8 & 0xff : 128 + signal)
+      status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
   }
 
   /// The program stands beside the tests' executable.
   private static func location() throws -> String {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = buffer.withUnsafeMutableBytes { bytes in
-      readlink(
-        "/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-    }
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
     guard count > 0 else { throw Workbench.Failure(call: "readlink", errno: errno) }
-    let own = String(decoding: buffer[..<count], as: UTF8.self)
+    let own = String(
+      decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // Not always does the bundle run by itself: then its path is an argument.
     for candidate in [own] + CommandLine.arguments {
       guard let slash = candidate.lastIndex(of: "/") else { continue }
@@ -68,7 +71,7 @@ enum Program {
   private static func withStrings<Value>(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value
   ) -> Value {
-    let copies = strings.map { strdup($0) }
+    let copies: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
     defer { for copy in copies { free(copy) } }
     return body(copies + [nil])
   }
