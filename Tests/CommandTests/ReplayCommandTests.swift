@@ -143,9 +143,9 @@ import Testing
 
   /// Cut behind the first line, in a property, and in the first line of the second event.
   @Test(arguments: [
-    (Sample.card + "KERNEL[1.1] add      /devices/ap/card01/01.0004 (ap)\nACTION=add\nDEVPA", 11),
-    (Sample.card + "KERNEL[1.1] add      /devi", 11),
-    (Sample.boot + "KERNEL[1.2] bind     /devices/ap/card01/01.0004 (ap)\nACTION=bind\n", 18),
+    (Sample.card + "KERNEL[1.200000] add      /devices/ap/card01/01.0004 (ap)\nACTION=add\nDEVPA", 11),
+    (Sample.card + "KERNEL[1.200000] add      /devi", 11),
+    (Sample.boot + "KERNEL[1.200000] bind     /devices/ap/card01/01.0004 (ap)\nACTION=bind\n", 19),
   ])
   func `of a capture that is cut off tells what stands before`(text: String, line: Int) throws {
     let bench = try Sample.bench()
