@@ -24,6 +24,16 @@ build: dependencies
 	$(SWIFT_BUILD)
 
 demo: build
+	@echo
+	@echo '--- a capture of a real kernel: boot, hot plug, cards off and on'
+	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-6.1-mask.events --rules rules \
+		--expect Tests/Captures/unequal-6.1-mask.expect
+	@echo
+	@echo '--- the same on a kernel with driver_override; its last line:'
+	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-7.2-override.events --rules rules \
+		--mechanism override --expect Tests/Captures/unequal-7.2-override.expect \
+		> $(SCRATCH)/demo-override.txt
+	@tail -n 1 $(SCRATCH)/demo-override.txt
 
 lint:
 	swift format lint --strict -r -p Sources Tests Package.swift

@@ -94,6 +94,12 @@ let package = Package(
       name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
       swiftSettings: settings),
     .testTarget(
+      name: "ReservationRulesTests",
+      dependencies: [
+        "AdjunctProcessor", "ReservationRules", "benchmarks",
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "ReservationTests",
       dependencies: [
         "AdjunctProcessor", "ReservationRules", "Reservation", "TestSupport",
@@ -109,7 +115,7 @@ let package = Package(
       name: "AgentTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent",
+        "Agent", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

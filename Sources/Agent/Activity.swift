@@ -1,3 +1,4 @@
+package import AdjunctProcessor
 package import Reservation
 package import Sysfs
 
@@ -9,14 +10,14 @@ package enum Activity: Equatable, Sendable {
   case planned(Plan)
   /// A write was done, or refused by the kernel.
   case wrote(Step, error: SysfsError?)
-  /// A queue has another owner, as planned and read back.
-  case moved(OwnerChange)
+  /// Queues have another owner, as planned and read back; those of one operation together.
+  case moved([OwnerChange])
   /// An operation failed; the pause until it is tried again, nil when it never is.
   case failed(Failure, pause: Duration?)
   /// A wish cannot be fulfilled; said once until it changes.
   case refused(Refusal)
-  /// A wish waits for a driver; said once.
-  case waiting(Plan.Waiting)
+  /// Wishes wait for a driver; said once.
+  case waiting([APQN], driver: String)
 }
 
 /// The port through which the agent tells what it does.

@@ -38,7 +38,7 @@ package final class Agent {
 
   /// An agent that holds `rules` on the bus behind `sysfs`.
   ///
-  /// - Parameter mechanism: the mechanism to use; nil lets the bus decide, once.
+  /// `mechanism` is the mechanism to use; nil lets the bus decide, once.
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     mechanism: Mechanism? = nil, ownership: Ownership = Ownership(), log: any ActivityLog,
@@ -193,8 +193,10 @@ package final class Agent {
     for refusal in plan.refusals where !saidRefusals.contains(refusal) {
       log.record(.refused(refusal))
     }
-    for waiting in plan.waiting where !saidWaiting.contains(waiting) {
-      log.record(.waiting(waiting))
+    let newlyWaiting = plan.waiting.filter { !saidWaiting.contains($0) }
+    for driver in Set(newlyWaiting.map(\.driver)).sorted() {
+      log.record(
+        .waiting(newlyWaiting.filter { $0.driver == driver }.map(\.apqn), driver: driver))
     }
     saidRefusals = plan.refusals
     saidWaiting = plan.waiting

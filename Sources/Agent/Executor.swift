@@ -97,6 +97,8 @@ struct Executor {
 
   /// A write that reported success and changed nothing is a failure.
   private func readBack(_ operation: Operation) throws(Failure) {
+    var moved: [OwnerChange] = []
+    defer { if !moved.isEmpty { log.record(.moved(moved)) } }
     for change in operation.changes {
       guard let queue = (try? reader.readQueue(change.apqn)) ?? nil else {
         if operation.subject == .queue(change.apqn) {
@@ -109,7 +111,7 @@ struct Executor {
           operation.subject,
           .noEffect(change.apqn, expected: change.to, found: queue.owner))
       }
-      log.record(.moved(change))
+      moved.append(change)
     }
   }
 }

@@ -11,7 +11,7 @@ package struct HostRules {
 
   /// Reads directories, the strongest first; one that does not exist counts as empty.
   ///
-  /// - Parameter owner: the user that directories and files must belong to, and who alone may write
+  /// `owner` is the user that directories and files must belong to, and who alone may write
   ///   to them; nil where it does not matter.
   package init(
     directories: [String], owner: UInt32? = HostFile.trustedOwner

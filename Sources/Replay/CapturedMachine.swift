@@ -12,7 +12,7 @@ package struct CapturedMachine {
 
   /// The machine of a capture.
   ///
-  /// - Parameter start: the machine before the first event, where it is known.
+  /// `start` is the machine before the first event, where it is known.
   package init(_ capture: Capture, start: Inventory? = nil) throws(CaptureFault) {
     self.capture = capture.name
     inventory = start ?? .empty

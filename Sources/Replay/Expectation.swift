@@ -113,7 +113,7 @@ package struct Expectation: Equatable, Sendable {
 
   /// The lines that do not hold, each a sentence with its place.
   ///
-  /// - Parameter counts: what was counted.
+  /// `counts` is what was counted.
   package func mismatches(_ inventory: Inventory, counts: [Counter: Int]) -> [String] {
     lines.flatMap { line in
       mismatches(line.claim, inventory, counts).map {

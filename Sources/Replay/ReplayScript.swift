@@ -36,9 +36,8 @@ package struct ReplayScript: Equatable, Sendable {
   /// What its drivers and other hands did is left to the simulated kernel, which binds by itself, but
   /// for what `foreign` asks for.
   ///
-  /// - Parameters:
-  ///   - inventory: the machine before the first event, where it is known.
-  ///   - foreign: whether binds, unbinds, masks and switches by another hand are done as well.
+  /// `inventory` is the machine before the first event, where it is known; `foreign` has binds,
+  /// unbinds, masks and switches by another hand done as well.
   package init(
     _ capture: Capture, inventory: Inventory? = nil, foreign: Bool = false
   ) throws(CaptureFault) {

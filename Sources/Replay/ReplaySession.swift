@@ -46,7 +46,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   package private(set) var writeCount = 0
   /// How many events the simulated kernel sent after the start.
   package private(set) var eventCount = 0
-  /// The machine before the first step that the agent saw.
+  /// The machine before the agent's first write; nil if it never wrote.
   package private(set) var before: Inventory?
 
   private let script: ReplayScript
@@ -57,7 +57,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
 
   /// A session that is ready to run.
   ///
-  /// - Parameter observe: called for everything that is seen, in order.
+  /// `observe` is called for everything that is seen, in order.
   package init(
     _ script: ReplayScript, rules: RuleSet, options: Options = Options(),
     observe: @escaping (ReplayOccurrence) -> Void = { _ in }
@@ -100,7 +100,6 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
 
   /// Runs the whole script.
   package func run() throws {
-    before = try inventory()
     try settle()
     for step in script.steps {
       observe(.step(step))
@@ -161,6 +160,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   /// Takes note of what the agent does.
   package func record(_ activity: Activity) {
     if case .wrote(_, error: nil) = activity { writeCount += 1 }
+    if case .planned = activity, before == nil { before = agent?.inventory }
     observe(.activity(activity))
   }
 }

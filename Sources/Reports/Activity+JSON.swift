@@ -23,10 +23,9 @@ extension Activity {
         object.set("path", text: step.path?.description)
         object.set("text", text: step.text)
         object.set("errno", text: error?.errno.name)
-      case .moved(let change):
-        object.set("queue", text: change.apqn.description)
-        object.set("from", text: change.from.rawValue)
-        object.set("to", text: change.to.rawValue)
+      case .moved(let changes):
+        object.set(
+          "changes", .array(changes.map { $0.json(decisions?.decision(for: $0.apqn)) }))
       case .failed(let failure, let pause):
         object.set("message", text: failure.description)
         object.set("pauseSeconds", number: pause?.components.seconds)
@@ -34,9 +33,9 @@ extension Activity {
         object.set("queue", text: refusal.apqn.description)
         object.set("reason", text: refusal.code)
         object.set("message", text: refusal.description)
-      case .waiting(let waiting):
-        object.set("queue", text: waiting.apqn.description)
-        object.set("driver", text: waiting.driver)
+      case .waiting(let apqns, let driver):
+        object.set("queues", apqns: apqns)
+        object.set("driver", text: driver)
       }
     }
   }

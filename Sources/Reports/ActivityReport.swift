@@ -22,11 +22,10 @@ package struct ActivityReport {
     case .chose(let choice):
       [line("mechanism", "\(choice.mechanism.rawValue): \(choice.reason)")]
     case .planned(let plan):
-      [line("plan", Self.summary(plan))] + decisionLines(plan)
+      [line("plan", Self.summary(plan))] + changeLines("decide", plan.changes)
     case .wrote(let step, let error):
       [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
-    case .moved(let change):
-      [line("moved", "\(change.apqn)  \(owner(change.from)) -> \(owner(change.to))")]
+    case .moved(let changes): changeLines("moved", changes)
     case .failed(let failure, let pause):
       [
         line(
@@ -36,8 +35,8 @@ package struct ActivityReport {
       ]
     case .refused(let refusal):
       [line("refused", refusal.description, .problem)]
-    case .waiting(let waiting):
-      [line("waiting", "\(waiting.apqn) until \(waiting.driver) is loaded")]
+    case .waiting(let apqns, let driver):
+      waitingLines(apqns, driver)
     }
   }
 
@@ -51,15 +50,23 @@ package struct ActivityReport {
     return "\(queues) by \(counted(plan.steps.count { $0.path != nil }, "write"))"
   }
 
-  private func decisionLines(_ plan: Plan) -> [String] {
-    ChangeList(plan.changes, decisions: decisions).table().lines(style: style)
-      .map { line("decide", $0) }
+  private func changeLines(_ word: String, _ changes: [OwnerChange]) -> [String] {
+    ChangeList(changes, decisions: decisions, longest: 1).table().lines(style: style)
+      .map { line(word, $0) }
+  }
+
+  /// A line for each rule whose wish waits.
+  private func waitingLines(_ apqns: [APQN], _ driver: String) -> [String] {
+    let origins = Dictionary(grouping: apqns) { decisions?.decision(for: $0).origin ?? "" }
+    return origins.sorted { $0.key < $1.key }.map { origin, apqns in
+      let queues = APQNRectangle.covering(apqns).map(\.description).joined(separator: ", ")
+      return line(
+        "waiting", "\(queues)  until \(driver) is loaded" + (origin.isEmpty ? "" : "  \(origin)"))
+    }
   }
 
   private func result(_ error: SysfsError?) -> String {
     guard let error else { return style.paint("ok", .faint) }
     return style.paint(error.errno.description, .problem)
   }
-
-  private func owner(_ owner: Owner) -> String { style.paint(owner.rawValue, Ink(owner)) }
 }

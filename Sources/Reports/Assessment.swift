@@ -17,7 +17,7 @@ package struct Assessment {
 
   /// Holds a machine against rules.
   ///
-  /// - Parameter mechanism: the mechanism to use; nil lets the bus decide.
+  /// `mechanism` is the mechanism to use; nil lets the bus decide.
   /// - Throws: when the kernel does not have the mechanism asked for.
   package init(
     inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),

@@ -20,12 +20,10 @@ struct ChangeList {
     var reason: String
   }
 
-  /// The longest list that names every queue.
-  static let longest = 16
-
   let lines: [Line]
 
-  init(_ changes: [OwnerChange], decisions: DecisionTable?) {
+  /// `longest` is the longest list that names every queue.
+  init(_ changes: [OwnerChange], decisions: DecisionTable?, longest: Int = 16) {
     var order: [Way] = []
     var ways: [Way: [APQN]] = [:]
     var single: [Line] = []
@@ -37,7 +35,7 @@ struct ChangeList {
       single.append(
         Line(queues: change.apqn.description, from: way.from, to: way.to, reason: way.reason))
     }
-    guard changes.count > Self.longest else {
+    guard changes.count > longest else {
       lines = single
       return
     }

@@ -1,6 +1,7 @@
 package import Replay
 package import ReservationRules
 import AdjunctProcessor
+import Agent
 import SimulatedBus
 import Uevents
 
@@ -14,6 +15,8 @@ package struct ReplayReport {
 
   private var activities: ActivityReport
   private var tally = EventTally()
+  /// A comment of the capture's author, held until something follows it.
+  private var mark: String?
 
   /// A report in that style.
   package init(style: TextStyle) {
@@ -22,13 +25,30 @@ package struct ReplayReport {
 
   /// The lines for one occurrence; events may come with a later one.
   ///
-  /// - Parameter decisions: what the agent decides from.
+  /// `decisions` is what the agent decides from.
   package mutating func lines(
+    _ occurrence: ReplayOccurrence, decisions: DecisionTable?
+  ) -> [String] {
+    if case .step(.mark(let text)) = occurrence {
+      let events = pendingEvents()
+      mark = text
+      return events
+    }
+    let lines = plainLines(occurrence, decisions: decisions)
+    return lines.isEmpty ? [] : takeMark() + lines
+  }
+
+  private mutating func takeMark() -> [String] {
+    defer { mark = nil }
+    return mark.map { ["", "# \($0)"] } ?? []
+  }
+
+  private mutating func plainLines(
     _ occurrence: ReplayOccurrence, decisions: DecisionTable?
   ) -> [String] {
     switch occurrence {
     case .event(let event) where showsEvents:
-      return [activities.line("event", Self.text(event))]
+      return [activities.line("event", event.text)]
     case .event(let event):
       tally.count(event)
       return []
@@ -38,7 +58,7 @@ package struct ReplayReport {
     case .step(let step):
       let prefix = pendingEvents()
       switch step {
-      case .mark(let text): return prefix + ["", "# \(text)"]
+      case .mark: return prefix
       case .hand: return prefix + [activities.line("hand", "\(step)")]
       case .hardware, .load, .unload: return prefix + [activities.line("machine", "\(step)")]
       }
@@ -46,6 +66,9 @@ package struct ReplayReport {
       return pendingEvents() + [activities.line("hand", "refused: \(error)", .problem)]
     case .activity(let activity):
       activities.decisions = decisions
+      // The agent's writes are done before anything else happens: what has not been told yet by then
+      // is what the kernel did because of the write.
+      if case .wrote(_, _) = activity { return activities.lines(activity) + pendingEvents() }
       return pendingEvents() + activities.lines(activity)
     }
   }
@@ -54,12 +77,7 @@ package struct ReplayReport {
   package mutating func pendingEvents() -> [String] {
     defer { tally = EventTally() }
     guard !tally.isEmpty else { return [] }
-    return [activities.line("events", tally.parts.joined(separator: ", "))]
-  }
-
-  private static func text(_ event: Uevent) -> String {
-    let keys = event.properties.map { "\($0.key)=\($0.value.filter { $0 != "\n" })" }
-    return ([event.action.rawValue, event.devicePath] + keys).joined(separator: " ")
+    return takeMark() + [activities.line("events", tally.parts.joined(separator: ", "))]
   }
 
   private static func text(_ callback: DriverCallback) -> String {

@@ -8,7 +8,7 @@ import Reservation
 package struct ReplaySummary {
   /// The name of what was replayed.
   package var name: String
-  /// The machine before and after.
+  /// The machine before the agent's first write.
   package var before: Inventory
   /// The machine at the end.
   package var after: Inventory
@@ -38,9 +38,9 @@ package struct ReplaySummary {
     ]
     return """
 
-      Before
+      Before the first write
       \(grid(before, style))
-      After
+      At the end
       \(grid(after, style))
       \(counts.joined(separator: "; "))
 

@@ -10,7 +10,7 @@ struct MaskWishes {
   private(set) var reserved = APQNSet()
   private(set) var refusals: [Refusal] = []
 
-  /// - Parameter kept: queues that are not given back, whatever their goal, each with its reason.
+  /// `kept` names queues that are not given back, whatever their goal, each with its reason.
   init(
     inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
     kept: [APQN: Refusal.Reason]

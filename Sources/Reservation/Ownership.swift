@@ -27,7 +27,9 @@ package struct Ownership: Equatable, Sendable {
   /// The record after a step; to be kept before the step's write is done, since a write that is
   /// recorded and did not happen does no harm, and the reverse would be forgotten.
   ///
-  /// - Parameter bus: the bus as it was before the first step of the same plan.
+  /// - Parameters:
+  ///   - step: the step that is about to be done.
+  ///   - bus: the bus as it was before the first step of the same plan.
   package mutating func record(_ step: Step, bus: BusState) {
     switch step {
     case .setAdapterMask(let mask):

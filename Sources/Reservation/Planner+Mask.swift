@@ -11,15 +11,21 @@ extension Planner {
     let current = MaskPair(adapters: adapters, domains: domains)
     var kept: [APQN: Refusal.Reason] = [:]
     var keptClear = MaskPair(adapters: [], domains: [])
+    let claimed = absentees { $0.vfioAP }
+    // What may be wanted again once its card shows what it is stays prepared, so that the host does
+    // not get it for a moment when it comes back.
+    let possible = absentees { $0.vfioAP.union($0.undecidable) }
     while true {
       let wishes = MaskWishes(
         inventory: inventory, goals: goals, decisions: decisions, masks: current, kept: kept)
       var solver = MaskSolver(current: current)
       solver.hosts = wishes.hosts
       solver.reserved = wishes.reserved
-      solver.ours = MaskPair(adapters: ownership.adapters, domains: ownership.domains)
+      solver.ours = MaskPair(
+        adapters: ownership.adapters.subtracting(possible.adapters),
+        domains: ownership.domains.subtracting(possible.domains))
       solver.keptClear = keptClear
-      solver.claimed = claimedAbsentees()
+      solver.claimed = claimed
       solver.latent = latentAPQNs()
       let target = solver.solution()
       let vetoes = vetoes(from: current, to: target)
@@ -158,13 +164,13 @@ extension Planner {
     return ([], [], "")
   }
 
-  /// Adapters and domains that are not here and that the rules want whole.
-  private func claimedAbsentees() -> MaskPair {
+  /// Adapters and domains that are not here and of which `domains` names every APQN.
+  private func absentees(_ domains: (DecisionRow) -> APMask) -> MaskPair {
     var claimed = MaskPair(
       adapters: inventory.adapters.complement,
       domains: APQNSet(inventory.queues.lazy.map(\.apqn)).domains.complement)
     for adapter in UInt8.min...UInt8.max {
-      let wanted = decisions.row(adapter).vfioAP
+      let wanted = domains(decisions.row(adapter))
       if wanted != .all { claimed.adapters.remove(adapter) }
       claimed.domains.formIntersection(wanted)
     }

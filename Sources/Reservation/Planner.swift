@@ -10,7 +10,7 @@ package struct Planner {
 
   /// A planner for one moment.
   ///
-  /// - Parameter heldBack: what failed lately and is not to be tried again yet.
+  /// `heldBack` is what failed lately and is not to be tried again yet.
   package init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership = Ownership(),
     heldBack: Set<Operation.Subject> = []

@@ -145,7 +145,8 @@ extension ClauseLexer {
       switch bytes[position] {
       case UInt8(ascii: "\""):
         position += 1
-        return quote + 1..<position - 1
+        let value = quote + 1..<position - 1
+        return hasSwallowedClause(value) ? unclosedQuote(quote, value) : value
       case UInt8(ascii: "\\") where position + 1 < bytes.count:
         position += 1
         if bytes[position] != UInt8(ascii: "\"") {
@@ -159,7 +160,24 @@ extension ClauseLexer {
       default: position += 1
       }
     }
-    fault(.unclosedQuote, quote..<quote + 1, "the quote that begins here is not closed")
+    return unclosedQuote(quote, quote + 1..<position)
+  }
+
+  /// Whether the value ends as an assignment does and its closing quote is followed by more text: then
+  /// that quote opened the next value, and the one for this is missing.
+  private func hasSwallowedClause(_ value: Range<Int>) -> Bool {
+    guard let next = peek, next != UInt8(ascii: ","), !RuleFileParser.isBlank(next) else {
+      return false
+    }
+    return bytes[value].last == UInt8(ascii: "=")
+  }
+
+  private mutating func unclosedQuote(_ quote: Int, _ value: Range<Int>) -> Range<Int>? {
+    let comma = bytes[value].firstIndex(of: UInt8(ascii: ","))
+    fault(
+      .unclosedQuote, quote..<(comma ?? quote + 1), "the quote that begins here is not closed",
+      comma.map { [text(quote..<$0) + "\""] } ?? [])
+    position = bytes.count
     return nil
   }
 

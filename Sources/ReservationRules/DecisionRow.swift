@@ -12,4 +12,7 @@ package struct DecisionRow: Hashable, Sendable {
   package var undecidable = APMask()
   /// Those of `vfioAP` whose reservation may move unmanaged queues.
   package var acceptsCollateral = APMask()
+
+  /// A row without any domain.
+  package init() {}
 }

@@ -21,6 +21,13 @@ package struct RuleFileSelection: Hashable, Sendable {
     package var by: String
     /// Whether that one is empty or a link to `/dev/null`: the name is masked.
     package var isMasked: Bool
+
+    /// A file and the one that replaces it.
+    package init(path: String, by: String, isMasked: Bool) {
+      self.path = path
+      self.by = by
+      self.isMasked = isMasked
+    }
   }
 
   /// An entry that is no file.
@@ -29,6 +36,12 @@ package struct RuleFileSelection: Hashable, Sendable {
     package var path: String
     /// What it is.
     package var kind: RuleDirectoryListing.Kind
+
+    /// An entry.
+    package init(path: String, kind: RuleDirectoryListing.Kind) {
+      self.path = path
+      self.kind = kind
+    }
   }
 
   /// Selects from directories, the strongest first.

@@ -22,6 +22,6 @@ struct Apreserve: ParsableCommand {
     subcommands: [
       PlanCommand.self, ApplyCommand.self, ExplainCommand.self, VerifyCommand.self,
       RulesCommand.self, ListCommand.self, MatrixCommand.self, SnapshotCommand.self,
-      ReplayCommand.self, SimulateCommand.self,
+      MonitorCommand.self, ReplayCommand.self, SimulateCommand.self,
     ])
 }

@@ -23,14 +23,14 @@ package struct GeneratedRules {
     self.rangePercent = rangePercent
   }
 
-  /// A file of that many rules.
+  /// A file of that many rules. Every third, at least, asks for MODE, TYPE or an attribute of the card.
   package mutating func text(count: Int) -> String {
     var text = ""
-    for _ in 0..<count { text += rule() + "\n" }
+    for number in 0..<count { text += rule(asksCard: number % 3 == 0) + "\n" }
     return text
   }
 
-  private mutating func rule() -> String {
+  private mutating func rule(asksCard: Bool) -> String {
     var clauses: [String] = []
     if !random.chance(broadPercent) {
       let negated = rangePercent / 4
@@ -43,8 +43,9 @@ package struct GeneratedRules {
       default: clauses.append("DOMAIN\(operation(negated))\"\(numbers())\"")
       }
     }
-    if clauses.isEmpty || random.chance(50) { clauses.append(cardClause()) }
-    if random.chance(10) { clauses.append(cardClause()) }
+    if asksCard { clauses.append(cardClause(2..<11)) }
+    if clauses.isEmpty || random.chance(30) { clauses.append(cardClause(0..<12)) }
+    if random.chance(10) { clauses.append(cardClause(0..<12)) }
     clauses.append(assignment())
     return clauses.joined(separator: ", ")
   }
@@ -106,11 +107,12 @@ package struct GeneratedRules {
     }
   }
 
-  private mutating func cardClause() -> String {
+  /// A clause that is not about numbers, of the kinds counted below.
+  private mutating func cardClause(_ kinds: Range<Int>) -> String {
     let equals = operation(20)
     let number = Int.random(in: 0..<400, using: &random)
     let serial = "93AABE" + String(number, radix: 36)
-    switch Int.random(in: 0..<12, using: &random) {
+    switch Int.random(in: kinds, using: &random) {
     case 0...1: return "HWTYPE\(equals)\"\(["10-", "11-13", "14", "9|13-"][number % 4])\""
     case 2...3: return "TYPE\(equals)\"\(["CEX8*", "CEX7C", "CEX?P|CEX6A", "*[AC]"][number % 4])\""
     case 4...5: return "MODE\(equals)\"\(["accel", "cca", "ep11", "cca|ep11"][number % 4])\""

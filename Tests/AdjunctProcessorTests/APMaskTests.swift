@@ -36,6 +36,11 @@ private func hex(_ digits: String) -> String {
     #expect(APMask([3, 64]).isSubset(of: mask))
     #expect(APMask(5...7) == [5, 6, 7])
     #expect(APMask(0...255) == .all)
+    for low in UInt8.min...UInt8.max {
+      for high in Set([low, low | 63, low | 127, 192, 255]) where high >= low {
+        #expect(Array(APMask(low...high)) == Array(low...high))
+      }
+    }
   }
 }
 

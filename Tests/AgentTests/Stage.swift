@@ -10,7 +10,7 @@ import Uevents
 /// A simulated machine with the agent on it, as a test plays on it step by step.
 final class Stage: ActivityLog, MonotonicTime {
   let bus: SimulatedBus
-  private(set) var agent: Agent!
+  private var installed: Agent?
   var now = Duration.zero
   private(set) var activities: [Activity] = []
   private var pending: [Uevent] = []
@@ -28,11 +28,17 @@ final class Stage: ActivityLog, MonotonicTime {
     for adapter in adapters { bus.plug(card: Self.card(adapter), quietly: true) }
     bus.scan()
     for module in modules { bus.loadModule(module) }
-    agent = Agent(
+    installed = Agent(
       sysfs: bus, rules: try Self.rules(rules), mechanism: autoMechanism ? nil : mechanism,
       ownership: ownership, log: self, time: self)
     bus.onUevent = { [unowned self] event in pending.append(event) }
     try settle()
+  }
+
+  /// The agent, which the initialiser has put on the machine.
+  var agent: Agent {
+    guard let installed else { preconditionFailure("a stage has its agent from the start") }
+    return installed
   }
 
   static func card(_ adapter: UInt8, type: UInt8 = 13) -> SimulatedCard {

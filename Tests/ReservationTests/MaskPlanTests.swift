@@ -73,6 +73,16 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.moves == ["05.0004 host>vfio_ap wanted"])
   }
 
+  @Test func `never takes along hardware below type 10 even where collateral is accepted`() throws {
+    var machine = Machine(adapters: [5], domains: [4, 5, 6], mechanism: .mask)
+    machine.plug(6, type: 9, domains: [4])
+    machine.plug(7, domains: [5, 6])
+    // The column has one queue beside, of old hardware; the row has two beside that may go.
+    let plan = try machine.plan(
+      .mask, #"APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(plan.writes == [apmask([5])])
+  }
+
   @Test func `clears the bits that leave the least to be taken unasked later`() throws {
     // All queues are wanted: rows would do, and columns would do. New domains of these adapters are
     // wanted too, new adapters are not.
@@ -113,6 +123,16 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     let plan = try machine.plan(.mask, "")
     #expect(plan.writes == [apmask([])])
     #expect(plan.changes.allSatisfy { $0.cause == .givenBack && $0.to == .host })
+  }
+
+  @Test func `keeps a row clear whose card is gone and may be wanted again when it is back`() throws
+  {
+    var machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
+    machine.clear(adapters: [7, 9])
+    machine.ownership.adapters = [7, 9]
+    // What 7 is shows only when it comes back; 9 is not asked for any more.
+    let plan = try machine.plan(.mask, #"ADAPTER=="7", HWTYPE=="10-", RESERVE="vfio_ap""#)
+    #expect(plan.writes == [apmask([7])])
   }
 
   @Test func `leaves bits alone that somebody else cleared`() throws {

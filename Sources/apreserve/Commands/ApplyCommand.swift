@@ -45,7 +45,7 @@ struct ApplyCommand: ParsableCommand {
       log.agent = agent
       try agent.reconcile()
       guard agent.status.phase != .withoutBus else {
-        return try MachineOptions.readingBus(below: sysfs) { throw InventoryReaderError.noAPBus }
+        return try MachineOptions.readingBus(sysfs) { throw InventoryReaderError.noAPBus }
       }
       let report = ApplyReport(agent.status)
       output.print(

@@ -52,9 +52,9 @@ struct MachineOptions: ParsableArguments {
       if let damage = capture.damage { throw damage }
       return Snapshot(inventory: try CapturedMachine(capture).inventory)
     }
-    let sysfs = sysfs ?? "/sys"
-    let inventory = try Self.readingBus(below: sysfs) {
-      try InventoryReader(sysfs: HostSysfs(root: sysfs)).read()
+    let root = sysfs ?? "/sys"
+    let inventory = try Self.readingBus(root) {
+      try InventoryReader(sysfs: HostSysfs(root: root)).read()
     }
     return Snapshot(host: host, inventory: inventory)
   }
@@ -65,15 +65,14 @@ struct MachineOptions: ParsableArguments {
     return isThisHost ? HostFacts().identity() : HostIdentity()
   }
 
-  /// Runs what reads the bus below `sysfs`, and ends the program with one sentence where there is none.
-  static func readingBus<Value>(below sysfs: String, _ body: () throws -> Value) throws -> Value {
+  /// Runs what reads a bus, and ends the program with one sentence where there is none.
+  static func readingBus<Value>(_ root: String, _ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch InventoryReaderError.noAPBus {
-      let sentence =
-        sysfs == "/sys"
-        ? "\(InventoryReaderError.noAPBus)" : "there is no AP bus here: \(sysfs)/bus/ap is absent"
-      Terminal.say("\(sentence); give another machine with --inventory, --capture or --sysfs")
+      Terminal.say(
+        "there is no AP bus here: \(root)/bus/ap is absent; give another machine with --inventory, "
+          + "--capture or --sysfs")
       throw ExitStatus.noBus
     }
   }

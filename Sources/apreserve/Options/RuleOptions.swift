@@ -14,7 +14,7 @@ struct RuleOptions: ParsableArguments {
 
   /// Reads the rules.
   ///
-  /// - Parameter isTrusting: whether files of any owner are read. What writes to a real machine as
+  /// `isTrusting` is whether files of any owner are read. What writes to a real machine as
   ///   root believes root's files only.
   func load(isTrusting: Bool) throws -> HostRules {
     let owner = isTrusting ? nil : HostFile.trustedOwner

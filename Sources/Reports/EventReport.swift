@@ -1,0 +1,54 @@
+package import AdjunctProcessor
+package import ReservationRules
+package import Snapshots
+package import Uevents
+
+/// Events as they come, a line or a JSON object each.
+package struct EventReport {
+  private let style: TextStyle
+
+  /// A report in that style.
+  package init(style: TextStyle) {
+    self.style = style
+  }
+
+  /// What the rules decide about the queue that an event is about.
+  package static func decision(about object: BusObject, _ decisions: DecisionTable) -> Decision? {
+    guard case .queue(let apqn) = object else { return nil }
+    return decisions.decision(for: apqn)
+  }
+
+  /// One line: action, device path, properties, and the decision for a queue.
+  package func line(_ event: Uevent, _ decision: Decision? = nil) -> String {
+    let verdict = decision.map { "  " + style.paint(Self.text($0), .faint) } ?? ""
+    return event.text + verdict
+  }
+
+  private static func text(_ decision: Decision) -> String {
+    "(rules: \(decision.wish)" + (decision.origin.map { ", \($0)" } ?? "") + ")"
+  }
+
+  /// The same for programs.
+  package func json(_ event: Uevent, _ decision: Decision? = nil) -> JSONValue {
+    JSONObject.make { object in
+      object.set("action", text: event.action.rawValue)
+      object.set("devicePath", text: event.devicePath)
+      object.set("subsystem", text: event.subsystem)
+      object.set(
+        "properties",
+        JSONObject.make { properties in
+          for property in event.properties { properties.set(property.key, text: property.value) }
+        })
+      object.set("sequenceNumber", number: event.sequenceNumber)
+      decision?.write(to: &object)
+    }
+  }
+}
+
+extension Uevent {
+  /// Action, path and properties on one line; a newline inside a value is left out.
+  var text: String {
+    let keys = properties.map { "\($0.key)=\($0.value.filter { $0 != "\n" })" }
+    return ([action.rawValue, devicePath] + keys).joined(separator: " ").printable
+  }
+}

@@ -1,0 +1,65 @@
+import AdjunctProcessor
+import ArgumentParser
+import Glibc
+import HostSystem
+import Reports
+import ReservationRules
+import Snapshots
+import Sysfs
+import Uevents
+
+/// `apreserve monitor`
+struct MonitorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "monitor",
+    abstract: "Show the kernel's events about AP queues as they come, with what the rules decide.",
+    discussion: """
+      Nothing is written to sysfs. A recording has the form of "udevadm monitor --kernel --property", and \
+      "apreserve replay" plays it.
+
+        apreserve monitor --record boot.events
+      """)
+
+  @Option(help: ArgumentHelp("Also write the events to a file.", valueName: "file"))
+  var record: String?
+
+  @OptionGroup var rules: RuleOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    try reportingErrors {
+      let rules = try rules.rules(isTrusting: true)
+      let recording = try record.map { try EventRecording(path: $0) }
+      let monitor = try UdevMonitor()
+      let report = EventReport(style: output.style)
+      let time = HostTime()
+      while true {
+        var events: [Uevent] = []
+        let outcome = try monitor.drain { event in
+          if BusObject(path: event.devicePath) != nil { events.append(event) }
+        }
+        if outcome == .overrun { Terminal.say("events were lost: the kernel sent them too fast") }
+        let decisions = events.isEmpty ? nil : decisions(rules)
+        for event in events {
+          try recording?.append(event, at: time.now)
+          let decision = BusObject(path: event.devicePath).flatMap { object in
+            decisions.flatMap { EventReport.decision(about: object, $0) }
+          }
+          Terminal.print(
+            output.json
+              ? report.json(event, decision).text() + "\n" : report.line(event, decision) + "\n")
+        }
+        fflush(nil)
+        var request = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&request, 1, -1) >= 0 || errno == EINTR else { return }
+      }
+    }
+  }
+
+  /// What the rules decide about the machine as it is now; nil without an AP bus.
+  private func decisions(_ rules: RuleSet) -> DecisionTable? {
+    guard let sysfs = try? HostSysfs(), let inventory = try? InventoryReader(sysfs: sysfs).read()
+    else { return nil }
+    return DecisionTable(rules: rules, inventory: inventory, host: HostFacts().identity())
+  }
+}

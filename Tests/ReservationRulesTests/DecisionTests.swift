@@ -1,0 +1,160 @@
+import AdjunctProcessor
+import ReservationRules
+import Testing
+
+@Suite struct `Of the rules that match a queue` {
+  private func decision(_ rules: String, _ name: String = "05.0004") throws -> Decision {
+    try DecisionMachine.table(rules).decision(for: DecisionMachine.queue(name))
+  }
+
+  @Test func `the last wins`() throws {
+    let rules = """
+      DOMAIN=="4", RESERVE="vfio_ap"
+      ADAPTER=="5", RESERVE="host"
+      """
+    #expect(try decision(rules).reserve == .host)
+    #expect(try decision(rules).rule?.location.fileAndLine == "a.rules:2")
+    #expect(try decision(rules, "03.0004").reserve == .vfioAP)
+    #expect(try decision(rules, "03.0004").rule?.location.fileAndLine == "a.rules:1")
+  }
+
+  @Test func `none leaves the queue unmanaged`() throws {
+    let decision = try decision("DOMAIN==\"5\", RESERVE=\"vfio_ap\"")
+    #expect(decision.reserve == .unmanaged)
+    #expect(decision.rule == nil)
+    #expect(decision.name == nil)
+    #expect(decision.collateral == .refuse)
+  }
+
+  @Test func `the first that locks beats rules before it, behind it and later locks`() throws {
+    let rules = """
+      RESERVE="vfio_ap"
+      ADAPTER=="5", RESERVE:="host"
+      RESERVE:="unmanaged"
+      RESERVE="vfio_ap"
+      """
+    #expect(try decision(rules).rule?.location.line == 2)
+    #expect(try decision(rules).reserve == .host)
+    #expect(try decision(rules, "03.0004").rule?.location.line == 3)
+  }
+
+  @Test func `the one that won gives label and collateral, and nothing comes from the others`()
+    throws
+  {
+    let rules = """
+      RESERVE="vfio_ap", NAME="first", COLLATERAL="accept"
+      ADAPTER=="5", RESERVE="vfio_ap"
+      ADAPTER=="3", RESERVE="vfio_ap", NAME="second", COLLATERAL="refuse"
+      """
+    #expect(try decision(rules).name == nil)
+    #expect(try decision(rules).collateral == .refuse)
+    #expect(try decision(rules, "03.0004").name == "second")
+    #expect(try decision(rules, "03.0004").collateral == .refuse)
+    #expect(try decision(rules, "09.0004").name == "first")
+    #expect(try decision(rules, "09.0004").collateral == .accept)
+  }
+
+  @Test func `each must hold with all its clauses`() throws {
+    let rules = "ADAPTER==\"5\", DOMAIN==\"4\", MODE==\"cca\", RESERVE=\"vfio_ap\""
+    #expect(try decision(rules).reserve == .vfioAP)
+    #expect(try decision(rules, "05.0005").reserve == .unmanaged)
+    #expect(try decision(rules, "03.0004").reserve == .unmanaged)
+  }
+
+  @Test func `absent adapters and domains are spoken of as well`() throws {
+    let table = try DecisionMachine.table("ADAPTER==\"0xfe-0xff\", RESERVE=\"vfio_ap\"")
+    #expect(table.row(0xff).vfioAP == .all)
+    #expect(table.row(0xfd).unmanaged == .all)
+    #expect(table.row(0xff).undecidable.isEmpty)
+  }
+}
+
+@Suite struct `A decision that hangs on what cannot be read` {
+  private func decision(_ rules: String, _ name: String) throws -> Decision {
+    try DecisionMachine.table(rules).decision(for: DecisionMachine.queue(name))
+  }
+
+  @Test func `is open, and names no rule`() throws {
+    let decision = try decision("CARD{serialnr}==\"93*\", RESERVE=\"vfio_ap\"", "0a.0004")
+    #expect(decision.reserve == nil)
+    #expect(decision.rule == nil)
+  }
+
+  @Test(arguments: [
+    // A stronger rule decides whatever the unknown one says.
+    ("CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"\nRESERVE=\"host\"", Reserve.host),
+    ("RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .host),
+    ("RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"", .host),
+    // Both ways lead to the same wish.
+    ("RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"host\"", .host),
+    ("CARD{serialnr}==\"9\", RESERVE=\"unmanaged\"", .unmanaged),
+    // Another clause of the rule fails for certain.
+    ("CARD{serialnr}==\"9\", DOMAIN==\"5\", RESERVE=\"vfio_ap\"", .unmanaged),
+    ("MODE==\"cca\", CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .unmanaged),
+  ])
+  func `is made where it comes out the same`(rules: String, wish: Reserve) throws {
+    #expect(try decision(rules, "0a.0004").reserve == wish)
+  }
+
+  @Test(arguments: [
+    "RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"",
+    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nRESERVE=\"host\"",
+    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nRESERVE:=\"host\"",
+    "CARD{serialnr}!=\"9\", RESERVE=\"host\"",
+    "RESERVE=\"vfio_ap\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"",
+  ])
+  func `stays open where it comes out differently`(rules: String) throws {
+    #expect(try decision(rules, "0a.0004").reserve == nil)
+  }
+
+  @Test func `is counted in the row of its adapter`() throws {
+    let row = try DecisionMachine.table(
+      "CARD{serialnr}==\"9\", DOMAIN==\"4-7\", RESERVE=\"vfio_ap\""
+    ).row(0x0a)
+    #expect(row.undecidable == APMask(4...7))
+    #expect(row.unmanaged == APMask(4...7).complement)
+  }
+}
+
+@Suite struct `An explanation` {
+  @Test func `tells of every rule what became of it`() throws {
+    let table = try DecisionMachine.table(
+      """
+      RESERVE="vfio_ap"
+      DOMAIN=="5", RESERVE="host"
+      CARD{serialnr}=="93*", RESERVE="host"
+      ADAPTER=="0x0a", RESERVE="unmanaged"
+      CARD{FW_version}=="7*", RESERVE="host"
+      """)
+    let outcomes = table.explanation(for: DecisionMachine.queue("0a.0004")).map(\.outcome)
+    let rules = table.rules.rules
+    #expect(
+      outcomes == [
+        .overridden(by: rules[3].location),
+        .fails(rules[1].clauses[0], found: "4"),
+        .unknown(
+          rules[2].clauses[0], reason: "serialnr of card0a cannot be read now", mayDecide: false),
+        .waits,
+        .unknown(
+          rules[4].clauses[0], reason: "FW_version of card0a cannot be read now", mayDecide: true),
+      ])
+  }
+
+  @Test func `tells that a lock kept a later rule out`() throws {
+    let table = try DecisionMachine.table("RESERVE:=\"host\"\nRESERVE=\"vfio_ap\"")
+    let verdicts = table.explanation(for: DecisionMachine.queue("05.0004"))
+    #expect(
+      verdicts.map(\.outcome) == [
+        .decides, .lockedOut(by: SourceLocation(file: "a.rules", line: 1, column: 1)),
+      ])
+  }
+
+  @Test func `says that there is no card`() throws {
+    let table = try DecisionMachine.table("MODE!=\"cca\", RESERVE=\"vfio_ap\"")
+    let clause = table.rules.rules[0].clauses[0]
+    #expect(
+      table.explanation(for: DecisionMachine.queue("ff.0004")).map(\.outcome) == [
+        .unknown(clause, reason: "there is no cardff now", mayDecide: true)
+      ])
+  }
+}

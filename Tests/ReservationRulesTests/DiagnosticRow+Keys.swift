@@ -1,0 +1,210 @@
+extension DiagnosticRow {
+  /// Keys, attributes, operators, and rules as a whole.
+  static let keys = [
+    DiagnosticRow(
+      #"RESERV="host""#,
+      #"""
+      f:1:1: error: "RESERV" is no key [unknown-key]
+        RESERV="host"
+        ^^^^^^
+        write: RESERVE
+      """#),
+    DiagnosticRow(
+      #"FOO=="1", RESERVE="host""#,
+      #"""
+      f:1:1: error: "FOO" is no key; the keys are APQN, ADAPTER, DOMAIN, HWTYPE, TYPE, MODE, KERNEL, CARD, HOST, LPAR, RESERVE, NAME, COLLATERAL [unknown-key]
+        FOO=="1", RESERVE="host"
+        ^^^
+      """#),
+    DiagnosticRow(
+      #"adapter=="1", RESERVE="host""#,
+      #"""
+      f:1:1: error: keys are written in capitals [key-case]
+        adapter=="1", RESERVE="host"
+        ^^^^^^^
+        write: ADAPTER
+      """#),
+    DiagnosticRow(
+      #"ACTION=="add", RESERVE="host""#,
+      #"""
+      f:1:1: error: a rule describes a state, not an event; leave ACTION out [refused-key]
+        ACTION=="add", RESERVE="host"
+        ^^^^^^
+      """#),
+    DiagnosticRow(
+      #"DRIVER=="cex4queue", RESERVE="host""#,
+      #"""
+      f:1:1: error: the driver is what a rule decides; leave DRIVER out and assign RESERVE [refused-key]
+        DRIVER=="cex4queue", RESERVE="host"
+        ^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ENV{MODE}=="cca", RESERVE="host""#,
+      #"""
+      f:1:1: error: rules do not see the variables of an event; ask MODE [refused-key]
+        ENV{MODE}=="cca", RESERVE="host"
+        ^^^^^^^^^
+        write: MODE
+      """#),
+    DiagnosticRow(
+      #"RUN+="/bin/true", GOTO="end", IMPORT{program}="x""#,
+      #"""
+      f:1:1: error: rules run no programs and test no files; leave RUN out [refused-key]
+        RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
+        ^^^
+      f:1:19: error: rules have no jumps; repeat the clauses in each rule, the last matching one wins [refused-key]
+        RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
+                          ^^^^
+      f:1:31: error: rules import nothing; ask the card with CARD{attribute}, the host with HOST or LPAR [refused-key]
+        RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
+                                      ^^^^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ATTR{hwtype}=="13", RESERVE="host""#,
+      #"""
+      f:1:1: error: the card's type is asked as HWTYPE [refused-key]
+        ATTR{hwtype}=="13", RESERVE="host"
+        ^^^^^^^^^^^^
+        write: HWTYPE
+      """#),
+    DiagnosticRow(
+      #"ATTR{online}=="1", RESERVE="host""#,
+      #"""
+      f:1:1: error: online comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-key]
+        ATTR{online}=="1", RESERVE="host"
+        ^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ATTRS{serialnr}=="1", RESERVE="host""#,
+      #"""
+      f:1:1: error: an attribute of the card is asked as CARD{serialnr} [refused-key]
+        ATTRS{serialnr}=="1", RESERVE="host"
+        ^^^^^^^^^^^^^^^
+        write: CARD{serialnr}
+      """#),
+    DiagnosticRow(
+      #"CARD=="x", RESERVE="host""#,
+      #"""
+      f:1:1: error: CARD needs an attribute in braces: API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [missing-attribute]
+        CARD=="x", RESERVE="host"
+        ^^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER{x}=="5", RESERVE="host""#,
+      #"""
+      f:1:1: error: ADAPTER has no attributes [unexpected-attribute]
+        ADAPTER{x}=="5", RESERVE="host"
+        ^^^^^^^^^^
+        write: ADAPTER
+      """#),
+    DiagnosticRow(
+      #"CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host""#,
+      #"""
+      f:1:6: error: "serialnumber" is no attribute that rules can ask of a card; those are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
+        CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host"
+             ^^^^^^^^^^^^
+      f:1:31: error: "serialn" is no attribute that rules can ask of a card; those are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
+        CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host"
+                                      ^^^^^^^
+        write: serialnr
+      """#),
+    DiagnosticRow(
+      #"CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host""#,
+      #"""
+      f:1:1: error: online comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+        CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
+        ^^^^^^^^^^^^
+      f:1:20: error: config changes while the machine runs, and a reservation must outlast that; ask what stays: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
+        CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
+                           ^^^^^^^^^^^^
+      f:1:39: error: the card's type is asked as HWTYPE [refused-attribute]
+        CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
+                                              ^^^^^^^^^^^^
+        write: HWTYPE
+      """#),
+    DiagnosticRow(
+      #"CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host""#,
+      #"""
+      f:1:1: error: mkvps comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+        CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
+        ^^^^^^^^^^^
+      f:1:19: error: load comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+        CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
+                          ^^^^^^^^^^
+      f:1:36: error: status comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+        CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
+                                           ^^^^^^^^^^^^
+      f:1:55: error: chkstop changes while the machine runs, and a reservation must outlast that; ask what stays: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
+        CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
+                                                              ^^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER+="5", RESERVE+="host""#,
+      #"""
+      f:1:8: error: += is for lists, and ADAPTER has one value; use == [refused-operator]
+        ADAPTER+="5", RESERVE+="host"
+               ^^
+        write: ==
+      f:1:22: error: += is for lists, and RESERVE has one value; use = [refused-operator]
+        ADAPTER+="5", RESERVE+="host"
+                             ^^
+        write: =
+      """#),
+    DiagnosticRow(
+      #"ADAPTER="5", DOMAIN:="6", RESERVE="host""#,
+      #"""
+      f:1:8: error: ADAPTER can only be matched, not assigned; use == or != [assignment-of-match-key]
+        ADAPTER="5", DOMAIN:="6", RESERVE="host"
+               ^
+        write: ==
+      f:1:20: error: DOMAIN can only be matched, not assigned; use == or != [assignment-of-match-key]
+        ADAPTER="5", DOMAIN:="6", RESERVE="host"
+                           ^^
+        write: ==
+      """#),
+    DiagnosticRow(
+      #"RESERVE=="vfio_ap""#,
+      #"""
+      f:1:8: error: RESERVE can only be assigned, not matched; use = [match-of-assignment-key]
+        RESERVE=="vfio_ap"
+               ^^
+        write: =
+      """#),
+    DiagnosticRow(
+      #"RESERVE="vfio_ap", NAME:="x""#,
+      #"""
+      f:1:24: error: NAME goes with the rule that wins RESERVE; to lock it write RESERVE:= [lock-only-reserve]
+        RESERVE="vfio_ap", NAME:="x"
+                               ^^
+        write: =
+      """#),
+    DiagnosticRow(
+      #"RESERVE=i"host""#,
+      #"""
+      f:1:9: error: case can be ignored only in a match; leave out the i [ignored-case-in-assignment]
+        RESERVE=i"host"
+                ^
+      """#),
+    DiagnosticRow(
+      #"RESERVE="host", RESERVE="host""#,
+      #"""
+      f:1:17: error: RESERVE is assigned twice in one rule [duplicate-assignment]
+        RESERVE="host", RESERVE="host"
+                        ^^^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5""#,
+      #"""
+      f:1:1: error: the rule decides nothing; add RESERVE="vfio_ap", "host" or "unmanaged" [rule-without-reserve]
+        ADAPTER=="5"
+        ^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"RESERVE="host", COLLATERAL="accept""#,
+      #"""
+      f:1:17: error: COLLATERAL has a meaning only with RESERVE="vfio_ap"; leave it out [collateral-without-reservation]
+        RESERVE="host", COLLATERAL="accept"
+                        ^^^^^^^^^^^^^^^^^^^
+      """#),
+  ]
+}

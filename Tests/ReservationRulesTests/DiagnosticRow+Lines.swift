@@ -1,0 +1,144 @@
+extension DiagnosticRow {
+  /// The grammar of a line and the text of a file.
+  static let lines = [
+    DiagnosticRow(
+      #"ADAPTER=="5" RESERVE="host""#,
+      #"""
+      f:1:14: error: a comma is missing before "RESERVE" [missing-comma]
+        ADAPTER=="5" RESERVE="host"
+                     ^^^^^^^
+        write: , RESERVE
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5", RESERVE="host" # why"#,
+      #"""
+      f:1:30: error: a comment must have a line of its own; move it above the rule [trailing-comment]
+        ADAPTER=="5", RESERVE="host" # why
+                                     ^^^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5", RESERVE="host"; x"#,
+      #"""
+      f:1:29: error: "; x" is no clause; write KEY=="value" [unexpected-text]
+        ADAPTER=="5", RESERVE="host"; x
+                                    ^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5"x, RESERVE="host""#,
+      #"""
+      f:1:13: error: "x" is neither a comma nor a clause [unexpected-text]
+        ADAPTER=="5"x, RESERVE="host"
+                    ^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER "5", RESERVE="host""#,
+      #"""
+      f:1:1: error: "ADAPTER" is followed by no operator; write a clause as KEY=="value" [missing-operator]
+        ADAPTER "5", RESERVE="host"
+        ^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=~"5", RESERVE="host""#,
+      #"""
+      f:1:8: error: "=~" is no operator; the operators are ==, !=, = and := [unknown-operator]
+        ADAPTER=~"5", RESERVE="host"
+               ^^
+        write: ==
+      """#),
+    DiagnosticRow(
+      #"ADAPTER==, RESERVE="host""#,
+      #"""
+      f:1:8: error: "==" is followed by no value; write the value in quotes [missing-value]
+        ADAPTER==, RESERVE="host"
+               ^^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER==5, RESERVE=‘host’"#,
+      #"""
+      f:1:10: error: the value "5" must stand in straight quotes [missing-quote]
+        ADAPTER==5, RESERVE=‘host’
+                 ^
+        write: "5"
+      f:1:21: error: the value "‘host’" must stand in straight quotes [missing-quote]
+        ADAPTER==5, RESERVE=‘host’
+                            ^^^^^^
+        write: "host"
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5, RESERVE="host""#,
+      #"""
+      f:1:10: error: the quote that begins here is not closed [unclosed-quote]
+        ADAPTER=="5, RESERVE="host"
+                 ^^
+        write: "5"
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5", RESERVE="host"#,
+      #"""
+      f:1:23: error: the quote that begins here is not closed [unclosed-quote]
+        ADAPTER=="5", RESERVE="host
+                              ^
+      """#),
+    DiagnosticRow(
+      #"CARD{serialnr=="5", RESERVE="host""#,
+      #"""
+      f:1:5: error: the brace after "CARD" is not closed; write CARD{attribute} [unclosed-brace]
+        CARD{serialnr=="5", RESERVE="host"
+            ^
+      """#),
+    DiagnosticRow(
+      #"HOST=="a\*", RESERVE="host""#,
+      #"""
+      f:1:9: error: a backslash in a value stands only before a quote; for a character that has a meaning in globs write it in brackets, as [*] [unknown-escape]
+        HOST=="a\*", RESERVE="host"
+                ^
+      """#),
+    DiagnosticRow(
+      #"HOST==e"a", RESERVE="host""#,
+      #"""
+      f:1:7: error: "e" before the quote has no meaning; only i, to ignore case, has [unknown-prefix]
+        HOST==e"a", RESERVE="host"
+              ^
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5", \ \#nRESERVE="host""#,
+      #"""
+      f:1:15: error: a backslash continues a rule only as the last character of a line; remove what follows [blank-after-backslash]
+        ADAPTER=="5", \ 
+                      ^^
+        write: \
+      """#),
+    DiagnosticRow(
+      #"ADAPTER=="5", \\#n   DOMAIN=="300",\\#n # note\#n RESRVE="host""#,
+      #"""
+      f:2:13: error: "300" is too large; 0xff (255) is the last [number-too-large]
+           DOMAIN=="300",\
+                    ^^^
+      f:4:2: error: "RESRVE" is no key [unknown-key]
+         RESRVE="host"
+         ^^^^^^
+        write: RESERVE
+      """#),
+    DiagnosticRow(
+      #"\#u{feff}RESERVE="host""#,
+      #"""
+      f:1:1: error: the file begins with a byte order mark; save it as UTF-8 without one [byte-order-mark]
+        �RESERVE="host"
+        ^
+      """#),
+    DiagnosticRow(
+      #"A\#u{0}B"#,
+      #"""
+      f:1:2: error: a NUL byte at offset 1 of the file; rule files are text [nul-byte]
+        A�B
+         ^
+      """#),
+    DiagnosticRow(
+      #"RESERVE="host"\#u{1b}"#,
+      #"""
+      f:1:15: error: control character 0x1b at offset 14 of the file; remove it [control-character]
+        RESERVE="host"�
+                      ^
+      """#),
+  ]
+}

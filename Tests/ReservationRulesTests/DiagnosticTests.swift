@@ -1,0 +1,135 @@
+import ReservationRules
+import Testing
+
+@Suite struct `Diagnostics of rule files` {
+  @Test(arguments: DiagnosticRow.all)
+  func `name the place, the sentence and the correction`(row: DiagnosticRow) {
+    #expect(row.found.map(\.description).joined(separator: "\n") == row.said)
+  }
+
+  @Test func `cover every kind`() {
+    var codes = Set(DiagnosticRow.all.flatMap(\.found).map(\.code))
+    for path in FileProblem.all { codes.formUnion(path.found.map(\.code)) }
+    codes.insert(unreadable().code)
+    #expect(Set(DiagnosticCode.allCases).subtracting(codes) == [])
+  }
+
+  @Test func `have codes in kebab case`() {
+    for code in DiagnosticCode.allCases {
+      #expect(code.rawValue.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz-8".utf8.contains($0) })
+    }
+  }
+
+  @Test func `of all files and lines come at once, in that order, and spoil no other line`() {
+    let files = [
+      RuleFile(
+        path: "10-a.rules", text: "RESERVE=\"hst\"\nRESERVE=\"host\"\n\nFOO=\"1\", BAR=\"2\"\n"),
+      RuleFile(
+        path: "20-b.rules", text: "# fine\n\tADAPTER==\"5\", RESERVE=\"host\"\nADAPTER==\"10\"\n"),
+    ]
+    let (rules, diagnostics) = RuleSet.parse(files: files)
+    #expect(
+      diagnostics.map(\.location.description) == [
+        "10-a.rules:1:10", "10-a.rules:4:1", "10-a.rules:4:10", "20-b.rules:3:11",
+      ])
+    #expect(
+      rules.rules.map(\.location.description) == ["10-a.rules:2:1", "20-b.rules:2:2"])
+    #expect(rules.files == ["10-a.rules", "20-b.rules"])
+  }
+
+  @Test(arguments: FileProblem.all)
+  func `of bytes that are no text name the offset`(problem: FileProblem) {
+    #expect(problem.found.map(\.description) == [problem.said])
+  }
+
+  @Test func `of a file that cannot be read stand beside the others`() {
+    #expect(
+      unreadable().description
+        == "/r/a.rules:1:1: error: the file cannot be read: it is not readable by this user "
+        + "[unreadable-file]")
+  }
+
+  private func unreadable() -> Diagnostic {
+    let selection = RuleFileSelection([
+      RuleDirectoryListing(
+        path: "/r",
+        entries: [.init(name: "a.rules", kind: .file), .init(name: "b.rules", kind: .file)])
+    ])
+    let (rules, diagnostics) = RuleSet.load(selection) { path throws(RuleFileProblem) in
+      guard path == "/r/b.rules" else {
+        throw RuleFileProblem(reason: "it is not readable by this user")
+      }
+      return Array("RESERVE=\"host\"".utf8)
+    }
+    #expect(rules.rules.count == 1)
+    return diagnostics[0]
+  }
+
+  @Test func `show a long line around the place`() {
+    let name = String(repeating: "n", count: 300)
+    let row = DiagnosticRow("NAME=\"\(name)\", RESERVE=\"hst\", ADAPTER==\"5\"", "")
+    let lines = row.found[0].description.split(separator: "\n")
+    #expect(lines[1].count == 103)
+    #expect(lines[1].hasPrefix("  \u{2026}nnn"))
+    #expect(
+      lines[1].dropFirst(
+        lines[2].firstIndex(of: "^").map { lines[2].distance(from: lines[2].startIndex, to: $0) }
+          ?? 0
+      ).hasPrefix("hst"))
+  }
+
+  @Test func `take a line of sixteen KiB less one and a file of one MiB`() {
+    let rule = "RESERVE=\"host\", NAME=\""
+    let longest = rule + String(repeating: "n", count: 16383 - rule.utf8.count - 1) + "\""
+    #expect(DiagnosticRow(longest, "").found.isEmpty)
+    #expect(DiagnosticRow(longest + " ", "").found.map(\.code) == [.lineTooLong])
+    let comment = "#" + String(repeating: "x", count: 1022) + "\n"
+    let largest = String(repeating: comment, count: 1024)
+    #expect(DiagnosticRow(largest, "").found.isEmpty)
+    #expect(DiagnosticRow(largest + "#", "").found.map(\.code) == [.fileTooLarge])
+  }
+}
+
+/// Bytes that are no rule file, and what is said of them.
+struct FileProblem: Sendable, CustomTestStringConvertible {
+  let bytes: [UInt8]
+  let said: String
+
+  /// The bytes may be a mebibyte.
+  var testDescription: String { said.prefix { $0 != ";" }.description }
+
+  var found: [Diagnostic] { RuleSet.parse(files: [RuleFile(path: "f", bytes: bytes)]).1 }
+
+  static let all = [
+    FileProblem(
+      bytes: Array("#\nNAME=\"ö".utf8) + [0xff] + Array("\", RESERVE=\"host\"\n".utf8),
+      said: """
+        f:2:8: error: byte 0xff at offset 10 of the file is not UTF-8; save the file as UTF-8 \
+        [invalid-utf-8]
+          NAME="ö\u{fffd}", RESERVE="host"
+                 ^
+        """),
+    FileProblem(
+      bytes: Array("# \u{e9}".utf8.dropLast()),
+      said: """
+        f:1:3: error: byte 0xc3 at offset 2 of the file is not UTF-8; save the file as UTF-8 \
+        [invalid-utf-8]
+          # \u{fffd}
+            ^
+        """),
+    FileProblem(
+      bytes: Array(repeating: UInt8(ascii: "x"), count: 16384),
+      said: """
+        f:1:1: error: the line has 16384 bytes, and at most 16383 are read; divide it with a \
+        backslash at the end of each part [line-too-long]
+          \(String(repeating: "x", count: 100))\u{2026}
+          ^
+        """),
+    FileProblem(
+      bytes: Array(repeating: UInt8(ascii: "\n"), count: 1024 * 1024 + 1),
+      said: """
+        f:1:1: error: the file has 1048577 bytes, and at most 1048576 are read; divide it into \
+        several files [file-too-large]
+        """),
+  ]
+}

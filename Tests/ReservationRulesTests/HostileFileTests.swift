@@ -1,0 +1,44 @@
+import ReservationRules
+import Testing
+import benchmarks
+
+@Suite struct `A hostile rule file` {
+  @Test func `of any bytes gives diagnostics within the file or rules`() {
+    var random = SplitMix(seed: 99)
+    let pieces: [[UInt8]] =
+      [
+        "ADAPTER", "CARD{", "}", "==", "!=", "=", ":=", "\"", "\\\"", "\\\n", "\n", "\r", "#", ",",
+        " ", "|", "-", "[", "]", "*", "0x", "10", "card", "RESERVE=\"host\"", "KERNEL==\"", "i\"",
+        "APQN==\"", ".", "\u{feff}", "\u{e9}", "\u{1f511}",
+      ].map { Array($0.utf8) } + [[0], [0xff], [0xc3], [0x80], [0xf0, 0x9f]]
+    for _ in 0..<3000 {
+      var bytes: [UInt8] = []
+      for _ in 0..<Int.random(in: 1...24, using: &random) {
+        bytes += pieces.randomElement(using: &random) ?? []
+      }
+      let lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
+      for diagnostic in RuleSet.parse(files: [RuleFile(path: "f", bytes: bytes)]).1 {
+        #expect(!diagnostic.description.isEmpty)
+        let line = diagnostic.location.line
+        #expect(line >= 1 && line <= lines.count)
+        let width = lines[line - 1].count
+        #expect(diagnostic.location.column >= 1 && diagnostic.location.column <= width + 1)
+        #expect(diagnostic.length >= 1 && diagnostic.length <= max(1, width))
+      }
+    }
+  }
+
+  /// One MiB of lines just short enough to be read: the tests end, which they would not if any of
+  /// this took a square of the size.
+  @Test(arguments: [
+    "a,", "\"", "ADAPTER==\"10\",", "{,", "a{\\\n", "KERNEL==\"**?[!", "\u{e9}=", "NAME=\"\\\"",
+    "ADAPTER==\"1|",
+  ])
+  func `of one MiB is read to its end`(piece: String) {
+    let line = String(repeating: piece, count: 15_900 / piece.utf8.count) + "\n"
+    let text = String(repeating: line, count: RuleFile.largestFile / line.utf8.count)
+    let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
+    #expect(rules.rules.isEmpty)
+    #expect(diagnostics.count >= 64 && diagnostics.allSatisfy { $0.code != .lineTooLong })
+  }
+}

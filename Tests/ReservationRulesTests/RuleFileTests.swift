@@ -1,0 +1,47 @@
+import ReservationRules
+import Testing
+
+@Suite struct `A rule file` {
+  private func parse(_ text: String) -> (rules: [Rule], said: [String]) {
+    let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
+    return (set.rules, diagnostics.map(\.description))
+  }
+
+  @Test(arguments: ["", "\n\n", "# only\n\t# comments", " , ,\n", "\\\n", "\\"])
+  func `without a rule says nothing`(text: String) {
+    #expect(parse(text).rules.isEmpty)
+    #expect(parse(text).said == [])
+  }
+
+  @Test func `joins continued lines and skips comments between them`() {
+    let (rules, said) = parse(
+      "ADAPTER==\"5\", \\\n# why\n  DOMAIN==\"4\", \\\n  RESERVE=\"host\"\n")
+    #expect(said == [])
+    #expect(rules.map(\.text) == ["ADAPTER==\"5\", DOMAIN==\"4\", RESERVE=\"host\""])
+    #expect(rules.map(\.location.line) == [1])
+  }
+
+  @Test func `may end its lines with CR LF, also continued ones`() {
+    let (rules, said) = parse("ADAPTER==\"5\", \\\r\nRESERVE=\"host\"\r\nRESERVE=\"vfio_ap\"\r\n")
+    #expect(said == [])
+    #expect(rules.map(\.clauses.count) == [1, 0])
+    #expect(rules.map(\.location.line) == [1, 3])
+  }
+
+  @Test func `may leave out the last line end and have commas to spare`() {
+    #expect(parse(", ADAPTER==\"5\",, RESERVE=\"host\",").rules.map(\.clauses.count) == [1])
+  }
+
+  @Test func `loses only the rule that has an error`() {
+    let (rules, said) = parse("RESERVE=\"host\n\nRESERVE=\"vfio_ap\"\nFOO\nRESERVE=\"unmanaged\"\n")
+    #expect(rules.map(\.reserve.value) == [.vfioAP, .unmanaged])
+    #expect(said.count == 2)
+  }
+
+  @Test func `of one line of a hundred continued parts with long globs is read`() {
+    let part = "KERNEL==\"" + String(repeating: "*a", count: 4000) + "|*\", \\\n"
+    let (rules, said) = parse(String(repeating: part, count: 100) + "RESERVE=\"host\"")
+    #expect(said == [])
+    #expect(rules.map(\.clauses.count) == [100])
+  }
+}
