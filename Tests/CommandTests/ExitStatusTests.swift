@@ -1,0 +1,96 @@
+import Testing
+
+@Suite struct `The exit status` {
+  static let machine = "--inventory machine.json --rules"
+
+  @Test(arguments: [
+    ("plan \(machine) none", 0), ("plan \(machine) guests", 2), ("plan \(machine) alone", 3),
+    ("plan --json \(machine) none", 0), ("plan --json \(machine) guests", 2),
+    ("plan --json \(machine) alone", 3), ("plan --inventory nowhere --rules guests", 1),
+    ("plan --capture boot.events --rules guests", 2), ("list \(machine) alone", 0),
+    ("matrix \(machine) alone", 0), ("explain 01.0004 \(machine) alone", 0),
+    ("explain 07.0007 \(machine) alone", 0), ("snapshot --inventory machine.json", 0),
+    ("verify --rules alone", 0), ("verify alone/50.rules", 0), ("verify nowhere.rules", 1),
+    ("rules --rules alone", 0), ("replay boot.events --rules alone", 0),
+    ("simulate \(machine) guests", 0), ("--version", 0), ("--help", 0), ("plan --help", 0),
+  ])
+  func `says how a command ended`(words: String, status: Int) throws {
+    #expect(try Sample.bench().run(words).status == status)
+  }
+
+  @Test(arguments: [
+    "plan --rules guests", "apply --rules guests", "list --rules guests", "matrix --rules guests",
+    "explain 01.0004 --rules guests", "snapshot", "plan --json --rules guests",
+    "apply --json --rules guests",
+  ])
+  func `is 4 where there is no AP bus`(words: String) throws {
+    let bench = try Sample.bench()
+    try bench.directory("empty")
+    let result = try bench.run("\(words) --sysfs empty")
+    #expect(result.status == 4)
+    #expect(result.output == "")
+    #expect(
+      result.messages
+        == "apreserve: there is no AP bus here: empty/bus/ap is absent; give another machine with "
+        + "--inventory, --capture or --sysfs\n")
+  }
+
+  @Test(arguments: [
+    (
+      "plan --inventory machine.json --capture boot.events",
+      "Give one of --sysfs, --inventory and --capture, not several."
+    ),
+    (
+      "list --inventory machine.json --sysfs .",
+      "Give one of --sysfs, --inventory and --capture, not several."
+    ),
+    ("snapshot --root .", "--root goes with --sysfs."),
+    (
+      "plan --mechanism guess",
+      "The value 'guess' is invalid for '--mechanism <mechanism>'. Please provide one of 'bind', "
+        + "'mask' or 'override'."
+    ),
+    (
+      "explain 05.4",
+      "\"05.4\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+    ),
+    (
+      "explain 100.0004",
+      "\"100.0004\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+    ),
+    (
+      "explain 05.0100",
+      "\"05.0100\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+    ),
+    ("explain", "Missing expected argument '<queue>'"),
+    ("verify alone/50.rules --rules alone", "Give files or --rules, not both."),
+    ("replay", "Missing expected argument '<capture>'"),
+    ("simulate", "Missing expected argument '--inventory <file>'"),
+    ("plan --nothing", "Unknown option '--nothing'"),
+    ("plan machine.json", "Unexpected argument 'machine.json'"),
+    ("apply --inventory machine.json", "Unknown option '--inventory'"),
+    ("nothing", "Unexpected argument 'nothing'"),
+  ])
+  func `is 64 for wrong usage`(words: String, message: String) throws {
+    let result = try Sample.bench().run(words)
+    #expect(result.status == 64)
+    #expect(result.output == "")
+    #expect(result.messages.hasPrefix("Error: \(message)\n"), "\(result.messages)")
+  }
+
+  /// A result that nobody has got is no success, whatever the command found.
+  @Test(arguments: [
+    "list --inventory machine.json --rules guests", "plan --inventory machine.json --rules guests",
+    "snapshot --inventory machine.json", "verify --rules guests", "rules --rules guests",
+    "replay boot.events --rules guests", "simulate --inventory machine.json --rules guests --json",
+  ])
+  func `is 1 when the result cannot be written`(words: String) throws {
+    let result = try Program.run(
+      words.split(separator: " ").map(String.init), in: Sample.bench(), output: "/dev/full")
+    #expect(result.status == 1)
+    #expect(
+      result.messages
+        == "apreserve: the result could not be written to standard output, or not all of it\n"
+    )
+  }
+}

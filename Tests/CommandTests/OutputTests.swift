@@ -1,0 +1,201 @@
+import Snapshots
+import Testing
+
+@Suite struct `What a command prints` {
+  private static let all = "0x" + String(repeating: "f", count: 64)
+  private static let cleared = "0xbf" + String(repeating: "f", count: 62)
+  private static let guests = "--inventory machine.json --rules guests"
+
+  private static let plan = """
+    mechanism  mask: this kernel has masks and no driver_override
+
+    masks
+      apmask  \(all)  now
+              \(cleared)  then
+      aqmask  \(all)  unchanged
+
+    owners
+      01.0004  host  ->  vfio_ap  50-guests.rules:1 "db guests"
+      01.0005  host  ->  vfio_ap  50-guests.rules:1 "db guests"
+
+    writes
+      1  echo \(cleared) > /sys/bus/ap/apmask
+
+    2 queues to vfio_ap, 1 write
+
+    """
+
+  private static let refused = """
+    mechanism  mask: this kernel has masks and no driver_override
+
+    masks
+      apmask  \(all)  unchanged
+      aqmask  \(all)  unchanged
+
+    refused
+      01.0004 cannot be reserved alone by masks: apmask without adapter 0x01 would also take 01.0005, \
+    aqmask without domain 0x0004 would also take 02.0004; widen the rule, add COLLATERAL="accept", or \
+    use driver_override where the kernel has it
+
+    nothing to do: 0 of 1 wished queues on vfio_ap, 1 refused
+
+    """
+
+  private static let list = """
+    QUEUE    HMC  TYPE   MODE  OWNER  STATE   RESERVE  RULE               NAME
+    01.0004  1.4  CEX7C  cca   host   online  vfio_ap  50-guests.rules:1  db guests
+    01.0005  1.5  CEX7C  cca   host   online  vfio_ap  50-guests.rules:1  db guests
+    02.0004  2.4  CEX8P  ep11  host   online  -        -
+
+    """
+
+  private static let matrix = """
+             domain  04  05
+    adapter     HMC   4   5
+    01    1  CEX7C  h>V h>V
+    02    2  CEX8P   h
+
+    h host
+    >V to be moved to vfio_ap
+
+    """
+
+  private static let explanation = """
+    01.0004  (adapter 1, domain 4 on the HMC)
+
+      card   card01, CEX7C, hwtype 13, mode cca, bound to cex4card
+      queue  on cex4queue, online
+      wish   vfio_ap, by 50-guests.rules:1 "db guests"
+
+    rules
+      50-guests.rules:1  decides  ADAPTER=="1", RESERVE="vfio_ap", NAME="db guests"
+
+    plan
+      host -> vfio_ap by mask, this kernel has masks and no driver_override
+      1  echo \(cleared) > /sys/bus/ap/apmask
+
+    """
+
+  @Test(arguments: [
+    ("plan \(guests)", plan), ("plan --inventory machine.json --rules alone", refused),
+    ("list \(guests)", list), ("matrix \(guests)", matrix),
+    ("explain 01.0004 \(guests)", explanation),
+    ("snapshot --inventory machine.json", Sample.machine),
+    ("snapshot --redact --inventory machine.json", redacted),
+    ("verify --rules guests", "1 file, 1 rule, no errors\n"),
+    ("verify guests/50-guests.rules", "1 file, 1 rule, no errors\n"),
+    ("rules --rules guests", "guests/50-guests.rules\n  1  \(Sample.guests)"),
+    ("rules --rules none", "none/50.rules\n  no rules\n"), ("--version", "0.1.0\n"),
+    (
+      "verify --json --rules guests",
+      "{\"apreserve\": \"verify\", \"version\": 1, \"files\": [\"guests/50-guests.rules\"], "
+        + "\"rules\": 1, \"diagnostics\": []}\n"
+    ),
+    ("matrix --json \(guests)", matrixDocument),
+  ])
+  func `is exactly this`(words: String, text: String) throws {
+    let result = try Sample.bench().run(words)
+    #expect(result.output == text)
+    #expect(result.messages == "")
+  }
+
+  /// Both cards have the same number, and still have.
+  private static let redacted = Sample.machine.split(
+    separator: "93AABBCC", omittingEmptySubsequences: false
+  ).joined(separator: "REDACTED-1")
+
+  private static let matrixDocument = """
+    {
+      "apreserve": "matrix",
+      "version": 1,
+      "adapters": [{"name": "card01", "number": 1, "type": "CEX7C"}, {"name": "card02", "number": 2, "type": "CEX8P"}],
+      "domains": [{"name": "0004", "number": 4}, {"name": "0005", "number": 5}],
+      "queues": [
+        {"name": "01.0004", "owner": "host", "mark": "to-vfio_ap"},
+        {"name": "01.0005", "owner": "host", "mark": "to-vfio_ap"},
+        {"name": "02.0004", "owner": "host"}
+      ]
+    }
+
+    """
+
+  @Test(arguments: [
+    ("plan \(guests)", "plan"), ("plan --inventory machine.json --rules alone", "plan"),
+    ("plan --capture boot.events --rules guests", "plan"), ("list \(guests)", "list"),
+    ("matrix \(guests)", "matrix"), ("explain 01.0004 \(guests)", "explain"),
+    ("explain ff.00ff \(guests)", "explain"), ("snapshot --inventory machine.json", "snapshot"),
+    ("snapshot --capture boot.events", "snapshot"), ("verify --rules guests", "verify"),
+    ("verify nowhere.rules", "verify"), ("rules --rules guests", "rules"),
+    ("replay boot.events --rules guests", "replay"), ("simulate \(guests)", "replay"),
+  ])
+  func `as JSON is one document that says what it is, the same in every run`(
+    words: String, kind: String
+  ) throws {
+    let bench = try Sample.bench()
+    let result = try bench.run("\(words) --json --color always".replacingSnapshotColor)
+    guard case .object(let members) = try JSONParser.parse(Array(result.output.utf8)) else {
+      Issue.record("\(result.output)")
+      return
+    }
+    #expect(members.first == .init("apreserve", .string(kind)))
+    #expect(members.dropFirst().first == .init("version", .integer(1)))
+    #expect(result.output.hasSuffix("}\n"))
+    #expect(try bench.run("\(words) --json").output == result.output)
+  }
+
+  @Test func `is coloured only when asked, as it goes to no terminal`() throws {
+    let bench = try Sample.bench()
+    let plain = try bench.run("list \(Self.guests)").output
+    #expect(!plain.contains("\u{1b}"))
+    #expect(try bench.run("list --color never \(Self.guests)").output == plain)
+    let coloured = try bench.run("list --color always \(Self.guests)").output
+    #expect(coloured.contains("\u{1b}["))
+  }
+
+  @Test func `as SVG goes to a file, and nothing else is printed`() throws {
+    let bench = try Sample.bench()
+    let result = try bench.run("matrix --svg grid.svg \(Self.guests)")
+    #expect(result.status == 0)
+    #expect(result.output == "")
+    #expect(result.messages == "")
+    let drawing = try bench.text("grid.svg")
+    #expect(drawing.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
+    #expect(drawing.hasSuffix("</svg>\n"))
+    #expect(drawing.contains("<title id=\"title\">AP queues</title>"))
+  }
+}
+
+extension String {
+  /// A snapshot has no colours and knows no such option.
+  fileprivate var replacingSnapshotColor: String {
+    hasPrefix("snapshot") ? String(dropLast(" --color always".count)) : self
+  }
+}
+
+@Suite struct `A machine that a simulation ends with` {
+  @Test func `is read as a description, and is the same again`() throws {
+    let bench = try Sample.bench()
+    let end = try bench.run("simulate --inventory machine.json --rules guests --snapshot")
+    #expect(end.status == 0)
+    #expect(end.messages == "")
+    try bench.file("end.json", end.output)
+    #expect(try bench.run("snapshot --inventory end.json").output == end.output)
+    #expect(try bench.run("snapshot --inventory -", input: "end.json").output == end.output)
+    let plan = try bench.run("plan --inventory end.json --rules guests")
+    #expect(plan.status == 0)
+    #expect(plan.output.hasSuffix("\nnothing to do: 2 of 2 wished queues on vfio_ap\n"))
+  }
+
+  @Test func `shows the calls of the bus into its drivers, in order`() throws {
+    let result = try Sample.bench().run(
+      "simulate --inventory machine.json --rules guests --calls")
+    #expect(result.status == 0)
+    let calls = result.output.split(separator: "\n").filter { $0.hasPrefix("call ") }
+    #expect(
+      calls.map { String($0.dropFirst(11)) } == [
+        "cex4card probe(card01)", "cex4card probe(card02)", "cex4queue probe(02.0004)",
+        "vfio_ap probe(01.0004)", "vfio_ap probe(01.0005)",
+      ])
+    #expect(result.output.hasSuffix("24 events; 1 write; 2 of 2 queues reserved\n"))
+  }
+}

@@ -1,0 +1,85 @@
+import Glibc
+
+/// The built program, run as a process of its own.
+enum Program {
+  /// What a run came to.
+  struct Result {
+    /// What it printed to standard output.
+    let output: String
+    /// What it printed to standard error.
+    let messages: String
+    /// Its exit status; 128 and the signal's number if one ended it, as a shell has it.
+    let status: Int
+  }
+
+  /// Runs the program in a directory.
+  ///
+  /// - Parameters:
+  ///   - input: a file in the directory for standard input.
+  ///   - output: where standard output goes instead of into the result.
+  static func run(
+    _ arguments: [String], in bench: Workbench, input: String = "/dev/null", output: String? = nil,
+    environment: [String] = []
+  ) throws -> Result {
+    func absolute(_ file: String) -> String {
+      file.hasPrefix("/") ? file : bench.path + "/" + file
+    }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    let create = O_WRONLY | O_CREAT | O_TRUNC
+    posix_spawn_file_actions_addopen(&actions, 0, absolute(input), O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, absolute(output ?? ".output"), create, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, absolute(".messages"), create, 0o600)
+    // Swift does not see the call that would set the new process's directory.
+    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", bench.path, try location()]
+    var process = pid_t()
+    let result = withStrings(shell + arguments) { arguments in
+      // No variables of whoever runs the tests, such as NO_COLOR.
+      withStrings(environment) {
+        posix_spawn(&process, "/bin/sh", &actions, nil, arguments, $0)
+      }
+    }
+    guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { throw Workbench.Failure(call: "waitpid", errno: errno) }
+    }
+    // wait(2): the low seven bits are the signal, the next byte the exit status.
+    let signal = status & 0x7f
+    return Result(
+      output: output == nil ? try bench.text(".output") : "", messages: try bench.text(".messages"),
+      status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
+  }
+
+  /// The program stands beside the tests' executable.
+  private static func location() throws -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
+    guard count > 0 else { throw Workbench.Failure(call: "readlink", errno: errno) }
+    let own = String(
+      decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // Not always does the bundle run by itself: then its path is an argument.
+    for candidate in [own] + CommandLine.arguments {
+      guard let slash = candidate.lastIndex(of: "/") else { continue }
+      let path = candidate[..<slash] + "/apreserve"
+      if access(String(path), X_OK) == 0 { return String(path) }
+    }
+    throw Workbench.Failure(call: "finding apreserve beside \(own)", errno: ENOENT)
+  }
+
+  private static func withStrings<Value>(
+    _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value
+  ) -> Value {
+    let copies: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return body(copies + [nil])
+  }
+}
+
+extension Workbench {
+  /// Runs the program here with these words.
+  func run(_ words: String, input: String = "/dev/null") throws -> Program.Result {
+    try Program.run(words.split(separator: " ").map(String.init), in: self, input: input)
+  }
+}
