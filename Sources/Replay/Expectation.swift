@@ -138,7 +138,7 @@ package struct Expectation: Equatable, Sendable {
       }
     case .count(let counter, let expected):
       let found = counts[counter, default: 0]
-      return found == expected ? [] : ["but there are \(found)"]
+      return found == expected ? [] : ["but counted \(found)"]
     }
   }
 }

@@ -8,6 +8,8 @@ import Sysfs
 package struct ActivityReport {
   /// The decisions that the agent acts on; without them, moves are told without their rules.
   package var decisions: DecisionTable?
+  /// Whether the agent goes on, so that it tries again what failed.
+  package var goesOn = true
   private let style: TextStyle
 
   /// A report in that style.
@@ -30,7 +32,7 @@ package struct ActivityReport {
       [
         line(
           "failed",
-          failure.description + (pause.map { "; next try in \($0)" } ?? "; not tried again"),
+          failure.description + (goesOn ? Self.outlook(pause) : ""),
           .problem)
       ]
     case .refused(let refusal):
@@ -43,6 +45,10 @@ package struct ActivityReport {
   /// A line with its word in the first column, for callers that have more to tell than activities.
   package func line(_ word: String, _ text: String, _ ink: Ink? = nil) -> String {
     style.paint(word.padded(to: 9), ink ?? .faint) + "  " + text
+  }
+
+  private static func outlook(_ pause: Duration?) -> String {
+    pause.map { "; next try in \($0.components.seconds) s" } ?? "; not tried again"
   }
 
   private static func summary(_ plan: Plan) -> String {

@@ -15,12 +15,6 @@ enum Terminal {
     }
   }
 
-  /// Writes out what was printed, and tells whether all of it, since the program began, got where it
-  /// should: a stream keeps its error, but forgets the text that it could not write.
-  static func hasWrittenAll() -> Bool {
-    fflush(stdout) == 0 && ferror(stdout) == 0
-  }
-
   /// Prints a message with the program's name in front.
   static func say(_ message: String) {
     _ = write("apreserve: \(message)\n", to: STDERR_FILENO)

@@ -31,18 +31,13 @@ import Testing
     #expect(result.output == "")
     #expect(
       result.messages
-        == "apreserve: there is no AP bus here: empty/bus/ap is absent; give another machine with "
-        + "--inventory, --capture or --sysfs\n")
+        == "apreserve: there is no AP bus below empty: bus/ap/devices is absent there\n")
   }
 
   @Test(arguments: [
     (
-      "plan --inventory machine.json --capture boot.events",
-      "Give one of --sysfs, --inventory and --capture, not several."
-    ),
-    (
       "list --inventory machine.json --sysfs .",
-      "Give one of --sysfs, --inventory and --capture, not several."
+      "--sysfs names a machine, and so does --inventory; give one of them."
     ),
     ("snapshot --root .", "--root goes with --sysfs."),
     (
@@ -68,7 +63,11 @@ import Testing
     ("simulate", "Missing expected argument '--inventory <file>'"),
     ("plan --nothing", "Unknown option '--nothing'"),
     ("plan machine.json", "Unexpected argument 'machine.json'"),
-    ("apply --inventory machine.json", "Unknown option '--inventory'"),
+    (
+      "apply --inventory machine.json",
+      "apply writes to a sysfs, and --inventory names a file; use plan to see what would be written, "
+        + "or simulate to see it done."
+    ),
     ("nothing", "Unexpected argument 'nothing'"),
   ])
   func `is 64 for wrong usage`(words: String, message: String) throws {
@@ -90,7 +89,7 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.messages
-        == "apreserve: the result could not be written to standard output, or not all of it\n"
+        == "apreserve: writing the result: ENOSPC (no space left on device)\n"
     )
   }
 }

@@ -12,11 +12,8 @@ enum Program {
     let status: Int
   }
 
-  /// Runs the program in a directory.
-  ///
-  /// - Parameters:
-  ///   - input: a file in the directory for standard input.
-  ///   - output: where standard output goes instead of into the result.
+  /// Runs the program in a directory, with a file there for standard input; standard output may go
+  /// elsewhere than into the result.
   static func run(
     _ arguments: [String], in bench: Workbench, input: String = "/dev/null", output: String? = nil,
     environment: [String] = []

@@ -7,10 +7,7 @@ import Testing
 
   private static let end = """
 
-    Before
-      no queues
-
-    After
+    At the end
              domain  04
     adapter     HMC   4
     01    1  CEX7C   V
@@ -68,7 +65,7 @@ import Testing
     let result = try bench.run("replay capture --rules guests --expect expected")
     #expect(result.messages == "")
     #expect(result.status == 0)
-    #expect(result.output.contains("\nBefore\n  no queues\n") == !isState)
+    #expect(result.output.contains("machine    card01 comes") == !isState)
     let piped = try bench.run("replay - --rules guests", input: "capture")
     #expect(piped.output == result.output)
   }
@@ -96,7 +93,7 @@ import Testing
       result.messages == """
         apreserve: expected:2: expected 01.* host, but 01.0004 is with vfio_ap
         apreserve: expected:4: expected 05.* host, but no such queue is there
-        apreserve: expected:6: expected writes 9, but there are 1
+        apreserve: expected:6: expected writes 9, but counted 1
 
         """)
     #expect(result.output.hasSuffix("10 events; 1 write; 1 of 1 queues reserved\n"))
@@ -143,7 +140,10 @@ import Testing
 
   /// Cut behind the first line, in a property, and in the first line of the second event.
   @Test(arguments: [
-    (Sample.card + "KERNEL[1.200000] add      /devices/ap/card01/01.0004 (ap)\nACTION=add\nDEVPA", 11),
+    (
+      Sample.card + "KERNEL[1.200000] add      /devices/ap/card01/01.0004 (ap)\nACTION=add\nDEVPA",
+      11
+    ),
     (Sample.card + "KERNEL[1.200000] add      /devi", 11),
     (Sample.boot + "KERNEL[1.200000] bind     /devices/ap/card01/01.0004 (ap)\nACTION=bind\n", 19),
   ])

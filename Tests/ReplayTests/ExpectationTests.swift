@@ -36,7 +36,7 @@ import Testing
     ),
     ("\n02.* host", ["02.* host, but no such queue is there"]),
     ("\n01.0001 absent", ["01.0001 absent, but 01.0001 is there, with host"]),
-    ("\nwrites 4", ["writes 4, but there are 3"]),
+    ("\nwrites 4", ["writes 4, but counted 3"]),
   ])
   func `tells each line that does not hold`(text: String, expected: [String]) throws {
     #expect(try mismatches(text) == expected.map { "e.txt:2: expected " + $0 })

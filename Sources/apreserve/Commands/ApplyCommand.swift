@@ -89,7 +89,8 @@ private final class AppliedActivities: ActivityLog {
   func record(_ activity: Activity) {
     activities.append(activity)
     guard let style else { return }
-    let report = ActivityReport(decisions: agent?.decisions, style: style)
+    var report = ActivityReport(decisions: agent?.decisions, style: style)
+    report.goesOn = false
     // Whatever becomes of the output, the writes that follow are to be done.
     for line in report.lines(activity) { _ = try? Terminal.print(line + "\n") }
   }
