@@ -154,6 +154,9 @@ package final class Agent {
       heldBack: retries.heldBack(now: time.now))
     let choice = try choice ?? chooseMechanism(planner)
     let plan = planner.plan(by: choice.mechanism)
+    let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
+    retries.forget(except: subjects)
+    failures = failures.filter { subjects.contains($0.key) }
     report(plan, choice, inventory, decisions)
     guard !plan.isEmpty else { return false }
     log.record(.planned(plan))

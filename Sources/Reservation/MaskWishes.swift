@@ -42,13 +42,16 @@ struct MaskWishes {
       case .stay: break
       }
     }
-    release(releases)
+    release(releases, decisions)
     acceptCollateral(wishes, unmanaged, decisions)
     reserve(wishes)
   }
 
   /// Moves `releases` to the host, but for those that would drag along what stays reserved.
-  private mutating func release(_ releases: APQNSet) {
+  ///
+  /// A queue that no rule names and that was taken along with one whose rule accepts that is where it
+  /// belongs: no wish is refused then.
+  private mutating func release(_ releases: APQNSet, _ decisions: DecisionTable) {
     var releases = releases
     while true {
       let fixedAdapters = hosts.adapters
@@ -67,8 +70,12 @@ struct MaskWishes {
         break
       }
       guard !refused.isEmpty else { break }
-      refusals += refused
       for refusal in refused {
+        guard case .releaseInexpressible(let stays) = refusal.reason else { continue }
+        let isAccepted =
+          decisions.row(stays.adapter).acceptsCollateral.contains(stays.domain)
+          && decisions.row(refusal.apqn.adapter).unmanaged.contains(refusal.apqn.domain)
+        if !isAccepted { refusals.append(refusal) }
         releases.remove(refusal.apqn)
         reserved.insert(refusal.apqn)
       }

@@ -7,6 +7,8 @@ package struct Plan: Equatable, Sendable {
   package var mechanism: Mechanism
   /// What is done, in order.
   package var operations: [Operation]
+  /// What would be done, but failed lately and is not to be tried again yet.
+  package var heldBack: [Operation.Subject]
   /// Wishes that are not fulfilled.
   package var refusals: [Refusal]
   /// Wishes that wait for something that is expected to come.
@@ -36,6 +38,7 @@ package struct Plan: Equatable, Sendable {
   package init(mechanism: Mechanism) {
     self.mechanism = mechanism
     operations = []
+    heldBack = []
     refusals = []
     waiting = []
     undecidable = []

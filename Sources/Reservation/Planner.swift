@@ -33,6 +33,7 @@ package struct Planner {
     case .mask: planMasks(goals.goals, into: &plan)
     case .override: planOverrides(goals.goals, into: &plan)
     }
+    plan.heldBack = plan.operations.map(\.subject).filter { heldBack.contains($0) }
     plan.operations.removeAll { heldBack.contains($0.subject) }
     plan.refusals.sort { $0.apqn < $1.apqn }
     return plan

@@ -116,6 +116,21 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.failures.map(\.cause) == [.vanished(APQN(adapter: 1, domain: 1))])
     #expect(agent.status.reserved == 3)
     #expect(agent.status.wanted == 3)
+    // Nothing is left to try: an agent that waited for its time would wait for ever.
+    #expect(agent.nextDue == nil)
+    #expect(agent.status.phase == .settled)
+  }
+
+  @Test func `is forgotten when no rule wants the queue any more`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let (agent, sysfs) = try agent(.bind, stage)
+    sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
+    try agent.reconcile()
+    #expect(agent.status.failures.count == 4)
+    agent.replaceRules(RuleSet())
+    try agent.reconcile()
+    #expect(agent.nextDue == nil)
+    #expect(agent.status.failures.isEmpty)
   }
 
   @Test func `never lets a queue lose the override that keeps it with its guest`() throws {

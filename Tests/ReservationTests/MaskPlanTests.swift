@@ -53,6 +53,23 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       plan.moves == ["05.0004 host>vfio_ap wanted", "05.00ab host>vfio_ap collateral"])
   }
 
+  @Test func `is settled once it has taken unmanaged queues along, as the rule accepts`() throws {
+    var machine = Machine(adapters: [5, 6, 7], domains: [4, 0xab], mechanism: .mask)
+    machine.clear(adapters: [5])
+    machine.ownership.adapters = [5]
+    let rule = #"APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept""#
+    let plan = try machine.plan(.mask, rule)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.isEmpty)
+    // A wish for the host is another matter.
+    let refused = try machine.plan(.mask, rule + "\n" + #"APQN=="05.00ab", RESERVE="host""#)
+    #expect(refused.isEmpty)
+    #expect(
+      refused.refusals.map(\.description) == [
+        "05.00ab cannot be given back by masks without taking 05.0004 back too, which stays reserved"
+      ])
+  }
+
   @Test func `never takes along a queue that is wished for the host`() throws {
     let machine = Machine(adapters: [5, 6], domains: [4, 0xab], mechanism: .mask)
     let rules = """
