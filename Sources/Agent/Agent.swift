@@ -126,6 +126,8 @@ package final class Agent {
         inventory.setQueue(try reader.readQueue(apqn), apqn: apqn)
       }
     }
+    // A few files, so that no mask is ever planned on what a lost event has left behind.
+    inventory.bus = try reader.reread(inventory.bus)
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
     self.inventory = inventory
@@ -160,7 +162,10 @@ package final class Agent {
     report(plan, choice, inventory, decisions)
     guard !plan.isEmpty else { return false }
     log.record(.planned(plan))
-    for operation in plan.operations { perform(operation, inventory) }
+    for operation in plan.operations {
+      // What comes behind masks depends on them.
+      guard perform(operation, inventory) || operation.subject != .masks else { break }
+    }
     return true
   }
 
@@ -171,7 +176,13 @@ package final class Agent {
     return choice
   }
 
-  private func perform(_ operation: Operation, _ inventory: Inventory) {
+  /// Does an operation. False when it failed.
+  private func perform(_ operation: Operation, _ inventory: Inventory) -> Bool {
+    switch operation.subject {
+    case .masks: dirty.insert(.everything)
+    case .queue(let apqn): dirty.insert(.queue(apqn))
+    }
+
     let executor = Executor(sysfs: sysfs, log: log) { [self] step in
       ownership.record(step, bus: inventory.bus)
     }
@@ -179,14 +190,12 @@ package final class Agent {
       try executor.perform(operation, on: inventory)
       retries.succeed(operation.subject)
       failures[operation.subject] = nil
+      return true
     } catch {
       let pause = retries.fail(error, now: time.now)
       failures[operation.subject] = error
       log.record(.failed(error, pause: pause))
-    }
-    switch operation.subject {
-    case .masks: dirty.insert(.everything)
-    case .queue(let apqn): dirty.insert(.queue(apqn))
+      return false
     }
   }
 

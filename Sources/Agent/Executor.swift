@@ -24,6 +24,7 @@ struct Executor {
     var done: [Step] = []
     for step in operation.steps {
       do throws(Failure.Cause) {
+        if done.isEmpty, operation.subject == .masks { try requireMasks(of: inventory) }
         if case .requireUnassigned(let apqn) = step {
           try requireUnassigned(apqn)
         } else {
@@ -54,10 +55,10 @@ struct Executor {
     switch step {
     case .setAdapterMask, .setDomainMask:
       if error.errno == .busy {
-        return .vetoed(error, mediatedDevice: inventory.mediatedDevices.first?.uuid)
+        let only = inventory.mediatedDevices.count == 1 ? inventory.mediatedDevices.first : nil
+        return .vetoed(error, mediatedDevice: only?.uuid)
       }
-      let hasOverride = inventory.queues.contains { $0.driverOverride != nil }
-      return error.errno == .invalidArgument && !hasOverride
+      return error.errno == .invalidArgument && !hasOverride(among: inventory.queues)
         ? .leakedOverrideCount(error) : .refused(error)
     case .setOverride(let apqn, _), .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn),
       .requireUnassigned(let apqn):
@@ -69,11 +70,35 @@ struct Executor {
   }
 
   private func requireUnassigned(_ apqn: APQN) throws(Failure.Cause) {
-    let status = (try? reader.readQueue(apqn))??.guestStatus
-    let devices = (try? reader.readMediatedDevices()) ?? []
+    let status: Queue.GuestStatus?
+    let devices: [MediatedDevice]
+    do throws(InventoryReaderError) {
+      status = try reader.readQueue(apqn)?.guestStatus
+      devices = try reader.readMediatedDevices()
+    } catch {
+      // Who cannot be asked may have the queue.
+      throw .unreadable("\(error)")
+    }
     if status == .assigned || status == .inUse || devices.contains(where: { $0.holds(apqn) }) {
       throw .assignedMeanwhile(apqn)
     }
+  }
+
+  /// Masks are written whole, so they must be planned on what is there now.
+  private func requireMasks(of inventory: Inventory) throws(Failure.Cause) {
+    let bus: BusState
+    do throws(InventoryReaderError) {
+      bus = try reader.reread(inventory.bus)
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    guard bus.adapterMask == inventory.bus.adapterMask, bus.domainMask == inventory.bus.domainMask
+    else { throw .changedMeanwhile }
+  }
+
+  /// Setting an override sends no event, so what was seen before says nothing.
+  private func hasOverride(among queues: [Queue]) -> Bool {
+    queues.contains { ((try? reader.readQueue($0.apqn)) ?? nil)?.driverOverride != nil }
   }
 
   /// Takes back steps whose operation cannot be finished: a queue must not lose the override that
@@ -97,8 +122,12 @@ struct Executor {
 
   /// A write that reported success and changed nothing is a failure.
   private func readBack(_ operation: Operation) throws(Failure) {
+    for step in operation.steps where !isTaken(step, lastOf: operation.steps) {
+      throw Failure(operation.subject, .notTaken(step))
+    }
     var moved: [OwnerChange] = []
     defer { if !moved.isEmpty { log.record(.moved(moved)) } }
+    var failure: Failure?
     for change in operation.changes {
       guard let queue = (try? reader.readQueue(change.apqn)) ?? nil else {
         if operation.subject == .queue(change.apqn) {
@@ -107,11 +136,28 @@ struct Executor {
         continue
       }
       guard queue.owner == change.to else {
-        throw Failure(
-          operation.subject,
-          .noEffect(change.apqn, expected: change.to, found: queue.owner))
+        failure =
+          failure
+          ?? Failure(
+            operation.subject,
+            .noEffect(change.apqn, expected: change.to, found: queue.owner))
+        continue
       }
       moved.append(change)
+    }
+    if let failure { throw failure }
+  }
+
+  /// Whether a file holds what was written last to it. One that cannot be read proves nothing.
+  private func isTaken(_ step: Step, lastOf steps: [Step]) -> Bool {
+    guard let path = step.path, steps.last(where: { $0.path == path }) == step else { return true }
+    switch step {
+    case .setAdapterMask(let mask), .setDomainMask(let mask):
+      return (try? sysfs.read(path)).map { APMask($0) == mask } ?? true
+    case .setOverride(let apqn, let driver):
+      guard let queue = (try? reader.readQueue(apqn)) ?? nil else { return true }
+      return queue.driverOverride == driver
+    case .unbind, .bind, .probe, .requireUnassigned: return true
     }
   }
 }

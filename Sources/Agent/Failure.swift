@@ -22,6 +22,12 @@ package struct Failure: Error, Equatable, Sendable {
     case noEffect(APQN, expected: Owner, found: Owner)
     /// A guest was given the queue between the plan and the write.
     case assignedMeanwhile(APQN)
+    /// A file took the write and does not hold what was written.
+    case notTaken(Step)
+    /// The masks were changed between the plan and the write.
+    case changedMeanwhile
+    /// What had to be looked at before the write could not be read.
+    case unreadable(String)
     /// The device went away; that is no fault, the next look shows what is there.
     case vanished(APQN)
   }
@@ -55,6 +61,9 @@ extension Failure: CustomStringConvertible {
         + "\(found.rawValue)"
     case .assignedMeanwhile(let apqn):
       "\(apqn) was assigned to a mediated device while it was about to be given back"
+    case .notTaken(let step): "the kernel took \(step) and does not show it"
+    case .changedMeanwhile: "the masks were changed by another hand meanwhile"
+    case .unreadable(let reason): "nothing was written, since \(reason)"
     case .vanished(let apqn): "\(apqn) went away"
     }
   }

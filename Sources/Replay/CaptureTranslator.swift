@@ -60,6 +60,8 @@ struct CaptureTranslator {
   }
 
   private mutating func change(_ change: HardwareChange) {
+    // A scan would not see what comes and goes between two looks.
+    if changes.contains(where: { $0.object == change.object }) { flushHardware() }
     if changes.isEmpty, let done = hands?.finish() { steps += done.map { .hand($0) } }
     changes.append(change)
   }

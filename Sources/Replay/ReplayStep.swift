@@ -29,6 +29,17 @@ package enum HardwareChange: Equatable, Sendable {
   case configure(UInt8, Bool)
 }
 
+extension HardwareChange {
+  /// The device that is changed.
+  var object: BusObject {
+    switch self {
+    case .plug(let card): .card(card.adapter)
+    case .unplug(let adapter), .configure(let adapter, _): .card(adapter)
+    case .plugQueue(let apqn), .unplugQueue(let apqn): .queue(apqn)
+    }
+  }
+}
+
 /// What another hand than ours does to a queue or to the bus.
 package enum ForeignHand: Equatable, Sendable {
   /// Takes the queue from whatever driver it has.
@@ -46,7 +57,7 @@ package enum ForeignHand: Equatable, Sendable {
 }
 
 extension ReplayStep: CustomStringConvertible {
-  /// A few words, such as `card04 comes with 8 queues`.
+  /// A few words, such as `card04 comes, 8 queues come`.
   package var description: String {
     switch self {
     case .hardware(let changes): Self.summary(of: changes)

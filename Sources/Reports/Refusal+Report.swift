@@ -14,6 +14,8 @@ extension Refusal {
     case .masksInUse: "masks-in-use"
     case .overrideInUse: "override-in-use"
     case .strandedInHostPool: "stranded-in-host-pool"
+    case .wouldBindBelowUnboundCard: "would-bind-below-unbound-card"
+    case .maskChangeUnderWay: "mask-change-under-way"
     case .cardUnbound: "card-unbound"
     }
   }

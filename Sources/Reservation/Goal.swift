@@ -46,7 +46,7 @@ struct Goals {
       return .reserve
     }
     guard queue.owner != .host || queue.driverOverride == DriverName.vfioAP else { return .stay }
-    guard ownership.covers(apqn) else {
+    guard ownership.covers(apqn, under: inventory.bus) else {
       if queue.owner == .vfioAP, row.host.contains(apqn.domain) { adopted.append(apqn) }
       return .stay
     }

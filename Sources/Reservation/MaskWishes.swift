@@ -25,14 +25,17 @@ struct MaskWishes {
       case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
       case .reserve: reserved.insert(apqn)
       case .giveBack:
-        if let reason = kept[apqn] {
+        let reason = kept[apqn] ?? Self.obstacle(to: queue, inventory)
+        if let reason {
           reserved.insert(apqn)
           refusals.append(Refusal(apqn, reason))
         } else {
           releases.insert(apqn)
         }
-      case .stay where queue.owner == .vfioAP: reserved.insert(apqn)
-      case .stay where queue.owner == .host:
+      // A queue keeps its place, bound or not: an unbound one goes to its pool's driver as soon as
+      // that is loaded, and one that cannot be decided about must be where it was by then.
+      case .stay where !masks.isInHostPool(apqn): reserved.insert(apqn)
+      case .stay where queue.owner != .vfioAP:
         hosts.insert(apqn)
         if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
           inventory.card(apqn.adapter)?.hardwareType.isReservable == true
@@ -45,6 +48,12 @@ struct MaskWishes {
     release(releases, decisions)
     acceptCollateral(wishes, unmanaged, decisions)
     reserve(wishes)
+  }
+
+  /// Why a queue cannot be let into the host's pool, if so.
+  private static func obstacle(to queue: Queue, _ inventory: Inventory) -> Refusal.Reason? {
+    guard inventory.bus.hasDriver(DriverName.cex4queue) else { return nil }
+    return inventory.card(queue.apqn.adapter)?.driver == nil ? .cardUnbound : nil
   }
 
   /// Moves `releases` to the host, but for those that would drag along what stays reserved.

@@ -19,9 +19,15 @@ package struct Ownership: Equatable, Sendable {
     self.domains = domains
   }
 
-  /// Whether the queue is on `vfio_ap` through something we did.
-  package func covers(_ apqn: APQN) -> Bool {
-    queues.contains(apqn) || adapters.contains(apqn.adapter) || domains.contains(apqn.domain)
+  /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
+  /// that keeps it from the host is ours. Where another hand has cleared one too, it is that hand's.
+  package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
+    if queues.contains(apqn) { return true }
+    guard bus.isInHostPool(apqn) == false, let adapterMask = bus.adapterMask,
+      let domainMask = bus.domainMask
+    else { return false }
+    return (adapterMask.contains(apqn.adapter) || adapters.contains(apqn.adapter))
+      && (domainMask.contains(apqn.domain) || domains.contains(apqn.domain))
   }
 
   /// The record after a step; to be kept before the step's write is done, since a write that is

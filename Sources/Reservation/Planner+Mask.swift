@@ -57,11 +57,8 @@ extension Planner {
     let steps = current.steps(to: target)
     let probes = probes(under: target, goals)
     if steps.isEmpty {
-      for probe in probes {
-        plan.operations.append(
-          Operation(.queue(probe.apqn), steps: [.probe(probe.apqn)], changes: [probe]))
-      }
-    } else if let obstacle = obstacleToMaskWrites(current, goals) {
+      append(probes, to: &plan)
+    } else if let obstacle = obstacleToMaskWrites(from: current, to: target, goals) {
       for (queue, goal) in zip(inventory.queues, goals)
       where goal == .reserve && current.isInHostPool(queue.apqn)
         || goal == .giveBack && !current.isInHostPool(queue.apqn)
@@ -70,14 +67,24 @@ extension Planner {
       }
     } else {
       plan.operations.append(
-        Operation(
-          .masks, steps: steps + probes.map { .probe($0.apqn) },
-          changes: moves(from: current, to: target, goals) + probes))
+        Operation(.masks, steps: steps, changes: moves(from: current, to: target, goals)))
+      append(probes, to: &plan)
     }
     guard !hasVfioAP else { return }
     for (queue, goal) in zip(inventory.queues, goals)
     where goal == .reserve && !target.isInHostPool(queue.apqn) {
       plan.waiting.append(Plan.Waiting(queue.apqn, driver: DriverName.vfioAP))
+    }
+  }
+
+  /// Each on its own, so that one queue that cannot be bound holds up no other. They come behind the
+  /// masks, on which they depend.
+  private func append(_ probes: [OwnerChange], to plan: inout Plan) {
+    for probe in probes {
+      let driver = inventory.queue(probe.apqn)?.driver
+      let unbind = driver.map { [Step.unbind(probe.apqn, from: $0)] } ?? []
+      plan.operations.append(
+        Operation(.queue(probe.apqn), steps: unbind + [.probe(probe.apqn)], changes: [probe]))
     }
   }
 
@@ -88,6 +95,12 @@ extension Planner {
       target.adapters != inventory.bus.adapterMask
       || target.domains != inventory.bus.domainMask
     return zip(inventory.queues, goals).compactMap { queue, goal in
+      // With the host outside its pool: the masks are right, and the kernel has not moved it.
+      if goal == .reserve, hasVfioAP, queue.owner == .host,
+        inventory.bus.isInHostPool(queue.apqn) == false, !target.isInHostPool(queue.apqn)
+      {
+        return OwnerChange(queue.apqn, from: .host, to: .vfioAP, cause: .wanted)
+      }
       guard queue.owner == .none else { return nil }
       if goal == .reserve, hasVfioAP, !target.isInHostPool(queue.apqn) {
         return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .wanted)
@@ -112,7 +125,7 @@ extension Planner {
     return zip(inventory.queues, goals).compactMap { queue, goal in
       let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
       switch (queue.owner, target.isInHostPool(queue.apqn)) {
-      case (.host, false):
+      case (.host, false) where current.isInHostPool(queue.apqn):
         return OwnerChange(
           queue.apqn, from: .host, to: isReservable ? reservedOwner : .none,
           cause: goal == .reserve ? .wanted : .collateral)
@@ -129,9 +142,21 @@ extension Planner {
   }
 
   /// Why no mask may or can be written now, if so.
-  private func obstacleToMaskWrites(_ current: MaskPair, _ goals: [Goal]) -> Refusal.Reason? {
+  private func obstacleToMaskWrites(
+    from current: MaskPair, to target: MaskPair, _ goals: [Goal]
+  ) -> Refusal.Reason? {
+    let bindsToHost = inventory.bus.hasDriver(DriverName.cex4queue)
     for (queue, goal) in zip(inventory.queues, goals) {
       if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
+      if queue.owner == .host, !current.isInHostPool(queue.apqn) {
+        return .maskChangeUnderWay(queue.apqn)
+      }
+      let card = inventory.card(queue.apqn.adapter)
+      if bindsToHost, queue.owner == .none, card?.driver == nil,
+        card?.hardwareType.isReservable == true, target.isInHostPool(queue.apqn)
+      {
+        return .wouldBindBelowUnboundCard(queue.apqn)
+      }
       // On vfio_ap inside the host's pool: its override was cleared there. Any mask write moves it.
       guard queue.owner == .vfioAP, current.isInHostPool(queue.apqn) else { continue }
       if goal == .stay || inventory.mediatedDevice(holding: queue.apqn) != nil {

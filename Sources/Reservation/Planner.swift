@@ -34,7 +34,14 @@ package struct Planner {
     case .override: planOverrides(goals.goals, into: &plan)
     }
     plan.heldBack = plan.operations.map(\.subject).filter { heldBack.contains($0) }
-    plan.operations.removeAll { heldBack.contains($0.subject) }
+    plan.operations.removeAll { operation in
+      if heldBack.contains(operation.subject) { return true }
+      // A queue that is to be bound outside the host's pool would go to the host while the masks that
+      // take it out of there are not written.
+      guard heldBack.contains(.masks), mechanism == .mask, case .queue(let apqn) = operation.subject
+      else { return false }
+      return inventory.bus.isInHostPool(apqn) == true
+    }
     plan.refusals.sort { $0.apqn < $1.apqn }
     return plan
   }

@@ -34,6 +34,11 @@ package struct Refusal: Equatable, Sendable {
     case overrideInUse(APQN)
     /// A mask write would move this other queue, which has no override any more, away from its guest.
     case strandedInHostPool(APQN)
+    /// A mask write would have the kernel bind this unbound queue below a card without driver.
+    case wouldBindBelowUnboundCard(APQN)
+    /// This queue is with the host although the masks put it outside its pool: another mask write is
+    /// under way.
+    case maskChangeUnderWay(APQN)
     /// Its card has no driver; a queue bound to the host below such a card can crash the kernel
     /// (ap-bus.md 1.4).
     case cardUnbound
@@ -68,6 +73,12 @@ extension Refusal: CustomStringConvertible {
     case .strandedInHostPool(let other):
       "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which a mediated "
         + "device has assigned, back to the host"
+    case .wouldBindBelowUnboundCard(let other):
+      "\(apqn) cannot be moved by masks now: a mask write would bind \(other) to the host below "
+        + "\(other.cardName), which has no driver; bind the card to cex4card first"
+    case .maskChangeUnderWay(let other):
+      "\(apqn) cannot be moved by masks now: \(other) is with the host although the masks put it "
+        + "outside its pool; another mask change is under way"
     case .cardUnbound:
       "\(apqn) cannot be given to the host: \(apqn.cardName) has no driver; load zcrypt_cex4"
     }

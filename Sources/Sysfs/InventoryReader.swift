@@ -36,6 +36,18 @@ public struct InventoryReader {
     try readBus(queues: readDevices().queues)
   }
 
+  /// The bus with its masks, scans and drivers as they are now; what no one can change while the
+  /// system runs is kept.
+  public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
+    var bus = bus
+    bus.adapterMask = try attributes.poolMask(.bus("apmask"))
+    bus.domainMask = try attributes.poolMask(.bus("aqmask"))
+    bus.scans = try attributes.number(.bus("scans"))
+    guard let drivers = try attributes.names(.bus("drivers")) else { throw .noAPBus }
+    bus.drivers = drivers.sorted()
+    return bus
+  }
+
   /// One card, nil when it is not there.
   public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
     let typePath = SysfsPath.card(adapter, "hwtype")

@@ -16,9 +16,18 @@ private final class FaultySysfs: Sysfs {
     self.bus = bus
   }
 
-  func read(_ path: SysfsPath) throws(SysfsError) -> String { try bus.read(path) }
+  /// Whether every read fails from now on.
+  var isUnreadable = false
+
+  func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    if isUnreadable { throw SysfsError(.read, path, errno: .inputOutput) }
+    return try bus.read(path)
+  }
   func readLink(_ path: SysfsPath) throws(SysfsError) -> String { try bus.readLink(path) }
-  func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
+  func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    if isUnreadable { throw SysfsError(.list, path, errno: .permissionDenied) }
+    return try bus.list(path)
+  }
 
   func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
     switch fault(path, text) {
@@ -131,6 +140,59 @@ private final class FaultySysfs: Sysfs {
     try agent.reconcile()
     #expect(agent.nextDue == nil)
     #expect(agent.status.failures.isEmpty)
+  }
+
+  @Test func `of a probe leaves the masks and the other queues alone`() throws {
+    let stage = try Stage(.mask, rules: "")
+    for name in ["01.0001", "01.0002"] {
+      try stage.bus.write(name, to: .driver(DriverName.cex4queue, "unbind"))
+    }
+    let (agent, sysfs) = try agent(.mask, stage)
+    sysfs.fault = { path, text in
+      path == .bus("drivers_probe") && text == "01.0002" ? .some(.noSuchDevice) : nil
+    }
+    try agent.reconcile()
+    #expect(agent.status.reserved == 3)
+    #expect(stage.driver("01.0001") == DriverName.vfioAP)
+    #expect(stage.driver("01.0002") == nil)
+  }
+
+  @Test func `to read who has a queue keeps the queue where it is`() throws {
+    let stage = try Stage(.override, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let apqn = APQN(adapter: 1, domain: 2)
+    let sysfs = FaultySysfs(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs, rules: RuleSet(), mechanism: .override,
+      ownership: Ownership(queues: [apqn]), log: stage, time: stage)
+    sysfs.fault = { [sysfs] path, text in
+      if path.name == "driver_override", text == "\n" { sysfs.isUnreadable = true }
+      return nil
+    }
+    try? agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
+  }
+
+  @Test func `without effect on a mask is found out although no queue moves`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, sysfs) = try agent(.mask, stage, rules: #"ADAPTER=="9", RESERVE="vfio_ap""#)
+    sysfs.fault = { path, _ in path == .bus("apmask") ? .some(nil) : nil }
+    try agent.reconcile()
+    #expect(stage.failures.count == 1)
+    #expect(agent.nextDue == .seconds(1))
+  }
+
+  @Test func `is not done at all where another hand has changed the masks unseen`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, _) = try agent(.mask, stage, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    try agent.reconcile()
+    // The event of this write is lost.
+    stage.bus.onUevent = nil
+    try stage.bus.write("-5", to: .bus("apmask"))
+    stage.bus.onUevent = { agent.handle($0) }
+    agent.replaceRules(try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#))
+    try agent.reconcile()
+    #expect(try stage.bus.read(.bus("apmask")) == "\(APMask([2, 5]).complement)\n")
   }
 
   @Test func `never lets a queue lose the override that keeps it with its guest`() throws {

@@ -170,14 +170,15 @@ import Testing
     #expect(try bench.run("verify bad/50.rules").output == verified.output)
   }
 
-  @Test func `that is an empty directory of rules is told, and every queue is unmanaged`() throws {
+  @Test func `that is a directory without rule files is an error`() throws {
     let bench = try Sample.bench()
     try bench.directory("empty")
     let result = try bench.run("plan --inventory machine.json --rules empty")
-    #expect(result.status == 0)
+    #expect(result.status == 1)
     #expect(
-      result.messages == "apreserve: no rule files in empty: every queue is unmanaged\n")
-    #expect(result.output.hasSuffix("\nnothing to do: 0 of 0 wished queues on vfio_ap\n"))
+      result.messages
+        == "apreserve: no rule files in empty; the names of rule files end in .rules\n")
+    #expect(result.output == "")
   }
 
   @Test(

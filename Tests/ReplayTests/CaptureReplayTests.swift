@@ -131,6 +131,15 @@ import Uevents
     #expect(try Play.mismatches(session, "05.0004 vfio_ap") == [])
   }
 
+  @Test func `shows a queue that goes and comes again between two looks as both`() throws {
+    let text = Play.boot + Play.event("remove", 12) + Play.event("add", 13)
+    let script = try ReplayScript(Play.capture(text))
+    #expect(
+      script.steps.map(\.description) == [
+        "card05 comes, 1 queue comes", "1 queue goes", "1 queue comes",
+      ])
+  }
+
   @Test func `of a capture without MODE runs on a kernel without masks`() throws {
     let session = try Play.run(try ReplayScript(Play.walk("sim-2018")), rules: Self.rules)
     #expect(session.status.mechanism?.mechanism == .bind)

@@ -152,6 +152,59 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.writes == [apmask([7])])
   }
 
+  @Test func `leaves unbound queues in their pool: they go to its driver once that is loaded`()
+    throws
+  {
+    var machine = Machine(mechanism: .mask)
+    machine.inventory.bus.drivers = []
+    for queue in machine.inventory.queues { try machine.set("\(queue.apqn)", driver: nil) }
+    let rules = """
+      RESERVE="host"
+      APQN=="01.0002", RESERVE="vfio_ap"
+      """
+    let plan = try machine.plan(.mask, rules)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0002"])
+  }
+
+  @Test func `keeps unbound queues reserved whose decision hangs on what cannot be read`() throws {
+    var machine = Machine(mechanism: .mask)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    machine.inventory.bus.drivers = []
+    for queue in machine.inventory.queues { try machine.set("\(queue.apqn)", driver: nil) }
+    let plan = try machine.plan(.mask, #"CARD{serialnr}=="93AA*", RESERVE="vfio_ap""#)
+    #expect(plan.isEmpty)
+  }
+
+  @Test func `never gives back what another hand has taken out of the pool as well`() throws {
+    var machine = Machine(adapters: [1], domains: [2], mechanism: .mask)
+    machine.clear(adapters: [1], domains: [2])
+    machine.ownership.domains = [2]
+    let plan = try machine.plan(.mask, "")
+    #expect(plan.changes.isEmpty)
+    #expect(plan.writes.allSatisfy { !$0.hasSuffix("apmask") })
+  }
+
+  @Test func `never has the kernel bind a queue to the host below a card without driver`() throws {
+    var machine = Machine(mechanism: .mask)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    var card = try #require(machine.inventory.card(1))
+    card.driver = nil
+    machine.inventory.setCard(card, adapter: 1)
+    let plan = try machine.plan(.mask, "")
+    #expect(plan.isEmpty)
+    #expect(Set(plan.refusals.map(\.reason.isCardUnbound)) == [true])
+    // Nor as a side effect of a mask that is about others.
+    try machine.set("01.0000", driver: nil)
+    machine.inventory.bus.adapterMask = .all
+    machine.ownership = Ownership()
+    let other = try machine.plan(.mask, #"ADAPTER=="2", RESERVE="vfio_ap""#)
+    #expect(other.isEmpty)
+    #expect(other.refusals.count == 4)
+  }
+
   @Test func `leaves bits alone that somebody else cleared`() throws {
     var machine = Machine(mechanism: .mask)
     machine.clear(adapters: [1])
@@ -192,6 +245,17 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
     #expect(plan.writes == ["01.0002 > /sys/bus/ap/drivers_probe"])
     #expect(plan.moves == ["01.0002 none>vfio_ap wanted"])
+  }
+
+  @Test func `moves a wanted queue that the host has although the masks are right`() throws {
+    var machine = Machine(mechanism: .mask)
+    machine.clear(adapters: [1])
+    try machine.set("01.0002", driver: DriverName.cex4queue)
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(
+      plan.writes == [
+        "01.0002 > /sys/bus/ap/drivers/cex4queue/unbind", "01.0002 > /sys/bus/ap/drivers_probe",
+      ])
   }
 
   @Test func `shows that a mask write also binds unbound queues of the host's pool`() throws {
@@ -264,4 +328,8 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       }
     }
   }
+}
+
+extension Refusal.Reason {
+  fileprivate var isCardUnbound: Bool { self == .cardUnbound }
 }

@@ -45,6 +45,12 @@ struct RuleOptions: ParsableArguments {
         "the rules have errors, so none of them is used\n\n" + verification.text(style: .plain))
       throw ExitStatus.error
     }
+    if host.selection.paths.isEmpty, !directories.isEmpty {
+      Terminal.say(
+        "no rule files in \(directories.joined(separator: ", ")); the names of rule files end in "
+          + ".rules")
+      throw ExitStatus.error
+    }
     if host.selection.paths.isEmpty {
       let paths = paths(root: root)
       let place =
