@@ -108,7 +108,9 @@ package final class Agent {
     let reader = InventoryReader(sysfs: sysfs)
     let places = dirty
     guard !places.isEmpty else { return }
-    guard var inventory, !places.contains(.everything) else {
+    // Whether there are overrides shows on a queue, so the first queue is a reason to read all again.
+    guard var inventory, !places.contains(.everything), inventory.bus.supportsOverride != nil
+    else {
       self.inventory = try reader.read()
       dirty = []
       decisions = nil
@@ -184,7 +186,7 @@ package final class Agent {
     }
 
     let executor = Executor(sysfs: sysfs, log: log) { [self] step in
-      ownership.record(step, bus: inventory.bus)
+      ownership.record(step, on: inventory)
     }
     do throws(Failure) {
       try executor.perform(operation, on: inventory)

@@ -174,7 +174,7 @@ package struct CapturedMachine {
     let hostAdapters = solver.hosts.adapters
     let hostDomains = solver.hosts.domains
     if solver.reserved.allSatisfy({
-      solver.canReserve($0, hostAdapters: hostAdapters, hostDomains: hostDomains)
+      MaskSolver.canReserve($0, hostAdapters: hostAdapters, hostDomains: hostDomains)
     }) {
       let masks = solver.solution()
       inventory.bus.adapterMask = masks.adapters

@@ -1,6 +1,5 @@
-package import Uevents
-
 import AdjunctProcessor
+package import Uevents
 
 /// Many events in a few words: how often what happened to which kind of device.
 package struct EventTally: Equatable, Sendable {

@@ -72,7 +72,7 @@ struct HandTranslator {
   /// A driver was registered: what it took belongs to that.
   mutating func registered(_ driver: String) -> [ForeignHand] {
     moves.removeAll { move in
-      if case .driver(_, driver) = move { true } else { false }
+      if case .driver(_, let taker) = move { taker == driver } else { false }
     }
     return finish()
   }

@@ -26,8 +26,10 @@ package struct MaskSolver {
     self.current = current
   }
 
-  /// Whether masks can reserve the queue while all of `hosts` stay with the host.
-  package func canReserve(_ apqn: APQN, hostAdapters: APMask, hostDomains: APMask) -> Bool {
+  /// Whether masks can reserve the queue while host queues stay in these rows and columns.
+  package static func canReserve(
+    _ apqn: APQN, hostAdapters: APMask, hostDomains: APMask
+  ) -> Bool {
     !hostAdapters.contains(apqn.adapter) || !hostDomains.contains(apqn.domain)
   }
 

@@ -116,7 +116,7 @@ struct MaskWishes {
     let domains = hosts.domains
     let columns = columnsOfHosts(for: wishes, adapters: adapters, domains: domains)
     for apqn in wishes {
-      guard adapters.contains(apqn.adapter), domains.contains(apqn.domain) else {
+      if MaskSolver.canReserve(apqn, hostAdapters: adapters, hostDomains: domains) {
         reserved.insert(apqn)
         continue
       }
@@ -131,7 +131,7 @@ struct MaskWishes {
   }
 
   private func canReserve(_ apqn: APQN) -> Bool {
-    !hosts.adapters.contains(apqn.adapter) || !hosts.domains.contains(apqn.domain)
+    MaskSolver.canReserve(apqn, hostAdapters: hosts.adapters, hostDomains: hosts.domains)
   }
 
   /// For the domains of wishes that will be refused: the adapters of host queues there.

@@ -35,15 +35,17 @@ package struct Ownership: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - step: the step that is about to be done.
-  ///   - bus: the bus as it was before the first step of the same plan.
-  package mutating func record(_ step: Step, bus: BusState) {
+  ///   - inventory: the machine as it was before the first step of the same plan.
+  package mutating func record(_ step: Step, on inventory: Inventory) {
     switch step {
     case .setAdapterMask(let mask):
-      if let before = bus.adapterMask { adapters.formUnion(before.subtracting(mask)) }
+      if let before = inventory.bus.adapterMask { adapters.formUnion(before.subtracting(mask)) }
     case .setDomainMask(let mask):
-      if let before = bus.domainMask { domains.formUnion(before.subtracting(mask)) }
+      if let before = inventory.bus.domainMask { domains.formUnion(before.subtracting(mask)) }
     case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
-      queues.insert(apqn)
+      // What is on vfio_ap already is only held there from now on: it stays somebody else's.
+      if inventory.queue(apqn)?.owner != .vfioAP { queues.insert(apqn) }
+    case .unbind(let apqn, let driver) where driver != DriverName.vfioAP: queues.insert(apqn)
     case .setOverride, .bind, .unbind, .probe, .requireUnassigned: break
     }
   }

@@ -217,3 +217,20 @@ private final class FaultySysfs: Sysfs {
     #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
   }
 }
+
+@Suite struct `A queue that was on vfio_ap before us` {
+  @Test func `is held there by an override, and still never given back`() throws {
+    let stage = try Stage(.override, rules: "")
+    let apqn = APQN(adapter: 1, domain: 2)
+    try stage.bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
+    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
+    try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#))
+    }
+    #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(#"RESERVE="host""#)) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+}

@@ -36,6 +36,10 @@ import Testing
       bus.scan()
       bus.loadModule(.zcryptCex4)
       bus.loadModule(.vfioAP)
+      for _ in 0..<number(0...3) {
+        let name = "0\(number(0...4)).000\(number(0...4))"
+        try? bus.write(name, to: .driver(DriverName.cex4queue, "unbind"))
+      }
       return bus
     }
 

@@ -127,6 +127,23 @@ import Uevents
     try expectReserved(stage)
   }
 
+  @Test func `nothing that is wished for the host, in whatever order drivers come`() throws {
+    // One queue that masks cannot reserve alone, while no queue has a driver yet.
+    let rules = """
+      RESERVE="host"
+      APQN=="01.0002", RESERVE="vfio_ap"
+      """
+    let orders: [[SimulatedBus.Module]] = [[.zcryptCex4, .vfioAP], [.vfioAP, .zcryptCex4]]
+    for order in orders {
+      let stage = try Stage(.mask, rules: rules, modules: [])
+      for module in order { try stage.happens { $0.loadModule(module) } }
+      for card in UInt8(0)...2 {
+        #expect(try stage.drivers(ofCard: card) == [DriverName.cex4queue])
+      }
+      #expect(stage.agent.status.plan?.refusals.map(\.apqn.description) == ["01.0002"])
+    }
+  }
+
   @Test(arguments: Mechanism.allCases)
   func `what other rules want, and gives back what they do not`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
