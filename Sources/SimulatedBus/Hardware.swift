@@ -6,7 +6,7 @@ struct Hardware {
   /// The adapters, by number.
   private(set) var cards = [SimulatedCard?](repeating: nil, count: 256)
   /// The queues that answer, by adapter.
-  private(set) var queues = QueueSet()
+  private(set) var queues = APQNSet()
   /// The adapters that exist.
   private(set) var adapters = APMask()
   /// Adapters that this system has by its configuration, though none of their queues answers.

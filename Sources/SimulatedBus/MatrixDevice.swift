@@ -4,7 +4,7 @@ import AdjunctProcessor
 /// the queues that `vfio_ap` has taken.
 final class MatrixDevice {
   /// The queues that `vfio_ap` has.
-  var queues = QueueSet()
+  var queues = APQNSet()
   /// Whether it is bound to the driver on its own bus.
   var isBound = false
   /// The mediated devices, by UUID.

@@ -102,7 +102,7 @@ public final class SimulatedBus: Sysfs {
   func driver(_ name: String) -> (any Driver)? { drivers.first { $0.name == name } }
 
   /// The queues whose APQNs `vfio_ap` has stored in its matrix device; empty while it is not loaded.
-  public var storedQueues: Set<APQN> { matrix?.queues.members ?? [] }
+  public var storedQueues: Set<APQN> { matrix.map { Set($0.queues) } ?? [] }
 
   /// The driver that has a queue; nil for one that is unbound or does not exist.
   public func driver(of apqn: APQN) -> String? { queue(apqn)?.driver?.name }
