@@ -32,7 +32,9 @@ let package = Package(
     .target(name: "AdjunctProcessor", swiftSettings: settings),
     .target(name: "Uevents", swiftSettings: settings),
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
-    .target(name: "Snapshots", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
+    .target(name: "JSONText", swiftSettings: settings),
+    .target(
+      name: "Snapshots", dependencies: ["AdjunctProcessor", "JSONText"], swiftSettings: settings),
     .target(name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(
       name: "Reservation", dependencies: ["AdjunctProcessor", "ReservationRules"],
@@ -56,7 +58,7 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "ReservationRules", "Reservation",
         "SimulatedBus", "Agent", "Replay",
       ],
       swiftSettings: settings),
@@ -72,8 +74,8 @@ let package = Package(
     .executableTarget(
       name: "apreserve",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "Replay", "Reports", "HostSystem",
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "Snapshots", "ReservationRules",
+        "Reservation", "SimulatedBus", "Agent", "Replay", "Reports", "HostSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -91,7 +93,7 @@ let package = Package(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"],
       swiftSettings: settings),
     .testTarget(
-      name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "Snapshots"],
+      name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "JSONText", "Snapshots"],
       swiftSettings: settings),
     .testTarget(
       name: "ReservationRulesTests",
@@ -128,7 +130,7 @@ let package = Package(
     .testTarget(
       name: "ReportsTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "ReservationRules", "Reservation",
         "SimulatedBus", "Agent", "Replay", "Reports",
       ],
       swiftSettings: settings),
@@ -140,7 +142,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandTests", dependencies: ["apreserve", "TestSupport"],
+      name: "CommandTests", dependencies: ["apreserve", "JSONText", "TestSupport"],
       swiftSettings: settings),
   ]
 )

@@ -2,7 +2,7 @@ package import Agent
 import AdjunctProcessor
 import Reservation
 package import ReservationRules
-package import Snapshots
+package import JSONText
 
 /// What one reconciliation has come to.
 package struct ApplyReport {

@@ -1,7 +1,7 @@
 import AdjunctProcessor
 import Reservation
 import ReservationRules
-import Snapshots
+import JSONText
 
 /// Queues that change owner, a line each or, where there are many, a line for each rectangle of queues
 /// that go the same way for the same reason.

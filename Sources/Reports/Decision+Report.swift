@@ -1,6 +1,6 @@
 import AdjunctProcessor
 import ReservationRules
-import Snapshots
+import JSONText
 
 extension SourceLocation {
   /// The file's base name and the line. Among files in effect a base name is there once, since an

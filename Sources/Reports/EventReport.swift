@@ -1,6 +1,6 @@
 package import AdjunctProcessor
 package import ReservationRules
-package import Snapshots
+package import JSONText
 package import Uevents
 
 /// Events as they come, a line or a JSON object each.

@@ -1,7 +1,7 @@
 import AdjunctProcessor
 import Reservation
 import ReservationRules
-package import Snapshots
+package import JSONText
 
 extension Explanation {
   /// The explanation for programs.

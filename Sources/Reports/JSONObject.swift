@@ -1,5 +1,5 @@
 import AdjunctProcessor
-package import Snapshots
+package import JSONText
 
 /// Collects the members of an object in the order in which they are documented; what is nil is left
 /// out. Keys are written as in a machine description: a kernel file by its own name, anything else in

@@ -1,5 +1,5 @@
 import AdjunctProcessor
-package import Snapshots
+package import JSONText
 
 extension OwnerMatrix {
   /// The grid for programs: the axes, and each place that has a queue or a mark.

@@ -1,7 +1,7 @@
 import AdjunctProcessor
 import Reservation
 import ReservationRules
-package import Snapshots
+package import JSONText
 
 extension PlanReport {
   /// The report for programs.

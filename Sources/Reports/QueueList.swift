@@ -1,6 +1,6 @@
 package import AdjunctProcessor
 package import ReservationRules
-package import Snapshots
+package import JSONText
 
 /// All queues of a machine as a table: who has each, what it does, what the rules want.
 package struct QueueList {

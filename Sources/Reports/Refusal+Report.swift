@@ -1,6 +1,6 @@
 import AdjunctProcessor
 import Reservation
-import Snapshots
+import JSONText
 
 extension Refusal {
   /// The reason in one word.

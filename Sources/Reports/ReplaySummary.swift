@@ -1,6 +1,6 @@
 package import AdjunctProcessor
 package import Replay
-package import Snapshots
+package import JSONText
 import Agent
 import Reservation
 

@@ -1,6 +1,6 @@
 import AdjunctProcessor
 package import ReservationRules
-package import Snapshots
+package import JSONText
 
 /// The rules in effect, in order, and the files that are not.
 package struct RuleListing {

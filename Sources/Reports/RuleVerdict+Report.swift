@@ -1,5 +1,5 @@
 import ReservationRules
-import Snapshots
+import JSONText
 
 extension RuleVerdict {
   /// What became of the rule, in one word.

@@ -1,6 +1,6 @@
 import AdjunctProcessor
 import Reservation
-import Snapshots
+import JSONText
 
 extension Step {
   /// The write as a person would type it into a shell; a step that only looks, in words.

@@ -1,6 +1,6 @@
 import AdjunctProcessor
 package import ReservationRules
-package import Snapshots
+package import JSONText
 
 /// What a check of rule files has found.
 package struct Verification {

@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import JSONText
 
 extension HostIdentity {
   init(_ value: JSONValue) throws(ValueFault) {

@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import JSONText
 
 /// The members of one object in a description, read by key, each with its place for the messages.
 ///

@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import JSONText
 
 extension Snapshot {
   /// The size from which on a file is refused unread. 65,536 queues take some 10 MiB.

@@ -1,4 +1,5 @@
 import AdjunctProcessor
+package import JSONText
 
 extension Snapshot {
   /// The version of the description that this program writes and reads.

@@ -2,7 +2,7 @@ import AdjunctProcessor
 import Replay
 import Reports
 import ReservationRules
-import Snapshots
+import JSONText
 
 /// Plays a script and prints it as it runs.
 final class ReplayPlayer {

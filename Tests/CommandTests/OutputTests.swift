@@ -1,4 +1,4 @@
-import Snapshots
+import JSONText
 import Testing
 
 @Suite struct `What a command prints` {

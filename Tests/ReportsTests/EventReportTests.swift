@@ -1,5 +1,5 @@
+import JSONText
 import Reports
-import Snapshots
 import Testing
 import Uevents
 

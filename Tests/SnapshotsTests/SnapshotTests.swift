@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import JSONText
 import Snapshots
 import Testing
 

@@ -2,9 +2,9 @@ import AdjunctProcessor
 import ArgumentParser
 import Glibc
 import HostSystem
+import JSONText
 import Reports
 import ReservationRules
-import Snapshots
 import Sysfs
 import Uevents
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Reports
-import Snapshots
+import JSONText
 
 /// When results are coloured.
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
