@@ -56,6 +56,8 @@ final class QueueDevice: Device {
   unowned let card: CardDevice
   /// `driver_override`; nil while none is set.
   var driverOverride: String?
+  /// The host's requests.
+  var traffic = QueueTraffic()
 
   /// The queue of that card in that domain.
   init(card: CardDevice, domain: UInt8) {

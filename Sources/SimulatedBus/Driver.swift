@@ -69,10 +69,13 @@ final class HostQueueDriver: Driver {
       throw .noSuchDevice
     }
     queue.isSwitchedOn = true
+    queue.traffic.resume()
   }
 
+  /// Gives the queue up: its requests are flushed (ap-bus.md T5).
   func remove(_ device: Device) {
     device.isSwitchedOn = false
+    (device as? QueueDevice)?.traffic.flush()
   }
 }
 

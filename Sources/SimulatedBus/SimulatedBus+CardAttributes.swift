@@ -36,10 +36,16 @@ extension SimulatedBus {
     case "depth": return "8\n"
     case "max_msg_size": return "\(card.card.attributes[name] ?? "12288")\n"
     case "modalias": return modalias(of: card) + "\n"
-    case "request_count", "requestq_count", "pendingq_count": return "0\n"
+    case "request_count": return AttributeText.number(sum(of: \.total, card))
+    case "requestq_count": return AttributeText.number(sum(of: \.waiting, card))
+    case "pendingq_count": return AttributeText.number(sum(of: \.pending, card))
     case "uevent": return ueventText(card.object)
     default: return card.driver == nil ? nil : boundText(of: name, card: card)
     }
+  }
+
+  private func sum(of count: KeyPath<QueueTraffic, UInt64>, _ card: CardDevice) -> UInt64 {
+    card.domains.reduce(0) { $0 + (card.queues[Int($1)]?.traffic[keyPath: count] ?? 0) }
   }
 
   /// What the card's driver adds.
@@ -60,7 +66,8 @@ extension SimulatedBus {
   /// Writes one of them; false for one that cannot be written.
   func store(_ text: String, to name: String, card: CardDevice) throws(Errno) -> Bool {
     switch name {
-    case "request_count": break
+    case "request_count":
+      for domain in card.domains { card.queues[Int(domain)]?.traffic.total = 0 }
     case "config":
       guard !text.isEmpty else { break }
       let isConfigured = try AttributeInput.flag(text)
@@ -87,7 +94,10 @@ extension SimulatedBus {
     let queues = card.domains.compactMap { card.queues[Int($0)] }
       .filter { $0.isHostBound && $0.isSwitchedOn != isOn }
       .sorted { $0.bindNumber < $1.bindNumber }
-    for queue in queues { queue.isSwitchedOn = isOn }
+    for queue in queues {
+      queue.isSwitchedOn = isOn
+      if isOn { queue.traffic.resume() } else { queue.traffic.stop() }
+    }
     for queue in queues { sendChange(queue, "ONLINE", isOn) }
   }
 }

@@ -36,8 +36,10 @@ extension SimulatedBus {
       return AttributeText.flag(queue.isCheckStopped)
     case "driver_override" where behavior.hasOverrides:
       return "\(queue.driverOverride ?? "")\n"
-    case "request_count": return queue.isHostBound ? "0\n" : "-\n"
-    case "requestq_count", "pendingq_count": return "0\n"
+    case "request_count":
+      return queue.isHostBound ? AttributeText.number(queue.traffic.total) : "-\n"
+    case "requestq_count": return AttributeText.number(queue.traffic.waiting)
+    case "pendingq_count": return AttributeText.number(queue.traffic.pending)
     case "interrupt": return "Interrupts disabled.\n"
     case "reset": return "No Reset Timer set.\n"
     case "ap_functions" where behavior.hasLateAttributes:
@@ -76,7 +78,7 @@ extension SimulatedBus {
   /// Writes one of them; false for one that cannot be written.
   func store(_ text: String, to name: String, queue: QueueDevice) throws(Errno) -> Bool {
     switch name {
-    case "request_count": break
+    case "request_count": queue.traffic.total = 0
     case "reset" where behavior.hasLateAttributes: break
     case "driver_override" where behavior.hasOverrides:
       if !text.isEmpty { try writeOverride(text, of: queue) }
@@ -99,6 +101,7 @@ extension SimulatedBus {
       guard queue.card.isSwitchedOn else { throw .invalidArgument }
     }
     queue.isSwitchedOn = isOn
+    if isOn { queue.traffic.resume() } else { queue.traffic.stop() }
     sendChange(queue, "ONLINE", isOn)
   }
 }

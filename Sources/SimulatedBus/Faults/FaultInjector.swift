@@ -1,0 +1,164 @@
+public import AdjunctProcessor
+public import Sysfs
+public import Uevents
+
+/// Stands between a simulated bus and the program under test, and lets calls and events go wrong by a
+/// plan.
+///
+/// Every call has an index, so that a test can first run undisturbed, count the calls, and then run once
+/// for each of them with that one failing.
+public final class FaultInjector: Sysfs {
+  /// The bus behind it, which is always right.
+  public let bus: SimulatedBus
+  /// What goes wrong. Setting it begins to count anew, faults and calls.
+  public var plan: FaultPlan {
+    didSet { restart() }
+  }
+  /// Called before each call.
+  public var onCall: ((SysfsCall) -> Void)?
+  /// Called when a fault strikes a call, before it has its effect.
+  public var onFault: ((SysfsCall, CallEffect) -> Void)?
+  /// Called in place of a pause, while the call waits. What is done to the bus in it happens meanwhile.
+  public var onDelay: ((SysfsCall, Duration) -> Void)?
+  /// Called for every event that arrives.
+  public var onUevent: ((Uevent) -> Void)?
+  /// Called once for each overrun: events were lost.
+  public var onOverrun: (() -> Void)?
+
+  /// How many calls there have been; the index of the last one.
+  public private(set) var callCount: UInt64 = 0
+  /// How many events the bus has sent.
+  public internal(set) var eventCount: UInt64 = 0
+
+  var progress: [FaultProgress] = []
+  /// Events that wait, and how many others they let pass.
+  var postponed: [(event: Uevent, count: UInt64)] = []
+  /// How many events an overrun takes still.
+  var overrunLeft: UInt64 = 0
+
+  /// Takes the place of the bus, and the bus's own outlet of events.
+  public init(_ bus: SimulatedBus, plan: FaultPlan = FaultPlan()) {
+    self.bus = bus
+    self.plan = plan
+    restart()
+    bus.onUevent = { [weak self] in self?.receive($0) }
+  }
+
+  private func restart() {
+    callCount = 0
+    eventCount = 0
+    overrunLeft = 0
+    progress = plan.faults.indices.map { FaultProgress(seed: plan.seed, index: $0) }
+  }
+
+  /// The faults that have not struck yet, by their place in the plan. A test whose fault never strikes
+  /// tests nothing.
+  public var pendingFaults: [Int] {
+    progress.indices.filter { progress[$0].strikes == 0 }
+  }
+
+  /// The text of an attribute.
+  public func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    try perform(.read, path) { (text) throws(SysfsError) in
+      if let text { return text }
+      return try self.bus.read(path)
+    }
+  }
+
+  /// Writes an attribute.
+  public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    try perform(.write, path, text: text) { (answer) throws(SysfsError) in
+      if answer == nil { try self.bus.write(text, to: path) }
+    }
+  }
+
+  /// The last component of a link's target.
+  public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    try perform(.readLink, path) { (text) throws(SysfsError) in
+      if let text { return text }
+      return try self.bus.readLink(path)
+    }
+  }
+
+  /// The names in a directory.
+  public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    try perform(.list, path) { (text) throws(SysfsError) in
+      if let text { return text.split(separator: " ").map { String($0) } }
+      return try self.bus.list(path)
+    }
+  }
+
+  /// Does a call as the plan has it; `body` is given what to answer in the kernel's place, if anything.
+  private func perform<Result>(
+    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil,
+    _ body: (String?) throws(SysfsError) -> Result
+  ) throws(SysfsError) -> Result {
+    callCount += 1
+    let call = SysfsCall(index: callCount, operation, path, text: text)
+    onCall?(call)
+    guard let effect = effect(on: call) else { return try body(nil) }
+    onFault?(call, effect)
+    switch effect {
+    case .fail(let errno): throw Self.error(of: call, errno)
+    case .ignore: return try body("")
+    case .answer(let answer): return try body(answer)
+    case .delay(let duration):
+      onDelay?(call, duration)
+      return try body(nil)
+    case .vanish(let moment), .replace(let moment):
+      var isReplaced = false
+      if case .replace = effect { isReplaced = true }
+      guard moment != .after else {
+        defer { bus.lose(call.device, isReplaced: isReplaced) }
+        return try body(nil)
+      }
+      bus.lose(call.device, isReplaced: isReplaced)
+      guard moment == .before || call.device != path.object else {
+        throw SysfsError(operation, path, text: text, errno: .noSuchDevice)
+      }
+      return try body(nil)
+    }
+  }
+
+  private func effect(on call: SysfsCall) -> CallEffect? {
+    var struck: CallEffect?
+    for (index, fault) in plan.faults.enumerated() {
+      guard case .call(let pattern, let occurrence, let effect) = fault, pattern.matches(call),
+        progress[index].count(occurrence), struck == nil
+      else { continue }
+      progress[index].strike()
+      struck = effect
+    }
+    return struck
+  }
+
+  /// The error as the call's own: what a file's name or mode forbids is found out by opening it.
+  private static func error(of call: SysfsCall, _ errno: Errno) -> SysfsError {
+    let isOfOpening = [.noSuchFile, .permissionDenied, .notPermitted].contains(errno)
+    let isOfFile = call.operation == .read || call.operation == .write
+    return SysfsError(
+      isOfOpening && isOfFile ? .open : call.operation, call.path, text: call.text, errno: errno)
+  }
+}
+
+extension SimulatedBus {
+  /// Unplugs a device; if `isReplaced`, another of the same name comes in its place.
+  fileprivate func lose(_ device: BusObject?, isReplaced: Bool) {
+    switch device {
+    case .queue(let apqn):
+      unplugQueue(apqn)
+      if isReplaced { plugQueue(apqn) }
+    case .card(let adapter):
+      let old = hardware.cards[Int(adapter)]
+      let domains = hardware.queues[adapter]
+      unplug(card: adapter)
+      if isReplaced, let old { plug(card: old, domains: domains) }
+    case .mediatedDevice(let uuid):
+      guard matrix?.mediatedDevices[uuid] != nil else { return }
+      stopGuest(uuid)
+      remove(mediatedDevice: uuid)
+      if isReplaced, let matrix { try? createMediatedDevice(uuid, in: matrix) }
+    default: break
+    }
+  }
+}
