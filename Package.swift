@@ -34,10 +34,16 @@ let package = Package(
     .target(name: "Sysfs", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(name: "JSONText", swiftSettings: settings),
     .target(
-      name: "Snapshots", dependencies: ["AdjunctProcessor", "JSONText"], swiftSettings: settings),
+      name: "HostConfiguration", dependencies: ["AdjunctProcessor", "JSONText"],
+      swiftSettings: settings),
     .target(name: "ReservationRules", dependencies: ["AdjunctProcessor"], swiftSettings: settings),
     .target(
-      name: "Reservation", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      name: "Reservation",
+      dependencies: ["AdjunctProcessor", "HostConfiguration", "ReservationRules"],
+      swiftSettings: settings),
+    .target(
+      name: "Snapshots",
+      dependencies: ["AdjunctProcessor", "JSONText", "HostConfiguration", "Reservation"],
       swiftSettings: settings),
     .target(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
@@ -45,7 +51,8 @@ let package = Package(
     .target(
       name: "Agent",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation",
+        "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
+        "Reservation",
       ],
       swiftSettings: settings),
     .target(
@@ -58,8 +65,8 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "Replay",
+        "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
+        "ReservationRules", "Reservation", "SimulatedBus", "Agent", "Replay",
       ],
       swiftSettings: settings),
     .target(name: "CLinux", cSettings: cSettings),
@@ -68,14 +75,16 @@ let package = Package(
     .target(
       name: "HostSystem",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Agent", "CUdev", "CLinux",
+        "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
+        "ReservationRules", "Reservation", "Agent", "CUdev", "CLinux",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "apreserve",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "Snapshots", "ReservationRules",
-        "Reservation", "SimulatedBus", "Agent", "Replay", "Reports", "HostSystem",
+        "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
+        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Agent", "Replay",
+        "Reports", "HostSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -14,6 +14,11 @@ public struct Queue: Equatable, Sendable {
   public var isOnline: Bool?
   /// `status`, nil unless the queue is bound to a `vfio_ap` that has it.
   public var guestStatus: GuestStatus?
+  /// How many requests wait for the queue or are under way in it; nil unless that was asked for.
+  public var pendingRequests: Int?
+  /// The master keys that its domain has, of `mkvps`; nil unless they were asked for and can be read,
+  /// which is so only while the host has the queue.
+  public var masterKeys: MasterKeyPattern?
 
   /// What `vfio_ap` says of a queue it holds (ap-bus.md 1.5).
   public enum GuestStatus: String, Hashable, Sendable, CaseIterable {
@@ -28,7 +33,9 @@ public struct Queue: Equatable, Sendable {
   /// A queue as read.
   public init(
     apqn: APQN, driver: String? = nil, driverOverride: String? = nil, isConfigured: Bool? = nil,
-    isCheckStopped: Bool? = nil, isOnline: Bool? = nil, guestStatus: GuestStatus? = nil
+    isCheckStopped: Bool? = nil, isOnline: Bool? = nil, guestStatus: GuestStatus? = nil,
+    pendingRequests: Int? = nil,
+    masterKeys: MasterKeyPattern? = nil
   ) {
     self.apqn = apqn
     self.driver = driver
@@ -37,6 +44,8 @@ public struct Queue: Equatable, Sendable {
     self.isCheckStopped = isCheckStopped
     self.isOnline = isOnline
     self.guestStatus = guestStatus
+    self.pendingRequests = pendingRequests
+    self.masterKeys = masterKeys
   }
 
   /// Who has the queue.

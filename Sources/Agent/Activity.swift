@@ -18,16 +18,10 @@ package enum Activity: Equatable, Sendable {
   case refused(Refusal)
   /// Wishes wait for a driver; said once.
   case waiting([APQN], driver: String)
-}
-
-/// The port through which the agent tells what it does.
-package protocol ActivityLog: AnyObject {
-  /// Takes note of one activity. Called in order, from the agent's own thread.
-  func record(_ activity: Activity)
-}
-
-/// The port through which the agent knows the time.
-package protocol MonotonicTime: AnyObject {
-  /// The time since some fixed moment; it never goes back.
-  var now: Duration { get }
+  /// Queues that were reserved by us have been moved away by somebody else.
+  case movedByOthers([OwnerChange])
+  /// A plan's warnings, or the machine's; said once until they change.
+  case warned(PlanWarning)
+  /// A queue still has this many requests and is waited for; said once.
+  case draining(APQN, requests: Int)
 }

@@ -1,3 +1,4 @@
+package import AdjunctProcessor
 package import Reservation
 
 /// How far the agent has come with holding the rules.
@@ -27,6 +28,8 @@ package struct AgentStatus: Equatable, Sendable {
   package var plan: Plan?
   /// What failed at the last try.
   package var failures: [Failure]
+  /// Queues whose pending requests are waited for.
+  package var draining: [APQN]
 
   /// The state of an agent that has not looked yet.
   package init(phase: Phase = .withoutBus) {
@@ -34,6 +37,7 @@ package struct AgentStatus: Equatable, Sendable {
     wanted = 0
     reserved = 0
     failures = []
+    draining = []
   }
 }
 
@@ -51,6 +55,7 @@ extension AgentStatus: CustomStringConvertible {
       if !plan.waiting.isEmpty { parts.append("\(plan.waiting.count) waiting for a driver") }
       if !plan.undecidable.isEmpty { parts.append("\(plan.undecidable.count) undecidable") }
     }
+    if !draining.isEmpty { parts.append("\(draining.count) draining") }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     return parts.joined(separator: ", ")
   }

@@ -8,13 +8,23 @@ package struct Failure: Error, Equatable, Sendable {
   package var subject: Operation.Subject
   /// What went wrong.
   package var cause: Cause
+  /// Why a step that was done before could not be taken back; nil where all were, or none had to be.
+  package var undoError: UndoError?
+
+  /// A step that could not be taken back.
+  package struct UndoError: Equatable, Sendable {
+    /// The write that would have taken it back.
+    package var step: Step
+    /// What came of it.
+    package var reason: String
+  }
 
   /// What went wrong.
   package enum Cause: Error, Equatable, Sendable {
     /// The kernel refused a write.
     case refused(SysfsError)
     /// The kernel refused masks because a mediated device has a queue that they would take back.
-    case vetoed(SysfsError, mediatedDevice: String?)
+    case vetoed(SysfsError, mediatedDevices: [String])
     /// The kernel refuses masks although no queue has an override: one left with its override set,
     /// and the kernel's count of overrides with it. Only a reboot mends that (ap-bus.md 4.4).
     case leakedOverrideCount(SysfsError)
@@ -28,6 +38,14 @@ package struct Failure: Error, Equatable, Sendable {
     case changedMeanwhile
     /// What had to be looked at before the write could not be read.
     case unreadable(String)
+    /// A queue still has this many requests; it is waited for.
+    case busy(APQN, requests: Int)
+    /// Another tool has the lock on the configuration of crypto queues.
+    case locked(ConfigurationLockError)
+    /// The write could not be put on record, so it was not done.
+    case unrecorded(OwnershipRecordError)
+    /// The mask would take everything from the host, and the plan does not say so of this queue.
+    case wouldTakeEverything(APQN)
     /// The device went away; that is no fault, the next look shows what is there.
     case vanished(APQN)
   }
@@ -47,12 +65,22 @@ package struct Failure: Error, Equatable, Sendable {
 extension Failure: CustomStringConvertible {
   /// One sentence.
   package var description: String {
-    switch cause {
+    guard let undoError else { return "\(cause)" }
+    return "\(cause); what was done before could not be taken back: \(undoError.step): "
+      + undoError.reason
+  }
+}
+
+extension Failure.Cause: CustomStringConvertible {
+  /// One clause.
+  package var description: String {
+    switch self {
     case .refused(let error): "\(error)"
-    case .vetoed(let error, let uuid?):
-      "\(error): mediated device \(uuid) has a queue assigned that this mask takes back"
-    case .vetoed(let error, nil):
-      "\(error): a mediated device has a queue assigned that this mask takes back"
+    case .vetoed(let error, let devices):
+      devices.isEmpty
+        ? "\(error): a mediated device has a queue assigned that this mask takes back"
+        : "\(error): this mask takes back what is assigned to mediated device "
+          + devices.joined(separator: ", ") + "; unassign it there first"
     case .leakedOverrideCount(let error):
       "\(error): no queue has driver_override set, so the kernel's count of overrides has leaked; "
         + "masks cannot be written until the next reboot"
@@ -64,6 +92,12 @@ extension Failure: CustomStringConvertible {
     case .notTaken(let step): "the kernel took \(step) and does not show it"
     case .changedMeanwhile: "the masks were changed by another hand meanwhile"
     case .unreadable(let reason): "nothing was written, since \(reason)"
+    case .busy(let apqn, let requests):
+      "\(apqn) still has \(requests) pending \(requests == 1 ? "request" : "requests")"
+    case .locked(let error): "nothing was written, since \(error)"
+    case .unrecorded(let error): "nothing was written, since \(error)"
+    case .wouldTakeEverything(let apqn):
+      "nothing was written: a mask of zeros would take \(apqn), which the plan leaves with the host"
     case .vanished(let apqn): "\(apqn) went away"
     }
   }

@@ -27,6 +27,11 @@ package struct FileError: Error, Equatable, Sendable {
     self.problem = problem
   }
 
+  /// Whether the file is just not there.
+  package var isAbsence: Bool {
+    if case .failed(_, .noSuchFile) = problem { true } else { false }
+  }
+
   /// Runs calls on a file, and names it and the calls when they fail.
   static func wrap<Value>(
     _ word: String, _ path: String, _ body: () throws(ErrorNumber) -> Value

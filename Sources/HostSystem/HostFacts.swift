@@ -16,6 +16,11 @@ package struct HostFacts {
     HostIdentity(name: hostName(), lpar: text("/proc/sysinfo").flatMap(Self.lparName))
   }
 
+  /// What tells this boot from all others; empty where it is not known.
+  package var bootID: String {
+    (text("/proc/sys/kernel/random/boot_id") ?? "").split(whereSeparator: \.isWhitespace).joined()
+  }
+
   /// The static host name: `/etc/hostname`, which neither DHCP nor a container's runtime changes; the
   /// kernel's where that file is missing.
   private func hostName() -> String? {

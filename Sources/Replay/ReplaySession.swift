@@ -42,6 +42,8 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
 
   /// The time that the agent sees.
   package private(set) var now = Duration.zero
+  /// The session begins when time does, so that what it tells is the same at every run.
+  package var sinceEpoch: Duration { now }
   /// How often the agent wrote.
   package private(set) var writeCount = 0
   /// How many events the simulated kernel sent after the start.
@@ -73,7 +75,8 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     hands = HandWriter(bus: bus)
     for module in script.loaded { bus.loadModule(module) }
     agent = Agent(
-      sysfs: bus, rules: rules, host: options.host, mechanism: options.mechanism, log: self,
+      sysfs: bus, rules: rules, host: options.host,
+      settings: Agent.Settings(mechanism: options.mechanism), log: self,
       time: self)
     bus.onUevent = { [unowned self] event in
       eventCount += 1

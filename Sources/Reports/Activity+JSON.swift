@@ -36,6 +36,15 @@ extension Activity {
       case .waiting(let apqns, let driver):
         object.set("queues", apqns: apqns)
         object.set("driver", text: driver)
+      case .movedByOthers(let changes):
+        object.set(
+          "changes", .array(changes.map { $0.json(decisions?.decision(for: $0.apqn)) }))
+      case .warned(let warning):
+        object.set("warning", text: warning.code)
+        object.set("message", text: warning.description)
+      case .draining(let apqn, let requests):
+        object.set("queue", text: apqn.description)
+        object.set("requests", number: requests)
       }
     }
   }
@@ -49,6 +58,9 @@ extension Activity {
     case .failed: "failed"
     case .refused: "refused"
     case .waiting: "waiting"
+    case .movedByOthers: "moved-by-others"
+    case .warned: "warning"
+    case .draining: "draining"
     }
   }
 }

@@ -39,6 +39,27 @@ package struct ActivityReport {
       [line("refused", refusal.description, .problem)]
     case .waiting(let apqns, let driver):
       waitingLines(apqns, driver)
+    case .movedByOthers(let changes): othersLines(changes)
+    case .warned(let warning): [line("warning", warning.description)]
+    case .draining(let apqn, let requests):
+      [
+        line(
+          "draining",
+          "\(apqn) has \(counted(requests, "pending request")); it is switched off until then")
+      ]
+    }
+  }
+
+  private func othersLines(_ changes: [OwnerChange]) -> [String] {
+    let owners = Dictionary(grouping: changes, by: \.to)
+    return [Owner.host, .none].flatMap { owner -> [String] in
+      guard let moved = owners[owner] else { return [] }
+      let queues = APQNRectangle.covering(moved.map(\.apqn)).map(\.description)
+      return [
+        line(
+          "drift",
+          "\(queues.joined(separator: ", ")) vfio_ap -> \(owner.rawValue), not by apreserve")
+      ]
     }
   }
 

@@ -12,6 +12,10 @@ package struct Assessment {
   package let decisions: DecisionTable
   /// The mechanism and why.
   package let choice: MechanismChoice
+  /// What is ours.
+  package let ownership: Ownership
+  /// What else the plan depends on.
+  package let circumstances: Circumstances
   /// What would be written.
   package let plan: Plan
 
@@ -21,11 +25,18 @@ package struct Assessment {
   /// - Throws: when the kernel does not have the mechanism asked for.
   package init(
     inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),
-    mechanism: Mechanism? = nil, ownership: Ownership = Ownership()
+    mechanism: Mechanism? = nil, ownership: Ownership = Ownership(),
+    circumstances: Circumstances = Circumstances()
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
     decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
-    let planner = Planner(inventory: inventory, decisions: decisions, ownership: ownership)
+    self.ownership = ownership
+    self.circumstances = circumstances
+    var circumstances = circumstances
+    circumstances.rulesAreMissing = rules.rules.isEmpty
+    let planner = Planner(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      circumstances: circumstances)
     choice = try MechanismChoice(requested: mechanism, planner: planner)
     plan = planner.plan(by: choice.mechanism)
   }

@@ -10,6 +10,7 @@ extension PlanReport {
       $0.set("outcome", text: outcome.rawValue)
       $0.set("mechanism", text: choice.mechanism.rawValue)
       $0.set("reason", text: choice.reason)
+      $0.set("advice", text: choice.advice)
       write(to: &$0)
     }
   }
@@ -30,9 +31,11 @@ extension PlanReport {
       .array(plan.changes.map { $0.json(decisions.decision(for: $0.apqn)) }))
     object.set("steps", .array(plan.steps.map(\.json)))
     object.set("refused", .array(plan.refusals.map(\.json)))
+    object.set("alternatives", .array(plan.alternatives.map(\.json)))
     object.set("waiting", .array(plan.waiting.map(\.json)))
     object.set("undecidable", apqns: plan.undecidable)
     object.set("adopted", apqns: plan.adopted)
+    object.set("warnings", .array(plan.warnings.map(\.json)))
     let latent = plan.latentCollateral
     object.set(
       "latentCollateral",
@@ -47,6 +50,17 @@ extension PlanReport {
     JSONObject.make {
       $0.set("apmask", text: adapters?.description)
       $0.set("aqmask", text: domains?.description)
+    }
+  }
+}
+
+extension MaskAlternative {
+  /// As JSON.
+  var json: JSONValue {
+    JSONObject.make {
+      $0.set("adapters", .array(adapters.map { .integer($0) }))
+      $0.set("domains", .array(domains.map { .integer($0) }))
+      $0.set("alsoTaken", apqns: alsoTaken)
     }
   }
 }

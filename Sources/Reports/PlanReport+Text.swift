@@ -11,6 +11,8 @@ extension PlanReport {
     lines += section("owners", changeLines(style), style)
     lines += section("writes", writeLines, style)
     lines += section("refused", Refusal.sentences(plan.refusals), style, ink: .problem)
+    lines += section("alternatives", alternativeLines, style)
+    lines += section("warnings", plan.warnings.map(\.description), style, ink: .problem)
     lines += section("waiting", waitingLines, style)
     lines += section("undecidable", undecidableLines, style)
     lines += section("adopted", adoptedLines, style)
@@ -66,6 +68,25 @@ extension PlanReport {
       "\(Self.list(plan.undecidable)): a rule asks for something that cannot be read now; "
         + "the owner stays"
     ]
+  }
+
+  /// What could be done instead of what is refused. The sentence of a single refusal says it already.
+  private var alternativeLines: [String] {
+    let isSaid = plan.refusals.count == 1
+    var lines = (isSaid ? [] : plan.alternatives).map { alternative in
+      var bits: [String] = []
+      if !alternative.adapters.isEmpty {
+        bits.append("apmask without adapter \(Self.numbers(alternative.adapters, digits: 2))")
+      }
+      if !alternative.domains.isEmpty {
+        bits.append("aqmask without domain \(Self.numbers(alternative.domains, digits: 4))")
+      }
+      let taken = alternative.alsoTaken
+      return bits.joined(separator: " and ") + " would do it, and also take "
+        + (taken.isEmpty ? "nothing else" : "\(counted(taken.count, "queue")): \(Self.list(taken))")
+    }
+    if !plan.refusals.isEmpty, let advice = choice.advice { lines.append(advice) }
+    return lines
   }
 
   private var adoptedLines: [String] {

@@ -17,6 +17,11 @@ extension Refusal {
     case .wouldBindBelowUnboundCard: "would-bind-below-unbound-card"
     case .maskChangeUnderWay: "mask-change-under-way"
     case .cardUnbound: "card-unbound"
+    case .lastWithMasterKeys: "last-with-master-keys"
+    case .masterKeysUnknown: "master-keys-unknown"
+    case .busy: "busy"
+    case .fought: "fought"
+    case .rulesMissing: "rules-missing"
     }
   }
 

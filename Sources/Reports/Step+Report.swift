@@ -13,9 +13,10 @@ extension Step {
   /// As JSON: the file and the exact text, or the queue that is only looked at.
   var json: JSONValue {
     JSONObject.make {
-      if case .requireUnassigned(let apqn) = self {
-        $0.set("requireUnassigned", text: apqn.description)
-      } else {
+      switch self {
+      case .requireUnassigned(let apqn): $0.set("requireUnassigned", text: apqn.description)
+      case .awaitIdle(let apqn): $0.set("awaitIdle", text: apqn.description)
+      default:
         $0.set("path", text: path?.description)
         $0.set("text", text: text)
       }

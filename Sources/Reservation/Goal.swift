@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import HostConfiguration
 import ReservationRules
 
 /// What should become of one queue.
@@ -19,19 +20,29 @@ struct Goals {
   private(set) var undecidable: [APQN] = []
   private(set) var adopted: [APQN] = []
 
-  init(inventory: Inventory, decisions: DecisionTable, ownership: Ownership) {
+  /// `kept` names queues that keep their owner whatever is wished, each with the reason.
+  init(
+    inventory: Inventory, decisions: DecisionTable, ownership: Ownership,
+    circumstances: Circumstances, kept: [APQN: Refusal.Reason]
+  ) {
     goals.reserveCapacity(inventory.queues.count)
     for card in inventory.cards {
       let row = decisions.row(card.adapter)
       for queue in inventory.queues(ofCard: card.adapter) {
-        goals.append(goal(for: queue, of: card, row, inventory, ownership))
+        let goal = goal(for: queue, of: card, row, inventory, ownership, circumstances)
+        if goal == .reserve, queue.owner != .vfioAP, let reason = kept[queue.apqn] {
+          refusals.append(Refusal(queue.apqn, reason))
+          goals.append(.stay)
+        } else {
+          goals.append(goal)
+        }
       }
     }
   }
 
   private mutating func goal(
     for queue: Queue, of card: Card, _ row: DecisionRow, _ inventory: Inventory,
-    _ ownership: Ownership
+    _ ownership: Ownership, _ circumstances: Circumstances
   ) -> Goal {
     let apqn = queue.apqn
     if row.undecidable.contains(apqn.domain) {
@@ -50,9 +61,16 @@ struct Goals {
       if queue.owner == .vfioAP, row.host.contains(apqn.domain) { adopted.append(apqn) }
       return .stay
     }
+    if circumstances.rulesAreMissing, circumstances.isOn(.emptyRules) {
+      refusals.append(Refusal(apqn, .rulesMissing))
+      return .stay
+    }
     let holder = inventory.mediatedDevice(holding: apqn)
-    if holder != nil || [.assigned, .inUse].contains(queue.guestStatus) {
-      refusals.append(Refusal(apqn, .assigned(mediatedDevice: holder?.uuid)))
+    if circumstances.isOn(.assignedQueue),
+      holder != nil || [.assigned, .inUse].contains(queue.guestStatus)
+    {
+      let name = holder.map { circumstances.configuration.name(ofMediatedDevice: $0.uuid) }
+      refusals.append(Refusal(apqn, .assigned(mediatedDevice: name)))
       return .stay
     }
     return .giveBack

@@ -9,16 +9,16 @@ struct MaskWishes {
   /// Queues that must be outside it.
   private(set) var reserved = APQNSet()
   private(set) var refusals: [Refusal] = []
+  /// Queues that a mask may take along where a rule accepts collateral.
+  private(set) var unmanaged = APQNSet()
 
-  /// `kept` names queues that are not given back, whatever their goal, each with its reason.
+  /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   init(
     inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
     kept: [APQN: Refusal.Reason]
   ) {
     var wishes: [APQN] = []
     var releases = APQNSet()
-    /// Queues that a mask may take along where a rule accepts collateral.
-    var unmanaged = APQNSet()
     for (queue, goal) in zip(inventory.queues, goals) {
       let apqn = queue.apqn
       switch goal {
@@ -38,7 +38,7 @@ struct MaskWishes {
       case .stay where queue.owner != .vfioAP:
         hosts.insert(apqn)
         if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
-          inventory.card(apqn.adapter)?.hardwareType.isReservable == true
+          inventory.card(apqn.adapter)?.hardwareType.isReservable == true, kept[apqn] == nil
         {
           unmanaged.insert(apqn)
         }
@@ -46,7 +46,7 @@ struct MaskWishes {
       }
     }
     release(releases, decisions)
-    acceptCollateral(wishes, unmanaged, decisions)
+    acceptCollateral(wishes, decisions)
     reserve(wishes)
   }
 
@@ -95,7 +95,7 @@ struct MaskWishes {
   /// Lets go of unmanaged queues in the row or column of wishes whose rules accept that, the cheaper
   /// of the two.
   private mutating func acceptCollateral(
-    _ wishes: [APQN], _ unmanaged: APQNSet, _ decisions: DecisionTable
+    _ wishes: [APQN], _ decisions: DecisionTable
   ) {
     for apqn in wishes where decisions.row(apqn.adapter).acceptsCollateral.contains(apqn.domain) {
       guard !canReserve(apqn) else { continue }

@@ -1,4 +1,5 @@
 package import AdjunctProcessor
+import HostConfiguration
 
 /// Which mechanism is used on a machine, and why.
 package struct MechanismChoice: Equatable, Sendable {
@@ -6,6 +7,9 @@ package struct MechanismChoice: Equatable, Sendable {
   package var mechanism: Mechanism
   /// One clause that says why.
   package var reason: String
+  /// What to do where the rules cannot be met with this mechanism, and another tool's configuration
+  /// is why it was chosen; nil where it was not.
+  package var advice: String?
 
   /// Why a mechanism that was asked for cannot be used.
   package struct Unavailable: Error, Equatable, CustomStringConvertible {
@@ -25,43 +29,97 @@ package struct MechanismChoice: Equatable, Sendable {
     }
   }
 
-  /// Chooses from what the bus shows, never from a version: what is in use already wins; otherwise
-  /// masks if they express the rules exactly, else overrides if the kernel has them.
+  /// Chooses from what the bus and the host's files show, never from a version: what was chosen
+  /// before stays; what is in use already, or will be at the next boot, wins; otherwise masks if they
+  /// express the rules exactly, else overrides if the kernel has them and nothing refuses their
+  /// queues.
   ///
   /// - Parameters:
   ///   - requested: the mechanism to use, where a person has chosen one.
   ///   - planner: makes the plans that tell whether masks express the rules.
   /// - Throws: `Unavailable` when the kernel does not have the requested one.
   package init(requested: Mechanism? = nil, planner: Planner) throws(Unavailable) {
-    let inventory = planner.inventory
-    let bus = inventory.bus
+    let bus = planner.inventory.bus
     if let requested {
-      let isAvailable =
-        switch requested {
-        case .bind: !bus.hasMasks
-        case .mask: bus.hasMasks
-        case .override: bus.supportsOverride == true
-        }
-      guard isAvailable else { throw Unavailable(mechanism: requested) }
+      guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       self.init(requested, "asked for")
     } else if !bus.hasMasks {
       self.init(.bind, "this kernel has no masks")
-    } else if let queue = inventory.queues.first(where: { $0.driverOverride != nil }) {
-      self.init(.override, "driver_override is in use, on \(queue.apqn)")
-    } else if !bus.masksAreDefault {
-      self.init(.mask, "apmask or aqmask is in use")
+    } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus) {
+      self.init(recorded, "chosen before, since this boot")
+    } else if let choice = Self(inUseOn: planner.inventory) {
+      self = choice
+    } else if let choice = Self(
+      configuredIn: planner.circumstances.configuration,
+      overridesExist: bus.supportsOverride == true)
+    {
+      self = choice
     } else if bus.supportsOverride != true {
       self.init(.mask, "this kernel has masks and no driver_override")
     } else if planner.plan(by: .mask).expressesEveryWish {
       self.init(.mask, "masks express the rules exactly")
+    } else if let callout = planner.circumstances.configuration.callout,
+      planner.circumstances.isOn(.callout)
+    {
+      self.init(
+        .mask,
+        "overrides are not used while \(callout) is installed, which refuses their mediated devices",
+        advice:
+          "\(callout) knows masks only and refuses to start a mediated device whose queues are "
+          + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
+          + "--force \(Guard.callout.rawValue) chooses overrides all the same")
     } else {
       self.init(.override, "masks cannot express the rules, and this kernel has driver_override")
     }
   }
 
-  private init(_ mechanism: Mechanism, _ reason: String) {
+  /// The mechanism that the bus shows to be in use.
+  private init?(inUseOn inventory: Inventory) {
+    if let queue = inventory.queues.first(where: { $0.driverOverride != nil }) {
+      self.init(.override, "driver_override is in use, on \(queue.apqn)")
+    } else if !inventory.bus.masksAreDefault {
+      self.init(.mask, "apmask or aqmask is in use")
+    } else {
+      return nil
+    }
+  }
+
+  /// The mechanism that other tools will use from the next boot on. Masks come first, since the kernel
+  /// or udev sets them before anything can set an override.
+  private init?(configuredIn configuration: HostConfiguration, overridesExist: Bool) {
+    let masks = [configuration.bootMasks, configuration.persistentMasks].compactMap { $0 }
+      .filter(\.isRestricting)
+    if let source = masks.first?.source {
+      self.init(
+        .mask, "\(source) sets masks",
+        advice:
+          "masks are used since \(source) sets them; to be free of them, write its settings as "
+          + "rules with \"apreserve import\", remove them there, and boot again")
+    } else if overridesExist, let override = configuration.overrides.first {
+      self.init(
+        .override, "\(override.source) sets driver_override",
+        advice: "overrides are used since \(override.source) sets one; to be free of it, write its "
+          + "setting as a rule with \"apreserve import\", remove it with \"driverctl -b ap "
+          + "unset-override \(override.apqn)\", and boot again")
+    } else {
+      return nil
+    }
+  }
+
+  private init(_ mechanism: Mechanism, _ reason: String, advice: String? = nil) {
     self.mechanism = mechanism
     self.reason = reason
+    self.advice = advice
+  }
+}
+
+extension Mechanism {
+  fileprivate func isAvailable(on bus: BusState) -> Bool {
+    switch self {
+    case .bind: !bus.hasMasks
+    case .mask: bus.hasMasks
+    case .override: bus.supportsOverride == true
+    }
   }
 }
 

@@ -11,12 +11,21 @@ package struct Ownership: Equatable, Sendable {
   package var adapters: APMask
   /// Bits of `aqmask` that we cleared.
   package var domains: APMask
+  /// Queues of the host that we switched off, to take them when they have no requests left.
+  package var offline: Set<APQN>
+  /// The mechanism that was chosen; nil before the choice.
+  package var mechanism: Mechanism?
 
   /// A record; a new one owns nothing.
-  package init(queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = []) {
+  package init(
+    queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
+    mechanism: Mechanism? = nil
+  ) {
     self.queues = queues
     self.adapters = adapters
     self.domains = domains
+    self.offline = offline
+    self.mechanism = mechanism
   }
 
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
@@ -30,34 +39,71 @@ package struct Ownership: Equatable, Sendable {
       && (domainMask.contains(apqn.domain) || domains.contains(apqn.domain))
   }
 
-  /// The record after a step; to be kept before the step's write is done, since a write that is
-  /// recorded and did not happen does no harm, and the reverse would be forgotten.
+  /// Applies a change.
+  package mutating func apply(_ change: OwnershipChange) {
+    switch change {
+    case .mechanism(let mechanism): self.mechanism = mechanism
+    case .adapters(let mask): adapters = mask
+    case .domains(let mask): domains = mask
+    case .queue(let apqn, true): queues.insert(apqn)
+    case .queue(let apqn, false): queues.remove(apqn)
+    case .offline(let apqn, true): offline.insert(apqn)
+    case .offline(let apqn, false): offline.remove(apqn)
+    }
+  }
+
+  /// What a step makes ours that is not ours yet; to be kept before the step's write is done, since a
+  /// write that is recorded and did not happen does no harm, and the reverse would be forgotten.
   ///
   /// - Parameters:
   ///   - step: the step that is about to be done.
   ///   - inventory: the machine as it was before the first step of the same plan.
-  package mutating func record(_ step: Step, on inventory: Inventory) {
+  package func change(by step: Step, on inventory: Inventory) -> OwnershipChange? {
     switch step {
     case .setAdapterMask(let mask):
-      if let before = inventory.bus.adapterMask { adapters.formUnion(before.subtracting(mask)) }
+      let cleared = inventory.bus.adapterMask?.subtracting(mask) ?? []
+      return cleared.isSubset(of: adapters) ? nil : .adapters(adapters.union(cleared))
     case .setDomainMask(let mask):
-      if let before = inventory.bus.domainMask { domains.formUnion(before.subtracting(mask)) }
+      let cleared = inventory.bus.domainMask?.subtracting(mask) ?? []
+      return cleared.isSubset(of: domains) ? nil : .domains(domains.union(cleared))
     case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
       // What is on vfio_ap already is only held there from now on: it stays somebody else's.
-      if inventory.queue(apqn)?.owner != .vfioAP { queues.insert(apqn) }
-    case .unbind(let apqn, let driver) where driver != DriverName.vfioAP: queues.insert(apqn)
-    case .setOverride, .bind, .unbind, .probe, .requireUnassigned: break
+      guard inventory.queue(apqn)?.owner != .vfioAP, !queues.contains(apqn) else { return nil }
+      return .queue(apqn, isOurs: true)
+    case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
+      return queues.contains(apqn) ? nil : .queue(apqn, isOurs: true)
+    case .setOnline(let apqn, false):
+      return offline.contains(apqn) ? nil : .offline(apqn, isOurs: true)
+    case .setOverride, .bind, .unbind, .probe, .requireUnassigned, .setOnline, .awaitIdle:
+      return nil
     }
   }
 
-  /// Forgets what is no longer reserved: bits that are set again, queues that have left `vfio_ap` for
-  /// the host or are gone, with no override left on them.
-  package mutating func forget(against inventory: Inventory) {
-    if let mask = inventory.bus.adapterMask { adapters.subtract(mask) }
-    if let mask = inventory.bus.domainMask { domains.subtract(mask) }
-    queues = queues.filter { apqn in
-      guard let queue = inventory.queue(apqn) else { return false }
-      return queue.owner != .host || queue.driverOverride == DriverName.vfioAP
+  /// What is not ours any more: bits that are set again, queues that have left `vfio_ap` for the host
+  /// or are gone, with no override left on them, and queues that are not switched off any more.
+  package func changes(against inventory: Inventory) -> [OwnershipChange] {
+    var changes: [OwnershipChange] = []
+    if let mask = inventory.bus.adapterMask, !adapters.isDisjoint(with: mask) {
+      changes.append(.adapters(adapters.subtracting(mask)))
     }
+    if let mask = inventory.bus.domainMask, !domains.isDisjoint(with: mask) {
+      changes.append(.domains(domains.subtracting(mask)))
+    }
+    for apqn in queues.sorted() {
+      guard let queue = inventory.queue(apqn),
+        queue.owner != .host || queue.driverOverride == DriverName.vfioAP
+      else {
+        changes.append(.queue(apqn, isOurs: false))
+        continue
+      }
+    }
+    for apqn in offline.sorted() {
+      guard let queue = inventory.queue(apqn), queue.owner == .host, queue.isOnline == false
+      else {
+        changes.append(.offline(apqn, isOurs: false))
+        continue
+      }
+    }
+    return changes
   }
 }

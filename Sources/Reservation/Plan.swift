@@ -19,6 +19,12 @@ package struct Plan: Equatable, Sendable {
   package var adopted: [APQN]
   /// Where queues that are not here yet would be taken unasked; empty except for masks.
   package var latentCollateral: LatentCollateral
+  /// What masks could do instead where they cannot do exactly what is wished.
+  package var alternatives: [MaskAlternative]
+  /// What keeps the masks from being set back when their write has to stop in the middle.
+  package var undoVeto: MaskVeto?
+  /// What a person should know of the plan, or of the machine as it is then.
+  package var warnings: [PlanWarning]
 
   /// A wish that waits.
   package struct Waiting: Equatable, Sendable {
@@ -44,6 +50,8 @@ package struct Plan: Equatable, Sendable {
     undecidable = []
     adopted = []
     latentCollateral = LatentCollateral()
+    alternatives = []
+    warnings = []
   }
 
   /// All queues that the plan moves, ascending.

@@ -21,7 +21,9 @@ extension Planner {
         (to, target) = (.host, DriverName.cex4queue)
       }
       var steps: [Step] = []
-      if goal == .giveBack { steps.append(.requireUnassigned(apqn)) }
+      if goal == .giveBack, circumstances.isOn(.assignedQueue) {
+        steps.append(.requireUnassigned(apqn))
+      }
       if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
       steps.append(.bind(apqn, to: target))
       plan.operations.append(

@@ -1,15 +1,18 @@
 import AdjunctProcessor
+import HostConfiguration
 import ReservationRules
 
 extension Planner {
   /// `apmask` and `aqmask`: one pair of masks for the whole machine, and `drivers_probe` for what the
   /// kernel does not bind by itself.
-  func planMasks(_ goals: [Goal], into plan: inout Plan) {
+  ///
+  /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
+  func planMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
       return
     }
     let current = MaskPair(adapters: adapters, domains: domains)
-    var kept: [APQN: Refusal.Reason] = [:]
+    var kept = kept
     var keptClear = MaskPair(adapters: [], domains: [])
     let claimed = absentees { $0.vfioAP }
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
@@ -21,28 +24,34 @@ extension Planner {
       var solver = MaskSolver(current: current)
       solver.hosts = wishes.hosts
       solver.reserved = wishes.reserved
-      solver.ours = MaskPair(
-        adapters: ownership.adapters.subtracting(possible.adapters),
-        domains: ownership.domains.subtracting(possible.domains))
+      if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
+        solver.ours = MaskPair(
+          adapters: ownership.adapters.subtracting(possible.adapters),
+          domains: ownership.domains.subtracting(possible.domains))
+      }
       solver.keptClear = keptClear
       solver.claimed = claimed
       solver.latent = latentAPQNs()
       let target = solver.solution()
-      let vetoes = vetoes(from: current, to: target)
-      guard
-        vetoes.adapters.isSubset(of: keptClear.adapters),
-        vetoes.domains.isSubset(of: keptClear.domains)
-      else {
-        keptClear.adapters.formUnion(vetoes.adapters)
-        keptClear.domains.formUnion(vetoes.domains)
+      let veto = MaskVeto(
+        from: current, to: target, devices: inventory.mediatedDevices, asksWide: asksWide)
+      if let veto,
+        !veto.adapters.isSubset(of: keptClear.adapters)
+          || !veto.domains.isSubset(of: keptClear.domains)
+      {
+        keptClear.adapters.formUnion(veto.adapters)
+        keptClear.domains.formUnion(veto.domains)
+        let holder = circumstances.configuration.name(ofMediatedDevice: veto.holder)
         for queue in inventory.queues
-        where vetoes.adapters.contains(queue.apqn.adapter)
-          || vetoes.domains.contains(queue.apqn.domain)
+        where veto.adapters.contains(queue.apqn.adapter)
+          || veto.domains.contains(queue.apqn.domain)
         {
-          kept[queue.apqn] = .vetoed(mediatedDevice: vetoes.holder)
+          kept[queue.apqn] = .vetoed(mediatedDevice: holder)
         }
         continue
       }
+      plan.alternatives = MaskAlternative.all(
+        for: wishes.refusals, hosts: wishes.hosts, unmanaged: wishes.unmanaged)
       plan.refusals += wishes.refusals
       plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
       write(target, from: current, goals, into: &plan)
@@ -68,6 +77,8 @@ extension Planner {
     } else {
       plan.operations.append(
         Operation(.masks, steps: steps, changes: moves(from: current, to: target, goals)))
+      plan.undoVeto = MaskVeto.againstUndoing(
+        from: current, to: target, devices: inventory.mediatedDevices, asksWide: asksWide)
       append(probes, to: &plan)
     }
     guard !hasVfioAP else { return }
@@ -166,28 +177,8 @@ extension Planner {
     return nil
   }
 
-  /// Bits that the kernel would not let us set because of a mediated device (ap-bus.md 4.3 step 4).
-  private func vetoes(from current: MaskPair, to target: MaskPair)
-    -> (adapters: APMask, domains: APMask, holder: String)
-  {
-    let newAdapters = target.adapters.subtracting(current.adapters)
-    let newDomains = target.domains.subtracting(current.domains)
-    // Newer kernels ask for the new bit alone, whatever the other mask is.
-    let asksWide = inventory.bus.supportsOverride == true
-    let domainsAsked = asksWide ? .all : target.domains
-    let adaptersAsked =
-      asksWide ? .all : current.adapters.intersection(target.adapters)
-    for device in inventory.mediatedDevices {
-      let adapters =
-        device.domains.isDisjoint(with: domainsAsked)
-        ? [] : device.adapters.intersection(newAdapters)
-      let domains =
-        device.adapters.isDisjoint(with: adaptersAsked)
-        ? [] : device.domains.intersection(newDomains)
-      if !adapters.isEmpty || !domains.isEmpty { return (adapters, domains, device.uuid) }
-    }
-    return ([], [], "")
-  }
+  /// Whether the kernel asks for the new bit alone, whatever the other mask is (ap-bus.md 4.3).
+  private var asksWide: Bool { inventory.bus.supportsOverride == true }
 
   /// Adapters and domains that are not here and of which `domains` names every APQN.
   private func absentees(_ domains: (DecisionRow) -> APMask) -> MaskPair {

@@ -54,7 +54,7 @@ extension Planner {
     guard canGiveToHost(apqn, &plan) else { return }
     var steps: [Step] = []
     if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
-    steps.append(.requireUnassigned(apqn))
+    if circumstances.isOn(.assignedQueue) { steps.append(.requireUnassigned(apqn)) }
     if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
     steps.append(.probe(apqn))
     plan.operations.append(

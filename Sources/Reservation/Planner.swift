@@ -6,6 +6,7 @@ package struct Planner {
   let inventory: Inventory
   let decisions: DecisionTable
   let ownership: Ownership
+  let circumstances: Circumstances
   let heldBack: Set<Operation.Subject>
 
   /// A planner for one moment.
@@ -13,26 +14,58 @@ package struct Planner {
   /// `heldBack` is what failed lately and is not to be tried again yet.
   package init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership = Ownership(),
-    heldBack: Set<Operation.Subject> = []
+    circumstances: Circumstances = Circumstances(), heldBack: Set<Operation.Subject> = []
   ) {
     self.inventory = inventory
     self.decisions = decisions
     self.ownership = ownership
+    self.circumstances = circumstances
     self.heldBack = heldBack
   }
 
   /// The plan that moves queues by `mechanism`.
+  ///
+  /// A queue that a guard keeps can make another wish impossible or needless, so the plan is made anew
+  /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
-    let goals = Goals(inventory: inventory, decisions: decisions, ownership: ownership)
+    var kept = keptByExperience
+    while true {
+      let plan = plan(by: mechanism, kept: kept)
+      guard circumstances.protectsHost else { return plan }
+      let protected = HostProtection(inventory).protected(from: plan.changes)
+        .filter { kept[$0.key] == nil }
+      guard !protected.isEmpty else { return plan }
+      kept.merge(protected) { first, _ in first }
+    }
+  }
+
+  /// Queues that are left alone because of what happened when they were to be moved.
+  private var keptByExperience: [APQN: Refusal.Reason] {
+    var kept: [APQN: Refusal.Reason] = [:]
+    if circumstances.isOn(.pendingRequests) {
+      for apqn in circumstances.undrained { kept[apqn] = .busy }
+    }
+    if circumstances.isOn(.fighting) {
+      for (apqn, count) in circumstances.fought { kept[apqn] = .fought(times: count) }
+    }
+    return kept
+  }
+
+  private func plan(by mechanism: Mechanism, kept: [APQN: Refusal.Reason]) -> Plan {
+    let goals = Goals(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      circumstances: circumstances, kept: kept)
     var plan = Plan(mechanism: mechanism)
     plan.refusals = goals.refusals
     plan.undecidable = goals.undecidable
     plan.adopted = goals.adopted
     switch mechanism {
     case .bind: planBinds(goals.goals, into: &plan)
-    case .mask: planMasks(goals.goals, into: &plan)
+    case .mask: planMasks(goals.goals, kept: kept, into: &plan)
     case .override: planOverrides(goals.goals, into: &plan)
     }
+    plan.operations = plan.operations.map(draining)
+    restoreOnline(into: &plan)
     plan.heldBack = plan.operations.map(\.subject).filter { heldBack.contains($0) }
     plan.operations.removeAll { operation in
       if heldBack.contains(operation.subject) { return true }
@@ -43,6 +76,7 @@ package struct Planner {
       return inventory.bus.isInHostPool(apqn) == true
     }
     plan.refusals.sort { $0.apqn < $1.apqn }
+    plan.warnings = Warnings(of: plan, inventory: inventory, circumstances: circumstances).warnings
     return plan
   }
 

@@ -42,6 +42,17 @@ package struct Refusal: Equatable, Sendable {
     /// Its card has no driver; a queue bound to the host below such a card can crash the kernel
     /// (ap-bus.md 1.4).
     case cardUnbound
+    /// No other usable queue of the host has this mode and these master keys, and the host has secure
+    /// keys.
+    case lastWithMasterKeys(QueueMode?, MasterKeyPattern)
+    /// Its master keys cannot be read, so they may be the only ones, and the host has secure keys.
+    case masterKeysUnknown
+    /// It had requests pending for longer than it may.
+    case busy
+    /// Somebody else has moved it back this often.
+    case fought(times: Int)
+    /// There is no rule at all, which is hardly meant.
+    case rulesMissing
   }
 }
 
@@ -61,15 +72,18 @@ extension Refusal: CustomStringConvertible {
     case .assigned(let uuid):
       "\(apqn) is assigned to mediated device \(uuid ?? "(not readable)"); unassign it there first, "
         + "since its guest would lose all queues of the adapter"
+        + ", or use --force \(Guard.assignedQueue.rawValue)"
     case .vetoed(let uuid):
       "\(apqn) cannot be given back: the kernel refuses this mask while mediated device \(uuid) has "
         + "the adapter or domain assigned"
     case .masksInUse:
-      "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use "
-        + "masks, or set both masks to all ones first"
+      "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use masks, "
+        + "or change over: unassign what mediated devices have, write 0x and 64 times f to both masks, "
+        + "remove what sets them at boot, and plan again"
     case .overrideInUse(let other):
       "\(apqn) cannot be moved by masks while driver_override is set on \(other); use overrides, or "
-        + "clear it first"
+        + "change over: unassign what mediated devices have, clear the override of every queue, and plan "
+        + "again"
     case .strandedInHostPool(let other):
       "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which a mediated "
         + "device has assigned, back to the host"
@@ -81,6 +95,21 @@ extension Refusal: CustomStringConvertible {
         + "outside its pool; another mask change is under way"
     case .cardUnbound:
       "\(apqn) cannot be given to the host: \(apqn.cardName) has no driver; load zcrypt_cex4"
+    case .lastWithMasterKeys(let mode, let keys):
+      "\(apqn) is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
+        + "\(keys), and the host has secure keys; leave it, or use --force \(Guard.protectHost.rawValue)"
+    case .masterKeysUnknown:
+      "\(apqn) stays with the host, which has secure keys: its master keys cannot be read (mkvps), so it "
+        + "may be the last with them; --force \(Guard.protectHost.rawValue) takes it all the same"
+    case .busy:
+      "\(apqn) stays with the host: it did not finish its pending requests in time; it is tried again, "
+        + "and --force \(Guard.pendingRequests.rawValue) takes it at once"
+    case .fought(let times):
+      "\(apqn) is left alone: something else has moved it back \(times) times; find out what, then "
+        + "reload, or use --force \(Guard.fighting.rawValue)"
+    case .rulesMissing:
+      "\(apqn) stays reserved although no rule wants that, since there is no rule at all; if that is "
+        + "meant, reload, or use --force \(Guard.emptyRules.rawValue)"
     }
   }
 

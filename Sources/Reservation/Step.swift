@@ -19,6 +19,10 @@ package enum Step: Hashable, Sendable {
   /// An override has no veto: between the plan and the write a guest can be given the queue
   /// (ap-bus.md 4.4, 8.13).
   case requireUnassigned(APQN)
+  /// Switch a queue of the host on or off; off, it gets no new requests.
+  case setOnline(APQN, Bool)
+  /// Read how many requests the queue still has; go on only when there are none.
+  case awaitIdle(APQN)
 
   /// The file that is written, nil for a step that only looks.
   package var path: SysfsPath? {
@@ -29,7 +33,8 @@ package enum Step: Hashable, Sendable {
     case .unbind(_, let driver): .driver(driver, "unbind")
     case .bind(_, let driver): .driver(driver, "bind")
     case .probe: .bus("drivers_probe")
-    case .requireUnassigned: nil
+    case .setOnline(let apqn, _): .queue(apqn, "online")
+    case .requireUnassigned, .awaitIdle: nil
     }
   }
 
@@ -41,7 +46,9 @@ package enum Step: Hashable, Sendable {
     switch self {
     case .setAdapterMask(let mask), .setDomainMask(let mask): mask.description
     case .setOverride(_, let driver): (driver ?? "") + "\n"
-    case .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn), .requireUnassigned(let apqn):
+    case .setOnline(_, let isOnline): isOnline ? "1" : "0"
+    case .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn), .requireUnassigned(let apqn),
+      .awaitIdle(let apqn):
       apqn.description
     }
   }
@@ -52,6 +59,7 @@ extension Step: CustomStringConvertible {
   package var description: String {
     switch self {
     case .requireUnassigned(let apqn): "look again that no mediated device has \(apqn)"
+    case .awaitIdle(let apqn): "wait until \(apqn) has no pending requests"
     case .setOverride(_, driver: nil): "(an empty line) > \(path.map(\.description) ?? "")"
     default: "\(text.filter { $0 != "\n" }) > \(path.map(\.description) ?? "")"
     }

@@ -86,7 +86,8 @@ extension Card {
 
 extension Queue {
   static let keys = [
-    "name", "driver", "driver_override", "online", "config", "chkstop", "status",
+    "name", "driver", "driver_override", "online", "config", "chkstop", "status", "pending",
+    "mkvps",
   ]
 
   init(_ fields: Fields) throws(ValueFault) {
@@ -102,7 +103,9 @@ extension Queue {
       apqn: apqn, driver: try fields.driverName("driver"),
       driverOverride: try fields.driverName("driver_override"),
       isConfigured: try fields.flag("config"), isCheckStopped: try fields.flag("chkstop"),
-      isOnline: try fields.flag("online"), guestStatus: status)
+      isOnline: try fields.flag("online"), guestStatus: status,
+      pendingRequests: try fields.number("pending", as: Int32.self).map { max(0, Int($0)) },
+      masterKeys: try fields.texts("mkvps").map { MasterKeyPattern(registers: $0) })
   }
 }
 

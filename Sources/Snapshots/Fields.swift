@@ -54,6 +54,56 @@ struct Fields {
     }
   }
 
+  /// An array of strings.
+  func texts(_ key: String) throws(ValueFault) -> [String]? {
+    guard let elements = try list(key) else { return nil }
+    var texts: [String] = []
+    for (index, element) in elements.enumerated() {
+      guard case .string(let text) = element else {
+        throw ValueFault("\(path(key))[\(index)]", "\(shown(element)) is not a string in quotes")
+      }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  /// A string that must be there.
+  func requiredText(_ key: String) throws(ValueFault) -> String {
+    guard let text = try text(key) else { throw fault(key, not: "a string in quotes") }
+    return text
+  }
+
+  /// A queue's name that must be there.
+  func apqn(_ key: String) throws(ValueFault) -> APQN {
+    guard let apqn = try text(key).flatMap({ APQN($0) }) else {
+      throw fault(key, not: "a queue's name, \"00.0000\" to \"ff.00ff\"")
+    }
+    return apqn
+  }
+
+  /// An array of queues' names; none where it is missing.
+  func apqns(_ key: String) throws(ValueFault) -> Set<APQN> {
+    var apqns: Set<APQN> = []
+    for (index, name) in (try texts(key) ?? []).enumerated() {
+      guard let apqn = APQN(name) else {
+        throw ValueFault(
+          "\(path(key))[\(index)]",
+          "\(shown(.string(name))) is not a queue's name, \"00.0000\" to \"ff.00ff\"")
+      }
+      apqns.insert(apqn)
+    }
+    return apqns
+  }
+
+  /// The objects of an array, each with its place; none where it is missing.
+  func objects(_ key: String, keys: [String]) throws(ValueFault) -> [Fields] {
+    var objects: [Fields] = []
+    for (index, value) in (try list(key) ?? []).enumerated() {
+      objects.append(try Fields(value, at: "\(path(key))[\(index)]", keys: keys))
+    }
+    return objects
+  }
+
   /// A driver's name. It becomes part of paths below `/sys`, so it must be a single component.
   func driverName(_ key: String) throws(ValueFault) -> String? {
     guard let name = try text(key) else { return nil }

@@ -1,5 +1,7 @@
 import AdjunctProcessor
+import HostConfiguration
 import JSONText
+import Reservation
 
 extension Snapshot {
   /// The size from which on a file is refused unread. 65,536 queues take some 10 MiB.
@@ -49,12 +51,17 @@ extension Snapshot {
     }
     let fields = try Fields(
       value, at: "",
-      keys: ["apreserve", "version", "host", "bus", "cards", "mediatedDevices"])
+      keys: [
+        "apreserve", "version", "host", "bus", "cards", "mediatedDevices", "configuration",
+        "ownership",
+      ])
     self.init(inventory: .empty)
     if let host = fields["host"] { self.host = try HostIdentity(host) }
     if let bus = fields["bus"] { inventory.bus = try BusState(bus) }
     try addCards(fields)
     try addMediatedDevices(fields)
+    if let value = fields["configuration"] { configuration = try HostConfiguration(value) }
+    if let value = fields["ownership"] { ownership = try Ownership(value) }
   }
 
   private mutating func addCards(_ fields: Fields) throws(ValueFault) {

@@ -1,5 +1,7 @@
 import AdjunctProcessor
+import HostConfiguration
 package import JSONText
+import Reservation
 
 extension Snapshot {
   /// The version of the description that this program writes and reads.
@@ -21,14 +23,17 @@ extension Snapshot {
       "cards", .array(inventory.cards.map { $0.json(queues: inventory.queues(ofCard: $0.adapter)) })
     )
     members.set("mediatedDevices", .array(inventory.mediatedDevices.map(\.json)))
+    if configuration != HostConfiguration() { members.set("configuration", configuration.json) }
+    if ownership != Ownership() { members.set("ownership", ownership.json) }
     return members.object
   }
 }
 
 /// Collects an object's members; what is nil is left out.
-private struct Members {
+struct Members {
   private var members: [JSONValue.Member] = []
 
+  /// The object.
   var object: JSONValue { .object(members) }
 
   mutating func set(_ key: String, _ value: JSONValue?) {
@@ -105,18 +110,22 @@ extension Queue {
     members.set("config", flag: isConfigured)
     members.set("chkstop", flag: isCheckStopped)
     members.set("status", text: guestStatus?.rawValue)
+    members.set("pending", pendingRequests.map { .integer($0) })
+    members.set("mkvps", masterKeys.map { .array($0.registers.map { .string($0) }) })
     return members.object
   }
 }
 
 extension MediatedDevice {
-  fileprivate var json: JSONValue {
+  var json: JSONValue { members.object }
+
+  var members: Members {
     var members = Members()
     members.set("uuid", text: uuid)
     members.set("adapters", .array(adapters.map { .string("0x" + LowerHex.text($0, digits: 2)) }))
     members.set("domains", .array(domains.map { .string("0x" + LowerHex.text($0, digits: 4)) }))
     members.set(
       "controlDomains", .array(controlDomains.map { .string("0x" + LowerHex.text($0, digits: 4)) }))
-    return members.object
+    return members
   }
 }

@@ -66,6 +66,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   public static let isDirectory = Errno(rawValue: 21)
   /// EINVAL.
   public static let invalidArgument = Errno(rawValue: 22)
+  /// ENOSPC.
+  public static let noSpace = Errno(rawValue: 28)
   /// EUSERS.
   public static let tooManyUsers = Errno(rawValue: 87)
   /// EOPNOTSUPP.

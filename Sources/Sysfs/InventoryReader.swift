@@ -90,6 +90,35 @@ public struct InventoryReader {
     return try attributes.names(SysfsPath(.queue(apqn))) == nil ? nil : queue
   }
 
+  /// Puts into an inventory how the host uses its queues: their pending requests and, if
+  /// `masterKeys`, the master keys of those that can have any.
+  public func readUse(
+    into inventory: inout Inventory, masterKeys: Bool
+  ) throws(InventoryReaderError) {
+    for var queue in inventory.queues where queue.owner == .host {
+      queue.pendingRequests = try readPendingRequests(queue.apqn)
+      if masterKeys, inventory.card(queue.apqn.adapter)?.mode != .accelerator {
+        queue.masterKeys = try readMasterKeys(queue.apqn)
+      }
+      inventory.setQueue(queue, apqn: queue.apqn)
+    }
+  }
+
+  /// How many requests wait for a queue or are under way in it; nil when it is not there.
+  public func readPendingRequests(_ apqn: APQN) throws(InventoryReaderError) -> Int? {
+    let limit = UInt64(Int32.max)
+    guard let waiting = try attributes.number(.queue(apqn, "requestq_count"), upTo: limit),
+      let underWay = try attributes.number(.queue(apqn, "pendingq_count"), upTo: limit)
+    else { return nil }
+    return Int(waiting) + Int(underWay)
+  }
+
+  /// The master keys of a queue's domain; nil when they cannot be told. This sends a request to the
+  /// adapter, and answers only while the host has the queue (ap-bus.md 1.5).
+  public func readMasterKeys(_ apqn: APQN) throws(InventoryReaderError) -> MasterKeyPattern? {
+    try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
+  }
+
   /// The mediated devices of `vfio_ap`; none where the driver is not loaded.
   public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
     var devices: [MediatedDevice] = []

@@ -28,7 +28,8 @@ struct Apreserve: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      PlanCommand.self, ApplyCommand.self, ExplainCommand.self, VerifyCommand.self,
+      PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
+      VerifyCommand.self,
       RulesCommand.self, ListCommand.self, MatrixCommand.self, SnapshotCommand.self,
       ReplayCommand.self, SimulateCommand.self, MonitorCommand.self,
     ])

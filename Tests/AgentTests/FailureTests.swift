@@ -44,7 +44,8 @@ private final class FaultySysfs: Sysfs {
   ) throws -> (Agent, FaultySysfs) {
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
-      sysfs: sysfs, rules: try Stage.rules(rules), mechanism: mechanism, log: stage, time: stage)
+      sysfs: sysfs, rules: try Stage.rules(rules),
+      settings: Agent.Settings(mechanism: mechanism), log: stage, time: stage)
     stage.bus.onUevent = { agent.handle($0) }
     return (agent, sysfs)
   }
@@ -136,7 +137,7 @@ private final class FaultySysfs: Sysfs {
     sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
     try agent.reconcile()
     #expect(agent.status.failures.count == 4)
-    agent.replaceRules(RuleSet())
+    agent.replaceRules(RuleSet(), isExplicit: true)
     try agent.reconcile()
     #expect(agent.nextDue == nil)
     #expect(agent.status.failures.isEmpty)
@@ -162,7 +163,7 @@ private final class FaultySysfs: Sysfs {
     let apqn = APQN(adapter: 1, domain: 2)
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
-      sysfs: sysfs, rules: RuleSet(), mechanism: .override,
+      sysfs: sysfs, rules: RuleSet(), settings: .init(mechanism: .override),
       ownership: Ownership(queues: [apqn]), log: stage, time: stage)
     sysfs.fault = { [sysfs] path, text in
       if path.name == "driver_override", text == "\n" { sysfs.isUnreadable = true }
@@ -202,8 +203,9 @@ private final class FaultySysfs: Sysfs {
     // The guest is given the queue between the plan and the writes.
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
-      sysfs: sysfs, rules: RuleSet(), mechanism: .override,
-      ownership: Ownership(queues: [apqn]), log: stage, time: stage)
+      sysfs: sysfs, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="host""#),
+      settings: .init(mechanism: .override), ownership: Ownership(queues: [apqn]), log: stage,
+      time: stage)
     sysfs.fault = { [bus = stage.bus] path, text in
       guard path.name == "driver_override", text == "\n" else { return nil }
       try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))

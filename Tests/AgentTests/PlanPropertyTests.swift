@@ -69,6 +69,7 @@ import Testing
     var writes: [Step] = []
     var failures: [Failure] = []
     var now = Duration.zero
+    var sinceEpoch: Duration { now }
 
     func record(_ activity: Activity) {
       switch activity {
@@ -84,12 +85,13 @@ import Testing
     throws
   {
     var moves = 0
-    for seed in UInt64(1)...120 {
+    for seed in UInt64(1)...40 {
       var scene = Scene(generator: SeededGenerator(seed: seed), mechanism: mechanism)
       let bus = scene.bus()
       let log = Log()
       let agent = Agent(
-        sysfs: bus, rules: RuleSet(), mechanism: mechanism, log: log, time: log)
+        sysfs: bus, rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism), log: log,
+        time: log)
       bus.onUevent = { agent.handle($0) }
       let reader = InventoryReader(sysfs: bus)
       for round in 1...3 {
@@ -100,7 +102,7 @@ import Testing
         let plan = Planner(inventory: before, decisions: decisions, ownership: agent.ownership)
           .plan(by: mechanism)
         log.writes = []
-        agent.replaceRules(rules)
+        agent.replaceRules(rules, isExplicit: true)
         try agent.reconcile()
         let after = try reader.read()
         let place: Comment = "seed \(seed), round \(round), rules:\n\(text)"
@@ -131,7 +133,7 @@ import Testing
         }
 
         log.writes = []
-        agent.replaceRules(rules)
+        agent.replaceRules(rules, isExplicit: true)
         try agent.reconcile()
         #expect(log.writes == [], place)
         if !log.failures.isEmpty { return }

@@ -185,7 +185,7 @@ import Uevents
       try bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
       try bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
     }
-    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules("")) }
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(""), isExplicit: true) }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(stage.agent.status.plan?.refusals.map(\.apqn.description).contains("01.0002") == true)
     try stage.happens { try $0.write("1", to: SysfsPath(.mediatedDevice(uuid), "remove")) }

@@ -12,6 +12,7 @@ final class Stage: ActivityLog, MonotonicTime {
   let bus: SimulatedBus
   private var installed: Agent?
   var now = Duration.zero
+  var sinceEpoch: Duration { .seconds(1_800_000_000) + now }
   private(set) var activities: [Activity] = []
   private var pending: [Uevent] = []
   /// Events of these places never reach the agent: a lost event, or a reaction that is missing.
@@ -21,7 +22,8 @@ final class Stage: ActivityLog, MonotonicTime {
   init(
     _ mechanism: Mechanism, rules: String = #"ADAPTER=="1", RESERVE="vfio_ap""#,
     adapters: [UInt8] = [0, 1, 2], modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP],
-    ownership: Ownership = Ownership(), autoMechanism: Bool = false
+    ownership: Ownership = Ownership(), autoMechanism: Bool = false,
+    policy: GuardPolicy = GuardPolicy(), surroundings: Agent.Surroundings = Agent.Surroundings()
   ) throws {
     bus = SimulatedBus(behavior: .kernel(for: mechanism))
     for domain in UInt8(0)...3 { bus.addDomain(domain, quietly: true) }
@@ -29,8 +31,9 @@ final class Stage: ActivityLog, MonotonicTime {
     bus.scan()
     for module in modules { bus.loadModule(module) }
     installed = Agent(
-      sysfs: bus, rules: try Self.rules(rules), mechanism: autoMechanism ? nil : mechanism,
-      ownership: ownership, log: self, time: self)
+      sysfs: bus, rules: try Self.rules(rules),
+      settings: Agent.Settings(mechanism: autoMechanism ? nil : mechanism, policy: policy),
+      ownership: ownership, surroundings: surroundings, log: self, time: self)
     bus.onUevent = { [unowned self] event in pending.append(event) }
     try settle()
   }

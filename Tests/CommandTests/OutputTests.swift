@@ -21,6 +21,9 @@ import Testing
     writes
       1  echo \(cleared) > /sys/bus/ap/apmask
 
+    warnings
+      the host keeps no CCA queue, and with the last one goes its random number generator
+
     2 queues to vfio_ap, 1 write
 
     """

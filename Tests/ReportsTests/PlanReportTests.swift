@@ -102,9 +102,11 @@ import Testing
           "steps": [{"path": "/sys/bus/ap/drivers/cex4queue/unbind", "text": "01.0004"}, \
         {"path": "/sys/bus/ap/drivers/vfio_ap/bind", "text": "01.0004"}],
           "refused": [],
+          "alternatives": [],
           "waiting": [],
           "undecidable": [],
           "adopted": [],
+          "warnings": [{"warning": "last-cca-queue-taken", "message": "the host keeps no CCA queue, and with the last one goes its random number generator"}],
           "latentCollateral": {"adapters": [], "domains": [], "count": 0}
         }
 

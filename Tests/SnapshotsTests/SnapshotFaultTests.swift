@@ -61,7 +61,7 @@ import Testing
     (
       "\"something\": 1",
       "unknown key \"something\"; keys here are apreserve, version, host, bus, cards, "
-        + "mediatedDevices"
+        + "mediatedDevices, configuration, ownership"
     ),
     ("\"cards\": [], \"cards\": []", "the key \"cards\" is there twice"),
     (

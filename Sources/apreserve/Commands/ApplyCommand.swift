@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import Agent
 import ArgumentParser
+import HostConfiguration
 import HostSystem
 import Reports
 import Reservation
@@ -16,8 +17,11 @@ struct ApplyCommand: ParsableCommand {
       Looks, plans, writes, reads back, and looks again until nothing is left to do. A second run \
       changes nothing.
 
-      It keeps no record of what it reserved, so it never gives a queue back: what is on vfio_ap when it \
-      starts is taken as somebody else's.
+      What it reserves is kept on record (--state), so that a later run gives it back when no rule wants \
+      it any more. What is on vfio_ap otherwise is somebody else's, and stays.
+
+      Ends with 0 when everything is done, or waits for vfio_ap to be loaded; with 3 when wishes are \
+      refused; with 1 when something failed; with 4 where there is no AP bus.
       """)
 
   @Option(help: ArgumentHelp("The machine whose sysfs is here.", valueName: "dir"))
@@ -30,6 +34,8 @@ struct ApplyCommand: ParsableCommand {
 
   @OptionGroup var rules: RuleOptions
   @OptionGroup var mechanism: MechanismOptions
+  @OptionGroup var guards: GuardOptions
+  @OptionGroup var state: StateOptions
   @OptionGroup var output: OutputOptions
 
   @Option(help: .hidden)
@@ -53,14 +59,26 @@ struct ApplyCommand: ParsableCommand {
       let isThisHost = sysfs == "/sys"
       let rules = try rules.rules(
         isTrusting: !isThisHost, root: root ?? (isThisHost ? "/" : nil))
-      let host = root.map { HostFacts(root: $0) } ?? (isThisHost ? HostFacts() : nil)
+      let systemRoot = root ?? (isThisHost ? "/" : nil)
+      let host = systemRoot.map { HostFacts(root: $0) }
+      let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
       let log = AppliedActivities(style: output.json ? nil : output.style)
       let agent = Agent(
-        sysfs: bus, rules: rules,
-        host: host?.identity() ?? HostIdentity(), mechanism: mechanism.mechanism, log: log,
-        time: HostTime())
+        sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
+        settings: Agent.Settings(mechanism: mechanism.mechanism, policy: guards.policy),
+        ownership: record?.ownership ?? Ownership(),
+        surroundings: Agent.Surroundings(
+          configuration: {
+            systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+          }, record: record?.file),
+        log: log, time: HostTime())
       log.agent = agent
       try agent.reconcile()
+      // Queues that are being drained were switched off, so this does not end without them.
+      while !agent.status.draining.isEmpty, let due = agent.nextDue {
+        HostTime.sleep(until: due)
+        try agent.reconcile()
+      }
       guard agent.status.phase != .withoutBus else {
         return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
       }

@@ -12,7 +12,8 @@ struct SnapshotCommand: ParsableCommand {
         apreserve snapshot --redact > machine.json
       """)
 
-  @Flag(help: "Replace serial numbers, equal ones by equal words.")
+  @Flag(
+    help: "Replace serial numbers, key patterns and names of machines and volumes by words.")
   var redact = false
 
   @Flag(help: "Accepted for likeness: a snapshot is JSON anyway.")
@@ -22,7 +23,7 @@ struct SnapshotCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let snapshot = try machine.snapshot()
+      let snapshot = try machine.snapshot(masterKeys: true)
       try Terminal.print((redact ? snapshot.redacted() : snapshot).encoded())
     }
   }

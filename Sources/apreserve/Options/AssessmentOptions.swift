@@ -1,5 +1,6 @@
 import ArgumentParser
 import Reports
+import Reservation
 import Snapshots
 
 /// A machine held against rules: what most commands look at.
@@ -7,14 +8,16 @@ struct AssessmentOptions: ParsableArguments {
   @OptionGroup var machine: MachineOptions
   @OptionGroup var rules: RuleOptions
   @OptionGroup var mechanism: MechanismOptions
+  @OptionGroup var guards: GuardOptions
   @OptionGroup var output: OutputOptions
 
   func assessment() throws -> Assessment {
     // Where there is no bus, that is all there is to say.
-    let snapshot = try machine.snapshot()
+    let snapshot = try machine.snapshot(masterKeys: guards.protectHost == .yes)
     let rules = try rules.rules(isTrusting: true, root: machine.ruleRoot)
     return try Assessment(
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
-      mechanism: mechanism.mechanism)
+      mechanism: mechanism.mechanism, ownership: snapshot.ownership,
+      circumstances: Circumstances(configuration: snapshot.configuration, policy: guards.policy))
   }
 }

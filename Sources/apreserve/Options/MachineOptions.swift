@@ -1,7 +1,9 @@
 public import AdjunctProcessor
 public import ArgumentParser
+import HostConfiguration
 import HostSystem
 import Replay
+import Reservation
 import Snapshots
 import Sysfs
 import Uevents
@@ -31,6 +33,11 @@ struct MachineOptions: ParsableArguments {
       "Where the host's other files are (/etc, /proc) when --sysfs is not /sys.", valueName: "dir"))
   var root: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where apreserve keeps on record what it has reserved.", valueName: "dir"))
+  var state: String?
+
   func validate() throws {
     guard sysfs == nil || (inventory == nil && capture == nil) else {
       throw ValidationError(
@@ -45,8 +52,9 @@ struct MachineOptions: ParsableArguments {
   /// Whether it is this host itself.
   var isThisHost: Bool { inventory == nil && capture == nil && (sysfs ?? "/sys") == "/sys" }
 
-  /// The machine.
-  func snapshot() throws -> Snapshot {
+  /// The machine. Master keys are read where `masterKeys` says so, or the host has secure keys that
+  /// a plan must not take the last queue from: reading them sends requests to the adapters.
+  func snapshot(masterKeys: Bool = false) throws -> Snapshot {
     let start = try inventory.map { try Self.readDescription($0) }
     if let capture {
       let whole = try Self.readCapture(capture)
@@ -55,11 +63,40 @@ struct MachineOptions: ParsableArguments {
       return Snapshot(host: start?.host ?? HostIdentity(), inventory: machine.inventory)
     }
     if let start { return start }
+    let configuration = configuration
     let inventory = try Self.readingBus(of: sysfs ?? "/sys") {
-      try InventoryReader(sysfs: HostSysfs(root: sysfs ?? "/sys")).read()
+      let reader = InventoryReader(sysfs: try HostSysfs(root: sysfs ?? "/sys"))
+      var inventory = try reader.read()
+      try reader.readUse(
+        into: &inventory, masterKeys: masterKeys || !configuration.secureKeyUsers.isEmpty)
+      return inventory
     }
-    return Snapshot(host: host, inventory: inventory)
+    return Snapshot(
+      host: host, inventory: inventory, configuration: configuration, ownership: try ownership())
   }
+
+  /// What the other files of the machine say; nothing where they are not known.
+  private var configuration: HostConfiguration {
+    systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+  }
+
+  /// What is on record as ours.
+  private func ownership() throws -> Ownership {
+    guard let directory = state ?? (isThisHost ? StateOptions.directory : nil) else {
+      return Ownership()
+    }
+    do {
+      return try OwnershipFile.read(
+        directory: directory, boot: systemRoot.map { HostFacts(root: $0).bootID } ?? "")
+        ?? Ownership()
+    } catch {
+      Terminal.say("\(error); the plan is made as if apreserve had reserved nothing")
+      return Ownership()
+    }
+  }
+
+  /// The root directory of the machine whose sysfs is read; nil where there is none, or only a sysfs.
+  private var systemRoot: String? { root ?? (isThisHost ? "/" : nil) }
 
   /// The names of the host whose sysfs is read; nothing of this host is told of another tree.
   var host: HostIdentity {

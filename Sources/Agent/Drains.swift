@@ -1,0 +1,56 @@
+import AdjunctProcessor
+
+/// Queues that are waited for until they have no pending requests, and those that took too long.
+struct Drains {
+  private var since: [APQN: Duration] = [:]
+  private var lastLook = Duration.zero
+  private var givenUp: [APQN: Duration] = [:]
+
+  /// The pause between two looks at a queue that is being drained.
+  private static let pause = Duration.milliseconds(100)
+  /// How long a queue that took too long is left alone.
+  private static let longPause = Duration.seconds(60)
+
+  /// The queues that are being drained.
+  var draining: [APQN] { since.keys.sorted() }
+
+  /// The queues that took too long and are not to be tried again yet.
+  var undrained: Set<APQN> { Set(givenUp.keys) }
+
+  /// When somebody should look again.
+  var nextDue: Duration? {
+    let look = since.isEmpty ? nil : lastLook + Self.pause
+    return [look, givenUp.values.min()].compactMap { $0 }.min()
+  }
+
+  /// Notes that a queue still has requests. False when it took longer than `limit`, and is given up.
+  mutating func wait(for apqn: APQN, now: Duration, limit: Duration) -> Bool {
+    lastLook = now
+    let start = since[apqn] ?? now
+    guard now - start < limit else {
+      since[apqn] = nil
+      givenUp[apqn] = now + Self.longPause
+      return false
+    }
+    since[apqn] = start
+    return true
+  }
+
+  /// Tries those again whose time has come, and returns all that are to be looked at.
+  mutating func takeDue(now: Duration) -> [APQN] {
+    guard let nextDue, nextDue <= now else { return [] }
+    let again = givenUp.filter { $0.value <= now }.map(\.key)
+    for apqn in again { givenUp[apqn] = nil }
+    return again + draining
+  }
+
+  /// Keeps only what is still to be taken.
+  mutating func forget(except apqns: Set<APQN>) {
+    since = since.filter { apqns.contains($0.key) }
+  }
+
+  /// Tries all again.
+  mutating func forgetAll() {
+    self = Drains()
+  }
+}

@@ -1,0 +1,23 @@
+import JSONText
+import Reservation
+
+extension PlanWarning {
+  /// The warning in one word.
+  var code: String {
+    switch self {
+    case .guestLosesAdapter: "guest-loses-adapter"
+    case .defaultDomainTaken: "default-domain-taken"
+    case .lastCCAQueueTaken: "last-cca-queue-taken"
+    case .unusable: "unusable"
+    case .cannotBeUndone: "cannot-be-undone"
+    }
+  }
+
+  /// As JSON.
+  var json: JSONValue {
+    JSONObject.make {
+      $0.set("warning", text: code)
+      $0.set("message", text: description)
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package import AdjunctProcessor
+package import HostConfiguration
+package import Reservation
+import ReservationRules
+
+/// Rules for what is reserved on a machine now, by whatever means, so that apreserve can take over:
+/// held against the same machine they give an empty plan.
+///
+/// What other tools' files ask for and is not so now stands there too, as comments.
+package struct RuleImport {
+  private let inventory: Inventory
+  private let host: HostIdentity
+  private let configuration: HostConfiguration
+  private let ownership: Ownership
+  /// Queues that a rule below names, and that would be moved by it.
+  private var exceptions: Set<APQN> = []
+
+  /// An import of a machine.
+  package init(
+    inventory: Inventory, host: HostIdentity, configuration: HostConfiguration,
+    ownership: Ownership = Ownership()
+  ) {
+    self.inventory = inventory
+    self.host = host
+    self.configuration = configuration
+    self.ownership = ownership
+  }
+
+  /// The rule file.
+  ///
+  /// A queue is left out where its rule would have something written: one that is on its way between
+  /// two drivers, or too old for `vfio_ap`. Leaving it out can show another one, so that is repeated.
+  package func text() -> String {
+    var candidate = self
+    while true {
+      let rules = candidate.rules()
+      let moved = candidate.moved(by: rules).subtracting(candidate.exceptions)
+      guard !moved.isEmpty else { return candidate.header + rules + candidate.remarks }
+      candidate.exceptions.formUnion(moved)
+    }
+  }
+
+  /// The queues that a plan by these rules would touch, or would like to.
+  private func moved(by rules: String) -> Set<APQN> {
+    let (set, _) = RuleSet.parse(files: [RuleFile(path: "import", text: rules)])
+    guard
+      let assessment = try? Assessment(
+        inventory: inventory, rules: set, host: host, ownership: ownership,
+        circumstances: Circumstances(configuration: configuration))
+    else { return [] }
+    let plan = assessment.plan
+    var moved = Set((plan.changes.map(\.apqn) + plan.refusals.map(\.apqn)))
+    for case .queue(let apqn) in plan.operations.map(\.subject) { moved.insert(apqn) }
+    return moved
+  }
+
+  private var header: String {
+    let name = host.name.map { " on \($0.printable)" } ?? ""
+    return """
+      # What was reserved for vfio_ap\(name) when this was written by "apreserve import".
+      # With these rules "apreserve plan" has nothing to write there.
+
+      """
+  }
+
+  private func rules() -> String {
+    var lines: [String] = []
+    let masks = inventory.bus
+    if let adapters = masks.adapterMask, let domains = masks.domainMask, !masks.masksAreDefault {
+      lines += Self.maskRules(adapters, domains)
+    }
+    let single = inventory.queues.filter { queue in
+      (queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP)
+        && masks.isInHostPool(queue.apqn) != false
+    }
+    for pattern in Self.patterns(single.map(\.apqn)) {
+      lines.append("APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
+    }
+    if !exceptions.isEmpty {
+      lines += [
+        "", "# Not on vfio_ap now although they are meant to be, or could not be kept there.",
+      ]
+      for pattern in Self.patterns(exceptions) {
+        lines.append("APQN==\"\(pattern)\", RESERVE=\"unmanaged\"")
+      }
+    }
+    if lines.isEmpty { lines = ["# Nothing is reserved."] }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// A rule for the adapters and one for the domains that masks keep from the host, here or not.
+  private static func maskRules(_ adapters: APMask, _ domains: APMask) -> [String] {
+    var lines: [String] = []
+    if adapters != .all {
+      lines.append("ADAPTER==\"\(numbers(adapters.complement, digits: 2))\", RESERVE=\"vfio_ap\"")
+    }
+    if domains != .all {
+      lines.append("DOMAIN==\"\(numbers(domains.complement, digits: 4))\", RESERVE=\"vfio_ap\"")
+    }
+    return lines
+  }
+
+  /// What other tools' files ask for and is not so.
+  private var remarks: String {
+    var lines: [String] = []
+    for masks in [configuration.bootMasks, configuration.persistentMasks].compactMap({ $0 }) {
+      guard masks.isRestricting else { continue }
+      let isInForce =
+        (masks.adapters ?? .all) == inventory.bus.adapterMask
+        && (masks.domains ?? .all) == inventory.bus.domainMask
+      lines += ["", "# \(masks.source) sets masks at every boot; remove them there."]
+      guard !isInForce else { continue }
+      lines.append("# They are not those in force. For the same, take away the # of:")
+      lines += Self.maskRules(masks.adapters ?? .all, masks.domains ?? .all).map { "#" + $0 }
+    }
+    for override in configuration.overrides {
+      lines += [
+        "", "# \(override.source) sets driver_override \(override.driver.printable); remove it.",
+      ]
+      guard override.driver == DriverName.vfioAP, !isReserved(override.apqn) else { continue }
+      lines.append("# It is not so now. For the same, take away the # of:")
+      lines.append("#APQN==\"\(override.apqn)\", RESERVE=\"vfio_ap\"")
+    }
+    for definition in configuration.definitions where definition.startsAutomatically {
+      let device = definition.device
+      let missing = device.adapters.flatMap { adapter in
+        device.domains.map { APQN(adapter: adapter, domain: $0) }
+      }.filter { !isReserved($0) }
+      guard !missing.isEmpty else { continue }
+      let name = configuration.name(ofMediatedDevice: device.uuid).printable
+      lines += [
+        "", "# Mediated device \(name) starts by itself and is not given all of its queues.",
+      ]
+      lines.append("# To reserve them, take away the # of:")
+      for pattern in Self.patterns(missing) {
+        lines.append("#APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
+      }
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func isReserved(_ apqn: APQN) -> Bool {
+    inventory.queue(apqn)?.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false
+  }
+
+  private static func patterns(_ apqns: some Sequence<APQN>) -> [String] {
+    APQNRectangle.covering(apqns).map(\.description)
+  }
+
+  /// Numbers as a rule writes them.
+  private static func numbers(_ mask: APMask, digits: Int) -> String {
+    APQNRectangle.runs(mask).map { run in
+      let first = "0x" + LowerHex.text(run.lowerBound, digits: digits)
+      return run.count == 1
+        ? first : first + "-0x" + LowerHex.text(run.upperBound, digits: digits)
+    }.joined(separator: "|")
+  }
+}

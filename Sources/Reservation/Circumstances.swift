@@ -1,0 +1,42 @@
+package import AdjunctProcessor
+package import HostConfiguration
+
+/// What a plan depends on besides the machine and its rules: what the host's other files say, how
+/// careful to be, and what experience has taught.
+package struct Circumstances: Equatable, Sendable {
+  /// What the host's other files say.
+  package var configuration: HostConfiguration
+  /// How careful to be.
+  package var policy: GuardPolicy
+  /// Whether there is no rule at all, and nobody has said that this is meant.
+  package var rulesAreMissing: Bool
+  /// Queues that somebody else keeps moving back, with how often that was.
+  package var fought: [APQN: Int]
+  /// Queues that did not finish their pending requests in time.
+  package var undrained: Set<APQN>
+
+  /// Circumstances; new ones are those of a machine of which nothing else is known.
+  package init(
+    configuration: HostConfiguration = HostConfiguration(), policy: GuardPolicy = GuardPolicy(),
+    rulesAreMissing: Bool = false, fought: [APQN: Int] = [:], undrained: Set<APQN> = []
+  ) {
+    self.configuration = configuration
+    self.policy = policy
+    self.rulesAreMissing = rulesAreMissing
+    self.fought = fought
+    self.undrained = undrained
+  }
+
+  /// Whether a guard is on.
+  package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
+
+  /// Whether the host's last queue with a master key is protected now.
+  package var protectsHost: Bool {
+    guard isOn(.protectHost) else { return false }
+    return switch policy.protectHost {
+    case .yes: true
+    case .no: false
+    case .auto: !configuration.secureKeyUsers.isEmpty
+    }
+  }
+}

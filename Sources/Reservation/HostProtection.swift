@@ -1,0 +1,63 @@
+import AdjunctProcessor
+
+/// Finds the queues that a plan must leave to the host so that its secure keys stay usable.
+///
+/// A queue may be taken when another one of the same mode and the same master keys stays with the host
+/// and is usable there. One whose master keys cannot be read may hold the only ones, and is never
+/// taken; an accelerator, and a queue without a valid master key, holds none (ap-bus.md 8.15).
+struct HostProtection {
+  private struct Kind: Hashable {
+    let mode: QueueMode?
+    let keys: MasterKeyPattern
+  }
+
+  private let inventory: Inventory
+  private var queues: [Kind: [Queue]] = [:]
+  private var unknown: [APQN] = []
+
+  init(_ inventory: Inventory) {
+    self.inventory = inventory
+    for card in inventory.cards {
+      guard card.mode != .accelerator else { continue }
+      for queue in inventory.queues(ofCard: card.adapter) where queue.owner == .host {
+        guard let keys = queue.masterKeys else {
+          unknown.append(queue.apqn)
+          continue
+        }
+        guard !keys.registers.isEmpty else { continue }
+        queues[Kind(mode: card.mode, keys: keys), default: []].append(queue)
+      }
+    }
+  }
+
+  /// The queues of `changes` that must stay, each with the reason.
+  ///
+  /// Of several that could stay, one that no rule asked for stays rather than one that a rule wants,
+  /// and else the last: what rules want is fulfilled in the order of the queues.
+  func protected(from changes: [OwnerChange]) -> [APQN: Refusal.Reason] {
+    var causes: [APQN: OwnerChange.Cause] = [:]
+    for change in changes where change.from == .host && change.to != .host {
+      causes[change.apqn] = change.cause
+    }
+    var protected: [APQN: Refusal.Reason] = [:]
+    for apqn in unknown where causes[apqn] != nil { protected[apqn] = .masterKeysUnknown }
+    for (kind, queues) in queues {
+      let taken = queues.filter { causes[$0.apqn] != nil }
+      guard !taken.isEmpty,
+        !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) })
+      else { continue }
+      let usable = taken.filter(isUsable)
+      let candidates = usable.isEmpty ? taken : usable
+      let unasked = candidates.last { causes[$0.apqn] != .wanted }
+      guard let queue = unasked ?? candidates.last else { continue }
+      protected[queue.apqn] = .lastWithMasterKeys(kind.mode, kind.keys)
+    }
+    return protected
+  }
+
+  private func isUsable(_ queue: Queue) -> Bool {
+    let card = inventory.card(queue.apqn.adapter)
+    return card?.isConfigured != false && card?.isCheckStopped != true
+      && queue.isConfigured != false && queue.isCheckStopped != true && queue.isOnline != false
+  }
+}

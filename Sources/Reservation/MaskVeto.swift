@@ -1,0 +1,58 @@
+package import AdjunctProcessor
+
+/// What the kernel refuses of a change of masks: bits that give to the host what a mediated device has
+/// assigned (ap-bus.md 4.3 step 4).
+package struct MaskVeto: Equatable, Sendable {
+  /// New bits of `apmask` that are refused.
+  package var adapters: APMask
+  /// New bits of `aqmask` that are refused.
+  package var domains: APMask
+  /// The mediated device that stands in the way.
+  package var holder: String
+
+  /// The first veto against going from one pair of masks to another by `MaskPair.steps(to:)`; nil
+  /// where none is to be expected.
+  ///
+  /// `asksWide` says that the kernel asks for the new bits alone, whatever the other mask is, as
+  /// kernels with `driver_override` do. The older question is put to the masks of each step.
+  package init?(
+    from current: MaskPair, to target: MaskPair, devices: [MediatedDevice], asksWide: Bool
+  ) {
+    let newAdapters = target.adapters.subtracting(current.adapters)
+    let newDomains = target.domains.subtracting(current.domains)
+    let domainsAsked = asksWide ? .all : target.domains
+    let adaptersAsked = asksWide ? .all : current.adapters.intersection(target.adapters)
+    for device in devices {
+      let adapters =
+        device.domains.isDisjoint(with: domainsAsked)
+        ? [] : device.adapters.intersection(newAdapters)
+      let domains =
+        device.adapters.isDisjoint(with: adaptersAsked)
+        ? [] : device.domains.intersection(newDomains)
+      guard !adapters.isEmpty || !domains.isEmpty else { continue }
+      self.adapters = adapters
+      self.domains = domains
+      holder = device.uuid
+      return
+    }
+    return nil
+  }
+
+  /// The veto that undoing a change of masks would meet, at whichever of its steps it has to stop.
+  package static func againstUndoing(
+    from current: MaskPair, to target: MaskPair, devices: [MediatedDevice], asksWide: Bool
+  ) -> MaskVeto? {
+    var reached = current
+    for step in current.steps(to: target) {
+      switch step {
+      case .setAdapterMask(let mask): reached.adapters = mask
+      case .setDomainMask(let mask): reached.domains = mask
+      default: continue
+      }
+      if let veto = MaskVeto(from: reached, to: current, devices: devices, asksWide: asksWide) {
+        return veto
+      }
+    }
+    return nil
+  }
+}

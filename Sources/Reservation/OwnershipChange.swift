@@ -1,0 +1,15 @@
+package import AdjunctProcessor
+
+/// One change of what is ours.
+package enum OwnershipChange: Equatable, Sendable {
+  /// The mechanism was chosen.
+  case mechanism(Mechanism)
+  /// The bits of `apmask` that we cleared are these now.
+  case adapters(APMask)
+  /// The bits of `aqmask` that we cleared are these now.
+  case domains(APMask)
+  /// A queue became ours, or is not ours any more.
+  case queue(APQN, isOurs: Bool)
+  /// A queue was switched off by us, or is not any more.
+  case offline(APQN, isOurs: Bool)
+}

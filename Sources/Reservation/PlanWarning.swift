@@ -1,0 +1,45 @@
+package import AdjunctProcessor
+
+/// Something a person should know of a plan although nothing is refused.
+package enum PlanWarning: Equatable, Sendable {
+  /// A mediated device has queues of this adapter assigned of which one will not be on `vfio_ap`, so
+  /// that its guest gets no queue of the adapter at all (ap-bus.md 6.1).
+  case guestLosesAdapter(UInt8, missing: APQN, mediatedDevice: String)
+  /// The host's default domain has no queue of the host any more; the default does not move by itself
+  /// (ap-bus.md 8.18).
+  case defaultDomainTaken(UInt8)
+  /// The host has no CCA queue any more, and by that no random number generator of the adapters
+  /// (ap-bus.md 8.15).
+  case lastCCAQueueTaken
+  /// These are, or will be, reserved, and no guest can use them now: deconfigured or check-stopped.
+  case unusable([APQN])
+  /// When the masks cannot be written to the end they cannot be set back either.
+  case cannotBeUndone(mediatedDevice: String)
+}
+
+extension PlanWarning: CustomStringConvertible {
+  /// One sentence.
+  package var description: String {
+    switch self {
+    case .guestLosesAdapter(let adapter, let missing, let device):
+      "the guest of mediated device \(device) gets no queue of adapter "
+        + "0x\(LowerHex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
+    case .defaultDomainTaken(let domain):
+      "the host's default domain 0x\(LowerHex.text(domain, digits: 4)) keeps no queue of the host; "
+        + "choose another one by writing its number to /sys/bus/ap/ap_domain"
+    case .lastCCAQueueTaken:
+      "the host keeps no CCA queue, and with the last one goes its random number generator"
+    case .unusable(let apqns):
+      "reserved, and of no use to a guest now, since deconfigured or check-stopped: "
+        + Self.list(apqns)
+    case .cannotBeUndone(let device):
+      "if the masks cannot be written to the end, they cannot be set back: mediated device \(device) "
+        + "has the adapter or domain assigned"
+    }
+  }
+
+  private static func list(_ apqns: [APQN]) -> String {
+    let shown = apqns.prefix(8).map(\.description).joined(separator: ", ")
+    return apqns.count > 8 ? "\(shown) and \(apqns.count - 8) more" : shown
+  }
+}

@@ -1,0 +1,32 @@
+import AdjunctProcessor
+
+extension Planner {
+  /// The operation with the queues that the host is busy with drained first: switched off, so that no
+  /// request is added, and waited for until none is left. An unbind would throw the requests back
+  /// (ap-bus.md 8.16).
+  func draining(_ operation: Operation) -> Operation {
+    guard circumstances.isOn(.pendingRequests) else { return operation }
+    let busy = operation.changes.filter { $0.from == .host && $0.to != .host }
+      .compactMap { inventory.queue($0.apqn) }
+      .filter { $0.pendingRequests ?? 0 > 0 || ownership.offline.contains($0.apqn) }
+    guard !busy.isEmpty else { return operation }
+    var operation = operation
+    let switches = busy.filter { $0.isOnline != false }.map { Step.setOnline($0.apqn, false) }
+    operation.steps = switches + busy.map { .awaitIdle($0.apqn) } + operation.steps
+    return operation
+  }
+
+  /// Switches on again what we switched off and what no operation is going to take any more.
+  func restoreOnline(into plan: inout Plan) {
+    let drained = Set(
+      plan.operations.flatMap(\.steps).compactMap { step in
+        if case .awaitIdle(let apqn) = step { apqn } else { nil }
+      })
+    for apqn in ownership.offline.subtracting(drained).sorted() {
+      guard let queue = inventory.queue(apqn), queue.owner == .host, queue.isOnline == false
+      else { continue }
+      plan.operations.append(
+        Operation(.queue(apqn), steps: [.setOnline(apqn, true)], changes: []))
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import AdjunctProcessor
+import HostConfiguration
+
+/// Finds what a person should know of a plan.
+struct Warnings {
+  private(set) var warnings: [PlanWarning] = []
+
+  private let inventory: Inventory
+  private let circumstances: Circumstances
+  /// Owners that the plan changes.
+  private let owners: [APQN: Owner]
+
+  init(of plan: Plan, inventory: Inventory, circumstances: Circumstances) {
+    self.inventory = inventory
+    self.circumstances = circumstances
+    owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
+    for device in inventory.mediatedDevices { warnIfIncomplete(device) }
+    for definition in circumstances.configuration.definitions
+    where definition.startsAutomatically
+      && !inventory.mediatedDevices.contains(where: { $0.uuid == definition.device.uuid })
+    {
+      warnIfIncomplete(definition.device)
+    }
+    warnOfHostLoss()
+    let unusable = inventory.queues.filter { owner($0) == .vfioAP && !isUsable($0) }.map(\.apqn)
+    if !unusable.isEmpty { warnings.append(.unusable(unusable)) }
+    if let veto = plan.undoVeto {
+      warnings.append(
+        .cannotBeUndone(
+          mediatedDevice: circumstances.configuration.name(ofMediatedDevice: veto.holder)))
+    }
+  }
+
+  /// Who will have the queue.
+  private func owner(_ queue: Queue) -> Owner { owners[queue.apqn] ?? queue.owner }
+
+  private func isUsable(_ queue: Queue) -> Bool {
+    let card = inventory.card(queue.apqn.adapter)
+    return card?.isConfigured != false && card?.isCheckStopped != true
+      && queue.isConfigured != false && queue.isCheckStopped != true
+  }
+
+  private mutating func warnIfIncomplete(_ device: MediatedDevice) {
+    let name = circumstances.configuration.name(ofMediatedDevice: device.uuid)
+    for adapter in device.adapters {
+      let missing = inventory.queues(ofCard: adapter).first { queue in
+        device.domains.contains(queue.apqn.domain) && owner(queue) != .vfioAP
+      }
+      guard let missing else { continue }
+      warnings.append(
+        .guestLosesAdapter(adapter, missing: missing.apqn, mediatedDevice: name))
+    }
+  }
+
+  private mutating func warnOfHostLoss() {
+    guard owners.values.contains(where: { $0 != .host }) else { return }
+    func loses(_ isMeant: (Queue) -> Bool) -> Bool {
+      inventory.queues.contains { $0.owner == .host && isMeant($0) }
+        && !inventory.queues.contains { owner($0) == .host && isMeant($0) }
+    }
+    if let domain = inventory.bus.defaultDomain, loses({ $0.apqn.domain == domain }) {
+      warnings.append(.defaultDomainTaken(domain))
+    }
+    if loses({ inventory.card($0.apqn.adapter)?.mode == .cca }) {
+      warnings.append(.lastCCAQueueTaken)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import HostSystem
+import Reservation
+
+/// Where it is kept on record what is reserved by apreserve.
+struct StateOptions: ParsableArguments {
+  /// Where a host has it.
+  static let directory = "/run/apreserve"
+
+  @Option(
+    help: ArgumentHelp(
+      "Where it is kept on record what apreserve has reserved; by default /run/apreserve for this "
+        + "host, and nowhere for another sysfs.", valueName: "dir"))
+  var state: String?
+
+  /// Opens the record; nil where there is none to be kept.
+  func record(
+    isThisHost: Bool, boot: String
+  ) throws -> (file: OwnershipFile, ownership: Ownership)? {
+    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    let record = try OwnershipFile.open(directory: directory, boot: boot)
+    if let damage = record.damage { Terminal.say(damage) }
+    return (record.file, record.ownership)
+  }
+}
