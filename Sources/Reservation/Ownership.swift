@@ -55,9 +55,7 @@ package struct Ownership: Equatable, Sendable {
   /// What a step makes ours that is not ours yet; to be kept before the step's write is done, since a
   /// write that is recorded and did not happen does no harm, and the reverse would be forgotten.
   ///
-  /// - Parameters:
-  ///   - step: the step that is about to be done.
-  ///   - inventory: the machine as it was before the first step of the same plan.
+  /// `inventory` is the machine as it was before the first step of the same plan.
   package func change(by step: Step, on inventory: Inventory) -> OwnershipChange? {
     switch step {
     case .setAdapterMask(let mask):
