@@ -60,7 +60,10 @@ import Testing
     ("explain", "Missing expected argument '<queue>'"),
     ("verify alone/50.rules --rules alone", "Give files or --rules, not both."),
     ("replay", "Missing expected argument '<capture>'"),
-    ("simulate", "Missing expected argument '--inventory <file>'"),
+    (
+      "simulate",
+      "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one."
+    ),
     ("plan --nothing", "Unknown option '--nothing'"),
     ("plan machine.json", "Unexpected argument 'machine.json'"),
     (
