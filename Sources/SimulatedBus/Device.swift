@@ -9,6 +9,8 @@ class Device {
   let hardwareType: HardwareType
   /// The driver it is bound to, or is being probed by.
   var driver: (any Driver)?
+  /// The place of its registration among all registrations.
+  var registrationNumber: UInt64 = 0
   /// The place of its bind among all binds: a driver's devices are unbound last bound first.
   var bindNumber: UInt64 = 0
   /// False once it has left the bus.

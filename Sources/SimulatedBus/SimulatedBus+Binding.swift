@@ -90,6 +90,13 @@ extension SimulatedBus {
       DriverCallback(function, driver: driver.name, device: device.object, refusal: refusal))
   }
 
+  /// Puts a device on the bus, behind all others.
+  func enlist(_ device: Device) {
+    registrationCount += 1
+    device.registrationNumber = registrationCount
+    registrations.append(device)
+  }
+
   /// The devices on the bus in the order of their registration.
   func devices() -> [Device] {
     if departures > 0 {

@@ -53,7 +53,7 @@ extension SimulatedBus {
     let device = CardDevice(SimulatedCard(card))
     hardware.plug(device.card, domains: APMask(queues.lazy.map(\.apqn.domain)))
     cards[Int(card.adapter)] = device
-    registrations.append(device)
+    enlist(device)
     restoreDriver(card.driver, of: device)
     // The queues' own states may differ from the card's until the next scan.
     device.queuesAreStale = true
@@ -64,7 +64,7 @@ extension SimulatedBus {
     let device = QueueDevice(card: card, domain: queue.apqn.domain)
     card.queues[Int(queue.apqn.domain)] = device
     card.domains.insert(queue.apqn.domain)
-    registrations.append(device)
+    enlist(device)
     queueCount += 1
     device.isConfigured = queue.isConfigured ?? card.isConfigured
     device.isCheckStopped = queue.isCheckStopped ?? card.isCheckStopped

@@ -94,15 +94,17 @@ extension SimulatedBus {
   }
 
   private func register(_ device: Device) {
-    registrations.append(device)
+    enlist(device)
     send(.add, device.object)
     if autoprobes { attach(device) }
   }
 
-  /// Removes the queues of a card, then the card.
+  /// Removes the queues of a card, then the card. The kernel goes through the bus for them
+  /// (`ap_scan_rm_card_dev_and_queue_devs` in ap_bus.c), so a domain that came last goes last.
   private func remove(_ card: CardDevice) {
-    for domain in card.domains {
-      if let queue = card.queues[Int(domain)] { remove(queue) }
+    let queues = card.domains.compactMap { card.queues[Int($0)] }
+    for queue in queues.sorted(by: { $0.registrationNumber < $1.registrationNumber }) {
+      remove(queue)
     }
     depart(card)
     send(.remove, card.object)

@@ -24,6 +24,8 @@ public final class SimulatedBus: Sysfs {
   var cards = [CardDevice?](repeating: nil, count: 256)
   /// Every device in the order of registration, and some that have left.
   var registrations: [Device] = []
+  /// How many devices were ever registered.
+  var registrationCount: UInt64 = 0
   /// How many of `registrations` have left.
   var departures = 0
   /// The drivers on the bus, in the order of registration.

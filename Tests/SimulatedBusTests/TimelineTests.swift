@@ -32,6 +32,17 @@ import Testing
     #expect(fresh.events.isEmpty)
   }
 
+  @Test func `a card's queues go in the order in which they came, whatever their domains`() {
+    let machine = Machine(.mask61, adapters: [5], domains: [4, 0x47])
+    machine.bus.addDomain(8)
+    machine.forget()
+    machine.bus.unplug(card: 5)
+    #expect(
+      machine.events.filter { $0.hasPrefix("remove") } == [
+        "remove 05.0004", "remove 05.0047", "remove 05.0008", "remove card05",
+      ])
+  }
+
   @Test func `a first scan that finds nothing is complete`() {
     let machine = Machine(SimulatedBus(behavior: .override72))
     #expect(machine.read("bus/ap/bindings") == "0/0")
