@@ -8,12 +8,13 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint test check bench clean
+.PHONY: help dependencies build demo lint test check check-kernel record-kernel bench clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
 	@echo 'make demo    replay a capture of a real kernel on the simulated bus'
 	@echo 'make check   build with warnings as errors, lint, and run all tests'
+	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make clean   remove everything built'
 
@@ -43,6 +44,21 @@ test: dependencies
 
 # Linting first: it takes a second.
 check: lint test
+
+# The program as it is installed, in a directory of its own: it is built with other options.
+KERNEL_PROGRAM = .build/kernel/release/apreserve
+
+.PHONY: kernel-program
+kernel-program: dependencies
+	swift build -c release --product apreserve --static-swift-stdlib --scratch-path .build/kernel
+
+# What the judge says is worth as much as the judge.
+check-kernel: kernel-program
+	python3 -B Tests/KernelBed/judge_test.py
+	Tests/KernelBed/check.py --program $(KERNEL_PROGRAM) $(SCENARIOS)
+
+record-kernel: kernel-program
+	Tests/KernelBed/check.py --program $(KERNEL_PROGRAM) --record Tests/KernelBed/transcripts $(SCENARIOS)
 
 bench: dependencies
 	swift run -c release --scratch-path $(SCRATCH) benchmarks

@@ -23,7 +23,7 @@ let package = Package(
   name: "apreserve",
   products: [
     .executable(name: "apreserve", targets: ["apreserve"]),
-    .library(name: "SimulatedBus", targets: ["SimulatedBus", "Scenarios"]),
+    .library(name: "SimulatedBus", targets: ["SimulatedBus"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -49,9 +49,6 @@ let package = Package(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
       swiftSettings: settings),
     .target(
-      name: "Scenarios", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"],
-      swiftSettings: settings),
-    .target(
       name: "Agent",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
@@ -62,14 +59,14 @@ let package = Package(
       name: "Replay",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Scenarios", "Agent",
+        "Agent",
       ],
       swiftSettings: settings),
     .target(
       name: "Reports",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "SimulatedBus", "Scenarios", "Agent", "Replay",
+        "ReservationRules", "Reservation", "SimulatedBus", "Agent", "Replay",
       ],
       swiftSettings: settings),
     .target(name: "CLinux", cSettings: cSettings),
@@ -86,8 +83,8 @@ let package = Package(
       name: "apreserve",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Scenarios", "Agent",
-        "Replay", "Reports", "HostSystem",
+        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Agent", "Replay",
+        "Reports", "HostSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -122,12 +119,8 @@ let package = Package(
     .testTarget(
       name: "SimulatedBusTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport",
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "TestSupport",
       ],
-      swiftSettings: settings),
-    .testTarget(
-      name: "ScenariosTests",
-      dependencies: ["AdjunctProcessor", "SimulatedBus", "Scenarios", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
@@ -148,6 +141,13 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "ReservationRules", "Reservation",
         "SimulatedBus", "Agent", "Replay", "Reports",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "KernelBedTests",
+      dependencies: [
+        "AdjunctProcessor", "Sysfs", "Snapshots", "ReservationRules", "Reservation",
+        "SimulatedBus", "TestSupport",
       ],
       swiftSettings: settings),
     .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),

@@ -60,10 +60,7 @@ import Testing
     ("explain", "Missing expected argument '<queue>'"),
     ("verify alone/50.rules --rules alone", "Give files or --rules, not both."),
     ("replay", "Missing expected argument '<capture>'"),
-    (
-      "simulate",
-      "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one."
-    ),
+    ("simulate", "Missing expected argument '--inventory <file>'"),
     ("plan --nothing", "Unknown option '--nothing'"),
     ("plan machine.json", "Unexpected argument 'machine.json'"),
     (

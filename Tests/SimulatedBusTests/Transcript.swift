@@ -19,6 +19,10 @@ struct Transcript {
     case write(text: String, path: String)
     /// What the write before it returned.
     case outcome(String)
+    /// A write of apreserve, exactly as it was, with what it returned.
+    case answered(text: String, path: String, outcome: String)
+    /// A module that is loaded.
+    case module(String)
     /// An attribute's text without its newline; nil where there is no such file.
     case read(path: String, text: String?)
     /// The driver of a queue.
@@ -58,10 +62,12 @@ struct Transcript {
     if text.hasPrefix("# write "), let parts = halves(of: text.dropFirst(8), at: " > ") {
       return .write(text: parts.0 + "\n", path: parts.1)
     }
+    if text.hasPrefix("# module ") { return .module(String(text.dropFirst(9))) }
     if text.hasPrefix("#") { return .mark }
     if text.hasPrefix("    ") { return .variable(String(text.dropFirst(4))) }
     guard text.hasPrefix("  ") else { return .bare(text) }
     let rest = text.dropFirst(2)
+    if rest.hasPrefix("wrote "), let content = answered(rest.dropFirst(6)) { return content }
     if rest.hasPrefix("/sys/"), let parts = halves(of: rest, at: " = ") {
       return .read(path: parts.0, text: parts.1 == "(absent)" ? nil : parts.1)
     }
@@ -73,6 +79,16 @@ struct Transcript {
       return .entries(device: parts.0, names: parts.1.split(separator: " ").map(String.init))
     }
     return .outcome(String(rest))
+  }
+
+  /// `TEXT > PATH: OUTCOME`, a newline in the text shown as `\n`; no path has a colon and a blank.
+  private static func answered(_ line: Substring) -> Content? {
+    guard let (text, rest) = halves(of: line, at: " > "),
+      let (path, outcome) = halves(of: rest[...], at: ": ")
+    else { return nil }
+    let isLine = text.hasSuffix("\\n")
+    return .answered(
+      text: isLine ? text.dropLast(2) + "\n" : text, path: path, outcome: outcome)
   }
 
   private static func halves(of text: Substring, at separator: String) -> (String, String)? {

@@ -1,5 +1,4 @@
 import AdjunctProcessor
-import Scenarios
 import SimulatedBus
 import Sysfs
 import TestSupport
@@ -25,6 +24,8 @@ final class Walk {
   private static let timerScans = ["udevd-src-7.2": 101]
 
   let name: String
+  /// Which code was below the walk: `real`, `host` (without vfio_ap), or the imitation, `sim`.
+  private(set) var flavour = ""
   private let transcript: Transcript
   private(set) var bus = SimulatedBus(behavior: .bind2018)
   private(set) var deviations: [Deviation] = []
@@ -40,12 +41,17 @@ final class Walk {
   private var bare = ""
 
   /// Walks the whole transcript of that name, or only its load phase.
-  init(_ name: String, loadOnly: Bool = false) throws {
+  convenience init(_ name: String, loadOnly: Bool = false) throws {
+    try self.init(name, steps: try CaptureFile.bytes(name + ".steps"), loadOnly: loadOnly)
+  }
+
+  /// Walks a transcript, or only its load phase, which ends at the first heading.
+  init(_ name: String, steps: [UInt8], loadOnly: Bool = false) throws {
     self.name = name
-    transcript = Transcript(bytes: try CaptureFile.bytes(name + ".steps"))
+    transcript = Transcript(bytes: steps)
     for (index, line) in transcript.lines.enumerated() {
       if line.text.hasPrefix("#") { marks += 1 }
-      if line.text == "# === plain unbind and bind", loadOnly { break }
+      if line.text.hasPrefix("# === "), loadOnly { break }
       try walk(line, next: transcript.lines.dropFirst(index + 1).first)
       if Self.timerScans[name] == line.number { bus.scan() }
     }
@@ -59,6 +65,10 @@ final class Walk {
     case .mark, .foreign: break
     case .write(let text, let path): outcome = write(text, path)
     case .outcome(let expected): compare(line, expected, outcome)
+    case .answered(let text, let path, let expected):
+      compare(line, expected, write(text, path))
+    case .module(let name):
+      bus.loadModule(try #require(SimulatedBus.Module(rawValue: name)))
     case .read(let path, let expected): compare(line, expected ?? "(absent)", read(path))
     case .driver(let apqn, let expected): compare(line, expected ?? "", link(apqn))
     case .entries(let device, let expected):
@@ -103,6 +113,7 @@ final class Walk {
   }
 
   private func load(flavour: String, parameters: [String: String]) throws {
+    self.flavour = flavour
     let behavior: KernelBehavior =
       switch (flavour, parameters["era"]) {
       case ("sim", "2018"): .bind2018
@@ -115,12 +126,12 @@ final class Walk {
     }
     if flavour == "sim" { SimulatedBus.Module.allCases.forEach(bus.loadModule) }
     let domains = try #require(
-      parameters["hw_doms"].flatMap { NumberList.numbers($0, radix: 10) })
+      parameters["hw_doms"].flatMap { HardwareCommand.numbers($0, radix: 10) })
     for domain in domains { bus.addDomain(domain, quietly: true) }
     // LIST:TYPE:MODE, several of them joined by semicolons, in decimal.
     for group in try #require(parameters["hw_cards"]).split(separator: ";") {
       let words = group.split(separator: ":")
-      for adapter in try #require(NumberList.numbers(words[0], radix: 10)) {
+      for adapter in try #require(HardwareCommand.numbers(words[0], radix: 10)) {
         let card = SimulatedCard(
           adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(words[1]))),
           mode: try #require(QueueMode(rawValue: String(words[2]))))
@@ -128,12 +139,15 @@ final class Walk {
       }
     }
     bus.scan()
-    SimulatedBus.Module.allCases.forEach(bus.loadModule)
+    // The flavour `host` leaves vfio_ap for later.
+    for module in SimulatedBus.Module.allCases where flavour != "host" || module == .zcryptCex4 {
+      bus.loadModule(module)
+    }
   }
 
   private func write(_ text: String, _ path: String) -> String {
     if path == "/sys/kernel/debug/aphw/ctl" {
-      return happens(text) ? "ok (\(text.utf8.count))" : "unknown command"
+      return HardwareCommand.run(text, on: bus) ? "ok (\(text.utf8.count))" : "unknown command"
     }
     guard let place = SysfsPath(text: path) else { return "no such place" }
     do throws(SysfsError) {
@@ -142,14 +156,6 @@ final class Walk {
       return "\(error.operation.rawValue): \(error.errno.name) (\(error.errno.rawValue))"
     }
     return "ok (\(text.utf8.count))"
-  }
-
-  /// The commands by which the walks changed the emulated hardware are steps of scenarios.
-  private func happens(_ command: String) -> Bool {
-    guard let lines = try? Scenario(text: command).lines, lines.count == 1,
-      case .step(let step) = lines[0].content
-    else { return false }
-    return ScenarioRun(on: bus, file: transcript.kernel).perform(step) == nil
   }
 
   private func read(_ path: String) -> String {

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stands in for <linux/kvm_host.h>: the few members that vfio_ap touches.
+ * No guest can ever be attached here, so the paths behind it never run;
+ * the mediated device and its sysfs files are fully real.
+ */
+#ifndef SHIM_KVM_HOST_H
+#define SHIM_KVM_HOST_H
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/mm.h>
+#include <linux/hashtable.h>
+#include <asm/uv.h>
+struct kvm_vcpu;
+typedef int (*crypto_hook)(struct kvm_vcpu *vcpu);
+struct kvm_s390_gisa { u32 next_alert; };
+struct kvm_s390_apcb1 { u64 apm[4]; u64 aqm[4]; u64 adm[4]; };
+struct kvm_s390_crypto_cb { struct kvm_s390_apcb1 apcb1; };
+struct kvm {
+	struct mutex lock;
+	struct {
+		struct {
+			struct kvm_s390_crypto_cb *crycb;
+			struct rw_semaphore pqap_hook_rwsem;
+			crypto_hook *pqap_hook;
+			u32 crycbd;
+		} crypto;
+		struct { struct kvm_s390_gisa *origin; } gisa_int;
+	} arch;
+};
+struct shim_sie { u32 eca; };
+struct kvm_vcpu {
+	struct kvm *kvm;
+	struct { struct { struct { u64 gprs[16]; } regs; } s; } *run;
+	struct { struct shim_sie *sie_block; } arch;
+};
+#define ECA_AIV 0x00200000
+static inline bool kvm_is_error_hva(unsigned long addr) { return true; }
+static inline unsigned long gfn_to_hva(struct kvm *kvm, u64 gfn) { return 0; }
+static inline void kvm_get_kvm(struct kvm *kvm) { }
+static inline void kvm_put_kvm(struct kvm *kvm) { }
+static inline void kvm_arch_crypto_set_masks(struct kvm *kvm, unsigned long *apm,
+					     unsigned long *aqm, unsigned long *adm) { }
+static inline void kvm_arch_crypto_clear_masks(struct kvm *kvm) { }
+static inline int kvm_s390_gisc_register(struct kvm *kvm, u32 gisc) { return -ENODEV; }
+static inline int kvm_s390_gisc_unregister(struct kvm *kvm, u32 gisc) { return -ENODEV; }
+static inline bool kvm_s390_is_gpa_in_memslot(struct kvm *kvm, u64 gpa) { return false; }
+static inline int kvm_s390_pv_cpu_is_protected(struct kvm_vcpu *v) { return 0; }
+#endif

@@ -1,0 +1,112 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: Apache-2.0
+"""Plays scenarios on real kernels in virtual machines and judges what became of the queues.
+
+usage: check.py --program FILE [options] [SCENARIO...]
+
+One line a scenario and kernel; the exit status is the number of those that failed (at most 100).
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import transcript
+from judge import judge
+from scenario import load_all
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def arguments():
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "apreserve/kernel-bed")
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--program", required=True, help="the executable of apreserve")
+    parser.add_argument("--cache", default=os.environ.get("KERNEL_BED_CACHE") or cache, help="where kernels are built and kept")
+    parser.add_argument("--kernel", action="append", help="debian or src-V; both when none is given")
+    parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="V of the package linux-source-V")
+    parser.add_argument("--record", metavar="DIR", help="keep the transcripts here, as test data")
+    parser.add_argument("--keep", metavar="DIR", help="keep all that the guests left behind here")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for one scenario")
+    parser.add_argument("scenarios", nargs="*")
+    return parser.parse_args()
+
+
+def guest_root(program, directory):
+    """Lays out what the guest needs of this machine: the program and the libraries that it loads."""
+    root = os.path.join(directory, "root")
+    files = [(program, "/bin/apreserve")]
+    loaded = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    files += [(path, path) for path in re.findall(r"(/\S+) \(0x", loaded)]
+    for source, place in files:
+        target = root + place
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(source, target)
+    subprocess.run(["strip", root + "/bin/apreserve"], check=True)
+    return root
+
+
+def play(options, scenario, kernel, root):
+    """Plays a scenario; the directory that the guest left behind, and how long it took."""
+    share = tempfile.mkdtemp(prefix="apreserve-bed.")
+    shutil.copytree(root, os.path.join(share, "root"), copy_function=os.link)
+    for file in (os.path.join(HERE, "guest/play"), scenario.path):
+        shutil.copy(file, share)
+    command = ["./play", "./" + os.path.basename(scenario.path), scenario.load, *scenario.machine]
+    start = time.monotonic()
+    run = subprocess.run(
+        [os.path.join(HERE, "run.py"), "--cache", options.cache, "--kernel", kernel, "--share", share,
+         "--timeout", str(options.timeout), "--", *command],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    out = os.path.join(share, "out")
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, "console"), "w") as file:
+        file.write(run.stdout)
+    return out, run, time.monotonic() - start
+
+
+def main():
+    options = arguments()
+    kernels = options.kernel or ["debian", "src-" + options.source]
+    scenarios = load_all(os.path.join(HERE, "scenarios"), options.scenarios)
+    subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels], check=True)
+    # The guests' directories are linked from this one, so both are on one file system.
+    workshop = tempfile.mkdtemp(prefix="apreserve-bed.")
+    root = guest_root(options.program, workshop)
+    passed, failed, applies, queues, moves, events = 0, [], 0, 0, 0, 0
+    for kernel in kernels:
+        for scenario in scenarios:
+            if not scenario.runs_on(kernel):
+                continue
+            out, run, seconds = play(options, scenario, kernel, root)
+            verdict = judge(out)
+            if run.returncode != 0:
+                verdict.faults.insert(0, f"the guest ended with {run.returncode}: {run.stdout.strip()[-500:]}")
+            applies, queues = applies + verdict.applies, queues + verdict.queues
+            moves, events = moves + verdict.moves, events + verdict.events
+            good = not verdict.faults
+            print(f"{'pass' if good else 'FAIL'}  {kernel:8} {scenario.name:38} {seconds:5.1f} s  "
+                  f"{verdict.applies} runs, {verdict.moves} queues moved of {verdict.queues} judged", flush=True)
+            for fault in verdict.faults[:20]:
+                print(f"      {fault}", flush=True)
+            if good:
+                passed += 1
+            else:
+                failed.append(scenario.name)
+            if options.record and good:
+                transcript.record(out, os.path.join(options.record, scenario.name))
+            if options.keep:
+                shutil.copytree(out, os.path.join(options.keep, f"{scenario.name}-{kernel}"), dirs_exist_ok=True)
+            shutil.rmtree(os.path.dirname(out))
+    shutil.rmtree(workshop)
+    print(f"{passed} passed, {len(failed)} failed on {len(kernels)} kernels: {applies} runs of apply, {queues} owners "
+          f"held against their plans, {moves} queues moved, {events} events of the kernel read")
+    sys.exit(min(len(failed), 100))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what guest/ulisten.c has written: uevents, and marks between them."""
+import re
+from dataclasses import dataclass
+
+QUEUE = re.compile(r"/devices/ap/card[0-9a-f]{2}/([0-9a-f]{2}\.[0-9a-f]{4})")
+
+
+@dataclass
+class Event:
+    """A uevent, or a mark, which has only its text."""
+    action: str = ""
+    path: str = ""
+    driver: str = ""
+    mark: str = ""
+
+    @property
+    def queue(self):
+        """The queue that it is about."""
+        found = QUEUE.fullmatch(self.path)
+        return found.group(1) if found else None
+
+
+def read_events(text):
+    """All events and marks in order, and what is wrong with the recording itself."""
+    events, faults, last = [], [], None
+    for block in text.split("\n"):
+        key, _, value = block.partition("=")
+        if block == "# LOST":
+            faults.append("the listener lost events")
+        elif block.startswith("# "):
+            events.append(Event(mark=block[2:]))
+        elif block.startswith("KERNEL["):
+            events.append(Event())
+        elif key == "ACTION":
+            events[-1].action = value
+        elif key == "DEVPATH":
+            events[-1].path = value
+        elif key == "DRIVER":
+            events[-1].driver = value
+        elif key == "SEQNUM":
+            if last is not None and int(value) != last + 1:
+                faults.append(f"events are missing between SEQNUM {last} and {value}")
+            last = int(value)
+    if last is None:
+        faults.append("there is no event at all")
+    return events, faults

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges what a scenario left behind: `judge(directory)` says all that is wrong.
+
+What counts is what the guest's kernel says: the driver links in sysfs, and its uevents. What apreserve
+says is only ever held against them.
+"""
+import fnmatch
+import json
+import os
+
+from events import read_events
+
+OWNERS = {"cex4queue": "host", "vfio_ap": "vfio_ap", "": "none"}
+
+
+class Verdict:
+    """The sentences that say what is wrong, and how much was looked at."""
+
+    def __init__(self):
+        self.faults = []
+        self.applies = self.queues = self.moves = self.events = 0
+
+
+def read_text(directory, name, missing=""):
+    try:
+        with open(os.path.join(directory, name)) as file:
+            return file.read()
+    except FileNotFoundError:
+        return missing
+
+
+def parse_owners(text):
+    """`01.0004 cex4queue` a line -> {"01.0004": "host"}."""
+    rows = [line.split(" ") for line in text.splitlines() if line]
+    return {row[0]: OWNERS.get(row[1] if len(row) > 1 else "", row[-1]) for row in rows}
+
+
+def judge(directory):
+    """Everything that is wrong with a played scenario."""
+    verdict = Verdict()
+    steps = read_text(directory, "walk.steps")
+    if "# end" not in steps:
+        verdict.faults.append("the scenario did not come to its end")
+    verdict.faults += [line.strip() for line in steps.splitlines() if line.startswith("  dmesg: ")]
+    events, faults = read_events(read_text(directory, "walk.events"))
+    verdict.faults += faults
+    verdict.events = sum(1 for event in events if event.path)
+    number = 1
+    while os.path.exists(os.path.join(directory, f"{number}.apply.exit")):
+        judge_apply(directory, number, events, steps, verdict)
+        number += 1
+    verdict.applies = number - 1
+    for line in read_text(directory, "expected").splitlines():
+        judge_expectation(directory, *line.split("\t"), verdict)
+    return verdict
+
+
+def judge_apply(directory, number, events, steps, verdict):
+    """Whether an `apply` did what `plan` had promised, and nothing else at any moment."""
+    def fault(text):
+        verdict.faults.append(f"apply {number}: {text}")
+
+    try:
+        plan = json.loads(read_text(directory, f"{number}.plan.json"))
+        report = json.loads(read_text(directory, f"{number}.apply.json"))
+    except json.JSONDecodeError:
+        said = read_text(directory, f"{number}.plan.err") + read_text(directory, f"{number}.apply.err")
+        return fault(f"no plan or no report: {said.strip()}")
+    before = parse_owners(read_text(directory, f"{number}.before"))
+    after = parse_owners(read_text(directory, f"{number}.after"))
+    promise = {change["queue"]: change for change in plan["changes"]}
+    verdict.queues += len(after)
+    verdict.moves += len(promise)
+
+    for queue, change in promise.items():
+        if before.get(queue) != change["from"]:
+            fault(f"the plan says that {queue} is with {change['from']}, the kernel {before.get(queue)}")
+    if before.keys() != after.keys():
+        fault("queues came or went during the run")
+    for queue, owner in after.items():
+        wanted = promise[queue]["to"] if queue in promise else before.get(queue)
+        if owner != wanted:
+            word = "promised" if queue in promise else "left with"
+            fault(f"{queue} was {word} {wanted}, the kernel says {owner}")
+
+    begins, ends = f"apply {number} begins", f"apply {number} ends"
+    for sentence in judge_moments(events_between(events, begins, ends), before, promise):
+        fault(sentence)
+
+    writes = [a for a in report["activities"] if a["activity"] == "write"]
+    for write in writes:
+        if "errno" in write:
+            fault(f"{write['text'].strip()} > {write['path']} failed with {write['errno']}")
+    if not plan["steps"] and writes:
+        fault(f"the plan had no write, and there were {len(writes)}")
+    moved = {c["queue"]: c["to"] for a in report["activities"] if a["activity"] == "moved" for c in a["changes"]}
+    if moved != {queue: change["to"] for queue, change in promise.items()}:
+        fault(f"it reports other moves than the plan promised: {sorted(moved.items())}")
+    judge_masks(plan, steps, ends, fault)
+
+    planned = read_text(directory, f"{number}.plan.exit").strip()
+    done = read_text(directory, f"{number}.apply.exit").strip()
+    if done != {"0": "0", "2": "0", "3": "3"}.get(planned):
+        fault(f"plan ended with {planned}, apply with {done}")
+
+
+def judge_masks(plan, steps, mark, fault):
+    """Whether the masks that the kernel shows are those that the plan promised."""
+    if "masks" not in plan:
+        return
+    behind = steps.partition(f"# {mark}\n")[2].splitlines()
+    for name in ("apmask", "aqmask"):
+        line = next((line for line in behind if f"/sys/bus/ap/{name} = " in line), "")
+        shown, promised = line.partition(" = ")[2], plan["masks"]["after"][name]
+        if shown != promised:
+            fault(f"{name} was promised as {promised}, the kernel says {shown}")
+
+
+def events_between(events, begins, ends):
+    """The events between two marks."""
+    marks = [event.mark for event in events]
+    if begins not in marks or ends not in marks:
+        return []
+    return [e for e in events[marks.index(begins):marks.index(ends)] if e.path]
+
+
+def judge_moments(events, before, promise):
+    """What the kernel's events say against the promise: a queue that was not to move, or that moved
+    more than once, or that was with a third owner between."""
+    owners, moves = dict(before), {}
+    for event in events:
+        queue = event.queue
+        if queue is None or event.action == "change":
+            continue
+        if queue not in promise:
+            yield f"{queue} was not to move, and the kernel sent {event.action} of it"
+            continue
+        if event.action == "unbind":
+            owner = "none"
+        elif event.action == "bind":
+            owner = OWNERS.get(event.driver, event.driver)
+        else:
+            yield f"the kernel sent {event.action} of {queue}"
+            continue
+        if owner not in (promise[queue]["from"], promise[queue]["to"], "none"):
+            yield f"{queue} was with {owner} on its way to {promise[queue]['to']}"
+        owners[queue] = owner
+        moves.setdefault(queue, []).append(event.action)
+    for queue, change in promise.items():
+        wanted = [w for w, owner in (("unbind", change["from"]), ("bind", change["to"])) if owner != "none"]
+        if moves.get(queue, []) != wanted:
+            yield f"{queue} should have had {' and '.join(wanted)}, and had {moves.get(queue, [])}"
+        if owners.get(queue) != change["to"]:
+            yield f"the events leave {queue} with {owners.get(queue)}, not with {change['to']}"
+
+
+def judge_expectation(directory, number, words, now, verdict):
+    """Whether a line `expect ...` of the scenario is true."""
+    kind, *rest = words.split(" ")
+
+    def fault(text):
+        verdict.faults.append(f"expect {words} (after apply {number}): {text}")
+
+    match kind:
+        case "exit":
+            found = read_text(directory, f"{number}.apply.exit").strip()
+            if [found] != rest:
+                fault(f"it was {found}: {read_text(directory, f'{number}.apply.err').strip()}")
+        case "refused":
+            plan = json.loads(read_text(directory, f"{number}.plan.json", "{}"))
+            found = sorted({r["reason"] for r in plan.get("refused", [])})
+            if found != sorted(rest):
+                fault(f"refused were {found}")
+        case "no-changes":
+            report = json.loads(read_text(directory, f"{number}.apply.json", "{}"))
+            writes = [a for a in report.get("activities", []) if a["activity"] == "write"]
+            if writes or read_text(directory, f"{number}.before") != read_text(directory, f"{number}.after"):
+                fault(f"{len(writes)} writes")
+        case "host" | "vfio_ap" | "none":
+            owners = parse_owners(now.replace(",", "\n"))
+            for pattern in rest:
+                queues = fnmatch.filter(owners, pattern)
+                if not queues:
+                    fault(f"there is no queue {pattern}")
+                for queue in queues:
+                    if owners[queue] != kind:
+                        fault(f"{queue} is with {owners[queue]}")
+        case _:
+            fault("no such expectation")

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The judge finds what it is there to find. `make check-kernel` runs this first."""
+import json
+import os
+import tempfile
+import unittest
+
+from judge import judge
+
+MASK = "0x" + "f" * 64
+LESS = "0xb" + "f" * 63
+
+
+def event(number, action, queue, driver=""):
+    driver = f"DRIVER={driver}\n" if driver else ""
+    return (f"KERNEL[1.{number}] {action} /devices/ap/card{queue[:2]}/{queue} (ap)\nACTION={action}\n"
+            f"DEVPATH=/devices/ap/card{queue[:2]}/{queue}\nSUBSYSTEM=ap\n{driver}SEQNUM={number}\n\n")
+
+
+class Played:
+    """A run that moved 01.0004 to vfio_ap and left 00.0004 alone, all of it right; tests break it."""
+
+    def __init__(self):
+        change = {"queue": "01.0004", "from": "host", "to": "vfio_ap"}
+        write = {"activity": "write", "path": "/sys/bus/ap/apmask", "text": LESS}
+        self.plan = {"changes": [change], "steps": [{}], "refused": [],
+                     "masks": {"after": {"apmask": LESS, "aqmask": MASK}}}
+        self.report = {"activities": [write, {"activity": "moved", "changes": [change]}]}
+        self.events = event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "vfio_ap")
+        self.files = {"1.before": "00.0004 cex4queue\n01.0004 cex4queue\n",
+                      "1.after": "00.0004 cex4queue\n01.0004 vfio_ap\n",
+                      "1.plan.exit": "2\n", "1.apply.exit": "0\n", "expected": "",
+                      "walk.steps": f"# apply 1 ends\n  /sys/bus/ap/apmask = {LESS}\n  /sys/bus/ap/aqmask = {MASK}\n# end\n"}
+
+    def faults(self):
+        files = dict(self.files)
+        files["1.plan.json"] = json.dumps(self.plan)
+        files["1.apply.json"] = json.dumps(self.report)
+        files.setdefault("walk.events", event(1, "add", "09.0000") + "# apply 1 begins\n" + self.events + "# apply 1 ends\n")
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in files.items():
+                with open(os.path.join(directory, name), "w") as file:
+                    file.write(text)
+            return judge(directory).faults
+
+
+class JudgeTest(unittest.TestCase):
+    def setUp(self):
+        self.played = Played()
+
+    def assertFault(self, words):
+        faults = self.played.faults()
+        self.assertTrue(any(words in fault for fault in faults), faults)
+
+    def test_a_kept_promise_is_no_fault(self):
+        self.assertEqual(self.played.faults(), [])
+
+    def test_a_queue_that_did_not_move(self):
+        self.played.files["1.after"] = self.played.files["1.before"]
+        self.assertFault("01.0004 was promised vfio_ap, the kernel says host")
+
+    def test_a_queue_outside_the_plan_that_moved(self):
+        self.played.files["1.after"] = "00.0004 vfio_ap\n01.0004 vfio_ap\n"
+        self.assertFault("00.0004 was left with host, the kernel says vfio_ap")
+
+    def test_a_queue_outside_the_plan_that_moved_there_and_back(self):
+        self.played.events += (event(4, "unbind", "00.0004") + event(5, "bind", "00.0004", "vfio_ap")
+                               + event(6, "unbind", "00.0004") + event(7, "bind", "00.0004", "cex4queue"))
+        self.assertFault("00.0004 was not to move")
+
+    def test_a_promised_queue_that_flickered(self):
+        self.played.events += (event(4, "unbind", "01.0004") + event(5, "bind", "01.0004", "cex4queue")
+                               + event(6, "unbind", "01.0004") + event(7, "bind", "01.0004", "vfio_ap"))
+        self.assertFault("01.0004 should have had unbind and bind")
+
+    def test_a_promised_queue_of_a_stranger(self):
+        self.played.events = (event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "other"))
+        self.assertFault("01.0004 was with other")
+
+    def test_a_move_without_events(self):
+        self.played.events = ""
+        self.assertFault("01.0004 should have had unbind and bind")
+
+    def test_a_wrong_mask(self):
+        self.played.files["walk.steps"] = self.played.files["walk.steps"].replace(LESS, MASK)
+        self.assertFault("apmask was promised")
+
+    def test_a_failed_write(self):
+        self.played.report["activities"][0]["errno"] = "EBUSY"
+        self.assertFault("failed with EBUSY")
+
+    def test_a_write_without_a_plan(self):
+        self.played.plan["steps"] = []
+        self.assertFault("the plan had no write")
+
+    def test_a_report_that_leaves_out_a_move(self):
+        self.played.report["activities"].pop()
+        self.assertFault("it reports other moves")
+
+    def test_an_exit_status_that_does_not_fit(self):
+        self.played.files["1.apply.exit"] = "1\n"
+        self.assertFault("apply with 1")
+
+    def test_lost_events(self):
+        self.played.events += "# LOST\n"
+        self.assertFault("lost events")
+
+    def test_a_gap_in_the_events(self):
+        self.played.events += event(9, "change", "01.0004")
+        self.assertFault("missing between SEQNUM 3 and 9")
+
+    def test_a_complaint_of_the_kernel(self):
+        self.played.files["walk.steps"] += "  dmesg: WARNING: CPU 0\n"
+        self.assertFault("WARNING: CPU 0")
+
+    def test_a_play_that_broke_off(self):
+        self.played.files["walk.steps"] = self.played.files["walk.steps"].replace("# end\n", "")
+        self.assertFault("did not come to its end")
+
+    def test_expectations(self):
+        now = "00.0004 cex4queue,01.0004 vfio_ap,"
+        for words, good in [("exit 0", True), ("exit 3", False), ("host 00.*", True), ("host *.0004", False),
+                            ("vfio_ap 01.0004", True), ("vfio_ap 02.*", False), ("none 00.0004", False),
+                            ("no-changes", False), ("refused inexpressible", False), ("nonsense", False)]:
+            with self.subTest(words):
+                self.played.files["expected"] = f"1\t{words}\t{now}\n"
+                self.assertEqual(self.played.faults() == [], good)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario: the head of its file, which the host needs. The rest is played in the guest."""
+import os
+import re
+
+HEADER = re.compile(r"# (machine|load|needs): (.*)")
+
+
+class Scenario:
+    """`title`, `machine` (the bus's parameters), `load` (an apload flavour), `needs`, `path`."""
+
+    def __init__(self, path):
+        self.path = path
+        self.name = os.path.basename(path).removesuffix(".scenario")
+        with open(path) as file:
+            lines = file.read().split("\n")
+        self.title = lines[0].removeprefix("# ")
+        head = dict(m.groups() for m in map(HEADER.fullmatch, lines) if m)
+        if "machine" not in head:
+            raise SystemExit(f"{path}: there is no line \"# machine: hw_cards=... hw_doms=...\"")
+        self.machine = head["machine"].split()
+        self.needs = head.get("needs", "")
+        if self.needs not in ("", "masks", "override", "sim"):
+            raise SystemExit(f"{path}: \"# needs:\" knows masks, override and sim, not {self.needs}")
+        self.load = head.get("load", "sim" if self.needs == "sim" else "real")
+
+    def runs_on(self, kernel):
+        """Whether it makes sense on a kernel: only one built from source has driver_override."""
+        match self.needs:
+            case "override": return kernel.startswith("src-")
+            case "masks" | "sim": return kernel == "debian"
+            case _: return True
+
+
+def load_all(directory, names):
+    """The scenarios of a directory, or those of them that were named."""
+    files = sorted(f for f in os.listdir(directory) if f.endswith(".scenario"))
+    known = [f.removesuffix(".scenario") for f in files]
+    for name in names:
+        if name not in known:
+            raise SystemExit(f"there is no scenario {name}; there are {', '.join(known)}")
+    return [Scenario(os.path.join(directory, f)) for f, n in zip(files, known) if not names or n in names]

@@ -1,0 +1,48 @@
+import Glibc
+
+/// What a scenario of `Tests/KernelBed` left behind on a real kernel, in `Tests/KernelBed/transcripts`.
+package struct PlayedScenario: Sendable, CustomStringConvertible {
+  /// Such as `l-shape/6.1`: the scenario, and the kernel's version.
+  package let description: String
+
+  /// All of them, in the order of their names.
+  package static let all: [PlayedScenario] = names(in: "").flatMap { scenario in
+    names(in: scenario).map { PlayedScenario(description: "\(scenario)/\($0)") }
+  }
+
+  /// The numbers of its runs of `apply`.
+  package var applies: [Int] {
+    Self.names(in: description).compactMap { name in
+      name.hasSuffix(".machine.json") ? Int(name.prefix { $0 != "." }) : nil
+    }.sorted()
+  }
+
+  /// The bytes of one of its files, such as `walk.steps`.
+  package func bytes(_ file: String) throws(CaptureFile.Unreadable) -> [UInt8] {
+    try CaptureFile.bytes("\(Self.directory)/\(description)/\(file)")
+  }
+
+  /// The text of one of its files.
+  package func text(_ file: String) throws(CaptureFile.Unreadable) -> String {
+    String(decoding: try bytes(file), as: UTF8.self)
+  }
+
+  /// Beside `Tests/Captures`.
+  private static let directory = "../KernelBed/transcripts"
+
+  private static func names(in directory: String, source: String = #filePath) -> [String] {
+    let tests = source.split(separator: "/").dropLast(2).joined(separator: "/")
+    guard let stream = opendir("/\(tests)/Captures/\(Self.directory)/\(directory)") else {
+      return []
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+    }
+    return names.filter { !$0.hasPrefix(".") }.sorted()
+  }
+}
