@@ -25,12 +25,23 @@ package struct MaskPair: Hashable, Sendable {
 
   /// The writes that lead to `target` without moving any queue that has the same place in both: first
   /// the adapters that stay, then the domains, then the adapters that are new (ap-bus.md 5).
+  ///
+  /// Where no adapter stays, that would be a mask of zeros on the way; then the domains go first.
   package func steps(to target: MaskPair) -> [Step] {
-    let staying = adapters.intersection(target.adapters)
+    let stayingAdapters = adapters.intersection(target.adapters)
+    // With no domain the host's pool is empty, and stays so while the adapters change.
+    let stayingDomains = domains.intersection(target.domains)
+    let wouldBeEmpty = stayingAdapters.isEmpty && !adapters.isEmpty && !target.adapters.isEmpty
     var steps: [Step] = []
-    if staying != adapters { steps.append(.setAdapterMask(staying)) }
+    if wouldBeEmpty, !stayingDomains.isEmpty || domains.isEmpty {
+      if stayingDomains != domains { steps.append(.setDomainMask(stayingDomains)) }
+      steps.append(.setAdapterMask(target.adapters))
+      if target.domains != stayingDomains { steps.append(.setDomainMask(target.domains)) }
+      return steps
+    }
+    if stayingAdapters != adapters { steps.append(.setAdapterMask(stayingAdapters)) }
     if target.domains != domains { steps.append(.setDomainMask(target.domains)) }
-    if target.adapters != staying { steps.append(.setAdapterMask(target.adapters)) }
+    if target.adapters != stayingAdapters { steps.append(.setAdapterMask(target.adapters)) }
     return steps
   }
 }

@@ -15,8 +15,9 @@ struct MaskWishes {
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   init(
     inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
-    kept: [APQN: Refusal.Reason]
+    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason]
   ) {
+    reserved = hold.matrix
     var wishes: [APQN] = []
     var releases = APQNSet()
     for (queue, goal) in zip(inventory.queues, goals) {
@@ -25,7 +26,8 @@ struct MaskWishes {
       case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
       case .reserve: reserved.insert(apqn)
       case .giveBack:
-        let reason = kept[apqn] ?? Self.obstacle(to: queue, inventory)
+        let reason =
+          kept[apqn] ?? Self.obstacle(to: queue, inventory) ?? hold.refusal(toGiveBack: apqn)
         if let reason {
           reserved.insert(apqn)
           refusals.append(Refusal(apqn, reason))
@@ -37,17 +39,25 @@ struct MaskWishes {
       case .stay where !masks.isInHostPool(apqn): reserved.insert(apqn)
       case .stay where queue.owner != .vfioAP:
         hosts.insert(apqn)
-        if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
-          inventory.card(apqn.adapter)?.hardwareType.isReservable == true, kept[apqn] == nil
-        {
-          unmanaged.insert(apqn)
-        }
       case .stay: break
       }
+      if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
+        inventory.card(apqn.adapter)?.hardwareType.isReservable == true, kept[apqn] == nil
+      {
+        unmanaged.insert(apqn)
+      }
     }
-    release(releases, decisions)
+    releases = release(releases)
     acceptCollateral(wishes, decisions)
     reserve(wishes)
+    // Where collateral has left a row or column to the guests, more can be given back beside it.
+    releases = release(releases)
+    for apqn in releases {
+      let stays = reservedQueue(whereAdding: apqn, hosts.adapters, hosts.domains) ?? apqn
+      refusals.append(
+        Refusal(apqn, hold.refusal(toTake: stays) ?? .releaseInexpressible(wouldTake: stays)))
+    }
+    reserved.formUnion(releases)
   }
 
   /// Why a queue cannot be let into the host's pool, if so.
@@ -56,40 +66,38 @@ struct MaskWishes {
     return inventory.card(queue.apqn.adapter)?.driver == nil ? .cardUnbound : nil
   }
 
-  /// Moves `releases` to the host, but for those that would drag along what stays reserved.
+  /// Moves `releases` to the host, but for those that would drag along what stays reserved; these are
+  /// returned.
   ///
-  /// A queue that no rule names and that was taken along with one whose rule accepts that is where it
-  /// belongs: no wish is refused then.
-  private mutating func release(_ releases: APQNSet, _ decisions: DecisionTable) {
-    var releases = releases
-    while true {
-      let fixedAdapters = hosts.adapters
-      let hostAdapters = fixedAdapters.union(releases.adapters)
-      let hostDomains = hosts.domains.union(releases.domains)
-      var refused: [Refusal] = []
-      for adapter in reserved.adapters.intersection(hostAdapters) {
-        guard let domain = reserved[adapter].intersection(hostDomains).first else { continue }
-        let stays = APQN(adapter: adapter, domain: domain)
-        // The row is needed by a queue that is the host's already, or else is given up.
-        let culprits =
-          fixedAdapters.contains(adapter)
-          ? releases.adapters(inDomain: domain).map { APQN(adapter: $0, domain: domain) }
-          : releases[adapter].map { APQN(adapter: adapter, domain: $0) }
-        refused += culprits.map { Refusal($0, .releaseInexpressible(wouldTake: stays)) }
-        break
+  /// One more host queue widens the host's rectangle by its row and column, and whatever else is to be
+  /// given back there comes with it. What is refused once stays refused, since the rectangle only grows.
+  private mutating func release(_ releases: APQNSet) -> APQNSet {
+    var adapters = hosts.adapters
+    var domains = hosts.domains
+    var refused = APQNSet()
+    for apqn in releases {
+      guard reservedQueue(whereAdding: apqn, adapters, domains) == nil else {
+        refused.insert(apqn)
+        continue
       }
-      guard !refused.isEmpty else { break }
-      for refusal in refused {
-        guard case .releaseInexpressible(let stays) = refusal.reason else { continue }
-        let isAccepted =
-          decisions.row(stays.adapter).acceptsCollateral.contains(stays.domain)
-          && decisions.row(refusal.apqn.adapter).unmanaged.contains(refusal.apqn.domain)
-        if !isAccepted { refusals.append(refusal) }
-        releases.remove(refusal.apqn)
-        reserved.insert(refusal.apqn)
-      }
+      adapters.insert(apqn.adapter)
+      domains.insert(apqn.domain)
+      hosts.insert(apqn)
     }
-    hosts.formUnion(releases)
+    return refused
+  }
+
+  /// A queue that must stay reserved and that would be the host's with `apqn` given back.
+  private func reservedQueue(
+    whereAdding apqn: APQN, _ adapters: APMask, _ domains: APMask
+  ) -> APQN? {
+    if !adapters.contains(apqn.adapter) {
+      let row = reserved[apqn.adapter].intersection(domains.union([apqn.domain]))
+      if let domain = row.first { return APQN(adapter: apqn.adapter, domain: domain) }
+    }
+    guard !domains.contains(apqn.domain) else { return nil }
+    let adapter = adapters.union([apqn.adapter]).first { reserved[$0].contains(apqn.domain) }
+    return adapter.map { APQN(adapter: $0, domain: apqn.domain) }
   }
 
   /// Lets go of unmanaged queues in the row or column of wishes whose rules accept that, the cheaper
@@ -108,6 +116,27 @@ struct MaskWishes {
       } else if columnIsFree {
         for adapter in column { hosts[adapter].remove(apqn.domain) }
       }
+    }
+  }
+
+  /// Forgets refusals to give back what is where it belongs: an unmanaged queue that `masks` keep out
+  /// of the host's pool together with one whose rule accepts that.
+  mutating func forgetAcceptedCollateral(
+    under masks: MaskPair, goals: some Sequence<(Queue, Goal)>, _ decisions: DecisionTable
+  ) {
+    var accepting = APQNSet()
+    for (queue, goal) in goals where goal == .reserve {
+      let row = decisions.row(queue.apqn.adapter).acceptsCollateral
+      if row.contains(queue.apqn.domain) { accepting.insert(queue.apqn) }
+    }
+    let domains = accepting.domains.subtracting(masks.domains)
+    refusals.removeAll { refusal in
+      guard case .releaseInexpressible = refusal.reason, unmanaged.contains(refusal.apqn) else {
+        return false
+      }
+      return domains.contains(refusal.apqn.domain)
+        || !masks.adapters.contains(refusal.apqn.adapter)
+          && !accepting[refusal.apqn.adapter].isEmpty
     }
   }
 

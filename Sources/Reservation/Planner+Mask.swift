@@ -12,51 +12,33 @@ extension Planner {
       return
     }
     let current = MaskPair(adapters: adapters, domains: domains)
-    var kept = kept
-    var keptClear = MaskPair(adapters: [], domains: [])
-    let claimed = absentees { $0.vfioAP }
+    let hold = MediatedDeviceHold(
+      on: inventory, masks: current, configuration: circumstances.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
     // not get it for a moment when it comes back.
     let possible = absentees { $0.vfioAP.union($0.undecidable) }
-    while true {
-      let wishes = MaskWishes(
-        inventory: inventory, goals: goals, decisions: decisions, masks: current, kept: kept)
-      var solver = MaskSolver(current: current)
-      solver.hosts = wishes.hosts
-      solver.reserved = wishes.reserved
-      if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
-        solver.ours = MaskPair(
-          adapters: ownership.adapters.subtracting(possible.adapters),
-          domains: ownership.domains.subtracting(possible.domains))
-      }
-      solver.keptClear = keptClear
-      solver.claimed = claimed
-      solver.latent = latentAPQNs()
-      let target = solver.solution()
-      let veto = MaskVeto(
-        from: current, to: target, devices: inventory.mediatedDevices, asksWide: asksWide)
-      if let veto,
-        !veto.adapters.isSubset(of: keptClear.adapters)
-          || !veto.domains.isSubset(of: keptClear.domains)
-      {
-        keptClear.adapters.formUnion(veto.adapters)
-        keptClear.domains.formUnion(veto.domains)
-        let holder = circumstances.configuration.name(ofMediatedDevice: veto.holder)
-        for queue in inventory.queues
-        where veto.adapters.contains(queue.apqn.adapter)
-          || veto.domains.contains(queue.apqn.domain)
-        {
-          kept[queue.apqn] = .vetoed(mediatedDevice: holder)
-        }
-        continue
-      }
-      plan.alternatives = MaskAlternative.all(
-        for: wishes.refusals, hosts: wishes.hosts, unmanaged: wishes.unmanaged)
-      plan.refusals += wishes.refusals
-      plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
-      write(target, from: current, goals, into: &plan)
-      return
+    var wishes = MaskWishes(
+      inventory: inventory, goals: goals, decisions: decisions, masks: current, hold: hold,
+      kept: kept)
+    var solver = MaskSolver(current: current)
+    solver.hosts = wishes.hosts
+    solver.reserved = wishes.reserved
+    if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
+      solver.ours = MaskPair(
+        adapters: ownership.adapters.subtracting(possible.adapters).subtracting(
+          hold.bits.adapters),
+        domains: ownership.domains.subtracting(possible.domains).subtracting(hold.bits.domains))
     }
+    solver.claimed = absentees { $0.vfioAP }
+    solver.latent = latentAPQNs()
+    let target = solver.solution()
+    wishes.forgetAcceptedCollateral(
+      under: target, goals: zip(inventory.queues, goals), decisions)
+    plan.alternatives = MaskAlternative.all(
+      for: wishes.refusals, hosts: wishes.hosts, unmanaged: wishes.unmanaged)
+    plan.refusals += wishes.refusals
+    plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
+    write(target, from: current, goals, into: &plan)
   }
 
   /// The operation that writes the masks, with everything it moves, or the refusal of all of it.
