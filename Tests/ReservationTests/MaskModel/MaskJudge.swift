@@ -1,0 +1,188 @@
+import AdjunctProcessor
+import Reservation
+
+/// Holds a plan against the model, and says in sentences where they differ.
+struct MaskJudge {
+  typealias Cell = SmallMachine.Cell
+  typealias Pair = MaskModel.Pair
+
+  let machine: SmallMachine
+  let model: MaskModel
+  let plan: Plan
+  private(set) var complaints: [String] = []
+  /// The pairs of masks that the writes go through, the first being today's.
+  private var way: [Pair]
+  private var refused: Set<Cell>
+
+  private var final: Pair { way[way.count - 1] }
+
+  init(_ machine: SmallMachine, _ plan: Plan) {
+    self.machine = machine
+    self.plan = plan
+    model = MaskModel(machine)
+    way = [model.current]
+    let refusedNames = Set(plan.refusals.map(\.apqn))
+    refused = machine.queues.filter { refusedNames.contains(machine.apqn($0)) }
+    followWrites()
+    judgeOutcome()
+    judgeCost()
+    judgeWay()
+    judgeMoves()
+  }
+
+  /// Reads the masks back from the texts that would be written.
+  private mutating func followWrites() {
+    for step in plan.steps {
+      guard let path = step.path else { continue }
+      let text = step.text
+      var pair = final
+      switch path {
+      case .bus("apmask"): pair.adapters = bits(text, SmallMachine.adapterIDs, machine.rows)
+      case .bus("aqmask"): pair.domains = bits(text, SmallMachine.domainIDs, machine.columns)
+      case .bus("drivers_probe"):
+        judgeProbe(text)
+        continue
+      default:
+        complaints.append("writes \(step), which is neither a mask nor a probe")
+        continue
+      }
+      way.append(pair)
+    }
+  }
+
+  /// Only what is wanted, has no driver and is outside the pool is looked at by itself.
+  private mutating func judgeProbe(_ name: String) {
+    let isMeant = machine.unbound.contains { cell in
+      machine.apqn(cell).description == name && machine.wish(cell).isReserved
+        && !final.hasInHostPool(cell)
+    }
+    if !isMeant { complaints.append("probes \(name) without need") }
+  }
+
+  /// The set bits by index, from a full mask as the kernel reads it (ap-bus.md 1.1).
+  private mutating func bits(_ text: String, _ ids: [UInt8], _ inPlay: Int) -> Int {
+    let digits = text.dropFirst(2).filter { $0 != "\n" }.compactMap(\.hexDigitValue)
+    guard text.hasPrefix("0x"), digits.count == 64 else {
+      complaints.append("writes \(text), which is no full mask")
+      return 0
+    }
+    let set = Set((0...255).filter { digits[$0 / 4] & 8 >> ($0 % 4) != 0 })
+    var result = 0
+    for index in 0..<inPlay where set.contains(Int(ids[index])) { result |= 1 << index }
+    let rest = set.subtracting(ids.prefix(inPlay).map(Int.init)).count
+    if rest == 256 - inPlay {
+      result |= 1 << inPlay
+    } else if rest != 0 {
+      complaints.append("treats ids differently that no rule tells apart")
+    }
+    return result
+  }
+
+  /// What was asked for is done, refused, or accepted collateral; and refused only what must be.
+  private mutating func judgeOutcome() {
+    for (cell, goal) in model.goals {
+      let place = refused.contains(cell) ? currentPlace(cell) : goal
+      guard !model.isAt(place, cell, under: final) else { continue }
+      if !model.isAcceptedCollateral(cell, under: final) {
+        complaints.append("leaves \(machine.apqn(cell)) neither where it should be nor refused")
+      } else if !model.exact.isEmpty {
+        complaints.append("takes \(machine.apqn(cell)) along without need")
+      }
+    }
+    if !model.hopeless.isSubset(of: refused) { complaints.append("is silent on a hopeless wish") }
+    for cell in refused.subtracting(model.hopeless) where isPossible(cell) {
+      complaints.append(
+        "refuses \(machine.apqn(cell)) although it can be had with all that it does")
+    }
+    if !model.exact.isEmpty, !refused.subtracting(model.hopeless).isEmpty {
+      complaints.append("refuses although there are exact masks")
+    }
+    if !model.allowed.contains(final), final != model.current {
+      complaints.append("ends with masks that may not be written")
+    }
+  }
+
+  private func currentPlace(_ cell: Cell) -> MaskModel.Place {
+    model.current.hasInHostPool(cell) ? .hostPool : .outside
+  }
+
+  /// Whether some pair does what the plan does and fulfils this refused wish too, with collateral in
+  /// its own row or column where it accepts that.
+  private func isPossible(_ wish: Cell) -> Bool {
+    guard let goal = model.goals[wish] else { return false }
+    return model.allowed.contains { pair in
+      model.isAt(goal, wish, under: pair)
+        && machine.queues.allSatisfy { cell in
+          cell == wish || pair.hasInHostPool(cell) == final.hasInHostPool(cell)
+            || model.isCollateral(cell, of: wish, under: pair)
+        }
+    }
+  }
+
+  /// Least latent collateral first, fewest changed bits second, among all that do the same.
+  private mutating func judgeCost() {
+    let cost = model.cost(of: final)
+    let alike = model.allowed.filter { pair in
+      machine.queues.allSatisfy { pair.hasInHostPool($0) == final.hasInHostPool($0) }
+    }
+    if let best = alike.map(model.cost).min(), best < cost {
+      complaints.append("ends with \(cost), where \(best) does the same")
+    }
+    if plan.latentCollateral.count != cost.latent {
+      complaints.append("tells \(plan.latentCollateral.count) latent, there are \(cost.latent)")
+    }
+  }
+
+  /// No queue moves that does not move in the end, and the host is never left without anything.
+  private mutating func judgeWay() {
+    for (previous, pair) in zip(way, way.dropFirst()) {
+      for cell in machine.queues
+      where model.current.hasInHostPool(cell) == final.hasInHostPool(cell)
+        && pair.hasInHostPool(cell) != final.hasInHostPool(cell)
+      {
+        complaints.append("lets \(machine.apqn(cell)) change its pool for a moment")
+      }
+      let isHosts = machine.queues.contains { cell in
+        final.hasInHostPool(cell)
+          || model.current.hasInHostPool(cell) && !machine.wish(cell).isReserved
+      }
+      let isEmptied =
+        pair.adapters == 0 && previous.adapters != 0 || pair.domains == 0 && previous.domains != 0
+      guard isEmptied, isHosts else { continue }
+      complaints.append("writes a mask of zeros although not every queue is wished away")
+    }
+    if way.count > 1, zip(way, way.dropFirst()).contains(where: { $0 == $1 }) {
+      complaints.append("writes a mask that is there already")
+    }
+  }
+
+  /// What the kernel moves once the last mask is written (ap-bus.md 4.3 step 6).
+  private mutating func judgeMoves() {
+    guard way.count > 1 else {
+      if plan.changes.contains(where: { $0.from != .none }) {
+        complaints.append("shows moves without a write")
+      }
+      return
+    }
+    var expected: [APQN: [Owner]] = [:]
+    let owners = Dictionary(
+      uniqueKeysWithValues: machine.inventory.queues.map { ($0.apqn, $0.owner) })
+    for cell in machine.queues {
+      guard let before = owners[machine.apqn(cell)] else { continue }
+      let after = owner(of: cell, before)
+      if after != before { expected[machine.apqn(cell)] = [before, after] }
+    }
+    let shown = Dictionary(plan.changes.map { ($0.apqn, [$0.from, $0.to]) }) { one, _ in one }
+    if shown != expected {
+      complaints.append("shows moves \(plan.moves), the kernel will do \(expected)")
+    }
+  }
+
+  private func owner(of cell: Cell, _ before: Owner) -> Owner {
+    // Which drivers old hardware finds depends on the kernel.
+    guard machine.isReservable(cell) else { return before }
+    if final.hasInHostPool(cell) { return .host }
+    let isTaken = before != .none || machine.wish(cell).isReserved
+    return isTaken && machine.hasVfioAP ? .vfioAP : .none
+  }
+}
