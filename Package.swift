@@ -154,7 +154,8 @@ let package = Package(
     .testTarget(
       name: "HostSystemTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "HostSystem", "CUeventInjection",
+        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "HostSystem",
+        "CUeventInjection",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -38,7 +38,7 @@ package struct RuleListing {
       "\($0.path.printable) is not read: \($0.by.printable) "
         + ($0.isMasked ? "masks it" : "replaces it")
     }
-      + selection.skipped.map { "\($0.path.printable) is not read: it is \($0.kind.words)" }
+      + selection.skipped.map { "\($0.path.printable) is not read: \($0.reason)" }
   }
 
   /// The same for programs.
@@ -62,7 +62,7 @@ package struct RuleListing {
           selection.skipped.map { skipped in
             JSONObject.make {
               $0.set("file", text: skipped.path)
-              $0.set("reason", text: skipped.kind.words)
+              $0.set("reason", text: skipped.reason)
             }
           }))
     }
@@ -77,20 +77,6 @@ package struct RuleListing {
       $0.set("locks", flag: rule.reserve.locks)
       $0.set("collateral", text: rule.collateral.rawValue)
       $0.set("label", text: rule.name)
-    }
-  }
-}
-
-extension RuleDirectoryListing.Kind {
-  /// What it is, as the end of a sentence.
-  fileprivate var words: String {
-    switch self {
-    case .file: "a file"
-    case .emptyFile: "an empty file"
-    case .linkToNull: "a link to /dev/null"
-    case .danglingLink: "a link to nothing"
-    case .directory: "a directory"
-    case .other: "no regular file"
     }
   }
 }

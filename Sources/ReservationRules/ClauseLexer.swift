@@ -4,9 +4,11 @@
 /// looked at a bounded number of times.
 struct ClauseLexer {
   let bytes: [UInt8]
-  private(set) var faults: [Fault] = []
-  private var position = 0
+  var faults = FaultList()
+  var position = 0
   private var isFirst = true
+  /// The value of the match clause that was read last, with its quotes.
+  private var lastMatchValue: Range<Int>?
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
@@ -34,6 +36,11 @@ struct ClauseLexer {
     skip(while: Self.isKeyByte)
     guard position > start else { return unexpectedText() }
     let key = start..<position
+    if let invisible = Fault(invisibleIn: bytes, key) {
+      faults.append(invisible)
+      recover()
+      return nil
+    }
     var attribute: Range<Int>?
     if peek == UInt8(ascii: "{") {
       guard let braces = readBraces(key) else { return nil }
@@ -67,7 +74,11 @@ struct ClauseLexer {
       return nil
     }
     skip(while: RuleFileParser.isBlank)
+    lastMatchValue = nil
     guard let (value, ignoresCase) = readValue(after: operationRange) else { return nil }
+    if operation == .equal || operation == .notEqual {
+      lastMatchValue = value.lowerBound - 1..<position
+    }
     return RawClause(
       key: key, attribute: attribute, operation: operation, operationRange: operationRange,
       ignoresCase: ignoresCase, value: value, range: start..<position)
@@ -82,6 +93,9 @@ struct ClauseLexer {
         ["\\"])
       position = bytes.count
       return nil
+    }
+    if bytes[position] == UInt8(ascii: "\""), let first = lastMatchValue {
+      return strayValues(after: first)
     }
     recover()
     fault(
@@ -105,165 +119,5 @@ struct ClauseLexer {
     }
     position += 1
     return start..<position - 1
-  }
-}
-
-// MARK: - Values
-
-extension ClauseLexer {
-  /// Reads the value in quotes.
-  private mutating func readValue(
-    after operation: Range<Int>
-  ) -> (value: Range<Int>, ignoresCase: Bool)? {
-    guard let first = peek, first != UInt8(ascii: ",") else {
-      fault(
-        .missingValue, operation,
-        "\(quoted(operation)) is followed by no value; write the value in quotes")
-      return nil
-    }
-    let prefix = position
-    skip { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: ",") && !RuleFileParser.isBlank($0) }
-    guard peek == UInt8(ascii: "\"") else {
-      position = prefix
-      return unquotedValue()
-    }
-    let prefixText = text(prefix..<position)
-    guard prefixText.isEmpty || prefixText == "i" else {
-      fault(
-        .unknownPrefix, prefix..<position,
-        "\(quoted(prefix..<position)) before the quote has no meaning; only i, to ignore case, has")
-      _ = quotedValue()
-      return nil
-    }
-    return quotedValue().map { ($0, prefixText == "i") }
-  }
-
-  private mutating func quotedValue() -> Range<Int>? {
-    let quote = position
-    position += 1
-    while position < bytes.count {
-      switch bytes[position] {
-      case UInt8(ascii: "\""):
-        position += 1
-        let value = quote + 1..<position - 1
-        return hasSwallowedClause(value) ? unclosedQuote(quote, value) : value
-      case UInt8(ascii: "\\") where position + 1 < bytes.count:
-        position += 1
-        if bytes[position] != UInt8(ascii: "\"") {
-          fault(
-            .unknownEscape, position - 1..<position,
-            "a backslash in a value stands only before a quote; "
-              + "for a character that has a meaning in globs write it in brackets, as [*]")
-          continue
-        }
-        position += 1
-      default: position += 1
-      }
-    }
-    return unclosedQuote(quote, quote + 1..<position)
-  }
-
-  /// Whether the value ends as an assignment does and its closing quote is followed by more text: then
-  /// that quote opened the next value, and the one for this is missing.
-  private func hasSwallowedClause(_ value: Range<Int>) -> Bool {
-    guard let next = peek, next != UInt8(ascii: ","), !RuleFileParser.isBlank(next) else {
-      return false
-    }
-    return bytes[value].last == UInt8(ascii: "=")
-  }
-
-  private mutating func unclosedQuote(_ quote: Int, _ value: Range<Int>) -> Range<Int>? {
-    let comma = bytes[value].firstIndex(of: UInt8(ascii: ","))
-    fault(
-      .unclosedQuote, quote..<(comma ?? quote + 1), "the quote that begins here is not closed",
-      comma.map { [text(quote..<$0) + "\""] } ?? [])
-    position = bytes.count
-    return nil
-  }
-
-  private mutating func unquotedValue() -> (value: Range<Int>, ignoresCase: Bool)? {
-    let start = position
-    skip { $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }
-    var end = position
-    while end > start, RuleFileParser.isBlank(bytes[end - 1]) { end -= 1 }
-    let quotes: Set<Unicode.Scalar> = [
-      "'", "\u{201c}", "\u{201d}", "\u{201e}", "\u{2018}", "\u{2019}",
-    ]
-    var scalars = text(start..<end).unicodeScalars[...]
-    while let first = scalars.first, quotes.contains(first) { scalars.removeFirst() }
-    while let last = scalars.last, quotes.contains(last) { scalars.removeLast() }
-    fault(
-      .missingQuote, start..<end, "the value \(quoted(start..<end)) must stand in straight quotes",
-      ["\"" + String(scalars) + "\""])
-    recover()
-    return nil
-  }
-}
-
-// MARK: - Bytes
-
-extension ClauseLexer {
-  private static let likelyOperators = [
-    "===": "==", "=!": "!=", "=:": ":=", ":": ":=", "::=": ":=", ":==": ":=", "!": "!=",
-    "!==": "!=", "<>": "!=", "~": "==", "=~": "==", "~=": "==",
-  ]
-
-  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
-
-  /// Skips blanks and commas; whether a comma was among them.
-  private mutating func skipSeparators() -> Bool {
-    var hasComma = false
-    skip {
-      if $0 == UInt8(ascii: ",") {
-        hasComma = true
-        return true
-      }
-      return RuleFileParser.isBlank($0)
-    }
-    return hasComma
-  }
-
-  private mutating func skip(while condition: (UInt8) -> Bool) {
-    while position < bytes.count, condition(bytes[position]) { position += 1 }
-  }
-
-  /// Goes to the next comma that is not between quotes.
-  private mutating func recover() {
-    var isQuoted = false
-    while position < bytes.count {
-      switch bytes[position] {
-      case UInt8(ascii: "\""): isQuoted.toggle()
-      case UInt8(ascii: "\\") where isQuoted && position + 1 < bytes.count: position += 1
-      case UInt8(ascii: ",") where !isQuoted: return
-      default: break
-      }
-      position += 1
-    }
-  }
-
-  private static func isKeyByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
-      UInt8(ascii: "$"), 0x80...:
-      true
-    default: false
-    }
-  }
-
-  private static func isOperatorByte(_ byte: UInt8) -> Bool {
-    "=!:+-<>~&^%/*?".utf8.contains(byte)
-  }
-
-  private func text(_ range: Range<Int>) -> String {
-    String(decoding: bytes[range], as: UTF8.self)
-  }
-
-  private func quoted(_ range: Range<Int>) -> String { Printable.quoted(text(range)) }
-
-  private mutating func fault(
-    _ code: DiagnosticCode, _ range: Range<Int>, _ message: String, _ fixes: [String] = []
-  ) {
-    faults.append(Fault(code: code, range: range, message: message, fixes: fixes))
   }
 }

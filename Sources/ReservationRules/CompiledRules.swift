@@ -77,9 +77,7 @@ struct CompiledRules: Sendable {
   }
 
   private static func mask(_ ranges: [ClosedRange<UInt8>], _ isNegated: Bool) -> APMask {
-    var mask = APMask()
-    for range in ranges { mask.formUnion(APMask(range)) }
-    return isNegated ? mask.complement : mask
+    isNegated ? APMask(ranges).complement : APMask(ranges)
   }
 
   private static func shape(_ condition: Condition, _ memory: inout Memory) -> Shape {

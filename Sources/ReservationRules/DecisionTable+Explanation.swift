@@ -6,7 +6,7 @@ extension DecisionTable {
   package func explanation(for apqn: APQN) -> [RuleVerdict] {
     let card = cards.first { $0.adapter == apqn.adapter }
     var outcomes = rules.rules.map { Self.ownOutcome(of: $0, apqn, card, host) }
-    let strength = Self.indicesByStrength(rules.rules)
+    let strength = rules.indicesByStrength
     let winner = strength.first { outcomes[$0] == .decides }
     let isDecided = decision(for: apqn).reserve != nil
     for index in strength {
@@ -46,10 +46,5 @@ extension DecisionTable {
       }
     }
     return unknown ?? .decides
-  }
-
-  private static func indicesByStrength(_ rules: [Rule]) -> [Int] {
-    rules.indices.filter { rules[$0].reserve.locks }
-      + rules.indices.reversed().filter { !rules[$0].reserve.locks }
   }
 }

@@ -2,13 +2,15 @@ extension Diagnostic: CustomStringConvertible {
   /// As a person reads it: place, sentence and code, then the line with a caret under each character
   /// it is about, then the correction.
   package var description: String {
-    var lines = ["\(location): \(severity.rawValue): \(message) [\(code.rawValue)]"]
+    var lines = [
+      "\(Printable.text(location.description)): \(severity.rawValue): \(Printable.text(message)) [\(code.rawValue)]"
+    ]
     if !sourceLine.isEmpty && length > 0 {
       let (excerpt, underline) = excerpt
       lines.append("  " + excerpt)
       lines.append("  " + underline)
     }
-    if let fix { lines.append("  write: " + fix) }
+    if let fix { lines.append("  write: " + Printable.text(fix)) }
     return lines.joined(separator: "\n")
   }
 

@@ -6,10 +6,12 @@ package struct Diagnostic: Hashable, Sendable {
     case error
     /// The set of rules is used, but hardly means what it says.
     case warning
+    /// Nothing is wrong; a person may want to know.
+    case note
   }
 
   /// How bad it is.
-  package var severity: Severity
+  package var severity: Severity { code.severity }
   /// The kind, stable and in kebab case as `rawValue`.
   package var code: DiagnosticCode
   /// The first of the characters it is about.
@@ -22,19 +24,21 @@ package struct Diagnostic: Hashable, Sendable {
   package var message: String
   /// Texts that are likely meant instead of the characters it is about, the likeliest first.
   package var fixes: [String]
+  /// How many findings it stands for: more than one only where it tells of those left out.
+  package var findings: Int
 
   /// A diagnostic.
   package init(
-    severity: Severity = .error, code: DiagnosticCode, location: SourceLocation, length: Int,
-    sourceLine: String, message: String, fixes: [String] = []
+    code: DiagnosticCode, location: SourceLocation, length: Int, sourceLine: String,
+    message: String, fixes: [String] = [], findings: Int = 1
   ) {
-    self.severity = severity
     self.code = code
     self.location = location
     self.length = length
     self.sourceLine = sourceLine
     self.message = message
     self.fixes = fixes
+    self.findings = findings
   }
 
   /// The corrected text, alternatives joined by "or"; nil where none is likely.

@@ -3,11 +3,16 @@
 package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   // The file and its text.
   case unreadableFile = "unreadable-file"
+  case untrustedFile = "untrusted-file"
+  case maskedFile = "masked-file"
+  case replacedFile = "replaced-file"
+  case skippedFile = "skipped-file"
   case fileTooLarge = "file-too-large"
   case byteOrderMark = "byte-order-mark"
   case nulByte = "nul-byte"
   case invalidUTF8 = "invalid-utf-8"
   case controlCharacter = "control-character"
+  case carriageReturn = "carriage-return"
   case lineTooLong = "line-too-long"
   // The grammar of a line.
   case blankAfterBackslash = "blank-after-backslash"
@@ -22,6 +27,7 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case missingComma = "missing-comma"
   case unknownEscape = "unknown-escape"
   case unknownPrefix = "unknown-prefix"
+  case invisibleCharacter = "invisible-character"
   // Keys and operators.
   case unknownKey = "unknown-key"
   case keyCase = "key-case"
@@ -47,13 +53,41 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case blankInValue = "blank-in-value"
   case hexadecimalHardwareType = "hexadecimal-hardware-type"
   case invalidAPQN = "invalid-apqn"
+  case prefixInAPQN = "prefix-in-apqn"
+  case apqnWidth = "apqn-width"
+  case apqnCase = "apqn-case"
   case unknownMode = "unknown-mode"
+  case impossibleType = "impossible-type"
   case cardInKernel = "card-in-kernel"
   case unclosedBracket = "unclosed-bracket"
   case characterClass = "character-class"
   case unknownValue = "unknown-value"
+  case neverMatches = "never-matches"
   // The rule as a whole.
   case duplicateAssignment = "duplicate-assignment"
+  case duplicateClause = "duplicate-clause"
+  case contradictingClauses = "contradicting-clauses"
   case ruleWithoutReserve = "rule-without-reserve"
   case collateralWithoutReservation = "collateral-without-reservation"
+  // More than a person reads.
+  case moreErrors = "more-errors"
+  case moreWarnings = "more-warnings"
+  // The rule among the others.
+  case shadowedRule = "shadowed-rule"
+  // The rule on a machine.
+  case idleRule = "idle-rule"
+  case collateral = "collateral"
+  case acceptedCollateral = "accepted-collateral"
+  case hardwareTooOld = "hardware-too-old"
+
+  /// How bad it is.
+  package var severity: Diagnostic.Severity {
+    switch self {
+    case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
+      .shadowedRule, .idleRule, .collateral, .hardwareTooOld:
+      .warning
+    case .acceptedCollateral: .note
+    default: .error
+    }
+  }
 }

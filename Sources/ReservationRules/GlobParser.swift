@@ -1,7 +1,12 @@
 /// Reads a value as globs with bars between them.
 struct GlobParser {
   private(set) var globs: [Glob] = []
-  private(set) var faults: [Fault] = []
+  /// The bytes of each of the globs.
+  private(set) var ranges: [Range<Int>] = []
+  /// Whether a comma, or a blank, stands for itself outside brackets.
+  private(set) var hasComma = false
+  private(set) var hasBlank = false
+  private(set) var faults = FaultList()
   /// The first alternative that is empty.
   private(set) var emptyAlternative: Range<Int>?
 
@@ -42,9 +47,13 @@ struct GlobParser {
       case 0x5b:
         guard let set = readSet() else { return }
         elements.append(set)
-      default: elements.append(.literal(scalar))
+      default:
+        hasComma = hasComma || scalar == 0x2c
+        hasBlank = hasBlank || scalar == 0x20 || scalar == 0x09
+        elements.append(.literal(scalar))
       }
     }
+    position += 1
     finish(elements, start)
   }
 
@@ -53,6 +62,7 @@ struct GlobParser {
       emptyAlternative = offsets[start]..<offsets[start]
     }
     globs.append(Glob(elements: elements, ignoresCase: ignoresCase))
+    ranges.append(offsets[start]..<offsets[position - 1])
   }
 
   /// Reads a set whose opening bracket has been read. `]` stands for itself as its first character,

@@ -8,9 +8,9 @@ struct ParsedRule {
   var collateral: Collateral
   var text: String
 
-  func rule(at location: SourceLocation) -> Rule {
+  func rule(at location: SourceLocation, source: SourceExcerpt) -> Rule {
     Rule(
       location: location, clauses: clauses, reserve: reserve, name: name, collateral: collateral,
-      text: text)
+      text: text, source: source)
   }
 }

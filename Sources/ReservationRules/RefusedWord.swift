@@ -57,7 +57,7 @@ struct RefusedWord {
       RefusedWord(
         "\(attribute) comes and goes with the driver, which is what a rule decides; "
           + "ask what stays: HWTYPE, MODE or CARD{serialnr}")
-    case "config", "chkstop":
+    case "config", "chkstop", "states", "last_err_rc", "se_bind", "se_associate":
       RefusedWord(
         "\(attribute) changes while the machine runs, and a reservation must outlast that; "
           + "ask what stays: ADAPTER, HWTYPE or CARD{serialnr}")

@@ -12,6 +12,8 @@ package struct Rule: Hashable, Sendable {
   package var collateral: Collateral
   /// The rule as written, continued lines joined.
   package var text: String
+  /// What to show of the rule where something is said of it.
+  package var source: SourceExcerpt
 
   /// `RESERVE="..."` or `RESERVE:="..."`.
   package struct ReserveAssignment: Hashable, Sendable {
@@ -30,7 +32,8 @@ package struct Rule: Hashable, Sendable {
   /// A rule.
   package init(
     location: SourceLocation, clauses: [Clause], reserve: ReserveAssignment, name: String? = nil,
-    collateral: Collateral = .refuse, text: String
+    collateral: Collateral = .refuse, text: String,
+    source: SourceExcerpt = SourceExcerpt(line: "", length: 0)
   ) {
     self.location = location
     self.clauses = clauses
@@ -38,5 +41,6 @@ package struct Rule: Hashable, Sendable {
     self.name = name
     self.collateral = collateral
     self.text = text
+    self.source = source
   }
 }

@@ -4,6 +4,8 @@ struct RuleFileParser {
   private(set) var rules: [Rule] = []
   private(set) var diagnostics: [Diagnostic] = []
   private let file: RuleFile
+  private var omitted = OmittedFindings()
+  private var hasReturns = false
   private var map: SourceMap
   private var pending = LogicalLine()
 
@@ -25,11 +27,15 @@ struct RuleFileParser {
     while start < file.bytes.count {
       let end = file.bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? file.bytes.count
       let hasReturn = end > start && file.bytes[end - 1] == UInt8(ascii: "\r")
-      read(SourceMap.PhysicalLine(number: number, bytes: start..<(hasReturn ? end - 1 : end)))
+      let line = SourceMap.PhysicalLine(
+        number: number, bytes: start..<(hasReturn ? end - 1 : end))
+      if hasReturn { noteReturn(line) }
+      read(line)
       number += 1
       start = end + 1
     }
     finishRule()
+    diagnostics += omitted.diagnostics
     diagnostics.sort {
       ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column)
     }
@@ -39,10 +45,9 @@ struct RuleFileParser {
     let isText = check(line)
     var content = file.bytes[line.bytes]
     if line.number == 1, content.starts(with: Self.byteOrderMark) {
-      diagnostics.append(
-        map.diagnostic(
-          .byteOrderMark, content.startIndex..<content.startIndex + 3, in: line,
-          "the file begins with a byte order mark; save it as UTF-8 without one"))
+      report(
+        .byteOrderMark, content.startIndex..<content.startIndex + 3, in: line,
+        "the file begins with a byte order mark; save it as UTF-8 without one")
       content = content.dropFirst(Self.byteOrderMark.count)
     }
     content = content.drop(while: Self.isBlank)
@@ -60,14 +65,40 @@ struct RuleFileParser {
     guard !line.isEmpty, !line.isBroken else { return }
     var parser = RuleParser(line.bytes)
     let parsed = parser.parse()
-    for fault in parser.faults {
+    for fault in parser.faults.kept {
       guard let place = line.place(of: fault.range) else { continue }
-      diagnostics.append(
-        map.diagnostic(
-          fault.code, place.bytes, in: place.line, fault.message, fixes: fault.fixes))
+      report(fault.code, place.bytes, in: place.line, fault.message, fixes: fault.fixes)
     }
-    if parser.faults.isEmpty, let parsed, let place = line.place(of: parsed.range) {
-      rules.append(parsed.rule(at: map.location(of: place.bytes.lowerBound, in: place.line)))
+    if let place = parser.faults.firstOmitted.flatMap(line.place) {
+      let location = map.location(of: place.bytes.lowerBound, in: place.line)
+      omitted.add(parser.faults.omitted, .error, at: location)
+    }
+    guard let parsed, let place = line.place(of: parsed.range) else { return }
+    let location = map.location(of: place.bytes.lowerBound, in: place.line)
+    rules.append(
+      parsed.rule(at: location, source: map.excerpt(trimmed(place.bytes), in: place.line)))
+  }
+
+  /// The bytes without blanks and commas at the end.
+  private func trimmed(_ range: Range<Int>) -> Range<Int> {
+    var end = range.upperBound
+    while end > range.lowerBound,
+      Self.isBlank(file.bytes[end - 1]) || file.bytes[end - 1] == UInt8(ascii: ",")
+    {
+      end -= 1
+    }
+    return range.lowerBound..<end
+  }
+
+  /// Reports a finding, or counts it where there are too many.
+  private mutating func report(
+    _ code: DiagnosticCode, _ bytes: Range<Int>, in line: SourceMap.PhysicalLine,
+    _ message: String, fixes: [String] = []
+  ) {
+    if diagnostics.count < OmittedFindings.limit {
+      diagnostics.append(map.diagnostic(code, bytes, in: line, message, fixes: fixes))
+    } else {
+      omitted.add(1, code.severity, at: map.location(of: bytes.lowerBound, in: line))
     }
   }
 
@@ -92,23 +123,21 @@ extension RuleFileParser {
   private mutating func check(_ line: SourceMap.PhysicalLine) -> Bool {
     let content = file.bytes[line.bytes]
     if content.count > RuleFile.longestLine {
-      diagnostics.append(
-        map.diagnostic(
-          .lineTooLong, line.bytes.lowerBound..<line.bytes.lowerBound + 1, in: line,
-          "the line has \(content.count) bytes, and at most \(RuleFile.longestLine) are read; "
-            + "divide it with a backslash at the end of each part"))
+      report(
+        .lineTooLong, line.bytes.lowerBound..<line.bytes.lowerBound + 1, in: line,
+        "the line has \(content.count) bytes, and at most \(RuleFile.longestLine) are read; "
+          + "divide it with a backslash at the end of each part")
       return false
     }
     if let offset = content.firstIndex(where: Self.isControl) {
-      diagnostics.append(describeControl(at: offset, in: line))
+      reportControl(at: offset, in: line)
       return false
     }
     if content.contains(where: { $0 >= 0x80 }), let offset = Self.firstInvalidByte(content) {
-      diagnostics.append(
-        map.diagnostic(
-          .invalidUTF8, offset..<offset + 1, in: line,
-          "byte 0x\(String(file.bytes[offset], radix: 16)) at offset \(offset) of the file is not "
-            + "UTF-8; save the file as UTF-8"))
+      report(
+        .invalidUTF8, offset..<offset + 1, in: line,
+        "byte 0x\(String(file.bytes[offset], radix: 16)) at offset \(offset) of the file is not "
+          + "UTF-8; save the file as UTF-8")
       return false
     }
     return true
@@ -118,18 +147,31 @@ extension RuleFileParser {
     byte < 0x20 && byte != UInt8(ascii: "\t") || byte == 0x7f
   }
 
-  private mutating func describeControl(
-    at offset: Int, in line: SourceMap.PhysicalLine
-  ) -> Diagnostic {
+  private mutating func reportControl(at offset: Int, in line: SourceMap.PhysicalLine) {
     let byte = file.bytes[offset]
-    if byte == 0 {
-      return map.diagnostic(
-        .nulByte, offset..<offset + 1, in: line,
-        "a NUL byte at offset \(offset) of the file; rule files are text")
+    let place = "at offset \(offset) of the file"
+    switch byte {
+    case 0:
+      report(
+        .nulByte, offset..<offset + 1, in: line, "a NUL byte \(place); rule files are text")
+    case UInt8(ascii: "\r"):
+      report(
+        .controlCharacter, offset..<offset + 1, in: line,
+        "a carriage return \(place), in the middle of a line; end lines with a line feed")
+    default:
+      report(
+        .controlCharacter, offset..<offset + 1, in: line,
+        "control character 0x\(String(byte, radix: 16)) \(place); remove it")
     }
-    return map.diagnostic(
-      .controlCharacter, offset..<offset + 1, in: line,
-      "control character 0x\(String(byte, radix: 16)) at offset \(offset) of the file; remove it")
+  }
+
+  /// Says once that lines end as on Windows. They are read all the same, as udev does.
+  private mutating func noteReturn(_ line: SourceMap.PhysicalLine) {
+    guard !hasReturns else { return }
+    hasReturns = true
+    report(
+      .carriageReturn, line.bytes.upperBound..<line.bytes.upperBound + 1, in: line,
+      "the lines of the file end with CR LF; they are read, but save the file with LF alone")
   }
 
   private static func firstInvalidByte(_ bytes: ArraySlice<UInt8>) -> Int? {

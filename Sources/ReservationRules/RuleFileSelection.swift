@@ -4,7 +4,7 @@ package struct RuleFileSelection: Hashable, Sendable {
   package var paths: [String]
   /// The files that are not read because an earlier directory has their name.
   package var replaced: [Replaced]
-  /// The entries that end in `.rules` and are no files.
+  /// The entries that look like rule files and are none.
   package var skipped: [Skipped]
 
   /// The directories of an installed system, the strongest first.
@@ -30,11 +30,11 @@ package struct RuleFileSelection: Hashable, Sendable {
     }
   }
 
-  /// An entry that is no file.
+  /// An entry that looks like a rule file and is none.
   package struct Skipped: Hashable, Sendable {
     /// The entry.
     package var path: String
-    /// What it is.
+    /// What it is; a file whose name is misspelt is one with contents.
     package var kind: RuleDirectoryListing.Kind
 
     /// An entry.
@@ -54,12 +54,15 @@ package struct RuleFileSelection: Hashable, Sendable {
     skipped = []
     for listing in listings {
       for entry in listing.entries.sorted(by: { Self.precedes($0.name, $1.name) })
-      where entry.name.hasSuffix(".rules") && !entry.name.hasPrefix(".") {
+      where !entry.name.hasPrefix(".") {
+        guard entry.name.hasSuffix(".rules") || Self.isMisspelt(entry) else { continue }
         let path =
           listing.path.hasSuffix("/")
           ? listing.path + entry.name
           : listing.path + "/" + entry.name
         switch entry.kind {
+        case .file where !entry.name.hasSuffix(".rules"):
+          skipped.append(Skipped(path: path, kind: entry.kind))
         case .file, .emptyFile, .linkToNull:
           if let winner = winners[entry.name] {
             replaced.append(Replaced(path: path, by: winner.path, isMasked: winner.isMask))
@@ -75,7 +78,15 @@ package struct RuleFileSelection: Hashable, Sendable {
       .sorted { Self.precedes($0.key, $1.key) }.map(\.value.path)
   }
 
-  private static func precedes(_ left: String, _ right: String) -> Bool {
+  /// Whether a file's name ends in something like `.rules`, as `.rule` or `.RULES`.
+  private static func isMisspelt(_ entry: RuleDirectoryListing.Entry) -> Bool {
+    guard entry.kind == .file, let dot = entry.name.lastIndex(of: ".") else { return false }
+    let ending = String(entry.name[dot...].dropFirst())
+    return entry.name.hasSuffix(".rules.txt")
+      || !ending.hasSuffix("~") && Spelling.nearest(to: ending, among: ["rules"]) != nil
+  }
+
+  static func precedes(_ left: String, _ right: String) -> Bool {
     left.utf8.lexicographicallyPrecedes(right.utf8)
   }
 }

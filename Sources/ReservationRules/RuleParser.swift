@@ -2,9 +2,9 @@ import AdjunctProcessor
 
 /// Reads one logical line as a rule.
 struct RuleParser {
-  private(set) var faults: [Fault] = []
+  private(set) var faults = FaultList()
   private let bytes: [UInt8]
-  private var clauses: [Clause] = []
+  private var clauses: [PlacedClause] = []
   private var reserve: Rule.ReserveAssignment?
   private var name: String?
   private var collateral: Collateral?
@@ -19,22 +19,15 @@ struct RuleParser {
   mutating func parse() -> ParsedRule? {
     var lexer = ClauseLexer(bytes)
     while let clause = lexer.next() { read(clause) }
-    let hasSyntaxFaults = !lexer.faults.isEmpty
-    faults = lexer.faults + faults
+    var all = lexer.faults
+    all += faults
+    faults = all
     guard let range = contentRange else { return nil }
-    if assignments[.reserve] == nil && !hasSyntaxFaults && faults.isEmpty {
-      fault(
-        .ruleWithoutReserve, range,
-        "the rule decides nothing; add RESERVE=\"vfio_ap\", \"host\" or \"unmanaged\"")
-    }
-    if let place = assignments[.collateral], let reserve, reserve.value != .vfioAP {
-      fault(
-        .collateralWithoutReservation, place,
-        "COLLATERAL has a meaning only with RESERVE=\"vfio_ap\"; leave it out")
-    }
-    guard faults.isEmpty, let reserve else { return nil }
+    checkAssignments(range, isWhole: lexer.faults.count == 0)
+    checkClauses()
+    guard !faults.hasErrors, let reserve else { return nil }
     return ParsedRule(
-      range: range, clauses: clauses, reserve: reserve, name: name,
+      range: range, clauses: clauses.map(\.clause), reserve: reserve, name: name,
       collateral: collateral ?? .refuse, text: text(range))
   }
 
@@ -77,12 +70,20 @@ struct RuleParser {
       guard let name = cardAttribute(of: clause) else { return }
       attribute = name
     }
-    var reader = ValueReader(bytes, clause, key)
-    let condition = reader.condition(attribute: attribute)
+    if let invisible = Fault(invisibleIn: bytes, clause.value) {
+      faults.append(invisible)
+      return
+    }
+    var reader = ValueReader(bytes, clause, key, attribute: attribute)
+    let condition = reader.condition()
     faults += reader.faults
     guard let condition else { return }
+    let isNegated = clause.operation == .notEqual
     clauses.append(
-      Clause(condition, isNegated: clause.operation == .notEqual, text: text(clause.range)))
+      PlacedClause(
+        key: key,
+        clause: Clause(condition, isNegated: isNegated, text: text(clause.range)),
+        range: clause.range))
   }
 
   private mutating func readAssignment(_ key: Key, _ clause: RawClause) {
@@ -134,6 +135,45 @@ struct RuleParser {
     _ code: DiagnosticCode, _ range: Range<Int>, _ message: String, _ fixes: [String] = []
   ) {
     faults.append(Fault(code: code, range: range, message: message, fixes: fixes))
+  }
+}
+
+// MARK: - The rule as a whole
+
+extension RuleParser {
+  /// What is said of words that may be a misspelt RESERVE.
+  private static let unread: Set<DiagnosticCode> = [
+    .unknownKey, .keyCase, .refusedKey,
+  ]
+
+  /// Looks for a missing RESERVE. Where a part of the line could not be read it may be there.
+  private mutating func checkAssignments(_ range: Range<Int>, isWhole: Bool) {
+    if let place = assignments[.collateral] {
+      if let reserve, reserve.value != .vfioAP {
+        fault(
+          .collateralWithoutReservation, place,
+          "COLLATERAL has a meaning only with RESERVE=\"vfio_ap\"; leave it out")
+      } else if assignments[.reserve] == nil {
+        fault(
+          .collateralWithoutReservation, place,
+          "COLLATERAL without a reservation does nothing; add RESERVE=\"vfio_ap\", or leave it out")
+      }
+    } else if assignments[.reserve] == nil, isWhole, !faults.contains(Self.unread) {
+      fault(
+        .ruleWithoutReserve, range,
+        "the rule decides nothing; add RESERVE=\"vfio_ap\", \"host\" or \"unmanaged\"")
+    }
+  }
+
+  /// Looks for clauses that contradict each other or say the same twice.
+  private mutating func checkClauses() {
+    var texts: Set<String> = []
+    if let place = clauses.first(where: { !texts.insert($0.clause.text).inserted }) {
+      fault(
+        .duplicateClause, place.range,
+        "\(place.quoted) stands in this rule already; leave one of them out")
+    }
+    for conflict in ClauseConflict.all(in: clauses) { faults.append(conflict.fault) }
   }
 }
 

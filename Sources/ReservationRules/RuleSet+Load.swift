@@ -2,14 +2,24 @@
 package struct RuleFileProblem: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong and what to do, as the end of a sentence: `it is not readable by this user`.
   package var reason: String
+  /// What kind of error that is.
+  package var code: DiagnosticCode
 
   /// A problem.
-  package init(reason: String) {
+  package init(reason: String, code: DiagnosticCode = .unreadableFile) {
     self.reason = reason
+    self.code = code
   }
 
   /// The reason.
   package var description: String { reason }
+
+  /// The error for the file or directory at that path.
+  package func diagnostic(_ path: String, noun: String) -> Diagnostic {
+    Diagnostic(
+      code, file: path,
+      code == .unreadableFile ? "the \(noun) cannot be read: \(reason)" : reason)
+  }
 }
 
 extension RuleSet {
@@ -26,10 +36,7 @@ extension RuleSet {
         rules += parsed.rules
         diagnostics += parsed.diagnostics
       } catch {
-        diagnostics.append(
-          Diagnostic(
-            code: .unreadableFile, location: SourceLocation(file: path, line: 1, column: 1),
-            length: 0, sourceLine: "", message: "the file cannot be read: \(error.reason)"))
+        diagnostics.append(error.diagnostic(path, noun: "file"))
       }
     }
     return (RuleSet(rules: rules, files: selection.paths), diagnostics)

@@ -19,6 +19,13 @@ package struct RuleSet: Sendable {
     self.init(rules: [], files: [])
   }
 
+  /// The rules, the one that beats all others first: the locking ones as written, since the first lock
+  /// holds, then the plain ones backwards, since the last one wins.
+  var indicesByStrength: [Int] {
+    rules.indices.filter { rules[$0].reserve.locks }
+      + rules.indices.reversed().filter { !rules[$0].reserve.locks }
+  }
+
   /// Reads files in the order given. The set holds the lines without error; whoever uses it must look
   /// at the diagnostics first, since a set with errors is not to be used by half.
   package static func parse(files: [RuleFile]) -> (RuleSet, [Diagnostic]) {

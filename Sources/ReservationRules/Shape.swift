@@ -53,6 +53,19 @@ struct Shape {
     if !rest.isEmpty { bands.append(Band(adapters: rest, domains: rectangle.domains)) }
   }
 
+  /// The queues of which a clause on numbers is true; nil for a clause on anything else.
+  init?(_ clause: Clause) {
+    let shape: Shape
+    switch clause.condition {
+    case .adapter(let ranges): shape = Shape(adapters: APMask(ranges), domains: .all)
+    case .domain(let ranges): shape = Shape(adapters: .all, domains: APMask(ranges))
+    case .apqn(let ranges): shape = Shape(ranges)
+    case .kernel(let pattern): shape = Shape(queueNames: pattern)
+    default: return nil
+    }
+    self = clause.isNegated ? shape.complement : shape
+  }
+
   /// The union of the queues that an `APQN` clause names.
   init(_ ranges: [APQNRange]) {
     if ranges.count == 1 {
@@ -91,7 +104,21 @@ struct Shape {
     return Shape(bands: result)
   }
 
+  func subtracting(_ other: Shape) -> Shape { intersection(other.complement) }
+
+  mutating func formUnion(_ other: Shape) {
+    for band in other.bands { formUnion(band) }
+  }
+
   private init(bands: [Band]) {
     self.bands = bands
+  }
+}
+
+extension APMask {
+  /// The numbers of all the ranges.
+  init(_ ranges: [ClosedRange<UInt8>]) {
+    self.init()
+    for range in ranges { formUnion(APMask(range)) }
   }
 }

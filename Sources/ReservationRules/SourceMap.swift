@@ -36,6 +36,11 @@ struct SourceMap {
       sourceLine: text(of: line), message: message, fixes: fixes)
   }
 
+  /// The line, and how much of it the bytes are, to show them later.
+  mutating func excerpt(_ bytes: Range<Int>, in line: PhysicalLine) -> SourceExcerpt {
+    SourceExcerpt(line: text(of: line), length: max(1, scalars(bytes)))
+  }
+
   /// How many scalars begin in these bytes.
   private mutating func scalars(_ bytes: Range<Int>) -> Int {
     if scalarsBefore.isEmpty {

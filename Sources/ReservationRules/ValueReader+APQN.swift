@@ -16,7 +16,7 @@ extension ValueReader {
       fault(
         .invalidAPQN, range,
         "\(Printable.quoted(word)) is no APQN; write adapter.domain as sysfs does, as 05.0004",
-        word == "*" ? ["*.*"] : [])
+        Self.likelyAPQN(word).map { [$0] } ?? [])
       return nil
     }
     let adapters = part(range.lowerBound..<dot, digits: 2)
@@ -25,11 +25,26 @@ extension ValueReader {
     return APQNRange(adapters: adapters, domains: domains)
   }
 
+  /// What was meant by a word that has not just one dot.
+  private static func likelyAPQN(_ word: String) -> String? {
+    if word == "*" { return "*.*" }
+    let numbers = word.split(separator: ":", omittingEmptySubsequences: false)
+      .map { number($0, radix: 16).flatMap { UInt8(exactly: $0) } }
+    if numbers.count == 2, let adapter = numbers[0], let domain = numbers[1] {
+      return APQN(adapter: adapter, domain: domain).description
+    }
+    return word.utf8.count == 2 && number(word, radix: 16) != nil ? word + ".*" : nil
+  }
+
   /// What stands before or behind the dot: `*`, a number, or a range.
   private mutating func part(_ range: Range<Int>, digits: Int) -> ClosedRange<UInt8>? {
     if text(range) == "*" { return 0...255 }
     guard let dash = bytes[range].firstIndex(of: UInt8(ascii: "-")) else {
       return number(range, digits).map { $0...$0 }
+    }
+    if range.count == 1 {
+      fault(.openRange, range, "a range in an APQN needs its beginning and its end")
+      return nil
     }
     if dash == range.lowerBound {
       fault(
@@ -77,13 +92,27 @@ extension ValueReader {
     }
     let asPrinted = Self.hexadecimal(number, digits)
     guard word == asPrinted || clause.ignoresCase && word.lowercased() == asPrinted else {
-      fault(
-        .invalidAPQN, range,
-        "\(Printable.quoted(word)) is not \(noun) as sysfs prints it, "
-          + "\(digits) small hexadecimal digits", [asPrinted])
+      spelling(word, range, noun, asPrinted)
       return nil
     }
     return small
+  }
+
+  /// Says what is wrong with a number that is spelt otherwise than in sysfs.
+  private mutating func spelling(
+    _ word: String, _ range: Range<Int>, _ noun: String, _ asPrinted: String
+  ) {
+    if word.hasPrefix("0x") || word.hasPrefix("0X") {
+      fault(
+        .prefixInAPQN, range, "an APQN is written as in sysfs, hexadecimal without 0x", [asPrinted])
+    } else if word.utf8.count != asPrinted.utf8.count {
+      fault(
+        .apqnWidth, range,
+        "\(Printable.quoted(word)) is too \(word.utf8.count < asPrinted.utf8.count ? "short" : "long"): "
+          + "\(noun) has \(asPrinted.utf8.count) digits, as in 05.0004", [asPrinted])
+    } else {
+      fault(.apqnCase, range, "hexadecimal digits are small, as in sysfs", [asPrinted])
+    }
   }
 
   private static func hexadecimal(_ number: Int, _ digits: Int) -> String {

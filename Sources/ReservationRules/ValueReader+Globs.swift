@@ -14,8 +14,7 @@ extension ValueReader {
       }
       let words = QueueMode.allCases.map(\.rawValue)
       let nearest =
-        word.lowercased().hasPrefix("accel")
-        ? QueueMode.accelerator.rawValue : Spelling.nearest(to: word, among: words)
+        words.first { word.lowercased().hasPrefix($0) } ?? Spelling.nearest(to: word, among: words)
       fault(
         .unknownMode, range,
         "\(Printable.quoted(word)) is no mode; the modes are \(Self.list(words))",
@@ -63,12 +62,31 @@ extension ValueReader {
     var parser = GlobParser(bytes, clause.value, ignoresCase: clause.ignoresCase)
     parser.parse()
     faults += parser.faults
-    guard parser.faults.isEmpty else { return nil }
+    guard parser.faults.count == 0 else { return nil }
+    // A blank may stand in an attribute's text, and nowhere else.
+    guard !parser.hasComma, key == .card || !parser.hasBlank else {
+      separatorInValue(hasComma: parser.hasComma)
+      return nil
+    }
     if let empty = parser.emptyAlternative, !mayBeEmpty {
       emptyAlternative(empty)
       return nil
     }
+    guard isPlausible(parser) else { return nil }
     return GlobPattern(
       text: text(clause.value), ignoresCase: clause.ignoresCase, alternatives: parser.globs)
+  }
+
+  /// Whether each alternative can match something; says which cannot.
+  private mutating func isPlausible(_ parser: GlobParser) -> Bool {
+    let faultsBefore = faults.count
+    for (glob, range) in zip(parser.globs, parser.ranges) {
+      let impossible = ImpossibleGlob(glob, text(range), key: key, attribute: attribute)
+      guard let impossible else { continue }
+      // Cards' names have a sentence of their own.
+      if key == .kernel, Self.isCardGlob(glob) { continue }
+      fault(impossible.code, range, impossible.sentence, impossible.fix.map { [$0] } ?? [])
+    }
+    return faults.count == faultsBefore
   }
 }

@@ -13,6 +13,10 @@ extension ValueReader {
     guard let dash = bytes[range].firstIndex(of: UInt8(ascii: "-")) else {
       return number(range).map { $0...$0 }
     }
+    if range.count == 1 {
+      fault(.openRange, range, "a range needs its beginning and its end, as 4-9")
+      return nil
+    }
     if dash == range.lowerBound {
       let rest = text(dash + 1..<range.upperBound)
       let isType = key == .hardwareType && UInt8(rest) != nil

@@ -3,16 +3,19 @@ struct ValueReader {
   let bytes: [UInt8]
   let clause: RawClause
   let key: Key
-  var faults: [Fault] = []
+  /// What stands in the braces behind CARD.
+  let attribute: String
+  var faults = FaultList()
 
-  init(_ bytes: [UInt8], _ clause: RawClause, _ key: Key) {
+  init(_ bytes: [UInt8], _ clause: RawClause, _ key: Key, attribute: String = "") {
     self.bytes = bytes
     self.clause = clause
     self.key = key
+    self.attribute = attribute
   }
 
   /// The condition of a match clause, or nil, with `faults` saying why.
-  mutating func condition(attribute: String) -> Condition? {
+  mutating func condition() -> Condition? {
     switch key {
     case .apqn: apqnRanges().map(Condition.apqn)
     case .adapter: numberRanges().map(Condition.adapter)
@@ -40,10 +43,18 @@ struct ValueReader {
       fault(
         .unknownValue, clause.value,
         "\(Printable.quoted(word)) is no value of \(key.rawValue); write \(Self.list(words))",
-        Spelling.nearest(to: word, among: words).map { [$0] } ?? [])
+        (Self.synonyms[word.lowercased()].flatMap { words.contains($0) ? $0 : nil }
+          ?? Spelling.nearest(to: word, among: words)).map { [$0] } ?? [])
     }
     return nil
   }
+
+  /// Words that people write for values of RESERVE and COLLATERAL.
+  private static let synonyms = [
+    "vfio": "vfio_ap", "vfioap": "vfio_ap", "guest": "vfio_ap", "guests": "vfio_ap",
+    "kvm": "vfio_ap", "cex4queue": "host", "zcrypt": "host", "none": "unmanaged",
+    "yes": "accept", "allow": "accept", "no": "refuse", "deny": "refuse", "reject": "refuse",
+  ]
 
   /// The text of NAME.
   mutating func label() -> String? {
@@ -86,17 +97,8 @@ extension ValueReader {
       emptyValue("\(key.rawValue) has no value; to match everything leave the clause out")
       return nil
     }
-    let hasComma = value.contains(UInt8(ascii: ","))
-    if hasComma || value.contains(where: RuleFileParser.isBlank) {
-      let words = value.split { $0 == UInt8(ascii: ",") || RuleFileParser.isBlank($0) }
-      let corrected = words.map { String(decoding: $0, as: UTF8.self) }.joined(
-        separator: hasComma ? "|" : "")
-      fault(
-        hasComma ? .commaInValue : .blankInValue, clause.value,
-        hasComma
-          ? "alternatives are divided by |, not by a comma"
-          : "the value of \(key.rawValue) has no blanks",
-        corrected.isEmpty || corrected.contains("||") ? [] : [corrected])
+    if value.contains(where: { $0 == UInt8(ascii: ",") || RuleFileParser.isBlank($0) }) {
+      separatorInValue(hasComma: value.contains(UInt8(ascii: ",")))
       return nil
     }
     var result: [Range<Int>] = []
@@ -111,6 +113,28 @@ extension ValueReader {
       return nil
     }
     return result
+  }
+
+  /// Says of a comma or a blank in the value what to write instead.
+  mutating func separatorInValue(hasComma: Bool) {
+    let words = bytes[clause.value].split {
+      $0 == UInt8(ascii: ",") || RuleFileParser.isBlank($0)
+    }
+    let parts = words.map { String(decoding: $0, as: UTF8.self) }
+    if key == .apqn, parts.map(\.utf8.count) == [2, 4] {
+      fault(
+        .invalidAPQN, clause.value, "between adapter and domain stands a dot",
+        [parts.joined(separator: ".")])
+      return
+    }
+    let corrected = parts.joined(separator: hasComma ? "|" : "")
+    let isLikely = !corrected.isEmpty && !corrected.contains("||") && !corrected.contains("[")
+    fault(
+      hasComma ? .commaInValue : .blankInValue, clause.value,
+      hasComma
+        ? "alternatives are divided by |, not by a comma"
+        : "the value of \(key.rawValue) has no blanks",
+      isLikely ? [corrected] : [])
   }
 
   mutating func emptyAlternative(_ range: Range<Int>) {

@@ -58,7 +58,8 @@ import Testing
       "\"05.0100\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
     ),
     ("explain", "Missing expected argument '<queue>'"),
-    ("verify alone/50.rules --rules alone", "Give files or --rules, not both."),
+    ("verify alone/50.rules --rules alone", "Give one of files, --rules and --root."),
+    ("verify --root / --rules alone", "Give one of files, --rules and --root."),
     ("replay", "Missing expected argument '<capture>'"),
     ("simulate", "Missing expected argument '--inventory <file>'"),
     ("plan --nothing", "Unknown option '--nothing'"),

@@ -92,7 +92,7 @@ import Testing
     (
       "verify --json --rules guests",
       "{\"apreserve\": \"verify\", \"version\": 1, \"files\": [\"guests/50-guests.rules\"], "
-        + "\"rules\": 1, \"diagnostics\": []}\n"
+        + "\"rules\": 1, \"errors\": 0, \"warnings\": 0, \"notes\": 0, \"diagnostics\": []}\n"
     ),
     ("matrix --json \(guests)", matrixDocument),
   ])

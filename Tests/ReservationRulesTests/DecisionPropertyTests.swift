@@ -4,6 +4,11 @@ import Testing
 import benchmarks
 
 @Suite struct `The table of decisions` {
+  /// What is said of random clauses that nothing satisfies, or that say the same twice.
+  private static let meaningless: Set<DiagnosticCode> = [
+    .contradictingClauses, .neverMatches, .duplicateClause,
+  ]
+
   /// Machines from empty to full; rules on few numbers, where many speak of one queue, to all.
   @Test(arguments: 0..<24 as Range<Int>)
   func `equals asking every rule in order, for every queue`(seed: Int) throws {
@@ -18,7 +23,8 @@ import benchmarks
       rangePercent: Int.random(in: 5...60, using: &random))
     let text = generator.text(count: [3, 12, 40][seed % 3])
     let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
-    #expect(diagnostics.isEmpty)
+    // Some of the rules contradict themselves, and are not in the set.
+    #expect(diagnostics.allSatisfy { Self.meaningless.contains($0.code) })
     let table = DecisionTable(rules: rules, inventory: try Inventory(cards: cards), host: host)
     let naive = NaiveRules(rules: rules.rules, cards: cards, host: host)
     var wrong: [APQN] = []

@@ -131,18 +131,19 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host""#,
       #"""
-      f:1:8: error: "5" is not an adapter as sysfs prints it, 2 small hexadecimal digits [invalid-apqn]
+      f:1:8: error: "5" is too short: an adapter has 2 digits, as in 05.0004 [apqn-width]
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                ^
         write: 05
-      f:1:10: error: "4" is not a domain as sysfs prints it, 4 small hexadecimal digits [invalid-apqn]
+      f:1:10: error: "4" is too short: a domain has 4 digits, as in 05.0004 [apqn-width]
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                  ^
         write: 0004
       f:1:12: error: "05" is no APQN; write adapter.domain as sysfs does, as 05.0004 [invalid-apqn]
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                    ^^
-      f:1:15: error: "0A" is not an adapter as sysfs prints it, 2 small hexadecimal digits [invalid-apqn]
+        write: 05.*
+      f:1:15: error: hexadecimal digits are small, as in sysfs [apqn-case]
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                       ^^
         write: 0a
@@ -221,6 +222,7 @@ extension DiagnosticRow {
       f:1:32: error: "yes" is no value of COLLATERAL; write "refuse" or "accept" [unknown-value]
         RESERVE="vfio-ap", COLLATERAL="yes"
                                        ^^^
+        write: accept
       """#),
     DiagnosticRow(
       #"NAME="ö", RESERVE="hst""#,

@@ -7,11 +7,56 @@ import Testing
     #expect(row.found.map(\.description).joined(separator: "\n") == row.said)
   }
 
-  @Test func `cover every kind`() {
+  /// Those of files, of rules among others and of machines have suites of their own.
+  @Test func `cover every kind that a line can have`() {
     var codes = Set(DiagnosticRow.all.flatMap(\.found).map(\.code))
     for path in FileProblem.all { codes.formUnion(path.found.map(\.code)) }
-    codes.insert(unreadable().code)
-    #expect(Set(DiagnosticCode.allCases).subtracting(codes) == [])
+    codes.formUnion([unreadable().code, .moreErrors, .moreWarnings])
+    #expect(
+      Set(DiagnosticCode.allCases).subtracting(codes) == [
+        .untrustedFile, .maskedFile, .replacedFile, .skippedFile, .shadowedRule, .idleRule,
+        .collateral, .acceptedCollateral, .hardwareTooOld,
+      ])
+  }
+
+  @Test func `of one rule are told up to fifty, and the others counted`() {
+    let found = DiagnosticRow(
+      "ADAPTER==\"\(String(repeating: "10|", count: 59))10\", RESERVE=\"host\"", ""
+    ).found
+    #expect(found.count == 51)
+    #expect(found.count { $0.code == .ambiguousNumber } == 50)
+    #expect(
+      found.first { $0.code == .moreErrors }?.description
+        == "f:1:161: error: 10 more errors from here on; correct those above first [more-errors]")
+    #expect(found.reduce(0) { $0 + $1.findings } == 60)
+  }
+
+  @Test func `of one file are told up to a thousand, and the others counted`() {
+    let lines = String(repeating: "FOO=\"\u{e9}\"\n", count: 1500)
+    let found = DiagnosticRow(lines, "").found
+    #expect(found.count == 1001)
+    #expect(
+      found.last?.description
+        == "f:1001:1: error: 500 more errors from here on; correct those above first [more-errors]")
+  }
+
+  @Test func `that forbid nothing are counted by themselves and spoil no rule`() {
+    let line = "ADAPTER==\"5\", ADAPTER==\"5\", RESERVE=\"host\"\n"
+    let file = RuleFile(path: "f", text: String(repeating: line, count: 1100))
+    let (rules, found) = RuleSet.parse(files: [file])
+    #expect(rules.rules.count == 1100)
+    #expect(
+      found.last?.description
+        == "f:1001:15: warning: 100 more warnings from here on; correct those above first "
+        + "[more-warnings]")
+    #expect(found.allSatisfy { $0.severity == .warning })
+  }
+
+  @Test func `offer no correction that nobody could compare`() {
+    let words = String(repeating: "lnx01,", count: 40) + "lnx02"
+    let found = DiagnosticRow("HOST==\"\(words)\", RESERVE=\"host\"", "").found
+    #expect(found.map(\.code) == [.commaInValue])
+    #expect(found[0].fixes == [])
   }
 
   @Test func `have codes in kebab case`() {
@@ -30,7 +75,7 @@ import Testing
     let (rules, diagnostics) = RuleSet.parse(files: files)
     #expect(
       diagnostics.map(\.location.description) == [
-        "10-a.rules:1:10", "10-a.rules:4:1", "10-a.rules:4:10", "20-b.rules:3:11",
+        "10-a.rules:1:10", "10-a.rules:4:1", "10-a.rules:4:10", "20-b.rules:3:1", "20-b.rules:3:11",
       ])
     #expect(
       rules.rules.map(\.location.description) == ["10-a.rules:2:1", "20-b.rules:2:2"])

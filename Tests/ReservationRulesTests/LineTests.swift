@@ -4,7 +4,7 @@ import Testing
 @Suite struct `A line of a rule file` {
   private func rules(_ text: String) -> [Rule] {
     let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
-    #expect(diagnostics.map(\.description) == [])
+    #expect(diagnostics.filter { $0.code != .carriageReturn } == [])
     return set.rules
   }
 

@@ -69,4 +69,39 @@ import Testing
         "/usr/lib/apreserve/rules.d",
       ])
   }
+
+  @Test func `warns of files that are not read although they look as if they were`() {
+    let selection = RuleFileSelection([
+      directory(
+        "/etc",
+        [
+          ("a.rules", .file), ("b.rules", .linkToNull), ("c.rules", .directory),
+          ("d.rules", .danglingLink), ("e.rule", .file), ("f.RULES", .file), ("g.rules.txt", .file),
+          ("h.rules~", .file), ("i.rpmsave", .file), ("j.rules", .other), ("README", .file),
+        ]),
+      directory("/usr", [("a.rules", .file), ("b.rules", .file)]),
+    ])
+    #expect(
+      selection.diagnostics.map(\.description) == [
+        "/usr/a.rules:1:1: warning: the file is not read: /etc/a.rules has the same name and comes "
+          + "first [replaced-file]",
+        "/usr/b.rules:1:1: warning: the file is not read: /etc/b.rules masks it [masked-file]",
+        "/etc/c.rules:1:1: warning: this is not read: it is a directory [skipped-file]",
+        "/etc/d.rules:1:1: warning: this is not read: it is a link to nothing [skipped-file]",
+        "/etc/e.rule:1:1: warning: this is not read: its name does not end in .rules [skipped-file]",
+        "/etc/f.RULES:1:1: warning: this is not read: its name does not end in .rules [skipped-file]",
+        "/etc/g.rules.txt:1:1: warning: this is not read: its name does not end in .rules "
+          + "[skipped-file]",
+        "/etc/j.rules:1:1: warning: this is not read: it is no regular file [skipped-file]",
+      ])
+  }
+
+  @Test func `ranks all files by name, the stronger directory's first`() {
+    let selection = RuleFileSelection([
+      directory("/etc", [("50-b.rules", .file), ("9.rules", .file)]),
+      directory("/usr", [("10-a.rules", .file), ("50-b.rules", .file)]),
+    ])
+    let ranked = selection.ranks.sorted { $0.value < $1.value }.map(\.key)
+    #expect(ranked == ["/usr/10-a.rules", "/etc/50-b.rules", "/usr/50-b.rules", "/etc/9.rules"])
+  }
 }

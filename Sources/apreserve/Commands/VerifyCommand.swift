@@ -2,7 +2,7 @@ import ArgumentParser
 import HostSystem
 import Reports
 import ReservationRules
-import Sysfs
+import Snapshots
 
 /// `apreserve verify`
 struct VerifyCommand: ParsableCommand {
@@ -10,15 +10,30 @@ struct VerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Check rule files. All errors of all files are told at once.",
     discussion: """
+      Errors forbid the use of the rules. Warnings tell of files that are not read and of rules that \
+      never decide. With a machine's description, also of rules that decide no queue there, of queues \
+      that its masks would take along, and of hardware that cannot be reserved.
+
         apreserve verify
         apreserve verify my.rules other.rules
-        apreserve verify ./rules
+        apreserve verify ./rules --inventory machine.json --strict
       """)
 
   @Argument(
     help: ArgumentHelp(
       "Rule files, or directories of them; without any, those in effect.", valueName: "path"))
   var files: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Hold the rules against a machine, as \"apreserve snapshot\" describes it; - reads standard "
+        + "input.", valueName: "file"))
+  var inventory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Check the rules of the system whose root directory is here.", valueName: "dir"))
+  var root: String?
 
   @Flag(help: "Treat warnings as errors.")
   var strict = false
@@ -27,30 +42,42 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    guard files.isEmpty || rules.directories.isEmpty else {
-      throw ValidationError("Give files or --rules, not both.")
+    let places = [!files.isEmpty, !rules.directories.isEmpty, root != nil]
+    guard places.count(where: { $0 }) <= 1 else {
+      throw ValidationError("Give one of files, --rules and --root.")
     }
   }
 
   func run() throws {
     try reportingErrors {
-      let host =
-        try files.isEmpty
-        ? rules.load(isTrusting: true) : HostRules(files: files.flatMap(Self.files))
-      let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
+      let host = try load()
+      let machine = try inventory.map { path in
+        let snapshot = try MachineOptions.readDescription(path)
+        return try Assessment(
+          inventory: snapshot.inventory, rules: host.rules, host: snapshot.host)
+      }
+      let verification = Verification(
+        rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
+        machine: machine)
       try output.print(text: verification.text(style: output.style), json: verification.json)
       guard verification.isClean(strict: strict) else { throw ExitStatus.error }
     }
   }
 
-  /// The rule files of a directory, in their order; anything else is a file itself.
-  private static func files(at path: String) throws -> [String] {
-    do throws(FileError) {
-      guard try ConfigurationDirectory.read(path, owner: nil) != nil else { return [path] }
-      return try HostRules(directories: [path], owner: nil).selection.paths
-    } catch {
-      guard case .failed(_, .notDirectory) = error.problem else { throw error }
-      return [path]
+  private func load() throws -> HostRules {
+    if !files.isEmpty { return try nonempty(HostRules(paths: files), in: files) }
+    if let root { return try rules.load(isTrusting: true, root: root) }
+    guard rules.directories.isEmpty else {
+      return try nonempty(rules.load(isTrusting: true), in: rules.directories)
     }
+    // What this system has in effect must be what its daemon, running as root, will believe.
+    return HostRules(directories: RuleFileSelection.directories, owner: 0)
+  }
+
+  /// Where a person names a place and there is nothing to check, the place is wrong.
+  private func nonempty(_ host: HostRules, in paths: [String]) throws -> HostRules {
+    guard host.selection.paths.isEmpty, host.diagnostics.isEmpty else { return host }
+    Terminal.say(RuleOptions.noFiles(in: paths))
+    throw ExitStatus.error
   }
 }

@@ -25,7 +25,12 @@ struct RuleOptions: ParsableArguments {
         throw ExitStatus.error
       }
     }
-    return try HostRules(directories: paths, owner: owner)
+    return HostRules(directories: paths, owner: owner)
+  }
+
+  /// What to say where directories were named and have no rule files.
+  static func noFiles(in directories: [String]) -> String {
+    "no rule files in \(directories.joined(separator: ", ")); the names of rule files end in .rules"
   }
 
   private func paths(root: String?) -> [String] {
@@ -46,9 +51,7 @@ struct RuleOptions: ParsableArguments {
       throw ExitStatus.error
     }
     if host.selection.paths.isEmpty, !directories.isEmpty {
-      Terminal.say(
-        "no rule files in \(directories.joined(separator: ", ")); the names of rule files end in "
-          + ".rules")
+      Terminal.say(Self.noFiles(in: directories))
       throw ExitStatus.error
     }
     if host.selection.paths.isEmpty {

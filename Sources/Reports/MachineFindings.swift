@@ -1,0 +1,124 @@
+import AdjunctProcessor
+import Reservation
+import ReservationRules
+
+/// What becomes of rules on one machine that their writer may not have meant.
+struct MachineFindings {
+  private(set) var diagnostics: [Diagnostic] = []
+  private let assessment: Assessment
+  private let rules: [Rule]
+
+  init(_ assessment: Assessment) {
+    self.assessment = assessment
+    rules = assessment.decisions.rules.rules
+    findIdleRules()
+    findOldHardware()
+    findCollateral()
+    findAcceptedCollateral()
+  }
+
+  // MARK: - Rules that decide nothing
+
+  private mutating func findIdleRules() {
+    var idle = IdleRules(
+      assessment.decisions, present: assessment.inventory.queues.lazy.map(\.apqn))
+    for (index, reason) in idle.findings() {
+      diagnostics.append(
+        Diagnostic(
+          .idleRule, rules[index],
+          "the rule decides no queue of this machine: \(Self.sentence(reason))"))
+    }
+  }
+
+  private static func sentence(_ reason: IdleRules.Reason) -> String {
+    switch reason {
+    case .noQueueSatisfies(let clause): "none satisfies \(clause.text.printable)"
+    case .noQueueSatisfiesAll: "none satisfies all of its clauses"
+    case .unknown(let clause): "\(clause.text.printable) cannot be told now"
+    case .undecidable: "those that match cannot be decided now"
+    case .decided(let locations):
+      "those that match are decided by "
+        + locations.prefix(3).map(\.shortFileAndLine).joined(separator: ", ")
+        + (locations.count > 3 ? " and \(locations.count - 3) more" : "")
+    }
+  }
+
+  // MARK: - Wishes that the machine cannot fulfil
+
+  private mutating func findOldHardware() {
+    let refusals = refusalsByRule {
+      if case .hardwareTooOld = $0 { true } else { false }
+    }
+    for (index, refusals) in refusals {
+      let types = Set(
+        refusals.compactMap { assessment.inventory.card($0.apqn.adapter)?.hardwareType.rawValue })
+      let names = types.sorted().map { "\($0)" }.joined(separator: ", ")
+      diagnostics.append(
+        Diagnostic(
+          .hardwareTooOld, rules[index],
+          "the rule reserves \(Self.list(refusals.map(\.apqn))) of hardware type \(names), and "
+            + "vfio_ap takes type 10 (CEX4) and newer only; add HWTYPE==\"10-\""))
+    }
+  }
+
+  private mutating func findCollateral() {
+    let refusals = refusalsByRule {
+      if case .inexpressible = $0 { true } else { false }
+    }
+    for (index, refusals) in refusals {
+      guard let first = refusals.first else { continue }
+      let others = refusals.dropFirst().map(\.apqn)
+      diagnostics.append(
+        Diagnostic(
+          .collateral, rules[index],
+          first.description + (others.isEmpty ? "" : "; likewise \(Self.list(others))")))
+    }
+  }
+
+  /// The refusals of one kind, by the rule that wished for the queue.
+  private func refusalsByRule(
+    where isWanted: (Refusal.Reason) -> Bool
+  ) -> [(index: Int, refusals: [Refusal])] {
+    var groups: [Int: [Refusal]] = [:]
+    for refusal in assessment.plan.refusals where isWanted(refusal.reason) {
+      let decision = assessment.decisions.compactDecision(for: refusal.apqn)
+      if let index = decision.ruleIndex { groups[index, default: []].append(refusal) }
+    }
+    return groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  // MARK: - Collateral that a rule accepts
+
+  private mutating func findAcceptedCollateral() {
+    let taken = APQNSet(
+      assessment.plan.changes.lazy.filter { $0.cause == .collateral }.map(\.apqn))
+    guard !taken.isEmpty else { return }
+    for (index, wished) in acceptingWishes() {
+      let rows = wished.adapters
+      let columns = wished.domains
+      let along = taken.filter { rows.contains($0.adapter) || columns.contains($0.domain) }
+      guard !along.isEmpty else { continue }
+      diagnostics.append(
+        Diagnostic(
+          .acceptedCollateral, rules[index],
+          "the masks for this rule also take \(Self.list(along)) from the host"))
+    }
+  }
+
+  private func acceptingWishes() -> [(index: Int, wished: APQNSet)] {
+    var wishes: [Int: APQNSet] = [:]
+    for queue in assessment.inventory.queues {
+      let decision = assessment.decisions.compactDecision(for: queue.apqn)
+      guard decision.collateral == .accept, let index = decision.ruleIndex else { continue }
+      wishes[index, default: APQNSet()].insert(queue.apqn)
+    }
+    return wishes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// The queues as a rule would name them, the first few.
+  private static func list(_ apqns: [APQN]) -> String {
+    let rectangles = APQNRectangle.covering(apqns)
+    let named = rectangles.prefix(4).map(\.description).joined(separator: ", ")
+    return rectangles.count > 4 ? "\(named) and more" : named
+  }
+}

@@ -1,0 +1,150 @@
+import Glibc
+import HostSystem
+import ReservationRules
+import Testing
+
+@Suite struct `The rules of a host` {
+  private let tree: TemporaryTree
+  private var etc: String { tree.path + "/etc" }
+  private var usr: String { tree.path + "/usr" }
+
+  init() throws {
+    tree = try TemporaryTree()
+    try tree.directory("etc")
+    try tree.directory("usr")
+  }
+
+  private func rules(owner: UInt32? = nil) -> HostRules {
+    HostRules(directories: [etc, tree.path + "/run", usr], owner: owner)
+  }
+
+  private func file(_ path: String, _ reserve: String = "host", mode: mode_t = 0o644) throws {
+    try tree.file(path, "RESERVE=\"\(reserve)\"\n", mode: mode)
+  }
+
+  /// Diagnostics without the tree's own path.
+  private func said(_ rules: HostRules) -> [String] {
+    (rules.diagnostics + rules.selection.diagnostics).map {
+      "\($0.location.file.dropFirst(tree.path.count)) \($0.code.rawValue)"
+    }
+  }
+
+  @Test func `come from all directories, by the names of their files`() throws {
+    try file("etc/90-z.rules")
+    try file("usr/10-a.rules", "vfio_ap")
+    try file("usr/9-a.rules", "unmanaged")
+    let rules = rules()
+    #expect(rules.rules.files == [usr + "/10-a.rules", usr + "/9-a.rules", etc + "/90-z.rules"])
+    #expect(rules.rules.rules.map(\.reserve.value) == [.vfioAP, .unmanaged, .host])
+    #expect(said(rules) == [])
+  }
+
+  @Test func `may be none at all`() throws {
+    let rules = HostRules(directories: [tree.path + "/nowhere"], owner: nil)
+    #expect(rules.rules.files == [] && rules.diagnostics == [])
+  }
+
+  @Test func `come from the strongest directory that has the name, empty files masking it`() throws
+  {
+    try file("etc/a.rules", "vfio_ap")
+    try file("usr/a.rules")
+    try tree.file("etc/b.rules")
+    try file("usr/b.rules")
+    try tree.link("etc/c.rules", to: "/dev/null")
+    try file("usr/c.rules")
+    let rules = rules()
+    #expect(rules.rules.files == [etc + "/a.rules"])
+    #expect(
+      said(rules) == [
+        "/usr/a.rules replaced-file", "/usr/b.rules masked-file", "/usr/c.rules masked-file",
+      ])
+  }
+
+  @Test func `are not those of hidden files, directories, pipes and links to nothing`() throws {
+    try file("etc/.a.rules")
+    try tree.directory("etc/b.rules")
+    try tree.pipe("etc/c.rules")
+    try tree.link("etc/d.rules", to: "nowhere")
+    try tree.link("etc/e.rules", to: "e.rules")
+    try file("etc/f.rule")
+    try file("usr/b.rules")
+    let rules = rules()
+    #expect(rules.rules.files == [usr + "/b.rules"])
+    #expect(
+      said(rules) == [
+        "/etc/b.rules skipped-file", "/etc/c.rules skipped-file", "/etc/d.rules skipped-file",
+        "/etc/e.rules skipped-file", "/etc/f.rule skipped-file",
+      ])
+  }
+
+  @Test(.enabled(if: geteuid() != 0, "root may read everything"))
+  func `are an error where a file or a directory may not be read, beside all other errors`() throws
+  {
+    try file("etc/a.rules", mode: 0)
+    try file("etc/b.rules", "hst")
+    try tree.mode("usr", 0)
+    defer { try? tree.mode("usr", 0o755) }
+    let rules = rules()
+    #expect(
+      rules.diagnostics.map(\.description) == [
+        "\(usr):1:1: error: the directory cannot be read: opening \(usr): EACCES (permission denied) "
+          + "[unreadable-file]",
+        "\(etc)/a.rules:1:1: error: the file cannot be read: opening \(etc)/a.rules: EACCES "
+          + "(permission denied) [unreadable-file]",
+        """
+        \(etc)/b.rules:1:10: error: "hst" is no value of RESERVE; write "vfio_ap", "host" or \
+        "unmanaged" [unknown-value]
+          RESERVE="hst"
+                   ^^^
+          write: host
+        """,
+      ])
+  }
+
+  @Test func `are an error where others may write to a file, beside all other errors`() throws {
+    try file("etc/a.rules", mode: 0o664)
+    try file("etc/b.rules")
+    try file("etc/c.rules", "hst", mode: 0o646)
+    #expect(said(rules()) == ["/etc/c.rules unknown-value"])
+    let rules = rules(owner: geteuid())
+    #expect(
+      rules.diagnostics.map(\.description) == [
+        "\(etc)/a.rules:1:1: error: \(etc)/a.rules is not trusted: others may write to it (mode 664); "
+          + "take the right away with chmod go-w [untrusted-file]",
+        "\(etc)/c.rules:1:1: error: \(etc)/c.rules is not trusted: others may write to it (mode 646); "
+          + "take the right away with chmod go-w [untrusted-file]",
+      ])
+    #expect(rules.rules.rules.map(\.location.file) == [etc + "/b.rules"])
+  }
+
+  @Test func `are an error where a file or a directory belongs to somebody else`() throws {
+    try file("etc/a.rules")
+    let rules = rules(owner: geteuid() + 1)
+    #expect(said(rules) == ["/etc untrusted-file", "/usr untrusted-file"])
+    #expect(rules.rules.files == [])
+    let named = HostRules(paths: [etc + "/a.rules"], owner: geteuid() + 1)
+    #expect(said(named) == ["/etc/a.rules untrusted-file"])
+  }
+
+  @Test func `are an error where others may write to a directory`() throws {
+    try file("etc/a.rules")
+    try tree.mode("etc", 0o777)
+    #expect(said(rules(owner: geteuid())) == ["/etc untrusted-file"])
+  }
+
+  @Test func `of named files and directories are read by name, each once`() throws {
+    try file("etc/20.rules")
+    try file("usr/10.rules")
+    try file("usr/30.text")
+    try tree.directory("usr/40.rules")
+    let rules = HostRules(paths: [usr + "/30.text", etc, usr, etc + "/20.rules"])
+    #expect(rules.rules.files == [usr + "/10.rules", etc + "/20.rules", usr + "/30.text"])
+    #expect(said(rules) == ["/usr/40.rules skipped-file"])
+  }
+
+  @Test func `are an error where a file is too large or is not there`() throws {
+    try tree.file("etc/a.rules", String(repeating: "#\n", count: 600 * 1024))
+    let rules = HostRules(paths: [etc, tree.path + "/nowhere"])
+    #expect(said(rules) == ["/etc/a.rules file-too-large", "/nowhere unreadable-file"])
+  }
+}

@@ -1,0 +1,103 @@
+import AdjunctProcessor
+import JSONText
+import Reports
+import ReservationRules
+import Testing
+
+@Suite struct `A verification against a machine` {
+  /// Cards 1 and 2 of type 13 with domains 4 and 5, card 3 of type 9 with domain 4; masks, no overrides.
+  private func inventory() -> Inventory {
+    var inventory = Example.grid(adapters: 1...2, domains: 4...5)
+    inventory.bus.adapterMask = .all
+    inventory.bus.domainMask = .all
+    inventory.setCard(
+      Card(adapter: 3, hardwareType: HardwareType(rawValue: 9), functions: 0), adapter: 3)
+    let old = APQN(adapter: 3, domain: 4)
+    inventory.setQueue(Queue(apqn: old, driver: DriverName.cex4queue), apqn: old)
+    return inventory
+  }
+
+  private func verification(_ text: String) throws -> Verification {
+    let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "/r/50.rules", text: text)])
+    let assessment = try Assessment(inventory: inventory(), rules: rules)
+    var selection = RuleFileSelection([])
+    selection.paths = rules.files
+    return Verification(
+      rules: rules, diagnostics: diagnostics, selection: selection, machine: assessment)
+  }
+
+  private func said(_ text: String) throws -> [String] {
+    try verification(text).text(style: .plain).split(separator: "\n").map(String.init).filter {
+      $0.hasPrefix("/r/50.rules:")
+    }
+  }
+
+  @Test func `says of rules that decide nothing there why`() throws {
+    let text = """
+      ADAPTER=="9", RESERVE="host"
+      ADAPTER=="1", DOMAIN=="9", RESERVE="host"
+      ADAPTER=="3", HWTYPE=="13", RESERVE="host"
+      CARD{serialnr}=="93*", RESERVE="host"
+      ADAPTER=="1", HWTYPE=="10-", RESERVE="host"
+      ADAPTER=="1-2", DOMAIN=="4-5", RESERVE="host"
+      """
+    let start = "warning: the rule decides no queue of this machine:"
+    #expect(
+      try said(text) == [
+        "/r/50.rules:1:1: \(start) none satisfies ADAPTER==\"9\" [idle-rule]",
+        "/r/50.rules:2:1: \(start) none satisfies DOMAIN==\"9\" [idle-rule]",
+        "/r/50.rules:3:1: \(start) none satisfies all of its clauses [idle-rule]",
+        "/r/50.rules:4:1: \(start) CARD{serialnr}==\"93*\" cannot be told now [idle-rule]",
+        "/r/50.rules:5:1: \(start) those that match are decided by 50.rules:6 [idle-rule]",
+      ])
+  }
+
+  @Test func `says of rules whose queues cannot be decided that they wait`() throws {
+    let text = """
+      ADAPTER=="1", RESERVE="host"
+      CARD{serialnr}=="93*", RESERVE="vfio_ap"
+      """
+    #expect(
+      try said(text).first
+        == "/r/50.rules:1:1: warning: the rule decides no queue of this machine: those that match "
+        + "cannot be decided now [idle-rule]")
+  }
+
+  @Test func `says which queues cannot be reserved because their hardware is too old`() throws {
+    #expect(
+      try said("ADAPTER==\"1|3\", RESERVE=\"vfio_ap\"") == [
+        "/r/50.rules:1:1: warning: the rule reserves 03.0004 of hardware type 9, and vfio_ap takes "
+          + "type 10 (CEX4) and newer only; add HWTYPE==\"10-\" [hardware-too-old]"
+      ])
+  }
+
+  @Test func `says which queues a mask would take`() throws {
+    #expect(
+      try said("APQN==\"01.0004\", RESERVE=\"vfio_ap\"") == [
+        "/r/50.rules:1:1: warning: 01.0004 cannot be reserved alone by masks: apmask without adapter "
+          + "0x01 would also take 01.0005, aqmask without domain 0x0004 would also take 02.0004, "
+          + "03.0004; widen the rule, add COLLATERAL=\"accept\", or use driver_override where the "
+          + "kernel has it [collateral]"
+      ])
+    #expect(
+      try said("APQN==\"01.0004|02.0005\", RESERVE=\"vfio_ap\"").first?.contains(
+        "; likewise 02.0005 [collateral]") == true)
+  }
+
+  @Test func `notes which queues the masks take along where a rule accepts that`() throws {
+    let rule = "APQN==\"01.0004\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\""
+    #expect(
+      try said(rule) == [
+        "/r/50.rules:1:1: note: the masks for this rule also take 01.0005 from the host "
+          + "[accepted-collateral]"
+      ])
+    let verification = try verification(rule)
+    #expect(verification.isClean(strict: true))
+    #expect(verification.summary == "1 file, 1 rule, 1 note")
+  }
+
+  @Test func `says nothing of rules that do what they say`() throws {
+    let verification = try verification("ADAPTER==\"1\", RESERVE=\"vfio_ap\"")
+    #expect(verification.text(style: .plain) == "1 file, 1 rule, no errors\n")
+  }
+}

@@ -1,0 +1,120 @@
+import JSONText
+import Reports
+import ReservationRules
+import Testing
+
+@Suite struct `A verification` {
+  private func verification(
+    _ files: [(path: String, text: String)], _ others: RuleFileSelection = RuleFileSelection([])
+  ) -> Verification {
+    let (rules, diagnostics) = RuleSet.parse(
+      files: files.map { RuleFile(path: $0.path, text: $0.text) })
+    var selection = others
+    selection.paths = rules.files
+    return Verification(
+      rules: rules, diagnostics: diagnostics, selection: selection, machine: nil)
+  }
+
+  @Test func `tells errors and warnings of all files in the order of files and lines`() {
+    var others = RuleFileSelection([])
+    others.replaced = [.init(path: "/usr/15.rules", by: "/etc/15.rules", isMasked: true)]
+    others.skipped = [.init(path: "/etc/05.rules", kind: .directory)]
+    let verification = verification(
+      [
+        ("/etc/10.rules", "#\nADAPTER==\"5\", RESERVE=\"host\"\nRESERVE=\"hst\"\n"),
+        ("/usr/20.rules", "RESERVE=\"host\"\nADAPTER==\"10\", FOO=\"\"\n"),
+      ], others)
+    #expect(
+      verification.text(style: .plain).split(separator: "\n").filter { $0.hasPrefix("/") }.map {
+        $0.split(separator: " ").first.map(String.init)
+      } == [
+        "/etc/05.rules:1:1:", "/etc/10.rules:2:1:", "/etc/10.rules:3:10:", "/usr/15.rules:1:1:",
+        "/usr/20.rules:2:11:", "/usr/20.rules:2:16:",
+      ])
+    #expect(verification.summary == "2 files, 2 rules, 3 errors, 3 warnings")
+  }
+
+  @Test func `is clean with warnings, but not when these count`() {
+    let warned = verification([("a.rules", "ADAPTER==\"5\", RESERVE=\"host\"\nRESERVE=\"host\"\n")])
+    #expect(warned.summary == "1 file, 2 rules, 1 warning")
+    #expect(warned.isClean(strict: false) && !warned.isClean(strict: true))
+    let wrong = verification([("a.rules", "RESERVE=\"hst\"\n")])
+    #expect(!wrong.isClean(strict: false))
+    let clean = verification([("a.rules", "RESERVE=\"host\"\n")])
+    #expect(clean.isClean(strict: true) && clean.summary == "1 file, 1 rule, no errors")
+  }
+
+  @Test func `prints a hundred findings, errors first, and says how many more there are`() {
+    let warning = "ADAPTER==\"5\", RESERVE=\"host\"\n"
+    let error = "RESERVE=\"hst\"\n"
+    let text = verification([
+      ("a.rules", String(repeating: warning, count: 150) + String(repeating: error, count: 90))
+    ]).text(style: .plain)
+    #expect(text.split(separator: "\n").count { $0.contains(": error: ") } == 90)
+    #expect(text.split(separator: "\n").count { $0.contains(": warning: ") } == 10)
+    #expect(
+      text.hasSuffix(
+        """
+        and 139 more; correct these first, or see all of them with --json
+
+        1 file, 150 rules, 90 errors, 149 warnings
+
+        """))
+  }
+
+  @Test func `counts what was left out in reading`() {
+    let error = "RESERVE=\"hst\"\n"
+    let verification = verification([("a.rules", String(repeating: error, count: 4000))])
+    #expect(verification.summary == "1 file, 0 rules, 4000 errors")
+    #expect(
+      verification.text(style: .plain).contains(
+        "\nand 3900 more; correct these first, or see all of them with --json\n"))
+  }
+
+  @Test func `as JSON has code, span, message and fixes`() {
+    var others = RuleFileSelection([])
+    others.skipped = [.init(path: "0.rules", kind: .danglingLink)]
+    let verification = verification([("a.rules", "# \u{e9}\n \u{e9}, RESERVE=\"hst\"\n")], others)
+    #expect(
+      verification.json.documentText == """
+        {
+          "apreserve": "verify",
+          "version": 1,
+          "files": ["a.rules"],
+          "rules": 0,
+          "errors": 2,
+          "warnings": 1,
+          "notes": 0,
+          "diagnostics": [
+            {
+              "severity": "warning",
+              "code": "skipped-file",
+              "file": "0.rules",
+              "span": {"line": 1, "column": 1, "length": 0},
+              "message": "this is not read: it is a link to nothing",
+              "fixes": []
+            },
+            {
+              "severity": "error",
+              "code": "missing-operator",
+              "file": "a.rules",
+              "span": {"line": 2, "column": 2, "length": 1},
+              "sourceLine": " \u{e9}, RESERVE=\\"hst\\"",
+              "message": "\\"\u{e9}\\" is followed by no operator; write a clause as KEY==\\"value\\"",
+              "fixes": []
+            },
+            {
+              "severity": "error",
+              "code": "unknown-value",
+              "file": "a.rules",
+              "span": {"line": 2, "column": 14, "length": 3},
+              "sourceLine": " \u{e9}, RESERVE=\\"hst\\"",
+              "message": "\\"hst\\" is no value of RESERVE; write \\"vfio_ap\\", \\"host\\" or \\"unmanaged\\"",
+              "fixes": ["host"]
+            }
+          ]
+        }
+
+        """)
+  }
+}
