@@ -23,7 +23,7 @@ let package = Package(
   name: "apreserve",
   products: [
     .executable(name: "apreserve", targets: ["apreserve"]),
-    .library(name: "SimulatedBus", targets: ["SimulatedBus"]),
+    .library(name: "SimulatedBus", targets: ["SimulatedBus", "Scenarios"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -49,6 +49,9 @@ let package = Package(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
       swiftSettings: settings),
     .target(
+      name: "Scenarios", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"],
+      swiftSettings: settings),
+    .target(
       name: "Agent",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
@@ -59,14 +62,14 @@ let package = Package(
       name: "Replay",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent",
+        "Scenarios", "Agent",
       ],
       swiftSettings: settings),
     .target(
       name: "Reports",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "SimulatedBus", "Agent", "Replay",
+        "ReservationRules", "Reservation", "SimulatedBus", "Scenarios", "Agent", "Replay",
       ],
       swiftSettings: settings),
     .target(name: "CLinux", cSettings: cSettings),
@@ -83,8 +86,8 @@ let package = Package(
       name: "apreserve",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Agent", "Replay",
-        "Reports", "HostSystem",
+        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Scenarios", "Agent",
+        "Replay", "Reports", "HostSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -119,8 +122,12 @@ let package = Package(
     .testTarget(
       name: "SimulatedBusTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "TestSupport",
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ScenariosTests",
+      dependencies: ["AdjunctProcessor", "SimulatedBus", "Scenarios", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",

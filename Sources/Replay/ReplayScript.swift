@@ -1,4 +1,5 @@
 package import AdjunctProcessor
+package import Scenarios
 package import SimulatedBus
 package import Uevents
 
@@ -13,6 +14,10 @@ package struct ReplayScript: Equatable, Sendable {
   package var steps: [ReplayStep] = []
   /// The kernel that the content hints at: whether it has masks.
   package var hasMasks = true
+  /// The kernel that the content names.
+  package var behavior: KernelBehavior?
+  /// The name of the scenario that the steps are of, for messages.
+  package var name = ""
 
   /// The boot of a described machine: its hardware is found by the first scan, then its modules are
   /// loaded, `zcrypt_cex4` first (ap-bus.md T1).
@@ -29,6 +34,14 @@ package struct ReplayScript: Equatable, Sendable {
       .hardware(
         machine.cards.map { .plug($0) } + machine.queues.map { .plugQueue($0.apqn) }))
     steps += [.load(.zcryptCex4), .load(.vfioAP)]
+  }
+
+  /// A scenario, which begins on an empty machine, or on `machine` in the very state it was read in.
+  package init(_ scenario: Scenario, on machine: Inventory? = nil) {
+    start = machine
+    behavior = scenario.behavior ?? (machine == nil ? .override72 : nil)
+    name = scenario.name
+    steps = scenario.lines.map { .scenario($0) }
   }
 
   /// What a capture did.

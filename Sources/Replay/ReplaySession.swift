@@ -2,6 +2,7 @@ package import AdjunctProcessor
 package import Agent
 import Reservation
 package import ReservationRules
+package import Scenarios
 package import SimulatedBus
 package import Sysfs
 package import Uevents
@@ -18,6 +19,12 @@ package enum ReplayOccurrence: Equatable, Sendable {
   case activity(Activity)
   /// Another hand's write is refused by the simulated kernel.
   case handRefused(SysfsError)
+  /// A fault strikes a call of the agent.
+  case fault(SysfsCall, CallEffect)
+  /// Events are lost on their way to the agent.
+  case overrun
+  /// A line of the scenario does not hold.
+  case failed(ScenarioFailure)
 }
 
 /// A simulated machine with the agent on it, and a script that happens to the machine.
@@ -32,11 +39,17 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     package var mechanism: Mechanism?
     /// The host's names for rules that ask.
     package var host: HostIdentity
+    /// What goes wrong between the agent and the bus.
+    package var faults: FaultPlan
 
-    /// Options; by default the bus decides.
-    package init(mechanism: Mechanism? = nil, host: HostIdentity = HostIdentity()) {
+    /// Options; by default the bus decides, and nothing goes wrong.
+    package init(
+      mechanism: Mechanism? = nil, host: HostIdentity = HostIdentity(),
+      faults: FaultPlan = FaultPlan()
+    ) {
       self.mechanism = mechanism
       self.host = host
+      self.faults = faults
     }
   }
 
@@ -50,12 +63,17 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   package private(set) var eventCount = 0
   /// The machine before the agent's first write; nil if it never wrote.
   package private(set) var before: Inventory?
+  /// The lines of the scenario that did not hold.
+  package private(set) var failures: [ScenarioFailure] = []
 
   private let script: ReplayScript
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
   private var agent: Agent?
   private var hands: HandWriter
+  /// Through it the agent sees the bus.
+  private let injector: FaultInjector
+  private let scenario: ScenarioRun
 
   /// A session that is ready to run.
   ///
@@ -66,23 +84,31 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   ) {
     self.script = script
     self.observe = observe
-    let behavior = Self.behavior(for: script, mechanism: options.mechanism)
+    let behavior = script.behavior ?? Self.behavior(for: script, mechanism: options.mechanism)
     if let start = script.start {
       bus = SimulatedBus(inventory: start, behavior: behavior)
     } else {
       bus = SimulatedBus(behavior: behavior)
     }
     hands = HandWriter(bus: bus)
+    scenario = ScenarioRun(on: bus, file: script.name)
     for module in script.loaded { bus.loadModule(module) }
+    injector = FaultInjector(bus, plan: options.faults)
     agent = Agent(
-      sysfs: bus, rules: rules, host: options.host,
+      sysfs: injector, rules: rules, host: options.host,
       settings: Agent.Settings(mechanism: options.mechanism), log: self,
       time: self)
+    let inject = bus.onUevent
     bus.onUevent = { [unowned self] event in
       eventCount += 1
+      scenario.take(event)
       observe(.event(event))
-      pending.append(event)
+      inject?(event)
     }
+    injector.onUevent = { [unowned self] in pending.append($0) }
+    injector.onOverrun = { observe(.overrun) }
+    injector.onDelay = { [unowned self] _, pause in now += pause }
+    injector.onFault = { observe(.fault($0, $1)) }
     bus.onCallback = { observe(.callback($0)) }
   }
 
@@ -145,9 +171,17 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
       } catch {
         observe(.handRefused(error))
       }
+    case .scenario(let line):
+      if let failure = scenario.perform(line) {
+        failures.append(failure)
+        observe(.failed(failure))
+      }
     case .mark: break
     }
   }
+
+  /// The faults that never struck, by their place in the plan.
+  package var pendingFaults: [Int] { injector.pendingFaults }
 
   private func perform(_ change: HardwareChange) {
     switch change {

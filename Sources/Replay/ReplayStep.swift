@@ -1,4 +1,5 @@
 package import AdjunctProcessor
+package import Scenarios
 package import SimulatedBus
 
 /// One thing that happens to the simulated machine.
@@ -13,6 +14,8 @@ package enum ReplayStep: Equatable, Sendable {
   case hand(ForeignHand)
   /// The capture's author wrote a comment.
   case mark(String)
+  /// A line of a scenario.
+  case scenario(Scenario.Line)
 }
 
 /// A change on the hardware's side.
@@ -65,6 +68,7 @@ extension ReplayStep: CustomStringConvertible {
     case .unload(let module): "module \(module.rawValue) is unloaded"
     case .hand(let hand): "another hand \(hand)"
     case .mark(let text): text
+    case .scenario(let line): line.text
     }
   }
 

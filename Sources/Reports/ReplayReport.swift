@@ -2,6 +2,7 @@ package import Replay
 package import ReservationRules
 import AdjunctProcessor
 import Agent
+import Scenarios
 import SimulatedBus
 import Uevents
 
@@ -29,13 +30,22 @@ package struct ReplayReport {
   package mutating func lines(
     _ occurrence: ReplayOccurrence, decisions: DecisionTable?
   ) -> [String] {
-    if case .step(.mark(let text)) = occurrence {
+    if let text = Self.comment(occurrence) {
       let events = pendingEvents()
       mark = text
       return events
     }
     let lines = plainLines(occurrence, decisions: decisions)
     return lines.isEmpty ? [] : takeMark() + lines
+  }
+
+  private static func comment(_ occurrence: ReplayOccurrence) -> String? {
+    switch occurrence {
+    case .step(.mark(let text)): return text
+    case .step(.scenario(let line)) where line.content == .comment:
+      return String(line.text.drop { $0 == "#" || $0 == " " })
+    default: return nil
+    }
   }
 
   private mutating func takeMark() -> [String] {
@@ -61,9 +71,17 @@ package struct ReplayReport {
       case .mark: return prefix
       case .hand: return prefix + [activities.line("hand", "\(step)")]
       case .hardware, .load, .unload: return prefix + [activities.line("machine", "\(step)")]
+      case .scenario(let line):
+        if case .claim = line.content { return prefix }
+        return prefix + [activities.line("step", line.text)]
       }
     case .handRefused(let error):
       return pendingEvents() + [activities.line("hand", "refused: \(error)", .problem)]
+    case .fault(let call, let effect):
+      return pendingEvents() + [activities.line("fault", "\(call): \(effect)", .problem)]
+    case .overrun: return pendingEvents() + [activities.line("fault", "events are lost", .problem)]
+    case .failed(let failure):
+      return pendingEvents() + [activities.line("not so", "\(failure)", .problem)]
     case .activity(let activity):
       activities.decisions = decisions
       // The agent's writes are done before anything else happens: what has not been told yet by then

@@ -14,6 +14,8 @@ final class ReplayPlayer {
   private let name: String
   private let output: OutputOptions
   private var mismatches: [String] = []
+  /// Lines of a scenario that did not hold, and faults that never struck.
+  private var problems: [String] = []
 
   init(name: String, output: OutputOptions) {
     self.name = name
@@ -48,6 +50,8 @@ final class ReplayPlayer {
     running = nil
     let end = try session.inventory()
     mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
+    problems = session.failures.map { "\($0)" }
+    problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never struck" }
     guard !isSilent else { return end }
     if !isJSON {
       for line in report.pendingEvents() { try Terminal.print(line + "\n") }
@@ -57,6 +61,13 @@ final class ReplayPlayer {
     try output.print(
       text: summary.text(style: output.style), json: summary.json(activities: activities))
     return end
+  }
+
+  /// Ends the program when a line of the scenario did not hold, or a fault never struck.
+  func checkScenario() throws {
+    guard !problems.isEmpty else { return }
+    for problem in problems { Terminal.say(problem) }
+    throw ExitStatus.error
   }
 
   /// Ends the program when the end is not as expected.

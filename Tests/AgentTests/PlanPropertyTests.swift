@@ -139,6 +139,6 @@ import Testing
         if !log.failures.isEmpty { return }
       }
     }
-    #expect(moves > 1000)
+    #expect(moves > 400)
   }
 }

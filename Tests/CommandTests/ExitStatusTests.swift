@@ -61,7 +61,10 @@ import Testing
     ("verify alone/50.rules --rules alone", "Give one of files, --rules and --root."),
     ("verify --root / --rules alone", "Give one of files, --rules and --root."),
     ("replay", "Missing expected argument '<capture>'"),
-    ("simulate", "Missing expected argument '--inventory <file>'"),
+    (
+      "simulate",
+      "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one."
+    ),
     ("plan --nothing", "Unknown option '--nothing'"),
     ("plan machine.json", "Unexpected argument 'machine.json'"),
     (

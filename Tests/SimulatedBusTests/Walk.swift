@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import Scenarios
 import SimulatedBus
 import Sysfs
 import TestSupport
@@ -126,12 +127,12 @@ final class Walk {
     }
     if flavour == "sim" { SimulatedBus.Module.allCases.forEach(bus.loadModule) }
     let domains = try #require(
-      parameters["hw_doms"].flatMap { HardwareCommand.numbers($0, radix: 10) })
+      parameters["hw_doms"].flatMap { NumberList.numbers($0, radix: 10) })
     for domain in domains { bus.addDomain(domain, quietly: true) }
     // LIST:TYPE:MODE, several of them joined by semicolons, in decimal.
     for group in try #require(parameters["hw_cards"]).split(separator: ";") {
       let words = group.split(separator: ":")
-      for adapter in try #require(HardwareCommand.numbers(words[0], radix: 10)) {
+      for adapter in try #require(NumberList.numbers(words[0], radix: 10)) {
         let card = SimulatedCard(
           adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(words[1]))),
           mode: try #require(QueueMode(rawValue: String(words[2]))))
@@ -147,7 +148,7 @@ final class Walk {
 
   private func write(_ text: String, _ path: String) -> String {
     if path == "/sys/kernel/debug/aphw/ctl" {
-      return HardwareCommand.run(text, on: bus) ? "ok (\(text.utf8.count))" : "unknown command"
+      return happens(text) ? "ok (\(text.utf8.count))" : "unknown command"
     }
     guard let place = SysfsPath(text: path) else { return "no such place" }
     do throws(SysfsError) {
@@ -156,6 +157,14 @@ final class Walk {
       return "\(error.operation.rawValue): \(error.errno.name) (\(error.errno.rawValue))"
     }
     return "ok (\(text.utf8.count))"
+  }
+
+  /// The commands by which the walks changed the emulated hardware are steps of scenarios.
+  private func happens(_ command: String) -> Bool {
+    guard let lines = try? Scenario(text: command).lines, lines.count == 1,
+      case .step(let step) = lines[0].content
+    else { return false }
+    return ScenarioRun(on: bus, file: transcript.kernel).perform(step) == nil
   }
 
   private func read(_ path: String) -> String {

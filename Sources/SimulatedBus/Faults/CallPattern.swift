@@ -1,5 +1,6 @@
 import AdjunctProcessor
 public import Sysfs
+public import Uevents
 
 /// Which calls a fault is about: the kind, the place, and the text that is written.
 ///
@@ -65,6 +66,8 @@ public struct EventPattern: Equatable, Sendable {
   /// Every event.
   public static let any = EventPattern("*")
 
-  /// Whether the pattern fits a header.
-  func matches(_ header: String) -> Bool { pattern.matches(header) }
+  /// Whether the pattern fits an event.
+  public func matches(_ event: Uevent) -> Bool {
+    header == "*" || pattern.matches("\(event.action.rawValue)@\(event.devicePath)")
+  }
 }

@@ -73,3 +73,17 @@ public enum EventEffect: Equatable, Sendable {
   /// receiver is told once (ENOBUFS, udev.md 1.4).
   case overrun(UInt64)
 }
+
+extension CallEffect: CustomStringConvertible {
+  /// As the text form of a plan has it, such as `fail EBUSY`.
+  public var description: String {
+    switch self {
+    case .fail(let errno): "fail \(errno.name)"
+    case .ignore: "ignore"
+    case .answer(let text): "answer \(text)"
+    case .delay(let duration): "delay \(duration.components.seconds)s"
+    case .vanish(let moment): "vanish \(moment.rawValue)"
+    case .replace(let moment): "replace \(moment.rawValue)"
+    }
+  }
+}

@@ -37,12 +37,10 @@ extension FaultInjector {
   }
 
   private func effect(on event: Uevent) -> EventEffect? {
-    guard !plan.faults.isEmpty else { return nil }
-    let header = "\(event.action.rawValue)@\(event.devicePath)"
     var struck: EventEffect?
     for (index, fault) in plan.faults.enumerated() {
       guard case .event(let pattern, let occurrence, let effect) = fault,
-        pattern.matches(header), progress[index].count(occurrence), struck == nil
+        pattern.matches(event), progress[index].count(occurrence), struck == nil
       else { continue }
       progress[index].strike()
       struck = effect

@@ -1,23 +1,48 @@
+import AdjunctProcessor
 import ArgumentParser
 import Replay
+import Scenarios
+import SimulatedBus
 import Snapshots
 
 /// `apreserve simulate`
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
-    abstract: "Boot a described machine on the simulated bus, with the agent on it.",
+    abstract: "Play on a simulated bus, with the agent on it.",
     discussion: """
-      The first scan finds the cards and queues of the description, zcrypt_cex4 is loaded, then vfio_ap; \
-      the agent reacts as it would on the machine.
+      A described machine boots: the first scan finds its cards and queues, zcrypt_cex4 is loaded, then \
+      vfio_ap; the agent reacts as it would on the machine.
 
         apreserve simulate --inventory machine.json --rules ./rules --calls
+
+      A scenario says step by step what happens, and what is to be so then (apreserve-scenario(5)); it \
+      begins on an empty machine, or with --inventory on that machine as it is:
+
+        apreserve simulate --script hotplug.scenario --rules ./rules
+
+      Faults let the agent's calls and events go wrong, one fault a line:
+
+        write /sys/bus/ap/apmask                 1-2     fail EBUSY
+        write 05.* > /sys/bus/ap/drivers/*/bind  1       ignore
+        read /sys/devices/ap/*/05.0004/config    3       vanish during
+        call *                                   17      fail EIO
+        event bind@*                             1/8     lose
+
+      A claim of the scenario that does not hold, and a fault that never strikes, are errors.
       """)
 
   @Option(
     help: ArgumentHelp("The description of the machine; - reads standard input.", valueName: "file")
   )
-  var inventory: String
+  var inventory: String?
+
+  @Option(help: ArgumentHelp("The scenario; - reads standard input.", valueName: "file"))
+  var script: String?
+
+  @Option(
+    help: ArgumentHelp("What goes wrong between the agent and the bus.", valueName: "file"))
+  var faults: String?
 
   @Flag(help: "Show every event, instead of summing them up.")
   var events = false
@@ -32,20 +57,53 @@ struct SimulateCommand: ParsableCommand {
   @OptionGroup var mechanism: MechanismOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard inventory != nil || script != nil else {
+      throw ValidationError(
+        "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
       let rules = try rules.rules(isTrusting: true)
-      let machine = try MachineOptions.readDescription(inventory)
-      let player = ReplayPlayer(name: inventory, output: output)
+      let machine = try inventory.map { try MachineOptions.readDescription($0) }
+      let scenario = try script.map { try Self.readScenario($0) }
+      let plan = try faults.map { try Self.readFaults($0) } ?? FaultPlan()
+      let player = ReplayPlayer(name: script ?? inventory ?? "", output: output)
       player.showsEvents = events
       player.showsCallbacks = calls
       player.isSilent = snapshot
+      let replay: ReplayScript? =
+        if let scenario {
+          ReplayScript(scenario, on: machine?.inventory)
+        } else {
+          machine.map { ReplayScript(booting: $0.inventory) }
+        }
+      guard let replay else { return }
+      let host = machine?.host ?? .init()
       let end = try player.play(
-        ReplayScript(booting: machine.inventory), rules: rules,
-        options: .init(mechanism: mechanism.mechanism, host: machine.host))
+        replay, rules: rules,
+        options: .init(mechanism: mechanism.mechanism, host: host, faults: plan))
       if snapshot {
-        try Terminal.print(Snapshot(host: machine.host, inventory: end).encoded())
+        try Terminal.print(Snapshot(host: host, inventory: end).encoded())
       }
+      try player.checkScenario()
+    }
+  }
+
+  private static func readScenario(_ path: String) throws -> Scenario {
+    let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
+    return try Scenario(text: text, name: path)
+  }
+
+  private static func readFaults(_ path: String) throws -> FaultPlan {
+    let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
+    do throws(FaultPlanError) {
+      return try FaultPlan(text: text)
+    } catch {
+      Terminal.say("\(path): \(error)")
+      throw ExitStatus.error
     }
   }
 }

@@ -1,0 +1,87 @@
+import Testing
+
+@Suite struct `A scenario on the command line` {
+  private static let scenario = """
+    kernel 7.2
+    domain add 4,47
+    card add 1-2 13 cca
+    load zcrypt_cex4
+    load vfio_ap
+
+    # Another adapter comes, and somebody else reserves a queue.
+    card add 7 14 ep11
+    write -2 > /sys/bus/ap/apmask
+
+    """
+
+  private func bench(_ lines: String = "", faults: String = "") throws -> Workbench {
+    try Workbench([
+      "test.scenario": Self.scenario + lines,
+      "rules/50.rules": #"ADAPTER=="1|7", RESERVE="vfio_ap""# + "\n", "faults": faults,
+    ])
+  }
+
+  @Test func `plays step by step, with the agent reacting to each`() throws {
+    let result = try bench(
+      """
+        /sys/bus/ap/apmask = 0x9effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
+        07.0047 driver: vfio_ap
+      """
+    ).run("simulate --script test.scenario --rules rules")
+    #expect(result.messages == "")
+    #expect(result.status == 0)
+    #expect(result.output.contains("step       card add 7 14 ep11\n"), "\(result.output)")
+    #expect(result.output.contains("# Another adapter comes, and somebody else"))
+  }
+
+  @Test func `that does not hold is an error with its line`() throws {
+    let result = try bench("  07.0047 driver: cex4queue\n")
+      .run("simulate --script test.scenario --rules rules --snapshot")
+    #expect(
+      result.messages
+        == "apreserve: test.scenario:10: the driver of 07.0047 is vfio_ap\n")
+    #expect(result.status == 1)
+  }
+
+  @Test func `that makes no sense is an error with its line`() throws {
+    let result = try bench("dance\n").run("simulate --script test.scenario --rules rules")
+    #expect(result.messages.hasPrefix("apreserve: test.scenario:10: \"dance\" is no step: card,"))
+    #expect(result.status == 1)
+    #expect(result.output == "")
+  }
+
+  @Test func `can have faults between the agent and the bus`() throws {
+    let result = try bench(faults: "write /sys/bus/ap/apmask 1 fail EINTR\nevent add* 1 lose\n")
+      .run("simulate --script test.scenario --rules rules --faults faults")
+    #expect(result.messages == "")
+    #expect(result.status == 0)
+    #expect(result.output.contains("fault      write 0x"), "\(result.output)")
+    #expect(result.output.contains("> /sys/bus/ap/apmask: fail EINTR\n"))
+  }
+
+  @Test func `tells a fault that never struck`() throws {
+    let result = try bench(faults: "call * 1000000 fail EIO\n")
+      .run("simulate --script test.scenario --rules rules --faults faults")
+    #expect(result.messages == "apreserve: fault 1 of the plan never struck\n")
+    #expect(result.status == 1)
+  }
+
+  @Test func `tells a fault that makes no sense`() throws {
+    let result = try bench(faults: "# none\ncall * 1 fail EBUSSY\n")
+      .run("simulate --script test.scenario --rules rules --faults faults")
+    #expect(
+      result.messages.hasPrefix("apreserve: faults: line 2: \"EBUSSY\" is no error that sysfs"))
+    #expect(result.status == 1)
+  }
+
+  @Test func `can begin on a described machine`() throws {
+    let bench = try bench()
+    let end = try bench.run("simulate --script test.scenario --rules rules --snapshot")
+    try bench.file("machine.json", end.output)
+    try bench.file("next.scenario", "card del 7\n  07.0047 driver:\n  01.0047 driver: vfio_ap\n")
+    let result = try bench.run(
+      "simulate --script next.scenario --inventory machine.json --rules rules")
+    #expect(result.messages == "")
+    #expect(result.status == 0)
+  }
+}
