@@ -11,8 +11,8 @@ struct ClearableSets {
     case domains(APMask)
   }
 
-  /// Every set; those that clear adapters rather than domains come first, so that of equal ones an adapter
-  /// is chosen.
+  /// Every set; those that clear adapters rather than domains come first, so that they win among
+  /// equals.
   let all: [Set]
 
   private static let mostKinds = 8
@@ -31,7 +31,8 @@ struct ClearableSets {
     guard min(rows.count, columns.count) <= Self.mostKinds else { return nil }
     all =
       rows.count <= columns.count
-      ? Self.unions(of: rows).reversed().map(Set.adapters) : Self.unions(of: columns).map(Set.domains)
+      ? Self.unions(of: rows).reversed().map(Set.adapters)
+      : Self.unions(of: columns).map(Set.domains)
   }
 
   private static func kinds(of numbers: APMask, _ look: (UInt8) -> [APMask]) -> [APMask] {
