@@ -18,23 +18,20 @@ package struct PlayedScenario: Sendable, CustomStringConvertible {
   }
 
   /// The bytes of one of its files, such as `walk.steps`.
-  package func bytes(_ file: String) throws(CaptureFile.Unreadable) -> [UInt8] {
-    try CaptureFile.bytes("\(Self.directory)/\(description)/\(file)")
+  package func bytes(_ file: String) throws(SourceFile.Unreadable) -> [UInt8] {
+    try SourceFile.bytes("\(Self.directory)/\(description)/\(file)")
   }
 
   /// The text of one of its files.
-  package func text(_ file: String) throws(CaptureFile.Unreadable) -> String {
+  package func text(_ file: String) throws(SourceFile.Unreadable) -> String {
     String(decoding: try bytes(file), as: UTF8.self)
   }
 
-  /// Beside `Tests/Captures`.
-  private static let directory = "../KernelBed/transcripts"
+  private static let directory = "Tests/KernelBed/transcripts"
 
   private static func names(in directory: String, source: String = #filePath) -> [String] {
-    let tests = source.split(separator: "/").dropLast(2).joined(separator: "/")
-    guard let stream = opendir("/\(tests)/Captures/\(Self.directory)/\(directory)") else {
-      return []
-    }
+    let root = source.split(separator: "/").dropLast(3).joined(separator: "/")
+    guard let stream = opendir("/\(root)/\(Self.directory)/\(directory)") else { return [] }
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
