@@ -105,7 +105,14 @@ let package = Package(
       name: "SysfsTests", dependencies: ["AdjunctProcessor", "Sysfs"],
       swiftSettings: settings),
     .testTarget(
-      name: "SnapshotsTests", dependencies: ["AdjunctProcessor", "JSONText", "Snapshots"],
+      name: "HostConfigurationTests",
+      dependencies: ["AdjunctProcessor", "JSONText", "HostConfiguration"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SnapshotsTests",
+      dependencies: [
+        "AdjunctProcessor", "JSONText", "HostConfiguration", "Reservation", "Snapshots",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ReservationRulesTests",
@@ -116,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "ReservationTests",
       dependencies: [
-        "AdjunctProcessor", "ReservationRules", "Reservation", "TestSupport",
+        "AdjunctProcessor", "HostConfiguration", "ReservationRules", "Reservation", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -132,8 +139,8 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Agent", "TestSupport",
+        "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
+        "Reservation", "SimulatedBus", "Agent", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -146,8 +153,9 @@ let package = Package(
     .testTarget(
       name: "ReportsTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "Replay", "Reports",
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "HostConfiguration",
+        "ReservationRules", "Reservation", "SimulatedBus", "Agent", "Replay", "Reports",
+        "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -161,8 +169,8 @@ let package = Package(
     .testTarget(
       name: "HostSystemTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "HostSystem",
-        "CUeventInjection",
+        "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
+        "Reservation", "Agent", "HostSystem", "CUeventInjection",
       ],
       swiftSettings: settings),
     .testTarget(

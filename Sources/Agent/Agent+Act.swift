@@ -12,6 +12,7 @@ extension Agent {
       self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
     self.decisions = decisions
     circumstances.undrained = drains.undrained
+    circumstances.fought = fights.given
     let choice = try choice ?? chooseMechanism(planner(for: inventory, decisions))
     var plan = planner(for: inventory, decisions).plan(by: choice.mechanism)
     // What a plan that takes queues must know costs too much to be known always.

@@ -106,7 +106,6 @@ extension Agent {
           time: time.sinceEpoch, apqn: apqn, from: .vfioAP, to: queue.owner, cause: nil, rule: nil,
           mechanism: nil, failure: nil))
     }
-    circumstances.fought = fights.given
     if !moves.isEmpty { log.record(.movedByOthers(moves)) }
   }
 }

@@ -151,9 +151,15 @@ package final class Agent {
   package func reconcile() throws {
     wake()
     guard !dirty.isEmpty else { return }
-    for _ in 0..<Self.roundsPerLook {
-      guard try look() else { return }
-      guard try act() else { break }
+    do {
+      for _ in 0..<Self.roundsPerLook {
+        guard try look() else { return }
+        guard try act() else { break }
+      }
+    } catch {
+      // What was seen was not acted on.
+      dirty.insert(.everything)
+      throw error
     }
   }
 

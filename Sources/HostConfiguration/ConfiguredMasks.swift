@@ -61,7 +61,9 @@ package struct ConfiguredMasks: Equatable, Sendable {
       let key = rest[...brace]
       rest = rest[rest.index(after: brace)...]
       guard key.hasSuffix(name), rest.hasPrefix("=\"") else { continue }
-      return rest.dropFirst(2).prefix { $0 != "\"" }
+      let value = rest.dropFirst(2).prefix { $0 != "\"" }
+      // A write of nothing does not reach the kernel's bus.
+      return value.isEmpty || value.endIndex == rest.endIndex ? nil : value
     }
     return nil
   }

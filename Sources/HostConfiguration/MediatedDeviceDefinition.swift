@@ -63,8 +63,7 @@ extension MediatedDevice {
   /// Numbers of 0 to 255 in C notation, with commas between them as ap-check allows.
   private static func ids(_ text: String) -> APMask {
     var ids = APMask()
-    for word in text.split(separator: ",") {
-      let number = word.filter { !$0.isWhitespace }
+    for number in text.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
       guard number.utf8.first.map((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) == true,
         !number.contains("-"), let one = APMask().writing("+\(number)".utf8)
       else { continue }

@@ -50,7 +50,13 @@ package struct RuleImport {
     else { return [] }
     let plan = assessment.plan
     var moved = Set((plan.changes.map(\.apqn) + plan.refusals.map(\.apqn)))
-    for case .queue(let apqn) in plan.operations.map(\.subject) { moved.insert(apqn) }
+    for operation in plan.operations {
+      switch operation.subject {
+      case .queue(let apqn): moved.insert(apqn)
+      // Masks that move nothing follow a queue that is on vfio_ap although they give it to the host.
+      case .masks: moved.formUnion(single)
+      }
+    }
     return moved
   }
 
@@ -69,11 +75,7 @@ package struct RuleImport {
     if let adapters = masks.adapterMask, let domains = masks.domainMask, !masks.masksAreDefault {
       lines += Self.maskRules(adapters, domains)
     }
-    let single = inventory.queues.filter { queue in
-      (queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP)
-        && masks.isInHostPool(queue.apqn) != false
-    }
-    for pattern in Self.patterns(single.map(\.apqn)) {
+    for pattern in Self.patterns(single) {
       lines.append("APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
     }
     if !exceptions.isEmpty {
@@ -86,6 +88,14 @@ package struct RuleImport {
     }
     if lines.isEmpty { lines = ["# Nothing is reserved."] }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// Queues that are reserved one by one: not by masks.
+  private var single: [APQN] {
+    inventory.queues.filter { queue in
+      (queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP)
+        && inventory.bus.isInHostPool(queue.apqn) != false
+    }.map(\.apqn)
   }
 
   /// A rule for the adapters and one for the domains that masks keep from the host, here or not.

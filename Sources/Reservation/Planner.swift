@@ -65,7 +65,6 @@ package struct Planner {
     case .override: planOverrides(goals.goals, into: &plan)
     }
     plan.operations = plan.operations.map(draining)
-    restoreOnline(into: &plan)
     plan.heldBack = plan.operations.map(\.subject).filter { heldBack.contains($0) }
     plan.operations.removeAll { operation in
       if heldBack.contains(operation.subject) { return true }
@@ -75,6 +74,7 @@ package struct Planner {
       else { return false }
       return inventory.bus.isInHostPool(apqn) == true
     }
+    restoreOnline(into: &plan)
     plan.refusals.sort { $0.apqn < $1.apqn }
     plan.warnings = Warnings(of: plan, inventory: inventory, circumstances: circumstances).warnings
     return plan

@@ -23,7 +23,8 @@ final class Stage: ActivityLog, MonotonicTime {
     _ mechanism: Mechanism, rules: String = #"ADAPTER=="1", RESERVE="vfio_ap""#,
     adapters: [UInt8] = [0, 1, 2], modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP],
     ownership: Ownership = Ownership(), autoMechanism: Bool = false,
-    policy: GuardPolicy = GuardPolicy(), surroundings: Agent.Surroundings = Agent.Surroundings()
+    policy: GuardPolicy = GuardPolicy(), surroundings: Agent.Surroundings = Agent.Surroundings(),
+    seenThrough wrap: (SimulatedBus) -> any Sysfs = { $0 }
   ) throws {
     bus = SimulatedBus(behavior: .kernel(for: mechanism))
     for domain in UInt8(0)...3 { bus.addDomain(domain, quietly: true) }
@@ -31,7 +32,7 @@ final class Stage: ActivityLog, MonotonicTime {
     bus.scan()
     for module in modules { bus.loadModule(module) }
     installed = Agent(
-      sysfs: bus, rules: try Self.rules(rules),
+      sysfs: wrap(bus), rules: try Self.rules(rules),
       settings: Agent.Settings(mechanism: autoMechanism ? nil : mechanism, policy: policy),
       ownership: ownership, surroundings: surroundings, log: self, time: self)
     bus.onUevent = { [unowned self] event in pending.append(event) }

@@ -23,7 +23,7 @@ final class Workbench {
   deinit { Self.remove(path) }
 
   private static func remove(_ path: String) {
-    guard unlink(path) != 0, errno == EISDIR || errno == EPERM else { return }
+    guard Glibc.unlink(path) != 0, errno == EISDIR || errno == EPERM else { return }
     if let directory = opendir(path) {
       while let entry = readdir(directory) {
         let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
@@ -63,6 +63,13 @@ final class Workbench {
   }
 
   /// Makes a symbolic link, whatever directories it needs.
+  /// Takes a file or a link away.
+  func unlink(_ name: String) throws {
+    guard Glibc.unlink(path + "/" + name) == 0 || errno == ENOENT else {
+      throw Failure(call: "unlink", errno: errno)
+    }
+  }
+
   func link(_ name: String, to target: String) throws {
     try directory(name.split(separator: "/").dropLast().joined(separator: "/"))
     guard symlink(target, path + "/" + name) == 0 else {

@@ -7,6 +7,7 @@ import Testing
 struct Machine {
   var inventory: Inventory
   var ownership = Ownership()
+  var circumstances = Circumstances()
 
   /// Cards of type 13 in CCA mode, a queue of each in each domain, all on `cex4queue`.
   init(
@@ -59,7 +60,22 @@ struct Machine {
     return Planner(
       inventory: inventory,
       decisions: DecisionTable(rules: set, inventory: inventory, host: HostIdentity()),
-      ownership: ownership)
+      ownership: ownership, circumstances: circumstances)
+  }
+
+  /// Changes one queue.
+  mutating func change(_ name: String, _ change: (inout Queue) -> Void) throws {
+    let apqn = try #require(APQN(name))
+    var queue = try #require(inventory.queue(apqn))
+    change(&queue)
+    inventory.setQueue(queue, apqn: apqn)
+  }
+
+  /// Changes one card.
+  mutating func change(card adapter: UInt8, _ change: (inout Card) -> Void) throws {
+    var card = try #require(inventory.card(adapter))
+    change(&card)
+    inventory.setCard(card, adapter: adapter)
   }
 
   func plan(_ mechanism: Mechanism, _ rules: String) throws -> Plan {

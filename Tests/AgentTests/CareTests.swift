@@ -1,0 +1,267 @@
+import AdjunctProcessor
+import Agent
+import HostConfiguration
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import Testing
+
+private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
+
+@Suite struct `A busy queue` {
+  private let apqn = APQN(adapter: 1, domain: 2)
+
+  /// Requests that a queue of the host had when it was about to be taken.
+  private final class Interrupted {
+    var count = 0
+  }
+
+  /// Looks at the queue's requests before each write that can take it.
+  private final class LookingBus: Sysfs {
+    let bus: SimulatedBus
+    let apqn: APQN
+    let interrupted: Interrupted
+
+    init(_ bus: SimulatedBus, _ apqn: APQN, _ interrupted: Interrupted) {
+      (self.bus, self.apqn, self.interrupted) = (bus, apqn, interrupted)
+    }
+
+    func read(_ path: SysfsPath) throws(SysfsError) -> String { try bus.read(path) }
+    func readLink(_ path: SysfsPath) throws(SysfsError) -> String { try bus.readLink(path) }
+    func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
+    func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+      if path.name.hasSuffix("mask") || path.name == "unbind" && text == apqn.description {
+        for name in ["pendingq_count", "requestq_count"]
+        where (try? bus.read(.queue(apqn, name))) != "0\n" {
+          interrupted.count += 1
+        }
+      }
+      try bus.write(text, to: path)
+    }
+  }
+
+  private func stage(
+    _ mechanism: Mechanism, load: QueueLoad, policy: GuardPolicy = GuardPolicy(),
+    seenThrough wrap: (SimulatedBus) -> any Sysfs = { $0 }
+  ) throws -> Stage {
+    let stage = try Stage(mechanism, rules: "", policy: policy, seenThrough: wrap)
+    stage.bus.setLoad(load, on: apqn)
+    return stage
+  }
+
+  /// Lets time pass, on the bus and for the agent.
+  private func pass(_ stage: Stage) throws {
+    stage.bus.passTime()
+    stage.now = try #require(stage.agent.nextDue)
+    try stage.settle()
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is switched off, waited for, and then taken`(mechanism: Mechanism) throws {
+    let interrupted = Interrupted()
+    let stage = try stage(
+      mechanism, load: QueueLoad(waiting: 1, pending: 3, drainRate: 2),
+      seenThrough: { LookingBus($0, apqn, interrupted) })
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    #expect(try stage.bus.read(.queue(apqn, "online")) == "0\n")
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(stage.agent.status.draining == [apqn])
+    #expect(stage.agent.ownership.offline == [apqn])
+    // Nothing else happens while it is waited for, and masks are not written by half.
+    #expect(
+      stage.driver("01.0001") == (mechanism == .mask ? DriverName.cex4queue : DriverName.vfioAP))
+    try pass(stage)
+    try pass(stage)
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(stage.agent.status.draining == [])
+    #expect(stage.agent.ownership.offline == [])
+    #expect(interrupted.count == 0)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is taken with its requests by --force`(mechanism: Mechanism) throws {
+    let interrupted = Interrupted()
+    let stage = try stage(
+      mechanism, load: QueueLoad(waiting: 1, pending: 3, drainRate: 2),
+      policy: GuardPolicy(forced: [.pendingRequests]),
+      seenThrough: { LookingBus($0, apqn, interrupted) })
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(interrupted.count == 2)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `that never gets idle goes back to work after the limit, and is refused`(
+    mechanism: Mechanism
+  )
+    throws
+  {
+    let stage = try stage(mechanism, load: QueueLoad(pending: 3, drainRate: 0))
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    while stage.agent.status.draining == [apqn] { try pass(stage) }
+    #expect(stage.now >= .seconds(10) && stage.now < .seconds(11))
+    #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .busy)
+    #expect(stage.agent.ownership.offline == [])
+    // It is tried again later.
+    stage.bus.setLoad(QueueLoad(), on: apqn)
+    stage.now += .seconds(60)
+    try stage.settle()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+
+  @Test func `is switched on again when the masks are refused behind it`() throws {
+    let faults = try FaultPlan(text: "write /sys/bus/ap/apmask 1 fail EIO")
+    let stage = try stage(
+      .mask, load: QueueLoad(pending: 1, drainRate: 1),
+      seenThrough: { FaultInjector($0, plan: faults) })
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    try pass(stage)
+    #expect(stage.failures.count == 1)
+    #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `that was being drained when the agent died is switched on by the next`(mechanism: Mechanism)
+    throws
+  {
+    let stage = try stage(mechanism, load: QueueLoad(pending: 3, drainRate: 0))
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    let next = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="9", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, log: stage,
+      time: stage)
+    try next.reconcile()
+    #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
+    #expect(next.ownership.offline == [])
+  }
+}
+
+@Suite struct `Somebody else who moves a queue back` {
+  private let apqn = APQN(adapter: 1, domain: 2)
+
+  private func fight(_ stage: Stage, times: Int, every pause: Duration) throws {
+    for _ in 0..<times {
+      stage.now += pause
+      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    }
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is let have it after three times within a minute, until reload`(mechanism: Mechanism) throws
+  {
+    let stage = try Stage(
+      mechanism, rules: #"APQN=="01.0002", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    try fight(stage, times: 2, every: .seconds(1))
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    try fight(stage, times: 1, every: .seconds(1))
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(
+      stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .fought(times: 3))
+    stage.now += .seconds(3600)
+    try stage.settle()
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    try stage.happens { _ in
+      stage.agent.replaceRules(
+        try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap", COLLATERAL="accept""#))
+    }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
+  @Test func `only now and then is no fight`() throws {
+    let stage = try Stage(.bind)
+    try fight(stage, times: 6, every: .seconds(31))
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
+  @Test func `is fought to the end by --force`() throws {
+    let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
+    try fight(stage, times: 9, every: .seconds(1))
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
+  @Test func `is allowed as often as it is configured`() throws {
+    let stage = try Stage(.bind, policy: GuardPolicy(fightLimit: 1))
+    try fight(stage, times: 1, every: .seconds(1))
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+  }
+
+  @Test func `is told of, once for each time`() throws {
+    let stage = try Stage(.bind)
+    try fight(stage, times: 1, every: .seconds(1))
+    #expect(
+      stage.activities.contains(
+        .movedByOthers([OwnerChange(apqn, from: .vfioAP, to: .host, cause: .sideEffect)])))
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is not the hardware: a card that goes and comes is reserved each time`(mechanism: Mechanism)
+    throws
+  {
+    let stage = try Stage(mechanism)
+    for _ in 0..<5 {
+      try stage.happens { $0.unplug(card: 1) }
+      try stage.happens { $0.plug(card: Stage.card(1)) }
+      #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    }
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is not the driver: vfio_ap that goes and comes has its queues each time`(
+    mechanism: Mechanism
+  )
+    throws
+  {
+    let stage = try Stage(mechanism)
+    for _ in 0..<5 {
+      try stage.happens { try $0.unloadModule(.vfioAP) }
+      try stage.happens { $0.loadModule(.vfioAP) }
+      #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    }
+  }
+}
+
+@Suite struct `Every move` {
+  @Test(arguments: Mechanism.allCases)
+  func `is in the history with time, queue, owners, rule, mechanism and result`(
+    mechanism: Mechanism
+  )
+    throws
+  {
+    let stage = try Stage(mechanism)
+    let entries = stage.agent.history.entries
+    #expect(entries.map(\.apqn) == (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) })
+    let entry = try #require(entries.first)
+    #expect(entry.time == .seconds(1_800_000_000))
+    #expect((entry.from, entry.to) == (.host, .vfioAP))
+    #expect(entry.rule?.location.line == 1)
+    #expect(entry.mechanism == mechanism)
+    #expect(entry.failure == nil)
+  }
+
+  @Test func `that failed is there with its reason, and those of others without mechanism`() throws
+  {
+    let faults = try FaultPlan(text: "write /sys/bus/ap/drivers/vfio_ap/bind 1 fail EIO")
+    let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    #expect(stage.agent.history.entries.first?.failure?.contains("EIO") == true)
+    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    let foreign = stage.agent.history.entries.filter { $0.mechanism == nil }
+    #expect(foreign.map(\.apqn.description) == ["01.0002"])
+    #expect(foreign.map(\.cause) == [nil])
+  }
+
+  @Test func `is kept until a thousand more have come`() throws {
+    let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
+    while stage.agent.history.entries.count < History.capacity {
+      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    }
+    try stage.happens { _ in try stage.hand(moves: "01.0003", to: DriverName.cex4queue) }
+    let entries = stage.agent.history.entries
+    #expect(entries.count == History.capacity)
+    #expect(entries.suffix(2).map(\.apqn.description) == ["01.0003", "01.0003"])
+    #expect(entries.first?.apqn.description == "01.0002")
+  }
+}

@@ -1,0 +1,63 @@
+import AdjunctProcessor
+import HostConfiguration
+import HostSystem
+import Testing
+
+private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
+
+@Suite struct `A host's other files` {
+  private let tree: TemporaryTree
+
+  init() throws {
+    tree = try TemporaryTree()
+  }
+
+  private var configuration: HostConfiguration { HostConfigurationReader(root: tree.path).read() }
+
+  @Test func `say nothing where there are none`() {
+    #expect(configuration == HostConfiguration())
+  }
+
+  @Test func `are all read, each where its tool has it`() throws {
+    try tree.file("proc/cmdline", "root=/dev/dasda1 ap.apmask=0x80\n")
+    try tree.file("etc/udev/rules.d/41-ap.rules", "ATTR{/sys/bus/ap/aqmask}=\"0x40\"\n")
+    try tree.file("etc/driverctl.d/ap-05.0004", "vfio_ap\n")
+    try tree.file("etc/driverctl.d/pci-0000:00:01.0", "vfio-pci\n")
+    try tree.file(
+      "etc/mdevctl.d/matrix/\(uuid)", #"{"start": "auto", "attrs": [{"assign_adapter": "5"}]}"#)
+    try tree.file("etc/mdevctl.d/matrix/README", "{}")
+    try tree.file("etc/mdevctl.d/matrix/11111111-2222-3333-4444-555555555555", "{")
+    let machine = """
+      <domain><name>db1</name>
+      <hostdev type='mdev'><source><address uuid='\(uuid)'/></source></hostdev></domain>
+      """
+    try tree.file("etc/libvirt/qemu/db1.xml", machine)
+    try tree.file("run/libvirt/qemu/db1.xml", machine)
+    try tree.file("usr/lib/mdevctl/scripts.d/callouts/ap-check", "")
+    try tree.file("proc/crypto", "name : paes\nrefcnt : 2\n")
+    try tree.file("etc/crypttab", "data /dev/b key cipher=paes-xts-plain64\n")
+    try tree.file("etc/zkey/repository/root.skey", "")
+    try tree.file("etc/zkey/repository/root.info", "")
+    let configuration = configuration
+    #expect(configuration.bootMasks?.adapters == [0])
+    #expect(configuration.persistentMasks?.domains == [1])
+    #expect(configuration.overrides.map(\.source) == ["/etc/driverctl.d/ap-05.0004"])
+    #expect(configuration.definitions.map(\.device.uuid) == [uuid])
+    #expect(
+      configuration.virtualMachines == [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
+    #expect(configuration.callout == "/usr/lib/mdevctl/scripts.d/callouts/ap-check")
+    #expect(
+      configuration.secureKeyUsers == [
+        .cipherInUse, .encryptedVolume("data"), .repositoryKey("root"),
+      ])
+  }
+
+  @Test func `that cannot be read or make no sense say nothing, and stop nothing`() throws {
+    try tree.directory("proc/cmdline")
+    try tree.pipe("etc/crypttab")
+    try tree.link("etc/driverctl.d/ap-05.0004", to: "/nowhere")
+    try tree.file("etc/mdevctl.d/matrix/\(uuid)", String(repeating: "[", count: 100_000))
+    try tree.file("etc/libvirt/qemu/a.xml", String(repeating: "<!--", count: 10_000))
+    #expect(configuration == HostConfiguration())
+  }
+}

@@ -1,0 +1,80 @@
+import AdjunctProcessor
+import Agent
+import HostSystem
+import Reservation
+import Testing
+
+private let a = APQN(adapter: 5, domain: 4)
+private let b = APQN(adapter: 6, domain: 0x47)
+
+@Suite struct `The file that keeps what is ours` {
+  private let tree: TemporaryTree
+  private var directory: String { tree.path + "/state" }
+
+  init() throws {
+    tree = try TemporaryTree()
+  }
+
+  @Test func `is made with its directory, and keeps what is appended`() throws {
+    let (file, empty, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
+    #expect(empty == Ownership())
+    #expect(damage == nil)
+    try file.append([.mechanism(.override), .queue(a, isOurs: true), .queue(b, isOurs: true)])
+    try file.append([.queue(a, isOurs: false)])
+    // As a process that was killed would leave it: nobody closes anything.
+    #expect(
+      try OwnershipFile.read(directory: directory, boot: "b1")
+        == Ownership(queues: [b], mechanism: .override))
+    let (_, again, _) = try OwnershipFile.open(directory: directory, boot: "b1")
+    #expect(again == Ownership(queues: [b], mechanism: .override))
+    #expect(
+      try tree.text("state/ownership")
+        == "apreserve-ownership 1 boot=b1\nmechanism override\n+queue 06.0047\n")
+  }
+
+  @Test func `says nothing after another boot`() throws {
+    let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
+    try file.append([.queue(a, isOurs: true)])
+    #expect(try OwnershipFile.read(directory: directory, boot: "b2") == nil)
+    #expect(try OwnershipFile.open(directory: directory, boot: "b2").ownership == Ownership())
+  }
+
+  @Test func `is put aside when it makes no sense, and nothing is ours then`() throws {
+    try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\nfish 1\n")
+    let (_, ownership, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
+    #expect(ownership == Ownership())
+    #expect(damage?.contains("line 2 of the ownership record makes no sense: \"fish 1\"") == true)
+    #expect(try tree.text("state/ownership.damaged").hasSuffix("fish 1\n"))
+  }
+
+  @Test func `is written anew when it has grown long`() throws {
+    let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
+    for _ in 0..<6000 {
+      try file.append([.queue(a, isOurs: true)])
+      try file.append([.queue(a, isOurs: false)])
+    }
+    try file.append([.queue(b, isOurs: true)])
+    let lines = try tree.text("state/ownership").split(separator: "\n")
+    #expect(lines.count < 4100)
+    #expect(
+      try OwnershipFile.read(directory: directory, boot: "b1") == Ownership(queues: [b]))
+  }
+
+  @Test func `that cannot be written is an error that names it`() throws {
+    try tree.file("blocked", "")
+    #expect(throws: FileError.self) {
+      try OwnershipFile.open(directory: tree.path + "/blocked", boot: "b1")
+    }
+  }
+
+  @Test func `is not followed through a link, and not believed where others may write`() throws {
+    try tree.file("elsewhere", "apreserve-ownership 1 boot=b1\n")
+    try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\n", mode: 0o666)
+    #expect(throws: FileError.self) { try OwnershipFile.open(directory: directory, boot: "b1") }
+    try tree.link("other/ownership.new", to: tree.path + "/elsewhere")
+    #expect(throws: FileError.self) {
+      try OwnershipFile.open(directory: tree.path + "/other", boot: "b1")
+    }
+    #expect(try tree.text("elsewhere") == "apreserve-ownership 1 boot=b1\n")
+  }
+}

@@ -1,0 +1,164 @@
+import AdjunctProcessor
+import HostConfiguration
+import Reports
+import Reservation
+import ReservationRules
+import TestSupport
+import Testing
+
+@Suite struct `Imported rules` {
+  private static func inventory(
+    apmask: APMask? = .all, aqmask: APMask? = .all, supportsOverride: Bool = false,
+    adapters: [UInt8] = [1, 2, 3], domains: [UInt8] = [4, 5]
+  ) throws -> Inventory {
+    var inventory = Inventory.empty
+    inventory.bus = BusState(
+      adapterMask: apmask, domainMask: aqmask, scans: apmask.map { _ in 1 },
+      supportsOverride: supportsOverride, drivers: ["cex4card", "cex4queue", "vfio_ap"])
+    for adapter in adapters {
+      inventory.setCard(
+        Card(
+          adapter: adapter, hardwareType: HardwareType(rawValue: 13),
+          functions: QueueMode.cca.functions, driver: "cex4card"), adapter: adapter)
+      for domain in domains {
+        let apqn = APQN(adapter: adapter, domain: domain)
+        let isHost = inventory.bus.isInHostPool(apqn) != false
+        inventory.setQueue(
+          Queue(apqn: apqn, driver: isHost ? "cex4queue" : "vfio_ap"), apqn: apqn)
+      }
+    }
+    return inventory
+  }
+
+  private func text(
+    _ inventory: Inventory, _ configuration: HostConfiguration = HostConfiguration()
+  ) -> String {
+    RuleImport(
+      inventory: inventory, host: HostIdentity(name: "lnx01"), configuration: configuration
+    ).text()
+  }
+
+  private static let header = """
+    # What was reserved for vfio_ap on lnx01 when this was written by "apreserve import".
+    # With these rules "apreserve plan" has nothing to write there.
+
+    """
+
+  @Test func `say so where nothing is reserved`() throws {
+    #expect(try text(Self.inventory()) == Self.header + "# Nothing is reserved.\n")
+  }
+
+  @Test func `name adapters and domains where masks reserve`() throws {
+    let inventory = try Self.inventory(
+      apmask: APMask([1, 200, 201]).complement, aqmask: APMask([5]).complement)
+    #expect(
+      text(inventory) == Self.header + """
+        ADAPTER=="0x01|0xc8-0xc9", RESERVE="vfio_ap"
+        DOMAIN=="0x0005", RESERVE="vfio_ap"
+
+        """)
+  }
+
+  @Test func `name queues where overrides or plain binds reserve`() throws {
+    var inventory = try Self.inventory(supportsOverride: true)
+    for name in ["01.0004", "02.0004", "03.0005"] {
+      let apqn = try #require(APQN(name))
+      inventory.setQueue(
+        Queue(apqn: apqn, driver: "vfio_ap", driverOverride: "vfio_ap"), apqn: apqn)
+    }
+    #expect(
+      text(inventory) == Self.header + """
+        APQN=="01-02.0004", RESERVE="vfio_ap"
+        APQN=="03.0005", RESERVE="vfio_ap"
+
+        """)
+  }
+
+  @Test func `leave out what is too old or on its way`() throws {
+    var inventory = try Self.inventory(apmask: APMask([1, 2]).complement)
+    var card = try #require(inventory.card(1))
+    card.hardwareType = HardwareType(rawValue: 9)
+    inventory.setCard(card, adapter: 1)
+    for name in ["01.0004", "01.0005", "02.0004"] {
+      let apqn = try #require(APQN(name))
+      inventory.setQueue(Queue(apqn: apqn), apqn: apqn)
+    }
+    #expect(
+      text(inventory) == Self.header + """
+        ADAPTER=="0x01-0x02", RESERVE="vfio_ap"
+
+        # Not on vfio_ap now although they are meant to be, or could not be kept there.
+        APQN=="01.0004-0005", RESERVE="unmanaged"
+        APQN=="02.0004", RESERVE="unmanaged"
+
+        """)
+  }
+
+  @Test func `have as comments what other tools' files ask for and is not so`() throws {
+    let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
+    let configuration = HostConfiguration(
+      persistentMasks: ConfiguredMasks(
+        adapters: APMask([3]).complement, domains: nil, source: "/etc/udev/rules.d/41-ap.rules"),
+      overrides: [
+        ConfiguredOverride(
+          apqn: APQN(adapter: 2, domain: 5), driver: "vfio_ap",
+          source: "/etc/driverctl.d/ap-02.0005")
+      ],
+      definitions: [
+        MediatedDeviceDefinition(
+          device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4, 5]),
+          startsAutomatically: true)
+      ], virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
+    #expect(
+      try text(Self.inventory(), configuration) == Self.header + """
+        # Nothing is reserved.
+
+        # /etc/udev/rules.d/41-ap.rules sets masks at every boot; remove them there.
+        # They are not those in force. For the same, take away the # of:
+        #ADAPTER=="0x03", RESERVE="vfio_ap"
+
+        # /etc/driverctl.d/ap-02.0005 sets driver_override vfio_ap; remove it.
+        # It is not so now. For the same, take away the # of:
+        #APQN=="02.0005", RESERVE="vfio_ap"
+
+        # Mediated device \(uuid) (virtual machine db1) starts by itself and is not given all of its queues.
+        # To reserve them, take away the # of:
+        #APQN=="01.0004-0005", RESERVE="vfio_ap"
+
+        """)
+  }
+
+  /// Machines of every kind in any state, also such as only a hand in the middle of its work leaves.
+  @Test func `give an empty plan on the machine they were imported from`() throws {
+    for seed in UInt64(1)...300 {
+      var generator = SeededGenerator(seed: seed)
+      func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
+      let kind = Mechanism.allCases[Int.random(in: 0...2, using: &generator)]
+      var masks: [APMask?] = kind == .bind ? [nil, nil] : [.all, .all]
+      if kind == .mask {
+        for index in masks.indices where chance(70) {
+          masks[index] = APMask((0...7).filter { _ in chance(30) } + [255]).complement
+        }
+      }
+      var inventory = try Self.inventory(
+        apmask: masks[0], aqmask: masks[1], supportsOverride: kind == .override || chance(50),
+        adapters: [0, 1, 2, 3, 9], domains: [0, 1, 4])
+      for card in inventory.cards where chance(15) {
+        var card = card
+        if chance(50) { card.hardwareType = HardwareType(rawValue: 9) } else { card.driver = nil }
+        inventory.setCard(card, adapter: card.adapter)
+      }
+      for var queue in inventory.queues where chance(20) {
+        queue.driver = chance(50) ? "vfio_ap" : chance(50) ? nil : queue.driver
+        if kind == .override, chance(80) { queue.driverOverride = "vfio_ap" }
+        inventory.setQueue(queue, apqn: queue.apqn)
+      }
+      if chance(15) { inventory.bus.drivers = ["cex4card", "cex4queue"] }
+      let text = text(inventory)
+      let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "import", text: text)])
+      #expect(diagnostics.isEmpty)
+      let plan = try Assessment(inventory: inventory, rules: rules).plan
+      #expect(plan.isEmpty && plan.refusals.isEmpty, "seed \(seed), \(plan.steps)\n\(text)")
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import AdjunctProcessor
+import HostConfiguration
+import Reservation
+import Testing
+
+private let keys = MasterKeyPattern(registers: ["AES 0x1", "APKA 0x2"])
+private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
+private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
+
+@Suite struct `The host's last queue with its master keys` {
+  /// Two adapters with two domains, all queues with the same keys, on a host with a secure key.
+  private func machine(_ mechanism: Mechanism, pattern: MasterKeyPattern? = keys) throws -> Machine
+  {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: mechanism)
+    machine.circumstances.configuration.secureKeyUsers = [.encryptedVolume("root")]
+    for queue in machine.inventory.queues {
+      try machine.change(queue.apqn.description) { $0.masterKeys = pattern }
+    }
+    return machine
+  }
+
+  @Test(arguments: [Mechanism.bind, .override])
+  func `stays with the host while it has secure keys`(mechanism: Mechanism) throws {
+    let plan = try machine(mechanism).plan(mechanism, everything)
+    #expect(plan.changes.map(\.apqn.description) == ["01.0004", "01.0005", "02.0004"])
+    #expect(
+      plan.refusals.map(\.description) == [
+        "02.0005 is the host's last usable cca queue with master keys AES 0x1, APKA 0x2, and the "
+          + "host has secure keys; leave it, or use --force protect-host"
+      ])
+  }
+
+  @Test func `stays with the host when masks would take it`() throws {
+    let plan = try machine(.mask).plan(.mask, everything)
+    // The row and the column of the queue that stays cannot be cleared.
+    #expect(plan.changes.map(\.apqn.description) == ["01.0004", "01.0005", "02.0004"])
+    #expect(plan.refusals.map(\.apqn.description) == ["02.0005"])
+  }
+
+  @Test func `is not taken along as collateral`() throws {
+    var machine = try machine(.mask)
+    for name in ["02.0004", "02.0005"] { try machine.change(name) { $0.masterKeys = otherKeys } }
+    let plan = try machine.plan(.mask, #"APQN=="02.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    // By the row it would take 02.0005, the last with the other keys; by the column 01.0004.
+    #expect(plan.changes.map(\.apqn.description) == ["01.0004", "02.0004"])
+  }
+
+  @Test func `is told apart by its mode`() throws {
+    var machine = try machine(.bind)
+    try machine.change(card: 2) { $0.functions = QueueMode.ep11.functions }
+    let plan = try machine.plan(.bind, everything)
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0005", "02.0005"])
+  }
+
+  @Test(arguments: ["deconfigured", "check-stopped", "card deconfigured", "switched off"])
+  func `is not made good by one that is of no use`(fault: String) throws {
+    var machine = try machine(.bind)
+    for name in ["02.0004", "02.0005"] {
+      try machine.change(name) { queue in
+        switch fault {
+        case "deconfigured": queue.isConfigured = false
+        case "check-stopped": queue.isCheckStopped = true
+        case "switched off": queue.isOnline = false
+        default: break
+        }
+      }
+    }
+    if fault == "card deconfigured" { try machine.change(card: 2) { $0.isConfigured = false } }
+    let plan = try machine.plan(.bind, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.changes.map(\.apqn.description) == ["01.0004"])
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0005"])
+  }
+
+  @Test func `may be any one whose keys cannot be read`() throws {
+    let plan = try machine(.bind, pattern: nil).plan(.bind, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.map(\.reason) == [.masterKeysUnknown, .masterKeysUnknown])
+  }
+
+  @Test func `is none where no master key is valid`() throws {
+    let machine = try machine(.bind, pattern: MasterKeyPattern(registers: []))
+    #expect(try machine.plan(.bind, everything).refusals.isEmpty)
+  }
+
+  @Test func `is none on accelerators`() throws {
+    var machine = try machine(.bind, pattern: nil)
+    for adapter in [UInt8(1), 2] {
+      try machine.change(card: adapter) { $0.functions = QueueMode.accelerator.functions }
+    }
+    #expect(try machine.plan(.bind, everything).refusals.isEmpty)
+  }
+
+  @Test(arguments: [
+    (GuardPolicy.HostProtection.auto, true, 1), (.auto, false, 0), (.yes, false, 1), (.no, true, 0),
+  ])
+  func `is protected as ProtectHost says`(
+    protectHost: GuardPolicy.HostProtection, hasKeys: Bool, refusals: Int
+  ) throws {
+    var machine = try machine(.bind)
+    if !hasKeys { machine.circumstances.configuration.secureKeyUsers = [] }
+    machine.circumstances.policy.protectHost = protectHost
+    #expect(try machine.plan(.bind, everything).refusals.count == refusals)
+  }
+
+  @Test(arguments: Guard.allCases)
+  func `is given up to --force of its own guard only`(forced: Guard) throws {
+    var machine = try machine(.bind)
+    machine.circumstances.policy.forced = [forced]
+    #expect(try machine.plan(.bind, everything).refusals.isEmpty == (forced == .protectHost))
+  }
+}

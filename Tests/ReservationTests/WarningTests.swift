@@ -1,0 +1,140 @@
+import AdjunctProcessor
+import HostConfiguration
+import Reservation
+import Testing
+
+private let uuid = "11111111-2222-3333-4444-555555555555"
+
+@Suite struct `A plan warns` {
+  @Test func `of a guest that gets no queue of an adapter since one is missing`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
+    machine.circumstances.configuration.virtualMachines = [
+      VirtualMachine(name: "db1", mediatedDevices: [uuid])
+    ]
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(uuid: uuid, adapters: [1, 2], domains: [4, 5])
+    ]
+    for name in ["01.0004", "01.0005"] {
+      try machine.set(name, driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    }
+    let rules = #"ADAPTER=="1", RESERVE="vfio_ap""#
+    #expect(
+      try machine.plan(.override, rules).warnings == [
+        .guestLosesAdapter(
+          2, missing: APQN(adapter: 2, domain: 4), mediatedDevice: "\(uuid) (virtual machine db1)")
+      ])
+    // Once the plan brings the missing ones, there is nothing to warn of.
+    #expect(
+      try machine.plan(.override, rules + "\nADAPTER==\"2\", RESERVE=\"vfio_ap\"")
+        .warnings.contains { if case .guestLosesAdapter = $0 { true } else { false } } == false)
+  }
+
+  @Test(arguments: [true, false])
+  func `of a definition that starts by itself`(startsAutomatically: Bool) throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
+    machine.circumstances.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4]),
+        startsAutomatically: startsAutomatically)
+    ]
+    let warnings = try machine.plan(.mask, "").warnings
+    #expect(
+      warnings.map(\.description)
+        == (startsAutomatically
+          ? [
+            "the guest of mediated device \(uuid) gets no queue of adapter 0x01 at all: 01.0004 is "
+              + "assigned to it and not on vfio_ap"
+          ] : []))
+  }
+
+  @Test func `when the host's default domain loses its last queue`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    machine.inventory.bus.defaultDomain = 4
+    #expect(
+      try machine.plan(.mask, #"DOMAIN=="4", RESERVE="vfio_ap""#).warnings == [
+        .defaultDomainTaken(4)
+      ])
+    #expect(try machine.plan(.mask, #"DOMAIN=="5", RESERVE="vfio_ap""#).warnings == [])
+  }
+
+  @Test func `when the last CCA queue goes, and with it the random number generator`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .mask)
+    try machine.change(card: 2) { $0.functions = QueueMode.ep11.functions }
+    #expect(
+      try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#).warnings == [.lastCCAQueueTaken])
+    #expect(try machine.plan(.mask, #"ADAPTER=="2", RESERVE="vfio_ap""#).warnings == [])
+  }
+
+  @Test func `of reserved queues that no guest can use now`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    machine.clear(adapters: [1])
+    try machine.change("01.0004") { $0.isConfigured = false }
+    try machine.change("01.0005") { $0.isCheckStopped = true }
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.isEmpty)
+    #expect(
+      plan.warnings.map(\.description) == [
+        "reserved, and of no use to a guest now, since deconfigured or check-stopped: 01.0004, "
+          + "01.0005"
+      ])
+  }
+
+  @Test func `of masks that could not be set back`() throws {
+    var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .override)
+    machine.clear(domains: [5])
+    // Newer kernels refuse any bit that a mediated device has, so adapter 1 could not come back.
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [5])]
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.writes == [mask(without: [1]) + " > /sys/bus/ap/apmask"])
+    #expect(plan.warnings.contains(.cannotBeUndone(mediatedDevice: uuid)))
+    machine.inventory.bus.supportsOverride = false
+    let older = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    // Older ones ask only for queues that would come back, and domain 5 stays cleared.
+    #expect(!older.warnings.contains(.cannotBeUndone(mediatedDevice: uuid)))
+  }
+}
+
+@Suite struct `Where masks cannot do exactly what is wished` {
+  private func alternatives(_ rules: String, old: UInt8? = nil) throws -> [String] {
+    var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .mask)
+    if let old { try machine.change(card: old) { $0.hardwareType = HardwareType(rawValue: 8) } }
+    return try machine.plan(.mask, rules).alternatives.map {
+      "-\($0.adapters.map(String.init)) -\($0.domains.map(String.init)): "
+        + $0.alsoTaken.map(\.description).joined(separator: " ")
+    }
+  }
+
+  @Test func `the nearest that can are named, the cheapest first`() throws {
+    #expect(
+      try alternatives(#"APQN=="01.0004|02.0004", RESERVE="vfio_ap""#) == [
+        "-[] -[\"4\"]: 03.0004", "-[\"1\", \"2\"] -[]: 01.0005 02.0005",
+      ])
+  }
+
+  @Test func `rows and columns are combined where that takes the fewest`() throws {
+    #expect(
+      try alternatives(
+        """
+        APQN=="01.0004|02.0004", RESERVE="vfio_ap"
+        APQN=="03.0005", RESERVE="vfio_ap"
+        """
+      ).first == "-[\"3\"] -[\"4\"]: 03.0004")
+  }
+
+  @Test func `none takes what a rule wants for the host, or what is too old`() throws {
+    #expect(
+      try alternatives(
+        """
+        APQN=="01.0004", RESERVE="vfio_ap"
+        APQN=="01.0005", RESERVE="host"
+        """) == ["-[] -[\"4\"]: 02.0004 03.0004"])
+    #expect(
+      try alternatives(#"APQN=="01.0004", RESERVE="vfio_ap""#, old: 2) == [
+        "-[\"1\"] -[]: 01.0005"
+      ])
+  }
+
+  @Test func `there are none where nothing is refused`() throws {
+    #expect(try alternatives(#"ADAPTER=="1", RESERVE="vfio_ap""#) == [])
+  }
+}

@@ -1,0 +1,96 @@
+import AdjunctProcessor
+import HostConfiguration
+import Reservation
+import Snapshots
+import Testing
+
+private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
+
+@Suite struct `A machine description with what else a plan depends on` {
+  private var snapshot: Snapshot {
+    var inventory = Inventory.empty
+    inventory.setCard(
+      Card(adapter: 5, hardwareType: HardwareType(rawValue: 13), functions: 0), adapter: 5)
+    let apqn = APQN(adapter: 5, domain: 4)
+    inventory.setQueue(
+      Queue(
+        apqn: apqn, driver: "cex4queue", isOnline: true, pendingRequests: 3,
+        masterKeys: MasterKeyPattern(registers: ["AES 0x12", "APKA 0x34"])), apqn: apqn)
+    return Snapshot(
+      inventory: inventory,
+      configuration: HostConfiguration(
+        bootMasks: ConfiguredMasks(adapters: [0], domains: nil, source: "cmdline"),
+        persistentMasks: ConfiguredMasks(adapters: nil, domains: [1], source: "41-ap.rules"),
+        overrides: [ConfiguredOverride(apqn: apqn, driver: "vfio_ap", source: "ap-05.0004")],
+        definitions: [
+          MediatedDeviceDefinition(
+            device: MediatedDevice(uuid: uuid, adapters: [5], domains: [4], controlDomains: [7]),
+            startsAutomatically: true)
+        ], virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])],
+        callout: "/usr/lib/ap-check",
+        secureKeyUsers: [.cipherInUse, .encryptedVolume("root"), .repositoryKey("k1")]),
+      ownership: Ownership(
+        queues: [apqn], adapters: [1], domains: [2], offline: [apqn], mechanism: .override))
+  }
+
+  @Test func `reads back as it was written`() throws {
+    let text = snapshot.encoded()
+    #expect(try Snapshot.decode(Array(text.utf8), file: "m.json") == snapshot)
+    #expect(try Snapshot.decode(Array(text.utf8), file: "m.json").encoded() == text)
+  }
+
+  @Test func `leaves out what there is nothing to say of`() {
+    let text = Snapshot(inventory: .empty).encoded()
+    #expect(!text.contains("configuration") && !text.contains("ownership"))
+  }
+
+  @Test func `tells nothing that identifies machine, keys or guests once redacted`() {
+    let redacted = snapshot.redacted()
+    let text = redacted.encoded()
+    for secret in ["0x12", "db1", "root", "k1"] { #expect(!text.contains("\"\(secret)\"")) }
+    #expect(!text.contains("AES"))
+    #expect(redacted.configuration.virtualMachines.count == 1)
+    #expect(redacted.configuration.secureKeyUsers.count == 3)
+  }
+
+  @Test(arguments: [
+    (
+      #""configuration": {"mask": 1}"#,
+      "configuration: unknown key \"mask\"; keys here are bootMasks, persistentMasks, overrides, "
+        + "definitions, virtualMachines, callout, secureKeyUsers"
+    ),
+    (
+      #""configuration": {"bootMasks": {"apmask": "fish", "source": "x"}}"#,
+      "configuration.bootMasks.apmask: \"fish\" is not a mask of 0x and up to 64 hex digits, bit 0 "
+        + "leftmost"
+    ),
+    (
+      #""configuration": {"overrides": [{"queue": "5.4"}]}"#,
+      "configuration.overrides[0].driver: this is missing; it must be a driver's name"
+    ),
+    (
+      #""configuration": {"secureKeyUsers": [{"kind": "x"}]}"#,
+      "configuration.secureKeyUsers[0].kind: \"x\" is not \"cipher\", \"volume\" or \"key\""
+    ),
+    (
+      #""ownership": {"queues": ["05.0004", 7]}"#,
+      "ownership.queues[1]: 7 is not a string in quotes"
+    ),
+    (
+      #""ownership": {"offline": ["x"]}"#,
+      "ownership.offline[0]: \"x\" is not a queue's name, \"00.0000\" to \"ff.00ff\""
+    ),
+    (
+      #""ownership": {"mechanism": "magic"}"#,
+      "ownership.mechanism: \"magic\" is not a mechanism: \"bind\", \"mask\" or \"override\""
+    ),
+  ])
+  func `is refused with the value's place`(member: String, message: String) {
+    let text = "{\"apreserve\": \"snapshot\", \"version\": 1, \(member)}"
+    #expect {
+      try Snapshot.decode(Array(text.utf8), file: "m.json")
+    } throws: { error in
+      "\(error)" == "m.json: \(message)"
+    }
+  }
+}
