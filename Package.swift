@@ -75,11 +75,25 @@ let package = Package(
     .target(name: "CLinux", cSettings: cSettings),
     .systemLibrary(
       name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
+    .systemLibrary(
+      name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(
       name: "HostSystem",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Agent", "CUdev", "CLinux",
+        "ReservationRules", "Reservation", "Agent", "CUdev", "CSystemd", "CLinux",
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "Varlink", dependencies: ["JSONText"],
+      resources: [
+        .embedInCode("org.apreserve.varlink"), .embedInCode("org.varlink.service.varlink"),
+      ], swiftSettings: settings),
+    .target(
+      name: "Daemon",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
+        "ReservationRules", "Reservation", "Agent", "Reports", "HostSystem", "Varlink",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -87,7 +101,7 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
         "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Scenarios", "Agent",
-        "Replay", "Reports", "HostSystem",
+        "Replay", "Reports", "HostSystem", "Varlink", "Daemon",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -166,11 +180,24 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
+    .target(
+      name: "HostTestSupport", dependencies: ["Uevents", "HostSystem", "CUeventInjection"],
+      path: "Tests/HostTestSupport", swiftSettings: settings),
     .testTarget(
       name: "HostSystemTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
-        "Reservation", "Agent", "HostSystem", "CUeventInjection",
+        "Reservation", "Agent", "HostSystem", "CUeventInjection", "TestSupport", "HostTestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "VarlinkTests", dependencies: ["JSONText", "Varlink"], swiftSettings: settings),
+    .testTarget(
+      name: "DaemonTests",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "ReservationRules", "Reservation",
+        "SimulatedBus", "Agent", "HostSystem", "Varlink", "Daemon", "CUeventInjection",
+        "TestSupport", "HostTestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

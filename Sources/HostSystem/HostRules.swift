@@ -9,6 +9,8 @@ package struct HostRules {
   package let diagnostics: [Diagnostic]
   /// Which files were read, and what became of the others.
   package let selection: RuleFileSelection
+  /// The files that could be read, in effective order.
+  package let files: [RuleFile]
 
   /// Reads directories, the strongest first; one that does not exist counts as empty, and one that
   /// cannot be read is an error beside those of the files.
@@ -58,17 +60,21 @@ package struct HostRules {
 
   private init(_ selection: RuleFileSelection, _ problems: [Diagnostic], owner: UInt32?) {
     self.selection = selection
+    var files: [RuleFile] = []
     let (rules, diagnostics) = RuleSet.load(selection) { path throws(RuleFileProblem) in
       do throws(FileError) {
         // One byte more than a rule file may have, so that the reader of rules sees that it is over.
-        return try HostFile.read(
+        let bytes = try HostFile.read(
           path, .init(sizeLimit: RuleFile.largestFile + 1, owner: owner))
+        files.append(RuleFile(path: path, bytes: bytes))
+        return bytes
       } catch {
         throw error.asRuleFileProblem
       }
     }
     self.rules = rules
     self.diagnostics = problems + diagnostics
+    self.files = files
   }
 }
 

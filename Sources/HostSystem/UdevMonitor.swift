@@ -3,9 +3,11 @@ import Glibc
 package import Sysfs
 package import Uevents
 
-/// The kernel's messages about devices as they come, through libudev's monitor on the kernel group.
+/// The kernel's messages about AP devices as they come, through libudev's monitor on the kernel group.
 ///
 /// The kernel group works where no udevd runs, and tells before udevd's rules have run (udev.md 0).
+/// libudev puts no filter before that group (udev.md 1.6), so it gets one of ours: other devices'
+/// messages neither wake anybody nor take room.
 package final class UdevMonitor {
   /// The descriptor to wait on: readable while there are messages, or after some were lost.
   package let descriptor: Int32
@@ -16,10 +18,31 @@ package final class UdevMonitor {
   package enum Outcome: Equatable, Sendable {
     /// All have been handed on.
     case complete
+    /// The limit is reached and more are there.
+    case partial
     /// The kernel dropped some for want of room. The rest has been handed on, and the kernel delivers
     /// again: now is the time to look at all devices (udev.md 1.5).
     case overrun
   }
+
+  /// What has come so far.
+  package struct Counts: Equatable, Sendable {
+    /// Messages that were handed on.
+    package var events: UInt64 = 0
+    /// Messages that were not: damaged, or with an action that no kernel sends. What does not come
+    /// from the kernel is dropped by libudev without a word.
+    package var malformed: UInt64 = 0
+    /// How often the kernel said that it dropped some.
+    package var overruns: UInt64 = 0
+
+    /// Nothing yet.
+    package init() {}
+  }
+
+  /// What has come so far.
+  package private(set) var counts = Counts()
+  /// Whether there was an overrun that the caller was not told of yet.
+  private var isOverrun = false
 
   /// Opens the monitor. Messages queue up from here on, so open it before looking at the devices.
   package init() throws(UdevMonitorError) {
@@ -39,6 +62,9 @@ package final class UdevMonitor {
     self.context = context
     self.monitor = monitor
     descriptor = udev_monitor_get_fd(monitor)
+    // After enable_receiving, which would replace it. What slipped in before is no harm: an event only
+    // says where to look.
+    try SocketFilter.adjunctProcessor.attach(to: descriptor)
   }
 
   deinit {
@@ -46,26 +72,43 @@ package final class UdevMonitor {
     udev_unref(context)
   }
 
-  /// Hands on every message that has come, and does not wait for more.
+  /// Hands on the messages that have come, at most `limit` of them, and does not wait for more.
   ///
-  /// A message that libudev refuses (not from the kernel, or damaged) is passed over.
-  package func drain(_ take: (Uevent) -> Void) throws(UdevMonitorError) -> Outcome {
-    var outcome = Outcome.complete
-    while true {
+  /// A message that libudev refuses (not from the kernel, or damaged) is passed over. An overrun is
+  /// told only when all that had come is handed on: before, the kernel drops whatever is sent
+  /// (udev.md 1.5).
+  package func drain(
+    limit: Int = .max, _ take: (Uevent) -> Void
+  ) throws(UdevMonitorError) -> Outcome {
+    var left = limit
+    while left > 0 {
+      left -= 1
       errno = 0
       guard let device = udev_monitor_receive_device(monitor) else {
         switch errno {
-        case ENOBUFS: outcome = .overrun
-        case EINTR, EINVAL: break
+        case ENOBUFS:
+          isOverrun = true
+          counts.overruns += 1
+        case EINTR: break
+        case EINVAL: counts.malformed += 1
         // libudev answers alike for an empty socket and for a message that it does not trust.
-        case 0, EAGAIN: if try !hasMore() { return outcome }
+        case 0, EAGAIN:
+          guard try !hasMore() else { continue }
+          defer { isOverrun = false }
+          return isOverrun ? .overrun : .complete
         default: throw UdevMonitorError("receiving uevents")
         }
         continue
       }
       defer { udev_device_unref(device) }
-      if let event = Uevent(device) { take(event) }
+      if let event = Uevent(device) {
+        counts.events += 1
+        take(event)
+      } else {
+        counts.malformed += 1
+      }
     }
+    return .partial
   }
 
   /// All messages that have come.

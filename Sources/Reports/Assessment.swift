@@ -40,4 +40,17 @@ package struct Assessment {
     choice = try MechanismChoice(requested: mechanism, planner: planner)
     plan = planner.plan(by: choice.mechanism)
   }
+
+  /// A machine that somebody else has held against rules.
+  package init(
+    inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
+    ownership: Ownership, circumstances: Circumstances
+  ) {
+    self.inventory = inventory
+    self.decisions = decisions
+    self.choice = choice
+    self.ownership = ownership
+    self.circumstances = circumstances
+    self.plan = plan
+  }
 }

@@ -1,5 +1,5 @@
 import AdjunctProcessor
-import Reservation
+package import Reservation
 import ReservationRules
 package import JSONText
 
@@ -67,7 +67,7 @@ extension MaskAlternative {
 
 extension Plan.Waiting {
   /// As JSON.
-  var json: JSONValue {
+  package var json: JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)
       $0.set("driver", text: driver)

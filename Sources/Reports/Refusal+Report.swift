@@ -1,6 +1,6 @@
 import AdjunctProcessor
-import Reservation
-import JSONText
+package import JSONText
+package import Reservation
 
 extension Refusal {
   /// The reason in one word.
@@ -26,7 +26,7 @@ extension Refusal {
   }
 
   /// As JSON.
-  var json: JSONValue {
+  package var json: JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)
       $0.set("reason", text: code)

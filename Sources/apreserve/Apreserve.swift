@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 
 /// The program.
 @main
@@ -26,11 +27,12 @@ struct Apreserve: ParsableCommand {
       Exit status: 0 done or nothing to do, 1 error, 2 changes pending and nothing refused (plan), \
       3 refused in whole or in part, 4 no AP bus here, 64 wrong usage.
       """,
-    version: "0.1.0",
+    version: ProgramVersion.text,
     subcommands: [
       PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
       VerifyCommand.self,
       RulesCommand.self, ListCommand.self, MatrixCommand.self, SnapshotCommand.self,
-      ReplayCommand.self, SimulateCommand.self, MonitorCommand.self,
+      ReplayCommand.self, SimulateCommand.self, MonitorCommand.self, DaemonCommand.self,
+      StatusCommand.self, ReloadCommand.self, SettleCommand.self,
     ])
 }

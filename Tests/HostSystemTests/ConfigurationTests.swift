@@ -1,5 +1,6 @@
 import Glibc
 import HostSystem
+import HostTestSupport
 import Sysfs
 import Testing
 

@@ -1,4 +1,5 @@
 import HostSystem
+import HostTestSupport
 import Testing
 import Uevents
 

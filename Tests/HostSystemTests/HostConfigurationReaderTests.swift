@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import HostConfiguration
 import HostSystem
+import HostTestSupport
 import Testing
 
 private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"

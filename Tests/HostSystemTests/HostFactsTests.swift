@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import HostSystem
+import HostTestSupport
 import Testing
 
 @Suite struct `The host's names` {

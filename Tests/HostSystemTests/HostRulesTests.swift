@@ -1,5 +1,6 @@
 import Glibc
 import HostSystem
+import HostTestSupport
 import ReservationRules
 import Testing
 

@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import Glibc
 import HostSystem
+import HostTestSupport
 import Sysfs
 import Testing
 

@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import Agent
 import HostSystem
+import HostTestSupport
 import Reservation
 import Testing
 

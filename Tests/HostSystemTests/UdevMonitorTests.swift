@@ -1,45 +1,10 @@
 import CUeventInjection
 import Glibc
 import HostSystem
+import HostTestSupport
 import Sysfs
 import Testing
 import Uevents
-
-/// What a child process in a network namespace of its own sends to itself.
-private struct Injection {
-  private let descriptor: Int32
-
-  /// Puts this process, which must be a child, into a namespace of its own.
-  init() {
-    precondition(apreserve_unshare_network() == 0)
-    descriptor = apreserve_open_injection()
-    precondition(descriptor >= 0)
-  }
-
-  /// The strings, each ended by a NUL.
-  private static func message(_ strings: [String]) -> [UInt8] {
-    strings.reduce(into: []) { message, string in
-      message += string.utf8
-      message.append(0)
-    }
-  }
-
-  func inject(_ strings: String...) {
-    let message = Self.message(strings)
-    precondition(apreserve_inject(descriptor, message, UInt32(message.count)) == 0)
-  }
-
-  func forge(_ strings: String...) {
-    let message = Self.message(strings)
-    precondition(apreserve_forge(descriptor, message, UInt32(message.count)) == 0)
-  }
-
-  func injectQueue(_ number: Int) {
-    inject(
-      "add@/devices/ap/card05/05.0004", "ACTION=add", "DEVPATH=/devices/ap/card05/05.0004",
-      "SUBSYSTEM=ap", "DEVTYPE=ap_queue", "MODE=cca", "NUMBER=\(number)")
-  }
-}
 
 @Suite(
   .enabled(

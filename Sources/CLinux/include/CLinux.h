@@ -1,6 +1,8 @@
 #ifndef APRESERVE_CLINUX_H
 #define APRESERVE_CLINUX_H
 
+#include <stdint.h>
+
 /*
  * What Swift cannot reach: calls without a function in the C library, and constants that the C
  * library shows only with _GNU_SOURCE. Every function keeps nothing and is safe on any thread.
@@ -24,5 +26,57 @@ int apreserve_open_file_beneath(int directory, const char *path, int flags, int 
  * The same for reading a directory; an empty path is `directory` itself.
  */
 int apreserve_open_directory_beneath(int directory, const char *path, int walks);
+
+/*
+ * Opens a counter (eventfd(2)) of value 0: not blocking, closed on exec. Returns the descriptor, or the
+ * negative error number.
+ */
+int apreserve_open_counter(void);
+
+/* One instruction of a socket filter: struct sock_filter of linux/filter.h. */
+struct apreserve_filter_instruction {
+  uint16_t code;
+  uint8_t jump_if_true;
+  uint8_t jump_if_false;
+  uint32_t operand;
+};
+
+/*
+ * Puts a filter before a socket's receive queue: what it refuses never takes room there. Returns 0, or
+ * the negative error number; EINVAL for a program that the kernel's check refuses.
+ */
+int apreserve_attach_filter(int socket, const struct apreserve_filter_instruction *instructions,
+                            unsigned short count);
+
+/*
+ * Makes a socket file with exactly that mode and listens on it; nothing may be there before. The socket
+ * does not block. Returns the descriptor, or the negative error number; ENAMETOOLONG for a path that is
+ * empty or longer than a socket's may be.
+ */
+int apreserve_listen(const char *path, unsigned int mode, int backlog);
+
+/* Connects to a socket file. Returns a descriptor that blocks, or the negative error number. */
+int apreserve_connect(const char *path);
+
+/*
+ * Accepts a connection. Returns its descriptor, which does not block, or the negative error number.
+ */
+int apreserve_accept(int listener);
+
+/* Who was at the other end when the connection was made. */
+struct apreserve_peer {
+  int32_t process;
+  uint32_t user;
+  uint32_t group;
+};
+
+/* Asks the kernel for the other end. Returns 0 or the negative error number. */
+int apreserve_peer(int socket, struct apreserve_peer *peer);
+
+/*
+ * Sends what there is room for; a connection that is closed is an error and no signal. Returns the number
+ * of bytes, or the negative error number.
+ */
+int64_t apreserve_send(int socket, const void *bytes, uint64_t count);
 
 #endif

@@ -2,10 +2,12 @@ import Glibc
 import HostSystem
 
 /// A directory of our own that goes with its owner.
-final class TemporaryTree {
-  let path: String
+package final class TemporaryTree {
+  /// Where it is.
+  package let path: String
 
-  init() throws {
+  /// Makes it, empty.
+  package init() throws {
     var template = Array("/tmp/apreserve-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Failure(call: "mkdtemp", errno: errno) }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -15,9 +17,12 @@ final class TemporaryTree {
     Self.remove(path)
   }
 
-  struct Failure: Error {
-    var call: String
-    var errno: Int32
+  /// A call that failed.
+  package struct Failure: Error {
+    /// The call.
+    package var call: String
+    /// The C library's error number.
+    package var errno: Int32
   }
 
   private func check(_ result: Int32, _ call: String) throws {
@@ -25,7 +30,7 @@ final class TemporaryTree {
   }
 
   /// Makes a directory and those above it.
-  func directory(_ name: String) throws {
+  package func directory(_ name: String) throws {
     var made = path
     for part in name.split(separator: "/") {
       made += "/" + part
@@ -35,7 +40,7 @@ final class TemporaryTree {
   }
 
   /// Writes a file, whatever directories it needs.
-  func file(_ name: String, _ text: String = "", mode: mode_t = 0o644) throws {
+  package func file(_ name: String, _ text: String = "", mode: UInt32 = 0o644) throws {
     try directory(name.split(separator: "/").dropLast().joined(separator: "/"))
     let descriptor = open(path + "/" + name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Failure(call: "open", errno: errno) }
@@ -47,26 +52,31 @@ final class TemporaryTree {
     try check(fchmod(descriptor, mode), "fchmod")
   }
 
-  func link(_ name: String, to target: String) throws {
+  /// Makes a symbolic link, whatever directories it needs.
+  package func link(_ name: String, to target: String) throws {
     try directory(name.split(separator: "/").dropLast().joined(separator: "/"))
     try check(symlink(target, path + "/" + name), "symlink")
   }
 
-  func pipe(_ name: String) throws {
+  /// Makes a pipe.
+  package func pipe(_ name: String) throws {
     try directory(name.split(separator: "/").dropLast().joined(separator: "/"))
     try check(mkfifo(path + "/" + name, 0o644), "mkfifo")
   }
 
-  func mode(_ name: String, _ mode: mode_t) throws {
+  /// Changes a mode.
+  package func mode(_ name: String, _ mode: UInt32) throws {
     try check(chmod(path + "/" + name, mode), "chmod")
   }
 
-  func text(_ name: String) throws -> String {
+  /// A file's text.
+  package func text(_ name: String) throws -> String {
     let requirements = HostFile.Requirements(sizeLimit: 65536)
     return String(decoding: try HostFile.read(path + "/" + name, requirements), as: UTF8.self)
   }
 
-  func remove(_ name: String) {
+  /// Removes a file, or a directory with all that is in it.
+  package func remove(_ name: String) {
     Self.remove(path + "/" + name)
   }
 

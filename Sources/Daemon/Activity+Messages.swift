@@ -1,0 +1,112 @@
+package import Agent
+import AdjunctProcessor
+package import HostSystem
+import Reservation
+package import ReservationRules
+import Sysfs
+
+extension LogMessage {
+  /// What is to be told of an activity: nothing of plans and of writes that went well, since the moves
+  /// that they lead to are told.
+  package static func messages(_ activity: Activity, decisions: DecisionTable?) -> [LogMessage] {
+    switch activity {
+    case .planned, .wrote(_, error: nil): []
+    case .chose(let choice):
+      [
+        LogMessage(
+          .notice, .mechanism, "queues are moved by \(choice.mechanism.rawValue): \(choice.reason)",
+          fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
+      ]
+    case .wrote(let step, let error?): [writeRefused(step, error)]
+    case .moved(let changes): moved(changes, decisions)
+    case .failed(let failure, let pause): [failed(failure, pause)]
+    case .refused(let refusal):
+      [
+        LogMessage(
+          .warning, .refused, refusal.description,
+          fields: [Field("AP_QUEUE", refusal.apqn.description), Field("AP_ACTION", "refuse")]
+            + rule(of: refusal.apqn, decisions))
+      ]
+    case .movedByOthers(let changes):
+      [
+        LogMessage(
+          .warning, .movedByOthers,
+          "somebody else has moved \(names(changes.map(\.apqn))) away from vfio_ap",
+          fields: queues(changes.map(\.apqn)))
+      ]
+    case .warned(let warning): [LogMessage(.warning, .warned, warning.description)]
+    case .draining(let apqn, let requests):
+      [
+        LogMessage(
+          .info, .draining, "\(apqn) has \(requests) requests to finish before it is moved",
+          fields: queues([apqn]) + [Field("AP_ACTION", "drain")])
+      ]
+    case .waiting(let apqns, let driver):
+      [
+        LogMessage(
+          .notice, .waiting, "\(names(apqns)) until \(driver) is loaded",
+          fields: queues(apqns) + [Field("AP_ACTION", "wait")])
+      ]
+    }
+  }
+
+  private static func writeRefused(_ step: Step, _ error: SysfsError) -> LogMessage {
+    LogMessage(
+      .warning, .writeRefused, error.description,
+      fields: [
+        Field("AP_PATH", error.path.description), Field("AP_TEXT", step.text.filter { $0 != "\n" }),
+        Field("AP_ERRNO", error.errno.name),
+      ])
+  }
+
+  private static func failed(_ failure: Failure, _ pause: Duration?) -> LogMessage {
+    var fields: [Field] = []
+    if case .queue(let apqn) = failure.subject {
+      fields.append(Field("AP_QUEUE", apqn.description))
+    }
+    let outlook =
+      pause.map { "next try in \($0.components.seconds) s" } ?? "not tried again"
+    return LogMessage(.error, .failed, "\(failure); \(outlook)", fields: fields)
+  }
+
+  /// A message for each way that queues go, with the rule behind it.
+  private static func moved(
+    _ changes: [OwnerChange], _ decisions: DecisionTable?
+  ) -> [LogMessage] {
+    struct Way: Hashable {
+      var from: Owner
+      var to: Owner
+      var rule: String?
+    }
+    let ways = Dictionary(grouping: changes) { change in
+      Way(
+        from: change.from, to: change.to,
+        rule: decisions?.decision(for: change.apqn).rule?.location.fileAndLine)
+    }
+    let sorted = ways.map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
+      .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
+    return sorted.map { way, apqns in
+      let action = Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release")
+      return LogMessage(
+        .notice, .moved,
+        "\(names(apqns)) moved from \(way.from.rawValue) to \(way.to.rawValue)"
+          + (way.rule.map { " (\($0))" } ?? ""),
+        fields: queues(apqns) + [action] + (way.rule.map { [Field("AP_RULE", $0)] } ?? []))
+    }
+  }
+
+  private static func rule(of apqn: APQN, _ decisions: DecisionTable?) -> [Field] {
+    guard let rule = decisions?.decision(for: apqn).rule else { return [] }
+    return [Field("AP_RULE", rule.location.fileAndLine)]
+  }
+
+  /// The journal takes a field several times, and 256 of them are not too many for it.
+  private static func queues(_ apqns: [APQN]) -> [Field] {
+    apqns.prefix(256).map { Field("AP_QUEUE", $0.description) }
+  }
+
+  private static func names(_ apqns: [APQN]) -> String {
+    let shown = apqns.prefix(8).map(\.description).joined(separator: ", ")
+    return apqns.count > 8 ? "\(shown) and \(apqns.count - 8) more" : shown
+  }
+}

@@ -1,0 +1,34 @@
+import Agent
+import HostSystem
+
+/// Tells the journal what the agent does. It lives on the agent's thread.
+final class AgentMessages: ActivityLog {
+  private let log: any MessageLog
+  private let time = HostTime()
+  private var rate = MessageRate()
+  /// The agent whose decisions name the rules.
+  weak var agent: Agent?
+
+  init(_ log: any MessageLog) {
+    self.log = log
+  }
+
+  func record(_ activity: Activity) {
+    for message in LogMessage.messages(activity, decisions: agent?.decisions) { write(message) }
+  }
+
+  private func write(_ message: LogMessage) {
+    guard message.level <= .warning else { return log.write(message) }
+    switch rate.verdict(message.kind.identifier, now: time.now) {
+    case .suppress: break
+    case .write(let suppressed):
+      if suppressed > 0 {
+        log.write(
+          LogMessage(
+            .warning, .suppressed,
+            "\(suppressed) messages like the next one were left out"))
+      }
+      log.write(message)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package import HostSystem
+package import JSONText
+import Sysfs
+package import Varlink
+
+/// Talks to a daemon over its control socket.
+package final class ControlClient {
+  private let socket: LocalSocket
+  private let path: String
+  private var input = MessageBuffer(limit: 64 * 1024 * 1024)
+
+  /// Connects.
+  package init(path: String) throws(ControlError) {
+    self.path = path
+    do throws(FileError) {
+      socket = try LocalSocket.connect(to: path)
+    } catch {
+      throw .unreachable(error)
+    }
+  }
+
+  /// Calls a method and waits for its result, at most that long; nil waits for ever.
+  package func call(_ call: Call, timeout: Duration? = nil) throws(ControlError) -> Reply {
+    let time = HostTime()
+    let end = timeout.map { time.now + $0 }
+    var rest = call.message[...]
+    while !rest.isEmpty {
+      guard case .count(let count) = socket.send(rest) else { throw .closed(path) }
+      rest = rest.dropFirst(count)
+    }
+    var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+      if let message = try nextMessage() { return try result(message) }
+      guard socket.waitForBytes(end.map { max(.zero, $0 - time.now) }) else { throw .timeout }
+      guard case .count(let count) = socket.receive(&buffer) else { throw .closed(path) }
+      input.append(buffer[..<count])
+    }
+  }
+
+  private func nextMessage() throws(ControlError) -> [UInt8]? {
+    do throws(MessageBuffer.TooLong) {
+      return try input.next()
+    } catch {
+      throw .nonsense(path)
+    }
+  }
+
+  private func result(_ message: [UInt8]) throws(ControlError) -> Reply {
+    let reply: Reply
+    do throws(Call.Malformed) {
+      reply = try Reply(message: message)
+    } catch {
+      throw .nonsense(path)
+    }
+    guard let error = reply.error else { return reply }
+    throw .refused(error, reply.parameters)
+  }
+}
+
+/// Why a daemon did not do what it was asked.
+package enum ControlError: Error, Equatable, Sendable {
+  /// There is no daemon, or this user may not talk to it.
+  case unreachable(FileError)
+  /// It has closed the connection.
+  case closed(String)
+  /// Its answer makes no sense.
+  case nonsense(String)
+  /// It has not answered in time.
+  case timeout
+  /// It has answered with an error.
+  case refused(String, [JSONValue.Member])
+}
+
+extension ControlError: CustomStringConvertible {
+  /// One sentence, and what to do.
+  package var description: String {
+    switch self {
+    case .unreachable(let error):
+      switch error.problem {
+      case .failed(_, .permissionDenied):
+        "\(error); only root and members of the group that owns the socket may ask the daemon"
+      default: "no daemon can be reached: \(error); is apreserve.service running?"
+      }
+    case .closed(let path): "the daemon at \(path) has closed the connection"
+    case .nonsense(let path): "the answer from \(path) makes no sense; is it apreserve's socket?"
+    case .timeout: "the time is over"
+    case .refused("org.varlink.service.PermissionDenied", _):
+      "only root may ask the daemon for this"
+    case .refused("org.apreserve.RulesRefused", let parameters):
+      "the rules have errors; those that were in force stay in force\n"
+        + (JSONValue.object(parameters)["errors"]?.elements ?? []).compactMap(\.text)
+        .joined(separator: "\n")
+    case .refused(let name, _): "the daemon answers \(name)"
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import HostSystem
+import Varlink
+
+/// What a method answers.
+enum Answer {
+  /// One reply.
+  case reply(Reply)
+  /// Replies one after the other, each made when there is room for it; the last one says so.
+  case replies(() -> Reply)
+  /// A reply that comes when the function that is handed over is called.
+  case later((@escaping (Reply) -> Void) -> Void)
+}
+
+/// One client: its calls are answered in order, and the next one is not read before the answer to the
+/// last one is on its way. So a client that never reads costs one answer and no more.
+final class ControlConnection {
+  private let socket: LocalSocket
+  private let peer: LocalSocket.Peer
+  private let serve: (Call, LocalSocket.Peer) -> Answer
+  private let onEnd: () -> Void
+  private let time: HostTime
+  private var source: EventSource?
+
+  private var input = MessageBuffer(limit: ControlConnection.messageLimit)
+  private var output: ArraySlice<UInt8> = []
+  private var nextReply: (() -> Reply)?
+  private var isWaiting = false
+  private var hasEnded = false
+  /// When something was last received or sent.
+  private(set) var lastProgress: Duration
+
+  /// The longest call that is read; ours are shorter than a hundredth of that.
+  static let messageLimit = 64 * 1024
+  /// How long a client may stay in the middle of a message or of an answer.
+  static let patience = Duration.seconds(30)
+  /// How long a client may stay without asking anything.
+  static let idleTime = Duration.seconds(300)
+
+  init(
+    _ socket: LocalSocket, _ peer: LocalSocket.Peer, loop: EventLoop, time: HostTime,
+    serve: @escaping (Call, LocalSocket.Peer) -> Answer, onEnd: @escaping () -> Void
+  ) throws(EventLoopError) {
+    self.socket = socket
+    self.peer = peer
+    self.serve = serve
+    self.onEnd = onEnd
+    self.time = time
+    lastProgress = time.now
+    source = try loop.watch(socket.descriptor, priority: .low) { [weak self] readiness in
+      self?.proceed(readiness)
+    }
+  }
+
+  /// Whether it is one of those who may only read.
+  var isGuest: Bool { !ControlPermission.mayChange(peer) }
+  /// Whether answers are being made one after the other, for which the machine as it was is kept.
+  var isStreaming: Bool { nextReply != nil }
+
+  /// Whether the client has had more time than it may take.
+  func isOverdue(now: Duration) -> Bool {
+    if !output.isEmpty || nextReply != nil || input.isHalfway {
+      return now - lastProgress > Self.patience
+    }
+    return !isWaiting && now - lastProgress > Self.idleTime
+  }
+
+  private func proceed(_ readiness: EventLoop.Readiness) {
+    if readiness.contains(.writing) { flush() }
+    if readiness.contains(.reading) { receive() }
+    if !readiness.isDisjoint(with: .hangup), !readiness.contains(.reading) { return end() }
+    advance()
+  }
+
+  private func receive() {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    switch socket.receive(&buffer) {
+    case .count(let count):
+      lastProgress = time.now
+      input.append(buffer[..<count])
+    case .notNow: break
+    case .closed: end()
+    }
+  }
+
+  /// Answers what has been received, as far as the client takes the answers.
+  private func advance() {
+    while !hasEnded {
+      flush()
+      guard !hasEnded, output.isEmpty, !isWaiting else { break }
+      if let reply = nextReply {
+        let reply = reply()
+        if !reply.continues { nextReply = nil }
+        output = reply.message[...]
+        continue
+      }
+      do {
+        guard let message = try input.next() else { break }
+        answer(try Call(message: message))
+      } catch {
+        // Whoever sends this does not speak the protocol, and where the next message begins is unknown.
+        return end()
+      }
+    }
+    guard !hasEnded else { return }
+    // While an answer is due nothing is read, so that what a client sends stays with the kernel.
+    source?.await(!output.isEmpty ? .writing : isWaiting ? [] : .reading)
+  }
+
+  private func answer(_ call: Call) {
+    switch serve(call, peer) {
+    case .reply(let reply): send(reply, to: call)
+    case .replies(let next) where !call.isOneway: nextReply = next
+    case .replies: break
+    case .later(let register):
+      isWaiting = true
+      register { [weak self] reply in
+        guard let self, !hasEnded else { return }
+        isWaiting = false
+        lastProgress = time.now
+        send(reply, to: call)
+        advance()
+      }
+    }
+  }
+
+  private func send(_ reply: Reply, to call: Call) {
+    if !call.isOneway { output = reply.message[...] }
+  }
+
+  private func flush() {
+    while !output.isEmpty {
+      switch socket.send(output) {
+      case .count(let count):
+        lastProgress = time.now
+        output = output.dropFirst(count)
+      case .notNow: return
+      case .closed: return end()
+      }
+    }
+  }
+
+  /// Lets the client go.
+  func end() {
+    guard !hasEnded else { return }
+    hasEnded = true
+    source = nil
+    nextReply = nil
+    onEnd()
+  }
+}

@@ -1,0 +1,107 @@
+import AdjunctProcessor
+import Agent
+import HostSystem
+import JSONText
+import Reports
+import Reservation
+import ReservationRules
+import Varlink
+
+/// What the methods of `org.apreserve` and `org.varlink.service` answer.
+struct ControlMethods {
+  /// The status as of now.
+  var status: () -> StatusDocument
+  /// Reads rules and configuration again; the answer to the client.
+  var reload: () -> Reply
+  /// Calls back when everything that is asked for is done or refused.
+  var settle: (@escaping () -> Void) -> Void
+  /// Whether one more answer piece by piece is too many.
+  var isStreamingTooMuch: () -> Bool
+
+  /// The answer to a call.
+  func answer(_ call: Call, _ peer: LocalSocket.Peer) -> Answer {
+    switch call.method {
+    case "org.varlink.service.GetInfo": return .reply(information)
+    case "org.varlink.service.GetInterfaceDescription": return .reply(description(call))
+    case "org.apreserve.GetStatus": return .reply(statusReply)
+    case "org.apreserve.ListQueues": return list(call)
+    case "org.apreserve.Explain": return .reply(explain(call))
+    case "org.apreserve.Plan": return .reply(plan)
+    case "org.apreserve.Reload":
+      return .reply(ControlPermission.mayChange(peer) ? reload() : .permissionDenied)
+    case "org.apreserve.Settle":
+      return .later { finish in settle { finish(statusReply) } }
+    default:
+      let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
+      return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
+    }
+  }
+
+  private var information: Reply {
+    Reply([
+      .init("vendor", "apreserve"), .init("product", "apreserve"),
+      .init("version", .string(ProgramVersion.text)), .init("url", ""),
+      .init("interfaces", .array(InterfaceDescription.all.map { .string($0.name) })),
+    ])
+  }
+
+  private func description(_ call: Call) -> Reply {
+    guard let name = call["interface"]?.text else { return .invalidParameter("interface") }
+    guard let interface = InterfaceDescription.all.first(where: { $0.name == name }) else {
+      return .interfaceNotFound(name)
+    }
+    return Reply([.init("description", .string(interface.text))])
+  }
+
+  private var statusReply: Reply { Reply([.init("status", status().json)]) }
+
+  private var noInventory: Reply { Reply(error: "org.apreserve.NoInventory") }
+
+  /// The machine as the agent has seen it last, held against the rules that it holds.
+  private var assessment: Assessment? {
+    let report = status().board.report
+    guard let inventory = report.inventory, let decisions = report.decisions,
+      let choice = report.status.mechanism, let plan = report.status.plan
+    else { return nil }
+    return Assessment(
+      inventory: inventory, decisions: decisions, choice: choice, plan: plan,
+      ownership: report.ownership, circumstances: Circumstances())
+  }
+
+  private func explain(_ call: Call) -> Reply {
+    guard let apqn = call["queue"]?.text.flatMap({ APQN($0) }) else {
+      return .invalidParameter("queue")
+    }
+    guard let assessment else { return noInventory }
+    return Reply([.init("explanation", Explanation(apqn, in: assessment).json)])
+  }
+
+  private var plan: Reply {
+    guard let assessment else { return noInventory }
+    return Reply([.init("plan", PlanReport(assessment).json)])
+  }
+
+  private func list(_ call: Call) -> Answer {
+    guard let assessment else { return .reply(noInventory) }
+    let inventory = assessment.inventory
+    var adapters = inventory.adapters.map(\.self)
+    if let value = call["adapter"] {
+      guard let number = value.integer.flatMap({ UInt8(exactly: $0) }) else {
+        return .reply(.invalidParameter("adapter"))
+      }
+      adapters = adapters.filter { $0 == number }
+    }
+    let rows = QueueRows(inventory: inventory, decisions: assessment.decisions)
+    guard call.wantsMore else {
+      let count = adapters.reduce(0) { $0 + inventory.queues(ofCard: $1).count }
+      guard count <= QueueRows.limitOfOneReply else { return .reply(.expectedMore) }
+      return .reply(Reply([.init("queues", .array(adapters.flatMap(rows.json)))]))
+    }
+    guard !isStreamingTooMuch() else { return .reply(Reply(error: "org.apreserve.Busy")) }
+    var rest = adapters[...]
+    return .replies {
+      let queues = rest.popFirst().map(rows.json) ?? []
+      return Reply([.init("queues", .array(queues))], continues: !rest.isEmpty)
+    }
+  }
+}

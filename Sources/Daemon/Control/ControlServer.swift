@@ -1,0 +1,64 @@
+import HostSystem
+import Varlink
+
+/// Serves whoever connects to the control socket: few at a time, so that a crowd costs little, and always
+/// some room for root.
+final class ControlServer {
+  private let loop: EventLoop
+  private let socket: LocalSocket
+  private let serve: (Call, LocalSocket.Peer) -> Answer
+  private let time = HostTime()
+  private var source: EventSource?
+  private var sweep: EventTimer?
+  private var connections: [Int: ControlConnection] = [:]
+  private var lastNumber = 0
+
+  /// The most connections at a time.
+  static let connectionLimit = 64
+  /// The most connections of others than root and the daemon's own user.
+  static let guestLimit = 32
+  /// The most clients that get answers piece by piece at a time.
+  static let streamLimit = 8
+
+  /// Serves connections to `socket`.
+  init(
+    _ loop: EventLoop, socket: LocalSocket, serve: @escaping (Call, LocalSocket.Peer) -> Answer
+  ) throws(EventLoopError) {
+    self.loop = loop
+    self.socket = socket
+    self.serve = serve
+    sweep = try EventTimer(loop, tolerance: .seconds(1)) { [weak self] in self?.dropOverdue() }
+    source = try loop.watch(socket.descriptor, priority: .low) { [weak self] _ in self?.accept() }
+  }
+
+  /// Whether one more answer piece by piece is too many.
+  var isStreamingTooMuch: Bool {
+    connections.values.count { $0.isStreaming } >= Self.streamLimit
+  }
+
+  private func accept() {
+    // Not for ever: the loop has more to do. What is left comes at the next turn.
+    for _ in 0..<16 {
+      guard let client = socket.accept() else { return }
+      guard let peer = client.peer, hasRoom(for: peer) else { continue }
+      lastNumber += 1
+      let number = lastNumber
+      connections[number] = try? ControlConnection(
+        client, peer, loop: loop, time: time, serve: serve,
+        onEnd: { [weak self] in self?.connections[number] = nil })
+      if sweep?.isSet == false { sweep?.set(after: ControlConnection.patience / 2) }
+    }
+  }
+
+  private func hasRoom(for peer: LocalSocket.Peer) -> Bool {
+    guard connections.count < Self.connectionLimit else { return false }
+    return ControlPermission.mayChange(peer)
+      || connections.values.count { $0.isGuest } < Self.guestLimit
+  }
+
+  private func dropOverdue() {
+    let now = time.now
+    for connection in connections.values where connection.isOverdue(now: now) { connection.end() }
+    if !connections.isEmpty { sweep?.set(after: ControlConnection.patience / 2) }
+  }
+}

@@ -1,0 +1,73 @@
+import AdjunctProcessor
+import Agent
+import HostSystem
+import Uevents
+
+/// Takes the kernel's events in, as fast as they come, and leaves word of what to look at.
+final class EventIntake {
+  private let monitor: UdevMonitor
+  private let mailbox: Mailbox
+  private let log: any MessageLog
+  private let time = HostTime()
+  private var source: EventSource?
+  private var rate = MessageRate()
+
+  /// How many are taken in before the loop looks at what else is due.
+  private static let turn = 4096
+
+  /// Opens the monitor: what happens from here on is noticed.
+  init(_ loop: EventLoop, mailbox: Mailbox, log: any MessageLog) throws {
+    monitor = try UdevMonitor()
+    self.mailbox = mailbox
+    self.log = log
+    source = try loop.watch(monitor.descriptor, priority: .high) { [weak self] _ in
+      self?.takeIn()
+    }
+  }
+
+  /// What has come so far.
+  var counts: UdevMonitor.Counts { monitor.counts }
+
+  /// Takes in what has come. All of it is one reason to look.
+  func takeIn() {
+    var reactions: Set<Reaction> = []
+    var departures: Set<APQN> = []
+    let outcome: UdevMonitor.Outcome
+    do throws(UdevMonitorError) {
+      outcome = try monitor.drain(limit: Self.turn) { event in
+        guard let reaction = Reaction(to: event) else { return }
+        reactions.insert(reaction)
+        if event.action == .remove, case .queue(let apqn) = reaction { departures.insert(apqn) }
+      }
+    } catch {
+      return fail(error)
+    }
+    if outcome == .overrun { tellOverrun() }
+    guard !reactions.isEmpty || outcome == .overrun else { return }
+    mailbox.post { mail in
+      for reaction in reactions { mail.look(at: reaction) }
+      for apqn in departures { mail.note(departure: apqn) }
+      if outcome == .overrun { mail.look(at: .everything) }
+    }
+  }
+
+  /// What cannot be received must not be waited for either, or the loop would turn for nothing. The
+  /// regular look at everything remains.
+  private func fail(_ error: UdevMonitorError) {
+    source = nil
+    mailbox.post { $0.look(at: .everything) }
+    log.write(
+      LogMessage(
+        .error, .overrun,
+        "\(error); events are not received any more, and changes are noticed late; restart it"))
+  }
+
+  private func tellOverrun() {
+    let kind = MessageKind.overrun.identifier
+    guard case .write = rate.verdict(kind, now: time.now) else { return }
+    log.write(
+      LogMessage(
+        .warning, .overrun, "the kernel has dropped events for want of room; looking at everything")
+    )
+  }
+}

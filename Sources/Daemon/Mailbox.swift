@@ -1,0 +1,99 @@
+package import AdjunctProcessor
+package import Agent
+package import HostSystem
+package import ReservationRules
+import Synchronization
+
+/// What the agent's thread is asked to do next, put together from all that was asked since it last
+/// looked: a thousand events about a queue are one reason to read it again.
+package struct Mail: Sendable {
+  /// Where to look again.
+  package var reactions: Set<Reaction> = []
+  /// Queues that have gone: what comes under the same name is another device.
+  package var departures: Set<APQN> = []
+  /// Other rules to hold.
+  package var rules: RuleDelivery?
+  /// The last of the numbered requests; whoever asked waits until it has been dealt with.
+  package var ticket: UInt64 = 0
+  /// Whether to stop.
+  package var stops = false
+
+  /// Rules that are to be held from now on.
+  package struct RuleDelivery: Sendable {
+    /// The rules.
+    package var rules: RuleSet
+    /// Whether a person asked for it, so that even an empty set is meant.
+    package var isExplicit: Bool
+
+    /// Rules.
+    package init(_ rules: RuleSet, isExplicit: Bool) {
+      self.rules = rules
+      self.isExplicit = isExplicit
+    }
+  }
+
+  /// More single places than this are worth one look at everything.
+  static let reactionLimit = 4096
+
+  /// Nothing to do.
+  package init() {}
+
+  /// Notes a place to look at.
+  package mutating func look(at reaction: Reaction) {
+    guard !reactions.contains(.everything) else { return }
+    if reaction == .everything || reactions.count >= Self.reactionLimit {
+      reactions = [.everything]
+    } else {
+      reactions.insert(reaction)
+    }
+  }
+
+  /// Notes a queue that has gone.
+  package mutating func note(departure apqn: APQN) {
+    if departures.count < Self.reactionLimit { departures.insert(apqn) }
+  }
+
+  /// Notes other rules. What was asked for explicitly stays so when a newer set comes.
+  package mutating func hold(_ rules: RuleSet, isExplicit: Bool) {
+    let wasExplicit = self.rules?.isExplicit ?? false
+    self.rules = RuleDelivery(rules, isExplicit: isExplicit || wasExplicit)
+  }
+}
+
+/// Where the thread with the event loop leaves work for the agent's thread. Its size is bounded.
+package final class Mailbox: Sendable {
+  private let mail = Mutex(Mail())
+  private let wakeup: Wakeup
+  private let tickets = Atomic<UInt64>(0)
+
+  /// An empty mailbox.
+  package init() throws(EventLoopError) {
+    wakeup = try Wakeup()
+  }
+
+  /// Adds to the mail and wakes the agent's thread.
+  package func post(_ body: (inout Mail) -> Void) {
+    mail.withLock { body(&$0) }
+    wakeup.signal()
+  }
+
+  /// Asks for a look at everything and numbers the request.
+  package func postTicket() -> UInt64 {
+    let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue
+    post {
+      $0.ticket = max($0.ticket, ticket)
+      $0.look(at: .everything)
+    }
+    return ticket
+  }
+
+  /// Waits for mail, at most that long, and takes it. It may be empty.
+  package func wait(_ timeout: Duration?) -> Mail {
+    wakeup.wait(timeout)
+    return mail.withLock { current in
+      let taken = current
+      current = Mail()
+      return taken
+    }
+  }
+}

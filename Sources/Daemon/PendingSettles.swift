@@ -1,0 +1,33 @@
+import Agent
+import Reservation
+
+/// Who waits until everything that is asked for is done or refused.
+struct PendingSettles {
+  private var waiting: [(ticket: UInt64, finish: () -> Void)] = []
+
+  /// Adds somebody, whose request has that number.
+  mutating func add(_ ticket: UInt64, _ finish: @escaping () -> Void) {
+    waiting.append((ticket, finish))
+  }
+
+  /// Takes out those whose wait is over.
+  mutating func take(_ state: StatusBoard.State) -> [() -> Void] {
+    guard !state.isBusy, Self.isSettled(state.report) else { return [] }
+    let done = waiting.filter { $0.ticket <= state.report.ticket }
+    waiting.removeAll { $0.ticket <= state.report.ticket }
+    return done.map(\.finish)
+  }
+
+  /// Whether nothing is left that is expected to change by itself.
+  static func isSettled(_ report: AgentReport) -> Bool {
+    if report.problem != nil { return true }
+    guard report.looks > 0 else { return false }
+    switch report.status.phase {
+    case .withoutBus: return true
+    case .beforeFirstScan: return false
+    case .settled, .retrying:
+      return report.status.plan?.waiting.isEmpty ?? true && report.status.draining.isEmpty
+        && report.status.failures.allSatisfy(\.isFinal)
+    }
+  }
+}

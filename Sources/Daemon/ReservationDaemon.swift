@@ -1,0 +1,198 @@
+import Agent
+import Glibc
+package import HostSystem
+import JSONText
+import ReservationRules
+package import Sysfs
+import Varlink
+
+/// The daemon: an event loop that takes everything in and answers, and a thread with the agent, which
+/// alone writes.
+package final class ReservationDaemon {
+  private let settings: DaemonSettings
+  private let log: any MessageLog
+  private let loop: EventLoop
+  private let mailbox: Mailbox
+  private let board: StatusBoard
+  private let keeper: RuleKeeper
+  private let time = HostTime()
+  private var settles = PendingSettles()
+  private var problems: [String] = []
+  private var isStopping = false
+  /// What ended the daemon without being asked to.
+  private var failure: String?
+
+  private var sources: [EventSource] = []
+  private var intake: EventIntake?
+  private var watch: RuleWatch?
+  private var service: ServiceReporter?
+  private var longWrites: LongWriteReporter?
+  private var control: ControlServer?
+  private var stopTimer: EventTimer?
+
+  /// How long the agent may go on when the daemon is asked to stop. What is on record and not done, or
+  /// done and not read back, is seen at the next start.
+  static let stopLimit = Duration.seconds(5)
+
+  /// A daemon that is not running yet.
+  package init(_ settings: DaemonSettings, log: any MessageLog) throws {
+    self.settings = settings
+    self.log = log
+    loop = try EventLoop()
+    mailbox = try Mailbox()
+    board = try StatusBoard()
+    keeper = RuleKeeper(
+      directories: settings.ruleDirectories, owner: settings.ruleOwner,
+      archive: settings.ruleArchive)
+  }
+
+  /// Runs until a signal says to stop. `activated` is a listening control socket that the service
+  /// manager has opened; `sysfs` opens the bus, on the agent's thread.
+  ///
+  /// - Throws: when it cannot start, or cannot go on.
+  package func run(
+    activated: Int32? = nil, sysfs: @escaping @Sendable () throws -> any Sysfs
+  ) throws {
+    // Before there is another thread, since threads inherit which signals are blocked.
+    sources = [
+      try loop.onSignal(SIGTERM) { [unowned self] in stop() },
+      try loop.onSignal(SIGINT) { [unowned self] in stop() },
+      try loop.onSignal(SIGHUP) { [unowned self] in _ = reload() },
+    ]
+    service = try ServiceReporter(loop, log: log, limit: settings.startLimit)
+    longWrites = try LongWriteReporter(loop, board: board, log: log)
+    stopTimer = try EventTimer(loop) { [unowned self] in loop.stop() }
+    // Events first, then the first look: what happens in between is noticed.
+    intake = try EventIntake(loop, mailbox: mailbox, log: log)
+    watch = try RuleWatch(
+      loop, directories: settings.ruleDirectories,
+      onProblem: { [unowned self] in cannotWatch($0) },
+      onChange: { [unowned self] in load(isExplicit: false) })
+    _ = read(isExplicit: false)
+    sources.append(
+      try loop.watch(board.wakeup.descriptor, priority: .high) { [unowned self] _ in
+        board.wakeup.acknowledge()
+        noteReport()
+      })
+    serveControl(activated)
+    log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
+    try AgentWorker.start(
+      AgentMaterials(settings, rules: keeper.condition.rules, log: log, sysfs: sysfs),
+      mailbox: mailbox, board: board)
+    try loop.feedWatchdog()
+    try loop.run()
+    if activated == nil { unlink(settings.control) }
+    if let failure { throw DaemonFailure(description: failure) }
+  }
+
+  /// What there is to tell now.
+  private var status: StatusDocument {
+    StatusDocument(
+      board: board.read(), rules: keeper.condition, settings: [],
+      events: intake?.counts ?? UdevMonitor.Counts(), problems: problems, now: time.now)
+  }
+
+  // MARK: The agent
+
+  private func noteReport() {
+    let state = board.read()
+    longWrites?.note(isBusy: state.isBusy)
+    if state.hasEnded { return noteEnd(state) }
+    guard !state.isBusy else { return }
+    let isDecided =
+      state.report.problem != nil
+      || state.report.looks > 0 && state.report.status.phase != .beforeFirstScan
+    service?.tell(status.summary, isReady: isDecided)
+    for finish in settles.take(state) { finish() }
+  }
+
+  private func noteEnd(_ state: StatusBoard.State) {
+    if !isStopping { failure = state.report.problem ?? "the agent has ended" }
+    loop.stop()
+  }
+
+  private func stop() {
+    guard !isStopping else { return }
+    isStopping = true
+    service?.stop()
+    log.write(LogMessage(.info, .stopping, "stopping; what is reserved stays reserved"))
+    mailbox.post { $0.stops = true }
+    stopTimer?.set(after: Self.stopLimit)
+  }
+
+  // MARK: The rules
+
+  private func cannotWatch(_ error: EventLoopError) {
+    let problem = "\(error); changes there are not noticed until \"apreserve reload\""
+    guard !problems.contains(problem) else { return }
+    problems.append(problem)
+    log.write(LogMessage(.warning, .rulesRefused, problem))
+  }
+
+  private func load(isExplicit: Bool) {
+    if read(isExplicit: isExplicit) || isExplicit {
+      let rules = keeper.condition.rules
+      mailbox.post { $0.hold(rules, isExplicit: isExplicit) }
+    }
+  }
+
+  /// Reads the rules. True when those in force have changed.
+  private func read(isExplicit: Bool) -> Bool {
+    let before = keeper.condition
+    let hasChanged = keeper.load()
+    let condition = keeper.condition
+    for message in RuleMessages.messages(before, condition, isExplicit: isExplicit) {
+      log.write(message)
+    }
+    return hasChanged
+  }
+
+  /// Reads everything again because a person asked for it.
+  private func reload() -> Reply {
+    service?.reload { load(isExplicit: true) }
+    let condition = keeper.condition
+    guard condition.errors.isEmpty else {
+      return Reply(
+        error: "org.apreserve.RulesRefused",
+        [.init("errors", .array(condition.errors.map { .string($0) }))])
+    }
+    return Reply([
+      .init("files", .array(condition.rules.files.map { .string($0) })),
+      .init("count", .integer(condition.rules.rules.count)),
+      .init("warnings", .array(condition.diagnostics.map { .string($0.sentence) })),
+    ])
+  }
+
+  // MARK: Requests
+
+  private func serveControl(_ activated: Int32?) {
+    do {
+      let socket =
+        try activated.map { LocalSocket($0) }
+        ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
+      let methods = ControlMethods(
+        status: { [unowned self] in status }, reload: { [unowned self] in reload() },
+        settle: { [unowned self] in settle($0) },
+        isStreamingTooMuch: { [unowned self] in control?.isStreamingTooMuch ?? false })
+      control = try ControlServer(loop, socket: socket) { methods.answer($0, $1) }
+    } catch {
+      let problem = "requests cannot be served: \(error)"
+      problems.append(problem)
+      log.write(LogMessage(.error, .control, problem))
+    }
+  }
+
+  /// What has happened up to now counts: events that have come and rules that have been written are
+  /// taken in first.
+  private func settle(_ finish: @escaping () -> Void) {
+    watch?.flush()
+    intake?.takeIn()
+    settles.add(mailbox.postTicket(), finish)
+  }
+}
+
+/// Why the daemon ended although nobody asked it to.
+package struct DaemonFailure: Error, CustomStringConvertible {
+  /// One sentence.
+  package var description: String
+}

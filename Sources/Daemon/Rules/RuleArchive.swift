@@ -1,0 +1,45 @@
+package import ReservationRules
+
+/// The last set of rules without errors as one text, each file whole and under its own path, so that
+/// decisions name the file and line that a person knows.
+package enum RuleArchive {
+  private static let heading =
+    "# The last rules without errors, kept by apreserve for a start with broken rule files.\n"
+  private static let word = "file "
+
+  /// The text of files.
+  package static func encode(_ files: [RuleFile]) -> [UInt8] {
+    var bytes = Array(heading.utf8)
+    for file in files {
+      let path = file.path.split(separator: "\n").joined(separator: "?")
+      bytes += "\(word)\(file.bytes.count) \(path)\n".utf8
+      bytes += file.bytes
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    return bytes
+  }
+
+  /// The files of a text; nil for one that is not whole.
+  package static func decode(_ bytes: [UInt8]) -> [RuleFile]? {
+    guard bytes.starts(with: heading.utf8) else { return nil }
+    var rest = bytes.dropFirst(heading.utf8.count)
+    var files: [RuleFile] = []
+    while !rest.isEmpty {
+      guard rest.starts(with: word.utf8), let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+      else { return nil }
+      let line = rest[..<end].dropFirst(word.utf8.count)
+      guard let space = line.firstIndex(of: UInt8(ascii: " ")),
+        let count = Int(String(decoding: line[..<space], as: UTF8.self)), count >= 0,
+        count < rest.endIndex - end - 1
+      else { return nil }
+      let start = end + 1
+      guard rest[start + count] == UInt8(ascii: "\n") else { return nil }
+      files.append(
+        RuleFile(
+          path: String(decoding: line[(space + 1)...], as: UTF8.self),
+          bytes: Array(rest[start..<start + count])))
+      rest = rest[(start + count + 1)...]
+    }
+    return files
+  }
+}

@@ -1,0 +1,24 @@
+import Glibc
+
+/// Messages as plain text, a line each with its level, for people at a terminal.
+package struct TextLog: MessageLog {
+  private let descriptor: Int32
+
+  /// Messages to standard error, or to another open file.
+  package init(descriptor: Int32 = STDERR_FILENO) {
+    self.descriptor = descriptor
+  }
+
+  package func write(_ message: LogMessage) {
+    // One write, so that lines of two threads do not mix.
+    let bytes = Array(Self.text(message).utf8)
+    _ = Glibc.write(descriptor, bytes, bytes.count)
+  }
+
+  /// The message as it is printed. Further lines are indented.
+  package static func text(_ message: LogMessage) -> String {
+    let text = message.text.split(separator: "\n", omittingEmptySubsequences: false)
+      .joined(separator: "\n  ")
+    return "apreserve: \(message.level.word): \(text)\n"
+  }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Daemon
+import JSONText
+import Varlink
+
+/// `apreserve reload`
+struct ReloadCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload",
+    abstract: "Let the daemon read its rules and its configuration again.",
+    discussion: """
+      Ends when they have been read: with 0 if they are in force now, with 1 and all errors if those from \
+      before stay in force. Rules that have become none at all count as meant.
+      """)
+
+  @OptionGroup var control: ControlOptions
+
+  func run() throws {
+    try reportingErrors {
+      let reply = try control.call("Reload")
+      for warning in reply["warnings"]?.elements ?? [] {
+        if let text = warning.text { Terminal.say(text) }
+      }
+      let files = reply["files"]?.elements.count ?? 0
+      try Terminal.print("\(reply["count"]?.integer ?? 0) rules in \(files) files are in force\n")
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Daemon
+import JSONText
+import Varlink
+
+/// `apreserve settle`
+struct SettleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settle",
+    abstract: "Wait until everything that the rules ask for is done or refused.",
+    discussion: """
+      What has happened and what was written into rule files before counts. Ends with 0 when all is done, \
+      with 3 when something is refused, with 1 when the time is over.
+      """)
+
+  @OptionGroup var control: ControlOptions
+
+  @Option(help: ArgumentHelp("How long to wait at most, in seconds.", valueName: "seconds"))
+  var timeout: Int?
+
+  func validate() throws {
+    guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
+      throw ValidationError("--timeout is a number of seconds from 0 on.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      do {
+        let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
+        let status = reply["status"]
+        try Terminal.print("\(status?["summary"]?.text ?? "")\n")
+        if status?["degraded"]?.isTrue == true { throw ExitStatus.error }
+        if (status?["refused"]?.integer ?? 0) + (status?["failed"]?.integer ?? 0) > 0 {
+          throw ExitStatus.refused
+        }
+      } catch ControlError.timeout {
+        let status = try control.call("GetStatus")["status"]
+        Terminal.say(
+          "not settled after \(timeout ?? 0) s: \(status?["summary"]?.text ?? "no status")")
+        throw ExitStatus.error
+      }
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Daemon
+import JSONText
+import Reports
+import Varlink
+
+/// `apreserve status`
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Show how far the daemon has come, what is refused, and what is in force.",
+    discussion: """
+      --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
+      text for Prometheus, for a timer that writes it where node_exporter's textfile collector looks.
+      """)
+
+  @OptionGroup var control: ControlOptions
+
+  @Flag(help: "Print the status as JSON.")
+  var json = false
+
+  @Flag(help: "Print numbers for Prometheus.")
+  var metrics = false
+
+  func validate() throws {
+    guard !(json && metrics) else { throw ValidationError("Give --json or --metrics, not both.") }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let status = try control.call("GetStatus")["status"] ?? .object([])
+      let view = StatusView(status)
+      try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import AdjunctProcessor
+import Glibc
+import HostSystem
+import HostTestSupport
+import JSONText
+import SimulatedBus
+import Synchronization
+import Sysfs
+import Testing
+import Varlink
+
+@testable import Daemon
+
+@Suite(
+  .enabled(if: LiveMachine.isPossible, "a network namespace of its own is refused here"),
+  .serialized)
+struct `A daemon on a live machine` {
+  private static let rule = "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n"
+
+  @Test(arguments: Mechanism.allCases.map(\.rawValue))
+  func `reserves at start, on hot plug, and after anything that undoes it`(
+    name: String
+  ) async {
+    await #expect(processExitsWith: .success) { [name] in
+      let mechanism = try #require(Mechanism(rawValue: name))
+      let machine = try LiveMachine(mechanism, rules: Self.rule, adapters: [0])
+      var status = try machine.settle()
+      #expect(status["summary"] == "0 of 0 queues reserved")
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      status = try machine.settle()
+      #expect(status["summary"] == "4 of 4 queues reserved")
+      #expect(machine.reserved == ["01.0000", "01.0001", "01.0002", "01.0003"])
+      // A person at a shell.
+      let apqn = try #require(APQN("01.0002"))
+      switch mechanism {
+      case .mask: try machine.bus.write(APMask.all.description, to: .bus("apmask"))
+      case .override: try machine.bus.write("\n", to: .queue(apqn, "driver_override"))
+      case .bind: break
+      }
+      if mechanism != .mask {
+        try machine.bus.write("01.0002", to: .driver("vfio_ap", "unbind"))
+        try machine.bus.write("01.0002", to: .driver("cex4queue", "bind"))
+      }
+      status = try machine.settle()
+      #expect(machine.reserved.count == 4)
+      machine.bus.use { $0.unplug(card: 1) }
+      #expect(try machine.settle()["summary"] == "0 of 0 queues reserved")
+    }
+  }
+
+  @Test func `moves a hot-plugged card of 85 domains with one mask write at most`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule, adapters: [0], domains: 0...84)
+      try machine.settle()
+      _ = machine.bus.takeWrites()
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      #expect(try machine.settle()["summary"] == "85 of 85 queues reserved")
+      #expect(machine.bus.takeWrites().count { $0.hasSuffix("mask") } <= 1)
+    }
+  }
+
+  @Test func `follows its rules as they are written, and keeps them when they have errors`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      try machine.tree.file("rules/60.rules", "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n")
+      try machine.wait { machine.reserved.count == 8 }
+      try machine.tree.file("rules/60.rules", "ADAPTER==\"99\", RESERVE=\"vfio_ap\"\n")
+      try machine.wait { try machine.status()["rules"]?["origin"] == "earlier-files" }
+      #expect(try machine.status()["degraded"]?.isTrue == true)
+      #expect(throws: ControlError.self) { try machine.reload() }
+      #expect(machine.reserved.count == 8)
+      machine.tree.remove("rules/60.rules")
+      try machine.wait { machine.reserved.count == 4 }
+    }
+  }
+
+  @Test func `notices rule directories that come later, and that are replaced`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule) {
+        $0.ruleDirectories.append(
+          ($0.ruleDirectories.first ?? "").replacing("/rules", with: "/later/rules.d"))
+      }
+      try machine.settle()
+      try machine.tree.directory("later/rules.d")
+      try machine.tree.file("later/rules.d/60.rules", "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n")
+      try machine.wait { machine.reserved.count == 8 }
+      let path = machine.tree.path
+      rename(path + "/later", path + "/away")
+      try machine.wait { machine.reserved.count == 4 }
+      rename(path + "/away", path + "/later")
+      try machine.wait { machine.reserved.count == 8 }
+    }
+  }
+
+  @Test func `gives nothing back when all rules are gone, until somebody says so`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      machine.tree.remove("rules")
+      try machine.wait { try machine.status()["rules"]?["count"] == .integer(0) }
+      try machine.settle()
+      #expect(machine.reserved.count == 4)
+      try machine.reload()
+      try machine.settle()
+      #expect(machine.reserved.isEmpty)
+    }
+  }
+
+  @Test func `goes on answering while a write lasts`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.override, rules: Self.rule)
+      try machine.settle()
+      machine.bus.writeDelay.store(200, ordering: .relaxed)
+      try machine.tree.file("rules/60.rules", "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n")
+      try machine.wait { try machine.status()["writing"] != nil }
+      let writing = try #require(try machine.status()["writing"] ?? machine.status()["writing"])
+      #expect(writing["path"]?.text?.hasPrefix("/sys/") == true)
+      try machine.reload()
+      // Events are still taken in.
+      let before = try machine.status()["counters"]?["events"]?.integer ?? 0
+      machine.injection.injectQueue(1)
+      try machine.wait {
+        try machine.status()["counters"]?["events"]?.integer ?? 0 > before
+      }
+      machine.bus.writeDelay.store(0, ordering: .relaxed)
+      #expect(try machine.settle()["summary"] == "8 of 8 queues reserved")
+    }
+  }
+
+  @Test func `ends in the right state after 65,536 events through a small buffer`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      try machine.shrinkReceiveBuffer()
+      // A card comes and goes; what is lost of it must not matter.
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 3)) }
+      for number in 0..<65_536 { machine.injection.injectQueue(number) }
+      machine.bus.use { $0.unplug(card: 1) }
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      let status = try machine.settle()
+      #expect(status["summary"] == "4 of 4 queues reserved", "\(status.text())")
+      #expect(machine.reserved.count == 4, "\(machine.reserved)")
+      #expect(status["counters"]?["malformedEvents"] == .integer(0), "\(status.text())")
+      // 64 MB is the goal; a debug build with a simulated machine in it has more on its hands.
+      let peak = try LiveMachine.peakMemory()
+      #expect(peak < 256 * 1024, "\(peak) KiB")
+    }
+  }
+}
+
+extension LiveMachine {
+  /// The most memory that this process has had, in KiB. What getrusage(2) tells comes from the process
+  /// that started this one too.
+  static func peakMemory() throws -> Int {
+    let text = String(
+      decoding: try HostFile.read("/proc/self/status", .init(sizeLimit: 65536)), as: UTF8.self)
+    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+    return try #require(Int(line.filter(\.isNumber)))
+  }
+
+  /// Lets the daemon's netlink socket hold a few messages only.
+  func shrinkReceiveBuffer() throws {
+    var shrunk = 0
+    for descriptor in Int32(3)..<64 {
+      var domain: Int32 = 0
+      var length = socklen_t(MemoryLayout<Int32>.size)
+      guard getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0,
+        domain == AF_NETLINK
+      else { continue }
+      var size: Int32 = 4096
+      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, length)
+      shrunk += 1
+    }
+    // The injecting socket is one of them and holds one acknowledgement at a time.
+    try #require(shrunk == 2)
+  }
+}

@@ -1,0 +1,83 @@
+import AdjunctProcessor
+import Agent
+import Glibc
+import HostSystem
+import Reservation
+import Sysfs
+import Testing
+
+@testable import Daemon
+
+@Suite struct `The journal's messages` {
+  @Test func `are explained by the catalogue, each kind once, and nothing else is`() throws {
+    let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let bytes = try HostFile.read(
+      "/\(folder)/packaging/apreserve.catalog", .init(sizeLimit: 1 << 20))
+    let lines = String(decoding: bytes, as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false)
+    let numbers = lines.filter { $0.hasPrefix("-- ") }.map { String($0.dropFirst(3)) }
+    #expect(numbers.sorted() == MessageKind.allCases.map(\.identifier).sorted())
+    #expect(lines.count { $0.hasPrefix("Subject: ") } == numbers.count)
+    for number in numbers {
+      #expect(number.count == 32 && number.allSatisfy { $0.isHexDigit && !$0.isUppercase })
+    }
+  }
+
+  @Test func `say what moved, with fields for programs`() throws {
+    let apqns = (4...13).map { APQN(adapter: 5, domain: UInt8($0)) }
+    let activity = Activity.moved(
+      apqns.map { OwnerChange($0, from: .host, to: .vfioAP, cause: .wanted) })
+    let message = try #require(LogMessage.messages(activity, decisions: nil).first)
+    #expect(message.text.hasPrefix("05.0004, 05.0005,"))
+    #expect(message.text.hasSuffix("05.000b and 2 more moved from host to vfio_ap"))
+    #expect(message.fields.count { $0.name == "AP_QUEUE" } == 10)
+    #expect(message.fields.contains(.init("AP_ACTION", "reserve")))
+    #expect(
+      Journal.lines(message).prefix(4) == [
+        "MESSAGE=\(message.text)", "PRIORITY=5", "MESSAGE_ID=\(MessageKind.moved.identifier)",
+        "SYSLOG_IDENTIFIER=apreserve",
+      ])
+  }
+
+  @Test func `name the error that the kernel gave`() throws {
+    let apqn = APQN(adapter: 5, domain: 4)
+    let step = Step.unbind(apqn, from: "cex4queue")
+    let path = try #require(step.path)
+    let error = SysfsError(.write, path, text: step.text, errno: .busy)
+    let message = try #require(
+      LogMessage.messages(.wrote(step, error: error), decisions: nil).first)
+    #expect(message.level == .warning)
+    #expect(message.fields.contains(.init("AP_ERRNO", "EBUSY")))
+    #expect(message.fields.contains(.init("AP_PATH", "/sys/bus/ap/drivers/cex4queue/unbind")))
+    #expect(LogMessage.messages(.wrote(step, error: nil), decisions: nil).isEmpty)
+  }
+
+  @Test func `are lines with their level on a terminal`() {
+    #expect(
+      TextLog.text(LogMessage(.warning, .failed, "one\ntwo")) == "apreserve: warning: one\n  two\n")
+  }
+
+  @Test func `of one kind are bounded, and the rest is counted`() {
+    var rate = MessageRate()
+    rate.burst = 2
+    let verdicts = (0..<5).map { _ in rate.verdict("a", now: .zero) }
+    #expect(
+      verdicts == [
+        .write(suppressed: 0), .write(suppressed: 0), .suppress, .suppress, .suppress,
+      ])
+    #expect(rate.verdict("b", now: .zero) == .write(suppressed: 0))
+    #expect(rate.verdict("a", now: rate.interval) == .write(suppressed: 3))
+    #expect(rate.verdict("a", now: rate.interval) == .write(suppressed: 0))
+  }
+}
+
+@Suite struct `The service manager` {
+  @Test(arguments: [
+    (ServiceManager.Notification.ready, "READY=1"),
+    (.status("a\nb"), "STATUS=a b"), (.extendTimeout(.seconds(2)), "EXTEND_TIMEOUT_USEC=2000000"),
+    (.stopping, "STOPPING=1"), (.reloading, "RELOADING=1"),
+  ])
+  func `is told in its own words`(notification: ServiceManager.Notification, text: String) {
+    #expect(notification.text == text)
+  }
+}

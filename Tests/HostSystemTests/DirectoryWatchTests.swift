@@ -1,0 +1,46 @@
+import Glibc
+import HostSystem
+import HostTestSupport
+import Testing
+
+@Suite struct `A directory that is watched` {
+  /// The names that are told of while `change` is done to the directory.
+  private func names(_ change: (TemporaryTree) throws -> Void) throws -> [String?] {
+    let tree = try TemporaryTree()
+    try tree.file("old", "1")
+    let loop = try EventLoop()
+    var names: [String?] = []
+    let watch = try loop.watchDirectory(tree.path) { names.append($0) }
+    try #require(watch != nil)
+    try change(tree)
+    let end = try EventTimer(loop) { loop.stop() }
+    end.set(after: .milliseconds(20))
+    try loop.run()
+    withExtendedLifetime(watch) {}
+    return names
+  }
+
+  @Test func `tells the names of files made, written, renamed and removed`() throws {
+    #expect(Set(try names { try $0.file("new", "2") }) == ["new"])
+    #expect(Set(try names { try $0.file("old", "2") }) == ["old"])
+    #expect(Set(try names { rename($0.path + "/old", $0.path + "/other") }) == ["old", "other"])
+    #expect(Set(try names { unlink($0.path + "/old") }) == ["old"])
+    #expect(Set(try names { chmod($0.path + "/old", 0o600) }) == ["old"])
+  }
+
+  @Test func `tells when the directory itself is moved`() throws {
+    #expect(
+      try names {
+        rename($0.path, $0.path + ".away")
+        rename($0.path + ".away", $0.path)
+      }.contains(nil))
+  }
+
+  @Test func `is none where there is no directory`() throws {
+    let tree = try TemporaryTree()
+    try tree.file("file", "1")
+    let loop = try EventLoop()
+    #expect(try loop.watchDirectory(tree.path + "/absent") { _ in } == nil)
+    #expect(try loop.watchDirectory(tree.path + "/file") { _ in } == nil)
+  }
+}
