@@ -144,7 +144,7 @@ extension Agent {
       log.record(.warned(warning))
     }
     said = Said(
-      refusals: plan.refusals, waiting: plan.waiting, warnings: plan.warnings,
+      refusals: Set(plan.refusals), waiting: Set(plan.waiting), warnings: plan.warnings,
       draining: said.draining.intersection(drains.draining))
     pendingRelease = nil
     let held = plan.refusals.filter(\.endsWithoutEvent).map(\.apqn)

@@ -79,8 +79,8 @@ package final class Agent {
 
   /// What was told already, so that it is told once.
   struct Said {
-    var refusals: [Refusal] = []
-    var waiting: [Plan.Waiting] = []
+    var refusals: Set<Refusal> = []
+    var waiting: Set<Plan.Waiting> = []
     var warnings: [PlanWarning] = []
     var draining: Set<APQN> = []
   }

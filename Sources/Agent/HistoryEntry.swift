@@ -20,6 +20,21 @@ package struct HistoryEntry: Equatable, Sendable {
   package var mechanism: Mechanism?
   /// What went wrong; nil for a move that is done.
   package var failure: String?
+
+  /// A move.
+  package init(
+    time: Duration, apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?, rule: Rule?,
+    mechanism: Mechanism?, failure: String?
+  ) {
+    self.time = time
+    self.apqn = apqn
+    self.from = from
+    self.to = to
+    self.cause = cause
+    self.rule = rule
+    self.mechanism = mechanism
+    self.failure = failure
+  }
 }
 
 /// The last moves, the oldest first.

@@ -83,7 +83,8 @@ extension OwnerChange {
 }
 
 extension OwnerChange.Cause {
-  fileprivate var word: String {
+  /// The cause in one word.
+  var word: String {
     switch self {
     case .wanted: "wanted"
     case .givenBack: "given-back"

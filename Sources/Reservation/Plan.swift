@@ -27,7 +27,7 @@ package struct Plan: Equatable, Sendable {
   package var warnings: [PlanWarning]
 
   /// A wish that waits.
-  package struct Waiting: Equatable, Sendable {
+  package struct Waiting: Hashable, Sendable {
     /// The queue.
     package var apqn: APQN
     /// The driver that must be registered first.

@@ -1,7 +1,7 @@
 package import AdjunctProcessor
 
 /// A wish that the plan does not fulfil, with the reason and what a person can do.
-package struct Refusal: Equatable, Sendable {
+package struct Refusal: Hashable, Sendable {
   /// The queue.
   package var apqn: APQN
   /// Why.
@@ -14,7 +14,7 @@ package struct Refusal: Equatable, Sendable {
   }
 
   /// Why a wish is not fulfilled.
-  package enum Reason: Equatable, Sendable {
+  package enum Reason: Hashable, Sendable {
     /// `vfio_ap` takes type 10 and newer only.
     case hardwareTooOld(HardwareType)
     /// The masks can only clear whole rows and columns; reserving this queue would take others.
