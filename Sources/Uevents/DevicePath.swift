@@ -4,6 +4,7 @@ enum DevicePath {
   /// `/../../etc` passes libudev (udev.md 1.4).
   static func check(_ path: String) throws(Uevent.Problem) {
     let bytes = path.utf8
+    guard !bytes.contains(UInt8(ascii: "\n")) else { throw .newline(Quotation.of(bytes)) }
     guard bytes.first == UInt8(ascii: "/") else { throw .relativePath(Quotation.of(bytes)) }
     for part in bytes.dropFirst().split(
       separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)

@@ -13,6 +13,10 @@ extension Uevent {
     case relativePath(String)
     /// The path has an empty, `.` or `..` component.
     case unusualPath(String)
+    /// The path, or a property's name, quoted here, goes over more than one line.
+    case newline(String)
+    /// The subsystem is no word, and could be taken for the end of a line or for more than one.
+    case unusualSubsystem(String)
     /// A string that should be `KEY=VALUE` has no key or no `=`.
     case noProperty(String)
     /// A property that every event has is missing.
@@ -44,6 +48,8 @@ extension Uevent.Problem: CustomStringConvertible {
     case .relativePath(let path): "the device path \"\(path)\" does not start with \"/\""
     case .unusualPath(let path):
       "the device path \"\(path)\" has an empty, \".\" or \"..\" component"
+    case .newline(let text): "\"\(text)\" has a newline in it"
+    case .unusualSubsystem(let name): "the subsystem \"\(name)\" is not one word"
     case .noProperty(let text): "expected KEY=VALUE, found \"\(text)\""
     case .missing(let key): "\(key) is missing"
     case .duplicate(let key): "\(key) is there twice"

@@ -48,6 +48,10 @@ struct UeventBuilder {
     guard let key = String(validating: string[..<equals], as: UTF8.self),
       let value = String(validating: string[(equals + 1)...], as: UTF8.self)
     else { throw .notUTF8 }
+    // In a capture such a name would be taken for other lines than it is.
+    guard !string[..<equals].contains(UInt8(ascii: "\n")) else {
+      throw .newline(Quotation.of(string[..<equals]))
+    }
     hasProperties = true
     guard Self.mandatory.contains(key) else {
       properties.append(Uevent.Property(key, value))
@@ -59,6 +63,7 @@ struct UeventBuilder {
     case "DEVPATH": try expect(key, devicePath, value)
     case "SUBSYSTEM":
       try expect(key, headerSubsystem ?? value, value)
+      try Self.check(subsystem: value)
       subsystem = value
     default: sequenceNumber = try Self.sequenceNumber(value)
     }
@@ -85,6 +90,14 @@ struct UeventBuilder {
       throw .mismatch(
         key: key, header: Quotation.of(header.utf8), property: Quotation.of(value.utf8))
     }
+  }
+
+  /// A subsystem is named by a word; a capture's header has it in parentheses.
+  private static func check(subsystem: String) throws(Uevent.Problem) {
+    let isWord = subsystem.utf8.allSatisfy {
+      $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "(") && $0 != UInt8(ascii: ")")
+    }
+    guard isWord else { throw .unusualSubsystem(Quotation.of(subsystem.utf8)) }
   }
 
   private static func sequenceNumber(_ text: String) throws(Uevent.Problem) -> UInt64 {

@@ -75,6 +75,12 @@ private let bind =
     ("add@/a//b|", 0, "the device path \"/a//b\" has an empty, \".\" or \"..\" component"),
     ("add@/a/../b|", 0, "the device path \"/a/../b\" has an empty, \".\" or \"..\" component"),
     ("add@/a/.|", 0, "the device path \"/a/.\" has an empty, \".\" or \"..\" component"),
+    ("add@/a\nb|", 0, "\"/a?b\" has a newline in it"),
+    (
+      "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap)\nADD=|", 29,
+      "the subsystem \"ap)?ADD=\" is not one word"
+    ),
+    ("add@/d|ACTION=add|A\nB=c|", 18, "\"A?B\" has a newline in it"),
     ("add@/d|", 0, "ACTION is missing"),
     ("add@/d|DEVPATH=/d|SUBSYSTEM=ap|SEQNUM=1|", 0, "ACTION is missing"),
     ("add@/d|ACTION=add|SUBSYSTEM=ap|SEQNUM=1|", 0, "DEVPATH is missing"),
