@@ -8,12 +8,15 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint test check check-kernel record-kernel bench clean
+.PHONY: help dependencies build demo lint test check check-deep check-asan check-tsan fuzz check-kernel record-kernel bench clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
 	@echo 'make demo    replay a capture of a real kernel on the simulated bus'
 	@echo 'make check   build with warnings as errors, lint, and run all tests'
+	@echo 'make check-deep   hours of it: all small shapes, millions of random machines'
+	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
+	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make clean   remove everything built'
@@ -44,6 +47,39 @@ test: dependencies
 
 # Linting first: it takes a second.
 check: lint test
+
+# Hours rather than seconds, and optimised: all cases of the small shapes, millions of random ones.
+# One directory of its own for each way of building.
+check-deep: dependencies
+	APRESERVE_DEEP=1 swift test -c release --scratch-path .build/deep --disable-xctest \
+		--filter '$(or $(DEEP),ReservationTests|AgentTests|FuzzTests)'
+
+# What is read by nobody's mistake, and what two threads touch at once.
+check-asan: dependencies
+	swift test --sanitize=address --scratch-path .build/asan --disable-xctest
+
+check-tsan: dependencies
+	swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
+
+# Each parser that meets the outside, one after the other, from its corpus in Tests/Fuzz. New inputs
+# go to .build/fuzz; an input that makes a parser fail stays in .build/fuzz/TARGET as crash-*.
+FUZZ_SECONDS = 600
+FUZZ_TARGETS = $(notdir $(wildcard Tests/Fuzz/Corpus/*))
+FUZZ_PROGRAM = .build/fuzz/release/fuzz
+
+fuzz: dependencies
+	APRESERVE_FUZZER=1 swift build -c release --product fuzz --sanitize=fuzzer \
+		-Xswiftc -parse-as-library --scratch-path .build/fuzz
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p .build/fuzz/found/$$target; \
+		echo "--- $$target"; \
+		APRESERVE_FUZZ=$$target SWIFT_BACKTRACE=enable=no $(FUZZ_PROGRAM) \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=.build/fuzz/found/$$target- \
+			.build/fuzz/found/$$target Tests/Fuzz/Corpus/$$target \
+			> .build/fuzz/found/$$target.log 2>&1 || { tail -n 20 .build/fuzz/found/$$target.log; exit 1; }; \
+		grep -E 'number_of_executed_units|new_units_added' .build/fuzz/found/$$target.log; \
+	done
 
 # The program as it is installed, in a directory of its own: it is built with other options.
 KERNEL_PROGRAM = .build/kernel/release/apreserve

@@ -6,6 +6,9 @@ import PackageDescription
 // reach the packages that this one depends on.
 let stopsAtWarnings = Context.environment["APRESERVE_WARNINGS"] == "error"
 
+// `make fuzz` sets this: a program that libFuzzer drives, which needs its own way of building.
+let hasFuzzer = Context.environment["APRESERVE_FUZZER"] != nil
+
 let settings: [SwiftSetting] =
   [
     .enableUpcomingFeature("ExistentialAny"),
@@ -200,8 +203,24 @@ let package = Package(
         "TestSupport", "HostTestSupport",
       ],
       swiftSettings: settings),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "HostConfiguration",
+        "ReservationRules", "Reservation", "Snapshots", "Scenarios", "Replay",
+      ],
+      path: "Tests/FuzzTargets", swiftSettings: settings),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CommandTests", dependencies: ["apreserve", "JSONText", "TestSupport"],
       swiftSettings: settings),
   ]
+    + (hasFuzzer
+      ? [
+        .executableTarget(
+          name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Sources",
+          swiftSettings: settings)
+      ] : [])
 )

@@ -1,0 +1,40 @@
+import AdjunctProcessor
+import HostConfiguration
+import JSONText
+import Reservation
+
+extension FuzzTarget {
+  /// The record of what is ours: a text cut anywhere is read up to its last whole line.
+  static let ownership = FuzzTarget("ownership") { bytes in
+    do {
+      guard let ownership = try OwnershipText.read(bytes, boot: "b") else { return }
+      let text = OwnershipText.text(ownership, boot: "b")
+      let again = try OwnershipText.read(Array(text.utf8), boot: "b")
+      try hold(again == ownership, "the record changes when it is written: \(text)")
+    } catch let damage as OwnershipText.Damage {
+      try hold(damage.line >= 1, "line \(damage.line)")
+    }
+  }
+
+  /// Files of other tools: the first byte says which.
+  static let otherTools = FuzzTarget("other-tools") { bytes in
+    guard let kind = bytes.first else { return }
+    let rest = Array(bytes.dropFirst())
+    let text = String(decoding: rest, as: UTF8.self)
+    switch kind {
+    case UInt8(ascii: "k"): _ = ConfiguredMasks(kernelCommandLine: text, source: "cmdline")
+    case UInt8(ascii: "u"): _ = ConfiguredMasks(udevRule: text, source: "41-ap.rules")
+    case UInt8(ascii: "d"):
+      _ = ConfiguredOverride(fileName: "ap-05.0004", text: text, source: "driverctl")
+      _ = ConfiguredOverride(fileName: text, text: "vfio_ap", source: "driverctl")
+    case UInt8(ascii: "m"):
+      guard let json = try? JSONParser.parse(rest) else { return }
+      _ = MediatedDeviceDefinition(
+        fileName: "11111111-2222-3333-4444-555555555555", json: json)
+    case UInt8(ascii: "x"): _ = VirtualMachine(domainXML: text)
+    case UInt8(ascii: "c"): _ = SecureKeyUser.isCipherInUse(procCrypto: text)
+    case UInt8(ascii: "t"): _ = SecureKeyUser.encryptedVolumes(crypttab: text)
+    default: break
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import AdjunctProcessor
+import JSONText
+import Scenarios
+import Snapshots
+
+extension FuzzTarget {
+  /// JSON: what is read is written so that it reads the same.
+  static let json = FuzzTarget("json") { bytes in
+    do {
+      let value = try JSONParser.parse(bytes)
+      for width in [nil, 10, 100] {
+        let text = value.text(width: width)
+        try hold(try JSONParser.parse(Array(text.utf8)) == value, "\(text) is another value")
+      }
+    } catch let error as JSONSyntaxError {
+      try holdReadable("\(error)")
+    }
+  }
+
+  /// Machine descriptions.
+  static let machines = FuzzTarget("machines") { bytes in
+    do {
+      let snapshot = try Snapshot.decode(bytes, file: "machine.json")
+      let text = snapshot.encoded()
+      let again = try Snapshot.decode(Array(text.utf8), file: "again.json")
+      try hold(again == snapshot, "a machine changes when it is written: \(text)")
+      _ = snapshot.redacted().encoded()
+    } catch let error as SnapshotError {
+      try holdReadable("\(error)")
+    }
+  }
+
+  /// Scenarios: read only, for they may ask for hours.
+  static let scenarios = FuzzTarget("scenarios") { bytes in
+    do {
+      _ = try Scenario(text: String(decoding: bytes, as: UTF8.self))
+    } catch let error as ScenarioError {
+      try holdReadable("\(error)")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import AdjunctProcessor
+import ReservationRules
+
+extension FuzzTarget {
+  /// Rule files: each mistake has a place in the file, and what is left decides any machine.
+  static let rules = FuzzTarget("rules") { bytes in
+    let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f.rules", bytes: bytes)])
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for diagnostic in diagnostics {
+      let location = diagnostic.location
+      try hold(location.line >= 1 && location.line <= lines.count, "line \(location.line)")
+      let width = lines[location.line - 1].count
+      try hold(
+        location.column >= 1 && location.column <= width + 1,
+        "column \(location.column) of \(width)")
+      try hold(!diagnostic.description.isEmpty, "a diagnostic without text")
+    }
+    let table = DecisionTable(rules: rules, inventory: machine, host: HostIdentity(name: "h"))
+    for apqn in [APQN(adapter: 0, domain: 0), APQN(adapter: 5, domain: 4)] {
+      let decision = table.decision(for: apqn)
+      let row = table.row(apqn.adapter)
+      try hold(
+        (decision.reserve == .vfioAP) == row.vfioAP.contains(apqn.domain),
+        "\(apqn) is decided in two ways")
+    }
+  }
+
+  private static let machine: Inventory = {
+    var inventory = Inventory.empty
+    inventory.setCard(
+      Card(
+        adapter: 5, hardwareType: HardwareType(rawValue: 13), functions: QueueMode.cca.functions,
+        driver: DriverName.cex4card, attributes: ["serialnr": "93AA0005"]), adapter: 5)
+    let apqn = APQN(adapter: 5, domain: 4)
+    inventory.setQueue(Queue(apqn: apqn, driver: DriverName.cex4queue), apqn: apqn)
+    return inventory
+  }()
+}
