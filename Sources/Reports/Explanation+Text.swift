@@ -3,7 +3,7 @@ import Reservation
 import ReservationRules
 
 extension Explanation {
-  /// The explanation for people.
+  /// The explanation for people, in lines of 80 characters.
   package func text(style: TextStyle) -> String {
     let decimal = "adapter \(apqn.adapter), domain \(apqn.domain) on the HMC"
     var lines = [style.paint(apqn.description, .heading) + "  (\(decimal))", ""]
@@ -12,15 +12,22 @@ extension Explanation {
     facts.append([.init("queue"), .init(queueText, queue.map { Ink($0.owner) })])
     if let holder { facts.append([.init("guest"), .init("mediated device \(holder.uuid)")]) }
     facts.append([.init("wish"), .init(wishText)])
-    lines += facts.lines(indentation: "  ", style: style)
+    lines += facts.lines(indentation: "  ", width: Self.width, style: style)
     lines += ["", style.paint("rules", .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
     lines += ["", style.paint("plan", .heading)] + planLines(style)
     let obstacles = obstacles
     if !obstacles.isEmpty {
-      lines += ["", style.paint("in the way", .problem)] + obstacles.map { "  " + $0 }
+      lines += ["", style.paint("in the way", .problem)] + obstacles.flatMap(Self.paragraph)
     }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static let width = 80
+
+  /// A sentence behind two blanks, its further lines behind four.
+  private static func paragraph(_ text: String) -> [String] {
+    text.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
   }
 
   private var cardText: String {
@@ -62,16 +69,30 @@ extension Explanation {
         .init(verdict.detail ?? verdict.rule.text.printable),
       ])
     }
-    return table.lines(indentation: "  ", style: style)
+    return table.lines(indentation: "  ", width: Self.width, style: style)
   }
 
   private func planLines(_ style: TextStyle) -> [String] {
     let mechanism = "\(assessment.choice.mechanism.rawValue), \(assessment.choice.reason)"
-    guard let change else { return ["  nothing to write (\(mechanism))"] }
-    let way = "  \(change.from.rawValue) -> \(change.to.rawValue) by \(mechanism)"
+    guard let change else { return Self.paragraph("nothing to write (\(mechanism))") }
+    let way = "\(change.from.rawValue) -> \(change.to.rawValue) by \(mechanism)"
     let steps = steps
-    let width = String(steps.count).count
-    return [way]
-      + steps.enumerated().map { "  \(String($0 + 1).aligned(to: width))  \($1.commandLine)" }
+    let digits = String(steps.count).count
+    return Self.paragraph(way)
+      + steps.enumerated().flatMap { number, step -> [String] in
+        let start = "  \(String(number + 1).aligned(to: digits))  "
+        let lines = Self.commandLines(step, room: Self.width - start.count)
+        let below = String(repeating: " ", count: start.count)
+        return lines.enumerated().map { ($0 == 0 ? start : below) + $1 }
+      }
+  }
+
+  /// The write as a person would type it, on two lines where one is too long: a mask has 64 digits.
+  private static func commandLines(_ step: Step, room: Int) -> [String] {
+    let line = step.commandLine
+    guard line.count > room, let arrow = line.firstRange(of: " > ") else {
+      return line.wrapped(to: room)
+    }
+    return [line[..<arrow.lowerBound] + " \\", "  " + line[arrow.lowerBound...].dropFirst()]
   }
 }

@@ -21,19 +21,31 @@ extension RuleVerdict {
     case .waits: "matches, but a stronger rule that cannot be told yet may decide otherwise"
     case .overridden(let location): "by \(location.shortFileAndLine), which is later"
     case .lockedOut(let location): "by \(location.shortFileAndLine), which has :="
-    case .fails(let clause, let found): "\(clause.text.printable) does not hold: \(found.printable)"
+    case .fails(let clause, let found): "wanted \(clause.text.printable), found \(found.printable)"
     case .unknown(let clause, let reason, let mayDecide):
-      "\(clause.text.printable) cannot be told: \(reason.printable)"
-        + (mayDecide ? "; it would decide" : "")
+      "wanted \(clause.text.printable), unknown: \(reason.printable)"
+        + (mayDecide ? "; it may decide" : "")
     }
   }
 
-  /// As JSON.
+  /// As JSON: the clause that failed with what was found or why that is unknown, or the rule that
+  /// decides instead.
   var json: JSONValue {
     JSONObject.make {
       $0.set("rule", rule.location.json)
       $0.set("text", text: rule.text)
       $0.set("verdict", text: word.replacing(" ", with: "-"))
+      switch outcome {
+      case .decides, .waits: break
+      case .overridden(let location), .lockedOut(let location): $0.set("by", location.json)
+      case .fails(let clause, let found):
+        $0.set("wanted", text: clause.text)
+        $0.set("found", text: found)
+      case .unknown(let clause, let reason, let mayDecide):
+        $0.set("wanted", text: clause.text)
+        $0.set("unknown", text: reason)
+        $0.set("mayDecide", flag: mayDecide)
+      }
       $0.set("detail", text: detail)
     }
   }

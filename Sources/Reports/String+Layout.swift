@@ -9,6 +9,26 @@ extension String {
     String(repeating: " ", count: Swift.max(0, width - count)) + self
   }
 
+  /// The text in lines of at most `width` characters, broken at blanks; a longer word is cut.
+  func wrapped(to width: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in split(separator: " ", omittingEmptySubsequences: false) {
+      var word = word
+      if !line.isEmpty, line.count + 1 + word.count <= width {
+        line += " " + word
+        continue
+      }
+      if !line.isEmpty { lines.append(line) }
+      while word.count > width {
+        lines.append(String(word.prefix(width)))
+        word = word.dropFirst(width)
+      }
+      line = String(word)
+    }
+    return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
+  }
+
   /// The text as a terminal can show it: control characters, which a name from a file may hold, are
   /// escaped.
   var printable: String {

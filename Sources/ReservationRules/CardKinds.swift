@@ -28,10 +28,10 @@ struct CardKinds: Hashable {
     case .type(let pattern):
       types = modes.map { mode in
         APMask(
-          (UInt8.min...UInt8.max).lazy.filter { number in
-            guard let name = HardwareType(rawValue: number).name(mode: mode) else { return false }
-            return pattern.matches(name) != clause.isNegated
-          })
+          CardType.all.lazy.filter { type in
+            type.mode == mode
+              && pattern.alternatives.contains(where: type.matches) != clause.isNegated
+          }.map(\.number))
       }
     default: return nil
     }

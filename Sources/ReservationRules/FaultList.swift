@@ -2,44 +2,58 @@
 ///
 /// A megabyte of mistakes costs no more memory than its first ones.
 struct FaultList {
-  /// The most that are kept.
+  /// The most that are kept of one rule.
   static let limit = 50
+  /// The most that are kept here.
+  private let limit: Int
   /// The longest correction that helps anybody, in bytes.
   private static let longestFix = 200
 
   private(set) var kept: [Fault] = []
-  private(set) var omitted = 0
+  private(set) var omittedErrors = 0
+  private(set) var omittedWarnings = 0
   /// Where the first of the others is.
   private(set) var firstOmitted: Range<Int>?
-  /// Whether one of them, kept or not, forbids the rule.
-  private(set) var hasErrors = false
+  /// Their kinds, kept or not.
+  private var codes: Set<DiagnosticCode> = []
+
+  init(limit: Int = Self.limit) {
+    self.limit = limit
+  }
+
+  /// Whether further ones are only counted.
+  var isFull: Bool { kept.count >= limit }
+
+  /// Whether one of them forbids the rule.
+  var hasErrors: Bool { codes.contains { $0.severity == .error } }
 
   /// How many there are, kept or not.
-  var count: Int { kept.count + omitted }
+  var count: Int { kept.count + omittedErrors + omittedWarnings }
 
   mutating func append(_ fault: Fault) {
-    hasErrors = hasErrors || fault.code.severity == .error
-    if kept.count < Self.limit {
+    codes.insert(fault.code)
+    guard isFull else {
       var fault = fault
       fault.fixes.removeAll { $0.utf8.count > Self.longestFix }
       kept.append(fault)
+      return
+    }
+    firstOmitted = firstOmitted ?? fault.range
+    if fault.code.severity == .error {
+      omittedErrors += 1
     } else {
-      firstOmitted = firstOmitted ?? fault.range
-      omitted += 1
+      omittedWarnings += 1
     }
   }
 
   static func += (left: inout FaultList, right: FaultList) {
-    let room = limit - left.kept.count
-    left.kept += right.kept.prefix(room)
-    left.firstOmitted =
-      left.firstOmitted ?? right.kept.dropFirst(max(0, room)).first?.range ?? right.firstOmitted
-    left.hasErrors = left.hasErrors || right.hasErrors
-    left.omitted += max(0, right.kept.count - room) + right.omitted
+    for fault in right.kept { left.append(fault) }
+    left.codes.formUnion(right.codes)
+    left.firstOmitted = left.firstOmitted ?? right.firstOmitted
+    left.omittedErrors += right.omittedErrors
+    left.omittedWarnings += right.omittedWarnings
   }
 
-  /// Whether a fault of one of these kinds is among those kept.
-  func contains(_ codes: Set<DiagnosticCode>) -> Bool {
-    kept.contains { codes.contains($0.code) }
-  }
+  /// Whether there is a fault of one of these kinds.
+  func contains(_ others: Set<DiagnosticCode>) -> Bool { !codes.isDisjoint(with: others) }
 }

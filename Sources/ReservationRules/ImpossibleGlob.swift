@@ -30,7 +30,7 @@ struct ImpossibleGlob {
 
 extension ImpossibleGlob {
   private init?(queueName glob: Glob, _ text: String) {
-    guard QueueNameAutomaton(glob)?.rectangles().isEmpty ?? true else { return nil }
+    guard QueueNameAutomaton(glob)?.matchesAny != true else { return nil }
     self.init(
       "no queue's name matches \(Printable.quoted(text)); a name is adapter and domain as sysfs "
         + "prints them, as 05.0004", fix: Self.likelyQueueName(text))
@@ -85,12 +85,9 @@ extension ImpossibleGlob {
 // MARK: - Types
 
 extension ImpossibleGlob {
-  /// The types that cards can have; EP11 came with CEX4.
-  private static let types: [String] = (UInt8(6)...14).flatMap { number in
-    let type = HardwareType(rawValue: number)
-    return QueueMode.allCases.compactMap { mode in
-      mode == .ep11 && !type.isReservable ? nil : type.name(mode: mode)
-    }
+  /// The types that cards can have, EP11 since CEX4.
+  private static let types = CardType.all.filter { type in
+    type.mode != .ep11 || HardwareType(rawValue: type.number).isReservable
   }
 
   private static let withoutEP11 = ["CEX2P", "CEX3P"]
@@ -113,7 +110,7 @@ extension ImpossibleGlob {
   }
 
   private static func matchesType(_ glob: Glob) -> Bool {
-    types.contains { glob.matches(Glob.scalars(of: $0, foldingCase: glob.ignoresCase)) }
+    types.contains { $0.matches(glob) }
   }
 
   private static func reason(_ capitals: String, isSpelling: Bool) -> String {

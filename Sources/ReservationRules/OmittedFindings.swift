@@ -34,7 +34,7 @@ struct OmittedFindings {
     return Diagnostic(
       code: code, location: location, length: 0, sourceLine: "",
       message:
-        "\(count) more \(noun)\(count == 1 ? "" : "s") from here on; correct those above first",
+        "\(count) more \(noun)\(count == 1 ? " is" : "s are") not shown; correct those that are first",
       findings: count)
   }
 }

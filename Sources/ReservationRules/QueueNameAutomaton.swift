@@ -6,7 +6,7 @@ import AdjunctProcessor
 /// consume one, and the set of positions reached so far fits in eight bits: bit n means that n
 /// consuming positions have matched. Adapters that lead to the same set of positions have the same
 /// domains.
-struct QueueNameAutomaton {
+struct QueueNameAutomaton: Hashable {
   private typealias Positions = UInt8
 
   private static let nameLength = 7
@@ -40,6 +40,17 @@ struct QueueNameAutomaton {
 
   private func step(_ positions: Positions, _ symbol: Int) -> Positions {
     (positions & accepting[symbol]) << 1 | positions & stars
+  }
+
+  /// Whether any queue's name matches: which digits lead on at one place does not depend on those
+  /// at another.
+  var matchesAny: Bool {
+    let digits = (0..<16).reduce(Positions(0)) { $0 | accepting[$1] }
+    var positions: Positions = 1
+    for accepted in [digits, digits, accepting[16], accepting[0], accepting[0], digits, digits] {
+      positions = (positions & accepted) << 1 | positions & stars
+    }
+    return positions & final != 0
   }
 
   /// The rectangles of queues whose names match.
@@ -107,9 +118,7 @@ struct QueueNameAutomaton {
 extension Shape {
   /// The queues whose name matches.
   init(queueNames pattern: GlobPattern) {
-    self.init(
-      unionOf: pattern.alternatives.compactMap(QueueNameAutomaton.init).flatMap {
-        $0.rectangles()
-      })
+    let automata = Set(pattern.alternatives.compactMap(QueueNameAutomaton.init))
+    self.init(unionOf: automata.flatMap { $0.rectangles() })
   }
 }

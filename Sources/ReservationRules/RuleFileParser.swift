@@ -63,7 +63,9 @@ struct RuleFileParser {
     let line = pending
     pending = LogicalLine()
     guard !line.isEmpty, !line.isBroken else { return }
-    var parser = RuleParser(line.bytes)
+    var parser = RuleParser(
+      line.bytes,
+      mostFaults: min(FaultList.limit, max(0, OmittedFindings.limit - diagnostics.count)))
     let parsed = parser.parse()
     for fault in parser.faults.kept {
       guard let place = line.place(of: fault.range) else { continue }
@@ -71,7 +73,8 @@ struct RuleFileParser {
     }
     if let place = parser.faults.firstOmitted.flatMap(line.place) {
       let location = map.location(of: place.bytes.lowerBound, in: place.line)
-      omitted.add(parser.faults.omitted, .error, at: location)
+      omitted.add(parser.faults.omittedErrors, .error, at: location)
+      omitted.add(parser.faults.omittedWarnings, .warning, at: location)
     }
     guard let parsed, let place = line.place(of: parsed.range) else { return }
     let location = map.location(of: place.bytes.lowerBound, in: place.line)

@@ -2,7 +2,7 @@ import AdjunctProcessor
 
 /// Reads one logical line as a rule.
 struct RuleParser {
-  private(set) var faults = FaultList()
+  private(set) var faults: FaultList
   private let bytes: [UInt8]
   private var clauses: [PlacedClause] = []
   private var reserve: Rule.ReserveAssignment?
@@ -11,17 +11,17 @@ struct RuleParser {
   /// Where each assignment stands.
   private var assignments: [Key: Range<Int>] = [:]
 
-  init(_ bytes: [UInt8]) {
+  /// A reader of one line that keeps at most so many faults.
+  init(_ bytes: [UInt8], mostFaults: Int) {
     self.bytes = bytes
+    faults = FaultList(limit: mostFaults)
   }
 
   /// The rule, or nil, with `faults` saying why. Only blanks and commas are no rule and no fault.
   mutating func parse() -> ParsedRule? {
     var lexer = ClauseLexer(bytes)
     while let clause = lexer.next() { read(clause) }
-    var all = lexer.faults
-    all += faults
-    faults = all
+    faults += lexer.faults
     guard let range = contentRange else { return nil }
     checkAssignments(range, isWhole: lexer.faults.count == 0)
     checkClauses()
@@ -189,7 +189,9 @@ extension RuleParser {
       fault(.refusedKey, clause.keyRange, refused.reason, refused.fix.map { [$0] } ?? [])
     } else if Key(rawValue: upperCase) != nil {
       fault(.keyCase, clause.key, "keys are written in capitals", [upperCase])
-    } else if let nearest = Spelling.nearest(to: word, among: Key.allCases.map(\.rawValue)) {
+    } else if !faults.isFull,
+      let nearest = Spelling.nearest(to: word, among: Key.allCases.map(\.rawValue))
+    {
       fault(.unknownKey, clause.key, "\(Printable.quoted(word)) is no key", [nearest])
     } else {
       fault(

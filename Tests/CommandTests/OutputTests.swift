@@ -75,7 +75,8 @@ import Testing
 
     plan
       host -> vfio_ap by mask, this kernel has masks and no driver_override
-      1  echo \(cleared) > /sys/bus/ap/apmask
+      1  echo \(cleared) \\
+           > /sys/bus/ap/apmask
 
     """
 

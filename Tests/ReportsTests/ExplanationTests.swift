@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Reports
+import ReservationRules
 import Testing
 
 @Suite struct `An explanation` {
@@ -17,7 +18,7 @@ import Testing
 
         rules
           50-db.rules:1  overridden  by 50-db.rules:3, which is later
-          50-db.rules:2  fails       ADAPTER=="2" does not hold: 5
+          50-db.rules:2  fails       wanted ADAPTER=="2", found 5
           50-db.rules:3  decides     APQN=="05.0004", RESERVE="host"
 
         plan
@@ -52,5 +53,70 @@ import Testing
     let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(explanation.text(style: .plain).contains("  guest  mediated device \(uuid)\n"))
     #expect(explanation.json.documentText.contains("\n  \"mediatedDevice\": \"\(uuid)\",\n"))
+  }
+
+  @Test func `of a queue that waits for a card tells what is unknown, and why`() throws {
+    let assessment = try Example.assessment(
+      "CARD{serialnr}==\"93*\", ADAPTER==\"7\", RESERVE=\"vfio_ap\"")
+    let explanation = Explanation(APQN(adapter: 7, domain: 4), in: assessment)
+    #expect(
+      explanation.text(style: .plain).contains(
+        """
+          50-db.rules:1  unknown  wanted CARD{serialnr}=="93*", unknown: there is no
+                                  card07 now; it may decide
+
+        """))
+  }
+
+  /// The longest of everything: names of files, labels, masks, refusals.
+  @Test(arguments: ["01.0004", "02.0005", "09.0009"])
+  func `is at most 80 characters wide`(name: String) throws {
+    let label = String(repeating: "a long label ", count: 12)
+    let text = """
+      ADAPTER=="1", RESERVE="vfio_ap", NAME="\(label)"
+      APQN=="02.0005", RESERVE="vfio_ap", NAME="\(label.filter { $0 != " " })"
+      HOST=="\(String(repeating: "h", count: 60))", RESERVE="host"
+      """
+    var inventory = Example.grid(adapters: 1...2, domains: 4...5)
+    inventory.bus.adapterMask = .all
+    inventory.bus.domainMask = .all
+    let path = "/etc/apreserve/rules.d/50-\(String(repeating: "x", count: 50)).rules"
+    let (rules, _) = RuleSet.parse(files: [RuleFile(path: path, text: text)])
+    let assessment = try Assessment(
+      inventory: inventory, rules: rules, host: HostIdentity(name: "lnx01"))
+    let apqn = try #require(APQN(name))
+    for line in Explanation(apqn, in: assessment).text(style: .plain).split(separator: "\n") {
+      #expect(line.count <= 80, "\(line)")
+    }
+  }
+
+  @Test func `shows a mask on two lines that a shell reads as one`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 4...5)
+    inventory.bus.adapterMask = .all
+    inventory.bus.domainMask = .all
+    let assessment = try Assessment(
+      inventory: inventory, rules: try Example.ruleSet("ADAPTER==\"1\", RESERVE=\"vfio_ap\""))
+    let explanation = Explanation(APQN(adapter: 1, domain: 4), in: assessment)
+    #expect(
+      explanation.text(style: .plain).contains(
+        "  1  echo \(APMask.all.subtracting([1])) \\\n       > /sys/bus/ap/apmask\n"))
+  }
+
+  @Test func `as JSON tells of each rule the clause, and what was wanted and found`() throws {
+    let assessment = try Example.assessment(
+      """
+      ADAPTER=="2", RESERVE="vfio_ap"
+      CARD{serialnr}=="93*", RESERVE="vfio_ap"
+      DOMAIN=="4", RESERVE="host"
+      APQN=="05.0004", RESERVE:="host"
+      """)
+    let json = Explanation(APQN(adapter: 5, domain: 4), in: assessment).json.documentText
+    let rule = "\"rule\": {\"file\": \"/etc/r/50-db.rules\", \"line\":"
+    #expect(json.contains("\"verdict\": \"fails\",\n      \"wanted\": \"ADAPTER==\\\"2\\\"\""))
+    #expect(json.contains("\"found\": \"5\""))
+    #expect(json.contains("\"unknown\": \"serialnr of card05 cannot be read now\""))
+    #expect(json.contains("\"verdict\": \"overridden\""))
+    #expect(json.contains("\"by\": {\"file\": \"/etc/r/50-db.rules\", \"line\": 4}"))
+    #expect(json.contains(rule + " 1}"))
   }
 }
