@@ -26,10 +26,7 @@ let package = Package(
   name: "apreserve",
   products: [
     .executable(name: "apreserve", targets: ["apreserve"]),
-    .executable(name: "apreserve-simfs", targets: ["apreserve-simfs"]),
-    .library(
-      name: "SimulatedBus",
-      targets: ["SimulatedBus", "Scenarios", "Sysfs", "Uevents", "AdjunctProcessor"]),
+    .library(name: "SimulatedBus", targets: ["SimulatedBus", "Scenarios"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -52,14 +49,14 @@ let package = Package(
       dependencies: ["AdjunctProcessor", "JSONText", "HostConfiguration", "Reservation"],
       swiftSettings: settings),
     .target(
+      name: "Configuration", dependencies: ["AdjunctProcessor", "Reservation"],
+      swiftSettings: settings),
+    .target(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
       swiftSettings: settings),
     .target(
       name: "Scenarios", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"],
       swiftSettings: settings),
-    .target(
-      name: "SysfsTree",
-      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus"], swiftSettings: settings),
     .target(
       name: "Agent",
       dependencies: [
@@ -90,7 +87,7 @@ let package = Package(
       name: "HostSystem",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Agent", "CUdev", "CSystemd", "CLinux",
+        "ReservationRules", "Reservation", "Configuration", "Agent", "CUdev", "CSystemd", "CLinux",
       ],
       swiftSettings: settings),
     .target(
@@ -102,26 +99,16 @@ let package = Package(
       name: "Daemon",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Agent", "Reports", "HostSystem", "Varlink",
+        "ReservationRules", "Reservation", "Configuration", "Agent", "Reports", "HostSystem",
+        "Varlink",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "apreserve",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Scenarios", "Agent",
-        "Replay", "Reports", "HostSystem", "Varlink", "Daemon",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      swiftSettings: settings),
-    .target(name: "CUeventInjection", cSettings: cSettings),
-    .systemLibrary(
-      name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
-    .executableTarget(
-      name: "apreserve-simfs",
-      dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "SimulatedBus", "Scenarios",
-        "SysfsTree", "HostSystem", "CFuse", "CUeventInjection",
+        "ReservationRules", "Reservation", "Configuration", "Snapshots", "SimulatedBus",
+        "Scenarios", "Agent", "Replay", "Reports", "HostSystem", "Varlink", "Daemon",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -168,11 +155,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ScenariosTests",
-      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport"],
-      swiftSettings: settings),
-    .testTarget(
-      name: "SysfsTreeTests",
-      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus", "SysfsTree"],
+      dependencies: ["AdjunctProcessor", "SimulatedBus", "Scenarios", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
@@ -203,6 +186,7 @@ let package = Package(
         "SimulatedBus", "TestSupport",
       ],
       swiftSettings: settings),
+    .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
     .target(
       name: "HostTestSupport", dependencies: ["Uevents", "HostSystem", "CUeventInjection"],
       path: "Tests/HostTestSupport", swiftSettings: settings),
@@ -214,12 +198,17 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "ConfigurationTests",
+      dependencies: ["AdjunctProcessor", "Reservation", "Configuration", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "VarlinkTests", dependencies: ["JSONText", "Varlink"], swiftSettings: settings),
     .testTarget(
       name: "DaemonTests",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "ReservationRules", "Reservation",
-        "SimulatedBus", "Agent", "HostSystem", "Varlink", "Daemon", "CUeventInjection",
+        "SimulatedBus", "Configuration", "Agent", "HostSystem", "Varlink", "Daemon",
+        "CUeventInjection",
         "TestSupport", "HostTestSupport",
       ],
       swiftSettings: settings),
@@ -234,8 +223,7 @@ let package = Package(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandTests",
-      dependencies: ["apreserve", "apreserve-simfs", "JSONText", "TestSupport"],
+      name: "CommandTests", dependencies: ["apreserve", "JSONText", "TestSupport"],
       swiftSettings: settings),
   ]
     + (hasFuzzer

@@ -15,7 +15,7 @@ package final class Agent {
   let time: any MonotonicTime
   let surroundings: Surroundings
   let host: HostIdentity
-  let settings: Settings
+  var settings: Settings
 
   var rules: RuleSet
   var circumstances: Circumstances
@@ -134,6 +134,15 @@ package final class Agent {
     drains.forgetAll()
     fights.forgetAll()
     failures = [:]
+  }
+
+  /// Works by other settings from the next `reconcile` on. Another mechanism is chosen only where
+  /// another one is asked for.
+  package func replaceSettings(_ settings: Settings) {
+    if settings.mechanism != self.settings.mechanism { choice = nil }
+    self.settings = settings
+    circumstances.policy = settings.policy
+    dirty.insert(.everything)
   }
 
   /// When `reconcile` is due again without any event; nil when nothing waits.

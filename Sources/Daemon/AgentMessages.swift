@@ -1,5 +1,7 @@
+import AdjunctProcessor
 import Agent
 import HostSystem
+import Reservation
 
 /// Tells the journal what the agent does. It lives on the agent's thread.
 final class AgentMessages: ActivityLog {
@@ -13,7 +15,11 @@ final class AgentMessages: ActivityLog {
     self.log = log
   }
 
+  /// How many queues have been reserved.
+  private(set) var reserved = 0
+
   func record(_ activity: Activity) {
+    if case .moved(let changes) = activity { reserved += changes.count { $0.to == .vfioAP } }
     for message in LogMessage.messages(activity, decisions: agent?.decisions) { write(message) }
   }
 

@@ -1,49 +1,7 @@
-package import AdjunctProcessor
-package import Agent
-import HostConfiguration
-package import HostSystem
-import Reservation
-package import ReservationRules
-package import Sysfs
-import Uevents
-
-/// What an agent is made of, so that it can be made on the thread where it lives.
-package struct AgentMaterials: Sendable {
-  /// Opens the bus.
-  package var sysfs: @Sendable () throws -> any Sysfs
-  /// The rules to begin with.
-  package var rules: RuleSet
-  /// Whose names rules may match.
-  package var host: HostIdentity
-  /// What an administrator has set.
-  package var agent: Agent.Settings
-  /// The directory of the record of what is ours, and what tells this boot from others.
-  package var record: (directory: String, boot: String)?
-  /// The directory below which the host's other files are; nil for none.
-  package var root: String?
-  /// How often everything is looked at without a reason, since a check-stop sends no event.
-  package var interval: Duration
-  /// How long to wait for more devices on a kernel that does not count its scans.
-  package var settleTime: Duration
-  /// Where messages go.
-  package var log: any MessageLog
-
-  /// Materials of an agent with those settings.
-  package init(
-    _ settings: DaemonSettings, rules: RuleSet, log: any MessageLog,
-    sysfs: @escaping @Sendable () throws -> any Sysfs
-  ) {
-    self.sysfs = sysfs
-    self.rules = rules
-    self.log = log
-    host = settings.host
-    agent = settings.agent
-    record = settings.record
-    root = settings.root
-    interval = settings.interval
-    settleTime = settings.settleTime
-  }
-}
+import Agent
+import Configuration
+import HostSystem
+import Sysfs
 
 /// The agent on a thread of its own, the only one that writes to sysfs: whatever the kernel makes it
 /// wait for, the event loop goes on.
@@ -52,8 +10,12 @@ struct AgentWorker {
   private let mailbox: Mailbox
   private let board: StatusBoard
   private let time: HostTime
-  private let interval: Duration
+  /// How often everything is looked at without a reason, since a check-stop sends no event.
+  private var interval: Duration
   private var gate: BootGate
+  private var lateStart: LateStart
+  private var reannouncesMatrix: Bool
+  private let messages: AgentMessages
   private var report = AgentReport()
   /// When everything is looked at again.
   private var nextSurvey: Duration
@@ -77,24 +39,13 @@ struct AgentWorker {
     let time = HostTime()
     let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
     let log = AgentMessages(materials.log)
-    let record = try materials.record.map {
-      try OwnershipFile.open(directory: $0.directory, boot: $0.boot)
-    }
-    if let damage = record?.damage {
-      materials.log.write(LogMessage(.error, .recordDamaged, damage))
-    }
-    let root = materials.root
-    agent = Agent(
-      sysfs: sysfs, rules: materials.rules, host: materials.host, settings: materials.agent,
-      ownership: record?.ownership ?? Ownership(),
-      surroundings: Agent.Surroundings(
-        configuration: {
-          root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-        }, record: record?.file),
-      log: log, time: time)
+    agent = try materials.agent(sysfs: sysfs, log: log, time: time)
     log.agent = agent
-    gate = BootGate(sysfs: sysfs, settleTime: materials.settleTime)
-    interval = materials.interval
+    messages = log
+    lateStart = LateStart(sysfs: sysfs, log: materials.log, root: materials.root)
+    reannouncesMatrix = materials.configuration.reannouncesMatrix
+    gate = BootGate(sysfs: sysfs, settleTime: materials.configuration.busSettle)
+    interval = materials.configuration.rescanInterval
     nextSurvey = time.now + interval
     self.time = time
     self.mailbox = mailbox
@@ -123,6 +74,12 @@ struct AgentWorker {
   }
 
   private mutating func deal(with mail: Mail) {
+    if let configuration = mail.configuration {
+      agent.replaceSettings(configuration.agentSettings)
+      interval = configuration.rescanInterval
+      reannouncesMatrix = configuration.reannouncesMatrix
+      nextSurvey = min(nextSurvey, time.now + interval)
+    }
     if let delivery = mail.rules {
       agent.replaceRules(delivery.rules, isExplicit: delivery.isExplicit)
     }
@@ -141,6 +98,9 @@ struct AgentWorker {
       report.problem = "\(error)"
     }
     report.looks += 1
+    if [.settled, .retrying].contains(agent.status.phase) {
+      lateStart.noteLook(reserved: messages.reserved, reannounces: reannouncesMatrix)
+    }
     report.status = agent.status
     report.inventory = agent.inventory
     report.decisions = agent.decisions

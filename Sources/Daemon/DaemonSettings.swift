@@ -1,5 +1,5 @@
 package import AdjunctProcessor
-package import Agent
+package import Configuration
 
 /// What a daemon works on.
 package struct DaemonSettings: Sendable {
@@ -15,25 +15,21 @@ package struct DaemonSettings: Sendable {
   package var ruleArchive: String?
   /// The names of the host.
   package var host: HostIdentity
-  /// Mechanism and guards.
-  package var agent = Agent.Settings()
+  /// Reads the configuration: at the start, and when somebody asks for it.
+  package var configuration: @Sendable () -> Configuration
+  /// The lock that other tools share; nil for none.
+  package var configurationLock: String?
   /// The directory of the record of what is ours, and what tells this boot from others; nil for no
   /// record.
   package var record: (directory: String, boot: String)?
   /// The directory below which the host's other files are; nil for none.
   package var root: String?
-  /// How often everything is looked at without a reason.
-  package var interval = Duration.seconds(60)
-  /// How long to wait for more devices on a kernel that does not count its scans.
-  package var settleTime = Duration.seconds(3)
-  /// When the service is ready at the latest, whatever it still waits for, so that nothing holds up the
-  /// boot.
-  package var startLimit = Duration.seconds(60)
 
-  /// Settings of a daemon with the usual times.
+  /// What a daemon works on.
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,
-    controlGroup: String? = nil, ruleArchive: String? = nil, host: HostIdentity = HostIdentity()
+    controlGroup: String? = nil, ruleArchive: String? = nil, host: HostIdentity = HostIdentity(),
+    configuration: @escaping @Sendable () -> Configuration = { Configuration() }
   ) {
     self.ruleDirectories = ruleDirectories
     self.ruleOwner = ruleOwner
@@ -41,5 +37,6 @@ package struct DaemonSettings: Sendable {
     self.controlGroup = controlGroup
     self.ruleArchive = ruleArchive
     self.host = host
+    self.configuration = configuration
   }
 }

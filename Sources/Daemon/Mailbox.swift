@@ -1,5 +1,6 @@
 package import AdjunctProcessor
 package import Agent
+package import Configuration
 package import HostSystem
 package import ReservationRules
 import Synchronization
@@ -13,6 +14,8 @@ package struct Mail: Sendable {
   package var departures: Set<APQN> = []
   /// Other rules to hold.
   package var rules: RuleDelivery?
+  /// Other settings to work by.
+  package var configuration: Configuration?
   /// The last of the numbered requests; whoever asked waits until it has been dealt with.
   package var ticket: UInt64 = 0
   /// Whether to stop.

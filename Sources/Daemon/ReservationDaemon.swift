@@ -1,4 +1,5 @@
 import Agent
+import Configuration
 import Glibc
 package import HostSystem
 import JSONText
@@ -15,6 +16,7 @@ package final class ReservationDaemon {
   private let mailbox: Mailbox
   private let board: StatusBoard
   private let keeper: RuleKeeper
+  private var configuration: Configuration
   private let time = HostTime()
   private var settles = PendingSettles()
   private var problems: [String] = []
@@ -41,6 +43,7 @@ package final class ReservationDaemon {
     loop = try EventLoop()
     mailbox = try Mailbox()
     board = try StatusBoard()
+    configuration = settings.configuration()
     keeper = RuleKeeper(
       directories: settings.ruleDirectories, owner: settings.ruleOwner,
       archive: settings.ruleArchive)
@@ -59,7 +62,7 @@ package final class ReservationDaemon {
       try loop.onSignal(SIGINT) { [unowned self] in stop() },
       try loop.onSignal(SIGHUP) { [unowned self] in _ = reload() },
     ]
-    service = try ServiceReporter(loop, log: log, limit: settings.startLimit)
+    service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
     longWrites = try LongWriteReporter(loop, board: board, log: log)
     stopTimer = try EventTimer(loop) { [unowned self] in loop.stop() }
     // Events first, then the first look: what happens in between is noticed.
@@ -68,6 +71,7 @@ package final class ReservationDaemon {
       loop, directories: settings.ruleDirectories,
       onProblem: { [unowned self] in cannotWatch($0) },
       onChange: { [unowned self] in load(isExplicit: false) })
+    tellConfigurationProblems()
     _ = read(isExplicit: false)
     sources.append(
       try loop.watch(board.wakeup.descriptor, priority: .high) { [unowned self] _ in
@@ -77,7 +81,8 @@ package final class ReservationDaemon {
     serveControl(activated)
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
-      AgentMaterials(settings, rules: keeper.condition.rules, log: log, sysfs: sysfs),
+      AgentMaterials(
+        settings, configuration, rules: keeper.condition.rules, log: log, sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
     try loop.run()
@@ -88,8 +93,13 @@ package final class ReservationDaemon {
   /// What there is to tell now.
   private var status: StatusDocument {
     StatusDocument(
-      board: board.read(), rules: keeper.condition, settings: [],
-      events: intake?.counts ?? UdevMonitor.Counts(), problems: problems, now: time.now)
+      board: board.read(), rules: keeper.condition,
+      settings: configuration.applied.map {
+        .init(key: $0.key.rawValue, value: $0.value, origin: $0.origin)
+      },
+      events: intake?.counts ?? UdevMonitor.Counts(),
+      problems: problems + configuration.problems.map(\.description),
+      now: time.now)
   }
 
   // MARK: The agent
@@ -147,9 +157,21 @@ package final class ReservationDaemon {
     return hasChanged
   }
 
+  private func tellConfigurationProblems() {
+    for problem in configuration.problems {
+      log.write(LogMessage(.error, .configuration, problem.description))
+    }
+  }
+
   /// Reads everything again because a person asked for it.
   private func reload() -> Reply {
-    service?.reload { load(isExplicit: true) }
+    service?.reload {
+      configuration = settings.configuration()
+      tellConfigurationProblems()
+      let configuration = configuration
+      mailbox.post { $0.configuration = configuration }
+      load(isExplicit: true)
+    }
     let condition = keeper.condition
     guard condition.errors.isEmpty else {
       return Reply(
@@ -159,7 +181,11 @@ package final class ReservationDaemon {
     return Reply([
       .init("files", .array(condition.rules.files.map { .string($0) })),
       .init("count", .integer(condition.rules.rules.count)),
-      .init("warnings", .array(condition.diagnostics.map { .string($0.sentence) })),
+      .init(
+        "warnings",
+        .array(
+          (condition.diagnostics.map(\.sentence) + configuration.problems.map(\.description))
+            .map { .string($0) })),
     ])
   }
 

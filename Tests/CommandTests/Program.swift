@@ -18,26 +18,9 @@ enum Program {
     _ arguments: [String], in bench: Workbench, input: String = "/dev/null", output: String? = nil,
     environment: [String] = []
   ) throws -> Result {
-    func absolute(_ file: String) -> String {
-      file.hasPrefix("/") ? file : bench.path + "/" + file
-    }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    let create = O_WRONLY | O_CREAT | O_TRUNC
-    posix_spawn_file_actions_addopen(&actions, 0, absolute(input), O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, absolute(output ?? ".output"), create, 0o600)
-    posix_spawn_file_actions_addopen(&actions, 2, absolute(".messages"), create, 0o600)
-    // Swift does not see the call that would set the new process's directory.
-    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", bench.path, try location()]
-    var process = pid_t()
-    let result = withStrings(shell + arguments) { arguments in
-      // No variables of whoever runs the tests, such as NO_COLOR.
-      withStrings(environment) {
-        posix_spawn(&process, "/bin/sh", &actions, nil, arguments, $0)
-      }
-    }
-    guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
+    let process = try start(
+      arguments, in: bench, input: input, output: output ?? ".output", messages: ".messages",
+      environment: environment)
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw Workbench.Failure(call: "waitpid", errno: errno) }
@@ -49,39 +32,36 @@ enum Program {
       status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
   }
 
-  /// Starts the program in a directory and does not wait for it. Its messages go to a file of their own.
-  static func start(_ arguments: [String], in bench: Workbench) throws -> pid_t {
-    // The file has the number of the process, which the shell keeps when it becomes the program.
-    let script = "cd \"$0\" && exec \"$@\" 2> .messages.$$"
-    return try start("/bin/sh", ["-c", script, bench.path, try location()] + arguments)
-  }
-
-  /// Starts any program and does not wait for it.
-  static func start(_ program: String, _ arguments: [String]) throws -> pid_t {
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    // The threads that run tests block signals, and a program would inherit that.
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+  /// Starts the program in a directory, and does not wait for its end.
+  static func start(
+    _ arguments: [String], in bench: Workbench, input: String = "/dev/null", output: String,
+    messages: String, environment: [String] = []
+  ) throws -> pid_t {
+    func absolute(_ file: String) -> String {
+      file.hasPrefix("/") ? file : bench.path + "/" + file
+    }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    let create = O_WRONLY | O_CREAT | O_TRUNC
+    posix_spawn_file_actions_addopen(&actions, 0, absolute(input), O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, absolute(output), create, 0o600)
+    if messages == output {
+      posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    } else {
+      posix_spawn_file_actions_addopen(&actions, 2, absolute(messages), create, 0o600)
+    }
+    // Swift does not see the call that would set the new process's directory.
+    let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", bench.path, try location()]
     var process = pid_t()
-    let result = withStrings([program] + arguments) {
-      posix_spawnp(&process, program, nil, &attributes, $0, environ)
+    let result = withStrings(shell + arguments) { arguments in
+      // No variables of whoever runs the tests, such as NO_COLOR.
+      withStrings(environment) {
+        posix_spawn(&process, "/bin/sh", &actions, nil, arguments, $0)
+      }
     }
-    guard result == 0 else { throw Workbench.Failure(call: program, errno: result) }
+    guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
     return process
-  }
-
-  /// Waits for a program; its exit status as a shell has it.
-  static func wait(for process: pid_t) -> Int {
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 {
-      guard errno == EINTR else { return -1 }
-    }
-    let signal = status & 0x7f
-    return Int(signal == 0 ? status >> 8 & 0xff : 128 + signal)
   }
 
   /// The program stands beside the tests' executable.

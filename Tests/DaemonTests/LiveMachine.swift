@@ -1,5 +1,5 @@
 import AdjunctProcessor
-import Agent
+import Configuration
 import CUeventInjection
 import Daemon
 import Glibc
@@ -88,9 +88,14 @@ final class LiveMachine {
     var settings = DaemonSettings(
       ruleDirectories: [tree.path + "/rules"], control: control,
       ruleArchive: tree.path + "/state/last-good.rules")
-    settings.agent.mechanism = mechanism
+    let name = mechanism.rawValue
+    settings.configuration = {
+      var configuration = Configuration()
+      configuration.override(.mechanism, name, origin: "test")
+      configuration.override(.busSettle, "50ms", origin: "test")
+      return configuration
+    }
     settings.record = (tree.path + "/state", "this boot")
-    settings.settleTime = .milliseconds(50)
     change(&settings)
     start(settings)
     while access(control, F_OK) != 0 { usleep(1000) }

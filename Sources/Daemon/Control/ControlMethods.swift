@@ -24,6 +24,9 @@ struct ControlMethods {
     case "org.varlink.service.GetInfo": return .reply(information)
     case "org.varlink.service.GetInterfaceDescription": return .reply(description(call))
     case "org.apreserve.GetStatus": return .reply(statusReply)
+    case "org.apreserve.GetHistory":
+      let history = status().board.report.history
+      return .reply(Reply([.init("moves", HistoryReport(history.entries).json)]))
     case "org.apreserve.ListQueues": return list(call)
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return .reply(plan)

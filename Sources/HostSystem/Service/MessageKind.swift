@@ -51,6 +51,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case warned = "1674477a1a4b03d20abd67d8a188f52b"
   /// A queue finishes its requests first.
   case draining = "6f2924c99a8756c314553762f531034a"
+  /// Queues were reserved after vfio_ap had been loaded.
+  case lateStart = "af39f99caaea03b79a0ea71eafafee35"
 
   /// The journal's MESSAGE_ID: 32 hex digits.
   package var identifier: String { rawValue }

@@ -1,12 +1,16 @@
 import AdjunctProcessor
 import Agent
 import ArgumentParser
+import Configuration
+import Daemon
 import HostConfiguration
 import HostSystem
+import JSONText
 import Reports
 import Reservation
 import Snapshots
 import Sysfs
+import Varlink
 
 /// `apreserve apply`
 struct ApplyCommand: ParsableCommand {
@@ -35,8 +39,15 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup var rules: RuleOptions
   @OptionGroup var mechanism: MechanismOptions
   @OptionGroup var guards: GuardOptions
+  @OptionGroup var configuration: ConfigurationOptions
   @OptionGroup var state: StateOptions
   @OptionGroup var output: OutputOptions
+
+  @Flag(
+    help: ArgumentHelp(
+      "Be the first at boot: wait for the first scan of the AP bus, and take its absence as nothing to "
+        + "do. To be run before vfio_ap is loaded."))
+  var prepare = false
 
   @Option(help: .hidden)
   var inventory: String?
@@ -55,25 +66,40 @@ struct ApplyCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let bus = try HostSysfs(root: sysfs)
-      _ = try MachineOptions.readingBus(of: sysfs) { try InventoryReader(sysfs: bus).readBus() }
+      guard try hasBus(bus) else { return }
       let isThisHost = sysfs == "/sys"
       let rules = try rules.rules(
         isTrusting: !isThisHost, root: root ?? (isThisHost ? "/" : nil))
       let systemRoot = root ?? (isThisHost ? "/" : nil)
       let host = systemRoot.map { HostFacts(root: $0) }
+      let lock: InstanceLock?
+      do {
+        lock = try state.instanceLock(isThisHost: isThisHost)
+      } catch let held as InstanceLockHeld where isThisHost {
+        return try applyByDaemon(held)
+      }
+      defer { withExtendedLifetime(lock) {} }
       let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
+      let configuration = configuration.source(
+        root: systemRoot, isTrusting: !isThisHost, mechanism, guards)()
+      for problem in configuration.problems { Terminal.say("\(problem)") }
       let log = AppliedActivities(style: output.json ? nil : output.style)
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
-        settings: Agent.Settings(mechanism: mechanism.mechanism, policy: guards.policy),
+        settings: Agent.Settings(
+          mechanism: configuration.mechanism, policy: configuration.policy),
         ownership: record?.ownership ?? Ownership(),
         surroundings: Agent.Surroundings(
           configuration: {
             systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-          }, record: record?.file),
+          }, record: record?.file,
+          lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
+            S390ConfigurationLock(path: $0, limit: configuration.lockTimeout) { Terminal.say($0) }
+          }),
         log: log, time: HostTime())
       log.agent = agent
       try agent.reconcile()
+      if prepare { try waitForFirstScan(agent) }
       // Queues that are being drained were switched off, so this does not end without them.
       while !agent.status.draining.isEmpty, let due = agent.nextDue {
         HostTime.sleep(until: due)
@@ -90,6 +116,45 @@ struct ApplyCommand: ParsableCommand {
       case .refused: throw ExitStatus.refused
       case .failed, .beforeFirstScan: throw ExitStatus.error
       }
+    }
+  }
+}
+
+extension ApplyCommand {
+  /// How long the first scan is waited for.
+  private static let scanLimit = Duration.seconds(30)
+
+  /// Whether there is a bus to work on; where it may be missing, that is said and no more.
+  private func hasBus(_ bus: HostSysfs) throws -> Bool {
+    do {
+      _ = try InventoryReader(sysfs: bus).readBus()
+      return true
+    } catch InventoryReaderError.noAPBus where prepare {
+      Terminal.say("there is no AP bus yet, so there is nothing to prepare")
+      return false
+    } catch InventoryReaderError.noAPBus {
+      return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
+    }
+  }
+
+  /// A running daemon does the work already: it is asked to look again, and waited for.
+  private func applyByDaemon(_ held: InstanceLockHeld) throws {
+    Terminal.say("\(held); it is asked to do the work")
+    let status = try ControlClient(path: DaemonPlace.systemControl).call(
+      Call("org.apreserve.Settle"))["status"]
+    let document = status ?? .object([])
+    try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
+    if document["degraded"]?.isTrue == true { throw ExitStatus.error }
+    if (document["refused"]?.integer ?? 0) > 0 { throw ExitStatus.refused }
+  }
+
+  private func waitForFirstScan(_ agent: Agent) throws {
+    let time = HostTime()
+    let end = time.now + Self.scanLimit
+    while agent.status.phase == .beforeFirstScan, time.now < end {
+      HostTime.sleep(until: time.now + .milliseconds(100))
+      agent.lookAtEverything()
+      try agent.reconcile()
     }
   }
 }

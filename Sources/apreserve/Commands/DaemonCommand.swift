@@ -1,5 +1,4 @@
 import AdjunctProcessor
-import Agent
 import ArgumentParser
 import Daemon
 import Glibc
@@ -43,6 +42,7 @@ struct DaemonCommand: ParsableCommand {
 
   @OptionGroup var mechanism: MechanismOptions
   @OptionGroup var guards: GuardOptions
+  @OptionGroup var configuration: ConfigurationOptions
 
   func validate() throws {
     guard !isThisHost else { return }
@@ -68,7 +68,9 @@ struct DaemonCommand: ParsableCommand {
         ruleOwner: isThisHost ? HostFile.trustedOwner : nil, control: place.control,
         controlGroup: isThisHost ? "apreserve" : nil, ruleArchive: place.ruleArchive)
       settings.host = place.hostFacts?.identity() ?? HostIdentity()
-      settings.agent = Agent.Settings(mechanism: mechanism.mechanism, policy: guards.policy)
+      settings.configuration = configuration.source(
+        root: systemRoot, isTrusting: !isThisHost, mechanism, guards)
+      settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")
       settings.root = systemRoot
       // Held to the end of the process: two daemons on one machine would work against each other.

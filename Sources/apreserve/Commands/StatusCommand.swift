@@ -22,12 +22,22 @@ struct StatusCommand: ParsableCommand {
   @Flag(help: "Print numbers for Prometheus.")
   var metrics = false
 
+  @Flag(help: "Print the last 1,000 moves of queues, the oldest first.")
+  var history = false
+
   func validate() throws {
-    guard !(json && metrics) else { throw ValidationError("Give --json or --metrics, not both.") }
+    guard !(metrics && (json || history)) else {
+      throw ValidationError("--metrics goes with neither --json nor --history.")
+    }
   }
 
   func run() throws {
     try reportingErrors {
+      if history {
+        let moves = try control.call("GetHistory")["moves"] ?? .array([])
+        try Terminal.print(json ? moves.documentText : HistoryView(moves.elements).text())
+        return
+      }
       let status = try control.call("GetStatus")["status"] ?? .object([])
       let view = StatusView(status)
       try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())

@@ -16,10 +16,12 @@ struct GuardOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Keep the host's last queue with a master key: auto, while the host has secure keys; yes; or "
+      "Keep the host's last queue with a master key: auto (the default), while the host has secure keys; yes; or "
         + "no.", valueName: "when"))
-  var protectHost: GuardPolicy.HostProtection = .auto
+  var protectHost: GuardPolicy.HostProtection?
 
   /// The policy that they make.
-  var policy: GuardPolicy { GuardPolicy(protectHost: protectHost, forced: Set(force)) }
+  var policy: GuardPolicy {
+    GuardPolicy(protectHost: protectHost ?? .auto, forced: Set(force))
+  }
 }

@@ -13,6 +13,14 @@ struct StateOptions: ParsableArguments {
         + "host, and nowhere for another sysfs.", valueName: "dir"))
   var state: String?
 
+  /// Takes the lock that keeps two of us from working on one machine; nil where no record is kept
+  /// either.
+  func instanceLock(isThisHost: Bool) throws -> InstanceLock? {
+    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    try HostFile.makeDirectory(directory)
+    return try InstanceLock(path: HostFile.absolute(directory) + "/lock")
+  }
+
   /// Opens the record; nil where there is none to be kept.
   func record(
     isThisHost: Bool, boot: String

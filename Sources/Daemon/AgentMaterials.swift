@@ -1,0 +1,73 @@
+package import AdjunctProcessor
+import Agent
+package import Configuration
+import HostConfiguration
+package import HostSystem
+import Reservation
+package import ReservationRules
+package import Sysfs
+
+/// What an agent is made of, so that it can be made on the thread where it lives.
+package struct AgentMaterials: Sendable {
+  /// Opens the bus.
+  package var sysfs: @Sendable () throws -> any Sysfs
+  /// The rules to begin with.
+  package var rules: RuleSet
+  /// Whose names rules may match.
+  package var host: HostIdentity
+  /// What an administrator has set.
+  package var configuration: Configuration
+  /// The lock that other tools share; nil for none.
+  package var configurationLock: String?
+  /// The directory of the record of what is ours, and what tells this boot from others.
+  package var record: (directory: String, boot: String)?
+  /// The directory below which the host's other files are; nil for none.
+  package var root: String?
+  /// Where messages go.
+  package var log: any MessageLog
+
+  /// Materials of an agent with those settings.
+  package init(
+    _ settings: DaemonSettings, _ configuration: Configuration, rules: RuleSet,
+    log: any MessageLog,
+    sysfs: @escaping @Sendable () throws -> any Sysfs
+  ) {
+    self.sysfs = sysfs
+    self.rules = rules
+    self.log = log
+    host = settings.host
+    self.configuration = configuration
+    configurationLock = settings.configurationLock
+    record = settings.record
+    root = settings.root
+  }
+
+  /// Makes the agent, on the thread that will use it.
+  func agent(sysfs: any Sysfs, log: any ActivityLog, time: HostTime) throws -> Agent {
+    let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
+    if let damage = record?.damage { self.log.write(LogMessage(.error, .recordDamaged, damage)) }
+    let root = root
+    return Agent(
+      sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
+      ownership: record?.ownership ?? Ownership(),
+      surroundings: Agent.Surroundings(
+        configuration: {
+          root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+        }, record: record?.file, lock: lock),
+      log: log, time: time)
+  }
+
+  private var lock: S390ConfigurationLock? {
+    let log = log
+    return configurationLock.map { path in
+      S390ConfigurationLock(path: path, limit: configuration.lockTimeout) { sentence in
+        log.write(LogMessage(.notice, .lockHeld, sentence, fields: [.init("AP_PATH", path)]))
+      }
+    }
+  }
+}
+
+extension Configuration {
+  /// What of it the agent works by.
+  var agentSettings: Agent.Settings { Agent.Settings(mechanism: mechanism, policy: policy) }
+}

@@ -1,0 +1,33 @@
+import Glibc
+
+/// The built program, running beside the tests until it is ended.
+final class BackgroundProgram {
+  /// Its process.
+  let process: pid_t
+  private var hasEnded = false
+
+  /// Starts the program in a directory with these words; what it says goes to `.daemon` there.
+  init(_ words: String, in bench: Workbench, environment: [String] = []) throws {
+    process = try Program.start(
+      words.split(separator: " ").map(String.init), in: bench, output: ".daemon",
+      messages: ".daemon", environment: environment)
+  }
+
+  deinit {
+    if !hasEnded { _ = end(SIGKILL) }
+  }
+
+  /// Sends a signal.
+  func signal(_ number: Int32) { kill(process, number) }
+
+  /// Sends a signal and waits until the process has ended; the answer is its exit status, or 128 and the
+  /// signal's number.
+  func end(_ number: Int32) -> Int32 {
+    kill(process, number)
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+    hasEnded = true
+    let signal = status & 0x7f
+    return signal == 0 ? status >> 8 & 0xff : 128 + signal
+  }
+}

@@ -1,0 +1,177 @@
+import Glibc
+import JSONText
+import Testing
+
+/// A daemon on a directory of plain files with one card and nothing to do.
+@Suite struct `apreserve daemon` {
+  private let bench: Workbench
+
+  init() throws {
+    bench = try Workbench([
+      "rules/50.rules": "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n",
+      "tree/bus/ap/scans": "1\n", "tree/bus/ap/drivers/cex4queue/bind": "",
+      "tree/devices/ap/card01/hwtype": "13\n",
+      "tree/devices/ap/card01/ap_functions": "0x92000000\n",
+      "tree/devices/ap/card01/01.0004/online": "1\n", "tree/bus/ap/drivers/vfio_ap/bind": "",
+      "tree/bus/ap/apmask": "0x" + String(repeating: "f", count: 64) + "\n",
+      "tree/bus/ap/aqmask": "0x" + String(repeating: "f", count: 64) + "\n",
+    ])
+    try bench.link("tree/bus/ap/devices/card01", to: "../../../devices/ap/card01")
+    try bench.link("tree/bus/ap/devices/01.0004", to: "../../../devices/ap/card01/01.0004")
+    try bench.link(
+      "tree/devices/ap/card01/01.0004/driver", to: "../../../../bus/ap/drivers/cex4queue")
+  }
+
+  private static let words = "daemon --sysfs tree --rules rules --control c --state state"
+
+  private func start(_ more: String = "", environment: [String] = []) throws -> BackgroundProgram {
+    let program = try BackgroundProgram(
+      "\(Self.words) \(more)", in: bench, environment: environment)
+    try wait { access(bench.path + "/c", F_OK) == 0 }
+    return program
+  }
+
+  private func wait(until condition: () throws -> Bool) throws {
+    for _ in 0..<60_000 {
+      if try condition() { return }
+      usleep(1000)
+    }
+    Issue.record("it did not come to that")
+  }
+
+  @Test func `answers status, settle and reload, and ends with 0 when it is asked to`() throws {
+    let daemon = try start()
+    let settled = try bench.run("settle --control c --timeout 60")
+    #expect(settled.status == 0)
+    #expect(settled.output == "0 of 0 queues reserved\n")
+    let status = try bench.run("status --control c")
+    #expect(status.output.hasPrefix("0 of 0 queues reserved\nmechanism  mask: "))
+    #expect(status.output.contains("\nrules      1 in 1 files\n"))
+    #expect(status.output.contains("\n  FightLimit=3  (default)\n"))
+    #expect(try bench.run("status --control c --history").output == "")
+    let metrics = try bench.run("status --control c --metrics").output
+    #expect(metrics.contains("# TYPE apreserve_looks_total counter\n"))
+    #expect(metrics.contains("\napreserve_rules 1\n"))
+    let json = try JSONParser.parse(Array(try bench.run("status --control c --json").output.utf8))
+    #expect(json["phase"] == "settled")
+    #expect(daemon.end(SIGTERM) == 0)
+    #expect(access(bench.path + "/c", F_OK) != 0)
+    #expect(try bench.text(".daemon").hasSuffix("stopping; what is reserved stays reserved\n"))
+    let orphan = try bench.run("status --control c")
+    #expect(orphan.status == 1)
+    #expect(orphan.messages.hasPrefix("apreserve: no daemon can be reached: "))
+  }
+
+  @Test func `tells whoever reloads what is wrong, and keeps the rules`() throws {
+    let daemon = try start()
+    try bench.file("rules/60.rules", "ADAPTER==\"10\", RESERVE=\"vfio_ap\"\n")
+    let refused = try bench.run("reload --control c")
+    #expect(refused.status == 1)
+    #expect(refused.messages.contains("/rules/60.rules:1:11: "))
+    let settled = try bench.run("settle --control c --timeout 60")
+    #expect(settled.status == 1)
+    #expect(settled.output.hasPrefix("DEGRADED, "))
+    try bench.file("rules/60.rules", "# nothing\n")
+    let reloaded = try bench.run("reload --control c")
+    #expect(reloaded.status == 0)
+    #expect(reloaded.output == "1 rules in 2 files are in force\n")
+    withExtendedLifetime(daemon) {}
+  }
+
+  @Test func `reads its rules again on SIGHUP`() throws {
+    let daemon = try start()
+    _ = try bench.run("settle --control c --timeout 60")
+    daemon.signal(SIGHUP)
+    try wait {
+      try bench.text(".daemon").split(separator: "\n").count { $0.contains("in force") } == 2
+    }
+    #expect(daemon.end(SIGINT) == 0)
+  }
+
+  @Test func `shows its settings and where they come from, and what is wrong with them`() throws {
+    try bench.file("my.conf", "[Reservation]\nFightLimit=7\nColour=red\n")
+    let daemon = try start("--config my.conf --force fighting")
+    let status = try bench.run("status --control c").output
+    #expect(status.contains("\n  FightLimit=7  (my.conf:2)\n"))
+    #expect(status.contains("\n  Force=fighting  (command line)\n"))
+    #expect(status.contains("\n  my.conf:3: there is no setting Colour; "))
+    withExtendedLifetime(daemon) {}
+  }
+
+  @Test func `is alone on its machine`() throws {
+    let daemon = try start()
+    let second = try bench.run(Self.words)
+    #expect(second.status == 1)
+    #expect(
+      second.messages.hasPrefix(
+        "apreserve: another apreserve works on this machine (process \(daemon.process))"))
+    let apply = try bench.run("apply --sysfs tree --rules rules --state state")
+    #expect(apply.status == 1)
+    #expect(apply.messages == second.messages)
+  }
+
+  @Test func `takes a control socket and a lock that a killed one has left`() throws {
+    let first = try start()
+    #expect(first.end(SIGKILL) == 128 + SIGKILL)
+    let second = try BackgroundProgram(Self.words, in: bench)
+    try wait { try bench.run("settle --control c --timeout 60").status == 0 }
+    #expect(second.end(SIGTERM) == 0)
+  }
+
+  @Test(arguments: [
+    "daemon --sysfs tree", "daemon --sysfs tree --control c --rules rules",
+    "daemon --sysfs tree --control c --state s", "settle --timeout -1",
+    "status --json --metrics",
+  ])
+  func `is not started by half`(words: String) throws {
+    #expect(try bench.run(words).status == 64)
+  }
+
+  @Test func `tells the service manager when it is ready, how it is, and that it lives`() throws {
+    let manager = try NotifySocket(bench.path + "/notify")
+    let daemon = try start(
+      environment: ["NOTIFY_SOCKET=\(bench.path)/notify", "WATCHDOG_USEC=200000"])
+    var lines = try manager.lines(until: "WATCHDOG=1")
+    #expect(lines.contains { $0.hasPrefix("EXTEND_TIMEOUT_USEC=") })
+    while !lines.contains("READY=1") { lines += try manager.lines(until: "READY=1") }
+    #expect(lines.contains("STATUS=0 of 0 queues reserved"))
+    #expect(daemon.end(SIGTERM) == 0)
+    #expect(try manager.lines(until: "STOPPING=1").contains("STOPPING=1"))
+  }
+}
+
+/// What a service manager listens on (sd_notify(3)).
+private struct NotifySocket: ~Copyable {
+  private let descriptor: Int32
+
+  init(_ path: String) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(result == 0)
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// What was told up to that line and with it.
+  func lines(until line: String) throws -> [String] {
+    var lines: [String] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while !lines.contains(line) {
+      var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      try #require(poll(&request, 1, 60_000) > 0, "nothing is told; before: \(lines)")
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      lines += String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        .split(separator: "\n").map(String.init)
+    }
+    return lines
+  }
+}
