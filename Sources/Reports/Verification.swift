@@ -23,9 +23,13 @@ package struct Verification {
   ) {
     self.rules = rules
     let ranks = selection.ranks
-    let all =
-      diagnostics + selection.diagnostics + rules.shadowWarnings()
-      + (machine.map { MachineFindings($0).diagnostics } ?? [])
+    let shadows = rules.shadowWarnings()
+    let shadowed = Set(shadows.map(\.location))
+    // What decides on no machine need not be told of this one.
+    let findings = (machine.map { MachineFindings($0).diagnostics } ?? []).filter {
+      $0.code != .idleRule || !shadowed.contains($0.location)
+    }
+    let all = diagnostics + selection.diagnostics + shadows + findings
     // Those of one place stay in this order.
     self.diagnostics =
       all.enumerated().sorted { left, right in

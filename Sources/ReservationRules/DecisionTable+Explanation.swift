@@ -18,10 +18,10 @@ extension DecisionTable {
     if let winner {
       let location = rules.rules[winner].location
       for index in outcomes.indices where outcomes[index] == .decides {
-        if index < winner {
-          outcomes[index] = .overridden(by: location)
-        } else if index > winner {
-          outcomes[index] = .lockedOut(by: location)
+        if index != winner {
+          outcomes[index] =
+            rules.rules[winner].reserve.locks
+            ? .lockedOut(by: location) : .overridden(by: location)
         } else if !isDecided {
           outcomes[index] = .waits
         }

@@ -13,7 +13,7 @@ package struct RuleVerdict: Hashable, Sendable {
     case waits
     /// It matches, but a later rule decides.
     case overridden(by: SourceLocation)
-    /// It matches, but a rule with `:=` decides.
+    /// It matches, but a rule with `:=` decides, earlier or later.
     case lockedOut(by: SourceLocation)
     /// A clause does not hold: this one, by what was found.
     case fails(Clause, found: String)

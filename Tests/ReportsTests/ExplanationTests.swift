@@ -115,7 +115,7 @@ import Testing
     #expect(json.contains("\"verdict\": \"fails\",\n      \"wanted\": \"ADAPTER==\\\"2\\\"\""))
     #expect(json.contains("\"found\": \"5\""))
     #expect(json.contains("\"unknown\": \"serialnr of card05 cannot be read now\""))
-    #expect(json.contains("\"verdict\": \"overridden\""))
+    #expect(json.contains("\"verdict\": \"locked-out\""))
     #expect(json.contains("\"by\": {\"file\": \"/etc/r/50-db.rules\", \"line\": 4}"))
     #expect(json.contains(rule + " 1}"))
   }

@@ -100,4 +100,9 @@ import Testing
     let verification = try verification("ADAPTER==\"1\", RESERVE=\"vfio_ap\"")
     #expect(verification.text(style: .plain) == "1 file, 1 rule, no errors\n")
   }
+
+  @Test func `tells of a rule that decides on no machine only that`() throws {
+    let text = "ADAPTER==\"1\", RESERVE=\"host\"\nADAPTER==\"1-2\", RESERVE:=\"host\"\n"
+    #expect(try said(text).map { $0.suffix(15) } == ["[shadowed-rule]"])
+  }
 }

@@ -140,6 +140,17 @@ import Testing
       ])
   }
 
+  @Test func `tells that a lock kept out all others, earlier and later`() throws {
+    let table = Machine.table(
+      "RESERVE=\"vfio_ap\"\nRESERVE:=\"host\"\nRESERVE=\"unmanaged\"\nRESERVE:=\"vfio_ap\"")
+    let outcomes = table.explanation(for: try Machine.queue("00.0001")).map(\.outcome)
+    let lock = table.rules.rules[1].location
+    #expect(
+      outcomes == [
+        .lockedOut(by: lock), .decides, .lockedOut(by: lock), .lockedOut(by: lock),
+      ])
+  }
+
   @Test func `tells that a lock kept a later rule out`() throws {
     let table = try DecisionMachine.table("RESERVE:=\"host\"\nRESERVE=\"vfio_ap\"")
     let verdicts = table.explanation(for: DecisionMachine.queue("05.0004"))
