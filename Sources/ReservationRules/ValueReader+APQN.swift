@@ -111,7 +111,8 @@ extension ValueReader {
         "\(Printable.quoted(word)) is too \(word.utf8.count < asPrinted.utf8.count ? "short" : "long"): "
           + "\(noun) has \(asPrinted.utf8.count) digits, as in 05.0004", [asPrinted])
     } else {
-      fault(.apqnCase, range, "hexadecimal digits are small, as in sysfs", [asPrinted])
+      fault(
+        .apqnCase, range, "hexadecimal digits are written in lower case, as in sysfs", [asPrinted])
     }
   }
 

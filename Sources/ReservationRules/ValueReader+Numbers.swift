@@ -57,7 +57,7 @@ extension ValueReader {
         .invalidNumber, range, "\(key.rawValue) takes numbers; to match all leave the clause out")
     } else if word.hasPrefix("0X"), let number = Self.number(word.dropFirst(2), radix: 16) {
       fault(
-        .invalidNumber, range, "the x of a hexadecimal number is small",
+        .invalidNumber, range, "the x of a hexadecimal number is written in lower case",
         number <= 255 ? [Self.hexadecimal(number)] : [])
     } else if let hexadecimal = Self.number(word[...], radix: 16) {
       unprefixed(word, range, hexadecimal)

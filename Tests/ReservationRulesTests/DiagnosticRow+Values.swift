@@ -49,7 +49,7 @@ extension DiagnosticRow {
       f:1:16: error: ADAPTER takes numbers; to match all leave the clause out [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                        ^
-      f:1:18: error: the x of a hexadecimal number is small [invalid-number]
+      f:1:18: error: the x of a hexadecimal number is written in lower case [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                          ^^^^
         write: 0x0a
@@ -143,7 +143,7 @@ extension DiagnosticRow {
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                    ^^
         write: 05.*
-      f:1:15: error: hexadecimal digits are small, as in sysfs [apqn-case]
+      f:1:15: error: hexadecimal digits are written in lower case, as in sysfs [apqn-case]
         APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
                       ^^
         write: 0a
