@@ -8,7 +8,7 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint test check check-deep check-asan check-tsan fuzz check-kernel record-kernel bench clean
+.PHONY: help dependencies build demo lint test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check-deep   hours of it: all small shapes, millions of random machines'
 	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
+	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make clean   remove everything built'
@@ -80,6 +81,10 @@ fuzz: dependencies
 			> .build/fuzz/found/$$target.log 2>&1 || { tail -n 20 .build/fuzz/found/$$target.log; exit 1; }; \
 		grep -E 'number_of_executed_units|new_units_added' .build/fuzz/found/$$target.log; \
 	done
+
+# Programs that know nothing of us, on the mounted bus.
+check-tools: build
+	Tests/Tools/check-tools $(SCRATCH)/debug
 
 # The program as it is installed, in a directory of its own: it is built with other options.
 KERNEL_PROGRAM = .build/kernel/release/apreserve

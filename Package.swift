@@ -26,7 +26,10 @@ let package = Package(
   name: "apreserve",
   products: [
     .executable(name: "apreserve", targets: ["apreserve"]),
-    .library(name: "SimulatedBus", targets: ["SimulatedBus", "Scenarios"]),
+    .executable(name: "apreserve-simfs", targets: ["apreserve-simfs"]),
+    .library(
+      name: "SimulatedBus",
+      targets: ["SimulatedBus", "Scenarios", "Sysfs", "Uevents", "AdjunctProcessor"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -57,6 +60,9 @@ let package = Package(
     .target(
       name: "Scenarios", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus"],
       swiftSettings: settings),
+    .target(
+      name: "SysfsTree",
+      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus"], swiftSettings: settings),
     .target(
       name: "Agent",
       dependencies: [
@@ -112,6 +118,17 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    .target(name: "CUeventInjection", cSettings: cSettings),
+    .systemLibrary(
+      name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+    .executableTarget(
+      name: "apreserve-simfs",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "SimulatedBus", "Scenarios",
+        "SysfsTree", "HostSystem", "CFuse", "CUeventInjection",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
       swiftSettings: settings),
@@ -155,7 +172,11 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ScenariosTests",
-      dependencies: ["AdjunctProcessor", "SimulatedBus", "Scenarios", "TestSupport"],
+      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "SysfsTreeTests",
+      dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus", "SysfsTree"],
       swiftSettings: settings),
     .testTarget(
       name: "AgentTests",
@@ -186,7 +207,6 @@ let package = Package(
         "SimulatedBus", "TestSupport",
       ],
       swiftSettings: settings),
-    .target(name: "CUeventInjection", path: "Tests/CUeventInjection", cSettings: cSettings),
     .target(
       name: "HostTestSupport", dependencies: ["Uevents", "HostSystem", "CUeventInjection"],
       path: "Tests/HostTestSupport", swiftSettings: settings),
@@ -223,7 +243,8 @@ let package = Package(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandTests", dependencies: ["apreserve", "JSONText", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["apreserve", "apreserve-simfs", "JSONText", "TestSupport"],
       swiftSettings: settings),
   ]
     + (hasFuzzer

@@ -109,6 +109,9 @@ public final class SimulatedBus: Sysfs {
   /// The driver that has a queue; nil for one that is unbound or does not exist.
   public func driver(of apqn: APQN) -> String? { queue(apqn)?.driver?.name }
 
+  /// After how many seconds the kernel is to scan again by itself, `config_time`.
+  public var scanInterval: Int { configTime }
+
   /// The adapters, as the machine has them.
   public var adapters: [SimulatedCard] { hardware.cards.compactMap { $0 } }
 }

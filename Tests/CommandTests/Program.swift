@@ -64,6 +64,41 @@ enum Program {
     return process
   }
 
+  /// Starts the program in a directory and does not wait for it. Its messages go to a file of their own.
+  static func start(_ arguments: [String], in bench: Workbench) throws -> pid_t {
+    // The file has the number of the process, which the shell keeps when it becomes the program.
+    let script = "cd \"$0\" && exec \"$@\" 2> .messages.$$"
+    return try start("/bin/sh", ["-c", script, bench.path, try location()] + arguments)
+  }
+
+  /// Starts any program and does not wait for it.
+  static func start(_ program: String, _ arguments: [String]) throws -> pid_t {
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    // The threads that run tests block signals, and a program would inherit that.
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    var process = pid_t()
+    let result = withStrings([program] + arguments) {
+      posix_spawnp(&process, program, nil, &attributes, $0, environ)
+    }
+    guard result == 0 else { throw Workbench.Failure(call: program, errno: result) }
+    return process
+  }
+
+  /// Waits for a program; its exit status as a shell has it.
+  static func wait(for process: pid_t) -> Int {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { return -1 }
+    }
+    let signal = status & 0x7f
+    return Int(signal == 0 ? status >> 8 & 0xff : 128 + signal)
+  }
+
   /// The program stands beside the tests' executable.
   private static func location() throws -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

@@ -39,7 +39,8 @@ struct `A daemon on a live machine` {
       }
       if mechanism != .mask {
         try machine.bus.write("01.0002", to: .driver("vfio_ap", "unbind"))
-        try machine.bus.write("01.0002", to: .driver("cex4queue", "bind"))
+        // The daemon may have been faster.
+        try? machine.bus.write("01.0002", to: .driver("cex4queue", "bind"))
       }
       status = try machine.settle()
       #expect(machine.reserved.count == 4)

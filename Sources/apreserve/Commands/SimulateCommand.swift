@@ -30,6 +30,14 @@ struct SimulateCommand: ParsableCommand {
         event bind@*                             1/8     lose
 
       A claim of the scenario that does not hold, and a fault that never strikes, are errors.
+
+      With --mount the machine is shown as a live file system, without an agent. Whatever works on /sys \
+      works on it, and the simulated kernel answers:
+
+        apreserve simulate --script machine.scenario --mount /mnt
+        echo -5 > /mnt/bus/ap/apmask
+        echo card add 07 14 cca > /mnt/kernel/debug/apsim/control
+        unshare --mount sh -c "mount --bind /mnt /sys; driverctl -b ap list-devices"
       """)
 
   @Option(
@@ -53,6 +61,14 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "Print only a description of the machine at the end, as JSON.")
   var snapshot = false
 
+  @Option(
+    help: ArgumentHelp("Show the bus as a live file system in this directory.", valueName: "dir"))
+  var mount: String?
+
+  @Flag(
+    help: "With --mount, in a network namespace of one's own: send uevents through the kernel.")
+  var uevents = false
+
   @OptionGroup var rules: RuleOptions
   @OptionGroup var mechanism: MechanismOptions
   @OptionGroup var output: OutputOptions
@@ -62,10 +78,18 @@ struct SimulateCommand: ParsableCommand {
       throw ValidationError(
         "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one.")
     }
+    guard mount != nil || !uevents else { throw ValidationError("--uevents goes with --mount.") }
+    guard mount == nil || !(snapshot || events || calls || output.json) else {
+      throw ValidationError("--mount serves programs, and prints nothing of its own.")
+    }
+    guard mount == nil || (rules.directories.isEmpty && mechanism.mechanism == nil) else {
+      throw ValidationError("With --mount no agent is on the machine; run one on the directory.")
+    }
   }
 
   func run() throws {
     try reportingErrors {
+      if let mount { return try show(on: mount) }
       let rules = try rules.rules(isTrusting: true)
       let machine = try inventory.map { try MachineOptions.readDescription($0) }
       let scenario = try script.map { try Self.readScenario($0) }
@@ -90,6 +114,15 @@ struct SimulateCommand: ParsableCommand {
       }
       try player.checkScenario()
     }
+  }
+
+  private func show(on directory: String) throws {
+    var arguments: [String] = []
+    for (name, value) in [("inventory", inventory), ("script", script), ("faults", faults)] {
+      if let value { arguments += ["--\(name)", value] }
+    }
+    if uevents { arguments.append("--uevents") }
+    try MountedSimulation(directory: directory, arguments: arguments).run()
   }
 
   private static func readScenario(_ path: String) throws -> Scenario {

@@ -1,0 +1,19 @@
+#define FUSE_USE_VERSION 31
+
+#include <errno.h>
+#include <fuse3/fuse.h>
+#include <fuse3/fuse_lowlevel.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+/* A macro in some versions of libfuse, which Swift does not see. */
+static inline struct fuse *apreserve_fuse_new(struct fuse_args *arguments,
+                                              const struct fuse_operations *operations,
+                                              void *data) {
+  return fuse_new(arguments, operations, sizeof *operations, data);
+}
+
+/* Has the kernel send this process a signal when its parent ends. */
+static inline int apreserve_end_with_parent(void) {
+  return prctl(PR_SET_PDEATHSIG, SIGTERM);
+}

@@ -1,0 +1,30 @@
+import AdjunctProcessor
+import SimulatedBus
+
+/// The kernel's own scans, `config_time` seconds after the last (ap-bus.md 4.7). The adapters' work goes
+/// on in steps of a second.
+struct ScanTimer {
+  private var nextScan: Duration
+  private var nextStep: Duration
+
+  init(now: Duration) {
+    nextScan = now + .seconds(30)
+    nextStep = now + .seconds(1)
+  }
+
+  /// Does what is due, and says how many milliseconds there are until the next.
+  mutating func tick(_ bus: SimulatedBus, now: Duration) -> Int32 {
+    if now >= nextStep {
+      bus.passTime()
+      nextStep = now + .seconds(1)
+    }
+    if now >= nextScan {
+      bus.scan()
+      nextScan = now + .seconds(Int64(bus.scanInterval))
+    }
+    let rest = min(nextScan, nextStep) - now
+    let milliseconds =
+      rest.components.seconds * 1000 + rest.components.attoseconds / 1_000_000_000_000_000
+    return Int32(clamping: max(1, milliseconds))
+  }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import CFuse
+import Glibc
+import SimulatedBus
+import SysfsTree
+
+/// `apreserve-simfs`, which `apreserve simulate --mount` starts.
+@main
+struct SimulatedFileSystemCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apreserve-simfs",
+    abstract: "Show a simulated AP bus as a live file system.",
+    discussion: """
+      Started by "apreserve simulate --mount". The tree is that of /sys; writes are answered by the \
+      simulated kernel. What happens to the machine is written to kernel/debug/apsim/control in it.
+      """)
+
+  @Option(help: ArgumentHelp("The description of the machine.", valueName: "file"))
+  var inventory: String?
+
+  @Option(help: ArgumentHelp("A scenario that happens before mounting.", valueName: "file"))
+  var script: String?
+
+  @Option(help: ArgumentHelp("What goes wrong with calls and events.", valueName: "file"))
+  var faults: String?
+
+  @Flag(help: "Send uevents through the kernel, in a network namespace of one's own.")
+  var uevents = false
+
+  @Argument(help: "The directory to mount on.")
+  var directory: String
+
+  func run() throws {
+    do {
+      try serve()
+    } catch {
+      // libfuse has said what did not work.
+      if !(error is FuseMount.Failed) { Self.say("\(error)") }
+      throw ExitCode(1)
+    }
+  }
+
+  private func serve() throws {
+    // Nobody would be left to unmount.
+    _ = apreserve_end_with_parent()
+    let machine = try SimulatedMachine(inventory: inventory, script: script, faults: faults)
+    let injection = uevents ? try UeventInjection() : nil
+    var refused: Int32 = 0
+    machine.injector.onUevent = { event in
+      guard let errno = injection?.send(event), errno != 0, errno != refused else { return }
+      refused = errno
+      Self.say("the kernel refuses events of the simulated bus: errno \(errno)")
+    }
+    let tree = SysfsTree(machine.bus, sysfs: machine.injector)
+    let mount = try FuseMount(SimulatedFileSystem(tree, run: machine.run), on: directory)
+    Self.say("the simulated bus is at \(directory); Ctrl-C unmounts it")
+    var timer = ScanTimer(now: Self.now)
+    try mount.serve { timer.tick(machine.bus, now: Self.now) }
+  }
+
+  /// Messages go to standard error, at once.
+  private static func say(_ message: String) {
+    let bytes = Array("apreserve: \(message)\n".utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+  }
+
+  private static var now: Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+}

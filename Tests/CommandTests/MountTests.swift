@@ -1,0 +1,139 @@
+import Glibc
+import Testing
+
+@Suite(.enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"))
+struct `A mounted bus` {
+  private let bus: MountedBus
+
+  init() throws {
+    bus = try MountedBus(["rules/50.rules": #"ADAPTER=="6", RESERVE="vfio_ap""# + "\n"])
+  }
+
+  @Test func `answers each write with the kernel's error`() {
+    let bind = "bus/ap/drivers/vfio_ap/bind"
+    #expect(bus.write("05.0004\n", bind) == "write \(EBUSY)")
+    #expect(bus.write("05.0005\n", bind) == "write \(ENODEV)")
+    #expect(bus.write("+256\n", "bus/ap/apmask") == "write \(EINVAL)")
+    #expect(bus.write("x", "bus/ap/bindings") == "open \(EACCES)")
+    #expect(bus.read("bus/ap/drivers_probe") == "open \(EACCES)")
+    #expect(bus.write("05.0004\n", "bus/ap/drivers/cex2aqueue/bind") == "open \(ENOENT)")
+    #expect(bus.write("", "bus/ap/new", flags: O_WRONLY | O_CREAT) == "open \(EACCES)")
+    #expect(mkdir(bus.path + "/new", 0o755) == -1 && errno == EPERM)
+    #expect(unlink(bus.path + "/bus/ap/apmask") == -1 && errno == EPERM)
+  }
+
+  @Test func `moves queues as the kernel does`() {
+    #expect(bus.write("-5\n", "bus/ap/apmask") == "ok")
+    #expect(
+      bus.link("bus/ap/devices/05.0004/driver") == "../../../../bus/ap/drivers/vfio_ap")
+    #expect(bus.link("bus/ap/drivers/vfio_ap/05.0047") == "../../../../devices/ap/card05/05.0047")
+    #expect(bus.read("bus/ap/devices/05.0047/status") == "unassigned\n")
+    #expect(bus.read("bus/ap/devices/05.0047/online") == "open \(ENOENT)")
+  }
+
+  @Test func `has files of a page that keep their text when they are opened to be cut`() {
+    var status = stat()
+    #expect(stat(bus.path + "/bus/ap/apmask", &status) == 0)
+    #expect(status.st_size == 4096 && status.st_mode == S_IFREG | 0o644)
+    let all = "0x" + String(repeating: "f", count: 64) + "\n"
+    #expect(bus.write("", "bus/ap/apmask") == "ok")
+    #expect(bus.read("bus/ap/apmask") == all)
+    #expect(truncate(bus.path + "/bus/ap/apmask", 0) == 0)
+    #expect(bus.read("bus/ap/apmask") == all)
+    #expect(bus.write("+0\n", "bus/ap/apmask", flags: O_WRONLY | O_APPEND) == "ok")
+  }
+
+  @Test func `reads an open file anew from its beginning, and knows when its device is gone`() {
+    let file = open(bus.path + "/bus/ap/devices/05.0004/config", O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    #expect(MountedBus.read(file) == "1\n")
+    #expect(bus.write("card config 5 0\n", "kernel/debug/apsim/control") == "ok")
+    #expect(MountedBus.read(file) == "0\n")
+    #expect(bus.write("card del 5\n", "kernel/debug/apsim/control") == "ok")
+    #expect(MountedBus.read(file) == "read \(ENODEV)")
+    #expect(bus.write("card dance 5\n", "kernel/debug/apsim/control") == "write \(EINVAL)")
+    #expect(bus.read("kernel/debug/apsim/control").contains("card add 07 14 cca\n"))
+  }
+
+  @Test func `serves several programs at once`() throws {
+    let loop = """
+      for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        echo $1 > bus/ap/drivers/cex4queue/unbind || exit 1
+        echo $1 > bus/ap/drivers_probe || exit 2
+      done
+      """
+    let programs = try ["05.0004", "05.0047", "06.0004", "06.0047"].map {
+      try Program.start("/bin/sh", ["-c", "cd \(bus.path)\n\(loop)", "sh", $0])
+    }
+    for program in programs { #expect(Program.wait(for: program) == 0) }
+    #expect(bus.read("bus/ap/bindings") == "4/4 (complete)\n")
+  }
+
+  @Test func `is a machine for apreserve itself`() throws {
+    let applied = try bus.bench.run("apply --sysfs sys --root . --rules rules")
+    #expect(applied.status == 0, "\(applied.messages)")
+    #expect(bus.read("bus/ap/devices/06.0004/status") == "unassigned\n")
+    let plan = try bus.bench.run("plan --sysfs sys --root . --rules rules")
+    #expect(plan.status == 0)
+  }
+
+  @Test func `is not unmounted while a file is open, but for letting go of it later`() throws {
+    let file = open(bus.path + "/bus/ap/apmask", O_RDONLY | O_CLOEXEC)
+    #expect(try Program.wait(for: Program.start("fusermount3", ["-q", "-u", bus.path])) != 0)
+    #expect(try Program.wait(for: Program.start("fusermount3", ["-q", "-u", "-z", bus.path])) == 0)
+    #expect(access(bus.path + "/bus", F_OK) != 0)
+    #expect(MountedBus.read(file).hasPrefix("0xff"))
+    close(file)
+    #expect(bus.end() == 0)
+  }
+
+  @Test func `is unmounted when the server is told to end, whatever is open`() throws {
+    let file = open(bus.path + "/bus/ap/apmask", O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    #expect(kill(try bus.server, SIGTERM) == 0)
+    #expect(bus.end() == 0)
+    #expect(access(bus.path + "/bus", F_OK) != 0 && errno == ENOENT)
+    #expect(MountedBus.read(file).hasPrefix("read "))
+  }
+
+  @Test func `is cleaned up and explained when the server is killed`() throws {
+    #expect(kill(try bus.server, SIGKILL) == 0)
+    #expect(bus.end() == 1)
+    #expect(access(bus.path + "/bus", F_OK) != 0 && errno == ENOENT)
+    let messages = try bus.messages
+    #expect(messages.contains("apreserve: apreserve-simfs was ended by signal 9\n"), "\(messages)")
+    #expect(messages.contains("is unmounted; files that are open there answer ENOTCONN\n"))
+  }
+}
+
+@Suite struct `Mounting` {
+  @Test(arguments: [
+    ("--uevents", "--uevents goes with --mount."),
+    ("--mount sys --snapshot", "--mount serves programs, and prints nothing of its own."),
+    (
+      "--mount sys --rules rules",
+      "With --mount no agent is on the machine; run one on the directory."
+    ),
+  ])
+  func `goes with what makes sense`(words: String, message: String) throws {
+    let result = try Workbench(["m.scenario": ""]).run("simulate --script m.scenario " + words)
+    #expect(result.status == 64)
+    #expect(result.messages.hasPrefix("Error: \(message)\n"), "\(result.messages)")
+  }
+
+  @Test func `needs a directory`() throws {
+    let result = try Workbench(["m.scenario": ""])
+      .run("simulate --script m.scenario --mount nowhere")
+    #expect(result.status == 1)
+    #expect(
+      result.messages == "apreserve: nowhere is no directory to mount on: make it first\n")
+  }
+
+  @Test func `tells of a scenario that does not hold, and mounts nothing`() throws {
+    let bench = try Workbench(["m.scenario": "scan\n  /sys/bus/ap/scans = 7\n"])
+    try bench.directory("sys")
+    let result = try bench.run("simulate --script m.scenario --mount sys")
+    #expect(result.status == 1)
+    #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\"\n")
+  }
+}

@@ -1,0 +1,27 @@
+import AdjunctProcessor
+import Scenarios
+import SimulatedBus
+import Sysfs
+import Testing
+
+/// What the README shows to other projects, with nothing but what the library product offers.
+@Suite struct `The example of the README` {
+  @Test func `holds: a queue of a cleared row goes to vfio_ap`() throws {
+    let bus = SimulatedBus(behavior: .mask61)
+    #expect(
+      try Scenario(
+        text: """
+          domain add 4
+          card add 5
+          load zcrypt_cex4
+          load vfio_ap
+          write -5 > /sys/bus/ap/apmask
+            05.0004 driver: vfio_ap
+          """
+      ).run(on: bus) == [])
+    let injector = FaultInjector(bus, plan: FaultPlan([.call(3, fails: .busy)]))
+    _ = try injector.read(.bus("apmask"))
+    _ = try injector.read(.bus("aqmask"))
+    #expect(throws: SysfsError.self) { try injector.read(.bus("bindings")) }
+  }
+}
