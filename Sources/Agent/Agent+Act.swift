@@ -13,14 +13,9 @@ extension Agent {
     self.decisions = decisions
     circumstances.undrained = drains.undrained
     circumstances.fought = fights.given
-    let choice = try choice ?? chooseMechanism(planner(for: inventory, decisions))
-    var plan = planner(for: inventory, decisions).plan(by: choice.mechanism)
-    // What a plan that takes queues must know costs too much to be known always.
-    if let survey = Survey(for: plan, of: inventory, circumstances) {
-      try survey.read(into: &inventory, InventoryReader(sysfs: sysfs))
-      self.inventory = inventory
-      plan = planner(for: inventory, decisions).plan(by: choice.mechanism)
-    }
+    let choice = try mechanism(on: inventory, decisions)
+    let plan = try plan(on: &inventory, decisions, by: choice.mechanism)
+    self.inventory = inventory
     let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
     retries.forget(except: subjects)
     failures = failures.filter { subjects.contains($0.key) }
@@ -30,7 +25,11 @@ extension Agent {
     )
     report(plan, choice, inventory, decisions)
     guard !plan.isEmpty else { return false }
-    log.record(.planned(plan))
+    try keep(choice)
+    if said.operations != plan.operations {
+      said.operations = plan.operations
+      log.record(.planned(plan))
+    }
     hasWritten = false
     var hasFailed = false
     for operation in plan.operations {
@@ -42,9 +41,29 @@ extension Agent {
       // What comes behind masks depends on them.
       if operation.subject == .masks { break }
     }
+    retries.postponeOverdue(now: time.now)
     status.failures = Array(failures.values)
     status.draining = drains.draining
     return hasWritten || hasFailed
+  }
+
+  /// The plan, made with all that it must know: what it takes is surveyed, and what it takes then.
+  private func plan(
+    on inventory: inout Inventory, _ decisions: DecisionTable, by mechanism: Mechanism
+  ) throws(InventoryReaderError) -> Plan {
+    var survey = Survey(InventoryReader(sysfs: sysfs))
+    // Without the guard that needs the keys, to see whether they are needed at all.
+    let draft = planner(for: inventory, decisions, without: .protectHost).plan(by: mechanism)
+    if circumstances.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
+      try survey.readKeys(
+        into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
+    }
+    while true {
+      let plan = planner(for: inventory, decisions).plan(by: mechanism)
+      guard circumstances.isOn(.pendingRequests), try survey.count(plan, in: &inventory) else {
+        return plan
+      }
+    }
   }
 
   private enum Result {
@@ -53,18 +72,41 @@ extension Agent {
     case waiting
   }
 
-  private func planner(for inventory: Inventory, _ decisions: DecisionTable) -> Planner {
-    Planner(
+  private func planner(
+    for inventory: Inventory, _ decisions: DecisionTable, without forced: Guard? = nil
+  ) -> Planner {
+    var circumstances = circumstances
+    if let forced { circumstances.policy.forced.insert(forced) }
+    return Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
       circumstances: circumstances, heldBack: retries.heldBack(now: time.now))
   }
 
-  private func chooseMechanism(_ planner: Planner) throws -> MechanismChoice {
-    let choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
-    try put([.mechanism(choice.mechanism)])
-    self.choice = choice
-    log.record(.chose(choice))
+  /// The mechanism: the one that is kept, as long as the kernel has it, or the one to choose now. A
+  /// guard that refuses for a while does not decide about it.
+  private func mechanism(
+    on inventory: Inventory, _ decisions: DecisionTable
+  ) throws(MechanismChoice.Unavailable) -> MechanismChoice {
+    if let choice, choice.mechanism.isAvailable(on: inventory.bus) { return choice }
+    choice = nil
+    let choice = try MechanismChoice(
+      requested: settings.mechanism,
+      planner: planner(for: inventory, decisions, without: .protectHost))
+    if said.choice != choice {
+      said.choice = choice
+      log.record(.chose(choice))
+    }
     return choice
+  }
+
+  /// Keeps the mechanism from the first plan on that has anything to write: before, there was nothing
+  /// to choose it by. What a person has asked for is not on record, since it is asked for each time.
+  private func keep(_ choice: MechanismChoice) throws(OwnershipRecordError) {
+    guard self.choice == nil else { return }
+    if settings.mechanism == nil, ownership.mechanism != choice.mechanism {
+      try put([.mechanism(choice.mechanism)])
+    }
+    self.choice = choice
   }
 
   private func perform(
@@ -73,14 +115,18 @@ extension Agent {
     let place: Reaction =
       switch operation.subject {
       case .masks: .everything
-      case .queue(let apqn): .queue(apqn)
+      case .queue(let apqn), .online(let apqn): .queue(apqn)
       }
+    let before = ownership
+    var claims: [OwnershipChange] = []
     let executor = Executor(
-      sysfs: sysfs, log: log, lock: surroundings.lock, configuration: circumstances.configuration
+      sysfs: sysfs, log: log, lock: surroundings.lock,
+      sparesAssigned: circumstances.isOn(.assignedQueue), configuration: circumstances.configuration
     ) { [self] step throws(Failure.Cause) in
       if let change = ownership.change(by: step, on: inventory) {
         do throws(OwnershipRecordError) {
           try put([change])
+          claims.append(change)
         } catch {
           throw .unrecorded(error)
         }
@@ -96,31 +142,41 @@ extension Agent {
       return .done
     } catch {
       if case .busy(let apqn, let requests) = error.cause {
-        return wait(for: apqn, requests: requests)
+        return wait(for: apqn, requests: requests, of: operation)
       }
       let pause = retries.fail(error, now: time.now)
       failures[operation.subject] = error
-      for change in operation.changes { note(change, decisions, failure: "\(error)") }
+      for change in operation.changes {
+        note(change, decisions, failure: error.moved.contains(change.apqn) ? nil : "\(error)")
+      }
       log.record(.failed(error, pause: pause))
       dirty.insert(place)
+      // Nothing was done, so what was put on record before the write is not so.
+      if error.isWithoutTrace { try? put(claims.compactMap(before.undoing)) }
       return .failed
     }
   }
 
-  private func wait(for apqn: APQN, requests: Int) -> Result {
-    guard drains.wait(for: apqn, now: time.now, limit: settings.policy.drainLimit) else {
+  private func wait(for apqn: APQN, requests: Int, of operation: Operation) -> Result {
+    guard
+      drains.wait(
+        for: apqn, of: operation.awaited, now: time.now, limit: settings.policy.drainLimit)
+    else {
       dirty.insert(.queue(apqn))
       return .failed
     }
+    retries.wait(for: operation.subject)
     if said.draining.insert(apqn).inserted { log.record(.draining(apqn, requests: requests)) }
     return .waiting
   }
 
   private func note(_ change: OwnerChange, _ decisions: DecisionTable, failure: String?) {
-    if failure == nil, change.to == .vfioAP {
-      fights.watch(change.apqn)
-    } else if failure == nil {
-      fights.forget(change.apqn)
+    if let failure {
+      // Once for the same reason, so that tries again do not fill the history.
+      guard said.failures.updateValue(failure, forKey: change.apqn) != failure else { return }
+    } else {
+      said.failures[change.apqn] = nil
+      if change.to == .vfioAP { fights.watch(change.apqn) } else { fights.forget(change.apqn) }
     }
     history.append(
       HistoryEntry(
@@ -143,12 +199,13 @@ extension Agent {
     for warning in plan.warnings where !said.warnings.contains(warning) {
       log.record(.warned(warning))
     }
-    said = Said(
-      refusals: Set(plan.refusals), waiting: Set(plan.waiting), warnings: plan.warnings,
-      draining: said.draining.intersection(drains.draining))
-    pendingRelease = nil
+    said.refusals = Set(plan.refusals)
+    said.waiting = Set(plan.waiting)
+    said.warnings = plan.warnings
+    said.draining.formIntersection(drains.draining)
     let held = plan.refusals.filter(\.endsWithoutEvent).map(\.apqn)
-    if !held.isEmpty { pendingRelease = (time.now + Self.releasePause, held) }
+    let due = min(pendingRelease?.due ?? .seconds(Int64.max), time.now + Self.releasePause)
+    pendingRelease = held.isEmpty ? nil : (due, held)
     status = AgentStatus(phase: failures.isEmpty ? .settled : .retrying)
     status.mechanism = choice
     status.plan = plan
@@ -172,5 +229,12 @@ extension Refusal {
     case .assigned, .vetoed: true
     default: false
     }
+  }
+}
+
+extension Operation {
+  /// The queues that it waits for.
+  fileprivate var awaited: [APQN] {
+    steps.compactMap { step in if case .awaitIdle(let apqn) = step { apqn } else { nil } }
   }
 }

@@ -26,6 +26,10 @@ package final class Agent {
   var fights = Fights()
   var failures: [Operation.Subject: Failure] = [:]
   var said = Said()
+  /// Master keys of queues that we have switched off, which do not tell them any more.
+  var knownMasterKeys: [APQN: MasterKeyPattern] = [:]
+  /// When to look again after a look that came to no end, and the pause before that.
+  var unfinished: (due: Duration, pause: Duration)?
   /// Whether the plan that is being done has written anything.
   var hasWritten = false
   /// When a queue that a guest has and that is to be given back is looked at again: unassigning it
@@ -79,6 +83,9 @@ package final class Agent {
 
   /// What was told already, so that it is told once.
   struct Said {
+    var choice: MechanismChoice?
+    var operations: [Operation] = []
+    var failures: [APQN: String] = [:]
     var refusals: Set<Refusal> = []
     var waiting: Set<Plan.Waiting> = []
     var warnings: [PlanWarning] = []
@@ -147,7 +154,7 @@ package final class Agent {
 
   /// When `reconcile` is due again without any event; nil when nothing waits.
   package var nextDue: Duration? {
-    [retries.nextDue, drains.nextDue, pendingRelease?.due].compactMap { $0 }.min()
+    [retries.nextDue, drains.nextDue, pendingRelease?.due, unfinished?.due].compactMap { $0 }.min()
   }
 
   /// Looks at what may have changed, and writes what the rules want.
@@ -162,19 +169,54 @@ package final class Agent {
     guard !dirty.isEmpty else { return }
     do {
       for _ in 0..<Self.roundsPerLook {
-        guard try look() else { return }
+        guard try look() else {
+          // There is nothing to try again until there is a bus.
+          forgetTries()
+          break
+        }
         guard try act() else { break }
       }
     } catch {
       // What was seen was not acted on.
       dirty.insert(.everything)
+      lookAgain()
       throw error
     }
+    if dirty.isEmpty { unfinished = nil } else { lookAgain() }
+  }
+
+  /// Switches on again what was switched off to be drained. To be called before the agent is given up.
+  package func abandonDrains() {
+    let executor = Executor(
+      sysfs: sysfs, log: log, lock: nil, sparesAssigned: true, configuration: HostConfiguration(),
+      willWrite: { _ in })
+    for apqn in ownership.offline.sorted() {
+      let step = Step.setOnline(apqn, true)
+      guard let inventory, inventory.queue(apqn)?.owner == .host else { continue }
+      // A queue that stays off is on record, and the next agent switches it on.
+      try? executor.perform(Operation(.online(apqn), steps: [step], changes: []), on: inventory)
+    }
+    drains.forgetAll()
+    dirty.insert(.everything)
+  }
+
+  private func forgetTries() {
+    retries.reset()
+    drains.forgetAll()
+    failures = [:]
+    pendingRelease = nil
+  }
+
+  /// Looks again after a pause, which grows as long as that comes to no end.
+  private func lookAgain() {
+    let pause = min(unfinished.map { $0.pause * 2 } ?? RetrySchedule.firstPause, .seconds(60))
+    unfinished = (time.now + pause, pause)
   }
 
   /// Makes dirty what is due without any event.
   private func wake() {
     let now = time.now
+    if let unfinished, unfinished.due <= now { dirty.insert(.everything) }
     if let due = retries.nextDue, due <= now { dirty.insert(.everything) }
     for apqn in drains.takeDue(now: now) { dirty.insert(.queue(apqn)) }
     if let release = pendingRelease, release.due <= now {

@@ -5,11 +5,14 @@ struct Drains {
   private var since: [APQN: Duration] = [:]
   private var lastLook = Duration.zero
   private var givenUp: [APQN: Duration] = [:]
+  private var pauses: [APQN: Duration] = [:]
 
   /// The pause between two looks at a queue that is being drained.
   private static let pause = Duration.milliseconds(100)
-  /// How long a queue that took too long is left alone.
-  private static let longPause = Duration.seconds(60)
+  /// How long a queue that took too long is left alone the first time; each further time doubles it.
+  private static let firstPause = Duration.seconds(60)
+  /// The longest time that it is left alone.
+  private static let longestPause = Duration.seconds(3600)
 
   /// The queues that are being drained.
   var draining: [APQN] { since.keys.sorted() }
@@ -23,16 +26,19 @@ struct Drains {
     return [look, givenUp.values.min()].compactMap { $0 }.min()
   }
 
-  /// Notes that a queue still has requests. False when it took longer than `limit`, and is given up.
-  mutating func wait(for apqn: APQN, now: Duration, limit: Duration) -> Bool {
+  /// Notes that a queue still has requests, one of `all` that are waited for together and have one time
+  /// limit. False when they took longer than `limit`: then that queue is given up.
+  mutating func wait(for apqn: APQN, of all: [APQN], now: Duration, limit: Duration) -> Bool {
     lastLook = now
-    let start = since[apqn] ?? now
+    let start = all.compactMap { since[$0] }.min() ?? now
     guard now - start < limit else {
-      since[apqn] = nil
-      givenUp[apqn] = now + Self.longPause
+      let pause = min(pauses[apqn].map { $0 * 2 } ?? Self.firstPause, Self.longestPause)
+      pauses[apqn] = pause
+      givenUp[apqn] = now + pause
+      for apqn in all { since[apqn] = nil }
       return false
     }
-    since[apqn] = start
+    for apqn in all { since[apqn] = start }
     return true
   }
 
@@ -47,6 +53,7 @@ struct Drains {
   /// Keeps only what is still to be taken.
   mutating func forget(except apqns: Set<APQN>) {
     since = since.filter { apqns.contains($0.key) }
+    pauses = pauses.filter { apqns.contains($0.key) || givenUp[$0.key] != nil }
   }
 
   /// Tries all again.

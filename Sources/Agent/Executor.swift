@@ -11,6 +11,8 @@ struct Executor {
   let log: any ActivityLog
   /// The lock that other tools hold while they change masks; nil where none is shared.
   let lock: (any ConfigurationLock)?
+  /// Whether a queue that a mediated device has assigned is left there.
+  let sparesAssigned: Bool
   /// Names mediated devices in failures.
   let configuration: HostConfiguration
   /// Called before each write with the step about to be done, so that it is on record first.
@@ -39,30 +41,59 @@ struct Executor {
   }
 
   private func performLocked(_ operation: Operation, on inventory: Inventory) throws(Failure) {
-    var done: [Step] = []
+    do throws(Failure.Cause) {
+      if operation.subject == .masks, sparesAssigned { try requireUnassigned(operation) }
+    } catch {
+      throw Failure(operation.subject, error)
+    }
+    var progress = Progress(inventory)
     for step in operation.steps {
       do throws(Failure.Cause) {
-        try perform(step, of: operation, isFirst: done.allSatisfy { $0.path == nil }, inventory)
+        try perform(step, of: operation, progress, inventory)
       } catch {
         var failure = Failure(operation.subject, error)
         // What is switched off stays so while it is waited for.
         if case .busy = error { throw failure }
-        failure.undoError = undo(done, inventory)
+        failure.isWithoutTrace = progress.done.isEmpty && error.provesNothingDone
+        failure.undoError = undo(progress, inventory)
         throw failure
       }
-      done.append(step)
+      progress.note(step)
     }
     try readBack(operation)
   }
 
+  /// How far an operation has come.
+  private struct Progress {
+    /// The writes that are done.
+    var done: [Step] = []
+    /// The masks as they must be now.
+    var masks: MaskPair?
+
+    init(_ inventory: Inventory) {
+      if let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask {
+        masks = MaskPair(adapters: adapters, domains: domains)
+      }
+    }
+
+    mutating func note(_ step: Step) {
+      if step.path != nil { done.append(step) }
+      switch step {
+      case .setAdapterMask(let mask): masks?.adapters = mask
+      case .setDomainMask(let mask): masks?.domains = mask
+      default: break
+      }
+    }
+  }
+
   private func perform(
-    _ step: Step, of operation: Operation, isFirst: Bool, _ inventory: Inventory
+    _ step: Step, of operation: Operation, _ progress: Progress, _ inventory: Inventory
   ) throws(Failure.Cause) {
     switch step {
     case .requireUnassigned(let apqn): try requireUnassigned(apqn)
     case .awaitIdle(let apqn): try requireIdle(apqn)
     case .setAdapterMask(let mask), .setDomainMask(let mask):
-      if isFirst { try requireMasks(of: inventory) }
+      try require(progress.masks, inventory)
       try requireReason(for: mask, operation, inventory)
       try write(step, inventory)
     case .setOverride, .unbind, .bind, .probe, .setOnline: try write(step, inventory)
@@ -87,7 +118,7 @@ struct Executor {
       if error.errno == .busy {
         return .vetoed(error, mediatedDevices: holders(against: step, inventory))
       }
-      return error.errno == .invalidArgument && !hasOverride(among: inventory.queues)
+      return error.errno == .invalidArgument && !hasOverride
         ? .leakedOverrideCount(error) : .refused(error)
     case .setOverride(let apqn, _), .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn),
       .requireUnassigned(let apqn), .awaitIdle(let apqn), .setOnline(let apqn, _):
@@ -138,6 +169,29 @@ struct Executor {
     if let count, count > 0 { throw .busy(apqn, requests: count) }
   }
 
+  /// Older kernels take queues from a guest by masks without a question (ap-bus.md 4.3 step 4), and a
+  /// guest can have been given one since the plan was made.
+  private func requireUnassigned(_ operation: Operation) throws(Failure.Cause) {
+    let released = operation.changes.filter { $0.from == .vfioAP && $0.to != .vfioAP }
+    guard !released.isEmpty else { return }
+    let devices: [MediatedDevice]
+    var assigned: APQN?
+    do throws(InventoryReaderError) {
+      devices = try reader.readMediatedDevices()
+      for change in released where assigned == nil {
+        let status = try reader.readQueue(change.apqn)?.guestStatus
+        if status == .assigned || status == .inUse
+          || devices.contains(where: { $0.holds(change.apqn) })
+        {
+          assigned = change.apqn
+        }
+      }
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    if let assigned { throw .assignedMeanwhile(assigned) }
+  }
+
   private func requireUnassigned(_ apqn: APQN) throws(Failure.Cause) {
     let status: Queue.GuestStatus?
     let devices: [MediatedDevice]
@@ -153,32 +207,39 @@ struct Executor {
     }
   }
 
-  /// Masks are written whole, so they must be planned on what is there now.
-  private func requireMasks(of inventory: Inventory) throws(Failure.Cause) {
+  /// Masks are written whole, so they must be what the plan, and what was written since, made them:
+  /// otherwise another hand's change would be taken back.
+  private func require(_ masks: MaskPair?, _ inventory: Inventory) throws(Failure.Cause) {
     let bus: BusState
     do throws(InventoryReaderError) {
       bus = try reader.reread(inventory.bus)
     } catch {
       throw .unreadable("\(error)")
     }
-    guard bus.adapterMask == inventory.bus.adapterMask, bus.domainMask == inventory.bus.domainMask
-    else { throw .changedMeanwhile }
+    guard bus.adapterMask == masks?.adapters, bus.domainMask == masks?.domains else {
+      throw .changedMeanwhile
+    }
   }
 
   /// Setting an override sends no event, so what was seen before says nothing.
-  private func hasOverride(among queues: [Queue]) -> Bool {
-    queues.contains { ((try? reader.readQueue($0.apqn)) ?? nil)?.driverOverride != nil }
+  private var hasOverride: Bool {
+    let inventory = try? reader.read()
+    // Who cannot be asked may have one.
+    return inventory?.queues.contains { $0.driverOverride != nil } ?? true
   }
 
   /// Takes back steps whose operation cannot be finished: a queue must not lose the override that
   /// keeps it with its guest, half of a pair of masks is nobody's wish, and a queue that stays with the
   /// host serves it again. Returns the first error that kept a step from being taken back.
-  private func undo(_ done: [Step], _ inventory: Inventory) -> Failure.UndoError? {
+  private func undo(_ progress: Progress, _ inventory: Inventory) -> Failure.UndoError? {
+    var progress = progress
     var failed: Failure.UndoError?
-    for step in done.reversed() {
+    for step in progress.done.reversed() {
       guard let inverse = inverse(of: step, inventory) else { continue }
       do throws(Failure.Cause) {
+        if step.isMask { try require(progress.masks, inventory) }
         try write(inverse, inventory)
+        progress.note(inverse)
       } catch {
         failed = failed ?? Failure.UndoError(step: inverse, reason: "\(error)")
       }
@@ -201,35 +262,38 @@ struct Executor {
 
   /// A write that reported success and changed nothing is a failure.
   private func readBack(_ operation: Operation) throws(Failure) {
-    for step in operation.steps where !isTaken(step, lastOf: operation.steps) {
+    var last: [SysfsPath: Step] = [:]
+    for step in operation.steps {
+      if let path = step.path { last[path] = step }
+    }
+    for step in operation.steps {
+      guard let path = step.path, last[path] == step, !isTaken(step, path) else { continue }
       throw Failure(operation.subject, .notTaken(step))
     }
     var moved: [OwnerChange] = []
-    defer { if !moved.isEmpty { log.record(.moved(moved)) } }
     var failure: Failure?
     for change in operation.changes {
       guard let queue = (try? reader.readQueue(change.apqn)) ?? nil else {
-        if operation.subject == .queue(change.apqn) {
+        guard operation.subject != .queue(change.apqn) else {
           throw Failure(operation.subject, .vanished(change.apqn))
         }
         continue
       }
-      guard queue.owner == change.to else {
-        failure =
-          failure
-          ?? Failure(
-            operation.subject,
-            .noEffect(change.apqn, expected: change.to, found: queue.owner))
-        continue
+      if queue.owner == change.to {
+        moved.append(change)
+      } else if failure == nil {
+        failure = Failure(
+          operation.subject, .noEffect(change.apqn, expected: change.to, found: queue.owner))
       }
-      moved.append(change)
     }
-    if let failure { throw failure }
+    if !moved.isEmpty { log.record(.moved(moved)) }
+    guard var failure else { return }
+    failure.moved = Set(moved.map(\.apqn))
+    throw failure
   }
 
   /// Whether a file holds what was written last to it. One that cannot be read proves nothing.
-  private func isTaken(_ step: Step, lastOf steps: [Step]) -> Bool {
-    guard let path = step.path, steps.last(where: { $0.path == path }) == step else { return true }
+  private func isTaken(_ step: Step, _ path: SysfsPath) -> Bool {
     switch step {
     case .setAdapterMask(let mask), .setDomainMask(let mask):
       return (try? sysfs.read(path)).map { APMask($0) == mask } ?? true

@@ -10,6 +10,10 @@ package struct Failure: Error, Equatable, Sendable {
   package var cause: Cause
   /// Why a step that was done before could not be taken back; nil where all were, or none had to be.
   package var undoError: UndoError?
+  /// The queues that have moved all the same.
+  package var moved: Set<APQN> = []
+  /// Whether nothing at all was done: the kernel refused the first write.
+  package var isWithoutTrace = false
 
   /// A step that could not be taken back.
   package struct UndoError: Equatable, Sendable {
@@ -68,6 +72,24 @@ extension Failure: CustomStringConvertible {
     guard let undoError else { return "\(cause)" }
     return "\(cause); what was done before could not be taken back: \(undoError.step): "
       + undoError.reason
+  }
+}
+
+extension Failure.Cause {
+  /// Whether the write cannot have had any effect: the kernel looked at it and refused it, or it was not
+  /// even tried. EIO and EINTR prove nothing.
+  var provesNothingDone: Bool {
+    switch self {
+    case .refused(let error), .vetoed(let error, _), .leakedOverrideCount(let error):
+      [
+        .noSuchDevice, .noSuchFile, .busy, .invalidArgument, .tryAgain, .permissionDenied,
+        .notPermitted, .readOnlyFileSystem,
+      ].contains(error.errno)
+    case .assignedMeanwhile, .changedMeanwhile, .unreadable, .locked, .unrecorded,
+      .wouldTakeEverything, .vanished:
+      true
+    case .noEffect, .notTaken, .busy: false
+    }
   }
 }
 

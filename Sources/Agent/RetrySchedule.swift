@@ -7,6 +7,8 @@ package struct RetrySchedule: Equatable, Sendable {
     var failures = 0
     /// Nil when it is never tried again.
     var next: Duration?
+    /// Whether it is being tried, and waits for something else than its time.
+    var isUnderWay = false
   }
 
   private var entries: [Operation.Subject: Entry] = [:]
@@ -27,8 +29,22 @@ package struct RetrySchedule: Equatable, Sendable {
       failure.isFinal
       ? nil : min(Self.longestPause, Self.firstPause * (1 << min(entry.failures - 1, 20)))
     entry.next = pause.map { now + $0 }
+    entry.isUnderWay = false
     entries[failure.subject] = entry
     return pause
+  }
+
+  /// Puts off what was due and could not be tried, because something before it has to be done first.
+  package mutating func postponeOverdue(now: Duration) {
+    for (subject, entry) in entries where !entry.isUnderWay {
+      guard let next = entry.next, next <= now else { continue }
+      entries[subject]?.next = now + Self.firstPause
+    }
+  }
+
+  /// Notes that a try has begun and has to wait in its middle.
+  package mutating func wait(for subject: Operation.Subject) {
+    entries[subject]?.isUnderWay = true
   }
 
   /// Notes that something worked, so that its next failure starts with the first pause again.
@@ -48,9 +64,11 @@ package struct RetrySchedule: Equatable, Sendable {
 
   /// What is not to be tried yet.
   package func heldBack(now: Duration) -> Set<Operation.Subject> {
-    Set(entries.filter { $0.value.next.map { $0 > now } ?? true }.keys)
+    Set(entries.filter { !$0.value.isUnderWay && $0.value.next.map { $0 > now } ?? true }.keys)
   }
 
   /// When the next try is due; nil when nothing waits for one.
-  package var nextDue: Duration? { entries.values.compactMap(\.next).min() }
+  package var nextDue: Duration? {
+    entries.values.filter { !$0.isUnderWay }.compactMap(\.next).min()
+  }
 }

@@ -3,38 +3,47 @@ import Reservation
 import Sysfs
 
 /// Reads what a plan that takes queues from the host must know and no other plan: how busy they are,
-/// and which master keys the host's queues have.
+/// and which master keys the host's queues have. All of it can change without an event.
 struct Survey {
-  private let busy: [APQN]
-  private let keyed: [APQN]
+  private let reader: InventoryReader
+  /// Queues whose requests have been counted in this survey.
+  private var counted: Set<APQN> = []
+  private var hasReadKeys = false
 
-  /// The survey that a plan calls for; nil where the plan takes nothing from the host.
-  init?(for plan: Plan, of inventory: Inventory, _ circumstances: Circumstances) {
-    let taken = plan.changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
-    guard !taken.isEmpty else { return nil }
-    busy = circumstances.isOn(.pendingRequests) ? taken : []
-    guard circumstances.protectsHost else {
-      keyed = []
-      return
-    }
-    keyed = inventory.queues.filter { queue in
-      queue.owner == .host && queue.masterKeys == nil
-        && inventory.card(queue.apqn.adapter)?.mode != .accelerator
-    }.map(\.apqn)
+  init(_ reader: InventoryReader) {
+    self.reader = reader
   }
 
-  /// Puts into `inventory` what can be read.
-  func read(
-    into inventory: inout Inventory, _ reader: InventoryReader
-  ) throws(InventoryReaderError) {
-    for apqn in busy {
+  /// Counts the requests of the queues that a plan takes from the host. False when they were all
+  /// counted before.
+  mutating func count(
+    _ plan: Plan, in inventory: inout Inventory
+  ) throws(InventoryReaderError) -> Bool {
+    let taken = plan.changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
+      .filter { !counted.contains($0) }
+    for apqn in taken {
       guard var queue = inventory.queue(apqn) else { continue }
       queue.pendingRequests = try reader.readPendingRequests(apqn)
       inventory.setQueue(queue, apqn: apqn)
+      counted.insert(apqn)
     }
-    for apqn in keyed {
-      guard var queue = inventory.queue(apqn) else { continue }
-      queue.masterKeys = try reader.readMasterKeys(apqn)
+    return !taken.isEmpty
+  }
+
+  /// Reads the master keys of all queues of the host that can have any, once. A queue that we switched
+  /// off to drain it does not tell them; `known` has what it told before (ap-bus.md 8.15).
+  mutating func readKeys(
+    into inventory: inout Inventory, switchedOff: Set<APQN>,
+    known: inout [APQN: MasterKeyPattern]
+  ) throws(InventoryReaderError) {
+    guard !hasReadKeys else { return }
+    hasReadKeys = true
+    known = known.filter { switchedOff.contains($0.key) }
+    for var queue in inventory.queues where queue.owner == .host {
+      let apqn = queue.apqn
+      guard inventory.card(apqn.adapter)?.mode != .accelerator else { continue }
+      queue.masterKeys = try reader.readMasterKeys(apqn) ?? known[apqn]
+      known[apqn] = queue.masterKeys
       inventory.setQueue(queue, apqn: apqn)
     }
   }

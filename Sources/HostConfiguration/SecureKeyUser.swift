@@ -7,6 +7,8 @@ package enum SecureKeyUser: Hashable, Sendable {
   case encryptedVolume(String)
   /// zkey's repository has a key.
   case repositoryKey(String)
+  /// A file that would tell cannot be read, so that there may be secure keys.
+  case unreadable(String)
 
   /// Whether `/proc/crypto` shows a `paes` algorithm in use: each has one reference of its own for
   /// being registered (crypto/proc.c), and one more for each user.
@@ -42,6 +44,7 @@ extension SecureKeyUser: CustomStringConvertible {
     switch self {
     case .cipherInUse: "the cipher paes is in use (/proc/crypto)"
     case .encryptedVolume(let name): "volume \(name) of /etc/crypttab uses the cipher paes"
+    case .unreadable(let path): "\(path) cannot be read, so that there may be some"
     case .repositoryKey(let name): "zkey's repository has the key \(name)"
     }
   }

@@ -73,15 +73,35 @@ package struct HostConfigurationReader {
     return nil
   }
 
+  /// Here a file that is there and cannot be read counts: it may name the keys of the root volume.
   private func secureKeyUsers() -> [SecureKeyUser] {
-    var users: [SecureKeyUser] = []
-    if text("/proc/crypto").map(SecureKeyUser.isCipherInUse) == true { users.append(.cipherInUse) }
-    users += (text("/etc/crypttab").map(SecureKeyUser.encryptedVolumes) ?? [])
-      .map { .encryptedVolume($0) }
+    users(in: "/proc/crypto") { SecureKeyUser.isCipherInUse(procCrypto: $0) ? [.cipherInUse] : [] }
+      + users(in: "/etc/crypttab") { text in
+        SecureKeyUser.encryptedVolumes(crypttab: text).map { .encryptedVolume($0) }
+      } + repositoryKeys()
+  }
+
+  private func users(
+    in path: String, _ read: (String) -> [SecureKeyUser]
+  ) -> [SecureKeyUser] {
+    do throws(FileError) {
+      let bytes = try HostFile.read(root + path, HostFile.Requirements(sizeLimit: Self.sizeLimit))
+      return read(String(decoding: bytes, as: UTF8.self))
+    } catch {
+      return error.isAbsence ? [] : [.unreadable(path)]
+    }
+  }
+
+  private func repositoryKeys() -> [SecureKeyUser] {
+    let path = "/etc/zkey/repository"
     let suffix = ".skey"
-    users += names("/etc/zkey/repository").filter { $0.hasSuffix(suffix) }
-      .map { .repositoryKey(String($0.dropLast(suffix.count))) }
-    return users
+    do throws(FileError) {
+      let directory = try ConfigurationDirectory.read(root + path, owner: nil)
+      return (directory?.entries.map(\.name) ?? []).filter { $0.hasSuffix(suffix) }
+        .map { .repositoryKey(String($0.dropLast(suffix.count))) }
+    } catch {
+      return [.unreadable(path)]
+    }
   }
 
   private func names(_ directory: String) -> [String] {

@@ -74,13 +74,17 @@ package final class OwnershipFile: OwnershipRecord {
     do throws(FileError) {
       try Self.write(OwnershipText.text(changes), to: descriptor, path)
       for change in changes { ownership.apply(change) }
-      linesToRewrite -= changes.count
-      guard linesToRewrite <= 0 else { return }
-      descriptor = try Self.rewrite(path, OwnershipText.text(ownership, boot: boot))
-      linesToRewrite = max(Self.longest, ownership.queues.count)
     } catch {
       throw OwnershipRecordError("\(error)")
     }
+    linesToRewrite -= changes.count
+    guard linesToRewrite <= 0 else { return }
+    linesToRewrite = max(Self.longest, ownership.queues.count)
+    // A record that stays long is as good; the next try comes after as many lines.
+    guard let fresh = try? Self.rewrite(path, OwnershipText.text(ownership, boot: boot)) else {
+      return
+    }
+    descriptor = fresh
   }
 
   /// Writes a new file beside the old one and puts it in its place, so that there is a whole record

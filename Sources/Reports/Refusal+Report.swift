@@ -22,6 +22,7 @@ extension Refusal {
     case .busy: "busy"
     case .fought: "fought"
     case .rulesMissing: "rules-missing"
+    case .overriddenByOthers: "overridden-by-others"
     }
   }
 

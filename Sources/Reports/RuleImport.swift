@@ -52,7 +52,7 @@ package struct RuleImport {
     var moved = Set((plan.changes.map(\.apqn) + plan.refusals.map(\.apqn)))
     for operation in plan.operations {
       switch operation.subject {
-      case .queue(let apqn): moved.insert(apqn)
+      case .queue(let apqn), .online(let apqn): moved.insert(apqn)
       // Masks that move nothing follow a queue that is on vfio_ap although they give it to the host.
       case .masks: moved.formUnion(single)
       }

@@ -47,10 +47,13 @@ struct HostProtection {
         !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) })
       else { continue }
       let usable = taken.filter(isUsable)
-      let candidates = usable.isEmpty ? taken : usable
-      let unasked = candidates.last { causes[$0.apqn] != .wanted }
-      guard let queue = unasked ?? candidates.last else { continue }
-      protected[queue.apqn] = .lastWithMasterKeys(kind.mode, kind.keys)
+      let reason = Refusal.Reason.lastWithMasterKeys(kind.mode, kind.keys)
+      guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {
+        // None is usable now, so which one will be first cannot be told.
+        for queue in taken { protected[queue.apqn] = reason }
+        continue
+      }
+      protected[last.apqn] = reason
     }
     return protected
   }

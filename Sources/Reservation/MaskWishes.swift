@@ -144,18 +144,24 @@ struct MaskWishes {
     let adapters = hosts.adapters
     let domains = hosts.domains
     let columns = columnsOfHosts(for: wishes, adapters: adapters, domains: domains)
+    // One list for all refusals of a row or a column: there can be 65,536 of them.
+    var rowLists: [UInt8: [APQN]] = [:]
+    var columnLists: [UInt8: [APQN]] = [:]
     for apqn in wishes {
       if MaskSolver.canReserve(apqn, hostAdapters: adapters, hostDomains: domains) {
         reserved.insert(apqn)
         continue
       }
       // Refused, it stays in the host's pool; its row and column hold host queues already.
-      refusals.append(
-        Refusal(
-          apqn,
-          .inexpressible(
-            row: hosts[apqn.adapter].map { APQN(adapter: apqn.adapter, domain: $0) },
-            column: columns[Int(apqn.domain)].map { APQN(adapter: $0, domain: apqn.domain) })))
+      let row =
+        rowLists[apqn.adapter]
+        ?? hosts[apqn.adapter].map { APQN(adapter: apqn.adapter, domain: $0) }
+      let column =
+        columnLists[apqn.domain]
+        ?? columns[Int(apqn.domain)].map { APQN(adapter: $0, domain: apqn.domain) }
+      rowLists[apqn.adapter] = row
+      columnLists[apqn.domain] = column
+      refusals.append(Refusal(apqn, .inexpressible(row: row, column: column)))
     }
   }
 

@@ -114,7 +114,8 @@ package struct MechanismChoice: Equatable, Sendable {
 }
 
 extension Mechanism {
-  fileprivate func isAvailable(on bus: BusState) -> Bool {
+  /// Whether the kernel behind that bus has it.
+  package func isAvailable(on bus: BusState) -> Bool {
     switch self {
     case .bind: !bus.hasMasks
     case .mask: bus.hasMasks

@@ -26,7 +26,10 @@ struct MediatedDeviceHold {
         bits.adapters.formUnion(device.adapters.subtracting(masks.adapters))
         bits.domains.formUnion(device.domains.subtracting(masks.domains))
       } else {
-        for adapter in device.adapters { matrix[adapter].formUnion(device.domains) }
+        // What is in the host's pool in spite of being assigned needs no new bit to stay there.
+        for adapter in device.adapters {
+          matrix[adapter].formUnion(device.domains.subtracting(masks.hostDomains(of: adapter)))
+        }
       }
     }
   }

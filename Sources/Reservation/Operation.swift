@@ -8,6 +8,8 @@ package struct Operation: Equatable, Sendable {
     case queue(APQN)
     /// The masks of the bus.
     case masks
+    /// Whether one queue of the host is switched on.
+    case online(APQN)
   }
 
   /// What is moved.

@@ -31,12 +31,23 @@ package struct Ownership: Equatable, Sendable {
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
   /// that keeps it from the host is ours. Where another hand has cleared one too, it is that hand's.
   package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
-    if queues.contains(apqn) { return true }
-    guard bus.isInHostPool(apqn) == false, let adapterMask = bus.adapterMask,
+    guard bus.isInHostPool(apqn) == false else { return queues.contains(apqn) }
+    guard let adapterMask = bus.adapterMask,
       let domainMask = bus.domainMask
     else { return false }
     return (adapterMask.contains(apqn.adapter) || adapters.contains(apqn.adapter))
       && (domainMask.contains(apqn.domain) || domains.contains(apqn.domain))
+  }
+
+  /// The change that takes back another one which was made to this record.
+  package func undoing(_ change: OwnershipChange) -> OwnershipChange? {
+    switch change {
+    case .mechanism: nil
+    case .adapters: .adapters(adapters)
+    case .domains: .domains(domains)
+    case .queue(let apqn, _): .queue(apqn, isOurs: queues.contains(apqn))
+    case .offline(let apqn, _): .offline(apqn, isOurs: offline.contains(apqn))
+    }
   }
 
   /// Applies a change.
@@ -69,6 +80,8 @@ package struct Ownership: Equatable, Sendable {
       guard inventory.queue(apqn)?.owner != .vfioAP, !queues.contains(apqn) else { return nil }
       return .queue(apqn, isOurs: true)
     case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
+      // Outside the host's pool it is the masks that reserve it, whoever has set them.
+      guard inventory.bus.isInHostPool(apqn) != false else { return nil }
       return queues.contains(apqn) ? nil : .queue(apqn, isOurs: true)
     case .setOnline(let apqn, false):
       return offline.contains(apqn) ? nil : .offline(apqn, isOurs: true)
@@ -87,21 +100,16 @@ package struct Ownership: Equatable, Sendable {
     if let mask = inventory.bus.domainMask, !domains.isDisjoint(with: mask) {
       changes.append(.domains(domains.subtracting(mask)))
     }
-    for apqn in queues.sorted() {
-      guard let queue = inventory.queue(apqn),
-        queue.owner != .host || queue.driverOverride == DriverName.vfioAP
-      else {
-        changes.append(.queue(apqn, isOurs: false))
-        continue
-      }
+    let left = queues.filter { apqn in
+      guard let queue = inventory.queue(apqn) else { return true }
+      return queue.owner == .host && queue.driverOverride != DriverName.vfioAP
     }
-    for apqn in offline.sorted() {
-      guard let queue = inventory.queue(apqn), queue.owner == .host, queue.isOnline == false
-      else {
-        changes.append(.offline(apqn, isOurs: false))
-        continue
-      }
+    changes += left.sorted().map { .queue($0, isOurs: false) }
+    let switched = offline.filter { apqn in
+      guard let queue = inventory.queue(apqn) else { return true }
+      return queue.owner != .host || queue.isOnline != false
     }
+    changes += switched.sorted().map { .offline($0, isOurs: false) }
     return changes
   }
 }

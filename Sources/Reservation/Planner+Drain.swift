@@ -22,11 +22,14 @@ extension Planner {
       plan.operations.flatMap(\.steps).compactMap { step in
         if case .awaitIdle(let apqn) = step { apqn } else { nil }
       })
-    for apqn in ownership.offline.subtracting(drained).sorted() {
-      guard let queue = inventory.queue(apqn), queue.owner == .host, queue.isOnline == false
-      else { continue }
-      plan.operations.append(
-        Operation(.queue(apqn), steps: [.setOnline(apqn, true)], changes: []))
+    let abandoned = ownership.offline.subtracting(drained).sorted().filter { apqn in
+      let queue = inventory.queue(apqn)
+      return queue?.owner == .host && queue?.isOnline == false
     }
+    // First of all, since the host waits for them.
+    plan.operations.insert(
+      contentsOf: abandoned.map { apqn in
+        Operation(.online(apqn), steps: [.setOnline(apqn, true)], changes: [])
+      }, at: 0)
   }
 }

@@ -7,7 +7,7 @@ extension Planner {
   func planOverrides(_ goals: [Goal], into plan: inout Plan) {
     for (queue, goal) in zip(inventory.queues, goals) {
       switch goal {
-      case .stay: continue
+      case .stay: markAssigned(queue, into: &plan)
       case .reserve: reserveByOverride(queue, into: &plan)
       case .giveBack: giveBackByOverride(queue, into: &plan)
       }
@@ -18,6 +18,10 @@ extension Planner {
     let apqn = queue.apqn
     var steps: [Step] = []
     if queue.driverOverride != DriverName.vfioAP {
+      if let other = queue.driverOverride {
+        plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
+        return
+      }
       guard inventory.bus.masksAreDefault else {
         plan.refusals.append(Refusal(apqn, .masksInUse))
         return
@@ -52,6 +56,10 @@ extension Planner {
       return
     }
     guard canGiveToHost(apqn, &plan) else { return }
+    guard inventory.bus.isInHostPool(apqn) != false else {
+      plan.refusals.append(Refusal(apqn, .masksInUse))
+      return
+    }
     var steps: [Step] = []
     if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
     if circumstances.isOn(.assignedQueue) { steps.append(.requireUnassigned(apqn)) }
@@ -61,5 +69,19 @@ extension Planner {
       Operation(
         .queue(apqn), steps: steps,
         changes: [OwnerChange(apqn, from: queue.owner, to: .host, cause: .givenBack)]))
+  }
+
+  /// A queue of ours that a guest has and that has lost its override, as when we were stopped between
+  /// clearing it and looking again: any write of masks would take it away (ap-bus.md 4.3).
+  private func markAssigned(_ queue: Queue, into plan: inout Plan) {
+    guard queue.owner == .vfioAP, queue.driverOverride == nil,
+      ownership.queues.contains(queue.apqn), inventory.bus.masksAreDefault,
+      inventory.mediatedDevice(holding: queue.apqn) != nil
+        || [.assigned, .inUse].contains(queue.guestStatus)
+    else { return }
+    plan.operations.append(
+      Operation(
+        .queue(queue.apqn), steps: [.setOverride(queue.apqn, driver: DriverName.vfioAP)],
+        changes: []))
   }
 }

@@ -65,19 +65,26 @@ package struct Planner {
     case .override: planOverrides(goals.goals, into: &plan)
     }
     plan.operations = plan.operations.map(draining)
-    plan.heldBack = plan.operations.map(\.subject).filter { heldBack.contains($0) }
+    holdBack(in: &plan)
+    restoreOnline(into: &plan)
+    holdBack(in: &plan)
+    plan.refusals.sort { $0.apqn < $1.apqn }
+    plan.warnings = Warnings(of: plan, inventory: inventory, circumstances: circumstances).warnings
+    return plan
+  }
+
+  /// Takes out what failed lately.
+  private func holdBack(in plan: inout Plan) {
+    plan.heldBack += plan.operations.map(\.subject).filter { heldBack.contains($0) }
     plan.operations.removeAll { operation in
       if heldBack.contains(operation.subject) { return true }
       // A queue that is to be bound outside the host's pool would go to the host while the masks that
       // take it out of there are not written.
-      guard heldBack.contains(.masks), mechanism == .mask, case .queue(let apqn) = operation.subject
+      guard heldBack.contains(.masks), plan.mechanism == .mask,
+        case .queue(let apqn) = operation.subject
       else { return false }
       return inventory.bus.isInHostPool(apqn) == true
     }
-    restoreOnline(into: &plan)
-    plan.refusals.sort { $0.apqn < $1.apqn }
-    plan.warnings = Warnings(of: plan, inventory: inventory, circumstances: circumstances).warnings
-    return plan
   }
 
   /// Whether the driver that reserves queues is registered.

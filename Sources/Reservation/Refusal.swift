@@ -51,6 +51,8 @@ package struct Refusal: Hashable, Sendable {
     case busy
     /// Somebody else has moved it back this often.
     case fought(times: Int)
+    /// Somebody else has set `driver_override` to another driver.
+    case overriddenByOthers(driver: String)
     /// There is no rule at all, which is hardly meant.
     case rulesMissing
   }
@@ -77,16 +79,16 @@ extension Refusal: CustomStringConvertible {
       "\(apqn) cannot be given back: the kernel refuses this mask while mediated device \(uuid) has "
         + "the adapter or domain assigned"
     case .masksInUse:
-      "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use masks, "
-        + "or change over: unassign what mediated devices have, write 0x and 64 times f to both masks, "
+      "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use masks "
+        + "(--mechanism mask), or change over to overrides: unassign what mediated devices have, write 0x and 64 times f to both masks, "
         + "remove what sets them at boot, and plan again"
     case .overrideInUse(let other):
-      "\(apqn) cannot be moved by masks while driver_override is set on \(other); use overrides, or "
-        + "change over: unassign what mediated devices have, clear the override of every queue, and plan "
+      "\(apqn) cannot be moved by masks while driver_override is set on \(other); use overrides "
+        + "(--mechanism override), or change over to masks: unassign what mediated devices have, clear the override of every queue, and plan "
         + "again"
     case .strandedInHostPool(let other):
-      "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which a mediated "
-        + "device has assigned, back to the host"
+      "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which is on "
+        + "vfio_ap inside the host's pool, back to the host"
     case .wouldBindBelowUnboundCard(let other):
       "\(apqn) cannot be moved by masks now: a mask write would bind \(other) to the host below "
         + "\(other.cardName), which has no driver; bind the card to cex4card first"
@@ -107,6 +109,9 @@ extension Refusal: CustomStringConvertible {
     case .fought(let times):
       "\(apqn) is left alone: something else has moved it back \(times) times; find out what, then "
         + "reload, or use --force \(Guard.fighting.rawValue)"
+    case .overriddenByOthers(let driver):
+      "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if it may go "
+        + "to a guest"
     case .rulesMissing:
       "\(apqn) stays reserved although no rule wants that, since there is no rule at all; if that is "
         + "meant, reload, or use --force \(Guard.emptyRules.rawValue)"

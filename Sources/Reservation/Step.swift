@@ -38,6 +38,14 @@ package enum Step: Hashable, Sendable {
     }
   }
 
+  /// Whether it writes a mask.
+  package var isMask: Bool {
+    switch self {
+    case .setAdapterMask, .setDomainMask: true
+    default: false
+    }
+  }
+
   /// The text that is written.
   ///
   /// Masks are written in full, 64 digits: a short or relative text means something else to the

@@ -33,7 +33,7 @@ class Device {
 final class CardDevice: Device {
   /// The adapter as it was when the device was made; another type or other functions make another
   /// device.
-  let card: SimulatedCard
+  var card: SimulatedCard
   /// Its queues, by domain.
   var queues = [QueueDevice?](repeating: nil, count: 256)
   /// The domains of its queues.

@@ -48,6 +48,13 @@ extension SimulatedBus {
     change(quietly) { $0.update(adapter) { $0.isCheckStopped = isCheckStopped } }
   }
 
+  /// Gives an adapter other master keys, as `mkvps` then prints them; nil for none that can be read. The
+  /// kernel sends no event.
+  public func setMasterKeys(_ text: String?, onCard adapter: UInt8) {
+    hardware.update(adapter) { $0.masterKeys = text }
+    card(adapter)?.card.masterKeys = text
+  }
+
   private func change(_ quietly: Bool, _ change: (inout Hardware) -> Void) {
     change(&hardware)
     if !quietly { scan() }

@@ -59,7 +59,10 @@ extension SimulatedBus {
         queue.isConfigured && !queue.isCheckStopped && queue.isSwitchedOn)
     case "load": return "0\n"
     case "mkvps" where card.mode == .cca || card.mode == .ep11:
-      return card.masterKeys.map { "\($0)\n" } ?? AttributeText.unknownMasterKeys(mode: card.mode)
+      // It is asked of the adapter, which takes no requests through a queue that is switched off.
+      let isAnswering = queue.isConfigured && !queue.isCheckStopped && queue.isSwitchedOn
+      let keys = isAnswering ? card.masterKeys : nil
+      return keys.map { "\($0)\n" } ?? AttributeText.unknownMasterKeys(mode: card.mode)
     case "op_modes" where card.mode == .ep11: return "\(card.attributes[name] ?? "")\n"
     default: return nil
     }

@@ -110,6 +110,9 @@ extension SecureKeyUser {
     case .encryptedVolume(let name):
       members.set("kind", text: "volume")
       members.set("name", text: name)
+    case .unreadable(let path):
+      members.set("kind", text: "unreadable")
+      members.set("name", text: path)
     case .repositoryKey(let name):
       members.set("kind", text: "key")
       members.set("name", text: name)
@@ -121,8 +124,9 @@ extension SecureKeyUser {
     switch try fields.text("kind") {
     case "cipher": self = .cipherInUse
     case "volume": self = .encryptedVolume(try fields.requiredText("name"))
+    case "unreadable": self = .unreadable(try fields.requiredText("name"))
     case "key": self = .repositoryKey(try fields.requiredText("name"))
-    default: throw fields.fault("kind", not: "\"cipher\", \"volume\" or \"key\"")
+    default: throw fields.fault("kind", not: "\"cipher\", \"volume\", \"key\" or \"unreadable\"")
     }
   }
 }

@@ -49,7 +49,7 @@ package struct Snapshot: Equatable, Sendable {
     }
     snapshot.configuration.secureKeyUsers = configuration.secureKeyUsers.map { user in
       switch user {
-      case .cipherInUse: user
+      case .cipherInUse, .unreadable: user
       case .encryptedVolume(let name): .encryptedVolume(words.word(for: name))
       case .repositoryKey(let name): .repositoryKey(words.word(for: name))
       }

@@ -17,6 +17,27 @@ struct AttributeReader {
     }
   }
 
+  /// The text as it stands of a file that no device's going takes away: nil only where there is no such
+  /// file, and no other failure passes for that.
+  func textOfFile(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      guard error.errno == .noSuchFile else { throw .unreadable(error) }
+      return nil
+    }
+  }
+
+  /// The names in a directory that no device's going takes away: nil only where there is none.
+  func namesInDirectory(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
+    do {
+      return try sysfs.list(path)
+    } catch {
+      guard error.errno == .noSuchFile else { throw .unreadable(error) }
+      return nil
+    }
+  }
+
   /// The text without its newline; nil also where the kernel prints that it has none, as an empty
   /// line or `-`.
   func text(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
@@ -75,7 +96,7 @@ struct AttributeReader {
   /// `apmask` or `aqmask`. Only a missing file means that the kernel has no masks: any other reading
   /// of an odd text could choose the wrong mechanism.
   func poolMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
-    guard let raw = try rawText(path) else { return nil }
+    guard let raw = try textOfFile(path) else { return nil }
     guard let mask = APMask(raw) else {
       throw .unparsable(path: path, text: raw, expected: "0x and 64 lower-case hex digits")
     }

@@ -66,6 +66,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   public static let isDirectory = Errno(rawValue: 21)
   /// EINVAL.
   public static let invalidArgument = Errno(rawValue: 22)
+  /// EROFS.
+  public static let readOnlyFileSystem = Errno(rawValue: 30)
   /// ENOSPC.
   public static let noSpace = Errno(rawValue: 28)
   /// EUSERS.

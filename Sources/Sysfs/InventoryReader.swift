@@ -40,8 +40,7 @@ public struct InventoryReader {
   /// system runs is kept.
   public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
     var bus = bus
-    bus.adapterMask = try attributes.poolMask(.bus("apmask"))
-    bus.domainMask = try attributes.poolMask(.bus("aqmask"))
+    (bus.adapterMask, bus.domainMask) = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     guard let drivers = try attributes.names(.bus("drivers")) else { throw .noAPBus }
     bus.drivers = drivers.sorted()
@@ -76,8 +75,7 @@ public struct InventoryReader {
     case .vfioAP:
       // A word of a newer kernel is no status at all; the mediated devices' matrices still tell who
       // has the queue.
-      queue.guestStatus = try attributes.text(.queue(apqn, "status"))
-        .flatMap(Queue.GuestStatus.init(rawValue:))
+      queue.guestStatus = try readGuestStatus(apqn)
     case .none: break
     }
     queue.driverOverride = try attributes.text(.queue(apqn, "driver_override"))
@@ -119,20 +117,44 @@ public struct InventoryReader {
     try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
   }
 
-  /// The mediated devices of `vfio_ap`; none where the driver is not loaded.
+  /// The `status` of a queue on `vfio_ap`; nil where this kernel has none. That it cannot be read is
+  /// no answer, unless the queue has left `vfio_ap` meanwhile.
+  private func readGuestStatus(_ apqn: APQN) throws(InventoryReaderError) -> Queue.GuestStatus? {
+    do throws(InventoryReaderError) {
+      let text = try attributes.textOfFile(.queue(apqn, "status"))
+      return text.flatMap { Queue.GuestStatus(rawValue: String($0.prefix { $0 != "\n" })) }
+    } catch {
+      guard try attributes.driver(.queue(apqn, "driver")) == DriverName.vfioAP else { return nil }
+      throw error
+    }
+  }
+
+  /// The mediated devices of `vfio_ap`; none where the driver is not loaded. One that is there and
+  /// cannot be read is an error: it may have any queue.
   public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
     var devices: [MediatedDevice] = []
-    for name in try attributes.names(SysfsPath(.matrix)) ?? [] where BusObject.isUUID(name) {
+    for name in try attributes.namesInDirectory(SysfsPath(.matrix)) ?? []
+    where BusObject.isUUID(name) {
       guard let device = try attributes.mediatedDevice(name) else { continue }
       devices.append(device)
     }
     return devices.sorted { $0.uuid < $1.uuid }
   }
 
+  /// Both masks, or none on a kernel without masks. One alone would make it look like one without.
+  private func readMasks() throws(InventoryReaderError) -> (APMask?, APMask?) {
+    let adapters = try attributes.poolMask(.bus("apmask"))
+    let domains = try attributes.poolMask(.bus("aqmask"))
+    guard (adapters == nil) == (domains == nil) else {
+      throw .unreadable(
+        SysfsError(.read, .bus(adapters == nil ? "apmask" : "aqmask"), errno: .noSuchFile))
+    }
+    return (adapters, domains)
+  }
+
   private func readBus(queues: [APQN]) throws(InventoryReaderError) -> BusState {
     var bus = BusState()
-    bus.adapterMask = try attributes.poolMask(.bus("apmask"))
-    bus.domainMask = try attributes.poolMask(.bus("aqmask"))
+    (bus.adapterMask, bus.domainMask) = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     bus.bindingsCompleteCount = try attributes.number(.bus("bindings_complete_count"))
     bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))

@@ -53,12 +53,15 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       ])
   }
 
-  @Test func `that cannot be read or make no sense say nothing, and stop nothing`() throws {
+  @Test func `that cannot be read or make no sense say nothing, but that there may be secure keys`()
+    throws
+  {
     try tree.directory("proc/cmdline")
     try tree.pipe("etc/crypttab")
     try tree.link("etc/driverctl.d/ap-05.0004", to: "/nowhere")
     try tree.file("etc/mdevctl.d/matrix/\(uuid)", String(repeating: "[", count: 100_000))
     try tree.file("etc/libvirt/qemu/a.xml", String(repeating: "<!--", count: 10_000))
-    #expect(configuration == HostConfiguration())
+    #expect(
+      configuration == HostConfiguration(secureKeyUsers: [.unreadable("/etc/crypttab")]))
   }
 }

@@ -98,11 +98,13 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     masked.clear(adapters: [2])
     let masks = try masked.plan(.override, alone).refusals.map(\.description)
     #expect(
-      masks.first?.contains("change over: unassign what mediated devices have, write 0x") == true)
+      masks.first?.contains(
+        "change over to overrides: unassign what mediated devices have, write 0x") == true)
     var overridden = machine
     try overridden.set("02.0005", driver: "vfio_ap", driverOverride: "vfio_ap")
     let overrides = try overridden.plan(.mask, row).refusals.map(\.description)
     #expect(
-      overrides.first?.contains("change over: unassign what mediated devices have, clear") == true)
+      overrides.first?.contains("change over to masks: unassign what mediated devices have, clear")
+        == true)
   }
 }

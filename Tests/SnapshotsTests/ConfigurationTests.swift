@@ -70,7 +70,8 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     ),
     (
       #""configuration": {"secureKeyUsers": [{"kind": "x"}]}"#,
-      "configuration.secureKeyUsers[0].kind: \"x\" is not \"cipher\", \"volume\" or \"key\""
+      "configuration.secureKeyUsers[0].kind: \"x\" is not \"cipher\", \"volume\", \"key\" or "
+        + "\"unreadable\""
     ),
     (
       #""ownership": {"queues": ["05.0004", 7]}"#,

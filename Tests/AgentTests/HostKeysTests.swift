@@ -1,0 +1,95 @@
+import AdjunctProcessor
+import Agent
+import HostConfiguration
+import Reservation
+import SimulatedBus
+import Sysfs
+import Testing
+
+private let firstKeys = "AES CUR: valid 0x1111111111111111"
+private let secondKeys = "AES CUR: valid 0x2222222222222222"
+
+@Suite struct `On a host with secure keys` {
+  /// Cards 0...3 with these master keys in all domains; an accelerator where there are none.
+  private func stage(
+    _ mechanism: Mechanism, keys: [String?], rules: String, policy: GuardPolicy = GuardPolicy()
+  ) throws -> Stage {
+    let stage = try Stage(
+      mechanism, rules: "", adapters: [], policy: policy,
+      surroundings: .init(configuration: {
+        HostConfiguration(secureKeyUsers: [.encryptedVolume("root")])
+      }))
+    for (adapter, keys) in keys.enumerated() {
+      var card = Stage.card(UInt8(adapter))
+      card.functions = (keys == nil ? QueueMode.accelerator : .cca).functions
+      card.masterKeys = keys
+      stage.bus.plug(card: card, quietly: true)
+    }
+    stage.bus.scan()
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rules)) }
+    return stage
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `queues are taken as long as others with their keys stay`(mechanism: Mechanism) throws {
+    let stage = try stage(
+      mechanism, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(stage.agent.status.plan?.refusals == [])
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `the last one with its keys stays`(mechanism: Mechanism) throws {
+    let stage = try stage(
+      mechanism, keys: [firstKeys, secondKeys], rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(stage.agent.status.plan?.refusals.map(\.apqn.description).last == "01.0003")
+    #expect(stage.driver("01.0003") == DriverName.cex4queue)
+    if mechanism != .mask { #expect(stage.driver("01.0002") == DriverName.vfioAP) }
+  }
+
+  @Test func `its keys are those of now, not of the last look`() throws {
+    let stage = try stage(
+      .bind, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="9", RESERVE="host""#)
+    // A key ceremony: no event tells of it.
+    stage.bus.setMasterKeys(secondKeys, onCard: 1)
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#))
+    }
+    #expect(stage.driver("01.0003") == DriverName.cex4queue)
+    #expect(stage.agent.status.plan?.refusals.count == 1)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `a busy queue is drained once, although it does not tell its keys while it is off`(
+    mechanism: Mechanism
+  ) throws {
+    let stage = try stage(mechanism, keys: [firstKeys, firstKeys], rules: "")
+    stage.bus.setLoad(
+      QueueLoad(pending: 2, drainRate: 1), on: APQN(adapter: 1, domain: 2))
+    var writes: [String] = []
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#))
+    }
+    writes += stage.writes
+    for _ in 0..<3 {
+      stage.bus.passTime()
+      guard let due = stage.agent.nextDue else { break }
+      stage.now = due
+      try stage.happens { _ in }
+      writes += stage.writes
+    }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(writes.filter { $0.hasSuffix("/online") }.count == 1)
+  }
+
+  @Test func `a busy queue is drained too when keys are what the plan was waiting for`() throws {
+    let stage = try stage(.bind, keys: [nil, firstKeys, firstKeys], rules: "")
+    let busy = APQN(adapter: 1, domain: 2)
+    stage.bus.setLoad(QueueLoad(pending: 3, drainRate: 0), on: busy)
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="0|1", RESERVE="vfio_ap""#))
+    }
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(stage.agent.status.draining == [busy])
+  }
+}

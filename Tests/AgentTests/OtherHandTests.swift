@@ -1,0 +1,175 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import SimulatedBus
+import Sysfs
+import Testing
+
+/// A bus on which another hand acts just before a write of ours, once.
+private final class BusWithAnotherHand: Sysfs {
+  let bus: SimulatedBus
+  var before: ((SysfsPath, String) throws -> Bool)?
+
+  init(_ bus: SimulatedBus) {
+    self.bus = bus
+  }
+
+  func read(_ path: SysfsPath) throws(SysfsError) -> String { try bus.read(path) }
+  func readLink(_ path: SysfsPath) throws(SysfsError) -> String { try bus.readLink(path) }
+  func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
+  func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    if let act = before, (try? act(path, text)) == true { before = nil }
+    try bus.write(text, to: path)
+  }
+}
+
+@Suite struct `Another hand between the plan and the write` {
+  private let apqn = APQN(adapter: 1, domain: 2)
+
+  @Test func `that has taken the queue keeps it: it does not become ours`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let bus = BusWithAnotherHand(stage.bus)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#), log: stage,
+      time: stage)
+    bus.before = { [bus = stage.bus] path, text in
+      guard path.name == "unbind" else { return false }
+      try bus.write(text, to: .driver(DriverName.cex4queue, "unbind"))
+      try bus.write(text, to: .driver(DriverName.vfioAP, "bind"))
+      return true
+    }
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(agent.ownership.queues == [])
+    agent.replaceRules(try Stage.rules(#"RESERVE="host""#))
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
+  @Test func `that has cleared a bit keeps it cleared, also when we had to drain first`() throws {
+    let stage = try Stage(.mask, rules: "")
+    stage.bus.setLoad(QueueLoad(pending: 1), on: apqn)
+    let bus = BusWithAnotherHand(stage.bus)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), log: stage,
+      time: stage)
+    let theirs = APMask([2]).complement
+    bus.before = { [bus = stage.bus] path, _ in
+      guard path.name == "online" else { return false }
+      try bus.write(theirs.description, to: .bus("apmask"))
+      return true
+    }
+    try agent.reconcile()
+    let mask = APMask(try stage.bus.read(.bus("apmask")))
+    #expect(mask?.contains(2) == false)
+    #expect(try stage.drivers(ofCard: 2) == [DriverName.vfioAP])
+    // The look behind it plans anew, on what is there.
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile()
+    #expect(APMask(try stage.bus.read(.bus("apmask"))) == APMask([1, 2]).complement)
+    #expect(agent.ownership.adapters == [1])
+  }
+
+  @Test func `that has changed a mask in the middle of ours is not undone`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let bus = BusWithAnotherHand(stage.bus)
+    let agent = Agent(
+      sysfs: bus,
+      rules: try Stage.rules(
+        "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nDOMAIN==\"2\", RESERVE=\"vfio_ap\""),
+      log: stage, time: stage)
+    bus.before = { [bus = stage.bus] path, _ in
+      guard path.name == "aqmask" else { return false }
+      try bus.write(APMask([1, 2]).complement.description, to: .bus("apmask"))
+      return true
+    }
+    try agent.reconcile()
+    #expect(APMask(try stage.bus.read(.bus("apmask")))?.contains(2) == false)
+  }
+
+  @Test func `that masks keep from the host is not made ours by binding a straggler`() throws {
+    let stage = try Stage(.mask, rules: "")
+    // Another tool's bit, and a queue that has not followed it.
+    try stage.bus.write(APMask([1]).complement.description, to: .bus("apmask"))
+    let ownership = Ownership(queues: [apqn])
+    #expect(!ownership.covers(apqn, under: try InventoryReader(sysfs: stage.bus).read().bus))
+  }
+
+  @Test func `that gives a guest the queue stops the release by masks too`() throws {
+    let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    let bus = BusWithAnotherHand(stage.bus)
+    let lock = TestLock()
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"RESERVE="host""#), ownership: stage.agent.ownership,
+      surroundings: .init(lock: GivingLock(stage.bus, lock)), log: stage, time: stage)
+    try agent.reconcile()
+    #expect(stage.failures.first?.cause == .assignedMeanwhile(APQN(adapter: 1, domain: 2)))
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+}
+
+/// A lock during whose taking a guest is given a queue.
+private final class GivingLock: ConfigurationLock {
+  private let bus: SimulatedBus
+  private let lock: TestLock
+
+  init(_ bus: SimulatedBus, _ lock: TestLock) {
+    (self.bus, self.lock) = (bus, lock)
+  }
+
+  func acquire() throws(ConfigurationLockError) {
+    try lock.acquire()
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+    try? bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+    try? bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+  }
+
+  func release() { lock.release() }
+}
+
+@Suite struct `What cannot be read` {
+  @Test(arguments: [Errno.inputOutput, .noSuchDevice, .permissionDenied])
+  func `of the masks does not make it a kernel without masks`(errno: Errno) throws {
+    let faults = FaultPlan([
+      .call(.read("/sys/bus/ap/apmask"), .every, .fail(errno))
+    ])
+    let stage = try Stage(.mask, rules: "")
+    let bus = FaultInjector(stage.bus, plan: faults)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), log: stage,
+      time: stage)
+    #expect(throws: InventoryReaderError.self) { try agent.reconcile() }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    // And it is tried again by itself.
+    bus.plan = FaultPlan()
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+
+  @Test(
+    arguments: [Errno.inputOutput, .noSuchDevice, .permissionDenied], [Mechanism.bind, .override])
+  func `of a guest's queues keeps them where they are`(errno: Errno, mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    try stage.bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+    try stage.bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+    try stage.bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+    let faults = FaultPlan([
+      .call(.read("*/matrix"), .every, .fail(errno)),
+      .call(.read("*/ap_config"), .every, .fail(errno)),
+      .call(.read("*/status"), .every, .fail(errno)),
+    ])
+    let agent = Agent(
+      sysfs: FaultInjector(stage.bus, plan: faults), rules: try Stage.rules(#"RESERVE="host""#),
+      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, log: stage,
+      time: stage)
+    #expect(throws: InventoryReaderError.self) { try agent.reconcile() }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    if mechanism == .override {
+      #expect(
+        try stage.bus.read(.queue(APQN(adapter: 1, domain: 2), "driver_override")) == "vfio_ap\n")
+    }
+  }
+}
