@@ -106,7 +106,7 @@ initrd() {	# initrd KERNEL-NAME
 	chmod 755 "$t/init" "$t/ap/apload"
 	[ ! -f "$k/boot.list" ] || { cp "$k/boot.list" "$t/"; cp "$k"/boot/* "$t/boot/"; }
 	cp "$k"/ap/* "$t/ap/"
-	for l in wr ulisten; do gcc -O2 -static -s -o "$t/ap/$l" "$here/guest/$l.c"; done
+	for l in wr ulisten race; do gcc -O2 -static -s -o "$t/ap/$l" "$here/guest/$l.c"; done
 	(cd "$t" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$k/initrd"
 }
 

@@ -97,7 +97,7 @@ def main():
                 passed += 1
             else:
                 failed.append(scenario.name)
-            if options.record and good:
+            if options.record and good and transcript.is_replayable(out):
                 transcript.record(out, os.path.join(options.record, scenario.name))
             if options.keep:
                 shutil.copytree(out, os.path.join(options.keep, f"{scenario.name}-{kernel}"), dirs_exist_ok=True)

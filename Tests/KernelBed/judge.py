@@ -65,12 +65,20 @@ def judge_apply(directory, number, events, steps, verdict):
         report = json.loads(read_text(directory, f"{number}.apply.json"))
     except json.JSONDecodeError:
         said = read_text(directory, f"{number}.plan.err") + read_text(directory, f"{number}.apply.err")
-        return fault(f"no plan or no report: {said.strip()}")
+        fault(f"no plan or no report: {said.strip()}")
+        return
     before = parse_owners(read_text(directory, f"{number}.before"))
     after = parse_owners(read_text(directory, f"{number}.after"))
     promise = {change["queue"]: change for change in plan["changes"]}
     verdict.queues += len(after)
     verdict.moves += len(promise)
+    if os.path.exists(os.path.join(directory, f"{number}.disturbed")):
+        disturbance = read_text(directory, f"{number}.disturbed")
+        if not disturbance.endswith("ok\n"):
+            fault(f"nobody got between its writes: {disturbance.strip()}")
+        for sentence in judge_disturbed(report, events_of(events, number), before, after, promise):
+            fault(sentence)
+        return
 
     for queue, change in promise.items():
         if before.get(queue) != change["from"]:
@@ -83,8 +91,7 @@ def judge_apply(directory, number, events, steps, verdict):
             word = "promised" if queue in promise else "left with"
             fault(f"{queue} was {word} {wanted}, the kernel says {owner}")
 
-    begins, ends = f"apply {number} begins", f"apply {number} ends"
-    for sentence in judge_moments(events_between(events, begins, ends), before, promise):
+    for sentence in judge_moments(events_of(events, number), before, promise):
         fault(sentence)
 
     writes = [a for a in report["activities"] if a["activity"] == "write"]
@@ -93,10 +100,10 @@ def judge_apply(directory, number, events, steps, verdict):
             fault(f"{write['text'].strip()} > {write['path']} failed with {write['errno']}")
     if not plan["steps"] and writes:
         fault(f"the plan had no write, and there were {len(writes)}")
-    moved = {c["queue"]: c["to"] for a in report["activities"] if a["activity"] == "moved" for c in a["changes"]}
+    moved = reported_moves(report)
     if moved != {queue: change["to"] for queue, change in promise.items()}:
         fault(f"it reports other moves than the plan promised: {sorted(moved.items())}")
-    judge_masks(plan, steps, ends, fault)
+    judge_masks(plan, steps, f"apply {number} ends", fault)
 
     planned = read_text(directory, f"{number}.plan.exit").strip()
     done = read_text(directory, f"{number}.apply.exit").strip()
@@ -116,12 +123,35 @@ def judge_masks(plan, steps, mark, fault):
             fault(f"{name} was promised as {promised}, the kernel says {shown}")
 
 
-def events_between(events, begins, ends):
-    """The events between two marks."""
+def events_of(events, number):
+    """The events between the beginning and the end of an `apply`."""
+    begins, ends = f"apply {number} begins", f"apply {number} ends"
     marks = [event.mark for event in events]
     if begins not in marks or ends not in marks:
         return []
     return [e for e in events[marks.index(begins):marks.index(ends)] if e.path]
+
+
+def reported_moves(report):
+    """Where apreserve says that it has moved queues to; the last counts."""
+    return {c["queue"]: c["to"] for a in report["activities"] if a["activity"] == "moved" for c in a["changes"]}
+
+
+def judge_disturbed(report, events, before, after, promise):
+    """Of a run into which another hand came: it reports precisely what it did and what it did not, and
+    touches no queue but those of its plan."""
+    moved = reported_moves(report)
+    for queue, owner in after.items():
+        wanted = moved.get(queue, before.get(queue))
+        if owner != wanted:
+            yield f"{queue} is reported with {wanted}, the kernel says {owner}"
+    for event in events:
+        if event.queue and event.action != "change" and event.queue not in promise:
+            yield f"{event.queue} was not to move, and the kernel sent {event.action} of it"
+    if moved == {queue: change["to"] for queue, change in promise.items()}:
+        yield "it reports all that it promised, so nothing was in its way"
+    if not any(a["activity"] == "failed" for a in report["activities"]):
+        yield "it reports no failure"
 
 
 def judge_moments(events, before, promise):

@@ -102,6 +102,36 @@ class JudgeTest(unittest.TestCase):
         self.played.files["1.apply.exit"] = "1\n"
         self.assertFault("apply with 1")
 
+    def disturb(self):
+        """Another hand came: the mask write failed and was taken back, and the report says so."""
+        self.played.files["1.disturbed"] = "watching\nok\n"
+        self.played.files["1.after"] = self.played.files["1.before"]
+        self.played.report["activities"] = [{"activity": "failed", "message": "EBUSY"}]
+
+    def test_a_disturbed_run_that_tells_the_truth_is_no_fault(self):
+        self.disturb()
+        self.assertEqual(self.played.faults(), [])
+
+    def test_a_disturbed_run_that_nobody_disturbed(self):
+        self.disturb()
+        self.played.files["1.disturbed"] = "watching\nwrite: EBUSY (16)\n"
+        self.assertFault("nobody got between")
+
+    def test_a_disturbed_run_that_leaves_a_queue_elsewhere(self):
+        self.disturb()
+        self.played.files["1.after"] = "00.0004 cex4queue\n01.0004\n"
+        self.assertFault("01.0004 is reported with host, the kernel says none")
+
+    def test_a_disturbed_run_that_claims_success(self):
+        self.disturb()
+        self.played.report["activities"] = [{"activity": "moved", "changes": self.played.plan["changes"]}]
+        self.assertFault("it reports no failure")
+
+    def test_a_disturbed_run_that_touches_another_queue(self):
+        self.disturb()
+        self.played.events += event(4, "unbind", "00.0004")
+        self.assertFault("00.0004 was not to move")
+
     def test_lost_events(self):
         self.played.events += "# LOST\n"
         self.assertFault("lost events")

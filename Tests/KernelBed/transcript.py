@@ -18,6 +18,11 @@ def answer(write):
     return f"  wrote {text} > {write['path']}: {outcome}"
 
 
+def is_replayable(played):
+    """Whether the transcript has everything in its order: not where another hand wrote beside."""
+    return not any(name.endswith(".disturbed") for name in os.listdir(played))
+
+
 def steps(played):
     """The transcript, each `apply` followed by what it wrote."""
     lines = []
