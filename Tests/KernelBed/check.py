@@ -50,6 +50,33 @@ def guest_root(program, directory):
     return root
 
 
+def package(root, scenario, directory):
+    """A package of the program, the project's units and the scenario's first rules, for a root with systemd: it is
+    installed before the guest boots, so that apreserve takes part in the boot."""
+    tree = os.path.join(directory, "package")
+    parts = {"DEBIAN/control": "Package: apreserve-under-test\nVersion: 1\nArchitecture: amd64\n"
+                               "Maintainer: nobody <nobody@localhost>\nDescription: apreserve, to be tested\n",
+             "etc/apreserve/rules.d/50-scenario.rules": scenario.rules}
+    for name, text in parts.items():
+        os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
+        with open(os.path.join(tree, name), "w") as file:
+            file.write(text)
+    os.makedirs(os.path.join(tree, "usr/bin"))
+    shutil.copy(os.path.join(root, "bin/apreserve"), os.path.join(tree, "usr/bin"))
+    packaging = os.path.join(HERE, "../../packaging")
+    units = os.path.join(tree, "usr/lib/systemd/system")
+    shutil.copytree(os.path.join(packaging, "systemd"), units)
+    # As "systemctl enable" does it, by the units' own [Install].
+    for target, unit in (("sysinit.target", "apreserve.service"), ("sockets.target", "apreserve.socket")):
+        os.makedirs(os.path.join(units, f"{target}.wants"))
+        os.symlink(f"../{unit}", os.path.join(units, f"{target}.wants", unit))
+    os.makedirs(os.path.join(tree, "usr/lib/sysusers.d"))
+    shutil.copy(os.path.join(packaging, "apreserve.sysusers"), os.path.join(tree, "usr/lib/sysusers.d/apreserve.conf"))
+    file = os.path.join(directory, "apreserve.deb")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
+    return file
+
+
 def play(options, scenario, kernel, root):
     """Plays a scenario; the directory that the guest left behind, and how long it took."""
     share = tempfile.mkdtemp(prefix="apreserve-bed.")
@@ -57,10 +84,13 @@ def play(options, scenario, kernel, root):
     for file in (os.path.join(HERE, "guest/play"), scenario.path):
         shutil.copy(file, share)
     command = ["./play", "./" + os.path.basename(scenario.path), scenario.load, *scenario.machine]
+    boot = []
+    if scenario.root == "systemd":
+        boot = ["--root", "systemd", "--deb", package(root, scenario, share), "--ap", "+".join(["bus", *scenario.machine])]
     start = time.monotonic()
     run = subprocess.run(
         [os.path.join(HERE, "run.py"), "--cache", options.cache, "--kernel", kernel, "--share", share,
-         "--timeout", str(options.timeout), "--", *command],
+         "--timeout", str(options.timeout), *boot, "--", *command],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     out = os.path.join(share, "out")
     os.makedirs(out, exist_ok=True)
@@ -73,7 +103,8 @@ def main():
     options = arguments()
     kernels = options.kernel or ["debian", "src-" + options.source]
     scenarios = load_all(os.path.join(HERE, "scenarios"), options.scenarios)
-    subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels], check=True)
+    systems = ["systemd"] if any(s.root == "systemd" for s in scenarios) else []
+    subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels, *systems], check=True)
     # The guests' directories are linked from this one, so both are on one file system.
     workshop = tempfile.mkdtemp(prefix="apreserve-bed.")
     root = guest_root(options.program, workshop)

@@ -50,6 +50,11 @@ def judge(directory):
         judge_apply(directory, number, events, steps, verdict)
         number += 1
     verdict.applies = number - 1
+    number = 1
+    while os.path.exists(os.path.join(directory, f"s{number}.owners")):
+        judge_settled(directory, number, events, verdict)
+        number += 1
+    verdict.applies += number - 1
     for line in read_text(directory, "expected").splitlines():
         judge_expectation(directory, *line.split("\t"), verdict)
     return verdict
@@ -182,6 +187,35 @@ def judge_moments(events, before, promise):
             yield f"{queue} should have had {' and '.join(wanted)}, and had {moves.get(queue, [])}"
         if owners.get(queue) != change["to"]:
             yield f"the events leave {queue} with {owners.get(queue)}, not with {change['to']}"
+
+
+def judge_settled(directory, number, events, verdict):
+    """Whether the daemon has done all that it had to, and touched no queue without a reason."""
+    def fault(text):
+        verdict.faults.append(f"settled {number}: {text}")
+
+    try:
+        plan = json.loads(read_text(directory, f"s{number}.plan.json"))
+    except json.JSONDecodeError:
+        fault(f"there is no plan: {read_text(directory, f's{number}.plan.err').strip()}"
+              f" {read_text(directory, 'daemon.log').strip()[-300:]}")
+        return
+    for step in plan["steps"]:
+        fault(f"there is something left to do: {step}")
+    before = parse_owners(read_text(directory, f"s{number - 1}.owners"))
+    after = parse_owners(read_text(directory, f"s{number}.owners"))
+    verdict.queues += len(after)
+    verdict.moves += sum(1 for queue, owner in after.items() if queue in before and before[queue] != owner)
+    reasons = read_text(directory, f"s{number}.queues").split()
+    marks = [event.mark for event in events]
+    begins, ends = marks.index(f"settled {number - 1}"), marks.index(f"settled {number}")
+    touched = {e.queue for e in events[begins:ends] if e.queue and e.action != "change"}
+    for queue in sorted(touched):
+        if not any(fnmatch.fnmatch(queue, pattern) for pattern in reasons):
+            fault(f"{queue} had no reason to move, and the kernel sent events of it")
+    for queue in after.keys() & before.keys():
+        if queue not in touched and after[queue] != before[queue]:
+            fault(f"{queue} went from {before[queue]} to {after[queue]} without an event")
 
 
 def judge_expectation(directory, number, words, now, verdict):

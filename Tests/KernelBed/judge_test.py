@@ -37,7 +37,7 @@ class Played:
         files = dict(self.files)
         files["1.plan.json"] = json.dumps(self.plan)
         files["1.apply.json"] = json.dumps(self.report)
-        files.setdefault("walk.events", event(1, "add", "09.0000") + "# apply 1 begins\n" + self.events + "# apply 1 ends\n")
+        files.setdefault("walk.events", event(1, "add", "09.0000") + "# apply 1 begins\n" + self.events + "# apply 1 ends\n# end\n")
         with tempfile.TemporaryDirectory() as directory:
             for name, text in files.items():
                 with open(os.path.join(directory, name), "w") as file:
@@ -132,13 +132,38 @@ class JudgeTest(unittest.TestCase):
         self.played.events += event(4, "unbind", "00.0004")
         self.assertFault("00.0004 was not to move")
 
+    def settle(self):
+        """A daemon that moved 01.0004, of all queues the one that had reason to."""
+        self.played.files.update({"s0.owners": self.played.files["1.before"], "s1.owners": self.played.files["1.after"],
+                                  "s1.plan.json": json.dumps({"steps": []}), "s1.queues": "01.*\n"})
+        self.played.files["walk.events"] = (event(1, "add", "09.0000") + "# apply 1 begins\n# settled 0\n"
+                                            + self.played.events + "# settled 1\n# apply 1 ends\n# end\n")
+
+    def test_a_daemon_that_settled_is_no_fault(self):
+        self.settle()
+        self.assertEqual(self.played.faults(), [])
+
+    def test_a_daemon_that_left_something_undone(self):
+        self.settle()
+        self.played.files["s1.plan.json"] = json.dumps({"steps": [{"path": "/sys/bus/ap/apmask"}]})
+        self.assertFault("something left to do")
+
+    def test_a_daemon_that_touched_a_queue_without_a_reason(self):
+        self.settle()
+        self.played.files["s1.queues"] = "00.*\n"
+        self.assertFault("01.0004 had no reason to move")
+
+    def test_a_listener_that_broke_off(self):
+        self.played.files["walk.events"] = event(1, "add", "09.0000")
+        self.assertFault("the listener did not come to the end")
+
     def test_lost_events(self):
         self.played.events += "# LOST\n"
         self.assertFault("lost events")
 
     def test_a_gap_in_the_events(self):
         self.played.events += event(9, "change", "01.0004")
-        self.assertFault("missing between SEQNUM 3 and 9")
+        self.assertFault("missing: SEQNUM 4, 5, 6, 7, 8")
 
     def test_a_complaint_of_the_kernel(self):
         self.played.files["walk.steps"] += "  dmesg: WARNING: CPU 0\n"

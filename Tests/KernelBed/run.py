@@ -9,7 +9,7 @@ The guest's output comes out here as it is written; the exit status is the
 command's (124: the time ran out; 125: the guest did not come up or died).
 In the guest, "apload real|bus|sim [parameters]" loads the AP bus; with --ap it
 is there before the first process of the root file system, as on a real machine
-(--ap real,hw_cards=0-3:13:cca,hw_doms=0-7).
+(--ap real+hw_cards=0-3:13:cca+hw_doms=0-7).
 """
 import argparse, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
 
@@ -26,7 +26,7 @@ ap.add_argument("--machine", default="pc")
 ap.add_argument("--append", default="", help="more kernel parameters")
 ap.add_argument("--console", help="keep the kernel's console output in this file")
 ap.add_argument("--deb", action="append", default=[], help="systemd: install this .deb before the boot goes on")
-ap.add_argument("--ap", help="load the AP bus before init: FLAVOUR[,PARAMETER=VALUE...]")
+ap.add_argument("--ap", help="load the AP bus before init: FLAVOUR[+PARAMETER=VALUE...]")
 ap.add_argument("--times", action="store_true", help="say how long the boot took")
 ap.add_argument("command", nargs=argparse.REMAINDER)
 a = ap.parse_args()

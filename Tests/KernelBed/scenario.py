@@ -3,11 +3,13 @@
 import os
 import re
 
-HEADER = re.compile(r"# (machine|load|needs): (.*)")
+HEADER = re.compile(r"# (machine|load|needs|root): (.*)")
+RULES = re.compile(r"^rules <<'END'\n(.*?)^END$", re.M | re.S)
 
 
 class Scenario:
-    """`title`, `machine` (the bus's parameters), `load` (an apload flavour), `needs`, `path`."""
+    """`title`, `machine` (the bus's parameters), `load` (an apload flavour), `needs`, `root`,
+    `rules` (the first of them), `path`."""
 
     def __init__(self, path):
         self.path = path
@@ -22,7 +24,10 @@ class Scenario:
         self.needs = head.get("needs", "")
         if self.needs not in ("", "masks", "override", "sim"):
             raise SystemExit(f"{path}: \"# needs:\" knows masks, override and sim, not {self.needs}")
-        self.load = head.get("load", "sim" if self.needs == "sim" else "real")
+        self.root = head.get("root", "busybox")
+        self.load = head.get("load", {"sim": "sim"}.get(self.needs, "boot" if self.root == "systemd" else "real"))
+        first = RULES.search("\n".join(lines))
+        self.rules = first.group(1) if first else ""
 
     def runs_on(self, kernel):
         """Whether it makes sense on a kernel: only one built from source has driver_override."""

@@ -19,8 +19,9 @@ def answer(write):
 
 
 def is_replayable(played):
-    """Whether the transcript has everything in its order: not where another hand wrote beside."""
-    return not any(name.endswith(".disturbed") for name in os.listdir(played))
+    """Whether the transcript has every write in its order: not where another hand, or the daemon, wrote
+    beside the scenario."""
+    return not any(name.endswith((".disturbed", "daemon.log")) for name in os.listdir(played))
 
 
 def steps(played):

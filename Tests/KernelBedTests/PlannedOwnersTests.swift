@@ -35,7 +35,8 @@ import Testing
         inventory: machine.inventory,
         decisions: DecisionTable(rules: rules, inventory: machine.inventory, host: machine.host),
         ownership: machine.ownership,
-        circumstances: Circumstances(configuration: machine.configuration))
+        circumstances: Circumstances(
+          configuration: machine.configuration, rulesAreMissing: rules.rules.isEmpty))
       return planner.plan(by: try #require(Mechanism(rawValue: word)))
     }
 
