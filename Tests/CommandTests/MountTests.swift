@@ -129,6 +129,19 @@ struct `A mounted bus` {
       result.messages == "apreserve: nowhere is no directory to mount on: make it first\n")
   }
 
+  /// In the host's network namespace its udevd would hear the events.
+  @Test(
+    .enabled(
+      if: MountedBus.isPossible && access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0,
+      "this is no host's network namespace, or nothing can be mounted"))
+  func `sends no uevents into the host's network namespace`() throws {
+    let bench = try Workbench(["m.scenario": ""])
+    try bench.directory("sys")
+    let result = try bench.run("simulate --script m.scenario --mount sys --uevents")
+    #expect(result.status == 1)
+    #expect(result.messages.hasPrefix("apreserve: --uevents is for a network namespace of one's"))
+  }
+
   @Test func `tells of a scenario that does not hold, and mounts nothing`() throws {
     let bench = try Workbench(["m.scenario": "scan\n  /sys/bus/ap/scans = 7\n"])
     try bench.directory("sys")
