@@ -102,7 +102,9 @@ record-kernel: kernel-program
 	Tests/KernelBed/check.py --program $(KERNEL_PROGRAM) --record Tests/KernelBed/transcripts $(SCENARIOS)
 
 bench: dependencies
-	swift run -c release --scratch-path $(SCRATCH) benchmarks
+	swift build -c release --scratch-path $(SCRATCH) --product benchmarks
+	$(SCRATCH)/release/benchmarks decisions
+	$(SCRATCH)/release/benchmarks bus
 
 clean:
 	rm -rf $(SCRATCH)

@@ -130,7 +130,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "benchmarks", dependencies: ["AdjunctProcessor", "ReservationRules"],
+      name: "benchmarks",
+      dependencies: ["AdjunctProcessor", "Sysfs", "ReservationRules", "SimulatedBus"],
       swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(

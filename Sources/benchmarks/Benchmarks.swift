@@ -4,10 +4,14 @@
 struct Benchmarks {
   static func main() {
     switch CommandLine.arguments.dropFirst().first {
-    case "decisions"?, nil:
+    case "decisions"?:
       if !DecisionBenchmark().run() { Process.exit(1) }
+    case "bus"?:
+      if !BusBenchmark().run() { Process.exit(1) }
+    case nil:
+      guard DecisionBenchmark().run(), BusBenchmark().run() else { Process.exit(1) }
     default:
-      print("usage: benchmarks [decisions]")
+      print("usage: benchmarks [decisions|bus]")
       Process.exit(64)
     }
   }
