@@ -1,0 +1,78 @@
+import AdjunctProcessor
+import Reservation
+import Sysfs
+
+extension Executor {
+  /// A mask without any bit takes everything from the host, what is there and what comes; it is
+  /// written only where that is what the plan says of every queue that the host has.
+  func requireReason(
+    for mask: APMask, _ operation: Operation, _ inventory: Inventory
+  ) throws(Failure.Cause) {
+    guard mask.isEmpty else { return }
+    let leaving = Set(operation.changes.filter { $0.to != .host }.map(\.apqn))
+    let left = inventory.queues.first { $0.owner == .host && !leaving.contains($0.apqn) }
+    if let left { throw .wouldTakeEverything(left.apqn) }
+  }
+
+  func requireIdle(_ apqn: APQN) throws(Failure.Cause) {
+    let count: Int?
+    do throws(InventoryReaderError) {
+      count = try reader.readPendingRequests(apqn)
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    if let count, count > 0 { throw .busy(apqn, requests: count) }
+  }
+
+  /// Older kernels take queues from a guest by masks without a question (ap-bus.md 4.3 step 4), and a
+  /// guest can have been given one since the plan was made.
+  func requireUnassigned(_ operation: Operation) throws(Failure.Cause) {
+    let released = operation.changes.filter { $0.from == .vfioAP && $0.to != .vfioAP }
+    guard !released.isEmpty else { return }
+    let devices: [MediatedDevice]
+    var assigned: APQN?
+    do throws(InventoryReaderError) {
+      devices = try reader.readMediatedDevices()
+      for change in released where assigned == nil {
+        let status = try reader.readQueue(change.apqn)?.guestStatus
+        if status == .assigned || status == .inUse
+          || devices.contains(where: { $0.holds(change.apqn) })
+        {
+          assigned = change.apqn
+        }
+      }
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    if let assigned { throw .assignedMeanwhile(assigned) }
+  }
+
+  func requireUnassigned(_ apqn: APQN) throws(Failure.Cause) {
+    let status: Queue.GuestStatus?
+    let devices: [MediatedDevice]
+    do throws(InventoryReaderError) {
+      status = try reader.readQueue(apqn)?.guestStatus
+      devices = try reader.readMediatedDevices()
+    } catch {
+      // Who cannot be asked may have the queue.
+      throw .unreadable("\(error)")
+    }
+    if status == .assigned || status == .inUse || devices.contains(where: { $0.holds(apqn) }) {
+      throw .assignedMeanwhile(apqn)
+    }
+  }
+
+  /// Masks are written whole, so they must be what the plan, and what was written since, made them:
+  /// otherwise another hand's change would be taken back.
+  func require(_ masks: MaskPair?, _ inventory: Inventory) throws(Failure.Cause) {
+    let bus: BusState
+    do throws(InventoryReaderError) {
+      bus = try reader.reread(inventory.bus)
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    guard bus.adapterMask == masks?.adapters, bus.domainMask == masks?.domains else {
+      throw .changedMeanwhile
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import AdjunctProcessor
+import Reservation
+import Sysfs
+
+extension Executor {
+  /// Takes back steps whose operation cannot be finished: a queue must not lose the override that
+  /// keeps it with its guest, half of a pair of masks is nobody's wish, and a queue that stays with the
+  /// host serves it again. Returns the first error that kept a step from being taken back.
+  func undo(_ progress: Progress, _ inventory: Inventory) -> Failure.UndoError? {
+    var progress = progress
+    var failed: Failure.UndoError?
+    for step in progress.done.reversed() {
+      guard let inverse = inverse(of: step, inventory) else { continue }
+      do throws(Failure.Cause) {
+        if step.isMask { try require(progress.masks, inventory) }
+        try write(inverse, inventory)
+        progress.note(inverse)
+      } catch {
+        failed = failed ?? Failure.UndoError(step: inverse, reason: "\(error)")
+      }
+    }
+    return failed
+  }
+
+  private func inverse(of step: Step, _ inventory: Inventory) -> Step? {
+    switch step {
+    case .setAdapterMask: inventory.bus.adapterMask.map { .setAdapterMask($0) }
+    case .setDomainMask: inventory.bus.domainMask.map { .setDomainMask($0) }
+    case .setOverride(let apqn, nil):
+      inventory.queue(apqn)?.driverOverride.map { .setOverride(apqn, driver: $0) }
+    case .setOnline(let apqn, let isOnline): .setOnline(apqn, !isOnline)
+    // An override that stays set marks where the queue belongs; an unbound queue is bound by the
+    // next try.
+    case .setOverride, .unbind, .bind, .probe, .requireUnassigned, .awaitIdle: nil
+    }
+  }
+}
