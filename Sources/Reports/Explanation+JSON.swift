@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import HostConfiguration
 import Reservation
 import ReservationRules
 package import JSONText
@@ -19,6 +20,13 @@ extension Explanation {
       $0.set("driver_override", text: queue?.driverOverride)
       $0.set("state", text: state?.rawValue)
       $0.set("mediatedDevice", text: holder?.uuid)
+      $0.set(
+        "virtualMachine",
+        text: holder.flatMap { holder in
+          assessment.circumstances.configuration.virtualMachines
+            .first { $0.mediatedDevices.contains(holder.uuid) }?.name
+        })
+      $0.set("reservedByUs", flag: isOurs)
       decision.write(to: &$0)
       $0.set("collateral", text: decision.collateral.rawValue)
       $0.set("rules", .array(verdicts.map(\.json)))

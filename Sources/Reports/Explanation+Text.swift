@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import HostConfiguration
 import Reservation
 import ReservationRules
 
@@ -10,7 +11,16 @@ extension Explanation {
     var facts = TextTable()
     facts.append([.init("card"), .init(cardText)])
     facts.append([.init("queue"), .init(queueText, queue.map { Ink($0.owner) })])
-    if let holder { facts.append([.init("guest"), .init("mediated device \(holder.uuid)")]) }
+    if let holder {
+      let name = assessment.circumstances.configuration.name(ofMediatedDevice: holder.uuid)
+      facts.append([.init("guest"), .init("mediated device \(name.printable)")])
+    }
+    if let isOurs {
+      facts.append([
+        .init("ours"),
+        .init("\(isOurs ? "yes, apreserve has" : "no, apreserve has not") reserved it"),
+      ])
+    }
     facts.append([.init("wish"), .init(wishText)])
     lines += facts.lines(indentation: "  ", width: Self.width, style: style)
     lines += ["", style.paint("rules", .heading)]

@@ -17,6 +17,14 @@ package struct Explanation {
 
   var card: Card? { assessment.inventory.card(apqn.adapter) }
   var queue: Queue? { assessment.inventory.queue(apqn) }
+  /// Whether it is reserved by us; nil while it is not reserved at all.
+  var isOurs: Bool? {
+    guard let queue, queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP else {
+      return nil
+    }
+    return assessment.ownership.covers(apqn, under: assessment.inventory.bus)
+  }
+
   var holder: MediatedDevice? { assessment.inventory.mediatedDevice(holding: apqn) }
   var decision: Decision { assessment.decisions.decision(for: apqn) }
 

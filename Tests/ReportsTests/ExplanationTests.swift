@@ -1,5 +1,7 @@
 import AdjunctProcessor
+import HostConfiguration
 import Reports
+import Reservation
 import ReservationRules
 import Testing
 
@@ -53,6 +55,29 @@ import Testing
     let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(explanation.text(style: .plain).contains("  guest  mediated device \(uuid)\n"))
     #expect(explanation.json.documentText.contains("\n  \"mediatedDevice\": \"\(uuid)\",\n"))
+  }
+
+  @Test(arguments: [true, false])
+  func `tells whether apreserve has reserved the queue, and the guest's virtual machine`(
+    isOurs: Bool
+  )
+    throws
+  {
+    let apqn = APQN(adapter: 10, domain: 4)
+    let machine = VirtualMachine(
+      name: "db1", mediatedDevices: ["11111111-2222-3333-4444-555555555555"])
+    let assessment = try Assessment(
+      inventory: Example.inventory(), rules: Example.ruleSet(),
+      ownership: Ownership(queues: isOurs ? [apqn] : []),
+      circumstances: Circumstances(configuration: HostConfiguration(virtualMachines: [machine])))
+    let explanation = Explanation(apqn, in: assessment)
+    let text = explanation.text(style: .plain)
+    #expect(text.contains("(virtual machine\n         db1)\n"))
+    #expect(
+      text.contains(
+        "  ours   \(isOurs ? "yes, apreserve has" : "no, apreserve has not") reserved it\n"))
+    #expect(explanation.json.documentText.contains("\"reservedByUs\": \(isOurs)"))
+    #expect(explanation.json.documentText.contains("\"virtualMachine\": \"db1\""))
   }
 
   @Test func `of a queue that waits for a card tells what is unknown, and why`() throws {

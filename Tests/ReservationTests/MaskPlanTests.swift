@@ -15,6 +15,15 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.latentCollateral.count == 0)
   }
 
+  @Test func `moves nothing for a mediated device that has a queue of the host assigned`() throws {
+    var machine = Machine(mechanism: .mask)
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [1], domains: [2])
+    ]
+    #expect(try machine.plan(.mask, #"APQN=="03.0003", RESERVE="host""#).isEmpty)
+  }
+
   @Test func `takes a whole domain with one bit of aqmask`() throws {
     let plan = try Machine(mechanism: .mask).plan(.mask, #"DOMAIN=="2", RESERVE="vfio_ap""#)
     #expect(plan.writes == [aqmask([2])])
