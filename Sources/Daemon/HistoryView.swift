@@ -14,6 +14,12 @@ package struct HistoryView {
     moves.map { move in
       var words = ["time", "queue", "from"].map { move[$0]?.text ?? "?" }
       words += ["->", move["to"]?.text ?? "?", " \(move["mechanism"]?.text ?? "not by apreserve")"]
+      switch move["cause"]?.text {
+      case "given-back"?: words.append(" given back")
+      case "collateral"?: words.append(" collateral, accepted by the rules")
+      case "side-effect"?: words.append(" side effect of the mask write")
+      default: break
+      }
       if let rule = move["rule"] {
         words.append(" \(rule["file"]?.text ?? "?"):\(rule["line"]?.integer ?? 0)")
       }

@@ -19,7 +19,7 @@ package struct StatusView {
     let rules = status["rules"]
     let files = (rules?["files"]?.elements ?? []).compactMap(\.text)
     lines.append(
-      "rules      \(rules?["count"]?.integer ?? 0) in \(files.count) files"
+      "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
         + Self.origin(rules?["origin"]?.text))
     if let writing = status["writing"] {
       lines.append(

@@ -45,6 +45,6 @@ extension String {
 }
 
 /// A number with its noun: `1 queue`, `2 queues`.
-func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
+package func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
   "\(count) " + (count == 1 ? noun : plural ?? noun + "s")
 }

@@ -46,7 +46,7 @@ import Testing
     #expect(settled.output == "0 of 0 queues reserved\n")
     let status = try bench.run("status --control c")
     #expect(status.output.hasPrefix("0 of 0 queues reserved\nmechanism  mask: "))
-    #expect(status.output.contains("\nrules      1 in 1 files\n"))
+    #expect(status.output.contains("\nrules      1 in 1 file\n"))
     #expect(status.output.contains("\n  FightLimit=3  (default)\n"))
     #expect(try bench.run("status --control c --history").output == "")
     let metrics = try bench.run("status --control c --metrics").output
@@ -74,7 +74,7 @@ import Testing
     try bench.file("rules/60.rules", "# nothing\n")
     let reloaded = try bench.run("reload --control c")
     #expect(reloaded.status == 0)
-    #expect(reloaded.output == "1 rules in 2 files are in force\n")
+    #expect(reloaded.output == "1 rule in 2 files in force\n")
     withExtendedLifetime(daemon) {}
   }
 

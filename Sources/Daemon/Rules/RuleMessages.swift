@@ -1,4 +1,5 @@
 import HostSystem
+import Reports
 import ReservationRules
 
 /// What is to be told after the rules were read.
@@ -31,7 +32,7 @@ enum RuleMessages {
     return [
       LogMessage(
         .info, .rulesLoaded,
-        "\(rules.rules.count) rules in \(rules.files.count) files are in force",
+        "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force",
         fields: rules.files.map { .init("AP_RULE_FILE", $0) })
     ]
   }

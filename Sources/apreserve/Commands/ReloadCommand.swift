@@ -1,6 +1,7 @@
 import ArgumentParser
 import Daemon
 import JSONText
+import Reports
 import Varlink
 
 /// `apreserve reload`
@@ -22,7 +23,8 @@ struct ReloadCommand: ParsableCommand {
         if let text = warning.text { Terminal.say(text) }
       }
       let files = reply["files"]?.elements.count ?? 0
-      try Terminal.print("\(reply["count"]?.integer ?? 0) rules in \(files) files are in force\n")
+      try Terminal.print(
+        "\(counted(reply["count"]?.integer ?? 0, "rule")) in \(counted(files, "file")) in force\n")
     }
   }
 }
