@@ -22,12 +22,9 @@ final class BackgroundProgram {
 
   /// Sends a signal and waits until the process has ended; the answer is its exit status, or 128 and the
   /// signal's number.
-  func end(_ number: Int32) -> Int32 {
+  func end(_ number: Int32) -> Int {
     kill(process, number)
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
     hasEnded = true
-    let signal = status & 0x7f
-    return signal == 0 ? status >> 8 & 0xff : 128 + signal
+    return Program.wait(for: process)
   }
 }

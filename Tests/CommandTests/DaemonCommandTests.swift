@@ -2,45 +2,17 @@ import Glibc
 import JSONText
 import Testing
 
-/// A daemon on a directory of plain files with one card and nothing to do.
 @Suite struct `apreserve daemon` {
-  private let bench: Workbench
+  private let tree: DaemonTree
 
   init() throws {
-    bench = try Workbench([
-      "rules/50.rules": "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n",
-      "tree/bus/ap/scans": "1\n", "tree/bus/ap/drivers/cex4queue/bind": "",
-      "tree/devices/ap/card01/hwtype": "13\n",
-      "tree/devices/ap/card01/ap_functions": "0x92000000\n",
-      "tree/devices/ap/card01/01.0004/online": "1\n", "tree/bus/ap/drivers/vfio_ap/bind": "",
-      "tree/bus/ap/apmask": "0x" + String(repeating: "f", count: 64) + "\n",
-      "tree/bus/ap/aqmask": "0x" + String(repeating: "f", count: 64) + "\n",
-    ])
-    try bench.link("tree/bus/ap/devices/card01", to: "../../../devices/ap/card01")
-    try bench.link("tree/bus/ap/devices/01.0004", to: "../../../devices/ap/card01/01.0004")
-    try bench.link(
-      "tree/devices/ap/card01/01.0004/driver", to: "../../../../bus/ap/drivers/cex4queue")
+    tree = try DaemonTree()
   }
 
-  private static let words = "daemon --sysfs tree --rules rules --control c --state state"
-
-  private func start(_ more: String = "", environment: [String] = []) throws -> BackgroundProgram {
-    let program = try BackgroundProgram(
-      "\(Self.words) \(more)", in: bench, environment: environment)
-    try wait { access(bench.path + "/c", F_OK) == 0 }
-    return program
-  }
-
-  private func wait(until condition: () throws -> Bool) throws {
-    for _ in 0..<60_000 {
-      if try condition() { return }
-      usleep(1000)
-    }
-    Issue.record("it did not come to that")
-  }
+  private var bench: Workbench { tree.bench }
 
   @Test func `answers status, settle and reload, and ends with 0 when it is asked to`() throws {
-    let daemon = try start()
+    let daemon = try tree.start()
     let settled = try bench.run("settle --control c --timeout 60")
     #expect(settled.status == 0)
     #expect(settled.output == "0 of 0 queues reserved\n")
@@ -63,7 +35,7 @@ import Testing
   }
 
   @Test func `tells whoever reloads what is wrong, and keeps the rules`() throws {
-    let daemon = try start()
+    let daemon = try tree.start()
     try bench.file("rules/60.rules", "ADAPTER==\"10\", RESERVE=\"vfio_ap\"\n")
     let refused = try bench.run("reload --control c")
     #expect(refused.status == 1)
@@ -79,10 +51,10 @@ import Testing
   }
 
   @Test func `reads its rules again on SIGHUP`() throws {
-    let daemon = try start()
+    let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")
     daemon.signal(SIGHUP)
-    try wait {
+    try tree.wait {
       try bench.text(".daemon").split(separator: "\n").count { $0.contains("in force") } == 2
     }
     #expect(daemon.end(SIGINT) == 0)
@@ -90,7 +62,7 @@ import Testing
 
   @Test func `shows its settings and where they come from, and what is wrong with them`() throws {
     try bench.file("my.conf", "[Reservation]\nFightLimit=7\nColour=red\n")
-    let daemon = try start("--config my.conf --force fighting")
+    let daemon = try tree.start("--config my.conf --force fighting")
     let status = try bench.run("status --control c").output
     #expect(status.contains("\n  FightLimit=7  (my.conf:2)\n"))
     #expect(status.contains("\n  Force=fighting  (command line)\n"))
@@ -99,8 +71,8 @@ import Testing
   }
 
   @Test func `is alone on its machine`() throws {
-    let daemon = try start()
-    let second = try bench.run(Self.words)
+    let daemon = try tree.start()
+    let second = try bench.run(DaemonTree.words)
     #expect(second.status == 1)
     #expect(
       second.messages.hasPrefix(
@@ -111,12 +83,25 @@ import Testing
   }
 
   @Test func `takes a control socket and a lock that a killed one has left`() throws {
-    let first = try start()
+    let first = try tree.start()
     #expect(first.end(SIGKILL) == 128 + SIGKILL)
-    let second = try BackgroundProgram(Self.words, in: bench)
-    try wait { try bench.run("settle --control c --timeout 60").status == 0 }
+    let second = try BackgroundProgram(DaemonTree.words, in: bench)
+    try tree.wait { try bench.run("settle --control c --timeout 60").status == 0 }
     #expect(second.end(SIGTERM) == 0)
   }
+
+  @Test(.enabled(if: Self.hasVarlinkClient, "python3 has no module varlink here"))
+  func `answers the Varlink project's own client`() throws {
+    let daemon = try tree.start()
+    let folder = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+    let client = try Program.start(
+      "python3", ["/\(folder)/Tools/varlink-client.py", bench.path + "/c"])
+    #expect(Program.wait(for: client) == 0)
+    withExtendedLifetime(daemon) {}
+  }
+
+  private static let hasVarlinkClient =
+    (try? Program.start("python3", ["-c", "import varlink"])).map { Program.wait(for: $0) } == 0
 
   @Test(arguments: [
     "daemon --sysfs tree", "daemon --sysfs tree --control c --rules rules",
@@ -129,7 +114,7 @@ import Testing
 
   @Test func `tells the service manager when it is ready, how it is, and that it lives`() throws {
     let manager = try NotifySocket(bench.path + "/notify")
-    let daemon = try start(
+    let daemon = try tree.start(
       environment: ["NOTIFY_SOCKET=\(bench.path)/notify", "WATCHDOG_USEC=200000"])
     var lines = try manager.lines(until: "WATCHDOG=1")
     #expect(lines.contains { $0.hasPrefix("EXTEND_TIMEOUT_USEC=") })

@@ -21,15 +21,10 @@ enum Program {
     let process = try start(
       arguments, in: bench, input: input, output: output ?? ".output", messages: ".messages",
       environment: environment)
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0 {
-      guard errno == EINTR else { throw Workbench.Failure(call: "waitpid", errno: errno) }
-    }
-    // wait(2): the low seven bits are the signal, the next byte the exit status.
-    let signal = status & 0x7f
+    let status = wait(for: process)
     return Result(
       output: output == nil ? try bench.text(".output") : "", messages: try bench.text(".messages"),
-      status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
+      status: status)
   }
 
   /// Starts the program in a directory, and does not wait for its end.
@@ -95,6 +90,7 @@ enum Program {
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { return -1 }
     }
+    // wait(2): the low seven bits are the signal, the next byte the exit status.
     let signal = status & 0x7f
     return Int(signal == 0 ? status >> 8 & 0xff : 128 + signal)
   }
