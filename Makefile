@@ -8,7 +8,7 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench clean
+.PHONY: help dependencies build demo lint test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
@@ -20,6 +20,7 @@ help:
 	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make bench   measure, in release mode'
+	@echo 'make bench-host   measure the daemon, in release mode; as root'
 	@echo 'make clean   remove everything built'
 
 dependencies:
@@ -105,6 +106,11 @@ bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks
 	$(SCRATCH)/release/benchmarks decisions
 	$(SCRATCH)/release/benchmarks bus
+
+# As root, since it injects uevents in a network namespace of its own.
+bench-host: dependencies
+	swift build -c release --scratch-path $(SCRATCH) --product apreserve
+	swift run -c release --scratch-path $(SCRATCH) host-benchmarks
 
 clean:
 	rm -rf $(SCRATCH)

@@ -133,6 +133,13 @@ let package = Package(
       name: "benchmarks",
       dependencies: ["AdjunctProcessor", "Sysfs", "ReservationRules", "SimulatedBus"],
       swiftSettings: settings),
+    .executableTarget(
+      name: "host-benchmarks",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "Configuration", "SimulatedBus", "HostSystem",
+        "Varlink", "Daemon", "CUdev", "CUeventInjection",
+      ],
+      swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "AdjunctProcessorTests", dependencies: ["AdjunctProcessor"],

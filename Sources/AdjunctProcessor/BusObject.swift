@@ -43,6 +43,10 @@ public enum BusObject: Hashable, Sendable {
   /// Reads a path in the device tree, with or without the leading slash; nil for any place that does
   /// not concern AP queues, and for a path that is not in the kernel's own form.
   public init?(path: some StringProtocol) {
+    if let device = Self.device(path: path) {
+      self = device
+      return
+    }
     var parts = path.split(separator: "/", omittingEmptySubsequences: false)[...]
     if parts.first?.isEmpty == true { parts.removeFirst() }
     guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return nil }
@@ -68,6 +72,37 @@ public enum BusObject: Hashable, Sendable {
       self = .mediatedDeviceType
     default: return nil
     }
+  }
+
+  /// Reads the path of a card or a queue with its leading slash. Nearly all events are about queues, and
+  /// in a burst there are ten thousands of them, so this takes no memory.
+  private static func device(path: some StringProtocol) -> BusObject? {
+    let prefix: StaticString = "/devices/ap/card"
+    let length = prefix.utf8CodeUnitCount
+    let found = path.utf8.withContiguousStorageIfAvailable { bytes -> BusObject? in
+      // "05", and for a queue "/05.0004" behind it.
+      guard bytes.count == length + 2 || bytes.count == length + 10,
+        prefix.withUTF8Buffer({ $0.elementsEqual(bytes[..<length]) }),
+        let adapter = number(bytes[length..<length + 2])
+      else { return nil }
+      guard bytes.count > length + 2 else { return .card(UInt8(adapter)) }
+      let name = bytes[(length + 3)...]
+      guard bytes[length + 2] == UInt8(ascii: "/"), number(name.prefix(2)) == adapter,
+        name[length + 5] == UInt8(ascii: "."), let domain = number(name.suffix(4)),
+        let domain = UInt8(exactly: domain)
+      else { return nil }
+      return .queue(APQN(adapter: UInt8(adapter), domain: domain))
+    }
+    return found ?? nil
+  }
+
+  private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt16? {
+    var number: UInt16 = 0
+    for byte in digits {
+      guard let digit = LowerHex.value(of: byte) else { return nil }
+      number = number << 4 | UInt16(digit)
+    }
+    return number
   }
 
   /// The path in the device tree with a leading slash, as a uevent's `DEVPATH` has it.

@@ -16,6 +16,11 @@ package enum Reaction: Hashable, Sendable {
   /// What an event calls for, or nil for one that cannot matter to a reservation.
   package init?(to event: Uevent) {
     guard let object = BusObject(path: event.devicePath) else { return nil }
+    self.init(to: object)
+  }
+
+  /// What something that happened at a place calls for.
+  package init(to object: BusObject) {
     switch object {
     // A card's driver makes attributes readable that rules match; its CONFIG comes before its
     // queues' (ap-bus.md 3.3).

@@ -1,10 +1,9 @@
 import AdjunctProcessor
 import Agent
-import HostSystem
-import Uevents
+package import HostSystem
 
 /// Takes the kernel's events in, as fast as they come, and leaves word of what to look at.
-final class EventIntake {
+package final class EventIntake {
   private let monitor: UdevMonitor
   private let mailbox: Mailbox
   private let log: any MessageLog
@@ -16,7 +15,7 @@ final class EventIntake {
   private static let turn = 4096
 
   /// Opens the monitor: what happens from here on is noticed.
-  init(_ loop: EventLoop, mailbox: Mailbox, log: any MessageLog) throws {
+  package init(_ loop: EventLoop, mailbox: Mailbox, log: any MessageLog) throws {
     monitor = try UdevMonitor()
     self.mailbox = mailbox
     self.log = log
@@ -26,18 +25,18 @@ final class EventIntake {
   }
 
   /// What has come so far.
-  var counts: UdevMonitor.Counts { monitor.counts }
+  package var counts: UdevMonitor.Counts { monitor.counts }
 
   /// Takes in what has come. All of it is one reason to look.
-  func takeIn() {
+  package func takeIn() {
     var reactions: Set<Reaction> = []
     var departures: Set<APQN> = []
     let outcome: UdevMonitor.Outcome
     do throws(UdevMonitorError) {
-      outcome = try monitor.drain(limit: Self.turn) { event in
-        guard let reaction = Reaction(to: event) else { return }
-        reactions.insert(reaction)
-        if event.action == .remove, case .queue(let apqn) = reaction { departures.insert(apqn) }
+      outcome = try monitor.drainPlaces(limit: Self.turn) { path, isRemoval in
+        guard let object = BusObject(path: path) else { return }
+        reactions.insert(Reaction(to: object))
+        if isRemoval, case .queue(let apqn) = object { departures.insert(apqn) }
       }
     } catch {
       return fail(error)

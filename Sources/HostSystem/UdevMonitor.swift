@@ -80,6 +80,30 @@ package final class UdevMonitor {
   package func drain(
     limit: Int = .max, _ take: (Uevent) -> Void
   ) throws(UdevMonitorError) -> Outcome {
+    try drainDevices(limit: limit) { device in
+      guard let event = Uevent(device) else { return false }
+      take(event)
+      return true
+    }
+  }
+
+  /// The same for who only wants to know where something happened, and whether a device went: the rest of
+  /// a message costs more than all of libudev.
+  package func drainPlaces(
+    limit: Int = .max, _ take: (_ devicePath: String, _ isRemoval: Bool) -> Void
+  ) throws(UdevMonitorError) -> Outcome {
+    try drainDevices(limit: limit) { device in
+      guard let action = udev_device_get_action(device), let path = udev_device_get_devpath(device)
+      else { return false }
+      take(String(cString: path), strcmp(action, "remove") == 0)
+      return true
+    }
+  }
+
+  /// Hands on devices as libudev has them; `take` says whether one makes sense.
+  private func drainDevices(
+    limit: Int, _ take: (OpaquePointer) -> Bool
+  ) throws(UdevMonitorError) -> Outcome {
     var left = limit
     while left > 0 {
       left -= 1
@@ -101,12 +125,7 @@ package final class UdevMonitor {
         continue
       }
       defer { udev_device_unref(device) }
-      if let event = Uevent(device) {
-        counts.events += 1
-        take(event)
-      } else {
-        counts.malformed += 1
-      }
+      if take(device) { counts.events += 1 } else { counts.malformed += 1 }
     }
     return .partial
   }
