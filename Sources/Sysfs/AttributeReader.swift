@@ -28,6 +28,23 @@ struct AttributeReader {
     }
   }
 
+  /// The text of a file that a decision hangs on: nil only when its device has gone, or, if
+  /// `mayBeMissing`, when the kernel has no such file. Taken for absent because of an error, a device
+  /// that is there would be planned around, and be moved with the rest.
+  func neededText(
+    _ path: SysfsPath, mayBeMissing: Bool = false
+  ) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      if !mayBeMissing, error.errno == .noSuchFile, try !hasGone(path.object) {
+        throw .unreadable(error)
+      }
+      try requireAbsence(error)
+      return nil
+    }
+  }
+
   /// The names in a directory that no device's going takes away: nil only where there is none.
   func namesInDirectory(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
     do {
@@ -38,10 +55,32 @@ struct AttributeReader {
     }
   }
 
+  /// Lets pass what is not there: ENOENT, or any answer of a device that is not listed any more.
+  private func requireAbsence(_ error: SysfsError) throws(InventoryReaderError) {
+    guard error.errno != .noSuchFile else { return }
+    try absorb(error)
+    guard try hasGone(error.path.object) else { throw .unreadable(error) }
+  }
+
+  /// Whether a device is not listed any more. Its link on the bus is the first thing to go.
+  private func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
+    switch object {
+    case .card(let adapter):
+      try names(.bus("devices"))?.contains(BusObject.cardName(adapter)) != true
+    case .queue(let apqn): try names(.bus("devices"))?.contains(apqn.description) != true
+    default: false
+    }
+  }
+
   /// The text without its newline; nil also where the kernel prints that it has none, as an empty
   /// line or `-`.
   func text(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
-    guard var text = try rawText(path) else { return nil }
+    try rawText(path).flatMap(Self.text)
+  }
+
+  /// A text without its newline; nil for one that says that there is none.
+  static func text(_ raw: String) -> String? {
+    var text = raw
     if text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
     return text.isEmpty || text == "-" ? nil : text
   }
@@ -64,7 +103,15 @@ struct AttributeReader {
   func number(
     _ path: SysfsPath, upTo limit: UInt64 = .max
   ) throws(InventoryReaderError) -> UInt64? {
-    guard let raw = try rawText(path) else { return nil }
+    try rawText(path).map { (raw) throws(InventoryReaderError) in
+      try Self.number(raw, path, upTo: limit)
+    }
+  }
+
+  /// A text as a decimal number of 0 to `limit`.
+  static func number(
+    _ raw: String, _ path: SysfsPath, upTo limit: UInt64
+  ) throws(InventoryReaderError) -> UInt64 {
     let digits = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
     guard digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
       let number = UInt64(digits), number <= limit
@@ -118,7 +165,7 @@ struct AttributeReader {
     do {
       return try sysfs.readLink(path)
     } catch {
-      try absorb(error)
+      try requireAbsence(error)
       return nil
     }
   }
@@ -128,16 +175,18 @@ struct AttributeReader {
     do {
       return try sysfs.list(path)
     } catch {
-      try absorb(error)
+      try requireAbsence(error)
       return nil
     }
   }
 
   /// Lets pass what a file that is not there, or a device that has gone, answers: ENOENT before it is
-  /// open, ENODEV or EIO afterwards.
+  /// open, ENODEV or EIO afterwards. The bus itself does not go.
   private func absorb(_ error: SysfsError) throws(InventoryReaderError) {
-    switch error.errno {
-    case .noSuchFile, .noSuchDevice, .inputOutput: return
+    switch (error.errno, error.path.object) {
+    case (.noSuchFile, _): return
+    case (.noSuchDevice, .card), (.noSuchDevice, .queue): return
+    case (.inputOutput, .card), (.inputOutput, .queue): return
     default: throw .unreadable(error)
     }
   }

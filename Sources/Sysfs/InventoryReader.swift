@@ -50,7 +50,8 @@ public struct InventoryReader {
   /// One card, nil when it is not there.
   public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
     let typePath = SysfsPath.card(adapter, "hwtype")
-    guard let type = try attributes.number(typePath, upTo: UInt64(UInt8.max)) else { return nil }
+    guard let typeText = try attributes.neededText(typePath) else { return nil }
+    let type = try AttributeReader.number(typeText, typePath, upTo: UInt64(UInt8.max))
     var card = Card(
       adapter: adapter, hardwareType: HardwareType(rawValue: UInt8(type)),
       functions: try attributes.functions(.card(adapter, "ap_functions")) ?? 0)
@@ -62,7 +63,7 @@ public struct InventoryReader {
       card.attributes[name] = text
     }
     // An attribute that was missing may never have been there, or have gone with the card.
-    return try attributes.rawText(typePath) == nil ? nil : card
+    return try attributes.neededText(typePath) == nil ? nil : card
   }
 
   /// One queue, nil when it is not there.
@@ -78,7 +79,9 @@ public struct InventoryReader {
       queue.guestStatus = try readGuestStatus(apqn)
     case .none: break
     }
-    queue.driverOverride = try attributes.text(.queue(apqn, "driver_override"))
+    queue.driverOverride = try attributes.neededText(
+      .queue(apqn, "driver_override"), mayBeMissing: true
+    ).flatMap(AttributeReader.text)
     queue.isCheckStopped = try attributes.flag(.queue(apqn, "chkstop"))
     // Read last: kernels since 5.10 have it, so that it proves that the queue is still there.
     if let text = try attributes.rawText(.queue(apqn, "config")) {

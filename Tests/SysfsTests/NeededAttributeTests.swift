@@ -1,0 +1,26 @@
+import AdjunctProcessor
+import Sysfs
+import Testing
+
+/// What is there must never be taken for absent: a plan would be made around it.
+@Suite struct `A file that a decision hangs on` {
+  @Test(arguments: [
+    ("/sys/devices/ap/card05/hwtype", Errno.inputOutput),
+    ("/sys/devices/ap/card05/hwtype", .noSuchDevice),
+    ("/sys/devices/ap/card05/hwtype", .noSuchFile),
+    ("/sys/devices/ap/card05/05.0047/driver", .inputOutput),
+    ("/sys/devices/ap/card05/05.0047/driver", .noSuchDevice),
+    ("/sys/devices/ap/card05/05.0047/driver_override", .inputOutput),
+    ("/sys/bus/ap/apmask", .inputOutput),
+    ("/sys/bus/ap/drivers", .inputOutput),
+    ("/sys/bus/ap/devices", .noSuchDevice),
+  ])
+  func `is an error when it cannot be read and its device is there`(path: String, errno: Errno) {
+    let tree = TreeSysfs.small()
+    tree.failures[path] = errno
+    let error = #expect(throws: InventoryReaderError.self) {
+      try InventoryReader(sysfs: tree).read()
+    }
+    #expect("\(error as Any)".contains(errno.name))
+  }
+}
