@@ -16,7 +16,15 @@ extension Executor {
     var moved: [OwnerChange] = []
     var failure: Failure?
     for change in operation.changes {
-      guard let queue = (try? reader.readQueue(change.apqn)) ?? nil else {
+      let found: Queue?
+      do throws(InventoryReaderError) {
+        found = try reader.readQueue(change.apqn)
+      } catch {
+        failure =
+          failure ?? Failure(operation.subject, .unproven(change.apqn, reason: "\(error)"))
+        continue
+      }
+      guard let queue = found else {
         guard operation.subject != .queue(change.apqn) else {
           throw Failure(operation.subject, .vanished(change.apqn))
         }

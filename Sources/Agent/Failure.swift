@@ -50,6 +50,8 @@ package struct Failure: Error, Equatable, Sendable {
     case unrecorded(OwnershipRecordError)
     /// The mask would take everything from the host, and the plan does not say so of this queue.
     case wouldTakeEverything(APQN)
+    /// The kernel took the writes, and who has the queue now cannot be read.
+    case unproven(APQN, reason: String)
     /// The device went away; that is no fault, the next look shows what is there.
     case vanished(APQN)
   }
@@ -88,7 +90,7 @@ extension Failure.Cause {
     case .assignedMeanwhile, .changedMeanwhile, .unreadable, .locked, .unrecorded,
       .wouldTakeEverything, .vanished:
       true
-    case .noEffect, .notTaken, .busy: false
+    case .noEffect, .notTaken, .unproven, .busy: false
     }
   }
 }
@@ -120,6 +122,8 @@ extension Failure.Cause: CustomStringConvertible {
     case .unrecorded(let error): "nothing was written, since \(error)"
     case .wouldTakeEverything(let apqn):
       "nothing was written: a mask of zeros would take \(apqn), which the plan leaves with the host"
+    case .unproven(let apqn, let reason):
+      "the kernel took what was written, and who has \(apqn) now cannot be read: \(reason)"
     case .vanished(let apqn): "\(apqn) went away"
     }
   }
