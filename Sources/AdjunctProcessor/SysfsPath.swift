@@ -55,7 +55,10 @@ public struct SysfsPath: Hashable, Sendable {
     if let object = BusObject(path: text) {
       self.init(object)
     } else if let slash = text.lastIndex(of: "/"), let object = BusObject(path: text[..<slash]) {
-      self.init(object, String(text[text.index(after: slash)...]))
+      let name = String(text[text.index(after: slash)...])
+      // These would name another directory than the path says.
+      guard name != ".", name != ".." else { return nil }
+      self.init(object, name)
     } else {
       return nil
     }

@@ -48,6 +48,6 @@ extension CaptureFault: CustomStringConvertible {
         "\(BusObject.cardName(adapter)) has the DEV_TYPE \"\(found)\", which is no hardware type"
       case .unreadableMask(let text): "\"\(text)\" is no mask of 64 hex digits"
       }
-    return "\(place): \(sentence)."
+    return "\(place): \(sentence).".printable
   }
 }

@@ -54,7 +54,7 @@ package struct Expectation: Equatable, Sendable {
     package var description: String
 
     init(_ file: String, _ line: Int, _ sentence: String) {
-      description = "\(file):\(line): \(sentence)"
+      description = "\(file):\(line): \(sentence)".printable
     }
   }
 

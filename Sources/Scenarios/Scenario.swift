@@ -1,3 +1,4 @@
+import AdjunctProcessor
 public import SimulatedBus
 
 /// What happens to a simulated machine and what is to be so then, one step or claim a line: a test that a
@@ -107,7 +108,7 @@ public struct ScenarioError: Error, Equatable, Sendable {
 
 extension ScenarioError: CustomStringConvertible {
   /// `FILE:LINE: ` and the problem.
-  public var description: String { "\(file):\(line): \(problem)" }
+  public var description: String { "\(file):\(line): \(problem)".printable }
 }
 
 /// What is wrong with a line.

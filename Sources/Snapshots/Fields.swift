@@ -160,11 +160,12 @@ func isDriverName(_ name: String) -> Bool {
     && name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
 }
 
-/// A value as a message shows it: texts and numbers themselves, cut when they are long.
+/// A value as a message shows it: texts and numbers themselves, cut when they are long, and with a `?`
+/// for what is not printable but needs no escape in JSON.
 func shown(_ value: JSONValue) -> String {
   switch value {
   case .string, .number, .bool, .null:
-    let text = value.text()
+    let text = value.text().printable
     guard text.unicodeScalars.count > 60 else { return text }
     return String(text.unicodeScalars.prefix(57)) + "..."
   default: return value.kind

@@ -47,7 +47,10 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(SysfsPath(text: path.description) == path)
   }
 
-  @Test(arguments: ["/etc/passwd", "/sys/bus/ap/devices/../x", "/sys/kernel/debug/aphw/ctl", ""])
+  @Test(arguments: [
+    "/etc/passwd", "/sys/bus/ap/devices/../x", "/sys/bus/ap/..", "/sys/bus/ap/.",
+    "/sys/kernel/debug/aphw/ctl", "",
+  ])
   func `is never outside the AP bus`(text: String) {
     #expect(SysfsPath(text: text) == nil)
   }
