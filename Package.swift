@@ -240,6 +240,18 @@ let package = Package(
         "TestSupport", "HostTestSupport",
       ],
       swiftSettings: settings),
+    .executableTarget(
+      name: "crash-agent",
+      dependencies: [
+        "AdjunctProcessor", "Sysfs", "ReservationRules", "Reservation", "Agent", "HostSystem",
+      ],
+      path: "Tests/CrashAgent", swiftSettings: settings),
+    .testTarget(
+      name: "CrashTests",
+      dependencies: [
+        "AdjunctProcessor", "Sysfs", "SimulatedBus", "crash-agent", "TestSupport",
+      ],
+      swiftSettings: settings),
     .target(
       name: "FuzzTargets",
       dependencies: [

@@ -1,0 +1,123 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import Uevents
+
+/// An agent that is disturbed at its work, with what the simulator itself says happened.
+final class DisturbedAgent: ActivityLog, MonotonicTime {
+  let injector: FaultInjector
+  private var agent: Agent
+  private let mechanism: Mechanism
+  private let rules: RuleSet
+  var now = Duration.zero
+  var sinceEpoch: Duration { now }
+  /// Queues that a driver was taken from or given to, by the simulator's own log.
+  private(set) var touched: Set<APQN> = []
+  /// Queues that the agent's activities or failures speak of.
+  private var spokenOf: Set<APQN> = []
+  private(set) var writes: [String] = []
+  /// Who has each queue by what the agent told.
+  private var told: [APQN: Owner] = [:]
+  /// Whether the run under disturbance ended with an error instead of a report.
+  private(set) var error: (any Error)?
+
+  /// An agent that has held `before` undisturbed; then `change` happened, and now it holds `rules`.
+  init(
+    on bus: SimulatedBus, mechanism: Mechanism, before: String = "", rules: String,
+    change: (SimulatedBus) throws -> Void = { _ in }
+  ) throws {
+    self.mechanism = mechanism
+    self.rules = try Stage.rules(rules)
+    injector = FaultInjector(bus)
+    let quiet = Quiet()
+    agent = Agent(
+      sysfs: injector, rules: try Stage.rules(before),
+      settings: Agent.Settings(mechanism: mechanism), log: quiet, time: quiet)
+    try agent.reconcile()
+    try change(bus)
+    agent = next()
+    told = try owners()
+    bus.onCallback = { [unowned self] callback in
+      guard case .queue(let apqn) = callback.device, callback.refusal == nil else { return }
+      touched.insert(apqn)
+    }
+  }
+
+  private final class Quiet: ActivityLog, MonotonicTime {
+    var now = Duration.zero
+    var sinceEpoch = Duration.zero
+    func record(_ activity: Activity) {}
+  }
+
+  /// Another process, which knows what was on record.
+  private func next() -> Agent {
+    Agent(
+      sysfs: injector, rules: rules, settings: Agent.Settings(mechanism: mechanism),
+      ownership: agent.ownership, log: self, time: self)
+  }
+
+  func record(_ activity: Activity) {
+    switch activity {
+    case .wrote(let step, _): writes.append(step.description)
+    case .moved(let changes):
+      for change in changes { told[change.apqn] = change.to }
+    case .failed(let failure, _):
+      switch failure.subject {
+      case .queue(let apqn), .online(let apqn): spokenOf.insert(apqn)
+      case .masks: spokenOf.formUnion(planned)
+      }
+    case .planned(let plan):
+      planned = Set(plan.changes.map(\.apqn))
+      everPlanned.formUnion(planned)
+    default: break
+    }
+  }
+
+  private var planned: Set<APQN> = []
+  /// Queues that some plan has said it would move.
+  private(set) var everPlanned: Set<APQN> = []
+
+  /// Who has each queue, from the simulator.
+  private func owners() throws -> [APQN: Owner] {
+    Dictionary(uniqueKeysWithValues: try state().queues.map { ($0.apqn, $0.owner) })
+  }
+
+  /// Owners, masks and overrides: everything but what the kernel counts.
+  func state() throws -> Inventory {
+    var inventory = try InventoryReader(sysfs: injector.bus).read()
+    inventory.bus.bindingsCompleteCount = nil
+    return inventory
+  }
+
+  /// One pass with these faults.
+  func disturb(_ plan: FaultPlan) {
+    injector.plan = plan
+    do { try agent.reconcile() } catch { self.error = error }
+  }
+
+  /// Queues whose owner is another than was told, of which the agent does not say that something went
+  /// wrong either.
+  func untold() throws -> [APQN] {
+    guard error == nil else { return [] }
+    let owners = try owners()
+    return owners.keys.filter { owners[$0] != told[$0] && !spokenOf.contains($0) }.sorted()
+  }
+
+  /// A new process, undisturbed; then one that must find nothing to do. Returns the second's writes.
+  func converge() throws -> [String] {
+    injector.plan = FaultPlan()
+    agent = next()
+    for _ in 0..<8 {
+      try agent.reconcile()
+      guard let due = agent.nextDue else { break }
+      now = max(now, due)
+    }
+    agent = next()
+    writes = []
+    try agent.reconcile()
+    return writes
+  }
+}

@@ -1,0 +1,48 @@
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import TestSupport
+import Testing
+import AdjunctProcessor
+
+/// Random machines and rules, and calls that go wrong by chance, from a seed.
+@Suite struct `Whatever goes wrong by chance` {
+  private static let errnos = ["EINVAL", "EBUSY", "EAGAIN", "ENODEV", "EIO", "EINTR", "ENOENT"]
+
+  @Test(arguments: Mechanism.allCases)
+  func `no queue outside a plan moves, all is told, and the next run ends it`(
+    mechanism: Mechanism
+  ) throws {
+    var struck = 0
+    let count = Effort.cases(24, deep: 30_000)
+    for seed in UInt64(1)...UInt64(count) {
+      func agent() throws -> DisturbedAgent {
+        var scene = Scene(generator: SeededGenerator(seed: seed), mechanism: mechanism)
+        let bus = scene.bus()
+        return try DisturbedAgent(
+          on: bus, mechanism: mechanism, before: scene.rules(), rules: scene.rules())
+      }
+      let undisturbed = try agent()
+      undisturbed.disturb(FaultPlan())
+      #expect(try undisturbed.converge() == [])
+      let goal = try undisturbed.state()
+
+      var generator = SeededGenerator(seed: seed)
+      let name = Self.errnos.randomElement(using: &generator) ?? "EIO"
+      let effect = Errno(name: name).map(CallEffect.fail) ?? .ignore
+      let share = UInt64.random(in: 5...80, using: &generator)
+      let pattern: CallPattern = Bool.random(using: &generator) ? .any : .write(to: "*")
+      let run = try agent()
+      run.disturb(FaultPlan([.call(pattern, .chance(oneIn: share), effect)], seed: seed))
+      struck += run.injector.pendingFaults.isEmpty ? 1 : 0
+      let place: Comment = "seed \(seed): \(effect), one in \(share)"
+      #expect(try run.untold() == [], place)
+      #expect(run.touched.isSubset(of: run.everPlanned), place)
+      #expect(try run.converge() == [], place)
+      #expect(try run.state() == goal, place)
+    }
+    #expect(struck > count / 5)
+    Effort.tell(count, "random machines with faults, \(struck) struck: \(mechanism.rawValue)")
+  }
+}

@@ -1,0 +1,61 @@
+import AdjunctProcessor
+import Reservation
+import SimulatedBus
+import Sysfs
+import TestSupport
+
+/// A machine of a few unequal cards with gaps, and what happens to it.
+struct Scene {
+  var generator: SeededGenerator
+  let mechanism: Mechanism
+
+  mutating func number(_ range: ClosedRange<Int>) -> Int {
+    Int.random(in: range, using: &generator)
+  }
+
+  mutating func chance(_ percent: Int) -> Bool { number(1...100) <= percent }
+
+  mutating func bus() -> SimulatedBus {
+    let bus = SimulatedBus(behavior: .kernel(for: mechanism))
+    for domain in UInt8(0)...4 where chance(80) { bus.addDomain(domain, quietly: true) }
+    for adapter in UInt8(0)...4 where chance(80) {
+      // Hardware below type 10 has no devices on the newest kernels.
+      let oldest = mechanism == .override ? 10 : 8
+      let type = chance(70) ? 13 : number(oldest...14)
+      bus.plug(card: Stage.card(adapter, type: UInt8(type)), quietly: true)
+    }
+    for _ in 0..<number(0...4) {
+      let apqn = APQN(adapter: UInt8(number(0...4)), domain: UInt8(number(0...4)))
+      bus.unplugQueue(apqn, quietly: true)
+    }
+    bus.scan()
+    bus.loadModule(.zcryptCex4)
+    bus.loadModule(.vfioAP)
+    for _ in 0..<number(0...3) {
+      let name = "0\(number(0...4)).000\(number(0...4))"
+      try? bus.write(name, to: .driver(DriverName.cex4queue, "unbind"))
+    }
+    return bus
+  }
+
+  private mutating func clause() -> String {
+    switch number(0...5) {
+    case 0: "ADAPTER==\"\(number(0...4))\""
+    case 1: "DOMAIN==\"\(number(0...4))\""
+    case 2: "APQN==\"0\(number(0...4)).000\(number(0...4))\""
+    case 3: "ADAPTER!=\"\(number(0...4))\""
+    case 4: "HWTYPE==\"\(number(10...14))-\""
+    default: "DOMAIN==\"\(number(0...2))-\(number(2...5))\""
+    }
+  }
+
+  mutating func rules() -> String {
+    (0..<number(0...4)).map { _ in
+      var parts = (0..<number(1...2)).map { _ in clause() }
+      let reserve = ["vfio_ap", "vfio_ap", "vfio_ap", "host", "unmanaged"][number(0...4)]
+      parts.append("RESERVE\(chance(20) ? ":=" : "=")\"\(reserve)\"")
+      if reserve == "vfio_ap", chance(30) { parts.append("COLLATERAL=\"accept\"") }
+      return parts.joined(separator: ", ") + "\n"
+    }.joined()
+  }
+}
