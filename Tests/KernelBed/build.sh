@@ -34,17 +34,21 @@ install_tools() {
 		{ tail -5 "$cache/apt.log" >&2; exit 1; }
 }
 
-# apt for a suite of Debian, whatever this machine itself is: with its own lists, from the mirror that
-# this machine uses if it is a Debian.
+# apt for a suite of Debian, whatever this machine itself is: with its own lists, from DEBIAN_MIRROR, or
+# from the mirror that this machine uses if it is a Debian.
 suite_apt() {	# suite_apt SUITE ARGUMENT...
-	local suite=$1 d=$cache/apt-$1 mirror=
+	local suite=$1 d=$cache/apt-$1 mirror=${DEBIAN_MIRROR:-}
 	shift
 	mkdir -p "$d/lists/partial" "$d/archives/partial"
-	if grep -qx 'ID=debian' /etc/os-release; then
+	if [ -z "$mirror" ] && grep -qx 'ID=debian' /etc/os-release; then
 		mirror=$(awk '/^URIs:/{print $2;exit} /^deb /{for(i=2;i<=NF;i++)if($i~/:\/\//){print $i;exit}}' \
 			/etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1)
 	fi
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $suite main" >"$d/sources.list"
+	if [ -z "$mirror" ]; then
+		step "this is no Debian: name one of its mirrors by DEBIAN_MIRROR"
+		exit 1
+	fi
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$d/sources.list"
 	local user=()
 	[ "$(id -u)" -ne 0 ] || user=(-o APT::Sandbox::User=root)
 	local o=(-qq "${user[@]}" -o APT::Architecture=amd64 -o Dir::Etc::sourcelist="$d/sources.list" -o Dir::Etc::sourceparts=-
