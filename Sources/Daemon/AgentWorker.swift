@@ -65,6 +65,7 @@ struct AgentWorker {
       }
       mail = mailbox.wait(pause)
     }
+    agent.abandonDrains()
   }
 
   /// How long until something is due without any mail.

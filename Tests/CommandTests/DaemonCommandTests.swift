@@ -82,6 +82,18 @@ import Testing
     #expect(apply.messages == second.messages)
   }
 
+  @Test func `switches on again what it was draining when it is stopped`() throws {
+    try tree.neverAnswer()
+    let daemon = try tree.start()
+    try tree.wait { try !tree.isOnline }
+    #expect(daemon.end(SIGTERM) == 0)
+    #expect(try tree.isOnline)
+    let apply = try BackgroundProgram("apply --sysfs tree --rules rules --state state", in: bench)
+    try tree.wait { try !tree.isOnline }
+    #expect(apply.end(SIGINT) == 128 + Int(SIGINT))
+    #expect(try tree.isOnline)
+  }
+
   @Test func `takes a control socket and a lock that a killed one has left`() throws {
     let first = try tree.start()
     #expect(first.end(SIGKILL) == 128 + SIGKILL)

@@ -98,11 +98,15 @@ struct ApplyCommand: ParsableCommand {
           }),
         log: log, time: HostTime())
       log.agent = agent
+      let interruption = Interruption()
       try agent.reconcile()
       if prepare { try waitForFirstScan(agent) }
       // Queues that are being drained were switched off, so this does not end without them.
       while !agent.status.draining.isEmpty, let due = agent.nextDue {
-        HostTime.sleep(until: due)
+        if let signal = interruption.wait(until: due) {
+          agent.abandonDrains()
+          throw ExitCode(128 + signal)
+        }
         try agent.reconcile()
       }
       guard agent.status.phase != .withoutBus else {
