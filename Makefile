@@ -19,6 +19,8 @@ help:
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
 	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
+	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
+	@echo 'make deb     Debian packages, in .build/deb'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make bench-host   measure the daemon, in release mode; as root'
 	@echo 'make clean   remove everything built'
@@ -87,20 +89,54 @@ fuzz: dependencies
 check-tools: build
 	Tests/Tools/check-tools $(SCRATCH)/debug
 
-# The program as it is installed, in a directory of its own: it is built with other options.
-KERNEL_PROGRAM = .build/kernel/release/apreserve
+# The programs as they are installed, in a directory of their own, since they are built with other options:
+# the Swift library is in them, nothing is looked for beside them, and all addresses are resolved before
+# they begin.
+PACKAGE_BUILD = swift build -c release --scratch-path .build/package --static-swift-stdlib \
+	--disable-local-rpath -Xlinker -z -Xlinker now
+BINARIES = .build/package/release
 
-.PHONY: kernel-program
-kernel-program: dependencies
-	swift build -c release --product apreserve --static-swift-stdlib --scratch-path .build/kernel
+.PHONY: package-programs
+package-programs: dependencies
+	$(PACKAGE_BUILD) --product apreserve
+	$(PACKAGE_BUILD) --product apreserve-simfs
+
+# Where things go, what DESTDIR= and PREFIX= mean, and all other variables: packaging/install-files.
+PREFIX = /usr/local
+export DESTDIR PREFIX SYSCONFDIR ZSHDIR FISHDIR GENERATOR
+COMPONENTS = apreserve simulator
+
+.PHONY: install install-files uninstall
+install: package-programs install-files
+
+# Without building: of what is in BINARIES.
+install-files:
+	BINARIES=$(BINARIES) packaging/install-files install $(COMPONENTS)
+
+uninstall:
+	BINARIES=$(BINARIES) packaging/install-files uninstall $(COMPONENTS)
+
+# Debian packages, in .build/deb. Those of another architecture are made of programs that were built for
+# it: make deb ARCH=s390x DEB_BINARIES=DIR GENERATOR=FILE LIBRARIES=DIR
+ARCH = $(shell dpkg --print-architecture)
+DEB_BINARIES = $(BINARIES)
+DEB_DIRECTORY = .build/deb
+
+.PHONY: deb
+ifeq ($(DEB_BINARIES),$(BINARIES))
+deb: package-programs
+endif
+deb:
+	@packaging/install-build-dependencies package
+	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
 
 # What the judge says is worth as much as the judge.
-check-kernel: kernel-program
+check-kernel: package-programs
 	python3 -B Tests/KernelBed/judge_test.py
-	Tests/KernelBed/check.py --program $(KERNEL_PROGRAM) $(SCENARIOS)
+	Tests/KernelBed/check.py --program $(BINARIES)/apreserve $(SCENARIOS)
 
-record-kernel: kernel-program
-	Tests/KernelBed/check.py --program $(KERNEL_PROGRAM) --record Tests/KernelBed/transcripts $(SCENARIOS)
+record-kernel: package-programs
+	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --record Tests/KernelBed/transcripts $(SCENARIOS)
 
 bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Reserves AP queues before the root file system is there. Only in an initrd that asks for it, by
+# add_dracutmodules+=" apreserve " in a file of /etc/dracut.conf.d.
+
+check() {
+  require_binaries /usr/bin/apreserve || return 1
+  return 255
+}
+
+depends() {
+  return 0
+}
+
+install() {
+  local file
+  inst_multiple /usr/bin/apreserve /usr/lib/apreserve/initrd-apply
+  for file in /etc/apreserve/*.conf /etc/apreserve/*.conf.d/*.conf /etc/apreserve/rules.d/*.rules \
+    /usr/lib/apreserve/rules.d/*.rules /usr/lib/apreserve/*.conf.d/*.conf; do
+    [[ ! -e $dracutsysrootdir$file ]] || inst_simple "$file"
+  done
+  # Before udev loads the drivers of the cards.
+  inst_hook pre-trigger 20 "$moddir/apply.sh"
+}
