@@ -98,9 +98,18 @@ import Testing
     #expect(try tree.text("s390apconfig.lock") == "1\n")
   }
 
+  @Test func `makes its directory where there is none, as in an initial RAM disk`() throws {
+    let path = tree.path + "/lock/s390apconfig.lock"
+    let lock = S390ConfigurationLock(path: path, limit: .zero, onWait: { _ in })
+    try lock.acquire()
+    #expect(try tree.text("lock/s390apconfig.lock") == "\(getpid())\n")
+    lock.release()
+    #expect(access(path, F_OK) != 0)
+  }
+
   @Test func `says why it cannot be made`() throws {
     let lock = S390ConfigurationLock(
-      path: tree.path + "/absent/lock", limit: .zero, onWait: { _ in })
+      path: tree.path + "/no/directory/lock", limit: .zero, onWait: { _ in })
     let error = try #require(throws: ConfigurationLockError.self) { try lock.acquire() }
     #expect(error.description.contains("ENOENT"))
   }

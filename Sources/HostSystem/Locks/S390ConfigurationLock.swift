@@ -106,7 +106,13 @@ package final class S390ConfigurationLock: ConfigurationLock {
     let draft = "\(path).\(getpid()).\(UInt16.random(in: 0...UInt16.max))"
     do throws(FileError) {
       let number = try FileError.wrap("making", draft) { () throws(ErrorNumber) in
-        try retrying { open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644) }
+        do throws(ErrorNumber) {
+          return try Self.create(draft)
+        } catch {
+          guard error.value == ENOENT else { throw error }
+          makeDirectory()
+          return try Self.create(draft)
+        }
       }
       defer { unlink(draft) }
       let file = FileDescriptor(number)
@@ -125,6 +131,17 @@ package final class S390ConfigurationLock: ConfigurationLock {
     } catch {
       throw ConfigurationLockError("\(error)")
     }
+  }
+
+  private static func create(_ draft: String) throws(ErrorNumber) -> Int32 {
+    try retrying { open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644) }
+  }
+
+  /// Makes the directory of the lock, which an initial RAM disk does not have; with the mode that
+  /// systemd-tmpfiles gives it later.
+  private func makeDirectory() {
+    guard let slash = path.lastIndex(of: "/") else { return }
+    mkdir(String(path[..<slash]), 0o755)
   }
 
   private func owner() -> Owner {
