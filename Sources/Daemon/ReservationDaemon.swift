@@ -194,7 +194,7 @@ package final class ReservationDaemon {
   private func serveControl(_ activated: Int32?) {
     do {
       let socket =
-        try activated.map { LocalSocket($0) }
+        try activated.map { LocalSocket(listening: $0) }
         ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload() },

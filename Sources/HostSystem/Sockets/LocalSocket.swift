@@ -12,6 +12,13 @@ package final class LocalSocket {
     self.descriptor = descriptor
   }
 
+  /// Takes over a listening socket that somebody else has opened. The service manager passes it on so that
+  /// accepting waits (NonBlocking= in systemd.service(5)), and there is nothing here that may wait.
+  package init(listening descriptor: Int32) {
+    self.descriptor = descriptor
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+  }
+
   deinit {
     close(descriptor)
   }
