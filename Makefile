@@ -18,6 +18,7 @@ help:
 	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
 	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
+	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
 	@echo 'make deb     Debian packages, in .build/deb'
@@ -129,6 +130,21 @@ endif
 deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
+
+# The packages as they are: lintian finds no error.
+.PHONY: check-packages check-boot boot-shell
+check-packages: deb
+	lintian --fail-on error --suppress-tags no-manual-page $(DEB_DIRECTORY)/*.changes
+
+# The packages in a container with systemd, on the simulated bus; as root.
+check-boot: deb
+	@packaging/install-build-dependencies boot
+	Tests/Boot/check-boot $(DEB_DIRECTORY)
+
+# The same container as it is behind its first boot, with a shell in it.
+boot-shell: deb
+	@packaging/install-build-dependencies boot
+	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY)
 
 # What the judge says is worth as much as the judge.
 check-kernel: package-programs

@@ -57,6 +57,7 @@ package struct StatusDocument {
   /// One line.
   package var summary: String {
     if let problem = board.report.problem { return problem }
+    guard board.report.looks > 0 else { return "starting: looking at the machine" }
     return (rules.isDegraded ? "DEGRADED, rules have errors: " : "") + status.description
   }
 
