@@ -66,6 +66,14 @@ package struct Failure: Error, Equatable, Sendable {
   package var isFinal: Bool {
     if case .leakedOverrideCount = cause { true } else { false }
   }
+
+  /// Whether sysfs takes no write at all from this process, as where it was mounted read-only.
+  package var isReadOnly: Bool {
+    switch cause {
+    case .refused(let error), .vetoed(let error, _): error.errno == .readOnlyFileSystem
+    default: false
+    }
+  }
 }
 
 extension Failure: CustomStringConvertible {

@@ -63,15 +63,30 @@ struct AgentWorker {
         $0.report = report
         $0.isBusy = false
       }
+      if endsSinceReadOnly() { break }
       mail = mailbox.wait(pause)
     }
     agent.abandonDrains()
   }
 
-  /// How long until something is due without any mail.
-  private var pause: Duration {
-    let due = [agent.nextDue, gate.nextDue, nextSurvey].compactMap(\.self).min() ?? nextSurvey
-    return max(.zero, due - time.now)
+  /// How long until something is due without any mail; nil where only an event can bring anything, since
+  /// there is no AP bus.
+  private var pause: Duration? {
+    let isWithoutBus =
+      report.looks > 0 && report.problem == nil && agent.status.phase == .withoutBus
+    let survey = isWithoutBus ? nil : nextSurvey
+    let due = [agent.nextDue, gate.nextDue, survey].compactMap(\.self).min()
+    return due.map { max(.zero, $0 - time.now) }
+  }
+
+  /// Whether there is no use in going on: a process keeps the mounts that it was started with, so only a
+  /// new one can find a sysfs that takes writes.
+  private mutating func endsSinceReadOnly() -> Bool {
+    guard let failure = agent.status.failures.first(where: \.isReadOnly) else { return false }
+    let sentence =
+      "\(failure); sysfs is read-only for this process, which ends so that it can be started anew"
+    board.note { $0.report.problem = sentence }
+    return true
   }
 
   private mutating func deal(with mail: Mail) {

@@ -35,13 +35,16 @@ final class MountedBus {
 
     """
 
-  init(_ files: KeyValuePairs<String, String> = [:]) throws {
+  /// A bus on which these faults happen, if there are any (apreserve-scenario(5)).
+  init(_ files: KeyValuePairs<String, String> = [:], faults: String? = nil) throws {
     bench = try Workbench(files)
+    if let faults { try bench.file("machine.faults", faults) }
     try bench.file("machine.scenario", Self.scenario)
     try bench.directory("sys")
     path = bench.path + "/sys"
     process = try Program.start(
-      ["simulate", "--script", "machine.scenario", "--mount", "sys"], in: bench)
+      ["simulate", "--script", "machine.scenario", "--mount", "sys"]
+        + (faults == nil ? [] : ["--faults", "machine.faults"]), in: bench)
     for _ in 0..<1000 where access(path + "/bus/ap", F_OK) != 0 { usleep(20_000) }
     try #require(access(path + "/bus/ap", F_OK) == 0)
   }
