@@ -32,11 +32,18 @@ extension Agent {
     }
     hasWritten = false
     var hasFailed = false
-    for operation in plan.operations {
-      switch perform(operation, inventory, decisions) {
+    undone = []
+    for (index, operation) in plan.operations.enumerated() {
+      var result = Result.interrupted
+      if !surroundings.isInterrupted() { result = perform(operation, inventory, decisions) }
+      switch result {
       case .done: continue
       case .failed: hasFailed = true
       case .waiting: break
+      case .interrupted:
+        undone = Array(plan.operations[index...])
+        dirty.insert(.everything)
+        return false
       }
       // What comes behind masks depends on them.
       if operation.subject == .masks { break }
@@ -70,6 +77,7 @@ extension Agent {
     case done
     case failed
     case waiting
+    case interrupted
   }
 
   private func planner(
@@ -144,6 +152,8 @@ extension Agent {
       if case .busy(let apqn, let requests) = error.cause {
         return wait(for: apqn, requests: requests, of: operation)
       }
+      // Whoever is to come to an end does not wait for others' locks, and that is no failure.
+      if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
       failures[operation.subject] = error
       for change in operation.changes {

@@ -46,6 +46,8 @@ package final class Agent {
   package internal(set) var status = AgentStatus()
   /// The last moves.
   package internal(set) var history = History()
+  /// What the last plan has and was not begun, because the agent was interrupted.
+  package internal(set) var undone: [Operation] = []
 
   /// What an administrator can set.
   package struct Settings: Equatable, Sendable {
@@ -69,15 +71,19 @@ package final class Agent {
     package var record: (any OwnershipRecord)?
     /// The lock that other tools share; nil where there are none.
     package var lock: (any ConfigurationLock)?
+    /// Whether to come to an end: asked before each operation, since one that has begun is better finished.
+    package var isInterrupted: () -> Bool
 
     /// Nothing, unless given.
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
-      record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil
+      record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,
+      isInterrupted: @escaping () -> Bool = { false }
     ) {
       self.configuration = configuration
       self.record = record
       self.lock = lock
+      self.isInterrupted = isInterrupted
     }
   }
 
@@ -174,7 +180,7 @@ package final class Agent {
           forgetTries()
           break
         }
-        guard try act() else { break }
+        guard try act(), !surroundings.isInterrupted() else { break }
       }
     } catch {
       // What was seen was not acted on.

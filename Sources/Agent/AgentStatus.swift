@@ -31,6 +31,14 @@ package struct AgentStatus: Equatable, Sendable {
   /// Queues whose pending requests are waited for.
   package var draining: [APQN]
 
+  /// Whether the rules have been held against a whole machine.
+  package var isDecided: Bool {
+    switch phase {
+    case .withoutBus, .beforeFirstScan: false
+    case .settled, .retrying: true
+    }
+  }
+
   /// The state of an agent that has not looked yet.
   package init(phase: Phase = .withoutBus) {
     self.phase = phase

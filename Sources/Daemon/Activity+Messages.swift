@@ -1,7 +1,7 @@
 package import Agent
-import AdjunctProcessor
+package import AdjunctProcessor
 package import HostSystem
-import Reservation
+package import Reservation
 package import ReservationRules
 import Sysfs
 
@@ -48,6 +48,17 @@ extension LogMessage {
           fields: queues(apqns) + [Field("AP_ACTION", "wait")])
       ]
     }
+  }
+
+  /// What is told when a program stops before all is done; nil where nothing is left.
+  package static func left(_ operations: [Operation], draining: [APQN]) -> LogMessage? {
+    let apqns = Set(operations.flatMap(\.changes).map(\.apqn) + draining).sorted()
+    guard !operations.isEmpty || !draining.isEmpty else { return nil }
+    let what = apqns.isEmpty ? "masks" : names(apqns)
+    var sentence =
+      "stopped before \(what) could be moved; that is done when apreserve is started again"
+    if !draining.isEmpty { sentence += "; switched on again after draining: \(names(draining))" }
+    return LogMessage(.notice, .left, sentence, fields: queues(apqns))
   }
 
   private static func writeRefused(_ step: Step, _ error: SysfsError) -> LogMessage {

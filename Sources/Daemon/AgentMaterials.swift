@@ -43,7 +43,10 @@ package struct AgentMaterials: Sendable {
   }
 
   /// Makes the agent, on the thread that will use it.
-  func agent(sysfs: any Sysfs, log: any ActivityLog, time: HostTime) throws -> Agent {
+  func agent(
+    sysfs: any Sysfs, lock: S390ConfigurationLock?, log: any ActivityLog, time: HostTime,
+    isInterrupted: @escaping () -> Bool
+  ) throws -> Agent {
     let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
     if let damage = record?.damage { self.log.write(LogMessage(.error, .recordDamaged, damage)) }
     let root = root
@@ -53,14 +56,17 @@ package struct AgentMaterials: Sendable {
       surroundings: Agent.Surroundings(
         configuration: {
           root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-        }, record: record?.file, lock: lock),
+        }, record: record?.file, lock: lock, isInterrupted: isInterrupted),
       log: log, time: time)
   }
 
-  private var lock: S390ConfigurationLock? {
+  /// The lock that other tools share, if there is one.
+  func lock(isInterrupted: @escaping () -> Bool) -> S390ConfigurationLock? {
     let log = log
     return configurationLock.map { path in
-      S390ConfigurationLock(path: path, limit: configuration.lockTimeout) { sentence in
+      S390ConfigurationLock(
+        path: path, limit: configuration.lockTimeout, isInterrupted: isInterrupted
+      ) { sentence in
         log.write(LogMessage(.notice, .lockHeld, sentence, fields: [.init("AP_PATH", path)]))
       }
     }

@@ -23,6 +23,14 @@ final class AgentMessages: ActivityLog {
     for message in LogMessage.messages(activity, decisions: agent?.decisions) { write(message) }
   }
 
+  /// Tells what an agent that is given up leaves undone.
+  func tellLeft(by agent: Agent) {
+    guard let message = LogMessage.left(agent.undone, draining: agent.status.draining) else {
+      return
+    }
+    log.write(message)
+  }
+
   private func write(_ message: LogMessage) {
     guard message.level <= .warning else { return log.write(message) }
     switch rate.verdict(message.kind.identifier, now: time.now) {

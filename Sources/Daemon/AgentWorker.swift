@@ -7,6 +7,7 @@ import Sysfs
 /// wait for, the event loop goes on.
 struct AgentWorker {
   private let agent: Agent
+  private let lock: S390ConfigurationLock?
   private let mailbox: Mailbox
   private let board: StatusBoard
   private let time: HostTime
@@ -39,7 +40,10 @@ struct AgentWorker {
     let time = HostTime()
     let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
     let log = AgentMessages(materials.log)
-    agent = try materials.agent(sysfs: sysfs, log: log, time: time)
+    lock = materials.lock { mailbox.isStopped }
+    agent = try materials.agent(sysfs: sysfs, lock: lock, log: log, time: time) {
+      mailbox.isStopped
+    }
     log.agent = agent
     messages = log
     lateStart = LateStart(sysfs: sysfs, log: materials.log, root: materials.root)
@@ -55,7 +59,7 @@ struct AgentWorker {
   private mutating func run() {
     var mail = Mail()
     mail.look(at: .everything)
-    while !mail.stops {
+    while !mailbox.isStopped {
       board.publish { $0.isBusy = true }
       deal(with: mail)
       let report = report
@@ -66,6 +70,7 @@ struct AgentWorker {
       if endsSinceReadOnly() { break }
       mail = mailbox.wait(pause)
     }
+    messages.tellLeft(by: agent)
     agent.abandonDrains()
   }
 
@@ -92,6 +97,8 @@ struct AgentWorker {
   private mutating func deal(with mail: Mail) {
     if let configuration = mail.configuration {
       agent.replaceSettings(configuration.agentSettings)
+      lock?.limit = configuration.lockTimeout
+      gate.settleTime = configuration.busSettle
       interval = configuration.rescanInterval
       reannouncesMatrix = configuration.reannouncesMatrix
       nextSurvey = min(nextSurvey, time.now + interval)
@@ -114,8 +121,10 @@ struct AgentWorker {
       report.problem = "\(error)"
     }
     report.looks += 1
-    if [.settled, .retrying].contains(agent.status.phase) {
-      lateStart.noteLook(reserved: messages.reserved, reannounces: reannouncesMatrix)
+    if agent.status.isDecided, agent.status.draining.isEmpty, !mailbox.isStopped {
+      lateStart.noteLook(
+        reserved: messages.reserved, isComplete: agent.status.phase == .settled,
+        reannounces: reannouncesMatrix)
     }
     report.status = agent.status
     report.inventory = agent.inventory

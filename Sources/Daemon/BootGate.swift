@@ -7,7 +7,8 @@ import Sysfs
 /// Where the bus has `scans`, the agent itself waits for the first one (ap-bus.md 4.7).
 struct BootGate {
   private let sysfs: any Sysfs
-  private let settleTime: Duration
+  /// How long nothing must come.
+  var settleTime: Duration
   private var hasOpened = false
   /// When it opens if nothing more comes; nil while there is nothing to wait for.
   private(set) var nextDue: Duration?

@@ -25,6 +25,10 @@ package struct DaemonSettings: Sendable {
   /// The directory below which the host's other files are; nil for none.
   package var root: String?
 
+  /// How long the operation that is being done may take when the daemon is asked to stop: less than the
+  /// service manager allows (TimeoutStopSec= of the unit).
+  package var stopLimit = Duration.seconds(10)
+
   /// What a daemon works on.
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,

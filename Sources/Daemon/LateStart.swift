@@ -24,9 +24,10 @@ struct LateStart {
     wasLoaded = (try? sysfs.list(.bus("drivers")))?.contains(DriverName.vfioAP) == true
   }
 
-  /// Takes note of the first look that could decide anything, and of how many queues it has reserved.
-  mutating func noteLook(reserved: Int, reannounces: Bool) {
-    guard !isDone else { return }
+  /// Takes note of a look that could decide something, and of how many queues have been reserved. The
+  /// first that was complete counts, or that has reserved any: what is tried again may fail for ever.
+  mutating func noteLook(reserved: Int, isComplete: Bool, reannounces: Bool) {
+    guard !isDone, isComplete || reserved > 0 else { return }
     isDone = true
     guard wasLoaded, reserved > 0, hasAutomaticDevices else { return }
     guard reannounces else {

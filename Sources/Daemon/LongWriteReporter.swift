@@ -38,11 +38,15 @@ final class LongWriteReporter {
     let due = told?.write == write ? (told?.after ?? .zero) * 2 : Self.patience
     guard lasting >= due else { return }
     told = (write, lasting)
-    log.write(
-      LogMessage(
-        .warning, .longWrite,
-        "writing \"\(write.text.filter { $0 != "\n" })\" to \(write.path) has taken "
-          + "\(lasting.components.seconds) s so far; other writes wait, everything else goes on",
-        fields: [.init("AP_PATH", write.path.description)]))
+    log.write(Self.message(write, now: time.now, "other writes wait, everything else goes on"))
+  }
+
+  /// What is told of a write that lasts.
+  static func message(_ write: WriteInProgress, now: Duration, _ outlook: String) -> LogMessage {
+    LogMessage(
+      .warning, .longWrite,
+      "writing \"\(write.text.filter { $0 != "\n" })\" to \(write.path) has taken "
+        + "\((now - write.since).components.seconds) s so far; \(outlook)",
+      fields: [.init("AP_PATH", write.path.description)])
   }
 }

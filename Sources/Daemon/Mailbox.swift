@@ -18,8 +18,6 @@ package struct Mail: Sendable {
   package var configuration: Configuration?
   /// The last of the numbered requests; whoever asked waits until it has been dealt with.
   package var ticket: UInt64 = 0
-  /// Whether to stop.
-  package var stops = false
 
   /// Rules that are to be held from now on.
   package struct RuleDelivery: Sendable {
@@ -68,6 +66,7 @@ package final class Mailbox: Sendable {
   private let mail = Mutex(Mail())
   private let wakeup: Wakeup
   private let tickets = Atomic<UInt64>(0)
+  private let stops = Atomic<Bool>(false)
 
   /// An empty mailbox.
   package init() throws(EventLoopError) {
@@ -89,6 +88,15 @@ package final class Mailbox: Sendable {
     }
     return ticket
   }
+
+  /// Asks to stop: after the operation that is being done, not after all of them.
+  package func postStop() {
+    stops.store(true, ordering: .releasing)
+    wakeup.signal()
+  }
+
+  /// Whether somebody has asked to stop.
+  package var isStopped: Bool { stops.load(ordering: .acquiring) }
 
   /// Waits for mail, at most that long, and takes it. It may be empty.
   package func wait(_ timeout: Duration?) -> Mail {

@@ -32,10 +32,6 @@ package final class ReservationDaemon {
   private var control: ControlServer?
   private var stopTimer: EventTimer?
 
-  /// How long the agent may go on when the daemon is asked to stop. What is on record and not done, or
-  /// done and not read back, is seen at the next start.
-  static let stopLimit = Duration.seconds(5)
-
   /// A daemon that is not running yet.
   package init(_ settings: DaemonSettings, log: any MessageLog) throws {
     self.settings = settings
@@ -64,7 +60,7 @@ package final class ReservationDaemon {
     ]
     service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
     longWrites = try LongWriteReporter(loop, board: board, log: log)
-    stopTimer = try EventTimer(loop) { [unowned self] in loop.stop() }
+    stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
     // Events first, then the first look: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log)
     watch = try RuleWatch(
@@ -126,8 +122,18 @@ package final class ReservationDaemon {
     isStopping = true
     service?.stop()
     log.write(LogMessage(.info, .stopping, "stopping; what is reserved stays reserved"))
-    mailbox.post { $0.stops = true }
-    stopTimer?.set(after: Self.stopLimit)
+    mailbox.postStop()
+    stopTimer?.set(after: settings.stopLimit)
+  }
+
+  /// Ends although the agent has not: the kernel does not answer. What was put on record before the
+  /// write is held against the machine at the next start.
+  private func stopWaiting() {
+    if let write = board.read().writing {
+      let outlook = "stopping without it; the kernel may hold the process until it answers"
+      log.write(LongWriteReporter.message(write, now: time.now, outlook))
+    }
+    loop.stop()
   }
 
   // MARK: The rules
@@ -167,6 +173,7 @@ package final class ReservationDaemon {
   private func reload() -> Reply {
     service?.reload {
       configuration = settings.configuration()
+      service?.setLimit(configuration.startTimeout)
       tellConfigurationProblems()
       let configuration = configuration
       mailbox.post { $0.configuration = configuration }

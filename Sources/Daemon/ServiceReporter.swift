@@ -4,6 +4,9 @@ import HostSystem
 final class ServiceReporter {
   private let manager = ServiceManager()
   private let log: any MessageLog
+  private let time = HostTime()
+  private let start: Duration
+  private var limit: Duration
   private var deadline: EventTimer?
   private var isReady = false
   private var line = ""
@@ -15,11 +18,22 @@ final class ServiceReporter {
   /// A reporter of a daemon that has just begun, and is ready after `limit` at the latest.
   init(_ loop: EventLoop, log: any MessageLog, limit: Duration) throws(EventLoopError) {
     self.log = log
+    self.limit = limit
+    start = time.now
     deadline = try EventTimer(loop, tolerance: .milliseconds(100)) { [weak self] in
-      self?.giveUpWaiting(limit)
+      self?.giveUpWaiting()
     }
     deadline?.set(after: limit)
     manager.notify(.extendTimeout(limit + Self.reserve), .status("starting"))
+  }
+
+  /// The daemon is ready so long after its start at the latest.
+  func setLimit(_ limit: Duration) {
+    guard !isReady, limit != self.limit else { return }
+    self.limit = limit
+    let left = max(.zero, start + limit - time.now)
+    deadline?.set(after: left)
+    manager.notify(.extendTimeout(left + Self.reserve))
   }
 
   /// Tells the line, and that the service is ready if it is.
@@ -46,7 +60,7 @@ final class ServiceReporter {
     manager.notify(.stopping, .status("stopping; what is reserved stays reserved"))
   }
 
-  private func giveUpWaiting(_ limit: Duration) {
+  private func giveUpWaiting() {
     guard !isReady else { return }
     log.write(
       LogMessage(

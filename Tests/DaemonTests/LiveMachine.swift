@@ -19,6 +19,8 @@ final class SharedBus: Sysfs, Sendable {
   private let bus: Mutex<SimulatedBus>
   /// How long writes take, in milliseconds.
   let writeDelay = Atomic<Int>(0)
+  /// Whether the kernel answers writes at all.
+  let isStuck = Atomic<Bool>(false)
   private let texts = Mutex<[String]>([])
 
   init(_ behavior: KernelBehavior, _ injection: Injection) {
@@ -42,6 +44,7 @@ final class SharedBus: Sysfs, Sendable {
     texts.withLock { $0.append("\(text.filter { $0 != "\n" }) > \(path)") }
     let delay = writeDelay.load(ordering: .relaxed)
     if delay > 0 { usleep(UInt32(delay) * 1000) }
+    while isStuck.load(ordering: .relaxed) { usleep(1000) }
     try bus.withLock { bus throws(SysfsError) in try bus.write(text, to: path) }
   }
 
@@ -64,6 +67,10 @@ final class LiveMachine {
   let bus: SharedBus
   let tree: TemporaryTree
   let injection: Injection
+  /// What the daemon has said.
+  let messages = Messages()
+  private let hasEnded = Box(false)
+  private let thread = Box(pthread_t())
 
   static let isPossible = apreserve_can_unshare_network() != 0
 
@@ -71,12 +78,16 @@ final class LiveMachine {
 
   init(
     _ mechanism: Mechanism, rules: String, adapters: [UInt8] = [0, 1, 2],
-    domains: ClosedRange<UInt8> = 0...3, settings change: (inout DaemonSettings) -> Void = { _ in }
+    domains: ClosedRange<UInt8> = 0...3, configuration: [ConfigurationKey: String] = [:],
+    host: KeyValuePairs<String, String> = [:],
+    settings change: (inout DaemonSettings) -> Void = { _ in }
   ) throws {
     injection = Injection()
     tree = try TemporaryTree()
     try tree.file("rules/50-test.rules", rules)
     try tree.directory("state")
+    try tree.directory("host")
+    for (name, text) in host { try tree.file("host/\(name)", text) }
     bus = SharedBus(.kernel(for: mechanism), injection)
     bus.use { bus in
       for domain in domains { bus.addDomain(domain, quietly: true) }
@@ -88,14 +99,16 @@ final class LiveMachine {
     var settings = DaemonSettings(
       ruleDirectories: [tree.path + "/rules"], control: control,
       ruleArchive: tree.path + "/state/last-good.rules")
-    let name = mechanism.rawValue
+    let (name, given) = (mechanism.rawValue, configuration)
     settings.configuration = {
       var configuration = Configuration()
       configuration.override(.mechanism, name, origin: "test")
       configuration.override(.busSettle, "50ms", origin: "test")
+      for (key, value) in given { configuration.override(key, value, origin: "test") }
       return configuration
     }
     settings.record = (tree.path + "/state", "this boot")
+    settings.root = tree.path + "/host"
     change(&settings)
     start(settings)
     while access(control, F_OK) != 0 { usleep(1000) }
@@ -103,10 +116,13 @@ final class LiveMachine {
 
   private func start(_ settings: DaemonSettings) {
     let bus = bus
+    let (messages, hasEnded, thread) = (messages, hasEnded, thread)
     do {
       try WorkerThread.start {
+        thread.set(pthread_self())
         do {
-          try ReservationDaemon(settings, log: Silence()).run { bus }
+          try ReservationDaemon(settings, log: messages).run { bus }
+          hasEnded.set(true)
         } catch {
           fatalError("the daemon has ended: \(error)")
         }
@@ -145,7 +161,50 @@ final class LiveMachine {
     Issue.record("it did not come to that")
   }
 
-  struct Silence: MessageLog {
-    func write(_ message: LogMessage) {}
+  /// Asks the daemon to stop as the service manager does, and waits until it has.
+  func stop() throws {
+    // To its thread: the test runner's others do not block the signal.
+    pthread_kill(thread.get(), SIGTERM)
+    try wait { hasEnded.get() }
+  }
+}
+
+/// A value that threads share.
+final class Box<Value: Sendable>: Sendable {
+  private let value: Mutex<Value>
+
+  init(_ value: Value) {
+    self.value = Mutex(value)
+  }
+
+  func set(_ new: Value) { value.withLock { $0 = new } }
+  func get() -> Value { value.withLock { $0 } }
+}
+
+/// Messages as they were written.
+final class Messages: MessageLog {
+  private let all = Mutex<[LogMessage]>([])
+
+  /// The kind of message whose writer is held up, and whether somebody is.
+  private let stall = Box<MessageKind?>(nil)
+  private let isStalling = Box(false)
+
+  func write(_ message: LogMessage) {
+    all.withLock { $0.append(message) }
+    while stall.get() == message.kind {
+      isStalling.set(true)
+      usleep(1000)
+    }
+    isStalling.set(false)
+  }
+
+  /// Holds up whoever writes such a message next; nil lets all go on.
+  func holdUp(_ kind: MessageKind?) { stall.set(kind) }
+
+  /// Whether somebody is being held up.
+  var isHoldingUp: Bool { isStalling.get() }
+
+  func texts(of kind: MessageKind) -> [String] {
+    all.withLock { $0.filter { $0.kind == kind }.map(\.text) }
   }
 }

@@ -134,11 +134,16 @@ struct `A daemon on a live machine` {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()
       try machine.shrinkReceiveBuffer()
+      // The loop has its hands full, so that events are lost for certain.
+      machine.messages.holdUp(.rulesLoaded)
+      try machine.tree.file("rules/60.rules", "# nothing\n")
+      try machine.wait { machine.messages.isHoldingUp }
       // A card comes and goes; what is lost of it must not matter.
       machine.bus.use { $0.plug(card: SimulatedCard(adapter: 3)) }
       for number in 0..<65_536 { machine.injection.injectQueue(number) }
       machine.bus.use { $0.unplug(card: 1) }
       machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      machine.messages.holdUp(nil)
       let status = try machine.settle()
       #expect(status["summary"] == "4 of 4 queues reserved", "\(status.text())")
       #expect(machine.reserved.count == 4, "\(machine.reserved)")

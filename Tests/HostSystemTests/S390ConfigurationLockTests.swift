@@ -45,6 +45,21 @@ import Testing
     #expect(try names.isEmpty)
   }
 
+  @Test func `is not waited for by whoever is to stop`() throws {
+    // The process that runs the tests' own parent lives, whoever that is.
+    try tree.file("s390apconfig.lock", "\(getppid())\n")
+    var questions = 0
+    let lock = S390ConfigurationLock(
+      path: path, limit: .seconds(3600),
+      isInterrupted: {
+        questions += 1
+        return questions > 3
+      }, onWait: { _ in })
+    let error = try #require(throws: ConfigurationLockError.self) { try lock.acquire() }
+    #expect(error.description.contains("holds \(path), and it is no time to wait"))
+    #expect(try tree.text("s390apconfig.lock") == "\(getppid())\n")
+  }
+
   @Test func `is taken from a process that has ended`() throws {
     try tree.file("s390apconfig.lock", "\(try endedProcess())\n")
     let lock = lock()

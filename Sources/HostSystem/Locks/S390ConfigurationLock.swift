@@ -20,7 +20,9 @@ package final class S390ConfigurationLock: ConfigurationLock {
   }
 
   private let path: String
-  private let limit: Duration
+  /// How long a living owner is waited for at most.
+  package var limit: Duration
+  private let isInterrupted: () -> Bool
   private let onWait: (String) -> Void
   private let time = HostTime()
   /// The file that we have made, while we hold the lock.
@@ -51,14 +53,15 @@ package final class S390ConfigurationLock: ConfigurationLock {
     case living(Int32?)
   }
 
-  /// The lock at `path`. A living owner is waited for at most as long as `limit`; `onWait` is told once
-  /// whom, if it takes long.
+  /// The lock at `path`. A living owner is waited for at most as long as `limit`, and not once
+  /// `isInterrupted`; `onWait` is told once whom, if it takes long.
   package init(
     path: String = S390ConfigurationLock.systemPath, limit: Duration,
-    onWait: @escaping (String) -> Void
+    isInterrupted: @escaping () -> Bool = { false }, onWait: @escaping (String) -> Void
   ) {
     self.path = path
     self.limit = limit
+    self.isInterrupted = isInterrupted
     self.onWait = onWait
   }
 
@@ -73,6 +76,9 @@ package final class S390ConfigurationLock: ConfigurationLock {
       case .left(let identity): remove(identity)
       case .living(let process):
         let name = Self.name(process)
+        guard !isInterrupted() else {
+          throw ConfigurationLockError("\(name) holds \(path), and it is no time to wait for that")
+        }
         guard waited < limit else {
           throw ConfigurationLockError(
             "\(name) has held \(path) for more than \(limit.components.seconds) s")

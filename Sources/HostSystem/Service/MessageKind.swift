@@ -7,6 +7,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case ready = "9be9efef1ab0d2170595692944842b60"
   /// The daemon stops.
   case stopping = "0915b3cb6d523973ab3bd7dd369f8011"
+  /// The daemon stops before everything is done.
+  case left = "1f6a3a0c9b544f5e8d0b2c7e61d4a983"
   /// The mechanism was chosen.
   case mechanism = "d9ceb76e6c95d61d8fda123238888750"
   /// Queues were moved.

@@ -83,6 +83,7 @@ struct ApplyCommand: ParsableCommand {
       let configuration = configuration.source(
         root: systemRoot, isTrusting: !isThisHost, mechanism, guards)()
       for problem in configuration.problems { Terminal.say("\(problem)") }
+      let interruption = Interruption()
       let log = AppliedActivities(style: output.json ? nil : output.style)
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
@@ -94,21 +95,21 @@ struct ApplyCommand: ParsableCommand {
             systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
           }, record: record?.file,
           lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
-            S390ConfigurationLock(path: $0, limit: configuration.lockTimeout) { Terminal.say($0) }
-          }),
+            S390ConfigurationLock(
+              path: $0, limit: configuration.lockTimeout, isInterrupted: { interruption.hasCome }
+            ) { Terminal.say($0) }
+          }, isInterrupted: { interruption.hasCome }),
         log: log, time: HostTime())
       log.agent = agent
-      let interruption = Interruption()
       try agent.reconcile()
-      if prepare { try waitForFirstScan(agent) }
+      if prepare { try waitForFirstScan(agent, interruption) }
       // Queues that are being drained were switched off, so this does not end without them.
-      while !agent.status.draining.isEmpty, let due = agent.nextDue {
-        if let signal = interruption.wait(until: due) {
-          agent.abandonDrains()
-          throw ExitCode(128 + signal)
-        }
+      while !agent.status.draining.isEmpty, let due = agent.nextDue,
+        interruption.wait(until: due) == nil
+      {
         try agent.reconcile()
       }
+      if let signal = interruption.signal { try stop(agent, signal) }
       guard agent.status.phase != .withoutBus else {
         return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
       }
@@ -152,11 +153,21 @@ extension ApplyCommand {
     if (document["refused"]?.integer ?? 0) > 0 { throw ExitStatus.refused }
   }
 
-  private func waitForFirstScan(_ agent: Agent) throws {
+  /// Ends because a signal says so, and tells what is left.
+  private func stop(_ agent: Agent, _ signal: Int32) throws {
+    if let left = LogMessage.left(agent.undone, draining: agent.status.draining) {
+      Terminal.say("interrupted: \(left.text)")
+    }
+    agent.abandonDrains()
+    throw ExitCode(128 + signal)
+  }
+
+  private func waitForFirstScan(_ agent: Agent, _ interruption: Interruption) throws {
     let time = HostTime()
     let end = time.now + Self.scanLimit
-    while agent.status.phase == .beforeFirstScan, time.now < end {
-      HostTime.sleep(until: time.now + .milliseconds(100))
+    while agent.status.phase == .beforeFirstScan, time.now < end,
+      interruption.wait(until: time.now + .milliseconds(100)) == nil
+    {
       agent.lookAtEverything()
       try agent.reconcile()
     }
