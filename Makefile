@@ -8,7 +8,7 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
+.PHONY: help dependencies build demo lint clients test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
@@ -47,7 +47,11 @@ demo: build
 lint:
 	swift format lint --strict -r -p Sources Tests Package.swift
 
-test: dependencies
+# Other programs that judge what the daemon says are asked where they can be had.
+clients:
+	@Tests/Tools/install-clients $(SCRATCH)/python
+
+test: dependencies clients
 	swift test --scratch-path $(SCRATCH) --disable-xctest
 
 # Linting first: it takes a second.

@@ -264,7 +264,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["apreserve", "apreserve-simfs", "JSONText", "TestSupport"],
+      dependencies: [
+        "apreserve", "apreserve-simfs", "JSONText", "Configuration", "HostSystem", "TestSupport",
+        "HostTestSupport",
+      ],
       swiftSettings: settings),
   ]
     + (hasFuzzer

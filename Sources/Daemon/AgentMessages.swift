@@ -34,7 +34,13 @@ final class AgentMessages: ActivityLog {
   private func write(_ message: LogMessage) {
     guard message.level <= .warning else { return log.write(message) }
     switch rate.verdict(message.kind.identifier, now: time.now) {
-    case .suppress: break
+    case .suppress(isFirst: false): break
+    case .suppress(isFirst: true):
+      log.write(
+        LogMessage(
+          .warning, .suppressed,
+          "more messages like the last one are left out for a while; \"apreserve status\" has them all"
+        ))
     case .write(let suppressed):
       if suppressed > 0 {
         log.write(

@@ -18,8 +18,8 @@ struct MessageRate: Equatable, Sendable {
   enum Verdict: Equatable {
     /// Write it; before it, say how many of its kind were left out meanwhile.
     case write(suppressed: Int)
-    /// Leave it out.
-    case suppress
+    /// Leave it out; before the first one, say that this begins.
+    case suppress(isFirst: Bool)
   }
 
   /// Decides about a message of that kind.
@@ -34,6 +34,7 @@ struct MessageRate: Equatable, Sendable {
     let isWritten = window.count <= burst
     if !isWritten { window.suppressed += 1 }
     windows[kind] = window
-    return isWritten ? .write(suppressed: suppressed) : .suppress
+    return isWritten
+      ? .write(suppressed: suppressed) : .suppress(isFirst: window.suppressed == 1)
   }
 }

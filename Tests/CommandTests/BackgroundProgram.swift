@@ -13,6 +13,11 @@ final class BackgroundProgram {
       messages: ".daemon", environment: environment)
   }
 
+  /// Takes over a program that was started.
+  init(_ process: pid_t) {
+    self.process = process
+  }
+
   deinit {
     if !hasEnded { _ = end(SIGKILL) }
   }

@@ -50,6 +50,17 @@ import Testing
     withExtendedLifetime(daemon) {}
   }
 
+  @Test func `keeps nobody waiting for ever when it is stuck itself`() throws {
+    let daemon = try tree.start()
+    _ = try bench.run("settle --control c --timeout 60")
+    daemon.signal(SIGSTOP)
+    let settled = try bench.run("settle --control c --timeout 1")
+    #expect(settled.status == 1)
+    #expect(settled.messages == "apreserve: the daemon at c does not answer\n")
+    daemon.signal(SIGCONT)
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+  }
+
   @Test func `reads its rules again on SIGHUP`() throws {
     let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")
@@ -102,18 +113,20 @@ import Testing
     #expect(second.end(SIGTERM) == 0)
   }
 
-  @Test(.enabled(if: Self.hasVarlinkClient, "python3 has no module varlink here"))
+  @Test(.enabled(if: Python.has("varlink"), Python.hint))
   func `answers the Varlink project's own client`() throws {
     let daemon = try tree.start()
-    let folder = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
-    let client = try Program.start(
-      "python3", ["/\(folder)/Tools/varlink-client.py", bench.path + "/c"])
-    #expect(Program.wait(for: client) == 0)
+    #expect(try Python.run("varlink-client.py", bench.path + "/c") == 0)
     withExtendedLifetime(daemon) {}
   }
 
-  private static let hasVarlinkClient =
-    (try? Program.start("python3", ["-c", "import varlink"])).map { Program.wait(for: $0) } == 0
+  @Test(.enabled(if: Python.has("prometheus_client"), Python.hint))
+  func `has metrics that Prometheus's own library reads`() throws {
+    let daemon = try tree.start()
+    try bench.file("metrics", try bench.run("status --control c --metrics").output)
+    #expect(try Python.run("prometheus-parser.py", bench.path + "/metrics") == 0)
+    withExtendedLifetime(daemon) {}
+  }
 
   @Test(arguments: [
     "daemon --sysfs tree", "daemon --sysfs tree --control c --rules rules",
@@ -122,53 +135,5 @@ import Testing
   ])
   func `is not started by half`(words: String) throws {
     #expect(try bench.run(words).status == 64)
-  }
-
-  @Test func `tells the service manager when it is ready, how it is, and that it lives`() throws {
-    let manager = try NotifySocket(bench.path + "/notify")
-    let daemon = try tree.start(
-      environment: ["NOTIFY_SOCKET=\(bench.path)/notify", "WATCHDOG_USEC=200000"])
-    var lines = try manager.lines(until: "WATCHDOG=1")
-    #expect(lines.contains { $0.hasPrefix("EXTEND_TIMEOUT_USEC=") })
-    while !lines.contains("READY=1") { lines += try manager.lines(until: "READY=1") }
-    #expect(lines.contains("STATUS=0 of 0 queues reserved"))
-    #expect(daemon.end(SIGTERM) == 0)
-    #expect(try manager.lines(until: "STOPPING=1").contains("STOPPING=1"))
-  }
-}
-
-/// What a service manager listens on (sd_notify(3)).
-private struct NotifySocket: ~Copyable {
-  private let descriptor: Int32
-
-  init(_ path: String) throws {
-    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    try #require(result == 0)
-  }
-
-  deinit {
-    close(descriptor)
-  }
-
-  /// What was told up to that line and with it.
-  func lines(until line: String) throws -> [String] {
-    var lines: [String] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while !lines.contains(line) {
-      var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      try #require(poll(&request, 1, 60_000) > 0, "nothing is told; before: \(lines)")
-      let count = recv(descriptor, &buffer, buffer.count, 0)
-      lines += String(decoding: buffer[..<max(0, count)], as: UTF8.self)
-        .split(separator: "\n").map(String.init)
-    }
-    return lines
   }
 }

@@ -96,7 +96,7 @@ enum Program {
   }
 
   /// The program stands beside the tests' executable.
-  private static func location() throws -> String {
+  static func location() throws -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = readlink("/proc/self/exe", &buffer, buffer.count)
     guard count > 0 else { throw Workbench.Failure(call: "readlink", errno: errno) }

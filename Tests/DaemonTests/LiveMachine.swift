@@ -19,6 +19,8 @@ final class SharedBus: Sysfs, Sendable {
   private let bus: Mutex<SimulatedBus>
   /// How long writes take, in milliseconds.
   let writeDelay = Atomic<Int>(0)
+  /// Whether there is an AP bus.
+  let isAbsent = Atomic<Bool>(false)
   /// Whether the kernel answers writes at all.
   let isStuck = Atomic<Bool>(false)
   private let texts = Mutex<[String]>([])
@@ -49,15 +51,28 @@ final class SharedBus: Sysfs, Sendable {
   }
 
   func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    try bus.withLock { bus throws(SysfsError) in try bus.read(path) }
+    try requireBus(.read, path)
+    return try bus.withLock { bus throws(SysfsError) in try bus.read(path) }
   }
 
   func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    try bus.withLock { bus throws(SysfsError) in try bus.readLink(path) }
+    try requireBus(.readLink, path)
+    return try bus.withLock { bus throws(SysfsError) in try bus.readLink(path) }
   }
 
   func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    try bus.withLock { bus throws(SysfsError) in try bus.list(path) }
+    try requireBus(.list, path)
+    return try bus.withLock { bus throws(SysfsError) in try bus.list(path) }
+  }
+}
+
+extension SharedBus {
+  private func requireBus(
+    _ operation: SysfsError.Operation, _ path: SysfsPath
+  ) throws(SysfsError) {
+    guard !isAbsent.load(ordering: .relaxed) else {
+      throw SysfsError(operation, path, errno: .noSuchFile)
+    }
   }
 }
 
@@ -79,7 +94,7 @@ final class LiveMachine {
   init(
     _ mechanism: Mechanism, rules: String, adapters: [UInt8] = [0, 1, 2],
     domains: ClosedRange<UInt8> = 0...3, configuration: [ConfigurationKey: String] = [:],
-    host: KeyValuePairs<String, String> = [:],
+    host: KeyValuePairs<String, String> = [:], hasBus: Bool = true,
     settings change: (inout DaemonSettings) -> Void = { _ in }
   ) throws {
     injection = Injection()
@@ -89,6 +104,7 @@ final class LiveMachine {
     try tree.directory("host")
     for (name, text) in host { try tree.file("host/\(name)", text) }
     bus = SharedBus(.kernel(for: mechanism), injection)
+    bus.isAbsent.store(!hasBus, ordering: .relaxed)
     bus.use { bus in
       for domain in domains { bus.addDomain(domain, quietly: true) }
       for adapter in adapters { bus.plug(card: SimulatedCard(adapter: adapter), quietly: true) }

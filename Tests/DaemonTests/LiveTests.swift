@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import Configuration
 import Glibc
 import HostSystem
 import HostTestSupport
@@ -46,6 +47,43 @@ struct `A daemon on a live machine` {
       #expect(machine.reserved.count == 4)
       machine.bus.use { $0.unplug(card: 1) }
       #expect(try machine.settle()["summary"] == "0 of 0 queues reserved")
+    }
+  }
+
+  @Test(arguments: ["/module/ap", "/bus/ap"])
+  func `waits for an AP bus without looking again and again, and notices when it comes`(
+    path: String
+  ) async {
+    await #expect(processExitsWith: .success) { [path] in
+      let machine = try LiveMachine(
+        .mask, rules: Self.rule, configuration: [.rescanInterval: "24h"], hasBus: false)
+      var status = try machine.settle()
+      #expect(status["phase"] == "without-bus")
+      #expect(status["summary"] == "waiting for an AP bus")
+      let looks = try machine.status()["counters"]?["looks"]
+      usleep(500_000)
+      #expect(try machine.status()["counters"]?["looks"] == looks)
+      machine.bus.isAbsent.store(false, ordering: .relaxed)
+      let subsystem = path.hasPrefix("/module") ? "module" : "bus"
+      machine.injection.inject(
+        "add@\(path)", "ACTION=add", "DEVPATH=\(path)", "SUBSYSTEM=\(subsystem)")
+      try machine.wait { try machine.status()["phase"] == "settled" }
+      status = try machine.status()
+      #expect(status["summary"] == "4 of 4 queues reserved")
+    }
+  }
+
+  @Test func `bounds how often it says the same thing, and says that it does`() async {
+    await #expect(processExitsWith: .success) {
+      // No rectangle: every queue of these is refused.
+      let machine = try LiveMachine(
+        .mask, rules: "ADAPTER==\"1\", DOMAIN==\"0-0x27\", RESERVE=\"vfio_ap\"\n",
+        domains: 0...50)
+      let status = try machine.settle()
+      #expect(status["refused"] == .integer(40), "\(status.text())")
+      #expect(machine.messages.texts(of: .refused).count == 20)
+      #expect(machine.messages.texts(of: .suppressed).count == 1)
+      #expect(status["refusals"]?.elements.count == 40)
     }
   }
 

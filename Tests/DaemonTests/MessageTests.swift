@@ -63,7 +63,8 @@ import Testing
     let verdicts = (0..<5).map { _ in rate.verdict("a", now: .zero) }
     #expect(
       verdicts == [
-        .write(suppressed: 0), .write(suppressed: 0), .suppress, .suppress, .suppress,
+        .write(suppressed: 0), .write(suppressed: 0), .suppress(isFirst: true),
+        .suppress(isFirst: false), .suppress(isFirst: false),
       ])
     #expect(rate.verdict("b", now: .zero) == .write(suppressed: 0))
     #expect(rate.verdict("a", now: rate.interval) == .write(suppressed: 3))

@@ -1,5 +1,6 @@
 import Glibc
 import HostSystem
+import HostTestSupport
 import Synchronization
 import Testing
 
@@ -95,6 +96,31 @@ import Testing
     try loop.run()
     #expect(value.get() == 7)
     withExtendedLifetime(source) {}
+  }
+
+  @Test func `feeds the watchdog as long as it goes round, and not while it is stuck`() async {
+    await #expect(processExitsWith: .success) {
+      let tree = try TemporaryTree()
+      let manager = try DatagramSocket(at: tree.path + "/notify")
+      setenv("NOTIFY_SOCKET", tree.path + "/notify", 1)
+      setenv("WATCHDOG_USEC", "50000", 1)
+      let loop = try EventLoop()
+      #expect(try loop.feedWatchdog())
+      var wasStuck = false
+      let timer = try EventTimer(loop) {
+        while manager.receive() != nil {}
+        usleep(500_000)
+        #expect(manager.receive() == nil)
+        wasStuck = true
+      }
+      timer.set(after: .milliseconds(10))
+      let source = try loop.watch(manager.descriptor, priority: .low) { _ in
+        #expect(manager.receive() == "WATCHDOG=1")
+        if wasStuck { loop.stop() }
+      }
+      try loop.run()
+      withExtendedLifetime((source, timer)) {}
+    }
   }
 
   @Test func `turns signals into calls`() async {

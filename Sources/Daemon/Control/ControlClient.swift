@@ -31,7 +31,7 @@ package final class ControlClient {
     var buffer = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
       if let message = try nextMessage() { return try result(message) }
-      guard socket.waitForBytes(end.map { max(.zero, $0 - time.now) }) else { throw .timeout }
+      guard socket.waitForBytes(end.map { max(.zero, $0 - time.now) }) else { throw .timeout(path) }
       guard case .count(let count) = socket.receive(&buffer) else { throw .closed(path) }
       input.append(buffer[..<count])
     }
@@ -66,7 +66,7 @@ package enum ControlError: Error, Equatable, Sendable {
   /// Its answer makes no sense.
   case nonsense(String)
   /// It has not answered in time.
-  case timeout
+  case timeout(String)
   /// It has answered with an error.
   case refused(String, [JSONValue.Member])
 }
@@ -83,7 +83,7 @@ extension ControlError: CustomStringConvertible {
       }
     case .closed(let path): "the daemon at \(path) has closed the connection"
     case .nonsense(let path): "the answer from \(path) makes no sense; is it apreserve's socket?"
-    case .timeout: "the time is over"
+    case .timeout(let path): "the daemon at \(path) does not answer"
     case .refused("org.varlink.service.PermissionDenied", _):
       "only root may ask the daemon for this"
     case .refused("org.apreserve.RulesRefused", let parameters):

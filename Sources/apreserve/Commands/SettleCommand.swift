@@ -35,7 +35,7 @@ struct SettleCommand: ParsableCommand {
           throw ExitStatus.refused
         }
       } catch ControlError.timeout {
-        let status = try control.call("GetStatus")["status"]
+        let status = try control.call("GetStatus", timeout: .seconds(5))["status"]
         Terminal.say(
           "not settled after \(timeout ?? 0) s: \(status?["summary"]?.text ?? "no status")")
         throw ExitStatus.error

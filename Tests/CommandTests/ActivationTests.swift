@@ -1,0 +1,116 @@
+import Glibc
+import Testing
+
+/// The control socket as the service manager opens it, and who may do what over it.
+@Suite(
+  .enabled(
+    if: access("/usr/bin/systemd-socket-activate", X_OK) == 0,
+    "systemd-socket-activate is not installed"))
+struct `A control socket that the service manager has opened` {
+  private let tree: DaemonTree
+
+  init() throws {
+    tree = try DaemonTree()
+  }
+
+  private var bench: Workbench { tree.bench }
+
+  /// Listens as the service manager does; the first who connects starts the daemon.
+  private func listen() throws -> BackgroundProgram {
+    let path = bench.path
+    let manager = BackgroundProgram(
+      try Program.start(
+        "sh",
+        [
+          "-c", "exec \"$@\" 2> \"$0\"/.daemon", path, "systemd-socket-activate", "-l", path + "/c",
+          "--fdname=control", try Program.location(), "daemon", "--sysfs", path + "/tree",
+          "--rules", path + "/rules", "--control", path + "/c", "--state", path + "/state",
+        ]))
+    try tree.wait { access(path + "/c", F_OK) == 0 }
+    return manager
+  }
+
+  @Test func `is taken over, answers the client that started the daemon, and stays`() throws {
+    let daemon = try listen()
+    let settled = try bench.run("settle --control c --timeout 60")
+    #expect(settled.output == "0 of 0 queues reserved\n", "\(settled.messages)")
+    #expect(try bench.run("status --control c").status == 0)
+    #expect(daemon.end(SIGTERM) == 0)
+    // It belongs to the manager, and whoever connects now starts the daemon again.
+    #expect(access(bench.path + "/c", F_OK) == 0)
+  }
+
+  @Test(.enabled(if: Guest.isPossible, "other users cannot run the program here"))
+  func `lets others read, and only root change`() throws {
+    let daemon = try listen()
+    #expect(try Guest.run("status --control c", in: bench) != 0, "the socket is not open to all")
+    #expect(chmod(bench.path + "/c", 0o666) == 0)
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    for command in ["status", "status --history", "settle"] {
+      #expect(try Guest.run("\(command) --control c", in: bench) == 0, "\(command)")
+    }
+    #expect(try Guest.run("reload --control c", in: bench) == 1)
+    #expect(try bench.text(".guest") == "apreserve: only root may ask the daemon for this\n")
+    #expect(try bench.run("reload --control c").status == 0)
+    withExtendedLifetime(daemon) {}
+  }
+
+  @Test(.enabled(if: Guest.isPossible, "other users cannot run the program here"))
+  func `has room for root however many others there are`() throws {
+    let daemon = try listen()
+    #expect(chmod(bench.path, 0o755) == 0)
+    #expect(chmod(bench.path + "/c", 0o666) == 0)
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    let crowd = BackgroundProgram(
+      try Program.start(
+        "sh",
+        [
+          "-c", "exec \"$@\" > \"$0\"/.crowd", bench.path, "python3", "-B", "-c", Self.crowd,
+          bench.path + "/c",
+        ]))
+    try tree.wait { (try? bench.text(".crowd")) == "here\n" }
+    for _ in 0..<5 { #expect(try bench.run("status --control c").status == 0) }
+    #expect(try Guest.run("status --control c", in: bench) == 1)
+    _ = crowd.end(SIGKILL)
+    try tree.wait { try Guest.run("status --control c", in: bench) == 0 }
+    withExtendedLifetime(daemon) {}
+  }
+
+  /// As many connections as the daemon takes from others, and some more; then it waits.
+  private static let crowd = """
+    import os, socket, sys, time
+    os.setresuid(65534, 65534, 65534)
+    crowd = []
+    for _ in range(100):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(sys.argv[1])
+        crowd.append(client)
+    print("here", flush=True)
+    time.sleep(3600)
+    """
+}
+
+/// A user who is nobody here.
+private enum Guest {
+  static let identity = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+
+  static let isPossible: Bool = {
+    guard geteuid() == 0, let program = try? Program.location(),
+      let process = try? Program.start("setpriv", identity + [program, "--version"])
+    else { return false }
+    return Program.wait(for: process) == 0
+  }()
+
+  /// Runs the program in the workbench's directory; its exit status.
+  static func run(_ words: String, in bench: Workbench) throws -> Int {
+    guard chmod(bench.path, 0o755) == 0 else {
+      throw Workbench.Failure(call: "chmod", errno: errno)
+    }
+    let script = "cd \"$0\" && exec \"$@\" > .guest 2>&1"
+    let arguments = words.split(separator: " ").map(String.init)
+    return Program.wait(
+      for: try Program.start(
+        "sh",
+        ["-c", script, bench.path, "setpriv"] + identity + [try Program.location()] + arguments))
+  }
+}

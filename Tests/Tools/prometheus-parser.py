@@ -1,0 +1,23 @@
+"""Reads metrics with Prometheus's own Python library, and says what is wrong.
+
+    prometheus-parser.py FILE
+"""
+
+import sys
+
+from prometheus_client.parser import text_string_to_metric_families
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    text = file.read()
+families = {family.name: family for family in text_string_to_metric_families(text)}
+assert families, "there are no metrics"
+for name, family in families.items():
+    assert name.startswith("apreserve_"), name
+    assert family.documentation, f"{name} has no HELP"
+    assert family.type in ("gauge", "counter"), f"{name} is {family.type}"
+    # The library takes the ending away that counters must have.
+    assert (family.type == "counter") == (name + "_total" in text), name
+    assert family.samples, f"{name} has no value"
+names = [sample.name for family in families.values() for sample in family.samples]
+assert len(names) == len(set(names)), "a name comes twice"
+assert families["apreserve_queues_wanted"].samples[0].value == 0
