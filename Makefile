@@ -135,10 +135,11 @@ deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
 
-# The packages as they are: lintian finds no error.
+# The packages as they are: lintian finds no error, and the RPM packages have the same files.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb
 	lintian --fail-on error --suppress-tags no-manual-page $(DEB_DIRECTORY)/*.changes
+	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd, on the simulated bus; as root.
 check-boot: deb

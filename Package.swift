@@ -263,6 +263,10 @@ let package = Package(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
+      name: "PackagingTests",
+      dependencies: ["apreserve", "apreserve-simfs", "Configuration", "Daemon", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "apreserve", "apreserve-simfs", "JSONText", "Configuration", "HostSystem", "TestSupport",

@@ -8,12 +8,14 @@ package enum SourceFile {
     package let path: String
   }
 
+  /// The path of a file.
+  package static func path(_ name: String, source: String = #filePath) -> String {
+    "/" + source.split(separator: "/").dropLast(3).joined(separator: "/") + "/" + name
+  }
+
   /// The bytes of a file.
-  package static func bytes(
-    _ name: String, source: String = #filePath
-  ) throws(Unreadable) -> [UInt8] {
-    let root = source.split(separator: "/").dropLast(3).joined(separator: "/")
-    let path = "/\(root)/\(name)"
+  package static func bytes(_ name: String) throws(Unreadable) -> [UInt8] {
+    let path = path(name)
     guard let file = fopen(path, "r") else { throw Unreadable(path: path) }
     defer { fclose(file) }
     var bytes: [UInt8] = []

@@ -1,0 +1,90 @@
+import Configuration
+import Daemon
+import TestSupport
+import Testing
+
+@Suite struct `make install` {
+  private let installation: Installation
+
+  init() throws {
+    installation = try Installation()
+  }
+
+  @Test func `puts every file where the list says, and uninstall leaves nothing`() throws {
+    let list = try installation.run("list").lines
+    let installed = try installation.run("install")
+    #expect(installed.status == 0 && installed.output == "")
+    let files = try installation.files
+    // The list has empty directories too, which are no files.
+    #expect(Set(files).isSubset(of: list))
+    #expect(Set(list).subtracting(files).allSatisfy { $0.hasSuffix(".d") })
+    for name in ["bin/apreserve", "bin/apreserve-simfs", "lib/systemd/system/apreserve.service"] {
+      #expect(files.contains("\(installation.path)/usr/\(name)"))
+    }
+    #expect(try installation.run("uninstall").output == "")
+    #expect(try installation.files == [])
+    #expect(
+      try Shell.run("find '\(installation.path)' -name '*apreserve*' -mindepth 1").output == "")
+  }
+
+  @Test func `brings no rule into force`() throws {
+    try installation.run("install")
+    let rules = try installation.files.filter { $0.hasSuffix(".rules") }
+    #expect(!rules.isEmpty)
+    #expect(rules.allSatisfy { $0.contains("/share/doc/apreserve/examples/rules/") })
+  }
+
+  @Test func `leaves settings alone that an administrator has changed`() throws {
+    try installation.run("install")
+    let file = "\(installation.path)/etc/apreserve/apreserve.conf"
+    _ = try Shell.run("echo '# mine' >>'\(file)'")
+    #expect(try installation.run("install").output.contains("was changed, and stays as it is"))
+    #expect(try installation.run("uninstall").output.contains("was changed, and is left"))
+    #expect(try installation.files == [file])
+    #expect(try Shell.run("tail -n 1 '\(file)'").output == "# mine\n")
+  }
+
+  @Test func `names the program where it was put`() throws {
+    try installation.run("install")
+    let commands = try Shell.run(
+      "grep -rh '^Exec' '\(installation.path)/usr/lib/systemd/system'"
+    ).lines
+    #expect(commands.count == 3)
+    #expect(commands.allSatisfy { $0.contains("=\(installation.path)/usr/bin/apreserve ") })
+  }
+
+  @Test func `brings completions that bash can read`() throws {
+    try installation.run("install")
+    let file = "\(installation.path)/usr/share/bash-completion/completions/apreserve"
+    #expect(try Shell.run("bash -n '\(file)'").output == "")
+    #expect(try Shell.run("bash -c '. \"\(file)\"; complete -p apreserve'").status == 0)
+  }
+}
+
+@Suite struct `The packages` {
+  @Test func `show every setting with its default in apreserve.conf`() throws {
+    let text = try SourceFile.text("packaging/apreserve.conf")
+    // A line that begins with # and no space is a setting that is commented out.
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      line.hasPrefix("#") && !line.hasPrefix("# ") ? line.dropFirst() : line
+    }
+    let shown = Configuration([
+      ConfigurationText(path: "apreserve.conf", bytes: Array(lines.joined(separator: "\n").utf8))
+    ])
+    #expect(shown.problems == [])
+    #expect(shown.applied.allSatisfy { $0.origin != "default" }, "a setting is not shown")
+    let defaults = Configuration().applied
+    #expect(shown.applied.map(\.value) == defaults.map(\.value))
+    let untouched = Configuration([
+      ConfigurationText(path: "apreserve.conf", bytes: Array(text.utf8))
+    ])
+    #expect(untouched == Configuration())
+  }
+
+  @Test func `have the version of the program`() throws {
+    let changelog = try SourceFile.text("packaging/debian/changelog")
+    #expect(changelog.hasPrefix("apreserve (\(ProgramVersion.text)) "))
+    let spec = try SourceFile.text("packaging/rpm/apreserve.spec")
+    #expect(spec.contains("\nVersion:        \(ProgramVersion.text)\n"))
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What `make install` brings, below a directory of its own.
+final class Installation {
+  /// The directory that stands for `/usr/local`, or for `/` where `DESTDIR` is used.
+  let path: String
+
+  /// Where the programs are that were built with these tests.
+  private let binaries: String
+  private let script: String
+
+  /// An empty directory.
+  init() throws {
+    var template = Array("/tmp/apreserve-packaging-XXXXXX".utf8CString)
+    try #require(mkdtemp(&template) != nil)
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    binaries = try Self.programs()
+    script = SourceFile.path("packaging/install-files")
+  }
+
+  deinit {
+    _ = try? Shell.run("rm -rf '\(path)'")
+  }
+
+  /// Runs `install-files` with that action, for a prefix below the directory.
+  @discardableResult func run(_ action: String) throws -> Shell.Result {
+    try Shell.run(
+      "PREFIX='\(path)/usr' SYSCONFDIR='\(path)/etc' STRIP= BINARIES='\(binaries)' '\(script)' \(action)"
+    )
+  }
+
+  /// All files below the directory.
+  var files: [String] {
+    get throws { try Shell.run("find '\(path)' -type f | sort").lines }
+  }
+
+  /// The programs stand beside the tests' executable.
+  private static func programs() throws -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
+    let own = String(
+      decoding: buffer[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // Not always does the bundle run by itself: then its path is an argument.
+    let directories = ([own] + CommandLine.arguments).compactMap { candidate in
+      candidate.lastIndex(of: "/").map { String(candidate[..<$0]) }
+    }
+    return try #require(directories.first { access($0 + "/apreserve-simfs", X_OK) == 0 })
+  }
+}
+
+/// Commands of a shell.
+enum Shell {
+  /// What a command came to.
+  struct Result {
+    /// What it printed, to standard output and standard error.
+    var output: String
+    /// Its exit status.
+    var status: Int
+
+    /// What it printed, line by line.
+    var lines: [String] { output.split(separator: "\n").map(String.init) }
+  }
+
+  /// Runs a command and waits for its end.
+  static func run(_ command: String) throws -> Result {
+    let pipe = try #require(popen("{ \(command)\n} 2>&1 </dev/null", "r"))
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let count = fread(&chunk, 1, chunk.count, pipe)
+      if count == 0 { break }
+      bytes += chunk[..<count]
+    }
+    let status = pclose(pipe)
+    // wait(2): the low seven bits are the signal, the next byte the exit status.
+    return Result(
+      output: String(decoding: bytes, as: UTF8.self),
+      status: Int(status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f))
+  }
+}
