@@ -19,6 +19,7 @@ help:
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
 	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
 	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
+	@echo 'make check-varlinkctl   ask the daemon through systemd'\''s Varlink client'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
 	@echo 'make deb     Debian packages, in .build/deb'
@@ -93,6 +94,11 @@ fuzz: dependencies
 # Programs that know nothing of us, on the mounted bus.
 check-tools: build
 	Tests/Tools/check-tools $(SCRATCH)/debug
+
+# systemd's own client on the control socket; it is newer than the systemd of some machines.
+.PHONY: check-varlinkctl
+check-varlinkctl: build
+	Tests/Tools/check-varlinkctl $(SCRATCH)/debug .cache/varlinkctl
 
 # The programs as they are installed, in a directory of their own, since they are built with other options:
 # the Swift library is in them, nothing is looked for beside them, and all addresses are resolved before
