@@ -46,6 +46,8 @@ package final class Agent {
   package internal(set) var status = AgentStatus()
   /// The last moves.
   package internal(set) var history = History()
+  /// What the host's other files said at the last look at everything.
+  package var configuration: HostConfiguration { circumstances.configuration }
   /// What the last plan has and was not begun, because the agent was interrupted.
   package internal(set) var undone: [Operation] = []
 

@@ -108,12 +108,11 @@ struct AgentWorker {
     }
     for apqn in mail.departures { agent.note(departure: apqn) }
     for reaction in mail.reactions { agent.look(at: reaction) }
-    if nextSurvey <= time.now { agent.look(at: .everything) }
+    let isSurvey = nextSurvey <= time.now
+    if isSurvey { agent.look(at: .everything) }
+    if isSurvey || mail.reactions.contains(.everything) { nextSurvey = time.now + interval }
     report.ticket = max(report.ticket, mail.ticket)
     guard gate.isOpen(now: time.now, isEvent: !mail.reactions.isEmpty) else { return }
-    if mail.reactions.contains(.everything) || nextSurvey <= time.now {
-      nextSurvey = time.now + interval
-    }
     do {
       try agent.reconcile()
       report.problem = nil
@@ -131,5 +130,6 @@ struct AgentWorker {
     report.decisions = agent.decisions
     report.ownership = agent.ownership
     report.history = agent.history
+    report.configuration = agent.configuration
   }
 }

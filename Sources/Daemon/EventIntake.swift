@@ -24,6 +24,9 @@ package final class EventIntake {
     }
   }
 
+  /// Why events are not received any more; nil while they are.
+  private(set) var problem: String?
+
   /// What has come so far.
   package var counts: UdevMonitor.Counts { monitor.counts }
 
@@ -55,10 +58,10 @@ package final class EventIntake {
   private func fail(_ error: UdevMonitorError) {
     source = nil
     mailbox.post { $0.look(at: .everything) }
-    log.write(
-      LogMessage(
-        .error, .overrun,
-        "\(error); events are not received any more, and changes are noticed late; restart it"))
+    let problem =
+      "\(error); events are not received any more, and changes are noticed late; restart apreserve"
+    self.problem = problem
+    log.write(LogMessage(.error, .overrun, problem))
   }
 
   private func tellOverrun() {

@@ -15,7 +15,6 @@ package final class ReservationDaemon {
   private let loop: EventLoop
   private let mailbox: Mailbox
   private let board: StatusBoard
-  private let keeper: RuleKeeper
   private var configuration: Configuration
   private let time = HostTime()
   private var settles = PendingSettles()
@@ -26,7 +25,7 @@ package final class ReservationDaemon {
 
   private var sources: [EventSource] = []
   private var intake: EventIntake?
-  private var watch: RuleWatch?
+  private var rules: HeldRules?
   private var service: ServiceReporter?
   private var longWrites: LongWriteReporter?
   private var control: ControlServer?
@@ -40,9 +39,6 @@ package final class ReservationDaemon {
     mailbox = try Mailbox()
     board = try StatusBoard()
     configuration = settings.configuration()
-    keeper = RuleKeeper(
-      directories: settings.ruleDirectories, owner: settings.ruleOwner,
-      archive: settings.ruleArchive)
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
@@ -63,12 +59,11 @@ package final class ReservationDaemon {
     stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
     // Events first, then the first look: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log)
-    watch = try RuleWatch(
-      loop, directories: settings.ruleDirectories,
-      onProblem: { [unowned self] in cannotWatch($0) },
-      onChange: { [unowned self] in load(isExplicit: false) })
     tellConfigurationProblems()
-    _ = read(isExplicit: false)
+    let rules = try HeldRules(loop, settings, log: log) { [unowned self] rules in
+      mailbox.post { $0.hold(rules, isExplicit: false) }
+    }
+    self.rules = rules
     sources.append(
       try loop.watch(board.wakeup.descriptor, priority: .high) { [unowned self] _ in
         board.wakeup.acknowledge()
@@ -78,7 +73,7 @@ package final class ReservationDaemon {
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
       AgentMaterials(
-        settings, configuration, rules: keeper.condition.rules, log: log, sysfs: sysfs),
+        settings, configuration, rules: rules.condition.rules, log: log, sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
     try loop.run()
@@ -89,12 +84,13 @@ package final class ReservationDaemon {
   /// What there is to tell now.
   private var status: StatusDocument {
     StatusDocument(
-      board: board.read(), rules: keeper.condition,
+      board: board.read(), rules: rules?.condition ?? RuleKeeper.Condition(),
       settings: configuration.applied.map {
         .init(key: $0.key.rawValue, value: $0.value, origin: $0.origin)
       },
       events: intake?.counts ?? UdevMonitor.Counts(),
-      problems: problems + configuration.problems.map(\.description),
+      problems: problems + (rules?.problems ?? []) + (intake?.problem.map { [$0] } ?? [])
+        + configuration.problems.map(\.description),
       now: time.now)
   }
 
@@ -109,7 +105,7 @@ package final class ReservationDaemon {
       state.report.problem != nil
       || state.report.looks > 0 && state.report.status.phase != .beforeFirstScan
     service?.tell(status.summary, isReady: isDecided)
-    for finish in settles.take(state) { finish() }
+    for waiter in settles.take(state) { waiter.finish() }
   }
 
   private func noteEnd(_ state: StatusBoard.State) {
@@ -136,32 +132,7 @@ package final class ReservationDaemon {
     loop.stop()
   }
 
-  // MARK: The rules
-
-  private func cannotWatch(_ error: EventLoopError) {
-    let problem = "\(error); changes there are not noticed until \"apreserve reload\""
-    guard !problems.contains(problem) else { return }
-    problems.append(problem)
-    log.write(LogMessage(.warning, .rulesRefused, problem))
-  }
-
-  private func load(isExplicit: Bool) {
-    if read(isExplicit: isExplicit) || isExplicit {
-      let rules = keeper.condition.rules
-      mailbox.post { $0.hold(rules, isExplicit: isExplicit) }
-    }
-  }
-
-  /// Reads the rules. True when those in force have changed.
-  private func read(isExplicit: Bool) -> Bool {
-    let before = keeper.condition
-    let hasChanged = keeper.load()
-    let condition = keeper.condition
-    for message in RuleMessages.messages(before, condition, isExplicit: isExplicit) {
-      log.write(message)
-    }
-    return hasChanged
-  }
+  // MARK: What a person asks for
 
   private func tellConfigurationProblems() {
     for problem in configuration.problems {
@@ -175,11 +146,15 @@ package final class ReservationDaemon {
       configuration = settings.configuration()
       service?.setLimit(configuration.startTimeout)
       tellConfigurationProblems()
-      let configuration = configuration
-      mailbox.post { $0.configuration = configuration }
-      load(isExplicit: true)
+      rules?.load(isExplicit: true)
+      let (configuration, held) = (configuration, rules?.condition)
+      mailbox.post { mail in
+        mail.configuration = configuration
+        // Where files have errors, rules that are none are not meant to be.
+        if let held { mail.hold(held.rules, isExplicit: held.errors.isEmpty) }
+      }
     }
-    let condition = keeper.condition
+    let condition = rules?.condition ?? RuleKeeper.Condition()
     guard condition.errors.isEmpty else {
       return Reply(
         error: "org.apreserve.RulesRefused",
@@ -217,10 +192,10 @@ package final class ReservationDaemon {
 
   /// What has happened up to now counts: events that have come and rules that have been written are
   /// taken in first.
-  private func settle(_ finish: @escaping () -> Void) {
-    watch?.flush()
+  private func settle(_ waiter: any SettleWaiter) {
+    rules?.flush()
     intake?.takeIn()
-    settles.add(mailbox.postTicket(), finish)
+    settles.add(mailbox.postTicket(), waiter)
   }
 }
 

@@ -1,5 +1,6 @@
 package import AdjunctProcessor
 package import Agent
+package import HostConfiguration
 package import HostSystem
 package import Reservation
 package import ReservationRules
@@ -18,6 +19,8 @@ package struct AgentReport: Sendable {
   package var ownership = Ownership()
   /// The last moves.
   package var history = History()
+  /// What the host's other files say.
+  package var configuration = HostConfiguration()
   /// Why nothing can be decided at all, such as a mechanism that this kernel does not have.
   package var problem: String?
   /// The last numbered request that it has dealt with.

@@ -54,13 +54,16 @@ def package(root, scenario, directory):
     """A package of the program, the project's units and the scenario's first rules, for a root with systemd: it is
     installed before the guest boots, so that apreserve takes part in the boot."""
     tree = os.path.join(directory, "package")
-    parts = {"DEBIAN/control": "Package: apreserve-under-test\nVersion: 1\nArchitecture: amd64\n"
+    # As packages do it: by itself systemd makes users and groups only at the first boot.
+    parts = {"DEBIAN/postinst": "#!/bin/sh\nsystemd-sysusers apreserve.conf\n",
+             "DEBIAN/control": "Package: apreserve-under-test\nVersion: 1\nArchitecture: amd64\n"
                                "Maintainer: nobody <nobody@localhost>\nDescription: apreserve, to be tested\n",
              "etc/apreserve/rules.d/50-scenario.rules": scenario.rules}
     for name, text in parts.items():
         os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
         with open(os.path.join(tree, name), "w") as file:
             file.write(text)
+    os.chmod(os.path.join(tree, "DEBIAN/postinst"), 0o755)
     os.makedirs(os.path.join(tree, "usr/bin"))
     shutil.copy(os.path.join(root, "bin/apreserve"), os.path.join(tree, "usr/bin"))
     packaging = os.path.join(HERE, "../../packaging")

@@ -7,8 +7,20 @@ enum Answer {
   case reply(Reply)
   /// Replies one after the other, each made when there is room for it; the last one says so.
   case replies(() -> Reply)
-  /// A reply that comes when the function that is handed over is called.
-  case later((@escaping (Reply) -> Void) -> Void)
+  /// A reply that is given later to what is handed over.
+  case later((PendingReply) -> Void)
+}
+
+/// A call that is still to be answered, by a client that may have gone meanwhile.
+struct PendingReply {
+  fileprivate weak var connection: ControlConnection?
+  fileprivate let call: Call
+
+  /// Whether the client is still there.
+  var isWanted: Bool { connection.map { !$0.hasEnded } ?? false }
+
+  /// Answers.
+  func send(_ reply: Reply) { connection?.finish(call, reply) }
 }
 
 /// One client: its calls are answered in order, and the next one is not read before the answer to the
@@ -25,7 +37,7 @@ final class ControlConnection {
   private var output: ArraySlice<UInt8> = []
   private var nextReply: (() -> Reply)?
   private var isWaiting = false
-  private var hasEnded = false
+  private(set) var hasEnded = false
   /// When something was last received or sent.
   private(set) var lastProgress: Duration
 
@@ -113,14 +125,17 @@ final class ControlConnection {
     case .replies: break
     case .later(let register):
       isWaiting = true
-      register { [weak self] reply in
-        guard let self, !hasEnded else { return }
-        isWaiting = false
-        lastProgress = time.now
-        send(reply, to: call)
-        advance()
-      }
+      register(PendingReply(connection: self, call: call))
     }
+  }
+
+  /// Answers a call that had to wait.
+  fileprivate func finish(_ call: Call, _ reply: Reply) {
+    guard !hasEnded, isWaiting else { return }
+    isWaiting = false
+    lastProgress = time.now
+    send(reply, to: call)
+    advance()
   }
 
   private func send(_ reply: Reply, to call: Call) {

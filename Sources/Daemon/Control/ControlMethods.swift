@@ -13,8 +13,8 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again; the answer to the client.
   var reload: () -> Reply
-  /// Calls back when everything that is asked for is done or refused.
-  var settle: (@escaping () -> Void) -> Void
+  /// Lets somebody go on when everything that is asked for is done or refused.
+  var settle: (any SettleWaiter) -> Void
   /// Whether one more answer piece by piece is too many.
   var isStreamingTooMuch: () -> Bool
 
@@ -33,7 +33,7 @@ struct ControlMethods {
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload() : .permissionDenied)
     case "org.apreserve.Settle":
-      return .later { finish in settle { finish(statusReply) } }
+      return .later { settle(StatusWaiter(reply: $0, status: { statusReply })) }
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
@@ -68,7 +68,8 @@ struct ControlMethods {
     else { return nil }
     return Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
-      ownership: report.ownership, circumstances: Circumstances())
+      ownership: report.ownership, circumstances: Circumstances(configuration: report.configuration)
+    )
   }
 
   private func explain(_ call: Call) -> Reply {
@@ -107,4 +108,14 @@ struct ControlMethods {
       return Reply([.init("queues", .array(queues))], continues: !rest.isEmpty)
     }
   }
+}
+
+/// A client that waits for the status that it then is.
+private struct StatusWaiter: SettleWaiter {
+  let reply: PendingReply
+  let status: () -> Reply
+
+  var isThere: Bool { reply.isWanted }
+
+  func finish() { reply.send(status()) }
 }

@@ -1,0 +1,47 @@
+import Agent
+import Reservation
+import Testing
+
+@testable import Daemon
+
+@Suite struct `Those who wait until all is settled` {
+  private final class Waiter: SettleWaiter {
+    var isThere = true
+    var isFinished = false
+
+    func finish() { isFinished = true }
+  }
+
+  /// What the board says once that request has been dealt with.
+  private func state(_ ticket: UInt64, isBusy: Bool = false) -> StatusBoard.State {
+    var state = StatusBoard.State()
+    state.isBusy = isBusy
+    state.report.looks = 1
+    state.report.ticket = ticket
+    state.report.status = AgentStatus(phase: .settled)
+    return state
+  }
+
+  @Test func `go on when their request has been dealt with`() {
+    var settles = PendingSettles()
+    let waiters = [Waiter(), Waiter()]
+    settles.add(1, waiters[0])
+    settles.add(2, waiters[1])
+    #expect(settles.take(state(2, isBusy: true)).isEmpty)
+    for waiter in settles.take(state(1)) { waiter.finish() }
+    #expect(waiters.map(\.isFinished) == [true, false])
+    for waiter in settles.take(state(2)) { waiter.finish() }
+    #expect(waiters.map(\.isFinished) == [true, true])
+    #expect(settles.count == 0)
+  }
+
+  @Test func `are forgotten when they have gone, since it may never settle`() {
+    var settles = PendingSettles()
+    for ticket in UInt64(0)..<1000 {
+      let waiter = Waiter()
+      settles.add(ticket, waiter)
+      waiter.isThere = false
+    }
+    #expect(settles.count == 1)
+  }
+}
