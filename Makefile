@@ -132,6 +132,8 @@ uninstall:
 ARCH = $(shell dpkg --print-architecture)
 DEB_BINARIES = $(BINARIES)
 DEB_DIRECTORY = .build/deb
+# The one of the program itself; the shell finds its version.
+DEB = $(DEB_DIRECTORY)/apreserve_*_$(ARCH).deb
 
 .PHONY: deb
 ifeq ($(DEB_BINARIES),$(BINARIES))
@@ -158,12 +160,12 @@ boot-shell: deb
 	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY)
 
 # What the judge says is worth as much as the judge.
-check-kernel: package-programs
+check-kernel: deb
 	python3 -B Tests/KernelBed/judge_test.py
-	Tests/KernelBed/check.py --program $(BINARIES)/apreserve $(SCENARIOS)
+	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) $(SCENARIOS)
 
-record-kernel: package-programs
-	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --record Tests/KernelBed/transcripts $(SCENARIOS)
+record-kernel: deb
+	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) --record Tests/KernelBed/transcripts $(SCENARIOS)
 
 bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks

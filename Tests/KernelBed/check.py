@@ -26,6 +26,7 @@ def arguments():
     cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "apreserve/kernel-bed")
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--program", required=True, help="the executable of apreserve")
+    parser.add_argument("--deb", help="its Debian package, for scenarios that boot systemd")
     parser.add_argument("--cache", default=os.environ.get("KERNEL_BED_CACHE") or cache, help="where kernels are built and kept")
     parser.add_argument("--kernel", action="append", help="debian or src-V; both when none is given")
     parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="V of the package linux-source-V")
@@ -50,32 +51,18 @@ def guest_root(program, directory):
     return root
 
 
-def package(root, scenario, directory):
-    """A package of the program, the project's units and the scenario's first rules, for a root with systemd: it is
-    installed before the guest boots, so that apreserve takes part in the boot."""
+def rules_package(scenario, directory):
+    """A package of the scenario's first rules, for a root with systemd: it is installed beside the package of
+    apreserve before the guest boots, as an administrator's configuration management does it."""
     tree = os.path.join(directory, "package")
-    # As packages do it: by itself systemd makes users and groups only at the first boot.
-    parts = {"DEBIAN/postinst": "#!/bin/sh\nsystemd-sysusers apreserve.conf\n",
-             "DEBIAN/control": "Package: apreserve-under-test\nVersion: 1\nArchitecture: amd64\n"
-                               "Maintainer: nobody <nobody@localhost>\nDescription: apreserve, to be tested\n",
+    parts = {"DEBIAN/control": "Package: scenario\nVersion: 1\nArchitecture: all\n"
+                               "Maintainer: nobody <nobody@localhost>\nDescription: rules of a scenario\n",
              "etc/apreserve/rules.d/50-scenario.rules": scenario.rules}
     for name, text in parts.items():
         os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
         with open(os.path.join(tree, name), "w") as file:
             file.write(text)
-    os.chmod(os.path.join(tree, "DEBIAN/postinst"), 0o755)
-    os.makedirs(os.path.join(tree, "usr/bin"))
-    shutil.copy(os.path.join(root, "bin/apreserve"), os.path.join(tree, "usr/bin"))
-    packaging = os.path.join(HERE, "../../packaging")
-    units = os.path.join(tree, "usr/lib/systemd/system")
-    shutil.copytree(os.path.join(packaging, "systemd"), units)
-    # As "systemctl enable" does it, by the units' own [Install].
-    for target, unit in (("sysinit.target", "apreserve.service"), ("sockets.target", "apreserve.socket")):
-        os.makedirs(os.path.join(units, f"{target}.wants"))
-        os.symlink(f"../{unit}", os.path.join(units, f"{target}.wants", unit))
-    os.makedirs(os.path.join(tree, "usr/lib/sysusers.d"))
-    shutil.copy(os.path.join(packaging, "apreserve.sysusers"), os.path.join(tree, "usr/lib/sysusers.d/apreserve.conf"))
-    file = os.path.join(directory, "apreserve.deb")
+    file = os.path.join(directory, "scenario.deb")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
     return file
 
@@ -89,7 +76,8 @@ def play(options, scenario, kernel, root):
     command = ["./play", "./" + os.path.basename(scenario.path), scenario.load, *scenario.machine]
     boot = []
     if scenario.root == "systemd":
-        boot = ["--root", "systemd", "--deb", package(root, scenario, share), "--ap", "+".join(["bus", *scenario.machine])]
+        boot = ["--root", "systemd", "--deb", options.deb, "--deb", rules_package(scenario, share),
+                "--ap", "+".join(["bus", *scenario.machine])]
     start = time.monotonic()
     run = subprocess.run(
         [os.path.join(HERE, "run.py"), "--cache", options.cache, "--kernel", kernel, "--share", share,
@@ -107,6 +95,8 @@ def main():
     kernels = options.kernel or ["debian", "src-" + options.source]
     scenarios = load_all(os.path.join(HERE, "scenarios"), options.scenarios)
     systems = ["systemd"] if any(s.root == "systemd" for s in scenarios) else []
+    if systems and not options.deb:
+        sys.exit("check.py: scenarios that boot systemd need the Debian package: --deb FILE")
     subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels, *systems], check=True)
     # The guests' directories are linked from this one, so both are on one file system.
     workshop = tempfile.mkdtemp(prefix="apreserve-bed.")
