@@ -31,16 +31,20 @@ package final class HostSysfs: Sysfs {
 
   package func read(_ path: SysfsPath) throws(SysfsError) -> String {
     let file = try openFile(path, O_RDONLY, text: nil)
-    return try withUnsafeTemporaryAllocation(
-      byteCount: Self.attributeLimit, alignment: 1
-    ) { buffer throws(SysfsError) in
-      let count: Int
+    // The closure does not throw: before Swift 6.3 the error would come out of here without its type.
+    let text = withUnsafeTemporaryAllocation(byteCount: Self.attributeLimit, alignment: 1) {
+      buffer -> Result<String, ErrorNumber> in
       do throws(ErrorNumber) {
-        count = try retrying { Glibc.read(file.number, buffer.baseAddress, buffer.count) }
+        let count = try retrying { Glibc.read(file.number, buffer.baseAddress, buffer.count) }
+        return .success(String(decoding: buffer[..<count], as: UTF8.self))
       } catch {
-        throw SysfsError(.read, path, errno: Errno(rawValue: error.value))
+        return .failure(error)
       }
-      return String(decoding: buffer[..<count], as: UTF8.self)
+    }
+    do throws(ErrorNumber) {
+      return try text.get()
+    } catch {
+      throw SysfsError(.read, path, errno: Errno(rawValue: error.value))
     }
   }
 
