@@ -23,6 +23,8 @@ help:
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
 	@echo 'make deb     Debian packages, in .build/deb'
+	@echo 'make sdk-s390x, make build-s390x, make deb ARCH=s390x   for the architecture of the mainframe'
+	@echo 'make check-s390x   boot its kernel in QEMU and run the programs there'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make bench-host   measure the daemon, in release mode; as root'
 	@echo 'make clean   remove everything built'
@@ -136,7 +138,13 @@ DEB_DIRECTORY = .build/deb
 DEB = $(DEB_DIRECTORY)/apreserve_*_$(ARCH).deb
 
 .PHONY: deb
-ifeq ($(DEB_BINARIES),$(BINARIES))
+ifeq ($(ARCH),s390x)
+# Built here for there; what runs here makes the completions.
+DEB_BINARIES = $(S390X_BINARIES)
+GENERATOR = $(SCRATCH)/debug/apreserve
+LIBRARIES = $(S390X_CACHE)/debian/lib/s390x-linux-gnu:$(S390X_CACHE)/debian/usr/lib/s390x-linux-gnu
+deb: build-s390x build
+else ifeq ($(DEB_BINARIES),$(BINARIES))
 deb: package-programs
 endif
 deb:
@@ -166,6 +174,20 @@ check-kernel: deb
 
 record-kernel: deb
 	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) --record Tests/KernelBed/transcripts $(SCENARIOS)
+
+# For the users' architecture, with an SDK that is built from Debian's packages (packaging/s390x/README.md).
+export S390X_CACHE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/apreserve/s390x
+S390X_BINARIES = $(SCRATCH)/s390x-programs
+
+.PHONY: sdk-s390x build-s390x check-s390x
+sdk-s390x:
+	packaging/s390x/build-sdk
+
+build-s390x: dependencies sdk-s390x
+	packaging/s390x/build $(S390X_BINARIES)
+
+check-s390x: build-s390x build
+	packaging/s390x/check $(S390X_BINARIES) $(SCRATCH)/debug $(SCRATCH)/s390x-check
 
 bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks

@@ -172,10 +172,16 @@ let package = Package(
         "AdjunctProcessor", "HostConfiguration", "ReservationRules", "Reservation", "TestSupport",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Walks",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport",
+      ],
+      path: "Tests/Walks", swiftSettings: settings),
     .testTarget(
       name: "SimulatedBusTests",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport",
+        "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport", "Walks",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -259,6 +265,18 @@ let package = Package(
         "ReservationRules", "Reservation", "Snapshots", "Scenarios", "Replay",
       ],
       path: "Tests/FuzzTargets", swiftSettings: settings),
+    .executableTarget(
+      name: "portability-check",
+      dependencies: [
+        "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "HostConfiguration",
+        "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "Reports", "HostSystem",
+        "Varlink", "FuzzTargets", "TestSupport", "Walks",
+      ],
+      path: "Tests/PortabilityCheck", swiftSettings: settings),
+    .testTarget(
+      name: "PortabilityTests",
+      dependencies: ["portability-check", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"],
       swiftSettings: settings),

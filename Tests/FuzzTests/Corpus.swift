@@ -1,36 +1,11 @@
-import Glibc
+import TestSupport
 
 /// The inputs that are kept for each target, one file each.
 enum Corpus {
-  private static let directory =
-    #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
-    .joined(separator: "/") + "/Fuzz/Corpus/"
-
   /// The inputs of a target, in the order of their files' names.
   static func inputs(of target: String) throws -> [[UInt8]] {
-    let path = directory + target
-    guard let entries = opendir(path) else { return [] }
-    defer { closedir(entries) }
-    var names: [String] = []
-    while let entry = readdir(entries) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names.sorted().map { bytes(path + "/" + $0) }
-  }
-
-  private static func bytes(_ path: String) -> [UInt8] {
-    guard let file = fopen(path, "r") else { return [] }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let count = fread(&buffer, 1, buffer.count, file)
-      guard count > 0 else { return bytes }
-      bytes += buffer[..<count]
-    }
+    let directory = "Tests/Fuzz/Corpus/\(target)"
+    return try SourceFile.names(in: directory).map { try SourceFile.bytes("\(directory)/\($0)") }
   }
 
   /// An input with a few bytes changed, taken away or put in, some of them from another input.

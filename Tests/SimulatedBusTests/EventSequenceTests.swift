@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import TestSupport
 import Testing
+import Walks
 import Uevents
 
 /// The simulated bus sends the events that kernels sent on the same walk.

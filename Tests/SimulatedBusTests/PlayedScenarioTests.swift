@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Walks
 import Uevents
 
 /// What apreserve wrote on real kernels, written again on the simulated bus. A misreading of the kernel

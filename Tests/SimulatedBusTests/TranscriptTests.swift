@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Walks
 
 /// Every line of the transcripts that kernels made holds on the simulated bus.
 @Suite struct `The transcripts of kernels` {

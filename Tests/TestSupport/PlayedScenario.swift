@@ -1,5 +1,3 @@
-import Glibc
-
 /// What a scenario of `Tests/KernelBed` left behind on a real kernel, in `Tests/KernelBed/transcripts`.
 package struct PlayedScenario: Sendable, CustomStringConvertible {
   /// Such as `l-shape/6.1`: the scenario, and the kernel's version.
@@ -29,17 +27,7 @@ package struct PlayedScenario: Sendable, CustomStringConvertible {
 
   private static let directory = "Tests/KernelBed/transcripts"
 
-  private static func names(in directory: String, source: String = #filePath) -> [String] {
-    let root = source.split(separator: "/").dropLast(3).joined(separator: "/")
-    guard let stream = opendir("/\(root)/\(Self.directory)/\(directory)") else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        })
-    }
-    return names.filter { !$0.hasPrefix(".") }.sorted()
+  private static func names(in directory: String) -> [String] {
+    SourceFile.names(in: "\(Self.directory)/\(directory)")
   }
 }

@@ -1,16 +1,16 @@
-import AdjunctProcessor
+package import AdjunctProcessor
 
 /// A `.steps` file: what was written where on a real kernel, and everything that was read back.
-struct Transcript {
+package struct Transcript {
   /// A line with its number in the file, and what it says.
-  struct Line {
-    var number: Int
-    var text: String
-    var content: Content
+  package struct Line {
+    package var number: Int
+    package var text: String
+    package var content: Content
   }
 
   /// What a line says.
-  enum Content: Equatable {
+  package enum Content: Equatable {
     /// How the bus was loaded: the flavour and the parameters.
     case load(flavour: String, parameters: [String: String])
     /// A mark without effect.
@@ -37,10 +37,10 @@ struct Transcript {
     case foreign
   }
 
-  var kernel: String
-  var lines: [Line]
+  package var kernel: String
+  package var lines: [Line]
 
-  init(bytes: [UInt8]) {
+  package init(bytes: [UInt8]) {
     let texts = bytes.split(separator: 10, omittingEmptySubsequences: false)
       .map { String(decoding: $0, as: UTF8.self) }
     kernel = texts.first ?? ""

@@ -1,40 +1,39 @@
 import AdjunctProcessor
 import Scenarios
-import SimulatedBus
+package import SimulatedBus
 import Sysfs
 import TestSupport
-import Testing
-import Uevents
+package import Uevents
 
 /// A walk of a kernel, walked again on the simulated bus.
-final class Walk {
+package final class Walk {
   /// A line that did not hold.
-  struct Deviation {
-    var line: Transcript.Line
-    var found: String
+  package struct Deviation {
+    package var line: Transcript.Line
+    package var found: String
   }
 
   /// An event of the simulated bus, and how many marks of the transcript stand before it.
-  struct Sent {
-    var event: Uevent
-    var mark: Int
+  package struct Sent {
+    package var event: Uevent
+    package var mark: Int
   }
 
   /// Where the events of a walk show that the timer of the kernel ran out and the bus was scanned:
   /// the line of the transcript after which it was.
   private static let timerScans = ["udevd-src-7.2": 101]
 
-  let name: String
+  package let name: String
   /// Which code was below the walk: `real`, `host` (without vfio_ap), or the imitation, `sim`.
-  private(set) var flavour = ""
+  package private(set) var flavour = ""
   private let transcript: Transcript
-  private(set) var bus = SimulatedBus(behavior: .bind2018)
-  private(set) var deviations: [Deviation] = []
-  private(set) var sent: [Sent] = []
+  package private(set) var bus = SimulatedBus(behavior: .bind2018)
+  package private(set) var deviations: [Deviation] = []
+  package private(set) var sent: [Sent] = []
   /// How many lines were compared.
-  private(set) var checks = 0
+  package private(set) var checks = 0
   /// How many of the events belong to loading.
-  private(set) var loadEvents = 0
+  package private(set) var loadEvents = 0
   private var marks = 0
   private var outcome = ""
   private var listed: BusObject?
@@ -42,12 +41,12 @@ final class Walk {
   private var bare = ""
 
   /// Walks the whole transcript of that name, or only its load phase.
-  convenience init(_ name: String, loadOnly: Bool = false) throws {
+  package convenience init(_ name: String, loadOnly: Bool = false) throws {
     try self.init(name, steps: try CaptureFile.bytes(name + ".steps"), loadOnly: loadOnly)
   }
 
   /// Walks a transcript, or only its load phase, which ends at the first heading.
-  init(_ name: String, steps: [UInt8], loadOnly: Bool = false) throws {
+  package init(_ name: String, steps: [UInt8], loadOnly: Bool = false) throws {
     self.name = name
     transcript = Transcript(bytes: steps)
     for (index, line) in transcript.lines.enumerated() {
@@ -56,6 +55,14 @@ final class Walk {
       try walk(line, next: transcript.lines.dropFirst(index + 1).first)
       if Self.timerScans[name] == line.number { bus.scan() }
     }
+  }
+
+  /// A line that is not understood.
+  package struct Unknown: Error {}
+
+  private func known<Value>(_ value: Value?) throws(Unknown) -> Value {
+    guard let value else { throw Unknown() }
+    return value
   }
 
   private func walk(_ line: Transcript.Line, next: Transcript.Line?) throws {
@@ -69,7 +76,7 @@ final class Walk {
     case .answered(let text, let path, let expected):
       compare(line, expected, write(text, path))
     case .module(let name):
-      bus.loadModule(try #require(SimulatedBus.Module(rawValue: name)))
+      bus.loadModule(try known(SimulatedBus.Module(rawValue: name)))
     case .read(let path, let expected): compare(line, expected ?? "(absent)", read(path))
     case .driver(let apqn, let expected): compare(line, expected ?? "", link(apqn))
     case .entries(let device, let expected):
@@ -126,16 +133,16 @@ final class Walk {
       sent.append(Sent(event: $0, mark: marks))
     }
     if flavour == "sim" { SimulatedBus.Module.allCases.forEach(bus.loadModule) }
-    let domains = try #require(
+    let domains = try known(
       parameters["hw_doms"].flatMap { NumberList.numbers($0, radix: 10) })
     for domain in domains { bus.addDomain(domain, quietly: true) }
     // LIST:TYPE:MODE, several of them joined by semicolons, in decimal.
-    for group in try #require(parameters["hw_cards"]).split(separator: ";") {
+    for group in try known(parameters["hw_cards"]).split(separator: ";") {
       let words = group.split(separator: ":")
-      for adapter in try #require(NumberList.numbers(words[0], radix: 10)) {
+      for adapter in try known(NumberList.numbers(words[0], radix: 10)) {
         let card = SimulatedCard(
-          adapter: adapter, hardwareType: HardwareType(rawValue: try #require(UInt8(words[1]))),
-          mode: try #require(QueueMode(rawValue: String(words[2]))))
+          adapter: adapter, hardwareType: HardwareType(rawValue: try known(UInt8(words[1]))),
+          mode: try known(QueueMode(rawValue: String(words[2]))))
         bus.plug(card: card, quietly: true)
       }
     }
