@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// The built program, run as a process of its own.
 enum Program {
@@ -96,20 +97,7 @@ enum Program {
   }
 
   /// The program stands beside the tests' executable.
-  static func location() throws -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    guard count > 0 else { throw Workbench.Failure(call: "readlink", errno: errno) }
-    let own = String(
-      decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    // Not always does the bundle run by itself: then its path is an argument.
-    for candidate in [own] + CommandLine.arguments {
-      guard let slash = candidate.lastIndex(of: "/") else { continue }
-      let path = candidate[..<slash] + "/apreserve"
-      if access(String(path), X_OK) == 0 { return String(path) }
-    }
-    throw Workbench.Failure(call: "finding apreserve beside \(own)", errno: ENOENT)
-  }
+  static func location() throws -> String { try BuiltProgram.path("apreserve") }
 
   private static func withStrings<Value>(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Value

@@ -2,6 +2,7 @@ import AdjunctProcessor
 import Glibc
 import SimulatedBus
 import Sysfs
+import TestSupport
 
 /// The agent as a process of its own, served with a simulated bus that outlives it.
 struct AgentProcess {
@@ -37,7 +38,7 @@ struct AgentProcess {
     posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
     posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
     var process = pid_t()
-    let words = [try Self.location(), state, mechanism.rawValue, rules]
+    let words = [try BuiltProgram.path("crash-agent"), state, mechanism.rawValue, rules]
     let copies: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     defer { for copy in copies { free(copy) } }
     let spawned = posix_spawn(&process, words[0], &actions, nil, copies + [nil], [nil])
@@ -58,20 +59,6 @@ struct AgentProcess {
     return End(
       moments: server.moments, writes: server.writes, isKilled: isKilled,
       status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
-  }
-
-  /// The program stands beside the tests' executable.
-  private static func location() throws -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    let own = String(
-      decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    for candidate in [own] + CommandLine.arguments {
-      guard let slash = candidate.lastIndex(of: "/") else { continue }
-      let path = candidate[..<slash] + "/crash-agent"
-      if access(String(path), X_OK) == 0 { return String(path) }
-    }
-    throw CallFailure(call: "finding crash-agent beside \(own)", errno: ENOENT)
   }
 }
 

@@ -36,17 +36,10 @@ final class Installation {
     get throws { try Shell.run("find '\(path)' -type f | sort").lines }
   }
 
-  /// The programs stand beside the tests' executable.
+  /// The directory of the built programs.
   private static func programs() throws -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    let own = String(
-      decoding: buffer[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    // Not always does the bundle run by itself: then its path is an argument.
-    let directories = ([own] + CommandLine.arguments).compactMap { candidate in
-      candidate.lastIndex(of: "/").map { String(candidate[..<$0]) }
-    }
-    return try #require(directories.first { access($0 + "/apreserve-simfs", X_OK) == 0 })
+    let path = try BuiltProgram.path("apreserve-simfs")
+    return String(path[..<(try #require(path.lastIndex(of: "/")))])
   }
 }
 
