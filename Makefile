@@ -8,7 +8,7 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help dependencies build demo lint clients test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
+.PHONY: help manual dependencies build demo lint clients test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
@@ -27,6 +27,7 @@ help:
 	@echo 'make check-s390x   boot its kernel in QEMU and run the programs there'
 	@echo 'make bench   measure, in release mode'
 	@echo 'make bench-host   measure the daemon, in release mode; as root'
+	@echo 'make manual   write the generated parts of the manual pages anew'
 	@echo 'make clean   remove everything built'
 
 dependencies:
@@ -38,11 +39,11 @@ build: dependencies
 demo: build
 	@echo
 	@echo '--- a capture of a real kernel: boot, hot plug, cards off and on'
-	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-6.1-mask.events --rules rules \
+	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-6.1-mask.events --rules rules/demo \
 		--expect Tests/Captures/unequal-6.1-mask.expect
 	@echo
 	@echo '--- the same on a kernel with driver_override; its last line:'
-	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-7.2-override.events --rules rules \
+	$(SCRATCH)/debug/apreserve replay Tests/Captures/unequal-7.2-override.events --rules rules/demo \
 		--mechanism override --expect Tests/Captures/unequal-7.2-override.expect \
 		> $(SCRATCH)/demo-override.txt
 	@tail -n 1 $(SCRATCH)/demo-override.txt
@@ -56,6 +57,11 @@ clients:
 
 test: dependencies clients
 	swift test --scratch-path $(SCRATCH) --disable-xctest
+
+# The parts of the manual pages that are made of what the program says of itself.
+manual: dependencies
+	APRESERVE_UPDATE_MANUAL=1 swift test --scratch-path $(SCRATCH) --disable-xctest \
+		--filter 'The manual pages'
 
 # Linting first: it takes a second.
 check: lint test
@@ -151,10 +157,12 @@ deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
 
-# The packages as they are: lintian finds no error, and the RPM packages have the same files.
+# The packages as they are: lintian finds no error, mandoc nothing in the pages, and the RPM packages have the
+# same files.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb
-	lintian --fail-on error --suppress-tags no-manual-page $(DEB_DIRECTORY)/*.changes
+	mandoc -T lint -W warning packaging/man/*
+	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
 	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd, on the simulated bus; as root.

@@ -163,7 +163,7 @@ let package = Package(
     .testTarget(
       name: "ReservationRulesTests",
       dependencies: [
-        "AdjunctProcessor", "ReservationRules", "benchmarks",
+        "AdjunctProcessor", "ReservationRules", "benchmarks", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -15,13 +15,18 @@ struct SimulatedFileSystemCommand: ParsableCommand {
       simulated kernel. What happens to the machine is written to kernel/debug/apsim/control in it.
       """)
 
-  @Option(help: ArgumentHelp("The description of the machine.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The description of the machine.", valueName: "file"), completion: .file())
   var inventory: String?
 
-  @Option(help: ArgumentHelp("A scenario that happens before mounting.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A scenario that happens before mounting.", valueName: "file"),
+    completion: .file())
   var script: String?
 
-  @Option(help: ArgumentHelp("What goes wrong with calls and events.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("What goes wrong with calls and events.", valueName: "file"),
+    completion: .file())
   var faults: String?
 
   @Flag(help: "Send uevents through the kernel, in a network namespace of one's own.")

@@ -15,24 +15,46 @@ struct Apreserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apreserve",
     abstract: "Reserve AP queues (APQNs) of IBM Z crypto adapters for KVM guests.",
+    usage: "apreserve <command> [<options>]",
     discussion: """
-      Rule files say which queues are for guests:
+      Rule files in /etc/apreserve/rules.d say which queues are for guests:
 
-        HWTYPE=="10-", ADAPTER=="1|4", RESERVE="vfio_ap", NAME="database guests"
+        ADAPTER=="5|6", DOMAIN=="4", RESERVE="vfio_ap", NAME="web guests"
 
-      "apreserve plan" shows what would be written to make it so, "apreserve apply" writes it. Without \
-      a mainframe, the same rules can be tried on a machine description (--inventory), on a capture of \
+      "apreserve plan" shows what would be written to make it so, and writes nothing. "apreserve apply" \
+      does it once; the service holds it from then on, at boot, on hot plug, and against other hands. \
+      Without a mainframe, rules can be tried on a machine's description (--inventory), on a capture of \
       uevents (replay) and on a simulated bus (simulate).
 
-      Exit status: 0 done or nothing to do, 1 error, 2 changes pending and nothing refused (plan), \
-      3 refused in whole or in part, 4 no AP bus here, 64 wrong usage.
+      Exit status:
+        0   done, or nothing to do
+        1   something is wrong; a message says what
+        2   changes are pending, and nothing is refused (plan)
+        3   something is refused, in whole or in part
+        4   there is no AP bus here
+        64  wrong usage
+
+      The manual: apreserve(1), apreserve.rules(5), apreserve-guide(7).
       """,
     version: ProgramVersion.text,
-    subcommands: [
-      PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
-      VerifyCommand.self,
-      RulesCommand.self, ListCommand.self, MatrixCommand.self, SnapshotCommand.self,
-      ReplayCommand.self, SimulateCommand.self, MonitorCommand.self, DaemonCommand.self,
-      StatusCommand.self, ReloadCommand.self, SettleCommand.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Reservation",
+        subcommands: [
+          PlanCommand.self, ApplyCommand.self, VerifyCommand.self, RulesCommand.self,
+          ExplainCommand.self, ImportCommand.self,
+        ]),
+      CommandGroup(
+        name: "Machine",
+        subcommands: [
+          ListCommand.self, MatrixCommand.self, SnapshotCommand.self, MonitorCommand.self,
+        ]),
+      CommandGroup(
+        name: "Daemon",
+        subcommands: [
+          StatusCommand.self, ReloadCommand.self, SettleCommand.self, DaemonCommand.self,
+        ]),
+      CommandGroup(
+        name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
     ])
 }

@@ -17,6 +17,7 @@ struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
     abstract: "Write what the rules want, once.",
+    usage: "apreserve apply [<options>]",
     discussion: """
       Looks, plans, writes, reads back, and looks again until nothing is left to do. A second run \
       changes nothing.
@@ -24,30 +25,28 @@ struct ApplyCommand: ParsableCommand {
       What it reserves is kept on record (--state), so that a later run gives it back when no rule wants \
       it any more. What is on vfio_ap otherwise is somebody else's, and stays.
 
+        apreserve plan && echo nothing to do
+        apreserve apply
+
+      Where the daemon runs, it is asked to do the work.
+
       Ends with 0 when everything is done, or waits for vfio_ap to be loaded; with 3 when wishes are \
       refused; with 1 when something failed; with 4 where there is no AP bus.
       """)
-
-  @Option(help: ArgumentHelp("The machine whose sysfs is here.", valueName: "dir"))
-  var sysfs = "/sys"
-
-  @Option(
-    help: ArgumentHelp(
-      "Where the host's other files are (/etc, /proc) when --sysfs is not /sys.", valueName: "dir"))
-  var root: String?
-
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var mechanism: MechanismOptions
-  @OptionGroup var guards: GuardOptions
-  @OptionGroup var configuration: ConfigurationOptions
-  @OptionGroup var state: StateOptions
-  @OptionGroup var output: OutputOptions
 
   @Flag(
     help: ArgumentHelp(
       "Be the first at boot: wait for the first scan of the AP bus, and take its absence as nothing to "
         + "do. To be run before vfio_ap is loaded."))
   var prepare = false
+
+  @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
+  @OptionGroup(title: OptionTitle.machine) var state: StateOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
+  @OptionGroup(title: OptionTitle.moving) var configuration: ConfigurationOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   @Option(help: .hidden)
   var inventory: String?
@@ -63,14 +62,15 @@ struct ApplyCommand: ParsableCommand {
     }
   }
 
+  private var sysfs: String { machine.sysfs }
+
   func run() throws {
     try reportingErrors {
       let bus = try HostSysfs(root: sysfs)
       guard try hasBus(bus) else { return }
-      let isThisHost = sysfs == "/sys"
-      let rules = try rules.rules(
-        isTrusting: !isThisHost, root: root ?? (isThisHost ? "/" : nil))
-      let systemRoot = root ?? (isThisHost ? "/" : nil)
+      let isThisHost = machine.isThisHost
+      let systemRoot = machine.root ?? (isThisHost ? "/" : nil)
+      let rules = try rules.rules(isTrusting: !isThisHost, root: systemRoot)
       let host = systemRoot.map { HostFacts(root: $0) }
       let lock: InstanceLock?
       do {

@@ -10,39 +10,31 @@ struct DaemonCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "daemon",
     abstract: "Hold the rules from now on, in the foreground, as the service does.",
+    usage: "apreserve daemon [<options>]",
     discussion: """
       Looks at the machine, reserves what the rules want, and goes on as events come and rules change. \
       SIGHUP reads the rules again; SIGTERM ends it and leaves reserved what is reserved.
 
       With another --sysfs it needs no rights, and touches nothing of this host:
 
-        apreserve daemon --sysfs ./sys --rules ./rules --control ./control --state ./state
+        apreserve daemon --sysfs ./sys --rules ./rules \\
+            --control ./control --state ./state
       """)
 
-  @Option(help: ArgumentHelp("The machine whose sysfs is here.", valueName: "dir"))
-  var sysfs = "/sys"
-
-  @Option(
-    help: ArgumentHelp(
-      "Where the host's other files are (/etc, /proc) when --sysfs is not /sys.", valueName: "dir"))
-  var root: String?
-
-  @Option(
-    name: .customLong("rules"),
-    help: ArgumentHelp("A directory of rule files, instead of the system's.", valueName: "dir"))
-  var ruleDirectories: [String] = []
-
-  @Option(help: ArgumentHelp("The control socket.", valueName: "path"))
+  @Option(help: ArgumentHelp("The control socket.", valueName: "path"), completion: .file())
   var control: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where to keep what must survive a restart; made if it is not there.", valueName: "dir"))
+      "Where to keep what must survive a restart; made if it is not there.", valueName: "dir"),
+    completion: .directory)
   var state: String?
 
-  @OptionGroup var mechanism: MechanismOptions
-  @OptionGroup var guards: GuardOptions
-  @OptionGroup var configuration: ConfigurationOptions
+  @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
+  @OptionGroup(title: OptionTitle.moving) var configuration: ConfigurationOptions
 
   func validate() throws {
     guard !isThisHost else { return }
@@ -50,19 +42,19 @@ struct DaemonCommand: ParsableCommand {
       throw ValidationError(
         "With --sysfs give --control and --state too, so that nothing of this host is touched.")
     }
-    guard root != nil || !ruleDirectories.isEmpty else {
+    guard machine.root != nil || !rules.directories.isEmpty else {
       throw ValidationError("With --sysfs give --rules or --root too.")
     }
   }
 
-  private var isThisHost: Bool { sysfs == "/sys" }
+  private var isThisHost: Bool { machine.isThisHost }
 
   func run() throws {
     try reportingErrors {
       let log: any MessageLog = Journal.isConnected ? Journal() : TextLog()
-      let systemRoot = root ?? (isThisHost ? "/" : nil)
+      let systemRoot = machine.root ?? (isThisHost ? "/" : nil)
       let place = try DaemonPlace(
-        control: control, state: state, root: systemRoot, rules: ruleDirectories)
+        control: control, state: state, root: systemRoot, rules: rules.directories)
       var settings = DaemonSettings(
         ruleDirectories: place.ruleDirectories,
         ruleOwner: isThisHost ? HostFile.trustedOwner : nil, control: place.control,
@@ -76,7 +68,7 @@ struct DaemonCommand: ParsableCommand {
       // Held to the end of the process: two daemons on one machine would work against each other.
       let lock = try InstanceLock(path: place.lock)
       defer { withExtendedLifetime(lock) {} }
-      let path = sysfs
+      let path = machine.sysfs
       try ReservationDaemon(settings, log: log).run(
         activated: ServiceManager.takeListeningSocket(named: "control")
       ) { try HostSysfs(root: path) }

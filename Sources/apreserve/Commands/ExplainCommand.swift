@@ -7,6 +7,7 @@ struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract: "Tell why a queue is, or is not, reserved.",
+    usage: "apreserve explain <queue> [<options>]",
     discussion: """
       Each rule with what became of it, the one that won, what would be written, and what stands in the \
       way.

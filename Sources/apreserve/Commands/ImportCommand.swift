@@ -7,6 +7,7 @@ struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
     abstract: "Print rules for what is reserved now, by whatever means.",
+    usage: "apreserve import [<options>]",
     discussion: """
       The masks and overrides in force become rules with which a plan has nothing to write. What the \
       kernel's command line, chzdev, driverctl and mdevctl will ask for at the next boot, and is not so \
@@ -16,7 +17,7 @@ struct ImportCommand: ParsableCommand {
         apreserve plan
       """)
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
 
   func run() throws {
     try reportingErrors {

@@ -5,7 +5,14 @@ import Reports
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List the queues: who has them, in what state, and which rule decides.")
+    abstract: "List the queues: who has them, in what state, and which rule decides.",
+    usage: "apreserve list [<options>]",
+    discussion: """
+      Unlike lszcrypt it shows reserved and unbound queues by itself, and numbers as sysfs has them.
+
+        apreserve list
+        apreserve list --json
+      """)
 
   @OptionGroup var options: AssessmentOptions
 

@@ -7,12 +7,17 @@ struct MatrixCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "matrix",
     abstract: "Show the grid of adapters and domains, a cell a queue.",
+    usage: "apreserve matrix [--svg <file>] [<options>]",
     discussion: """
-      Numbers are hex as sysfs prints them, with the HMC's decimal beside. Cells that the rules want \
-      otherwise are marked.
+      Numbers are hex as sysfs prints them, with the HMC's decimal beside. A letter says who has the queue, \
+      a mark behind it what is to become of it; below the grid stands what they mean.
+
+        apreserve matrix
+        apreserve matrix --svg queues.svg
       """)
 
-  @Option(help: ArgumentHelp("Write the grid as an SVG drawing.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write the grid as an SVG drawing.", valueName: "file"), completion: .file())
   var svg: String?
 
   @OptionGroup var options: AssessmentOptions

@@ -13,6 +13,7 @@ struct MonitorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "monitor",
     abstract: "Show the kernel's events about AP queues as they come, with what the rules decide.",
+    usage: "apreserve monitor [--record <file>] [<options>]",
     discussion: """
       Nothing is written to sysfs. A recording has the form of "udevadm monitor --kernel --property", and \
       "apreserve replay" plays it.
@@ -20,11 +21,12 @@ struct MonitorCommand: ParsableCommand {
         apreserve monitor --record boot.events
       """)
 
-  @Option(help: ArgumentHelp("Also write the events to a file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Also write the events to a file.", valueName: "file"), completion: .file())
   var record: String?
 
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func run() throws {
     try reportingErrors {

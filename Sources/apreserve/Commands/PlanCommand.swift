@@ -6,11 +6,15 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Show what would be written and why. Nothing is written.",
+    usage: "apreserve plan [<options>]",
     discussion: """
-      Ends with 0 when there is nothing to do, 2 when changes are pending, 3 when wishes are refused.
+      Each queue that would change its owner, with the rule that wants it; each wish that is refused, with \
+      the reason and what would help; and every write as it would be made, in its order.
 
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
+
+      Ends with 0 when there is nothing to do, 2 when changes are pending, 3 when wishes are refused.
       """)
 
   @OptionGroup var options: AssessmentOptions

@@ -9,12 +9,14 @@ struct ReloadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reload",
     abstract: "Let the daemon read its rules and its configuration again.",
+    usage: "apreserve reload [<options>]",
     discussion: """
       Ends when they have been read: with 0 if they are in force now, with 1 and all errors if those from \
-      before stay in force. Rules that have become none at all count as meant.
+      before stay in force. Where there is no rule any more, everything is \
+      given back: asking counts as meaning it.
       """)
 
-  @OptionGroup var control: ControlOptions
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
 
   func run() throws {
     try reportingErrors {

@@ -10,6 +10,7 @@ struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
     abstract: "Drive a capture through the agent on a simulated bus.",
+    usage: "apreserve replay <capture> [<options>]",
     discussion: """
       What the capture did on the hardware's side happens to the simulated machine: cards and queues come \
       and go, are configured on and off. What its drivers and other hands did is left to the simulated \
@@ -29,10 +30,14 @@ struct ReplayCommand: ParsableCommand {
   @Argument(help: "The capture; - reads standard input.")
   var capture: String
 
-  @Option(help: ArgumentHelp("The machine before the first event.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The machine before the first event.", valueName: "file"),
+    completion: .file())
   var inventory: String?
 
-  @Option(help: ArgumentHelp("Compare how it ends; a difference is an error.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Compare how it ends; a difference is an error.", valueName: "file"),
+    completion: .file())
   var expect: String?
 
   @Flag(help: "Also do what other hands did: binds, unbinds, masks, online.")
@@ -41,9 +46,9 @@ struct ReplayCommand: ParsableCommand {
   @Flag(help: "Show every event, instead of summing them up.")
   var events = false
 
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var mechanism: MechanismOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func run() throws {
     try reportingErrors {

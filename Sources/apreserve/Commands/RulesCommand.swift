@@ -6,10 +6,18 @@ import Reports
 struct RulesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rules",
-    abstract: "Show the rules in effect, in order, with where each comes from.")
+    abstract: "Show the rules in effect, in order, with where each comes from.",
+    usage: "apreserve rules [<options>]",
+    discussion: """
+      Files are listed that are not read, too: masked by an empty file, or replaced by one of the same name \
+      in a directory that counts more.
 
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var output: OutputOptions
+        apreserve rules
+        apreserve rules --rules ./rules --json
+      """)
+
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func run() throws {
     try reportingErrors {

@@ -8,12 +8,17 @@ struct SettleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settle",
     abstract: "Wait until everything that the rules ask for is done or refused.",
+    usage: "apreserve settle [--timeout <seconds>] [<options>]",
     discussion: """
-      What has happened and what was written into rule files before counts. Ends with 0 when all is done, \
+      What has happened, and what was written into rule files, before the call counts too. For scripts:
+
+        apreserve settle --timeout 30 && virsh start web1
+
+      Ends with 0 when all is done, \
       with 3 when something is refused, with 1 when the time is over.
       """)
 
-  @OptionGroup var control: ControlOptions
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
 
   @Option(help: ArgumentHelp("How long to wait at most, in seconds.", valueName: "seconds"))
   var timeout: Int?

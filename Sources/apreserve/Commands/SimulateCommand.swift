@@ -10,6 +10,11 @@ struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
     abstract: "Play on a simulated bus, with the agent on it.",
+    usage: """
+      apreserve simulate --inventory <file> [<options>]
+      apreserve simulate --script <file> [<options>]
+      apreserve simulate (--inventory|--script) <file> --mount <dir>
+      """,
     discussion: """
       A described machine boots: the first scan finds its cards and queues, zcrypt_cex4 is loaded, then \
       vfio_ap; the agent reacts as it would on the machine.
@@ -41,15 +46,20 @@ struct SimulateCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The description of the machine; - reads standard input.", valueName: "file")
+    help: ArgumentHelp(
+      "The description of the machine; - reads standard input.", valueName: "file"),
+    completion: .file()
   )
   var inventory: String?
 
-  @Option(help: ArgumentHelp("The scenario; - reads standard input.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The scenario; - reads standard input.", valueName: "file"),
+    completion: .file())
   var script: String?
 
   @Option(
-    help: ArgumentHelp("What goes wrong between the agent and the bus.", valueName: "file"))
+    help: ArgumentHelp("What goes wrong between the agent and the bus.", valueName: "file"),
+    completion: .file())
   var faults: String?
 
   @Flag(help: "Show every event, instead of summing them up.")
@@ -62,16 +72,17 @@ struct SimulateCommand: ParsableCommand {
   var snapshot = false
 
   @Option(
-    help: ArgumentHelp("Show the bus as a live file system in this directory.", valueName: "dir"))
+    help: ArgumentHelp("Show the bus as a live file system in this directory.", valueName: "dir"),
+    completion: .directory)
   var mount: String?
 
   @Flag(
     help: "With --mount, in a network namespace of one's own: send uevents through the kernel.")
   var uevents = false
 
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var mechanism: MechanismOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func validate() throws {
     guard inventory != nil || script != nil else {

@@ -6,6 +6,7 @@ struct SnapshotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
     abstract: "Print a description of the machine that a plan depends on, as JSON.",
+    usage: "apreserve snapshot [--redact] [<options>]",
     discussion: """
       The other commands read it with --inventory, on any machine.
 
@@ -16,10 +17,10 @@ struct SnapshotCommand: ParsableCommand {
     help: "Replace serial numbers, key patterns and names of machines and volumes by words.")
   var redact = false
 
-  @Flag(help: "Accepted for likeness: a snapshot is JSON anyway.")
+  @Flag(help: "Accepted as in other commands: a snapshot is JSON anyway.")
   var json = false
 
-  @OptionGroup var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
 
   func run() throws {
     try reportingErrors {

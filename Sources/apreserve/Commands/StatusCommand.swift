@@ -9,12 +9,16 @@ struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Show how far the daemon has come, what is refused, and what is in force.",
+    usage: "apreserve status [--json] [--metrics|--history] [<options>]",
     discussion: """
+        apreserve status
+        apreserve status --history
+
       --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
       text for Prometheus, for a timer that writes it where node_exporter's textfile collector looks.
       """)
 
-  @OptionGroup var control: ControlOptions
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
 
   @Flag(help: "Print the status as JSON.")
   var json = false

@@ -9,6 +9,7 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Check rule files. All errors of all files are told at once.",
+    usage: "apreserve verify [<path> ...] [<options>]",
     discussion: """
       Errors forbid the use of the rules. Warnings tell of files that are not read and of rules that \
       never decide. With a machine's description, also of rules that decide no queue there, of queues \
@@ -21,25 +22,27 @@ struct VerifyCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Rule files, or directories of them; without any, those in effect.", valueName: "path"))
+      "Rule files, or directories of them; without any, those in effect.", valueName: "path"),
+    completion: .file())
   var files: [String] = []
 
   @Option(
     help: ArgumentHelp(
       "Hold the rules against a machine, as \"apreserve snapshot\" describes it; - reads standard "
-        + "input.", valueName: "file"))
+        + "input.", valueName: "file"), completion: .file())
   var inventory: String?
 
   @Option(
     help: ArgumentHelp(
-      "Check the rules of the system whose root directory is here.", valueName: "dir"))
+      "Check the rules of the system whose root directory is here.", valueName: "dir"),
+    completion: .directory)
   var root: String?
 
   @Flag(help: "Treat warnings as errors.")
   var strict = false
 
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func validate() throws {
     let places = [!files.isEmpty, !rules.directories.isEmpty, root != nil]

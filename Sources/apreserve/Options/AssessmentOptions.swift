@@ -5,11 +5,11 @@ import Snapshots
 
 /// A machine held against rules: what most commands look at.
 struct AssessmentOptions: ParsableArguments {
-  @OptionGroup var machine: MachineOptions
-  @OptionGroup var rules: RuleOptions
-  @OptionGroup var mechanism: MechanismOptions
-  @OptionGroup var guards: GuardOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func assessment() throws -> Assessment {
     // Where there is no bus, that is all there is to say.

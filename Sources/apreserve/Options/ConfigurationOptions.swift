@@ -8,7 +8,8 @@ import Reservation
 struct ConfigurationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Read this configuration file, instead of the system's and its drop-ins.", valueName: "file"))
+      "Read this configuration file, instead of the system's and its drop-ins.", valueName: "file"),
+    completion: .file())
   var config: String?
 
   /// Reads the configuration, as often as it is called. What the command line has wins. `root` is the

@@ -5,7 +5,8 @@ import Varlink
 
 /// Which daemon is asked.
 struct ControlOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The daemon's control socket.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("The daemon's control socket.", valueName: "path"), completion: .file())
   var control = DaemonPlace.systemControl
 
   /// How long a daemon may take to answer what it can answer at once.

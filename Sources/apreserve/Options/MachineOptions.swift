@@ -8,34 +8,47 @@ import Snapshots
 import Sysfs
 import Uevents
 
-extension Mechanism: ExpressibleByArgument {}
+extension Mechanism: ExpressibleByArgument {
+  /// What each of them is, for help.
+  public static var allValueDescriptions: [String: String] {
+    [
+      "bind": "unbind and bind, on kernels without masks",
+      "mask": "the masks apmask and aqmask, since Linux 4.20",
+      "override": "driver_override of each queue, since Linux 6.19",
+    ]
+  }
+}
 
 /// Which machine is looked at.
 struct MachineOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The machine whose sysfs is here.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("The machine whose sysfs is here.", valueName: "dir"), completion: .directory
+  )
   var sysfs: String?
 
   @Option(
     help: ArgumentHelp(
       "The machine of a description, as \"apreserve snapshot\" writes it; - reads standard input.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var inventory: String?
 
   @Option(
     help: ArgumentHelp(
       "The machine as it is at the end of a capture of uevents, or of a dump of udev's database. "
         + "With --inventory, that is the machine before the first event.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var capture: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where the host's other files are (/etc, /proc) when --sysfs is not /sys.", valueName: "dir"))
+      "Where the host's other files are (/etc, /proc) when --sysfs is not /sys.", valueName: "dir"),
+    completion: .directory)
   var root: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where apreserve keeps on record what it has reserved.", valueName: "dir"))
+      "Where it is on record what apreserve has reserved (on this host /run/apreserve).",
+      valueName: "dir"), completion: .directory)
   var state: String?
 
   func validate() throws {
@@ -145,7 +158,7 @@ struct MachineOptions: ParsableArguments {
 struct MechanismOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Move queues by bind, mask or override, instead of what the bus decides.",
+      "Move queues by this mechanism, instead of the one that fits kernel and rules.",
       valueName: "mechanism"))
   var mechanism: Mechanism?
 }

@@ -9,7 +9,7 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
 
 /// Whether results are coloured.
 struct ColorOptions: ParsableArguments {
-  @Option(help: "Colour the result: auto (on a terminal, unless NO_COLOR is set), always, never.")
+  @Option(help: "Whether the result has colours; auto means on a terminal, unless NO_COLOR is set.")
   var color = ColorChoice.auto
 
   var style: TextStyle {

@@ -9,7 +9,8 @@ struct RuleOptions: ParsableArguments {
     name: .customLong("rules"),
     help: ArgumentHelp(
       "A directory of rule files, instead of the system's. Repeat it: a file in an earlier one "
-        + "replaces the file of that name in a later one.", valueName: "dir"))
+        + "replaces the file of that name in a later one.", valueName: "dir"),
+    completion: .directory)
   var directories: [String] = []
 
   /// Reads the rules. Files of any owner are read when `isTrusting`; what writes to a real machine as

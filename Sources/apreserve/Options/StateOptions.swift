@@ -9,8 +9,8 @@ struct StateOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Where it is kept on record what apreserve has reserved; by default /run/apreserve for this "
-        + "host, and nowhere for another sysfs.", valueName: "dir"))
+      "Where it is on record what apreserve has reserved (on this host /run/apreserve).",
+      valueName: "dir"), completion: .directory)
   var state: String?
 
   /// Takes the lock that keeps two of us from working on one machine; nil where no record is kept

@@ -3,12 +3,12 @@ import Glibc
 import ReservationRules
 import Testing
 
-@Suite struct `The sample rule files` {
+@Suite struct `The rules of the demo` {
   static let names = ["50-guests.rules", "90-keep-for-host.rules"]
 
   private func file(_ name: String, source: String = #filePath) throws -> RuleFile {
     let root = source.split(separator: "/").dropLast(3).joined(separator: "/")
-    let path = "/\(root)/rules/\(name)"
+    let path = "/\(root)/rules/demo/\(name)"
     let file = try #require(fopen(path, "r"))
     defer { fclose(file) }
     var bytes = [UInt8](repeating: 0, count: 65536)

@@ -1,0 +1,38 @@
+import Glibc
+import JSONText
+import TestSupport
+import Testing
+
+/// The manual pages against the program. `make manual` runs them with APRESERVE_UPDATE_MANUAL set, which
+/// writes what is generated anew.
+@Suite struct `The manual pages` {
+  @Test func `have every option of every command as the program's help has it`() throws {
+    let dump = try Workbench().run("--experimental-dump-help").output
+    let program = try #require(try JSONParser.parse(Array(dump.utf8))["command"])
+    let options = ManualOptions(CommandDescription(program))
+    let page = try GeneratedPage("apreserve.1", block: options.block)
+    #expect(options.keys.subtracting(page.keys).sorted() == [], "the page lacks these")
+    #expect(page.isCurrent, "run make manual")
+  }
+
+  @Test func `explain in the guide every message as the journal's catalogue does`() throws {
+    let messages = MessageList(catalog: try SourceFile.text("packaging/apreserve.catalog"))
+    #expect(messages.entries.count >= 26)
+    let page = try GeneratedPage("apreserve-guide.7") { $0 == "messages" ? messages.source : nil }
+    #expect(page.keys == ["messages"])
+    #expect(page.isCurrent, "run make manual")
+  }
+
+  @Test func `show in the guide what the program prints`() throws {
+    let bench = try Workbench(["none/none.rules": "# None.\n"])
+    for name in ["lnx01.json", "lnx02.json", "lnx03.json"] {
+      try bench.file(name, try SourceFile.text("packaging/examples/\(name)"))
+    }
+    let guide = try SourceFile.text("packaging/man/apreserve-guide.7")
+    let transcript = ShellTranscript(RoffText.examples(guide))
+    #expect(transcript.steps.count >= 15)
+    for difference in try transcript.differences(in: bench) {
+      Issue.record("printed otherwise than shown:\n\(difference)")
+    }
+  }
+}
