@@ -8,6 +8,8 @@ package import ReservationRules
 package struct Assessment {
   /// The machine.
   package let inventory: Inventory
+  /// The names of the host and its LPAR, as far as they are known.
+  package let host: HostIdentity
   /// What the rules decide for each queue.
   package let decisions: DecisionTable
   /// The mechanism and why.
@@ -29,6 +31,7 @@ package struct Assessment {
     circumstances: Circumstances = Circumstances()
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
+    self.host = host
     decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
     self.ownership = ownership
     self.circumstances = circumstances
@@ -44,9 +47,10 @@ package struct Assessment {
   /// A machine that somebody else has held against rules.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
-    ownership: Ownership, circumstances: Circumstances
+    ownership: Ownership, circumstances: Circumstances, host: HostIdentity = HostIdentity()
   ) {
     self.inventory = inventory
+    self.host = host
     self.decisions = decisions
     self.choice = choice
     self.ownership = ownership

@@ -25,12 +25,13 @@ package enum Ink: Hashable, Sendable {
       }
   }
 
-  /// The parameters of the terminal's "select graphic rendition" sequence.
+  /// The parameters of the terminal's "select graphic rendition" sequence: only colours that can be read
+  /// on dark and on light backgrounds, so no yellow, no blue, no white.
   fileprivate var rendition: String {
     switch self {
     case .host: "36"
-    case .vfioAP: "1;33"
-    case .unbound: "35"
+    case .vfioAP: "1;35"
+    case .unbound: "4"
     case .problem: "1;31"
     case .heading: "1"
     case .faint: "2"

@@ -3,25 +3,36 @@ import AdjunctProcessor
 extension OwnerMatrix {
   /// The grid as a self-contained SVG document.
   ///
-  /// The colours are told apart with any kind of colour vision (Okabe and Ito's set), and every cell
-  /// has its letter and a text for pointers and screen readers as well.
+  /// The colours are told apart with any kind of colour vision (Okabe and Ito's set) and by their
+  /// brightness alone, as on paper; every cell has its letter, and a text for pointers and screen readers.
   package func svg(title: String) -> String {
-    let drawing = MatrixDrawing(matrix: self, title: title)
-    return drawing.document
+    MatrixDrawing(matrix: self, title: title).document
   }
 }
 
-/// Places the grid's parts on a sheet.
+/// Places the grid's parts on a sheet: blocks of 32 domains, one below the other, and the legend.
 private struct MatrixDrawing {
   let matrix: OwnerMatrix
   let title: String
 
-  private let cell = (width: 34, height: 24)
-  private let left = 112
-  private let top = 84
+  private let cell = (width: 36, height: 26)
+  private let left = 172
+  private let blockTop = 84
+  private let domainsPerBlock = 32
+  private let legendLine = 28
 
-  private var width: Int { max(left + matrix.domains.count * cell.width + 24, 480) }
-  private var bottom: Int { top + matrix.rows.count * cell.height }
+  private var blocks: [Range<Int>] {
+    let count = matrix.domains.count
+    return stride(from: 0, to: count, by: domainsPerBlock).map {
+      $0..<min($0 + domainsPerBlock, count)
+    }
+  }
+
+  private var blockHeight: Int { matrix.rows.count * cell.height + 56 }
+
+  private var width: Int {
+    max(left + min(matrix.domains.count, domainsPerBlock) * cell.width + 24, 640)
+  }
 
   private var owners: [Owner] {
     let present = Set(matrix.cells.compactMap(\.owner))
@@ -34,85 +45,126 @@ private struct MatrixDrawing {
   }
 
   var document: String {
-    let height = bottom + 24 + (owners.count + marks.count) * 22 + 12
+    let bottom = blockTop + blocks.count * blockHeight
+    let height = bottom + (owners.count + marks.count) * legendLine + 16
     var lines = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\" "
         + "viewBox=\"0 0 \(width) \(height)\" role=\"img\" aria-labelledby=\"title\">",
       "<title id=\"title\">\(escaped(title))</title>",
       "<style>",
-      "text { font: 12px sans-serif; fill: #222 }",
-      ".hex { font: 12px monospace } .decimal { font: 10px monospace; fill: #666 }",
-      ".letter { font: bold 12px monospace; text-anchor: middle }",
-      ".host { fill: #56b4e9 } .vfio_ap { fill: #e69f00 } .none { fill: #fff }",
-      ".nothing { fill: #f4f4f4 } rect { stroke: #888 } .nothing { stroke: #ddd }",
-      ".problem { stroke: #d55e00; stroke-width: 3 }",
+      "text { font: 13px sans-serif; fill: #222 } .faint { fill: #666 }",
+      ".mono { font: 13px monospace } .decimal { font: 11px monospace; fill: #666 }",
+      ".letter { font: bold 13px monospace }",
+      ".host { fill: #d3e9f7 } .vfio_ap { fill: #e69f00 } .none, .nothing { fill: #fff }",
+      ".frame { fill: none; stroke: #777 } .frame.none { stroke-dasharray: 4 2 }",
+      ".frame.nothing { stroke: #ddd }",
+      ".frame.problem { stroke: #b22; stroke-width: 3; stroke-dasharray: none }",
       "</style>",
-      "<rect width=\"\(width)\" height=\"\(height)\" style=\"fill: #fff; stroke: none\"/>",
-      "<text x=\"16\" y=\"28\" style=\"font: bold 16px sans-serif\">\(escaped(title))</text>",
-      "<text x=\"16\" y=\"\(top - 26)\">domain</text>",
-      "<text x=\"16\" y=\"\(top - 10)\" class=\"decimal\">adapter, HMC in decimal</text>",
+      "<rect width=\"\(width)\" height=\"\(height)\" style=\"fill: #fff\"/>",
+      "<text x=\"16\" y=\"30\" style=\"font: bold 18px sans-serif\">\(escaped(title))</text>",
+      "<text x=\"16\" y=\"52\" class=\"faint\">\(summary)</text>",
     ]
-    for (column, domain) in matrix.domains.enumerated() {
-      let middle = left + column * cell.width + cell.width / 2
-      lines.append(label(LowerHex.text(domain, digits: 2), "hex", x: middle, y: top - 26))
-      lines.append(label(String(domain), "decimal", x: middle, y: top - 10))
+    for (index, block) in blocks.enumerated() {
+      lines += draw(block, y: blockTop + index * blockHeight)
     }
-    for (index, row) in matrix.rows.enumerated() { lines += line(row, at: index) }
-    lines += legend + ["</svg>"]
-    return lines.map { $0 + "\n" }.joined()
+    lines += legend(y: bottom)
+    return (lines + ["</svg>"]).map { $0 + "\n" }.joined()
   }
 
-  private func line(_ row: OwnerMatrix.Row, at index: Int) -> [String] {
-    let y = top + index * cell.height
-    let hex = LowerHex.text(row.adapter, digits: 2)
+  /// How many queues there are, and who has them.
+  private var summary: String {
+    let queues = matrix.cells.compactMap(\.owner)
+    let parts = owners.map { owner in
+      let count = queues.count { $0 == owner }
+      return switch owner {
+      case .host: "\(count) with the host"
+      case .vfioAP: "\(count) on vfio_ap"
+      case .none: "\(count) unbound"
+      }
+    }
+    return "\(counted(matrix.rows.count, "adapter")), \(counted(queues.count, "queue")): "
+      + parts.joined(separator: ", ")
+  }
+
+  private func draw(_ block: Range<Int>, y: Int) -> [String] {
     var lines = [
-      "<text x=\"16\" y=\"\(y + 17)\" class=\"hex\">\(hex)</text>",
-      "<text x=\"36\" y=\"\(y + 17)\" class=\"decimal\">\(row.adapter)</text>",
-      "<text x=\"62\" y=\"\(y + 17)\">\(row.type ?? "?")</text>",
+      text("domain", "", x: left - 10, y: y + 14, anchor: "end"),
+      text("HMC", "decimal", x: left - 10, y: y + 30, anchor: "end"),
+      text("adapter", "", x: 16, y: y + 30), text("HMC", "decimal", x: 74, y: y + 30),
     ]
-    for (column, place) in row.cells.enumerated() {
-      lines.append(draw(place, x: left + column * cell.width, y: y))
+    for column in block {
+      let domain = matrix.domains[column]
+      let middle = left + (column - block.lowerBound) * cell.width + cell.width / 2
+      lines.append(
+        text(LowerHex.text(domain, digits: 2), "mono", x: middle, y: y + 14, anchor: "middle"))
+      lines.append(text(String(domain), "decimal", x: middle, y: y + 30, anchor: "middle"))
+    }
+    for (index, row) in matrix.rows.enumerated() {
+      let top = y + 38 + index * cell.height
+      lines.append(text(LowerHex.text(row.adapter, digits: 2), "mono", x: 16, y: top + 18))
+      lines.append(text(String(row.adapter), "decimal", x: 74, y: top + 18))
+      lines.append(text(row.type ?? "?", "", x: 104, y: top + 18))
+      for column in block {
+        let x = left + (column - block.lowerBound) * cell.width
+        lines.append(draw(row.cells[column], x: x, y: top))
+      }
     }
     return lines
   }
 
   private func draw(_ place: OwnerMatrix.Cell, x: Int, y: Int) -> String {
-    let kind = place.owner?.rawValue ?? "nothing"
-    let problem = place.mark?.isProblem == true ? " problem" : ""
     let owner = place.owner?.meaning ?? "no queue"
     let mark = place.mark.map { ", \($0.meaning)" } ?? ""
     let apqn = place.apqn
     return "<g><title>\(apqn) (HMC: adapter \(apqn.adapter), domain \(apqn.domain)): "
-      + "\(owner)\(mark)</title><rect x=\"\(x + 1)\" y=\"\(y + 1)\" "
-      + "width=\"\(cell.width - 2)\" height=\"\(cell.height - 2)\" rx=\"3\" "
-      + "class=\"\(kind)\(problem)\"/>"
-      + label(place.symbol, "letter", x: x + cell.width / 2, y: y + 16) + "</g>"
+      + "\(owner)\(mark)</title>"
+      + shape(owner: place.owner, mark: place.mark, symbol: place.symbol, x: x, y: y) + "</g>"
   }
 
-  private var legend: [String] {
-    var lines: [String] = []
-    var y = bottom + 24
-    for owner in owners {
-      lines.append(
-        "<rect x=\"16\" y=\"\(y)\" width=\"32\" height=\"16\" rx=\"3\" "
-          + "class=\"\(owner.rawValue)\"/>"
-          + label(owner.symbol, "letter", x: 32, y: y + 12)
-          + "<text x=\"58\" y=\"\(y + 12)\">\(owner.meaning)</text>")
-      y += 22
+  /// A cell: what moves has the colour of its owner on the left, of the next one on the right.
+  private func shape(
+    owner: Owner?, mark: OwnerMatrix.Mark?, symbol: String, x: Int, y: Int
+  ) -> String {
+    let (x, y, width, height) = (x + 1, y + 1, cell.width - 2, cell.height - 2)
+    let kind = owner?.rawValue ?? "nothing"
+    var parts = "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" "
+    parts += "class=\"\(kind)\"/>"
+    if let next = mark?.nextOwner {
+      parts +=
+        "<path d=\"M\(x + width * 3 / 5) \(y) H\(x + width) V\(y + height) H\(x + width * 2 / 5) Z\" "
+        + "class=\"\(next.rawValue)\"/>"
     }
+    let problem = mark?.isProblem == true ? " problem" : ""
+    parts += "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" "
+    parts += "class=\"frame \(kind)\(problem)\"/>"
+    return parts
+      + text(symbol, "letter", x: x + width / 2, y: y + 17, anchor: "middle")
+  }
+
+  private func legend(y: Int) -> [String] {
+    var lines: [String] = []
+    var y = y
+    func add(_ owner: Owner?, _ mark: OwnerMatrix.Mark?, _ meaning: String) {
+      let symbol = OwnerMatrix.Cell(apqn: APQN(adapter: 0, domain: 0), owner: owner, mark: mark)
+        .symbol
+      lines.append(shape(owner: owner, mark: mark, symbol: symbol, x: 16, y: y))
+      lines.append(text(meaning, "", x: 64, y: y + 18))
+      y += legendLine
+    }
+    for owner in owners { add(owner, nil, owner.meaning) }
     for mark in marks {
-      lines.append(
-        label((mark.isMove ? ">" : "") + mark.symbol, "letter", x: 32, y: y + 12)
-          + "<text x=\"58\" y=\"\(y + 12)\">\(mark.meaning)</text>")
-      y += 22
+      // As it stands in the grid, where it stands first.
+      add(matrix.cells.first { $0.mark == mark }?.owner, mark, mark.meaning)
     }
     return lines
   }
 
-  private func label(_ text: String, _ kind: String, x: Int, y: Int) -> String {
+  private func text(
+    _ text: String, _ kind: String, x: Int, y: Int, anchor: String = "start"
+  ) -> String {
     guard !text.isEmpty else { return "" }
-    return "<text x=\"\(x)\" y=\"\(y)\" class=\"\(kind)\" text-anchor=\"middle\">"
-      + "\(escaped(text))</text>"
+    return "<text x=\"\(x)\" y=\"\(y)\"" + (kind.isEmpty ? "" : " class=\"\(kind)\"")
+      + (anchor == "start" ? "" : " text-anchor=\"\(anchor)\"") + ">\(escaped(text))</text>"
   }
 
   private func escaped(_ text: String) -> String {

@@ -5,6 +5,7 @@ extension OwnerMatrix.Mark {
   var symbol: String {
     switch self {
     case .toVfioAP: "V"
+    case .collateral: "c"
     case .toHost: "h"
     case .toNone: "-"
     case .refused: "!"
@@ -19,6 +20,7 @@ extension OwnerMatrix.Mark {
   var meaning: String {
     switch self {
     case .toVfioAP: "to be moved to vfio_ap"
+    case .collateral: "to be moved to vfio_ap as collateral, which no rule asks for"
     case .toHost: "to be moved to the host"
     case .toNone: "to be left unbound"
     case .refused: "wish refused"
@@ -33,7 +35,17 @@ extension OwnerMatrix.Mark {
   var isProblem: Bool { self == .refused || self == .undecidable }
 
   /// Whether it stands for a move, which has an arrow before it.
-  var isMove: Bool { [.toVfioAP, .toHost, .toNone].contains(self) }
+  var isMove: Bool { nextOwner != nil }
+
+  /// Who has the queue after the move; nil for what is no move.
+  var nextOwner: Owner? {
+    switch self {
+    case .toVfioAP, .collateral: .vfioAP
+    case .toHost: .host
+    case .toNone: Owner.none
+    case .refused, .waiting, .undecidable, .adopted, .absent: nil
+    }
+  }
 }
 
 extension Owner {

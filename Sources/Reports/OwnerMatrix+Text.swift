@@ -71,7 +71,7 @@ extension OwnerMatrix.Cell {
   /// The colour of what stands behind the owner.
   fileprivate var ink: Ink? {
     switch mark {
-    case .toVfioAP: .vfioAP
+    case .toVfioAP, .collateral: .vfioAP
     case .toHost: .host
     case .toNone: .unbound
     case let mark?: mark.isProblem ? .problem : .heading

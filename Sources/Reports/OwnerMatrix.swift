@@ -8,6 +8,8 @@ package struct OwnerMatrix: Equatable, Sendable {
   package enum Mark: String, Hashable, Sendable, CaseIterable {
     /// The plan moves it to `vfio_ap`.
     case toVfioAP = "to-vfio_ap"
+    /// The plan moves it to `vfio_ap` although no rule asks for it: masks take it along.
+    case collateral
     /// The plan moves it to the host.
     case toHost = "to-host"
     /// The plan leaves it unbound.
@@ -85,7 +87,7 @@ package struct OwnerMatrix: Equatable, Sendable {
     for change in plan.changes {
       marks[change.apqn] =
         switch change.to {
-        case .vfioAP: .toVfioAP
+        case .vfioAP: change.cause == .collateral ? .collateral : .toVfioAP
         case .host: .toHost
         case .none: .toNone
         }

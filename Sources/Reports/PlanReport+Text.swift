@@ -131,8 +131,10 @@ extension PlanReport {
     var parts: [String] = []
     let reserved = reserved
     if plan.isEmpty {
+      let isDone = plan.refusals.isEmpty && plan.waiting.isEmpty
       parts.append(
-        "nothing to do: \(reserved.present) of \(reserved.wanted) wished queues on vfio_ap")
+        "nothing to \(isDone ? "do" : "write"): \(reserved.present) of \(reserved.wanted) wished queues on vfio_ap"
+      )
     } else {
       for owner in [Owner.vfioAP, .host, .none] {
         let count = changes.count { $0.to == owner }

@@ -32,7 +32,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   @Flag(help: "Send uevents through the kernel, in a network namespace of one's own.")
   var uevents = false
 
-  @Argument(help: "The directory to mount on.")
+  @Argument(help: "The directory to mount on.", completion: .directory)
   var directory: String
 
   func run() throws {

@@ -40,7 +40,7 @@ import Testing
     aqmask without domain 0x0004 would also take 02.0004; widen the rule, add COLLATERAL="accept", or \
     use driver_override where the kernel has it
 
-    nothing to do: 0 of 1 wished queues on vfio_ap, 1 refused
+    nothing to write: 0 of 1 wished queues on vfio_ap, 1 refused
 
     """
 
@@ -165,7 +165,7 @@ import Testing
     let drawing = try bench.text("grid.svg")
     #expect(drawing.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
     #expect(drawing.hasSuffix("</svg>\n"))
-    #expect(drawing.contains("<title id=\"title\">AP queues</title>"))
+    #expect(drawing.contains("<title id=\"title\">AP queues of lnx01 (LPAR PROD1)</title>"))
   }
 }
 

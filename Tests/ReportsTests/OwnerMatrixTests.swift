@@ -53,6 +53,48 @@ import Testing
     #expect(svg.ranges(of: "<g>").count == 6)
   }
 
+  @Test func `marks what masks take along although no rule asks for it`() throws {
+    var inventory = Example.grid(adapters: 5...6, domains: 4...5)
+    inventory.bus.adapterMask = .all
+    inventory.bus.domainMask = .all
+    let assessment = try Assessment(
+      inventory: inventory,
+      rules: Example.ruleSet(#"APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept""#))
+    let matrix = OwnerMatrix(assessment)
+    #expect(
+      matrix.text(style: .plain)
+        == """
+                 domain  04  05
+        adapter     HMC   4   5
+        05    5  CEX7C  h>V h>c
+        06    6  CEX7C   h   h
+
+        h host
+        >V to be moved to vfio_ap
+        >c to be moved to vfio_ap as collateral, which no rule asks for
+
+        """)
+    #expect(matrix.svg(title: "").contains("05.0005 (HMC: adapter 5, domain 5): host, to be moved"))
+    #expect(matrix.json.documentText.contains("\"mark\": \"collateral\""))
+  }
+
+  @Test func `as SVG tells owners and moves apart without colours`() throws {
+    let svg = OwnerMatrix(try Example.assessment()).svg(title: "")
+    // A move has both owners' colours, and the letters of both.
+    #expect(svg.contains("class=\"vfio_ap\"/><rect"))
+    #expect(svg.contains(">h&gt;V</text>"))
+    #expect(svg.contains("class=\"frame host problem\"") || svg.contains("frame none problem"))
+    #expect(svg.contains(">3 adapters, 5 queues: "))
+    #expect(svg.contains(">wish refused</text>"))
+  }
+
+  @Test func `as SVG has blocks of 32 domains, so that it fits on a page`() {
+    let svg = OwnerMatrix(inventory: Example.grid(adapters: 0...3, domains: 0...84)).svg(title: "")
+    #expect(svg.contains("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1348\""))
+    #expect(svg.ranges(of: ">adapter</text>").count == 3)
+    #expect(svg.ranges(of: "<g>").count == 4 * 85)
+  }
+
   @Test func `as JSON has axes and marked places`() throws {
     let text = OwnerMatrix(try Example.assessment()).json.documentText
     #expect(text.hasPrefix("{\n  \"apreserve\": \"matrix\",\n  \"version\": 1,\n"))

@@ -72,7 +72,7 @@ import Testing
     #expect(report.outcome == .pending)
     #expect(
       report.text(style: .plain).contains("waiting\n  01.0000-0001 until vfio_ap is loaded\n"))
-    #expect(report.summary == "nothing to do: 0 of 2 wished queues on vfio_ap, 2 waiting")
+    #expect(report.summary == "nothing to write: 0 of 2 wished queues on vfio_ap, 2 waiting")
   }
 
   @Test func `as JSON is the same bytes every time`() throws {

@@ -15,7 +15,9 @@ struct ExplainCommand: ParsableCommand {
         apreserve explain 05.0004
       """)
 
-  @Argument(help: "The queue as sysfs prints it, such as 05.0004.")
+  @Argument(
+    help: "The queue as sysfs prints it, such as 05.0004.",
+    completion: .shellCommand("ls /sys/bus/ap/devices 2>/dev/null | grep '[.]'"))
   var queue: String
 
   @OptionGroup var options: AssessmentOptions

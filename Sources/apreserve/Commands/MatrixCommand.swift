@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import ArgumentParser
 import HostSystem
 import Reports
@@ -27,10 +28,15 @@ struct MatrixCommand: ParsableCommand {
       let assessment = try options.assessment()
       let matrix = OwnerMatrix(assessment)
       if let svg {
-        try HostFile.write(matrix.svg(title: "AP queues"), to: svg)
+        try HostFile.write(matrix.svg(title: title(of: assessment)), to: svg)
       } else {
         try options.output.print(text: matrix.text(style: options.output.style), json: matrix.json)
       }
     }
+  }
+
+  private func title(of assessment: Assessment) -> String {
+    let lpar = assessment.host.lpar.map { " (LPAR \($0))" } ?? ""
+    return "AP queues" + (assessment.host.name.map { " of \($0)\(lpar)" } ?? "")
   }
 }

@@ -27,7 +27,7 @@ struct ReplayCommand: ParsableCommand {
       "refused 0", "undecidable 0").
       """)
 
-  @Argument(help: "The capture; - reads standard input.")
+  @Argument(help: "The capture; - reads standard input.", completion: .file())
   var capture: String
 
   @Option(

@@ -24,13 +24,26 @@ import Testing
   }
 
   @Test func `show in the guide what the program prints`() throws {
-    let bench = try Workbench(["none/none.rules": "# None.\n"])
+    let bench = try Workbench()
     for name in ["lnx01.json", "lnx02.json", "lnx03.json"] {
       try bench.file(name, try SourceFile.text("packaging/examples/\(name)"))
     }
     let guide = try SourceFile.text("packaging/man/apreserve-guide.7")
     let transcript = ShellTranscript(RoffText.examples(guide))
     #expect(transcript.steps.count >= 15)
+    for difference in try transcript.differences(in: bench) {
+      Issue.record("printed otherwise than shown:\n\(difference)")
+    }
+  }
+
+  @Test func `and the README show what the program prints`() throws {
+    let bench = try Workbench([
+      "packaging/examples/lnx01.json": try SourceFile.text("packaging/examples/lnx01.json")
+    ])
+    let blocks = try SourceFile.text("README.md").split(separator: "```console\n").dropFirst()
+      .map { $0.split(separator: "```", maxSplits: 1).first.map(String.init) ?? "" }
+    let transcript = ShellTranscript(blocks)
+    #expect(transcript.steps.count >= 3)
     for difference in try transcript.differences(in: bench) {
       Issue.record("printed otherwise than shown:\n\(difference)")
     }
