@@ -59,6 +59,36 @@ import Testing
     #expect(try Shell.run("bash -n '\(file)'").output == "")
     #expect(try Shell.run("bash -c '. \"\(file)\"; complete -p apreserve'").status == 0)
   }
+
+  @Test(arguments: [
+    ("pl", ["plan"]), ("plan --inv", ["--inventory"]), ("settle --time", ["--timeout"]),
+    ("plan --mechanism ", ["bind", "mask", "override"]), ("plan --protect-host a", ["auto"]),
+    ("plan --inventory ma", ["machine.json"]), ("list --rules ru", ["rules"]),
+    ("verify ru", ["rules"]), ("replay ma", ["machine.json"]),
+  ])
+  func `completes commands, options, values, files and directories in bash`(
+    typed: String, offered: [String]
+  ) throws {
+    try installation.run("install")
+    let place = "\(installation.path)/place"
+    _ = try Shell.run("mkdir -p '\(place)/rules' && touch '\(place)/machine.json'")
+    // What bash does when the tabulator is pressed behind these words.
+    let script = """
+      . '\(installation.path)/usr/share/bash-completion/completions/apreserve'
+      cd '\(place)'
+      PATH='\(installation.path)/usr/bin':$PATH
+      typed='apreserve \(typed)'
+      read -ra COMP_WORDS <<<"$typed"
+      case $typed in *' ') COMP_WORDS+=('') ;; esac
+      COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$typed COMP_POINT=${#typed} COMPREPLY=()
+      complete=$(complete -p apreserve)
+      complete=${complete#*-F }
+      "${complete%% *}" apreserve "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+      printf '%s\\n' "${COMPREPLY[@]}"
+      """
+    let result = try Shell.run("bash -s <<'END'\n\(script)\nEND")
+    #expect(result.lines.sorted() == offered)
+  }
 }
 
 @Suite struct `The packages` {

@@ -111,7 +111,7 @@ struct ApplyCommand: ParsableCommand {
       }
       if let signal = interruption.signal { try stop(agent, signal) }
       guard agent.status.phase != .withoutBus else {
-        return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
+        return try withoutBus()
       }
       let report = ApplyReport(agent.status)
       try output.print(
@@ -138,7 +138,7 @@ extension ApplyCommand {
       Terminal.say("there is no AP bus yet, so there is nothing to prepare")
       return false
     } catch InventoryReaderError.noAPBus {
-      return try MachineOptions.readingBus(of: sysfs) { throw InventoryReaderError.noAPBus }
+      return try withoutBus()
     }
   }
 
@@ -160,6 +160,12 @@ extension ApplyCommand {
     }
     agent.abandonDrains()
     throw ExitCode(128 + signal)
+  }
+
+  private func withoutBus<Value>() throws -> Value {
+    try MachineOptions.readingBus(of: sysfs, advice: ", so there is nothing to write to") {
+      throw InventoryReaderError.noAPBus
+    }
   }
 
   private func waitForFirstScan(_ agent: Agent, _ interruption: Interruption) throws {

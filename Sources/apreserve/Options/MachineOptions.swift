@@ -122,14 +122,18 @@ struct MachineOptions: ParsableArguments {
   var ruleRoot: String? { root ?? (sysfs == nil || isThisHost ? "/" : nil) }
 
   /// Runs what reads a bus, and ends the program with one sentence where there is none.
-  static func readingBus<Value>(of sysfs: String, _ body: () throws -> Value) throws -> Value {
+  /// `advice` is what else can be done.
+  static func readingBus<Value>(
+    of sysfs: String,
+    advice: String = "; give another machine with --inventory, --capture or --sysfs",
+    _ body: () throws -> Value
+  ) throws -> Value {
     do {
       return try body()
     } catch InventoryReaderError.noAPBus {
       Terminal.say(
         sysfs == "/sys"
-          ? "\(InventoryReaderError.noAPBus); give another machine with --inventory, --capture or "
-            + "--sysfs"
+          ? "\(InventoryReaderError.noAPBus)\(advice)"
           : "there is no AP bus below \(sysfs): bus/ap/devices is absent there")
       throw ExitStatus.noBus
     }
