@@ -44,7 +44,8 @@ extension LogMessage {
     case .waiting(let apqns, let driver):
       [
         LogMessage(
-          .notice, .waiting, "\(names(apqns)) until \(driver) is loaded",
+          .notice, .waiting,
+          "\(names(apqns)) \(apqns.count == 1 ? "waits" : "wait") until \(driver) is loaded",
           fields: queues(apqns) + [Field("AP_ACTION", "wait")])
       ]
     }

@@ -39,6 +39,16 @@ import Testing
       ])
   }
 
+  @Test(arguments: [
+    (1, "05.0004 waits until vfio_ap is loaded"),
+    (2, "05.0004, 05.0005 wait until vfio_ap is loaded"),
+  ])
+  func `say what is waited for`(count: UInt8, text: String) {
+    let apqns = (0..<count).map { APQN(adapter: 5, domain: 4 + $0) }
+    let messages = LogMessage.messages(.waiting(apqns, driver: "vfio_ap"), decisions: nil)
+    #expect(messages.map(\.text) == [text])
+  }
+
   @Test func `name the error that the kernel gave`() throws {
     let apqn = APQN(adapter: 5, domain: 4)
     let step = Step.unbind(apqn, from: "cex4queue")
