@@ -30,8 +30,23 @@ struct MessageList {
 
   /// The journal puts fields of the entry in place of `@NAME@`.
   private static func plain(_ line: String) -> String {
-    var parts = line.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
-    for index in parts.indices where index % 2 == 1 { parts[index] = "\(parts[index])=" }
-    return parts.joined()
+    let parts = line.split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+    var text = parts[0]
+    var index = 1
+    while index < parts.count {
+      // A single @ belongs to the text, as in the name of a unit.
+      if index + 1 < parts.count, isField(parts[index]) {
+        text += "\(parts[index])=\(parts[index + 1])"
+        index += 2
+      } else {
+        text += "@\(parts[index])"
+        index += 1
+      }
+    }
+    return text
+  }
+
+  private static func isField(_ name: String) -> Bool {
+    !name.isEmpty && name.allSatisfy { $0 == "_" || $0.isUppercase || $0.isNumber }
   }
 }
