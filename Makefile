@@ -17,7 +17,7 @@ help:
 	@echo 'make check-deep   hours of it: all small shapes, millions of random machines'
 	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
-	@echo 'make check-tools   run driverctl, mdevctl and others on the mounted bus; as root'
+	@echo 'make check-tools   run driverctl, mdevctl, lszcrypt and others on the mounted bus; as root'
 	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
 	@echo 'make check-varlinkctl   ask the daemon through systemd'\''s Varlink client'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
@@ -101,7 +101,7 @@ fuzz: dependencies
 
 # Programs that know nothing of us, on the mounted bus.
 check-tools: build
-	Tests/Tools/check-tools $(SCRATCH)/debug
+	Tests/Tools/check-tools $(SCRATCH)/debug .cache
 
 # systemd's own client on the control socket; it is newer than the systemd of some machines.
 .PHONY: check-varlinkctl
