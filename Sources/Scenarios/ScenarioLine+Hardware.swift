@@ -19,6 +19,8 @@ extension ScenarioLine {
     case ("card", "chkstop"): return .checkStop(try numbers(words[2]), try flag(words))
     case ("domain", "add"), ("dom", "add"): return .addDomains(try numbers(words[2]))
     case ("domain", "del"), ("dom", "del"): return .removeDomains(try numbers(words[2]))
+    case ("control", "add"): return .addControlDomains(try numbers(words[2]))
+    case ("control", "del"): return .removeControlDomains(try numbers(words[2]))
     case ("queue", "add"): return .plugQueue(try Self.queue(words[2]))
     case ("queue", "del"): return .unplugQueue(try Self.queue(words[2]))
     default:

@@ -36,9 +36,10 @@ struct ScenarioLine {
   func kernel() throws(ScenarioProblem) -> KernelBehavior {
     switch words.dropFirst().joined(separator: " ") {
     case "2018": return .bind2018
+    case "5.2": return .mask52
     case "6.1": return .mask61
     case "7.2": return .override72
-    case let other: throw ScenarioProblem("\"\(other)\" is no kernel: 2018, 6.1 or 7.2")
+    case let other: throw ScenarioProblem("\"\(other)\" is no kernel: 2018, 5.2, 6.1 or 7.2")
     }
   }
 
@@ -47,7 +48,7 @@ struct ScenarioLine {
     let isQuiet = words.first == "quiet"
     let words = isQuiet ? words.dropFirst() : words[...]
     switch words.first ?? "" {
-    case "card", "domain", "dom", "queue":
+    case "card", "domain", "dom", "control", "queue":
       return .hardware(try hardware(Array(words)), quietly: isQuiet)
     case _ where isQuiet:
       throw ScenarioProblem("only a change of cards, domains and queues can be quiet")
@@ -68,8 +69,8 @@ struct ScenarioLine {
       return .pass(count)
     case let other:
       throw ScenarioProblem(
-        "\"\(other)\" is no step: card, domain, queue, load, unload, guest, busy, pass, scan or "
-          + "write; what is to be so after a step is indented")
+        "\"\(other)\" is no step: card, domain, control, queue, load, unload, guest, busy, pass, scan "
+          + "or write; what is to be so after a step is indented")
     }
   }
 

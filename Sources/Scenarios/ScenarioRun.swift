@@ -111,6 +111,10 @@ public final class ScenarioRun {
     case .addDomains(let domains): for domain in domains { bus.addDomain(domain, quietly: true) }
     case .removeDomains(let domains):
       for domain in domains { bus.removeDomain(domain, quietly: true) }
+    case .addControlDomains(let domains):
+      for domain in domains { bus.addControlDomain(domain, quietly: true) }
+    case .removeControlDomains(let domains):
+      for domain in domains { bus.removeControlDomain(domain, quietly: true) }
     case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
     case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)
     }

@@ -38,6 +38,10 @@ public enum HardwareStep: Equatable, Sendable {
   case addDomains([UInt8])
   /// The system loses usage domains.
   case removeDomains([UInt8])
+  /// The system gets control domains, which have no queues.
+  case addControlDomains([UInt8])
+  /// The system loses control domains.
+  case removeControlDomains([UInt8])
   /// A single queue answers.
   case plugQueue(APQN)
   /// A single queue answers no more.

@@ -13,7 +13,8 @@ class Device {
   var registrationNumber: UInt64 = 0
   /// The place of its bind among all binds: a driver's devices are unbound last bound first.
   var bindNumber: UInt64 = 0
-  /// False once it has left the bus.
+  /// False once it leaves the bus: its files and its place on the bus are gone then, its directory goes
+  /// with its last event (ap-bus.md 3.6).
   var isRegistered = true
   /// Whether the adapter was configured when last scanned.
   var isConfigured = true

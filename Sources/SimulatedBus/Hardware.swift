@@ -11,6 +11,8 @@ struct Hardware {
   private(set) var adapters = APMask()
   /// Adapters that this system has by its configuration, though none of their queues answers.
   var silentAdapters = APMask()
+  /// The adapters of this system's configuration, whether or not they answer.
+  var configuredAdapters: APMask { adapters.union(silentAdapters) }
   /// The usage domains of this system.
   var usageDomains = APMask()
   /// The control domains of this system.

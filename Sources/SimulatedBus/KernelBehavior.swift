@@ -1,4 +1,5 @@
 public import AdjunctProcessor
+public import Sysfs
 
 /// What differs between the kernels whose AP bus is simulated (ap-bus.md 0, 3.5, 4.3, 4.4).
 ///
@@ -11,6 +12,8 @@ public struct KernelBehavior: Equatable, Sendable {
     case never
     /// By every successful probe that leaves all queues bound, before that device's bind event.
     case everyProbe
+    /// At the end of every scan with all queues bound, as Linux 6.9 did when it came out.
+    case everyScan
     /// At the end of a scan or of a driver's registration, once after each change.
     case endOfScan
   }
@@ -35,13 +38,30 @@ public struct KernelBehavior: Equatable, Sendable {
   public var completionEvents: CompletionEvents
   /// Whether the value of APMASK and AQMASK in an event ends with a newline.
   public var maskEventEndsWithNewline: Bool
+  /// Whether a mask write is refused that would give the host a queue of a mediated device; a kernel
+  /// that does not refuse it takes the queue away (ap-bus.md 4.3 step 4).
+  public var vetoesMasks: Bool
   /// Whether a mask write is refused for any mediated device with a newly set adapter or domain,
   /// even where the other mask keeps the queue out of the host's pool.
   public var vetoIgnoresOtherMask: Bool
   /// What a mediated device may be given.
   public var assignment: Assignment
+  /// Whether cards have `config` and `chkstop`.
+  public var hasCardConfiguration: Bool
   /// Whether queues have `config` and `chkstop`.
   public var hasQueueConfiguration: Bool
+  /// Whether an adapter on standby or check-stopped keeps its devices; otherwise it is as good as gone
+  /// (ap-bus.md 4.7).
+  public var keepsUnusableDevices: Bool
+  /// Whether a queue without a driver stays; otherwise one scan deletes it and the next makes it anew,
+  /// and so binds it (ap-bus.md 4.6).
+  public var keepsUnboundQueues: Bool
+  /// What `bind` answers for a device that has a driver: EBUSY since Linux 5.14, ENODEV before
+  /// (ap-bus.md 4.2).
+  public var errorOfBoundDevice: Errno
+  /// Whether the removal of a mediated device waits for its guest, as since Linux 5.14; before, it is
+  /// EBUSY (ap-bus.md 1.6).
+  public var removalWaitsForGuest: Bool
   /// Whether queues have `ap_functions`, the bus `features` and mediated devices `ap_config`.
   public var hasLateAttributes: Bool
   /// Whether queues of `vfio_ap` have `status` and mediated devices `guest_matrix`.
@@ -54,30 +74,53 @@ public struct KernelBehavior: Equatable, Sendable {
   public var hasPowerDirectories: Bool
   /// Whether hardware below type 10 has devices at all.
   public var createsOldDevices: Bool
+  /// The newest type that the kernel knows; newer hardware counts as one of that (ap-bus.md 2).
+  public var newestHardwareType: HardwareType
 
   /// The design of 2018: no masks, any driver may be bound by hand.
   public static let bind2018 = KernelBehavior(
     hasMasks: false, hasOverrides: false, hasBusEvents: false, hasMode: false,
-    completionEvents: .never, maskEventEndsWithNewline: false, vetoIgnoresOtherMask: false,
-    assignment: .boundQueues, hasQueueConfiguration: false, hasLateAttributes: false,
+    completionEvents: .never, maskEventEndsWithNewline: false, vetoesMasks: false,
+    vetoIgnoresOtherMask: false, assignment: .boundQueues, hasCardConfiguration: true,
+    hasQueueConfiguration: false, keepsUnusableDevices: true, keepsUnboundQueues: true,
+    errorOfBoundDevice: .busy, removalWaitsForGuest: false, hasLateAttributes: false,
     hasGuestMatrix: false, hasMatrixBus: false, announcesModulesLast: false,
-    hasPowerDirectories: true, createsOldDevices: true)
+    hasPowerDirectories: true, createsOldDevices: true,
+    newestHardwareType: HardwareType(rawValue: 14))
+
+  /// Linux 5.2: masks, and nothing that later kernels tell or refuse. As its source reads; there is no
+  /// transcript of it.
+  public static let mask52 = KernelBehavior(
+    hasMasks: true, hasOverrides: false, hasBusEvents: false, hasMode: false,
+    completionEvents: .never, maskEventEndsWithNewline: false, vetoesMasks: false,
+    vetoIgnoresOtherMask: false, assignment: .boundQueues, hasCardConfiguration: false,
+    hasQueueConfiguration: false, keepsUnusableDevices: false, keepsUnboundQueues: false,
+    errorOfBoundDevice: .noSuchDevice, removalWaitsForGuest: false, hasLateAttributes: false,
+    hasGuestMatrix: false, hasMatrixBus: true, announcesModulesLast: false,
+    hasPowerDirectories: true, createsOldDevices: true,
+    newestHardwareType: HardwareType(rawValue: 12))
 
   /// Linux 6.1: masks.
   public static let mask61 = KernelBehavior(
     hasMasks: true, hasOverrides: false, hasBusEvents: true, hasMode: true,
-    completionEvents: .everyProbe, maskEventEndsWithNewline: true, vetoIgnoresOtherMask: false,
-    assignment: .pools, hasQueueConfiguration: true, hasLateAttributes: false,
+    completionEvents: .everyProbe, maskEventEndsWithNewline: true, vetoesMasks: true,
+    vetoIgnoresOtherMask: false, assignment: .pools, hasCardConfiguration: true,
+    hasQueueConfiguration: true, keepsUnusableDevices: true, keepsUnboundQueues: true,
+    errorOfBoundDevice: .busy, removalWaitsForGuest: true, hasLateAttributes: false,
     hasGuestMatrix: true, hasMatrixBus: true, announcesModulesLast: true,
-    hasPowerDirectories: true, createsOldDevices: true)
+    hasPowerDirectories: true, createsOldDevices: true,
+    newestHardwareType: HardwareType(rawValue: 14))
 
   /// Linux 7.2: masks, or an override for each queue.
   public static let override72 = KernelBehavior(
     hasMasks: true, hasOverrides: true, hasBusEvents: true, hasMode: true,
-    completionEvents: .endOfScan, maskEventEndsWithNewline: false, vetoIgnoresOtherMask: true,
-    assignment: .pools, hasQueueConfiguration: true, hasLateAttributes: true,
+    completionEvents: .endOfScan, maskEventEndsWithNewline: false, vetoesMasks: true,
+    vetoIgnoresOtherMask: true, assignment: .pools, hasCardConfiguration: true,
+    hasQueueConfiguration: true, keepsUnusableDevices: true, keepsUnboundQueues: true,
+    errorOfBoundDevice: .busy, removalWaitsForGuest: true, hasLateAttributes: true,
     hasGuestMatrix: true, hasMatrixBus: true, announcesModulesLast: true,
-    hasPowerDirectories: false, createsOldDevices: false)
+    hasPowerDirectories: false, createsOldDevices: false,
+    newestHardwareType: HardwareType(rawValue: 14))
 
   /// The oldest of these kernels on which queues are moved by that mechanism.
   public static func kernel(for mechanism: Mechanism) -> KernelBehavior {

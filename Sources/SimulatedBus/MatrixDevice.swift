@@ -17,15 +17,17 @@ final class MatrixDevice {
 
   /// What a guest of the device gets of its matrix: an adapter is left out whole where one of its
   /// queues is not bound to `vfio_ap` (ap-bus.md 6.1).
-  func effectiveMatrix(of device: MediatedDevice, on hardware: Hardware) -> MediatedDevice {
+  /// `adapters` and `domains` are those that guests may have now.
+  func effectiveMatrix(
+    of device: MediatedDevice, adapters: APMask, domains: APMask
+  ) -> MediatedDevice {
     var effective = device
-    effective.domains.formIntersection(hardware.usageDomains)
-    effective.adapters.formIntersection(hardware.adapters)
+    effective.domains.formIntersection(domains)
+    effective.adapters.formIntersection(adapters)
     for adapter in effective.adapters
     where !effective.domains.isSubset(of: queues[adapter]) {
       effective.adapters.remove(adapter)
     }
-    effective.controlDomains.formIntersection(hardware.controlDomains)
     return effective
   }
 }
@@ -38,4 +40,7 @@ struct SimulatedMediatedDevice {
   var isBound = false
   /// Whether a guest runs with it.
   var hasGuest = false
+  /// Whether its removal has begun and waits for the guest: its files are gone, and what is assigned to
+  /// it is assigned still (`mdev_device_remove` in drivers/vfio/mdev/mdev_core.c).
+  var isLeaving = false
 }

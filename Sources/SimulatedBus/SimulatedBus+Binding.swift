@@ -7,8 +7,9 @@ extension SimulatedBus {
   /// The device of a name written to `bind`, `unbind` or `drivers_probe`.
   func device(named text: String) -> Device? {
     let name = AttributeInput.name(text)
-    if let apqn = APQN(name) { return queue(apqn) }
-    return BusObject.adapter(ofCardName: name).flatMap { card($0) }
+    let device: Device? =
+      APQN(name).flatMap { queue($0) } ?? BusObject.adapter(ofCardName: name).flatMap { card($0) }
+    return device.flatMap { $0.isRegistered ? $0 : nil }
   }
 
   /// Whether the masks put the queue into the host's pool; without masks there are no pools.
@@ -66,7 +67,7 @@ extension SimulatedBus {
   /// A write to `drivers/D/bind`.
   func bind(_ text: String, to driver: any Driver) throws(Errno) {
     guard let device = device(named: text), driver.matches(device) else { throw .noSuchDevice }
-    guard device.driver == nil else { throw .busy }
+    guard device.driver == nil else { throw behavior.errorOfBoundDevice }
     try probe(device, by: driver)
   }
 
@@ -111,7 +112,7 @@ extension SimulatedBus {
     guard behavior.completionEvents != .never, scanCount > 0, boundCount == queueCount else {
       return
     }
-    guard behavior.completionEvents == .everyProbe || !hasToldCompletion else { return }
+    guard behavior.completionEvents != .endOfScan || !hasToldCompletion else { return }
     hasToldCompletion = true
     completionCount += 1
     sendRoot(.init("BINDINGS", "complete"), .init("COMPLETECOUNT", "\(completionCount)"))

@@ -22,7 +22,7 @@ extension SimulatedBus {
     switch name {
     case "apmask" where behavior.hasMasks: "\(adapterMask)\n"
     case "aqmask" where behavior.hasMasks: "\(domainMask)\n"
-    case "ap_adapter_mask": "\(hardware.adapters.union(hardware.silentAdapters))\n"
+    case "ap_adapter_mask": "\(hardware.configuredAdapters)\n"
     case "ap_usage_domain_mask": "\(hardware.usageDomains)\n"
     case "ap_control_domain_mask": "\(hardware.controlDomains)\n"
     case "ap_domain": AttributeText.number(defaultDomain.map(Int.init) ?? -1)

@@ -6,10 +6,12 @@ import Uevents
 extension SimulatedBus {
   /// The names in a card's directory.
   func entries(of card: CardDevice) -> [String] {
+    guard card.isRegistered else { return [] }
     var names = [
-      "ap_functions", "chkstop", "config", "depth", "hwtype", "max_msg_size", "modalias",
-      "pendingq_count", "raw_hwtype", "request_count", "requestq_count", "subsystem", "uevent",
+      "ap_functions", "depth", "hwtype", "modalias", "pendingq_count", "raw_hwtype",
+      "request_count", "requestq_count", "subsystem", "uevent",
     ]
+    if behavior.hasCardConfiguration { names += ["chkstop", "config", "max_msg_size"] }
     if behavior.hasPowerDirectories { names.append("power") }
     if card.driver != nil {
       names += ["driver", "load", "online", "type"]
@@ -27,14 +29,19 @@ extension SimulatedBus {
 
   /// The text of one of them; nil for one that cannot be read.
   func text(of name: String, card: CardDevice) -> String? {
+    guard card.isRegistered else { return nil }
     switch name {
     case "hwtype": return AttributeText.number(card.hardwareType.rawValue)
     case "raw_hwtype": return AttributeText.number(card.card.rawHardwareType)
     case "ap_functions": return "0x\(UpperHex.text(card.card.functions, digits: 8))\n"
-    case "config": return AttributeText.flag(card.isConfigured)
-    case "chkstop": return AttributeText.flag(card.isCheckStopped)
-    case "depth": return "8\n"
-    case "max_msg_size": return "\(card.card.attributes[name] ?? "12288")\n"
+    case "config" where behavior.hasCardConfiguration:
+      return AttributeText.flag(card.isConfigured)
+    case "chkstop" where behavior.hasCardConfiguration:
+      return AttributeText.flag(card.isCheckStopped)
+    // The adapter tells its depth less one, and lszcrypt adds it again.
+    case "depth": return "7\n"
+    case "max_msg_size" where behavior.hasCardConfiguration:
+      return "\(card.card.attributes[name] ?? "12288")\n"
     case "modalias": return modalias(of: card) + "\n"
     case "request_count": return AttributeText.number(sum(of: \.total, card))
     case "requestq_count": return AttributeText.number(sum(of: \.waiting, card))
@@ -65,10 +72,11 @@ extension SimulatedBus {
 
   /// Writes one of them; false for one that cannot be written.
   func store(_ text: String, to name: String, card: CardDevice) throws(Errno) -> Bool {
+    guard card.isRegistered else { return false }
     switch name {
     case "request_count":
       for domain in card.domains { card.queues[Int(domain)]?.traffic.total = 0 }
-    case "config":
+    case "config" where behavior.hasCardConfiguration:
       guard !text.isEmpty else { break }
       let isConfigured = try AttributeInput.flag(text)
       hardware.update(card.card.adapter) { $0.isConfigured = isConfigured }

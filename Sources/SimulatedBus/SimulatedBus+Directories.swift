@@ -27,7 +27,7 @@ extension SimulatedBus {
         ["available_instances", "create", "device_api", "devices", "name"]
       }
     case .mediatedDevice(let uuid):
-      return matrix?.mediatedDevices[uuid].map { _ in mediatedDeviceEntries }
+      return matrix?.mediatedDevices[uuid].map { entries(of: $0) }
     case .module(let name):
       guard modules.contains(where: { $0.rawValue == name }) else { return nil }
       return ["initstate", "refcnt"]
@@ -55,7 +55,8 @@ extension SimulatedBus {
     case (.bus, "devices"): devices().map { Self.name(of: $0) }
     case (.bus, "drivers"): drivers.map(\.name)
     case (.matrix, "mdev_supported_types"): matrix.map { _ in ["vfio_ap-passthrough"] }
-    case (.mediatedDeviceType, "devices"): matrix.map { Array($0.mediatedDevices.keys) }
+    case (.mediatedDeviceType, "devices"):
+      matrix.map { $0.mediatedDevices.filter { !$0.value.isLeaving }.map(\.key) }
     default: nil
     }
   }
@@ -65,15 +66,17 @@ extension SimulatedBus {
     switch (path.object, path.name) {
     case (.queue(let apqn), "driver"): queue(apqn)?.driver?.name
     case (.card(let adapter), "driver"): card(adapter)?.driver?.name
-    case (.queue(let apqn), "subsystem"): queue(apqn).map { _ in "ap" }
-    case (.card(let adapter), "subsystem"): card(adapter).map { _ in "ap" }
+    case (.queue(let apqn), "subsystem"): queue(apqn)?.isRegistered == true ? "ap" : nil
+    case (.card(let adapter), "subsystem"): card(adapter)?.isRegistered == true ? "ap" : nil
     case (.driver(let name), "module"): driver(name)?.module?.rawValue
     case (.driver(let name), let device):
       driver(name).flatMap { self.device(named: device)?.driver === $0 ? device : nil }
     case (.matrix, "driver"): matrix?.isBound == true ? DriverName.vfioAP : nil
     case (.matrix, "subsystem"): matrix?.isBound == true ? "matrix" : nil
     case (.mediatedDevice(let uuid), let name):
-      matrix?.mediatedDevices[uuid].flatMap { _ in Self.mediatedDeviceLinks[name] }
+      matrix?.mediatedDevices[uuid].flatMap {
+        $0.isLeaving ? nil : Self.mediatedDeviceLinks[name]
+      }
     default: nil
     }
   }

@@ -24,6 +24,16 @@ extension SimulatedBus {
     change(quietly) { $0.removeDomain(domain) }
   }
 
+  /// Gives this system a control domain: it may be administered, and has no queue.
+  public func addControlDomain(_ domain: UInt8, quietly: Bool = false) {
+    change(quietly) { $0.controlDomains.insert(domain) }
+  }
+
+  /// Takes a control domain away. One that is a usage domain too keeps its queues.
+  public func removeControlDomain(_ domain: UInt8, quietly: Bool = false) {
+    change(quietly) { $0.controlDomains.remove(domain) }
+  }
+
   /// Lets a single queue answer, on an adapter that is plugged.
   public func plugQueue(_ apqn: APQN, quietly: Bool = false) {
     change(quietly) { $0.plugQueue(apqn) }

@@ -23,6 +23,8 @@ extension SimulatedBus {
     hardware.controlDomains = bus.controlDomains ?? hardware.usageDomains
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
+    guestAdapters = hardware.configuredAdapters
+    guestDomains = hardware.usageDomains
     masksInUse = overrideCount == 0 && (adapterMask != .all || domainMask != .all)
     hasToldCompletion = boundCount == queueCount
     completionCount = bus.bindingsCompleteCount ?? (hasToldCompletion ? 1 : 0)

@@ -32,7 +32,7 @@ extension SimulatedBus {
   /// Whether a mediated device has what the write would give to the host. Whether a guest runs does
   /// not matter; without `vfio_ap` nobody is asked (ap-bus.md 4.3 step 4).
   private func isVetoed(_ axis: MaskAxis, newBits: APMask) -> Bool {
-    guard let matrix, !newBits.isEmpty else { return false }
+    guard behavior.vetoesMasks, let matrix, !newBits.isEmpty else { return false }
     return matrix.mediatedDevices.values.contains { mediated in
       let device = mediated.device
       let (own, other, otherMask) =

@@ -4,7 +4,8 @@ import Sysfs
 /// The files of the matrix device and of mediated devices (ap-bus.md 1.6).
 extension SimulatedBus {
   /// The names in a mediated device's directory.
-  var mediatedDeviceEntries: [String] {
+  func entries(of mediated: SimulatedMediatedDevice) -> [String] {
+    guard !mediated.isLeaving else { return ["iommu_group", "vfio-dev"] }
     var names = [
       "assign_adapter", "assign_control_domain", "assign_domain", "control_domains", "driver",
       "iommu_group", "matrix", "mdev_type", "remove", "subsystem", "uevent", "unassign_adapter",
@@ -34,12 +35,13 @@ extension SimulatedBus {
   func text(
     of name: String, mediated: SimulatedMediatedDevice, in matrix: MatrixDevice
   ) -> String? {
+    guard !mediated.isLeaving else { return nil }
     let device = mediated.device
     switch name {
     case "matrix":
       return AttributeText.matrix(adapters: device.adapters, domains: device.domains)
     case "guest_matrix" where behavior.hasGuestMatrix:
-      let effective = matrix.effectiveMatrix(of: device, on: hardware)
+      let effective = effectiveMatrix(of: device, in: matrix)
       return AttributeText.matrix(adapters: effective.adapters, domains: effective.domains)
     case "control_domains": return AttributeText.domains(device.controlDomains)
     case "ap_config" where behavior.hasLateAttributes:

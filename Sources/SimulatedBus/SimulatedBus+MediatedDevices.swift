@@ -22,12 +22,24 @@ extension SimulatedBus {
     send(.bind, .mediatedDevice(uuid))
   }
 
-  /// A write to `remove`. A kernel since 5.14 would wait until the guest lets go of the device; here
-  /// that is EBUSY, as older kernels answer.
+  /// A write to `remove`. Where a guest has the device, older kernels refuse. Newer ones ask for it and
+  /// wait; what cannot wait, such as a call here, is answered as a call that a signal ends. The removal
+  /// has begun then, and is done when the guest stops.
   func removeMediatedDevice(_ text: String, uuid: String) throws(Errno) {
     guard try AttributeInput.unsigned(text) != 0 else { return }
-    guard matrix?.mediatedDevices[uuid]?.hasGuest != true else { throw .busy }
-    remove(mediatedDevice: uuid)
+    guard matrix?.mediatedDevices[uuid]?.hasGuest == true else {
+      remove(mediatedDevice: uuid)
+      return
+    }
+    guard behavior.removalWaitsForGuest else { throw .busy }
+    matrix?.mediatedDevices[uuid]?.isLeaving = true
+    onGuestRequest?(uuid)
+    guard !isWaitingForGuest(uuid) else { throw .interrupted }
+  }
+
+  /// Whether the removal of a mediated device has begun and waits for its guest.
+  public func isWaitingForGuest(_ uuid: String) -> Bool {
+    matrix?.mediatedDevices[uuid]?.isLeaving == true
   }
 
   /// Removes a mediated device.
@@ -140,13 +152,21 @@ extension SimulatedBus {
   /// Starts a guest on a mediated device: what of its matrix is there is in use from then on. ENODEV
   /// without such a device, EBUSY if it has a guest already.
   public func startGuest(_ uuid: String) throws(Errno) {
-    guard let mediated = matrix?.mediatedDevices[uuid] else { throw .noSuchDevice }
+    guard let mediated = matrix?.mediatedDevices[uuid], !mediated.isLeaving else {
+      throw .noSuchDevice
+    }
     guard !mediated.hasGuest else { throw .busy }
     matrix?.mediatedDevices[uuid]?.hasGuest = true
   }
 
-  /// Stops the guest of a mediated device, if it has one.
+  /// Stops the guest of a mediated device, if it has one. A removal that waits for it is done then.
   public func stopGuest(_ uuid: String) {
     matrix?.mediatedDevices[uuid]?.hasGuest = false
+    if isWaitingForGuest(uuid) { remove(mediatedDevice: uuid) }
+  }
+
+  /// What a guest of the device gets of its matrix.
+  func effectiveMatrix(of device: MediatedDevice, in matrix: MatrixDevice) -> MediatedDevice {
+    matrix.effectiveMatrix(of: device, adapters: guestAdapters, domains: guestDomains)
   }
 }

@@ -6,6 +6,7 @@ import Uevents
 extension SimulatedBus {
   /// The names in a queue's directory.
   func entries(of queue: QueueDevice) -> [String] {
+    guard queue.isRegistered else { return [] }
     var names = [
       "interrupt", "pendingq_count", "request_count", "requestq_count", "reset", "subsystem",
       "uevent",
@@ -29,6 +30,7 @@ extension SimulatedBus {
 
   /// The text of one of them; nil for one that cannot be read.
   func text(of name: String, queue: QueueDevice) -> String? {
+    guard queue.isRegistered else { return nil }
     switch name {
     case "config" where behavior.hasQueueConfiguration:
       return AttributeText.flag(queue.isConfigured)
@@ -73,13 +75,14 @@ extension SimulatedBus {
     guard behavior.hasGuestMatrix, let matrix, queue.driver is PassthroughDriver else { return nil }
     guard let mediated = matrix.mediatedDevice(holding: queue.apqn) else { return "unassigned\n" }
     guard mediated.hasGuest,
-      matrix.effectiveMatrix(of: mediated.device, on: hardware).holds(queue.apqn)
+      effectiveMatrix(of: mediated.device, in: matrix).holds(queue.apqn)
     else { return "assigned\n" }
     return "in use\n"
   }
 
   /// Writes one of them; false for one that cannot be written.
   func store(_ text: String, to name: String, queue: QueueDevice) throws(Errno) -> Bool {
+    guard queue.isRegistered else { return false }
     switch name {
     case "request_count": queue.traffic.total = 0
     case "reset" where behavior.hasLateAttributes: break

@@ -15,10 +15,20 @@ extension SimulatedBus {
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
     selectDefaultDomain()
+    // Guests lose what is gone before its devices go, and get what is new once all its devices are
+    // there (`on_config_changed` and `on_scan_complete` in drivers/s390/crypto/vfio_ap_ops.c).
+    guestAdapters.formIntersection(hardware.configuredAdapters)
+    guestDomains.formIntersection(hardware.usageDomains)
     for adapter in UInt8.min...UInt8.max { scan(adapter) }
+    guestAdapters = hardware.configuredAdapters
+    guestDomains = hardware.usageDomains
     scanCount += 1
     if scanCount == 1 { sendRoot(.init("INITSCAN", "done")) }
-    if scanCount == 1 || behavior.completionEvents == .endOfScan { tellCompletion() }
+    switch behavior.completionEvents {
+    case .endOfScan, .everyScan: tellCompletion()
+    case .everyProbe: if scanCount == 1 { tellCompletion() }
+    case .never: break
+    }
   }
 
   /// Chooses the host's default domain, once: the first of the host's pool that answers
@@ -31,21 +41,33 @@ extension SimulatedBus {
     }
   }
 
-  private func scan(_ adapter: UInt8) {
-    var found = hardware.cards[Int(adapter)]
-    let answering = hardware.queues[adapter]
-    if answering.isEmpty { found = nil }
-    if let card = found, !card.hardwareType.isReservable, !behavior.createsOldDevices {
-      found = nil
+  /// The adapter as this kernel finds it; nil for one that it makes no device of.
+  private func find(_ adapter: UInt8) -> SimulatedCard? {
+    guard var card = hardware.cards[Int(adapter)], !hardware.queues[adapter].isEmpty else {
+      return nil
     }
+    guard behavior.keepsUnusableDevices || card.isConfigured && !card.isCheckStopped else {
+      return nil
+    }
+    card.hardwareType = min(card.hardwareType, behavior.newestHardwareType)
+    guard card.hardwareType.isReservable || behavior.createsOldDevices else { return nil }
+    return card
+  }
+
+  private func scan(_ adapter: UInt8) {
+    let found = find(adapter)
     if let device = card(adapter), !device.isOf(found) { remove(device) }
     guard let found else { return }
+    let answering = hardware.queues[adapter]
     let device = card(adapter) ?? add(found)
     update(device, to: found)
-    guard device.domains != answering || device.queuesAreStale else { return }
+    guard
+      device.domains != answering || device.queuesAreStale || !behavior.keepsUnboundQueues
+    else { return }
     for domain in device.domains.union(answering) {
       if let queue = device.queues[Int(domain)] {
-        if answering.contains(domain) {
+        let isKept = behavior.keepsUnboundQueues || queue.driver != nil
+        if answering.contains(domain), isKept {
           update(queue, to: found)
         } else {
           remove(queue)
@@ -121,10 +143,11 @@ extension SimulatedBus {
     queueCount -= 1
   }
 
+  /// Takes a device off the bus, and then from its driver.
   private func depart(_ device: Device) {
-    detach(device)
     device.isRegistered = false
     departures += 1
+    detach(device)
   }
 }
 

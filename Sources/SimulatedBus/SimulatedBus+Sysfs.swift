@@ -75,7 +75,8 @@ extension SimulatedBus {
     guard isThere else { return nil }
     let isDirectory =
       switch path.name {
-      case "", "subsystem": true
+      case "": true
+      case "subsystem": linkTarget(path) != nil
       case "driver": linkTarget(path) != nil
       case "power": behavior.hasPowerDirectories
       default: isQueue(path)
@@ -147,7 +148,7 @@ extension SimulatedBus {
       if !text.isEmpty { try createMediatedDevice(text, in: matrix) }
       return true
     case .mediatedDevice(let uuid):
-      guard let matrix, matrix.mediatedDevices[uuid] != nil else { return false }
+      guard let matrix, matrix.mediatedDevices[uuid]?.isLeaving == false else { return false }
       return try store(text, to: path.name, mediated: uuid, in: matrix)
     case .root, .matrixRoot, .matrix, .module: return false
     }

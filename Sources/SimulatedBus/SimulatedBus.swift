@@ -15,6 +15,9 @@ public final class SimulatedBus: Sysfs {
   public var onUevent: ((Uevent) -> Void)?
   /// Called for every call from the bus into a driver.
   public var onCallback: ((DriverCallback) -> Void)?
+  /// Called when a mediated device is to be removed that a guest has: the kernel asks whoever runs the
+  /// guest to give the device back, as QEMU then does. Stopping the guest in it lets the removal succeed.
+  public var onGuestRequest: ((String) -> Void)?
   /// SEQNUM of the last event; events are counted whether or not somebody listens.
   public var sequenceNumber: UInt64 = 0
 
@@ -55,6 +58,10 @@ public final class SimulatedBus: Sysfs {
   var scannedAdapters = APMask()
   /// The usage domains at the last scan.
   var scannedDomains = APMask()
+  /// The adapters that guests may have: those of the last scan, or of before and after a running one.
+  var guestAdapters = APMask()
+  /// The usage domains that guests may have.
+  var guestDomains = APMask()
   /// How many queues have a device.
   var queueCount = 0
   /// How many queues are bound.

@@ -128,7 +128,9 @@ package struct SysfsTree {
     default: break
     }
     guard let place = Self.place(parts), !place.name.isEmpty else { return nil }
-    if case .mediatedDevice = place.object, name == "iommu_group" {
+    if case .mediatedDevice = place.object, name == "iommu_group",
+      (try? bus.list(SysfsPath(place.object))) != nil
+    {
       return ["kernel", "iommu_groups", "0"]
     }
     guard let target = try? bus.readLink(place) else { return nil }

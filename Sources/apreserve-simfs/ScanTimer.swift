@@ -5,10 +5,12 @@ import SimulatedBus
 /// on in steps of a second.
 struct ScanTimer {
   private var nextScan: Duration
+  /// `config_time` when `nextScan` was set: writing another one starts the timer anew.
+  private var interval = 30
   private var nextStep: Duration
 
   init(now: Duration) {
-    nextScan = now + .seconds(30)
+    nextScan = now + .seconds(Int64(interval))
     nextStep = now + .seconds(1)
   }
 
@@ -18,9 +20,13 @@ struct ScanTimer {
       bus.passTime()
       nextStep = now + .seconds(1)
     }
+    if bus.scanInterval != interval {
+      interval = bus.scanInterval
+      nextScan = now + .seconds(Int64(interval))
+    }
     if now >= nextScan {
       bus.scan()
-      nextScan = now + .seconds(Int64(bus.scanInterval))
+      nextScan = now + .seconds(Int64(interval))
     }
     let rest = min(nextScan, nextStep) - now
     let milliseconds =

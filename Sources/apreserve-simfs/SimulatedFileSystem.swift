@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import Glibc
 import Scenarios
 import SimulatedBus
@@ -18,6 +19,8 @@ final class SimulatedFileSystem {
     var node: SysfsNode
     /// What the last read from the beginning found: what follows is of the same text.
     var text: [UInt8] = []
+    /// The result of a write that was done before libfuse asked for it.
+    var result: Result<Int, Failure>?
   }
 
   /// The most bytes of a write that the kernel takes at once (`kernfs_fop_write_iter` in
@@ -101,9 +104,34 @@ final class SimulatedFileSystem {
   /// taken.
   func write(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> Result<Int, Failure> {
     guard let file = files[handle] else { return .failure(Failure(EBADF)) }
+    if let result = file.result {
+      files[handle]?.result = nil
+      return result
+    }
+    return write(bytes, to: file.node)
+  }
+
+  /// The mediated device for whose guest the kernel lets a write wait. It has been asked to remove the
+  /// device then; what it says to any other write to a `remove` is kept for the call that follows.
+  func deviceToWaitFor(_ handle: UInt64, _ bytes: ArraySlice<UInt8>) -> String? {
+    guard let file = files[handle], case .attribute(let path, _) = file.node,
+      case .mediatedDevice(let uuid) = path.object, path.name == "remove"
+    else { return nil }
+    let result = bytes.withUnsafeBytes { write($0, to: file.node) }
+    if case .failure(let failure) = result, failure.errno == EINTR, isWaitingForGuest(uuid) {
+      return uuid
+    }
+    files[handle]?.result = result
+    return nil
+  }
+
+  /// Whether the removal of a mediated device waits for its guest.
+  func isWaitingForGuest(_ uuid: String) -> Bool { tree.bus.isWaitingForGuest(uuid) }
+
+  private func write(_ bytes: UnsafeRawBufferPointer, to node: SysfsNode) -> Result<Int, Failure> {
     let taken = bytes.prefix(Self.pageSize)
     let text = String(decoding: taken, as: UTF8.self)
-    switch file.node {
+    switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
         try tree.sysfs.write(text, to: path)

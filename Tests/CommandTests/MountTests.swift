@@ -69,6 +69,49 @@ struct `A mounted bus` {
     #expect(bus.read("bus/ap/bindings") == "4/4 (complete)\n")
   }
 
+  private static let uuid = "11111111-2222-3333-4444-555555555555"
+  private static let remove = "devices/vfio_ap/matrix/\(uuid)/remove"
+
+  /// A program that removes a mediated device whose guest runs, blocked in its write.
+  private func removal() throws -> pid_t {
+    let type = "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough"
+    #expect(bus.write("\(Self.uuid)\n", "\(type)/create") == "ok")
+    #expect(bus.write("guest start \(Self.uuid)\n", "kernel/debug/apsim/control") == "ok")
+    let writer = try Program.start(
+      "/bin/sh", ["-c", "echo 1 > \(bus.path)/\(Self.remove)"])
+    // Once the removal has begun, the file is gone.
+    for _ in 0..<1000 where access(bus.path + "/" + Self.remove, F_OK) == 0 { usleep(10_000) }
+    #expect(access(bus.path + "/" + Self.remove, F_OK) != 0)
+    return writer
+  }
+
+  @Test func `lets who removes a mediated device wait for its guest, and nobody else`() throws {
+    let writer = try removal()
+    for _ in 0..<20 { #expect(bus.read("bus/ap/bindings") == "4/4 (complete)\n") }
+    #expect(kill(writer, 0) == 0)
+    #expect(waitpid(writer, nil, WNOHANG) == 0)
+    #expect(bus.write("guest stop \(Self.uuid)\n", "kernel/debug/apsim/control") == "ok")
+    #expect(Program.wait(for: writer) == 0)
+    #expect(access(bus.path + "/devices/vfio_ap/matrix/\(Self.uuid)", F_OK) != 0)
+  }
+
+  @Test func `lets a signal end the wait, and removes the device when the guest stops`() throws {
+    let writer = try removal()
+    #expect(kill(writer, SIGKILL) == 0)
+    #expect(Program.wait(for: writer) == 128 + SIGKILL)
+    #expect(access(bus.path + "/devices/vfio_ap/matrix/\(Self.uuid)", F_OK) == 0)
+    #expect(bus.write("guest stop \(Self.uuid)\n", "kernel/debug/apsim/control") == "ok")
+    #expect(access(bus.path + "/devices/vfio_ap/matrix/\(Self.uuid)", F_OK) != 0)
+  }
+
+  @Test(arguments: [SIGTERM, SIGKILL])
+  func `keeps nobody waiting when the server ends`(signal: Int32) throws {
+    let writer = try removal()
+    #expect(kill(try bus.server, signal) == 0)
+    #expect(bus.end() == (signal == SIGKILL ? 1 : 0))
+    #expect(Program.wait(for: writer) != 0)
+  }
+
   @Test func `is a machine for apreserve itself`() throws {
     let applied = try bus.bench.run("apply --sysfs sys --root . --rules rules")
     #expect(applied.status == 0, "\(applied.messages)")

@@ -124,10 +124,11 @@ import Testing
     try expect(
       """
       write 1 > \(Self.files)/remove
-        EBUSY
+        EINTR
+        no events
+        \(Self.files)/matrix = (absent)
+        /sys/bus/ap/devices/05.0004/status = in use
       guest stop \(Self.device)
-        /sys/bus/ap/devices/05.0004/status = assigned
-      write 1 > \(Self.files)/remove
         event unbind@/devices/vfio_ap/matrix/\(Self.device)
         event remove@/devices/vfio_ap/matrix/\(Self.device)
         /sys/bus/ap/devices/05.0004/status = unassigned

@@ -155,7 +155,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("kernel 5.4", "\"5.4\" is no kernel: 2018, 6.1 or 7.2"),
+    ("kernel 5.4", "\"5.4\" is no kernel: 2018, 5.2, 6.1 or 7.2"),
     ("scan\nkernel 6.1", "the kernel is chosen once, before the first step"),
     ("quiet scan", "only a change of cards, domains and queues can be quiet"),
     ("scan now", "\"now\" is too much in this line"),
@@ -184,7 +184,7 @@ import Testing
     ),
     (
       "dance",
-      "\"dance\" is no step: card, domain, queue, load, unload, guest, busy, pass, scan or write; "
+      "\"dance\" is no step: card, domain, control, queue, load, unload, guest, busy, pass, scan or write; "
         + "what is to be so after a step is indented"
     ),
   ])

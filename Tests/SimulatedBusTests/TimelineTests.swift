@@ -10,6 +10,47 @@ import Testing
     "add vfio_ap_mdev", "change matrix MDEV_STATE=registered DRIVER=vfio_ap", "add vfio_ap",
   ]
 
+  @Test(arguments: [
+    ([SimulatedBus.Module.zcryptCex4, .vfioAP], "cex4queue"), ([.vfioAP, .zcryptCex4], "vfio_ap"),
+  ])
+  func `without masks the driver that comes first takes all queues (T0)`(
+    modules: [SimulatedBus.Module], first: String
+  ) {
+    let machine = Machine(.bind2018, adapters: [2, 5], domains: [4, 0x47], modules: modules)
+    for queue in ["02.0004", "02.0047", "05.0004", "05.0047"] {
+      #expect(machine.driver(queue) == first)
+    }
+  }
+
+  @Test func `without masks a hand moves a queue, till it comes anew (T3)`() {
+    let machine = Machine(.bind2018, adapters: [5])
+    #expect(machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind") == "ok")
+    #expect(machine.write("05.0004", "bus/ap/drivers/vfio_ap/bind") == "ok")
+    #expect(machine.events == ["unbind 05.0004", "bind 05.0004 DRIVER=vfio_ap"])
+    #expect(machine.stored == ["05.0004"])
+    machine.bus.unplug(card: 5)
+    machine.bus.plug(card: SimulatedCard(adapter: 5))
+    #expect(machine.driver("05.0004") == "cex4queue")
+  }
+
+  @Test(arguments: [KernelBehavior.mask61, .override72])
+  func `a mask is refused till the guest's device has lost the adapter (T7)`(
+    kernel: KernelBehavior
+  ) throws {
+    let machine = Machine(kernel)
+    _ = machine.write("-5", "bus/ap/apmask")
+    #expect(machine.createMediatedDevice(["5"], ["4"]) == "ok")
+    try machine.bus.startGuest(Machine.uuid)
+    #expect(machine.write("+5", "bus/ap/apmask") == "EBUSY")
+    #expect(machine.write("5", Machine.path("unassign_adapter")) == "ok")
+    #expect(machine.read("bus/ap/devices/05.0004/status") == "unassigned")
+    machine.forget()
+    #expect(machine.write("+5", "bus/ap/apmask") == "ok")
+    #expect(machine.driver("05.0004") == "cex4queue")
+    #expect(machine.events.first == "unbind 05.0004")
+    #expect(machine.events.last?.hasPrefix("change ap APMASK=0xff") == true)
+  }
+
   @Test func `a first scan adds cards and queues, then tells that it is done (T1.1)`() {
     let machine = Machine(.mask61, adapters: [], domains: [], modules: [])
     #expect(machine.bus.loadedModules.isEmpty)
