@@ -8,7 +8,7 @@ SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 # here: another one would mean to build all anew.
 export APRESERVE_WARNINGS = error
 
-.PHONY: help manual dependencies build demo lint clients test check check-tools check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
+.PHONY: help manual dependencies build demo lint clients test check check-tools check-library check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
 
 help:
 	@echo 'make build   build everything, in debug mode'
@@ -20,6 +20,7 @@ help:
 	@echo 'make check-tools   run driverctl, mdevctl, lszcrypt and others on the mounted bus; as root'
 	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
 	@echo 'make check-varlinkctl   ask the daemon through systemd'\''s Varlink client'
+	@echo 'make check-library   build and test another package that uses the simulated bus'
 	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
 	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
 	@echo 'make deb     Debian packages, in .build/deb'
@@ -119,6 +120,10 @@ BINARIES = .build/package/release
 package-programs: dependencies
 	$(PACKAGE_BUILD) --product apreserve
 	$(PACKAGE_BUILD) --product apreserve-simfs
+
+# A package of somebody else that uses the library product: whether it offers what they need.
+check-library: dependencies
+	swift test --package-path Tests/LibraryExample --scratch-path .build/library --disable-xctest
 
 # Where things go, what DESTDIR= and PREFIX= mean, and all other variables: packaging/install-files.
 PREFIX = /usr/local
