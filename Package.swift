@@ -183,7 +183,7 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport", "Walks",
       ],
-      swiftSettings: settings),
+      exclude: ["README.md"], swiftSettings: settings),
     .testTarget(
       name: "ScenariosTests",
       dependencies: ["AdjunctProcessor", "Sysfs", "SimulatedBus", "Scenarios", "TestSupport"],

@@ -85,6 +85,58 @@ import Uevents
     #expect(Machine(.mask61).read(path) == text)
   }
 
+  @Test(arguments: [
+    ("bus/ap/features", "APSC APXA"), ("bus/ap/ap_max_adapter_id", "255"),
+    ("bus/ap/scans", "1"), ("bus/ap/bindings_complete_count", "1"), ("bus/ap/poll_thread", "0"),
+    ("bus/ap/ap_interrupts", "0"), ("bus/ap/poll_timeout", "250000"),
+    ("bus/ap/drivers_autoprobe", "1"), ("bus/ap/devices/card05/config", "1"),
+    ("bus/ap/devices/card05/chkstop", "0"), ("bus/ap/devices/card05/max_msg_size", "12288"),
+    ("bus/ap/devices/card05/online", "1"), ("bus/ap/devices/card05/load", "0"),
+    ("bus/ap/devices/05.0004/config", "1"), ("bus/ap/devices/05.0004/chkstop", "0"),
+    ("bus/ap/devices/05.0004/ap_functions", "0xF2000000"),
+    ("bus/ap/devices/05.0004/driver_override", ""),
+    ("bus/ap/devices/05.0004/reset", "No Reset Timer set."),
+    ("bus/ap/devices/05.0004/interrupt", "Interrupts disabled."),
+    (
+      "bus/ap/devices/05.0004/mkvps",
+      "AES NEW: - -\nAES CUR: - -\nAES OLD: - -\nAPKA NEW: - -\nAPKA CUR: - -\nAPKA OLD: - -"
+    ),
+    ("devices/vfio_ap/matrix/features", "guest_matrix hotplug ap_config migratable"),
+    (
+      "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/device_api", "vfio-ap"
+    ),
+    (
+      "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/name",
+      "VFIO AP Passthrough Device"
+    ),
+    (
+      "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/available_instances",
+      "65536"
+    ),
+  ])
+  func `reads as Linux 7.2 prints it`(path: String, text: String) {
+    #expect(Machine(.override72).read(path) == text)
+  }
+
+  @Test(arguments: [KernelBehavior.mask61, .override72])
+  func `online of a queue is refused while something above it is off`(kernel: KernelBehavior) {
+    let machine = Machine(kernel)
+    let online = "bus/ap/devices/05.0004/online"
+    #expect(machine.write("0", online) == "ok")
+    _ = machine.write("0", "bus/ap/devices/card05/online")
+    #expect(machine.write("1", online) == "EINVAL")
+    _ = machine.write("1", "bus/ap/devices/card05/online")
+    machine.bus.setCheckStopped(card: 5, true)
+    #expect(machine.write("1", online) == "ENODEV")
+    machine.bus.setCheckStopped(card: 5, false)
+    machine.bus.setConfigured(card: 5, false)
+    #expect(machine.write("1", online) == "ENODEV")
+    #expect(machine.write("0", online) == "ok")
+    machine.bus.setConfigured(card: 5, true)
+    #expect(machine.write("1", online) == "ok")
+    #expect(machine.read(online) == "1")
+  }
+
   @Test func `of a queue without the host's driver has no count of requests`() {
     let machine = Machine(.mask61)
     _ = machine.write("-5", "bus/ap/apmask")
