@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include "requests.h"
+
 /* A macro in some versions of libfuse, which Swift does not see. */
 static inline struct fuse *apreserve_fuse_new(struct fuse_args *arguments,
                                               const struct fuse_operations *operations,

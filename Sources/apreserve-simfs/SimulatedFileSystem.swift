@@ -113,11 +113,11 @@ final class SimulatedFileSystem {
 
   /// The mediated device for whose guest the kernel lets a write wait. It has been asked to remove the
   /// device then; what it says to any other write to a `remove` is kept for the call that follows.
-  func deviceToWaitFor(_ handle: UInt64, _ bytes: ArraySlice<UInt8>) -> String? {
+  func deviceToWaitFor(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> String? {
     guard let file = files[handle], case .attribute(let path, _) = file.node,
       case .mediatedDevice(let uuid) = path.object, path.name == "remove"
     else { return nil }
-    let result = bytes.withUnsafeBytes { write($0, to: file.node) }
+    let result = write(bytes, to: file.node)
     if case .failure(let failure) = result, failure.errno == EINTR, isWaitingForGuest(uuid) {
       return uuid
     }

@@ -1,3 +1,4 @@
+import CFuse
 import Glibc
 
 /// Writes that the simulated kernel lets wait: whoever writes is blocked in write(2) meanwhile, and nobody
@@ -25,17 +26,21 @@ struct WaitingWrites {
   /// A signal ends the waiting with EINTR, and the removal goes on. A kernel would not be interrupted
   /// (`vfio_unregister_group_dev` in drivers/vfio/vfio_main.c), but nobody who plays is to be stuck.
   mutating func take(_ bytes: UnsafeRawBufferPointer, on descriptor: Int32) -> Bool {
-    switch FuseRequest.read(bytes) {
-    case (let number, .write(let handle, let data))?:
-      guard let device = files.deviceToWaitFor(handle, data) else { return false }
-      waiting.append(Waiting(number: number, count: UInt32(data.count), device: device))
+    let request = apreserve_read_request(bytes.baseAddress, bytes.count)
+    switch request.kind {
+    case APRESERVE_REQUEST_WRITE:
+      let data = UnsafeRawBufferPointer(start: request.bytes, count: Int(request.count))
+      guard let device = files.deviceToWaitFor(request.subject, data) else { return false }
+      waiting.append(Waiting(number: request.number, count: request.count, device: device))
       return true
-    case (_, .interrupt(let number))?:
-      guard let index = waiting.firstIndex(where: { $0.number == number }) else { return false }
+    case APRESERVE_REQUEST_INTERRUPT:
+      guard let index = waiting.firstIndex(where: { $0.number == request.subject }) else {
+        return false
+      }
       waiting.remove(at: index)
-      FuseAnswer.failure(EINTR).send(to: number, on: descriptor)
+      apreserve_answer_failure(descriptor, request.subject, EINTR)
       return true
-    case nil: return false
+    default: return false
     }
   }
 
@@ -44,6 +49,6 @@ struct WaitingWrites {
     let due = waiting.filter { !files.isWaitingForGuest($0.device) }
     guard !due.isEmpty else { return }
     waiting.removeAll { !files.isWaitingForGuest($0.device) }
-    for write in due { FuseAnswer.written(write.count).send(to: write.number, on: descriptor) }
+    for write in due { apreserve_answer_written(descriptor, write.number, write.count) }
   }
 }

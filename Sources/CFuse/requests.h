@@ -1,0 +1,66 @@
+/* Requests as the kernel puts them to a file system, for what is looked at before libfuse does. */
+
+#include <linux/fuse.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+
+enum apreserve_request_kind {
+  APRESERVE_REQUEST_OTHER,
+  APRESERVE_REQUEST_WRITE,
+  APRESERVE_REQUEST_INTERRUPT,
+};
+
+/* A request to write to an open file, or the news that who waits for an answer has got a signal. */
+struct apreserve_request {
+  enum apreserve_request_kind kind;
+  uint64_t number;
+  /* The handle of the file, or the number of the request that is waited for. */
+  uint64_t subject;
+  /* What is to be written. */
+  const void *bytes;
+  uint32_t count;
+};
+
+static inline struct apreserve_request apreserve_read_request(const void *buffer, size_t size) {
+  struct apreserve_request request = {.kind = APRESERVE_REQUEST_OTHER};
+  struct fuse_in_header header;
+  if (size < sizeof header)
+    return request;
+  memcpy(&header, buffer, sizeof header);
+  const char *rest = (const char *)buffer + sizeof header;
+  size -= sizeof header;
+  request.number = header.unique;
+  if (header.opcode == FUSE_INTERRUPT && size >= sizeof(struct fuse_interrupt_in)) {
+    struct fuse_interrupt_in interrupt;
+    memcpy(&interrupt, rest, sizeof interrupt);
+    request.kind = APRESERVE_REQUEST_INTERRUPT;
+    request.subject = interrupt.unique;
+  }
+  if (header.opcode == FUSE_WRITE && size >= sizeof(struct fuse_write_in)) {
+    struct fuse_write_in write;
+    memcpy(&write, rest, sizeof write);
+    if (write.size > size - sizeof write)
+      return request;
+    request.kind = APRESERVE_REQUEST_WRITE;
+    request.subject = write.fh;
+    request.bytes = rest + sizeof write;
+    request.count = write.size;
+  }
+  return request;
+}
+
+/* Answers a write that libfuse never sees: so many bytes were taken. One that is gone by now is no concern. */
+static inline void apreserve_answer_written(int descriptor, uint64_t number, uint32_t count) {
+  struct fuse_write_out written = {.size = count};
+  struct fuse_out_header header = {.len = sizeof header + sizeof written, .unique = number};
+  struct iovec parts[] = {{&header, sizeof header}, {&written, sizeof written}};
+  (void)!writev(descriptor, parts, 2);
+}
+
+/* Answers such a request with an error. */
+static inline void apreserve_answer_failure(int descriptor, uint64_t number, int error) {
+  struct fuse_out_header header = {.len = sizeof header, .error = -error, .unique = number};
+  struct iovec part = {&header, sizeof header};
+  (void)!writev(descriptor, &part, 1);
+}
