@@ -288,7 +288,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "apreserve", "apreserve-simfs", "JSONText", "Configuration", "HostSystem", "TestSupport",
-        "HostTestSupport",
+        "HostTestSupport", "CUeventInjection", "Uevents",
       ],
       swiftSettings: settings),
   ]

@@ -52,8 +52,10 @@ enum Program {
     var process = pid_t()
     let result = withStrings(shell + arguments) { arguments in
       // No variables of whoever runs the tests, such as NO_COLOR.
-      withStrings(environment) {
-        posix_spawn(&process, "/bin/sh", &actions, nil, arguments, $0)
+      withStrings(environment) { variables in
+        withUnblockedSignals {
+          posix_spawn(&process, "/bin/sh", &actions, $0, arguments, variables)
+        }
       }
     }
     guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
@@ -69,20 +71,27 @@ enum Program {
 
   /// Starts any program and does not wait for it.
   static func start(_ program: String, _ arguments: [String]) throws -> pid_t {
+    var process = pid_t()
+    let result = withStrings([program] + arguments) {
+      arguments in
+      withUnblockedSignals { posix_spawnp(&process, program, nil, $0, arguments, environ) }
+    }
+    guard result == 0 else { throw Workbench.Failure(call: program, errno: result) }
+    return process
+  }
+
+  /// The threads that run tests block signals, and a program would inherit that.
+  private static func withUnblockedSignals(
+    _ body: (UnsafePointer<posix_spawnattr_t>) -> Int32
+  ) -> Int32 {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    // The threads that run tests block signals, and a program would inherit that.
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    var process = pid_t()
-    let result = withStrings([program] + arguments) {
-      posix_spawnp(&process, program, nil, &attributes, $0, environ)
-    }
-    guard result == 0 else { throw Workbench.Failure(call: program, errno: result) }
-    return process
+    return body(&attributes)
   }
 
   /// Waits for a program; its exit status as a shell has it.
