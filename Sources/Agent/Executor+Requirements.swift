@@ -25,10 +25,13 @@ extension Executor {
   }
 
   /// Older kernels take queues from a guest by masks without a question (ap-bus.md 4.3 step 4), and a
-  /// guest can have been given one since the plan was made.
-  func requireUnassigned(_ operation: Operation) throws(Failure.Cause) {
+  /// guest can have been given one since the plan was made, also one that came only since.
+  func requireUnassigned(
+    _ operation: Operation, _ inventory: Inventory
+  ) throws(Failure.Cause) {
     let released = operation.changes.filter { $0.from == .vfioAP && $0.to != .vfioAP }
-    guard !released.isEmpty else { return }
+    let entering = APQNSet(enteringHostPoolBy: operation.steps, on: inventory.bus)
+    guard !released.isEmpty || !entering.isEmpty else { return }
     let devices: [MediatedDevice]
     var assigned: APQN?
     do throws(InventoryReaderError) {
@@ -43,6 +46,12 @@ extension Executor {
       }
     } catch {
       throw .unreadable("\(error)")
+    }
+    for device in devices where assigned == nil {
+      for adapter in device.adapters {
+        let domain = entering[adapter].intersection(device.domains).first
+        assigned = assigned ?? domain.map { APQN(adapter: adapter, domain: $0) }
+      }
     }
     if let assigned { throw .assignedMeanwhile(assigned) }
   }
@@ -73,6 +82,26 @@ extension Executor {
     }
     guard bus.adapterMask == masks?.adapters, bus.domainMask == masks?.domains else {
       throw .changedMeanwhile
+    }
+  }
+}
+
+extension APQNSet {
+  /// The APQNs, here or not, that masks let into the host's pool.
+  fileprivate init(enteringHostPoolBy steps: [Step], on bus: BusState) {
+    self.init()
+    guard let adapters = bus.adapterMask, let domains = bus.domainMask else { return }
+    let current = MaskPair(adapters: adapters, domains: domains)
+    var target = current
+    for step in steps {
+      switch step {
+      case .setAdapterMask(let mask): target.adapters = mask
+      case .setDomainMask(let mask): target.domains = mask
+      default: continue
+      }
+    }
+    for adapter in target.adapters {
+      self[adapter] = target.domains.subtracting(current.hostDomains(of: adapter))
     }
   }
 }

@@ -42,7 +42,7 @@ struct Executor {
 
   private func performLocked(_ operation: Operation, on inventory: Inventory) throws(Failure) {
     do throws(Failure.Cause) {
-      if operation.subject == .masks, sparesAssigned { try requireUnassigned(operation) }
+      if operation.subject == .masks, sparesAssigned { try requireUnassigned(operation, inventory) }
     } catch {
       throw Failure(operation.subject, error)
     }

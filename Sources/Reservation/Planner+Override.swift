@@ -55,6 +55,11 @@ extension Planner {
         Operation(.queue(apqn), steps: [.setOverride(apqn, driver: nil)], changes: []))
       return
     }
+    // Written over ours by another hand, which has plans of its own for the queue.
+    if let other = queue.driverOverride, other != DriverName.vfioAP {
+      plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
+      return
+    }
     guard canGiveToHost(apqn, &plan) else { return }
     guard inventory.bus.isInHostPool(apqn) != false else {
       plan.refusals.append(Refusal(apqn, .masksInUse))

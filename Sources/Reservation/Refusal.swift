@@ -110,8 +110,8 @@ extension Refusal: CustomStringConvertible {
       "\(apqn) is left alone: something else has moved it back \(times) times; find out what, then "
         + "reload, or use --force \(Guard.fighting.rawValue)"
     case .overriddenByOthers(let driver):
-      "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if it may go "
-        + "to a guest"
+      "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if apreserve "
+        + "is to move the queue"
     case .rulesMissing:
       "\(apqn) stays reserved although no rule wants that, since there is no rule at all; if that is "
         + "meant, reload, or use --force \(Guard.emptyRules.rawValue)"

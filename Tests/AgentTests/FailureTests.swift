@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Agent
+import HostConfiguration
 import Reservation
 import ReservationRules
 import SimulatedBus
@@ -101,6 +102,33 @@ private final class FaultySysfs: Sysfs {
     #expect(try stage.bus.read(.bus("apmask")) == "\(APMask.all)\n")
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     #expect(agent.status.phase == .retrying)
+  }
+
+  @Test func `since the kernel says a device is busy names the device and its virtual machine`()
+    throws
+  {
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    let stage = try Stage(.mask)
+    let sysfs = FaultySysfs(stage.bus)
+    let machine = VirtualMachine(name: "db1", mediatedDevices: [uuid])
+    let next = Agent(
+      sysfs: sysfs, rules: try Stage.rules(#"RESERVE="host""#),
+      settings: Agent.Settings(mechanism: .mask), ownership: stage.agent.ownership,
+      surroundings: Agent.Surroundings(
+        configuration: { HostConfiguration(virtualMachines: [machine]) }), log: stage, time: stage)
+    // Between the last look and the write, the guest is given a queue.
+    sysfs.fault = { [bus = stage.bus] path, _ in
+      guard path == .bus("apmask") else { return nil }
+      try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+      try? bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+      try? bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+      return nil
+    }
+    try next.reconcile()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    let text = try #require(stage.failures.first).description
+    #expect(text.contains("\(uuid) (virtual machine db1)"), "\(text)")
+    #expect(next.ownership.adapters == [1])
   }
 
   @Test func `because the kernel's count of overrides has leaked is not tried again`() throws {

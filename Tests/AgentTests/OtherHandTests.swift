@@ -106,12 +106,34 @@ private final class BusWithAnotherHand: Sysfs {
     #expect(stage.failures.first?.cause == .assignedMeanwhile(APQN(adapter: 1, domain: 2)))
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
+
+  @Test func `that gives a guest a queue which came just now stops the release by masks too`()
+    throws
+  {
+    let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    stage.bus.unplugQueue(apqn)
+    let bus = BusWithAnotherHand(stage.bus)
+    bus.before = { path, text in
+      Issue.record("\(text) > \(path) was left to the kernel to refuse, and older ones do not")
+      return true
+    }
+    let lock = GivingLock(stage.bus, TestLock())
+    lock.plugs = apqn
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"RESERVE="host""#), ownership: stage.agent.ownership,
+      surroundings: .init(lock: lock), log: stage, time: stage)
+    try agent.reconcile()
+    #expect(stage.failures.first?.cause == .assignedMeanwhile(apqn))
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
 }
 
 /// A lock during whose taking a guest is given a queue.
 private final class GivingLock: ConfigurationLock {
   private let bus: SimulatedBus
   private let lock: TestLock
+  /// A queue that comes during it too.
+  var plugs: APQN?
 
   init(_ bus: SimulatedBus, _ lock: TestLock) {
     (self.bus, self.lock) = (bus, lock)
@@ -119,6 +141,7 @@ private final class GivingLock: ConfigurationLock {
 
   func acquire() throws(ConfigurationLockError) {
     try lock.acquire()
+    if let plugs { bus.plugQueue(plugs) }
     let uuid = "11111111-2222-3333-4444-555555555555"
     try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
     try? bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))

@@ -108,14 +108,14 @@ private final class WatchedBus: Sysfs {
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
   }
 
-  @Test(arguments: [Mechanism.mask, .override])
+  @Test(arguments: Mechanism.allCases)
   func `is written and given back under the lock that other tools share`(mechanism: Mechanism)
     throws
   {
     let stage = try Stage(mechanism, rules: "")
     let (agent, bus) = try watched(mechanism, stage)
     try agent.reconcile()
-    // Overrides that take a queue from the host concern nobody else's configuration.
+    // What takes one queue from the host concerns nobody else's configuration.
     #expect(bus.seen.allSatisfy { $0.isLocked == (mechanism == .mask) })
     let count = bus.seen.count
     agent.replaceRules(try Stage.rules(#"RESERVE="host""#))

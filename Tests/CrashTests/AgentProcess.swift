@@ -13,8 +13,8 @@ struct AgentProcess {
     var moments: Int
     /// How many writes it did.
     var writes: Int
-    /// Whether it was killed by us.
-    var isKilled: Bool
+    /// The moment at which we have killed it.
+    var killedAt: BusServer.Moment?
     /// Its exit status; 128 and the signal's number if one ended it.
     var status: Int
   }
@@ -50,14 +50,14 @@ struct AgentProcess {
     }
     guard spawned == 0 else { throw CallFailure(call: "posix_spawn", errno: spawned) }
     var server = BusServer(bus: bus, input: fromChild[0], output: toChild[1])
-    let isKilled = server.serve(until: moment) { kill(process, SIGKILL) }
+    let killedAt = server.serve(until: moment) { kill(process, SIGKILL) }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw CallFailure(call: "waitpid", errno: errno) }
     }
     let signal = status & 0x7f
     return End(
-      moments: server.moments, writes: server.writes, isKilled: isKilled,
+      moments: server.moments, writes: server.writes, killedAt: killedAt,
       status: Int(signal == 0 ? status >> 8 & 0xff : 128 + signal))
   }
 }

@@ -8,6 +8,14 @@ struct BusServer {
   let bus: SimulatedBus
   let input: Int32
   let output: Int32
+  /// A moment at which a process can be killed.
+  enum Moment: String {
+    case beforeWrite = "before a write"
+    case afterWrite = "after a write"
+    case beforeRecord = "before a record"
+    case afterRecord = "after a record"
+  }
+
   /// Moments there have been to kill the process at.
   private(set) var moments = 0
   /// How many writes were done.
@@ -21,8 +29,8 @@ struct BusServer {
   }
 
   /// Serves until the process ends; at the moment of that number it is ended by `kill`, and not
-  /// answered any more. Returns whether that came to pass.
-  mutating func serve(until moment: Int?, kill: () -> Void) -> Bool {
+  /// answered any more. Returns what moment that was; nil if it did not come.
+  mutating func serve(until moment: Int?, kill: () -> Void) -> Moment? {
     func strikes(_ moments: inout Int) -> Bool {
       moments += 1
       return moments == moment
@@ -32,7 +40,7 @@ struct BusServer {
       if operation == "record" {
         if strikes(&moments) {
           kill()
-          return true
+          return words.dropFirst().first == "before" ? .beforeRecord : .afterRecord
         }
         answer(["ok"])
         continue
@@ -40,17 +48,17 @@ struct BusServer {
       let isWrite = operation == SysfsError.Operation.write.rawValue
       if isWrite, strikes(&moments) {
         kill()
-        return true
+        return .beforeWrite
       }
       let reply = perform(words)
       if isWrite { writes += 1 }
       if isWrite, strikes(&moments) {
         kill()
-        return true
+        return .afterWrite
       }
       answer(reply)
     }
-    return false
+    return nil
   }
 
   private func perform(_ words: [String]) -> [String] {

@@ -73,14 +73,16 @@ import Testing
     try #require(undisturbed.status == 0 && undisturbed.moments > 0)
     let goal = try state(model.bus)
     let stride = Effort.isDeep ? 1 : 3
-    var survived = 0
+    ProofReport.count("scenarios", in: .crashSweep)
+    ProofReport.count("moments in them", adding: undisturbed.moments, in: .crashSweep)
     for moment in 1...undisturbed.moments where moment % stride == 0 || moment <= 2 {
       let process = AgentProcess(
         bus: try bus(crash.mechanism), state: try directory.make("\(moment)"),
         mechanism: crash.mechanism)
       try #require(try process.run(rules: crash.before).status == 0)
       let end = try process.run(rules: crash.rules, killedAt: moment)
-      #expect(end.isKilled && end.status == 128 + Int(SIGKILL), "moment \(moment)")
+      #expect(end.status == 128 + Int(SIGKILL), "moment \(moment)")
+      let killedAt = try #require(end.killedAt, "moment \(moment)")
       // A new one ends the work.
       let next = try process.run(rules: crash.rules)
       #expect(next.status == 0, "moment \(moment)")
@@ -89,8 +91,7 @@ import Testing
       #expect(try process.run(rules: crash.rules).writes == 0, "moment \(moment)")
       #expect(try process.run(rules: "").status == 0)
       #expect(try state(process.bus) == untouched, "moment \(moment), given back")
-      survived += 1
+      ProofReport.count("crashes survived", killedAt.rawValue, in: .crashSweep)
     }
-    Effort.tell(survived, "crashes survived: \(crash.testDescription)")
   }
 }

@@ -62,6 +62,10 @@ import Testing
     for queue in machine.inventory.queues { promised[queue.apqn] = queue.owner }
     for change in changes { promised[change.apqn] = change.to }
     #expect(promised == (try run.owners()))
+    let version = run.scenario.description.split(separator: "/").last.map(String.init)
+    ProofReport.count("plans executed by real kernels", version, in: .kernels)
+    ProofReport.count("owners compared", adding: promised.count, in: .kernels)
+    ProofReport.count("queues moved as promised", adding: changes.count, in: .kernels)
   }
 
   @Test(arguments: Run.all) func `is what the simulated bus does with its writes`(run: Run) throws {

@@ -130,7 +130,7 @@ import Testing
 
   /// Machines of every kind in any state, also such as only a hand in the middle of its work leaves.
   @Test func `give an empty plan on the machine they were imported from`() throws {
-    for seed in UInt64(1)...300 {
+    for seed in UInt64(1)...600 {
       var generator = SeededGenerator(seed: seed)
       func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
       let kind = Mechanism.allCases[Int.random(in: 0...2, using: &generator)]
@@ -154,10 +154,40 @@ import Testing
         inventory.setQueue(queue, apqn: queue.apqn)
       }
       if chance(15) { inventory.bus.drivers = ["cex4card", "cex4queue"] }
-      let text = text(inventory)
+      // What chzdev, the kernel's command line, driverctl and mdevctl have for the next boot, be it so
+      // already or not.
+      var configuration = HostConfiguration()
+      func configured(_ source: String) -> ConfiguredMasks {
+        ConfiguredMasks(
+          adapters: chance(50) ? inventory.bus.adapterMask : APMask([1, 9]).complement,
+          domains: chance(50) ? inventory.bus.domainMask : APMask([4]).complement, source: source)
+      }
+      if chance(25) { configuration.bootMasks = configured("/proc/cmdline") }
+      if chance(25) {
+        configuration.persistentMasks = configured("/etc/udev/rules.d/41-ap.rules")
+      }
+      for queue in inventory.queues where chance(10) {
+        configuration.overrides.append(
+          ConfiguredOverride(
+            apqn: queue.apqn, driver: chance(80) ? "vfio_ap" : "other",
+            source: "/etc/driverctl.d/ap-\(queue.apqn)"))
+      }
+      if chance(25) {
+        configuration.definitions = [
+          MediatedDeviceDefinition(
+            device: MediatedDevice(
+              uuid: "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e", adapters: [1, 9], domains: [4]),
+            startsAutomatically: chance(50))
+        ]
+      }
+      if chance(15) { configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check" }
+      let text = text(inventory, configuration)
       let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "import", text: text)])
       #expect(diagnostics.isEmpty)
-      let plan = try Assessment(inventory: inventory, rules: rules).plan
+      let plan = try Assessment(
+        inventory: inventory, rules: rules,
+        circumstances: Circumstances(configuration: configuration)
+      ).plan
       #expect(plan.isEmpty && plan.refusals.isEmpty, "seed \(seed), \(plan.steps)\n\(text)")
     }
   }

@@ -72,4 +72,15 @@ private let queue = APQN(adapter: 1, domain: 2)
       try machine.plan(.override, "").writes
         == ["(an empty line) > /sys/devices/ap/card01/01.0002/driver_override"])
   }
+
+  @Test func `gives back no queue on which another hand has set an override of its own`() throws {
+    var machine = Machine(mechanism: .override)
+    for driver in [DriverName.vfioAP, nil] {
+      try machine.set("01.0002", driver: driver, driverOverride: "theirs")
+      machine.ownership.queues = [queue]
+      let plan = try machine.plan(.override, "")
+      #expect(plan.isEmpty)
+      #expect(plan.refusals == [Refusal(queue, .overriddenByOthers(driver: "theirs"))])
+    }
+  }
 }

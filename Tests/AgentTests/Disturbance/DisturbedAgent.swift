@@ -4,6 +4,7 @@ import Reservation
 import ReservationRules
 import SimulatedBus
 import Sysfs
+import TestSupport
 import Uevents
 
 /// An agent that is disturbed at its work, with what the simulator itself says happened.
@@ -19,6 +20,8 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   /// Queues that the agent's activities or failures speak of.
   private var spokenOf: Set<APQN> = []
   private(set) var writes: [String] = []
+  /// The calls that a fault has struck, by the injector's own word.
+  private(set) var struck: [(call: SysfsCall, effect: CallEffect)] = []
   /// Who has each queue by what the agent told.
   private var told: [APQN: Owner] = [:]
   /// Whether the run under disturbance ended with an error instead of a report.
@@ -40,9 +43,20 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     try change(bus)
     agent = next()
     told = try owners()
+    injector.onFault = { [unowned self] call, effect in struck.append((call, effect)) }
     bus.onCallback = { [unowned self] callback in
       guard case .queue(let apqn) = callback.device, callback.refusal == nil else { return }
       touched.insert(apqn)
+    }
+  }
+
+  /// Counts what went wrong, by what was called and how it failed.
+  func tell(in proof: ProofReport.Proof) {
+    for (call, effect) in struck {
+      let error: String =
+        if case .fail(let errno) = effect { errno.name } else { "success without effect" }
+      ProofReport.count("calls failed", error, in: proof)
+      ProofReport.count("of them", call.operation.rawValue, in: proof)
     }
   }
 

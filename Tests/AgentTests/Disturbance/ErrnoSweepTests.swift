@@ -25,11 +25,11 @@ import Testing
     #expect(Self.effects.count == 11)
     // A bounded run strikes some of the calls, another effect each time; a deep one all.
     let stride = Effort.isDeep ? 1 : 41
-    var cases = 0
+    ProofReport.count("scenarios", in: .errnoSweep)
+    ProofReport.count("calls in them", adding: Int(count), in: .errnoSweep)
     for index in 1...count {
       for (number, effect) in Self.effects.enumerated()
       where (Int(index) + number * 3) % stride == 0 {
-        cases += 1
         let run = try scenario.agent()
         run.disturb(FaultPlan([.call(.any, .number(index), effect)]))
         let place: Comment = "call \(index) of \(count): \(effect)"
@@ -37,8 +37,10 @@ import Testing
         #expect(run.touched.isSubset(of: undisturbed.touched), place)
         #expect(try run.converge() == [], place)
         #expect(try run.state() == goal, place)
+        #expect(run.struck.count == 1, place)
+        ProofReport.count("runs", in: .errnoSweep)
+        run.tell(in: .errnoSweep)
       }
     }
-    Effort.tell(cases, "calls gone wrong: \(scenario.testDescription)")
   }
 }

@@ -38,6 +38,42 @@ struct Scene {
     return bus
   }
 
+  /// What other hands do to the machine: queues moved, masks and overrides written, queues given to a
+  /// mediated device, a card configured off, a queue switched off. What the kernel refuses is not done.
+  mutating func otherHands(on bus: SimulatedBus) {
+    for _ in 0..<number(0...3) {
+      let apqn = APQN(adapter: UInt8(number(0...4)), domain: UInt8(number(0...4)))
+      switch number(0...7) {
+      case 0: try? bus.write("\(apqn)", to: .driver(DriverName.vfioAP, "unbind"))
+      case 1: try? bus.write("\(apqn)", to: .driver(DriverName.cex4queue, "unbind"))
+      case 2:
+        let (sign, mask) = (chance(60) ? "-" : "+", chance(50) ? "apmask" : "aqmask")
+        guard mechanism == .mask else { continue }
+        try? bus.write("\(sign)\(number(0...5))", to: .bus(mask))
+      case 3 where mechanism == .override:
+        let driver = [DriverName.vfioAP, DriverName.vfioAP, "", "other"][number(0...3)]
+        try? bus.write(driver + "\n", to: .queue(apqn, "driver_override"))
+        guard chance(70), let bound = bus.driver(of: apqn) else { continue }
+        try? bus.write("\(apqn)", to: .driver(bound, "unbind"))
+        try? bus.write("\(apqn)", to: .bus("drivers_probe"))
+      case 3, 4:
+        guard let bound = bus.driver(of: apqn) else { continue }
+        let other = bound == DriverName.vfioAP ? DriverName.cex4queue : DriverName.vfioAP
+        try? bus.write("\(apqn)", to: .driver(bound, "unbind"))
+        try? bus.write("\(apqn)", to: .driver(other, "bind"))
+      case 5, 6:
+        let uuid = "1111111\(number(0...1))-2222-3333-4444-555555555555"
+        try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+        for file in ["assign_adapter", "assign_domain"] where chance(80) {
+          let number = file == "assign_adapter" ? Int(apqn.adapter) : Int(apqn.domain)
+          try? bus.write("\(number)", to: SysfsPath(.mediatedDevice(uuid), file))
+        }
+      default: bus.setConfigured(card: apqn.adapter, chance(50))
+      }
+    }
+    bus.scan()
+  }
+
   private mutating func clause() -> String {
     switch number(0...5) {
     case 0: "ADAPTER==\"\(number(0...4))\""

@@ -6,13 +6,50 @@ enum SmallMachines {
   private static let contents: [SmallMachine.Wish?] = [nil] + SmallMachine.Wish.allCases
 
   /// Every content of every cell of a grid of cards of type 13, all bits set, the rest unmanaged.
+  ///
+  /// Of grids that differ by the order of rows and columns alone there is one: to the kernel's masks one
+  /// id is like another. (Random machines have any order.)
   static func grids(rows: Int, columns: Int) -> some Sequence<SmallMachine> {
     let cells = SmallMachine(rows: rows, columns: columns).cells
     let count = cells.reduce(1) { count, _ in count * contents.count }
-    return (0..<count).lazy.map { number in
+    let orders = orders(rows: rows, columns: columns)
+    return (0..<count).lazy.filter { isFirst($0, of: orders) }.map { number in
       var machine = SmallMachine(rows: rows, columns: columns)
       fill(&machine, number)
       return machine
+    }
+  }
+
+  /// For each order of rows and columns: which cell comes to each cell's place, by number.
+  private static func orders(rows: Int, columns: Int) -> [[Int]] {
+    permutations(rows).flatMap { rowOrder in
+      permutations(columns).map { columnOrder in
+        rowOrder.flatMap { row in columnOrder.map { row * columns + $0 } }
+      }
+    }
+  }
+
+  private static func permutations(_ count: Int) -> [[Int]] {
+    guard count > 0 else { return [[]] }
+    return permutations(count - 1).flatMap { shorter in
+      (0...shorter.count).map { place in
+        var longer = shorter
+        longer.insert(count - 1, at: place)
+        return longer
+      }
+    }
+  }
+
+  /// Whether no order of rows and columns makes a smaller number of it.
+  private static func isFirst(_ number: Int, of orders: [[Int]]) -> Bool {
+    var digits: [Int] = []
+    var rest = number
+    for _ in orders[0] {
+      digits.append(rest % contents.count)
+      rest /= contents.count
+    }
+    return orders.allSatisfy { order in
+      order.reversed().reduce(0) { $0 * contents.count + digits[$1] } >= number
     }
   }
 
@@ -34,7 +71,7 @@ enum SmallMachines {
   }
 
   /// A card of type 13, of type 9, or none, for each adapter.
-  private static func types(of grid: SmallMachine) -> [SmallMachine] {
+  static func types(of grid: SmallMachine) -> [SmallMachine] {
     (0..<grid.rows).reduce([grid]) { machines, row in
       machines.flatMap { machine in
         ([13, 9, nil] as [UInt8?]).map { type in
@@ -48,7 +85,7 @@ enum SmallMachines {
   }
 
   /// Each bit set, cleared by another hand, or cleared by us.
-  private static func masks(of machine: SmallMachine) -> [SmallMachine] {
+  static func masks(of machine: SmallMachine) -> [SmallMachine] {
     let rows = machine.rows
     return (0..<power(3, rows + machine.columns)).map { number in
       var machine = machine
