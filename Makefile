@@ -77,7 +77,8 @@ DEEP_TESTS = ReservationTests|AgentTests|CrashTests|FuzzTests|KernelBedTests
 check-deep: dependencies
 	@echo 'seeds from $(DEEP_SEED) on, $(DEEP_MINUTES) minutes'
 	APRESERVE_DEEP=$(DEEP_MINUTES) APRESERVE_SEED=$(DEEP_SEED) \
-		swift test -c release --scratch-path .build/deep --disable-xctest --filter '$(DEEP_TESTS)'
+		swift test -c release -Xswiftc -enable-testing --scratch-path .build/deep \
+		--disable-xctest --filter '$(DEEP_TESTS)'
 
 # What is read by nobody's mistake, and what two threads touch at once.
 check-asan: dependencies

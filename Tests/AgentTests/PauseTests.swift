@@ -92,6 +92,8 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 }
 
 @Suite struct `A mechanism` {
+  private static let adapter = #"ADAPTER=="1", RESERVE="vfio_ap""#
+
   @Test func `is not kept before there is anything to write`() throws {
     let stage = try Stage(.override, rules: "", autoMechanism: true)
     #expect(stage.agent.ownership.mechanism == nil)
@@ -106,6 +108,26 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let stage = try Stage(.override, rules: rule)
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(stage.agent.ownership.mechanism == nil)
+  }
+
+  @Test func `chosen by itself is on record with the first write, and no arrival changes it`()
+    throws
+  {
+    let stage = try Stage(.override, rules: "", autoMechanism: true)
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(Self.adapter)) }
+    #expect(stage.agent.ownership.mechanism == .mask)
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    // A wish that only overrides could fulfil, by another process, and on a card that comes later.
+    let next = Agent(
+      sysfs: stage.bus,
+      rules: try Stage.rules(Self.adapter + "\n" + #"APQN=="05.0002", RESERVE="vfio_ap""#),
+      ownership: stage.agent.ownership, log: stage, time: stage)
+    stage.bus.plug(card: Stage.card(5))
+    stage.bus.scan()
+    try next.reconcile()
+    #expect(next.status.mechanism?.mechanism == .mask)
+    #expect(try stage.drivers(ofCard: 5) == [DriverName.cex4queue])
+    #expect(next.status.plan?.refusals.map(\.apqn) == [APQN(adapter: 5, domain: 2)])
   }
 }
 

@@ -17,6 +17,8 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   var sinceEpoch: Duration { now }
   /// Queues that a driver was taken from or given to, by the simulator's own log.
   private(set) var touched: Set<APQN> = []
+  /// Whether a driver was taken from or given to anything else, such as a card.
+  private(set) var hasTouchedCard = false
   /// Queues that the agent's activities or failures speak of.
   private var spokenOf: Set<APQN> = []
   private(set) var writes: [String] = []
@@ -45,8 +47,12 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     told = try owners()
     injector.onFault = { [unowned self] call, effect in struck.append((call, effect)) }
     bus.onCallback = { [unowned self] callback in
-      guard case .queue(let apqn) = callback.device, callback.refusal == nil else { return }
-      touched.insert(apqn)
+      guard callback.refusal == nil else { return }
+      if case .queue(let apqn) = callback.device {
+        touched.insert(apqn)
+      } else {
+        hasTouchedCard = true
+      }
     }
   }
 

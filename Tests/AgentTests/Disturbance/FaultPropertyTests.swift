@@ -11,7 +11,7 @@ import AdjunctProcessor
   private static let errnos = ["EINVAL", "EBUSY", "EAGAIN", "ENODEV", "EIO", "EINTR", "ENOENT"]
 
   @Test(arguments: Mechanism.allCases)
-  func `no queue outside a plan moves, all is told, and the next run ends it`(
+  func `no card loses its driver, no queue outside a plan moves, all is told, the next run ends it`(
     mechanism: Mechanism
   ) throws {
     var struck = 0
@@ -42,8 +42,11 @@ import AdjunctProcessor
       let place: Comment = "seed \(seed): \(effect), one in \(share)"
       #expect(try run.untold() == [], place)
       #expect(run.touched.isSubset(of: run.everPlanned), place)
+      #expect(!run.hasTouchedCard, place)
       #expect(try run.converge() == [], place)
-      #expect(try run.state() == goal, place)
+      let state = try run.state()
+      let others = state.queues.filter { goal.queue($0.apqn) != $0 }
+      #expect(state == goal, "\(place), other than undisturbed: \(others)")
       ProofReport.count("machines", mechanism.rawValue, in: .faults)
       run.tell(in: .faults)
     }

@@ -1,0 +1,71 @@
+import AdjunctProcessor
+import Reservation
+import ReservationRules
+import TestSupport
+import Testing
+
+/// Machines of 256 x 256 queues whose rules are as awkward as rules can be: every search must end.
+@Suite struct `A plan for 65,536 queues` {
+  /// Rules that no small number of rows and columns can express, and what is reserved before.
+  enum Wishes: String, CaseIterable {
+    case halfAtRandom = "half of the queues, at random"
+    case acceptingCollateral = "half of the queues, at random, with collateral accepted"
+    case staircase = "each adapter one domain more than the one before"
+    case thin = "one queue of each adapter"
+    case unequalAdapters = "all of one half; of the other half what the rest leaves"
+
+    func rules(_ generator: inout SeededGenerator) -> String {
+      func domains(_ set: some Sequence<UInt8>) -> String {
+        set.map { "0x" + LowerHex.text($0, digits: 4) }.joined(separator: "|")
+      }
+      var lines: [String] = []
+      for adapter in UInt8.min...UInt8.max {
+        var wanted: APMask =
+          switch self {
+          case .staircase: APMask(0...adapter)
+          case .thin: [adapter &* 7 &+ 3]
+          case .halfAtRandom, .acceptingCollateral, .unequalAdapters:
+            APMask((UInt8.min...UInt8.max).filter { _ in Bool.random(using: &generator) })
+          }
+        if self == .unequalAdapters {
+          wanted = adapter % 2 == 0 ? .all : wanted.intersection(APMask(0...127))
+        }
+        guard !wanted.isEmpty else { continue }
+        let accepts = self == .acceptingCollateral ? #", COLLATERAL="accept""# : ""
+        lines.append(
+          #"ADAPTER=="0x\#(LowerHex.text(adapter, digits: 2))", DOMAIN=="\#(domains(wanted))", "#
+            + #"RESERVE="vfio_ap""# + accepts)
+      }
+      return lines.joined(separator: "\n")
+    }
+  }
+
+  private static let everything = [UInt8](UInt8.min...UInt8.max)
+
+  @Test(arguments: Wishes.allCases, [false, true])
+  func `ends, and takes nothing along that no rule lets go`(
+    wishes: Wishes, hasReserved: Bool
+  ) throws {
+    var generator = SeededGenerator(seed: 256)
+    var machine = Machine(
+      adapters: Self.everything, domains: Self.everything, mechanism: .mask)
+    if hasReserved {
+      // Half of the rows and columns are ours, and most of it is to be given back.
+      let ours = APMask((UInt8.min...UInt8.max).filter { _ in Bool.random(using: &generator) })
+      machine.clear(adapters: ours, domains: ours)
+      machine.ownership = Ownership(adapters: ours, domains: ours)
+      machine.inventory.mediatedDevices = Self.everything.map { number in
+        MediatedDevice(
+          uuid: "00000000-0000-0000-0000-0000000000\(LowerHex.text(number, digits: 2))",
+          adapters: ours.contains(number) ? [number] : [], domains: [number])
+      }
+    }
+    let plan = try machine.plan(.mask, wishes.rules(&generator))
+    let refused = Set(plan.refusals.map(\.apqn))
+    #expect(plan.changes.count + refused.count > 0)
+    if wishes != .acceptingCollateral {
+      #expect(plan.changes.allSatisfy { $0.cause != .collateral })
+    }
+    #expect(plan.changes.allSatisfy { !refused.contains($0.apqn) })
+  }
+}
