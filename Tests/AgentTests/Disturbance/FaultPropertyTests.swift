@@ -44,9 +44,13 @@ import AdjunctProcessor
       #expect(run.touched.isSubset(of: run.everPlanned), place)
       #expect(!run.hasTouchedCard, place)
       #expect(try run.converge() == [], place)
+      // A queue that is said not to be there, and again when asked a second time, is believed to be
+      // gone. It is not ours any more then, and stays with the guests.
       let state = try run.state()
       let others = state.queues.filter { goal.queue($0.apqn) != $0 }
-      #expect(state == goal, "\(place), other than undisturbed: \(others)")
+      let mayStay = name == "ENOENT" && others.allSatisfy { $0.owner == .vfioAP }
+      #expect(others == [] || mayStay, place)
+      #expect(state.bus == goal.bus && state.cards == goal.cards, place)
       ProofReport.count("machines", mechanism.rawValue, in: .faults)
       run.tell(in: .faults)
     }
