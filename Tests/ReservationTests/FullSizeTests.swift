@@ -42,7 +42,10 @@ import Testing
 
   private static let everything = [UInt8](UInt8.min...UInt8.max)
 
-  @Test(arguments: Wishes.allCases, [false, true])
+  /// All kinds in depth; without optimisation one of them is enough to wait for.
+  @Test(
+    arguments: Effort.isDeep ? Wishes.allCases : [.halfAtRandom],
+    Effort.isDeep ? [false, true] : [true])
   func `ends, and takes nothing along that no rule lets go`(
     wishes: Wishes, hasReserved: Bool
   ) throws {
