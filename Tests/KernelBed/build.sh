@@ -37,17 +37,10 @@ install_tools() {
 # apt for a suite of Debian, whatever this machine itself is: with its own lists, from DEBIAN_MIRROR, or
 # from the mirror that this machine uses if it is a Debian.
 suite_apt() {	# suite_apt SUITE ARGUMENT...
-	local suite=$1 d=$cache/apt-$1 mirror=${DEBIAN_MIRROR:-}
+	local suite=$1 d=$cache/apt-$1 mirror
 	shift
+	mirror=$("$here/../../packaging/debian-mirror") || exit 1
 	mkdir -p "$d/lists/partial" "$d/archives/partial"
-	if [ -z "$mirror" ] && grep -qx 'ID=debian' /etc/os-release; then
-		mirror=$(awk '/^URIs:/{print $2;exit} /^deb /{for(i=2;i<=NF;i++)if($i~/:\/\//){print $i;exit}}' \
-			/etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -1)
-	fi
-	if [ -z "$mirror" ]; then
-		step "this is no Debian: name one of its mirrors by DEBIAN_MIRROR"
-		exit 1
-	fi
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$d/sources.list"
 	local user=()
 	[ "$(id -u)" -ne 0 ] || user=(-o APT::Sandbox::User=root)
