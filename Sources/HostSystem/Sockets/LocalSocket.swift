@@ -90,18 +90,27 @@ package final class LocalSocket {
     return LocalSocket(number)
   }
 
-  /// Makes a socket file and listens on it; one that a dead process has left is removed. For root's
+  /// Makes a socket file and listens on it; one that a dead process has left is replaced. For root's
   /// daemon the file belongs to `group`, if there is such a group, and its members may connect.
+  ///
+  /// It gets its name when all of that is done, so that whoever sees it can connect.
   package static func listen(at path: String, group: String?) throws(FileError) -> LocalSocket {
-    unlink(path)
-    let number = apreserve_listen(path, 0o600, 64)
+    let draft = path + ".new"
+    unlink(draft)
+    let number = apreserve_listen(draft, 0o600, 64)
     guard number >= 0 else {
       throw FileError(path, .failed("listening on", Errno(rawValue: -number)))
     }
-    if let group, let entry = getgrnam(group), chown(path, ~0, entry.pointee.gr_gid) == 0 {
-      chmod(path, 0o660)
+    if let group, let entry = getgrnam(group), chown(draft, ~0, entry.pointee.gr_gid) == 0 {
+      chmod(draft, 0o660)
     }
-    return LocalSocket(number)
+    let socket = LocalSocket(number)
+    guard rename(draft, path) == 0 else {
+      let error = Errno(rawValue: errno)
+      unlink(draft)
+      throw FileError(path, .failed("listening on", error))
+    }
+    return socket
   }
 
   /// The next connection that waits; nil when none does.
