@@ -63,7 +63,7 @@ struct AttributeReader {
   }
 
   /// Whether a device is not listed any more. Its link on the bus is the first thing to go.
-  private func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
+  func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
     switch object {
     case .card(let adapter):
       try names(.bus("devices"))?.contains(BusObject.cardName(adapter)) != true
@@ -162,12 +162,18 @@ struct AttributeReader {
 
   /// The driver that a device's link names; nil while there is no link.
   func driver(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    let name: String
     do {
-      return try sysfs.readLink(path)
+      name = try sysfs.readLink(path)
     } catch {
       try requireAbsence(error)
       return nil
     }
+    // No name is not the host's: what is ours would be taken for given back.
+    guard !name.isEmpty else {
+      throw .unparsable(path: path, text: name, expected: "a link to a driver")
+    }
+    return name
   }
 
   /// The names in a directory.

@@ -88,7 +88,14 @@ public struct InventoryReader {
       queue.isConfigured = AttributeReader.flag(text)
       return queue
     }
-    return try attributes.names(SysfsPath(.queue(apqn))) == nil ? nil : queue
+    let directory = SysfsPath(.queue(apqn))
+    guard try attributes.names(directory) == nil else { return queue }
+    // Believed gone, a queue of ours is ours no more. So the bus, whose list it leaves first, must say
+    // so as well.
+    guard try attributes.hasGone(.queue(apqn)) else {
+      throw .unreadable(SysfsError(.list, directory, errno: .noSuchFile))
+    }
+    return nil
   }
 
   /// Puts into an inventory how the host uses its queues: their pending requests and, if
@@ -181,7 +188,9 @@ public struct InventoryReader {
 
   /// The devices on the bus by name, each once and in order.
   private func readDevices() throws(InventoryReaderError) -> (adapters: APMask, queues: [APQN]) {
-    guard let names = try attributes.names(.bus("devices")) else { throw .noAPBus }
+    guard var names = try attributes.names(.bus("devices")) else { throw .noAPBus }
+    // That everything has gone is believed only when it is said twice.
+    if names.isEmpty { names = try attributes.names(.bus("devices")) ?? [] }
     var adapters = APMask()
     var queues: Set<APQN> = []
     for name in names {
