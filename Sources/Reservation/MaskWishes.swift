@@ -12,16 +12,28 @@ struct MaskWishes {
   /// Queues that a mask may take along where a rule accepts collateral.
   private(set) var unmanaged = APQNSet()
 
-  /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
+  /// Queues that wait to be reserved or are, and whose rules accept collateral.
+  private var accepting = APQNSet()
+  /// Queues that no rule names and that stay with the host all the same.
+  private let firm: APQNSet
+
+  /// `kept` names queues that keep their owner, whatever their goal, each with its reason; `firm` those
+  /// that no collateral is made of.
   init(
     inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
-    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason]
+    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason], firm: APQNSet = APQNSet()
   ) {
+    self.firm = firm
     reserved = hold.matrix
     var wishes: [APQN] = []
     var releases = APQNSet()
     for (queue, goal) in zip(inventory.queues, goals) {
       let apqn = queue.apqn
+      if goal == .reserve,
+        decisions.row(apqn.adapter).acceptsCollateral.contains(apqn.domain)
+      {
+        accepting.insert(apqn)
+      }
       switch goal {
       case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
       case .reserve: reserved.insert(apqn)
@@ -48,7 +60,7 @@ struct MaskWishes {
       }
     }
     releases = release(releases)
-    acceptCollateral(wishes, decisions)
+    acceptCollateral(wishes)
     reserve(wishes)
     // Where collateral has left a row or column to the guests, more can be given back beside it.
     releases = release(releases)
@@ -102,15 +114,15 @@ struct MaskWishes {
 
   /// Lets go of unmanaged queues in the row or column of wishes whose rules accept that, the cheaper
   /// of the two.
-  private mutating func acceptCollateral(
-    _ wishes: [APQN], _ decisions: DecisionTable
-  ) {
-    for apqn in wishes where decisions.row(apqn.adapter).acceptsCollateral.contains(apqn.domain) {
+  private mutating func acceptCollateral(_ wishes: [APQN]) {
+    for apqn in wishes where accepting.contains(apqn) {
       guard !canReserve(apqn) else { continue }
       let row = hosts[apqn.adapter]
       let column = hosts.adapters(inDomain: apqn.domain)
-      let rowIsFree = row.isSubset(of: unmanaged[apqn.adapter])
-      let columnIsFree = column.isSubset(of: unmanaged.adapters(inDomain: apqn.domain))
+      let rowIsFree = row.isSubset(of: unmanaged[apqn.adapter].subtracting(firm[apqn.adapter]))
+      let columnIsFree = column.isSubset(
+        of: unmanaged.adapters(inDomain: apqn.domain)
+          .subtracting(firm.adapters(inDomain: apqn.domain)))
       if rowIsFree, !columnIsFree || row.count <= column.count {
         hosts[apqn.adapter] = []
       } else if columnIsFree {
@@ -121,23 +133,37 @@ struct MaskWishes {
 
   /// Forgets refusals to give back what is where it belongs: an unmanaged queue that `masks` keep out
   /// of the host's pool together with one whose rule accepts that.
-  mutating func forgetAcceptedCollateral(
-    under masks: MaskPair, goals: some Sequence<(Queue, Goal)>, _ decisions: DecisionTable
-  ) {
-    var accepting = APQNSet()
-    for (queue, goal) in goals where goal == .reserve {
-      let row = decisions.row(queue.apqn.adapter).acceptsCollateral
-      if row.contains(queue.apqn.domain) { accepting.insert(queue.apqn) }
-    }
+  mutating func forgetAcceptedCollateral(under masks: MaskPair) {
     let domains = accepting.domains.subtracting(masks.domains)
-    refusals.removeAll { refusal in
+    refusals = refusals.filter { refusal in
       guard case .releaseInexpressible = refusal.reason, unmanaged.contains(refusal.apqn) else {
-        return false
+        return true
       }
-      return domains.contains(refusal.apqn.domain)
-        || !masks.adapters.contains(refusal.apqn.adapter)
-          && !accepting[refusal.apqn.adapter].isEmpty
+      return !isAccepted(refusal.apqn, under: masks, domains)
     }
+  }
+
+  /// The host's queues that `masks` would take although no rule wants them and none that is fulfilled
+  /// by clearing their row or column accepts them. A queue let go of for one wish can be in reach of
+  /// another one that accepts nothing.
+  func takenUnasked(
+    by masks: MaskPair, from current: MaskPair, goals: some Sequence<(Queue, Goal)>
+  ) -> APQNSet {
+    let domains = accepting.domains.subtracting(masks.domains)
+    var taken = APQNSet()
+    for (queue, goal) in goals
+    where goal == .stay && queue.owner != .vfioAP && current.isInHostPool(queue.apqn)
+      && !masks.isInHostPool(queue.apqn) && !isAccepted(queue.apqn, under: masks, domains)
+    {
+      taken.insert(queue.apqn)
+    }
+    return taken
+  }
+
+  /// `domains` are those cleared domains that have a queue whose rule accepts collateral.
+  private func isAccepted(_ apqn: APQN, under masks: MaskPair, _ domains: APMask) -> Bool {
+    domains.contains(apqn.domain)
+      || !masks.adapters.contains(apqn.adapter) && !accepting[apqn.adapter].isEmpty
   }
 
   private mutating func reserve(_ wishes: [APQN]) {

@@ -17,12 +17,7 @@ extension Planner {
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
     // not get it for a moment when it comes back.
     let possible = absentees { $0.vfioAP.union($0.undecidable) }
-    var wishes = MaskWishes(
-      inventory: inventory, goals: goals, decisions: decisions, masks: current, hold: hold,
-      kept: kept)
     var solver = MaskSolver(current: current)
-    solver.hosts = wishes.hosts
-    solver.reserved = wishes.reserved
     if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
       solver.ours = MaskPair(
         adapters: ownership.adapters.subtracting(possible.adapters).subtracting(
@@ -31,9 +26,22 @@ extension Planner {
     }
     solver.claimed = absentees { $0.vfioAP }
     solver.latent = latentAPQNs()
-    let target = solver.solution()
-    wishes.forgetAcceptedCollateral(
-      under: target, goals: zip(inventory.queues, goals), decisions)
+    var firm = APQNSet()
+    var wishes: MaskWishes
+    var target: MaskPair
+    repeat {
+      wishes = MaskWishes(
+        inventory: inventory, goals: goals, decisions: decisions, masks: current, hold: hold,
+        kept: kept, firm: firm)
+      solver.hosts = wishes.hosts
+      solver.reserved = wishes.reserved
+      target = solver.solution()
+      let unasked = wishes.takenUnasked(
+        by: target, from: current, goals: zip(inventory.queues, goals))
+      guard unasked.contains(where: { !firm.contains($0) }) else { break }
+      firm.formUnion(unasked)
+    } while true
+    wishes.forgetAcceptedCollateral(under: target)
     plan.alternatives = MaskAlternative.all(
       for: wishes.refusals, hosts: wishes.hosts, unmanaged: wishes.unmanaged)
     plan.refusals += wishes.refusals

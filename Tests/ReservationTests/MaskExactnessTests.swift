@@ -106,4 +106,20 @@ import Testing
       ])
     #expect(plan.refusals.isEmpty)
   }
+
+  @Test func `what one rule accepts is not taken for another that accepts nothing`() throws {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    machine.plug(0, domains: [0, 1, 2])
+    machine.plug(1, domains: [1, 2])
+    machine.plug(2, domains: [0, 1])
+    let rules = """
+      APQN=="00.0000", RESERVE="host"
+      APQN=="00.0001-0002", RESERVE="vfio_ap"
+      APQN=="01.0001|02.0000", RESERVE="vfio_ap", COLLATERAL="accept"
+      """
+    let plan = try machine.plan(.mask, rules)
+    // Domain 2 cannot be cleared for 00.0002: 01.0002 may go only with the whole of adapter 1.
+    #expect(!plan.moves.contains("01.0002 host>vfio_ap collateral"))
+    #expect(plan.refusals.map(\.apqn.description) == ["00.0002"])
+  }
 }
