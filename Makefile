@@ -196,7 +196,7 @@ record-kernel: deb
 	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) --record Tests/KernelBed/transcripts $(SCENARIOS)
 
 # For the users' architecture, with an SDK that is built from Debian's packages (packaging/s390x/README.md).
-export S390X_CACHE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/apreserve/s390x
+export S390X_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/apreserve/s390x
 S390X_BINARIES = $(SCRATCH)/s390x-programs
 
 .PHONY: sdk-s390x build-s390x check-s390x
