@@ -22,6 +22,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     (20, "ENOTDIR", "not a directory"),
     (21, "EISDIR", "is a directory"),
     (22, "EINVAL", "invalid argument"),
+    (23, "ENFILE", "too many open files on this machine"),
+    (24, "EMFILE", "too many open files in this process"),
     (28, "ENOSPC", "no space left on device"),
     (30, "EROFS", "read-only file system"),
     (40, "ELOOP", "too many symbolic links"),
