@@ -42,13 +42,7 @@ package struct MaskVeto: Equatable, Sendable {
   package static func againstUndoing(
     from current: MaskPair, to target: MaskPair, devices: [MediatedDevice], asksWide: Bool
   ) -> MaskVeto? {
-    var reached = current
-    for step in current.steps(to: target) {
-      switch step {
-      case .setAdapterMask(let mask): reached.adapters = mask
-      case .setDomainMask(let mask): reached.domains = mask
-      default: continue
-      }
+    for reached in current.reached(onTheWayTo: target) {
       if let veto = MaskVeto(from: reached, to: current, devices: devices, asksWide: asksWide) {
         return veto
       }

@@ -123,6 +123,7 @@ extension Planner {
     let reservedOwner: Owner = hasVfioAP ? .vfioAP : .none
     let hostOwner: Owner =
       inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
+    let reached = current.reached(onTheWayTo: target)
     return zip(inventory.queues, goals).compactMap { queue, goal in
       let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
       switch (queue.owner, target.isInHostPool(queue.apqn)) {
@@ -137,6 +138,12 @@ extension Planner {
       case (.none, true) where hostOwner == .host && isReservable:
         return OwnerChange(
           queue.apqn, from: .none, to: .host, cause: goal == .giveBack ? .givenBack : .sideEffect)
+      // The first of two writes binds it to the host, the second one moves it. What is wanted is
+      // probed for anyway.
+      case (.none, false)
+      where goal != .reserve && hasVfioAP && hostOwner == .host && isReservable
+        && reached.contains(where: { $0.isInHostPool(queue.apqn) }):
+        return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .collateral)
       default: return nil
       }
     }
@@ -147,6 +154,7 @@ extension Planner {
     from current: MaskPair, to target: MaskPair, _ goals: [Goal]
   ) -> Refusal.Reason? {
     let bindsToHost = inventory.bus.hasDriver(DriverName.cex4queue)
+    let reached = current.reached(onTheWayTo: target)
     for (queue, goal) in zip(inventory.queues, goals) {
       if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
       if queue.owner == .host, !current.isInHostPool(queue.apqn) {
@@ -154,7 +162,8 @@ extension Planner {
       }
       let card = inventory.card(queue.apqn.adapter)
       if bindsToHost, queue.owner == .none, card?.driver == nil,
-        card?.hardwareType.isReservable == true, target.isInHostPool(queue.apqn)
+        card?.hardwareType.isReservable == true,
+        reached.contains(where: { $0.isInHostPool(queue.apqn) })
       {
         return .wouldBindBelowUnboundCard(queue.apqn)
       }

@@ -337,6 +337,34 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       }
     }
   }
+
+  private static let pairOfMasks = """
+    ADAPTER=="3", RESERVE="vfio_ap"
+    DOMAIN=="1", RESERVE="vfio_ap", COLLATERAL="accept"
+    APQN=="00.0001", RESERVE="unmanaged"
+    """
+
+  @Test func `shows where the first of two writes binds an unbound queue and the second takes it`()
+    throws
+  {
+    var machine = Machine(mechanism: .mask)
+    try machine.set("00.0001", driver: nil)
+    let plan = try machine.plan(.mask, Self.pairOfMasks)
+    #expect(plan.operations.first?.steps.count == 2)
+    #expect(plan.moves.contains("00.0001 none>vfio_ap collateral"))
+  }
+
+  @Test func `never has the first of two writes bind a queue below a card without driver`() throws {
+    var machine = Machine(mechanism: .mask)
+    try machine.set("00.0001", driver: nil)
+    try machine.change(card: 0) { $0.driver = nil }
+    let plan = try machine.plan(.mask, Self.pairOfMasks)
+    #expect(plan.isEmpty)
+    #expect(
+      plan.refusals.contains {
+        $0.reason == .wouldBindBelowUnboundCard(APQN(adapter: 0, domain: 1))
+      })
+  }
 }
 
 extension Refusal.Reason {
