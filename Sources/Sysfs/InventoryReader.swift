@@ -42,8 +42,7 @@ public struct InventoryReader {
     var bus = bus
     (bus.adapterMask, bus.domainMask) = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
-    guard let drivers = try attributes.names(.bus("drivers")) else { throw .noAPBus }
-    bus.drivers = drivers.sorted()
+    bus.drivers = try readDrivers()
     return bus
   }
 
@@ -171,7 +170,7 @@ public struct InventoryReader {
     bus.configuredDomains = try attributes.configurationMask(.bus("ap_usage_domain_mask"))
     bus.controlDomains = try attributes.configurationMask(.bus("ap_control_domain_mask"))
     bus.defaultDomain = try attributes.domain(.bus("ap_domain"))
-    bus.drivers = try attributes.names(.bus("drivers"))?.sorted() ?? []
+    bus.drivers = try readDrivers()
     bus.supportsOverride = bus.bindingsCompleteCount == nil ? nil : true
     // A queue says it for certain. One that has gone meanwhile says nothing, so the next is asked.
     for apqn in queues {
@@ -184,6 +183,15 @@ public struct InventoryReader {
       }
     }
     return bus
+  }
+
+  /// The drivers on the bus by name. A bus always has the directory, if an empty one; without it the
+  /// drivers are not known, and nothing can be planned on their absence.
+  private func readDrivers() throws(InventoryReaderError) -> [String] {
+    let path = SysfsPath.bus("drivers")
+    if let names = try attributes.names(path) { return names.sorted() }
+    guard try attributes.names(.bus("devices")) != nil else { throw .noAPBus }
+    throw .unreadable(SysfsError(.list, path, errno: .noSuchFile))
   }
 
   /// The devices on the bus by name, each once and in order.

@@ -59,19 +59,24 @@ import Testing
 
   @Test func `finds neither masks nor overrides on a kernel of 2018`() throws {
     let tree = TreeSysfs(
-      files: ["\(card)/hwtype": "10\n", "\(card)/ap_functions": "0x6A000000\n"],
+      files: [
+        "\(card)/hwtype": "10\n", "\(card)/ap_functions": "0x6A000000\n",
+        "/sys/bus/ap/drivers/cex4queue/bind": "",
+      ],
       links: [
         "/sys/bus/ap/devices/card05": "card05", "/sys/bus/ap/devices/05.0004": "05.0004",
         "\(card)/05.0004/subsystem": "ap",
       ])
     let inventory = try InventoryReader(sysfs: tree).read()
-    #expect(inventory.bus == BusState(supportsOverride: false))
+    #expect(inventory.bus == BusState(supportsOverride: false, drivers: ["cex4queue"]))
     #expect(inventory.queues == [Queue(apqn: guest)])
     #expect(inventory.mediatedDevices.isEmpty)
   }
 
   @Test func `does not know of overrides without a queue, unless the bus tells`() throws {
-    let tree = TreeSysfs(links: ["/sys/bus/ap/devices/card05": "card05"])
+    let tree = TreeSysfs(
+      files: ["/sys/bus/ap/drivers/cex4queue/bind": ""],
+      links: ["/sys/bus/ap/devices/card05": "card05"])
     #expect(try InventoryReader(sysfs: tree).readBus().supportsOverride == nil)
     tree.files["/sys/bus/ap/bindings_complete_count"] = "0\n"
     #expect(try InventoryReader(sysfs: tree).readBus().supportsOverride == true)
@@ -150,6 +155,36 @@ import Testing
     let inventory = try InventoryReader(sysfs: tree).read()
     #expect(inventory.queue(guest)?.guestStatus == nil)
     #expect(inventory.queue(host)?.isOnline == nil)
+  }
+
+  /// Taken for unbound, the queue would be moved by masks that no plan would write for one with a driver.
+  @Test(arguments: [1, 2])
+  func `believes that a queue has no driver when it is said twice`(times: Int) throws {
+    let tree = TreeSysfs.small()
+    var left = times
+    tree.beforeAccess = { [card] tree, path in
+      guard path == "\(card)/05.0047/driver" else { return }
+      tree.failures[path] = left > 0 ? .noSuchFile : nil
+      left -= 1
+    }
+    let inventory = try InventoryReader(sysfs: tree).read()
+    #expect(inventory.queue(host)?.driver == (times == 1 ? "cex4queue" : nil))
+  }
+
+  @Test func `never takes drivers that cannot be listed for none`() throws {
+    let tree = TreeSysfs.small()
+    let bus = try InventoryReader(sysfs: tree).readBus()
+    tree.failures["/sys/bus/ap/drivers"] = .noSuchFile
+    let reader = InventoryReader(sysfs: tree)
+    let expected = "listing /sys/bus/ap/drivers: ENOENT (no such file or directory)"
+    #expect(
+      try #require(throws: InventoryReaderError.self) { try reader.read() }.description == expected)
+    #expect(
+      try #require(throws: InventoryReaderError.self) { try reader.reread(bus) }.description
+        == expected)
+    // With the devices gone as well it is the bus that went.
+    tree.failures["/sys/bus/ap/devices"] = .noSuchFile
+    #expect(throws: InventoryReaderError.noAPBus) { try reader.reread(bus) }
   }
 
   @Test func `knows no default domain where there is none`() throws {
