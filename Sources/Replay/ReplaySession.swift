@@ -30,7 +30,7 @@ package enum ReplayOccurrence: Equatable, Sendable {
 /// A simulated machine with the agent on it, and a script that happens to the machine.
 ///
 /// Time stands still but where nothing else is left to do: then it jumps to the agent's next try.
-package final class ReplaySession: ActivityLog, MonotonicTime {
+package final class ReplaySession {
   /// The simulated machine.
   package let bus: SimulatedBus
   /// How the session is set up.
@@ -54,9 +54,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   }
 
   /// The time that the agent sees.
-  package private(set) var now = Duration.zero
-  /// The session begins when time does, so that what it tells is the same at every run.
-  package var sinceEpoch: Duration { now }
+  package fileprivate(set) var now = Duration.zero
   /// How often the agent wrote.
   package private(set) var writeCount = 0
   /// How many events the simulated kernel sent after the start.
@@ -69,7 +67,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   private let script: ReplayScript
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
-  private var agent: Agent?
+  private let agent: Agent
   private var hands: HandWriter
   /// Through it the agent sees the bus.
   private let injector: FaultInjector
@@ -94,10 +92,11 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     scenario = ScenarioRun(on: bus, file: script.name)
     for module in script.loaded { bus.loadModule(module) }
     injector = FaultInjector(bus, plan: options.faults)
+    let listener = Listener()
     agent = Agent(
       sysfs: injector, rules: rules, host: options.host,
-      settings: Agent.Settings(mechanism: options.mechanism), log: self,
-      time: self)
+      settings: Agent.Settings(mechanism: options.mechanism), log: listener, time: listener)
+    listener.session = self
     let inject = bus.onUevent
     bus.onUevent = { [unowned self] event in
       eventCount += 1
@@ -119,10 +118,10 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   }
 
   /// How far the agent has come.
-  package var status: AgentStatus { agent?.status ?? AgentStatus() }
+  package var status: AgentStatus { agent.status }
 
   /// What the rules decide about the machine as the agent last saw it.
-  package var decisions: DecisionTable? { agent?.decisions }
+  package var decisions: DecisionTable? { agent.decisions }
 
   /// The machine now.
   package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }
@@ -143,8 +142,8 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
     repeat {
       let events = pending
       pending = []
-      for event in events { agent?.handle(event) }
-      try agent?.reconcile()
+      for event in events { agent.handle(event) }
+      try agent.reconcile()
     } while !pending.isEmpty
   }
 
@@ -152,7 +151,7 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   private static let patience = Duration.seconds(60)
 
   private func waitForRetries() throws {
-    while let due = agent?.nextDue, due <= Self.patience {
+    while let due = agent.nextDue, due <= Self.patience {
       now = max(now, due)
       try settle()
     }
@@ -195,11 +194,23 @@ package final class ReplaySession: ActivityLog, MonotonicTime {
   }
 
   /// Takes note of what the agent does.
-  package func record(_ activity: Activity) {
+  fileprivate func record(_ activity: Activity) {
     if case .wrote(_, error: nil) = activity { writeCount += 1 }
-    if case .planned = activity, before == nil { before = agent?.inventory }
+    if case .planned = activity, before == nil { before = agent.inventory }
     observe(.activity(activity))
   }
+}
+
+/// What the agent is told time by and tells what it does: the session, which owns the agent and is not
+/// owned by it.
+private final class Listener: ActivityLog, MonotonicTime {
+  weak var session: ReplaySession?
+
+  var now: Duration { session?.now ?? .zero }
+  /// The session begins when time does, so that what it tells is the same at every run.
+  var sinceEpoch: Duration { now }
+
+  func record(_ activity: Activity) { session?.record(activity) }
 }
 
 extension ReplaySession {

@@ -10,7 +10,7 @@ import Uevents
 /// A simulated machine with the agent on it, as a test plays on it step by step.
 final class Stage: ActivityLog, MonotonicTime {
   let bus: SimulatedBus
-  private var installed: Agent?
+  let agent: Agent
   var now = Duration.zero
   var sinceEpoch: Duration { .seconds(1_800_000_000) + now }
   private(set) var activities: [Activity] = []
@@ -31,18 +31,14 @@ final class Stage: ActivityLog, MonotonicTime {
     for adapter in adapters { bus.plug(card: Self.card(adapter), quietly: true) }
     bus.scan()
     for module in modules { bus.loadModule(module) }
-    installed = Agent(
+    let listener = Listener<Stage>()
+    agent = Agent(
       sysfs: wrap(bus), rules: try Self.rules(rules),
       settings: Agent.Settings(mechanism: autoMechanism ? nil : mechanism, policy: policy),
-      ownership: ownership, surroundings: surroundings, log: self, time: self)
+      ownership: ownership, surroundings: surroundings, log: listener, time: listener)
+    listener.owner = self
     bus.onUevent = { [unowned self] event in pending.append(event) }
     try settle()
-  }
-
-  /// The agent, which the initialiser has put on the machine.
-  var agent: Agent {
-    guard let installed else { preconditionFailure("a stage has its agent from the start") }
-    return installed
   }
 
   static func card(_ adapter: UInt8, type: UInt8 = 13) -> SimulatedCard {
