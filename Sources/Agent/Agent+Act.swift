@@ -159,6 +159,7 @@ extension Agent {
       for change in operation.changes {
         note(change, decisions, failure: error.moved.contains(change.apqn) ? nil : "\(error)")
       }
+      for change in error.movedByUndoing { note(change, decisions, failure: nil) }
       log.record(.failed(error, pause: pause))
       dirty.insert(place)
       // Nothing was done, so what was put on record before the write is not so.

@@ -4,14 +4,15 @@ import Sysfs
 
 extension Executor {
   /// A mask without any bit takes everything from the host, what is there and what comes; it is
-  /// written only where that is what the plan says of every queue that the host has.
+  /// written only where that is what the plan says of every queue that the host has or gets.
   func requireReason(
     for mask: APMask, _ operation: Operation, _ inventory: Inventory
   ) throws(Failure.Cause) {
     guard mask.isEmpty else { return }
     let leaving = Set(operation.changes.filter { $0.to != .host }.map(\.apqn))
     let left = inventory.queues.first { $0.owner == .host && !leaving.contains($0.apqn) }
-    if let left { throw .wouldTakeEverything(left.apqn) }
+    let coming = operation.changes.first { $0.to == .host }
+    if let apqn = left?.apqn ?? coming?.apqn { throw .wouldTakeEverything(apqn) }
   }
 
   func requireIdle(_ apqn: APQN) throws(Failure.Cause) {

@@ -6,10 +6,14 @@ extension Executor {
   /// Takes back steps whose operation cannot be finished: a queue must not lose the override that
   /// keeps it with its guest, half of a pair of masks is nobody's wish, and a queue that stays with the
   /// host serves it again. Returns the first error that kept a step from being taken back.
+  ///
+  /// A mask that cannot be set back ends that: with the next one the pair would be one that no plan has
+  /// shown, and move queues that no plan names.
   func undo(_ progress: Progress, _ inventory: Inventory) -> Failure.UndoError? {
     var progress = progress
     var failed: Failure.UndoError?
-    for step in progress.done.reversed() {
+    var leavesMasks = false
+    for step in progress.done.reversed() where !(step.isMask && leavesMasks) {
       guard let inverse = inverse(of: step, inventory) else { continue }
       do throws(Failure.Cause) {
         if step.isMask { try require(progress.masks, inventory) }
@@ -17,9 +21,22 @@ extension Executor {
         progress.note(inverse)
       } catch {
         failed = failed ?? Failure.UndoError(step: inverse, reason: "\(error)")
+        leavesMasks = leavesMasks || step.isMask
       }
     }
     return failed
+  }
+
+  /// The queues that the kernel has moved since steps were taken back, as the plan said it would. One
+  /// that cannot be read is seen by the next look.
+  func readBackUndoing(_ operation: Operation, _ progress: Progress) -> [OwnerChange] {
+    guard !progress.done.isEmpty else { return [] }
+    let moved = operation.changesByUndoing.filter { change in
+      let queue = (try? reader.readQueue(change.apqn)) ?? nil
+      return queue?.owner == change.to
+    }
+    if !moved.isEmpty { log.record(.moved(moved)) }
+    return moved
   }
 
   private func inverse(of step: Step, _ inventory: Inventory) -> Step? {

@@ -56,6 +56,7 @@ struct Executor {
         if case .busy = error { throw failure }
         failure.isWithoutTrace = progress.done.isEmpty && error.provesNothingDone
         failure.undoError = undo(progress, inventory)
+        failure.movedByUndoing = readBackUndoing(operation, progress)
         throw failure
       }
       progress.note(step)

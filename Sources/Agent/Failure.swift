@@ -12,6 +12,8 @@ package struct Failure: Error, Equatable, Sendable {
   package var undoError: UndoError?
   /// The queues that have moved all the same.
   package var moved: Set<APQN> = []
+  /// The queues that have another owner since steps were taken back.
+  package var movedByUndoing: [OwnerChange] = []
   /// Whether nothing at all was done: the kernel refused the first write.
   package var isWithoutTrace = false
 

@@ -10,6 +10,7 @@ extension PlanWarning {
     case .lastCCAQueueTaken: "last-cca-queue-taken"
     case .unusable: "unusable"
     case .cannotBeUndone: "cannot-be-undone"
+    case .undoingBinds: "undoing-binds"
     }
   }
 

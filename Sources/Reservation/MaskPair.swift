@@ -26,8 +26,10 @@ package struct MaskPair: Hashable, Sendable {
   /// The writes that lead to `target` without moving any queue that has the same place in both: first
   /// the adapters that stay, then the domains, then the adapters that are new (ap-bus.md 5).
   ///
-  /// Where no adapter stays, that would be a mask of zeros on the way; then the domains go first.
-  package func steps(to target: MaskPair) -> [Step] {
+  /// Where no adapter stays, that would be a mask of zeros on the way, which takes whatever comes. Then
+  /// the domains go first; and where none of them stays either, one of the adapters of `absent`, which
+  /// have neither a queue nor a mediated device, keeps the place meanwhile.
+  package func steps(to target: MaskPair, absent: APMask) -> [Step] {
     let stayingAdapters = adapters.intersection(target.adapters)
     // With no domain the host's pool is empty, and stays so while the adapters change.
     let stayingDomains = domains.intersection(target.domains)
@@ -39,16 +41,24 @@ package struct MaskPair: Hashable, Sendable {
       if target.domains != stayingDomains { steps.append(.setDomainMask(target.domains)) }
       return steps
     }
-    if stayingAdapters != adapters { steps.append(.setAdapterMask(stayingAdapters)) }
+    var kept = stayingAdapters
+    if wouldBeEmpty, !target.domains.isEmpty {
+      // One that is set already, or is to be set, saves the kernel's question about a new bit.
+      let standIn = [adapters, target.adapters, .all].lazy.compactMap {
+        absent.intersection($0).first
+      }.first
+      if let standIn { kept.insert(standIn) }
+    }
+    if kept != adapters { steps.append(.setAdapterMask(kept)) }
     if target.domains != domains { steps.append(.setDomainMask(target.domains)) }
-    if target.adapters != stayingAdapters { steps.append(.setAdapterMask(target.adapters)) }
+    if target.adapters != kept { steps.append(.setAdapterMask(target.adapters)) }
     return steps
   }
 
   /// The masks after each of the writes that lead to `target`.
-  package func reached(onTheWayTo target: MaskPair) -> [MaskPair] {
+  package func reached(onTheWayTo target: MaskPair, absent: APMask) -> [MaskPair] {
     var masks = self
-    return steps(to: target).map { step in
+    return steps(to: target, absent: absent).map { step in
       switch step {
       case .setAdapterMask(let mask): masks.adapters = mask
       case .setDomainMask(let mask): masks.domains = mask

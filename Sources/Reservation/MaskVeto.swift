@@ -10,7 +10,7 @@ package struct MaskVeto: Equatable, Sendable {
   /// The mediated device that stands in the way.
   package var holder: String
 
-  /// The first veto against going from one pair of masks to another by `MaskPair.steps(to:)`; nil
+  /// The first veto against going from one pair of masks to another by `MaskPair.steps(to:absent:)`; nil
   /// where none is to be expected.
   ///
   /// `asksWide` says that the kernel asks for the new bits alone, whatever the other mask is, as
@@ -40,9 +40,10 @@ package struct MaskVeto: Equatable, Sendable {
 
   /// The veto that undoing a change of masks would meet, at whichever of its steps it has to stop.
   package static func againstUndoing(
-    from current: MaskPair, to target: MaskPair, devices: [MediatedDevice], asksWide: Bool
+    from current: MaskPair, to target: MaskPair, absent: APMask, devices: [MediatedDevice],
+    asksWide: Bool
   ) -> MaskVeto? {
-    for reached in current.reached(onTheWayTo: target) {
+    for reached in current.reached(onTheWayTo: target, absent: absent) {
       if let veto = MaskVeto(from: reached, to: current, devices: devices, asksWide: asksWide) {
         return veto
       }

@@ -6,7 +6,7 @@ import HostConfiguration
 ///
 /// The older question is put to the masks of each write: is a device assigned a newly set bit together
 /// with a bit that is set in the other mask? What a device has is outside the host's pool, or it could
-/// not have been assigned. So along `MaskPair.steps(to:)` there is a veto just where some APQN of a
+/// not have been assigned. So along `MaskPair.steps(to:absent:)` there is a veto just where some APQN of a
 /// device's matrix, here or not, is in the new pool. Newer kernels ask about the new bit alone.
 struct MediatedDeviceHold {
   /// APQNs that must stay outside the host's pool.

@@ -18,12 +18,17 @@ package struct Operation: Equatable, Sendable {
   package var steps: [Step]
   /// The queues that have another owner when all steps are done.
   package var changes: [OwnerChange]
+  /// The queues that have another owner when the steps have to be taken back in the middle.
+  package var changesByUndoing: [OwnerChange]
 
   /// Steps on one subject.
-  package init(_ subject: Subject, steps: [Step], changes: [OwnerChange]) {
+  package init(
+    _ subject: Subject, steps: [Step], changes: [OwnerChange], changesByUndoing: [OwnerChange] = []
+  ) {
     self.subject = subject
     self.steps = steps
     self.changes = changes
+    self.changesByUndoing = changesByUndoing
   }
 }
 

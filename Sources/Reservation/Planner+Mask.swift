@@ -53,7 +53,7 @@ extension Planner {
   private func write(
     _ target: MaskPair, from current: MaskPair, _ goals: [Goal], into plan: inout Plan
   ) {
-    let steps = current.steps(to: target)
+    let steps = current.steps(to: target, absent: absentAdapters)
     let probes = probes(under: target, goals)
     if steps.isEmpty {
       append(probes, to: &plan)
@@ -66,9 +66,12 @@ extension Planner {
       }
     } else {
       plan.operations.append(
-        Operation(.masks, steps: steps, changes: moves(from: current, to: target, goals)))
+        Operation(
+          .masks, steps: steps, changes: moves(from: current, to: target, goals),
+          changesByUndoing: movesByUndoing(from: current, to: target, isPossible: steps.count > 1)))
       plan.undoVeto = MaskVeto.againstUndoing(
-        from: current, to: target, devices: inventory.mediatedDevices, asksWide: asksWide)
+        from: current, to: target, absent: absentAdapters, devices: inventory.mediatedDevices,
+        asksWide: asksWide)
       append(probes, to: &plan)
     }
     guard !hasVfioAP else { return }
@@ -123,7 +126,7 @@ extension Planner {
     let reservedOwner: Owner = hasVfioAP ? .vfioAP : .none
     let hostOwner: Owner =
       inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
-    let reached = current.reached(onTheWayTo: target)
+    let reached = current.reached(onTheWayTo: target, absent: absentAdapters)
     return zip(inventory.queues, goals).compactMap { queue, goal in
       let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
       switch (queue.owner, target.isInHostPool(queue.apqn)) {
@@ -149,12 +152,36 @@ extension Planner {
     }
   }
 
+  /// What the kernel moves when the first masks have to be set back since a later one failed: each of
+  /// those writes looks at the unbound queues of the host's pool again (ap-bus.md 4.3 step 6).
+  private func movesByUndoing(
+    from current: MaskPair, to target: MaskPair, isPossible: Bool
+  ) -> [OwnerChange] {
+    guard isPossible, inventory.bus.hasDriver(DriverName.cex4queue) else { return [] }
+    return inventory.queues.compactMap { queue in
+      let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
+      guard queue.owner == .none, isReservable, current.isInHostPool(queue.apqn),
+        !target.isInHostPool(queue.apqn)
+      else { return nil }
+      return OwnerChange(queue.apqn, from: .none, to: .host, cause: .sideEffect)
+    }
+  }
+
+  /// Adapters that are not here and that no mediated device has assigned.
+  private var absentAdapters: APMask {
+    inventory.mediatedDevices.reduce(inventory.adapters.complement) {
+      $0.subtracting($1.adapters)
+    }
+  }
+
   /// Why no mask may or can be written now, if so.
   private func obstacleToMaskWrites(
     from current: MaskPair, to target: MaskPair, _ goals: [Goal]
   ) -> Refusal.Reason? {
     let bindsToHost = inventory.bus.hasDriver(DriverName.cex4queue)
-    let reached = current.reached(onTheWayTo: target)
+    var reached = current.reached(onTheWayTo: target, absent: absentAdapters)
+    // When a later one fails, the first are set back.
+    if reached.count > 1 { reached.append(current) }
     for (queue, goal) in zip(inventory.queues, goals) {
       if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
       if queue.owner == .host, !current.isInHostPool(queue.apqn) {

@@ -29,6 +29,7 @@ struct Warnings {
         .cannotBeUndone(
           mediatedDevice: circumstances.configuration.name(ofMediatedDevice: veto.holder)))
     }
+    if !plan.boundByUndoing.isEmpty { warnings.append(.undoingBinds(plan.boundByUndoing)) }
   }
 
   /// Who will have the queue.

@@ -104,6 +104,59 @@ private final class FaultySysfs: Sysfs {
     #expect(agent.status.phase == .retrying)
   }
 
+  private static let pairOfMasks = """
+    ADAPTER=="1", RESERVE="vfio_ap"
+    DOMAIN=="2", RESERVE="vfio_ap"
+    """
+
+  @Test func `in the middle of a pair of masks tells what setting back gives to the host`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let apqn = APQN(adapter: 1, domain: 3)
+    try stage.bus.write("\(apqn)", to: .driver(DriverName.cex4queue, "unbind"))
+    let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
+    sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.busy) : nil }
+    try agent.reconcile()
+    #expect(stage.driver("01.0003") == DriverName.cex4queue)
+    let change = OwnerChange(apqn, from: .none, to: .host, cause: .sideEffect)
+    #expect(stage.failures.first?.movedByUndoing == [change])
+    #expect(stage.activities.contains(.moved([change])))
+    let entry = try #require(agent.history.entries.last { $0.apqn == apqn && $0.failure == nil })
+    #expect(entry.from == .none && entry.to == .host && entry.cause == .sideEffect)
+  }
+
+  @Test
+  func `to set one mask back ends setting back, so that no pair comes that no plan has shown`()
+    throws
+  {
+    let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    let sysfs = FaultySysfs(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs,
+      rules: try Stage.rules(
+        """
+        ADAPTER=="2", RESERVE="vfio_ap"
+        DOMAIN=="3", RESERVE="vfio_ap"
+        """), settings: .init(mechanism: .mask), ownership: stage.agent.ownership, log: stage,
+      time: stage)
+    // The last of three writes fails, and then the second cannot be set back.
+    let last = "\(APMask([2]).complement)"
+    sysfs.fault = { path, text in
+      let fails =
+        path == .bus("apmask") && text == last || path == .bus("aqmask") && text == "\(APMask.all)"
+      return fails ? .some(.inputOutput) : nil
+    }
+    try agent.reconcile()
+    #expect(try stage.bus.read(.bus("apmask")) == "\(APMask([1, 2]).complement)\n")
+    #expect(try stage.bus.read(.bus("aqmask")) == "\(APMask([3]).complement)\n")
+    let text = try #require(stage.failures.first).description
+    #expect(text.contains("what was done before could not be taken back"), "\(text)")
+    sysfs.fault = { _, _ in nil }
+    stage.now = .seconds(2)
+    try agent.reconcile()
+    #expect(try stage.bus.read(.bus("apmask")) == last + "\n")
+    #expect(agent.status.phase == .settled)
+  }
+
   @Test func `since the kernel says a device is busy names the device and its virtual machine`()
     throws
   {

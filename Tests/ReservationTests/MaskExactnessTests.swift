@@ -37,6 +37,34 @@ import Testing
     #expect(plan.moves == ["01.0000 vfio_ap>host givenBack"])
   }
 
+  @Test func `where nothing stays, an absent adapter keeps the mask from being all zeros`()
+    throws
+  {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    for adapter in [1, 2] as [UInt8] { machine.plug(adapter, domains: [0, 5]) }
+    machine.inventory.bus.adapterMask = [1, 7, 9]
+    machine.inventory.bus.domainMask = [0]
+    for name in ["01.0005", "02.0000", "02.0005"] { try machine.set(name, driver: "vfio_ap") }
+    machine.ownership = Ownership(
+      adapters: APMask([1, 7, 9]).complement, domains: APMask([0]).complement)
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [7], domains: [])
+    ]
+    let rules = """
+      RESERVE="vfio_ap"
+      APQN=="02.0005", RESERVE="host"
+      """
+    let plan = try machine.plan(.mask, rules)
+    #expect(
+      plan.writes == [
+        "\(APMask([9])) > /sys/bus/ap/apmask", "\(APMask([5])) > /sys/bus/ap/aqmask",
+        "\(APMask([2])) > /sys/bus/ap/apmask",
+      ])
+    #expect(
+      plan.moves == ["01.0000 host>vfio_ap wanted", "02.0005 vfio_ap>host givenBack"])
+  }
+
   @Test func `where a device has what is not there yet, its domain is cleared instead`() throws {
     var machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
     machine.clear(adapters: [0])

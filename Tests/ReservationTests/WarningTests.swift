@@ -92,6 +92,32 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     // Older ones ask only for queues that would come back, and domain 5 stays cleared.
     #expect(!older.warnings.contains(.cannotBeUndone(mediatedDevice: uuid)))
   }
+
+  @Test func `of queues without driver that setting masks back would give to the host`() throws {
+    var machine = Machine(mechanism: .mask)
+    try machine.set("01.0003", driver: nil)
+    let rules = """
+      ADAPTER=="1", RESERVE="vfio_ap"
+      DOMAIN=="2", RESERVE="vfio_ap"
+      """
+    let plan = try machine.plan(.mask, rules)
+    #expect(plan.boundByUndoing.map(\.description) == ["01.0003"])
+    #expect(
+      plan.warnings.map(\.description) == [
+        "if the masks cannot be written to the end, setting them back gives to the host what has no "
+          + "driver now: 01.0003"
+      ])
+    // A single write that fails has done nothing.
+    #expect(try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#).warnings.isEmpty)
+    // Below a card without driver that would be dangerous, so nothing is begun.
+    try machine.change(card: 1) { $0.driver = nil }
+    let refused = try machine.plan(.mask, rules)
+    #expect(refused.isEmpty)
+    #expect(
+      refused.refusals.allSatisfy {
+        $0.reason == .wouldBindBelowUnboundCard(APQN(adapter: 1, domain: 3))
+      } && !refused.refusals.isEmpty)
+  }
 }
 
 @Suite struct `Where masks cannot do exactly what is wished` {

@@ -13,6 +13,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   private var agent: Agent
   private let mechanism: Mechanism
   private let rules: RuleSet
+  private let listener = Listener<DisturbedAgent>()
   var now = Duration.zero
   var sinceEpoch: Duration { now }
   /// Queues that a driver was taken from or given to, by the simulator's own log.
@@ -43,6 +44,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
       settings: Agent.Settings(mechanism: mechanism), log: quiet, time: quiet)
     try agent.reconcile()
     try change(bus)
+    listener.owner = self
     agent = next()
     told = try owners()
     injector.onFault = { [unowned self] call, effect in struck.append((call, effect)) }
@@ -76,7 +78,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   private func next() -> Agent {
     Agent(
       sysfs: injector, rules: rules, settings: Agent.Settings(mechanism: mechanism),
-      ownership: agent.ownership, log: self, time: self)
+      ownership: agent.ownership, log: listener, time: listener)
   }
 
   func record(_ activity: Activity) {
@@ -90,7 +92,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
       case .masks: spokenOf.formUnion(planned)
       }
     case .planned(let plan):
-      planned = Set(plan.changes.map(\.apqn))
+      planned = Set(plan.changes.map(\.apqn) + plan.boundByUndoing)
       everPlanned.formUnion(planned)
     default: break
     }

@@ -12,6 +12,8 @@ struct MaskJudge {
   private(set) var complaints: [String] = []
   /// The pairs of masks that the writes go through, the first being today's.
   private var way: [Pair]
+  /// Whether a write on the way makes a mask of zeros of one that was none.
+  private var emptiesMask = false
   private var refused: Set<Cell>
 
   private var final: Pair { way[way.count - 1] }
@@ -37,8 +39,13 @@ struct MaskJudge {
       let text = step.text
       var pair = final
       switch path {
-      case .bus("apmask"): pair.adapters = bits(text, SmallMachine.adapterIDs, machine.rows)
-      case .bus("aqmask"): pair.domains = bits(text, SmallMachine.domainIDs, machine.columns)
+      case .bus("apmask"):
+        pair.adapters = bits(
+          text, SmallMachine.adapterIDs, machine.rows, isLast: step == plan.steps.lastAdapterMask)
+        emptiesMask = emptiesMask || step.clearsMask && final.adapters != 0
+      case .bus("aqmask"):
+        pair.domains = bits(text, SmallMachine.domainIDs, machine.columns)
+        emptiesMask = emptiesMask || step.clearsMask && final.domains != 0
       case .bus("drivers_probe"):
         judgeProbe(text)
         continue
@@ -59,8 +66,11 @@ struct MaskJudge {
     if !isMeant { complaints.append("probes \(name) without need") }
   }
 
-  /// The set bits by index, from a full mask as the kernel reads it (ap-bus.md 1.1).
-  private mutating func bits(_ text: String, _ ids: [UInt8], _ inPlay: Int) -> Int {
+  /// The set bits by index, from a full mask as the kernel reads it (ap-bus.md 1.1). One that is not the
+  /// last may have a single bit of an id that is not here, so that it is not all zeros.
+  private mutating func bits(
+    _ text: String, _ ids: [UInt8], _ inPlay: Int, isLast: Bool = true
+  ) -> Int {
     let digits = text.dropFirst(2).filter { $0 != "\n" }.compactMap(\.hexDigitValue)
     guard text.hasPrefix("0x"), digits.count == 64 else {
       complaints.append("writes \(text), which is no full mask")
@@ -72,7 +82,7 @@ struct MaskJudge {
     let rest = set.subtracting(ids.prefix(inPlay).map(Int.init)).count
     if rest == 256 - inPlay {
       result |= 1 << inPlay
-    } else if rest != 0 {
+    } else if rest != 0, isLast || rest != 1 || result != 0 {
       complaints.append("treats ids differently that no rule tells apart")
     }
     return result
@@ -135,20 +145,19 @@ struct MaskJudge {
 
   /// No queue moves that does not move in the end, and the host is never left without anything.
   private mutating func judgeWay() {
-    for (previous, pair) in zip(way, way.dropFirst()) {
+    for pair in way.dropFirst() {
       for cell in machine.queues
       where model.current.hasInHostPool(cell) == final.hasInHostPool(cell)
         && pair.hasInHostPool(cell) != final.hasInHostPool(cell)
       {
         complaints.append("lets \(machine.apqn(cell)) change its pool for a moment")
       }
-      let isHosts = machine.queues.contains { cell in
-        final.hasInHostPool(cell)
-          || model.current.hasInHostPool(cell) && !machine.wish(cell).isReserved
-      }
-      let isEmptied =
-        pair.adapters == 0 && previous.adapters != 0 || pair.domains == 0 && previous.domains != 0
-      guard isEmptied, isHosts else { continue }
+    }
+    let isHosts = machine.queues.contains { cell in
+      final.hasInHostPool(cell)
+        || model.current.hasInHostPool(cell) && !machine.wish(cell).isReserved
+    }
+    if emptiesMask, isHosts {
       complaints.append("writes a mask of zeros although not every queue is wished away")
     }
     if way.count > 1, zip(way, way.dropFirst()).contains(where: { $0 == $1 }) {
@@ -185,4 +194,14 @@ struct MaskJudge {
     let isTaken = before != .none || machine.wish(cell).isReserved
     return isTaken && machine.hasVfioAP ? .vfioAP : .none
   }
+}
+
+extension [Step] {
+  /// The write that says which adapters are the host's in the end.
+  fileprivate var lastAdapterMask: Step? { last { $0.path == .bus("apmask") } }
+}
+
+extension Step {
+  /// Whether it writes a mask without any bit.
+  fileprivate var clearsMask: Bool { text.dropFirst(2).allSatisfy { $0 == "0" } }
 }
