@@ -80,9 +80,10 @@ check-deep: dependencies
 		swift test -c release -Xswiftc -enable-testing --scratch-path .build/deep \
 		--disable-xctest --filter '$(DEEP_TESTS)'
 
-# What is read by nobody's mistake, and what two threads touch at once.
+# What is read by nobody's mistake, and what two threads touch at once. Leaks are not looked for: Swift keeps
+# the case of an enumeration in spare bits of a pointer, where the leak detector does not see the pointer.
 check-asan: dependencies
-	swift test --sanitize=address --scratch-path .build/asan --disable-xctest
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/asan --disable-xctest
 
 check-tsan: dependencies
 	swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
@@ -160,7 +161,7 @@ ifeq ($(ARCH),s390x)
 # Built here for there; what runs here makes the completions.
 DEB_BINARIES = $(S390X_BINARIES)
 GENERATOR = $(SCRATCH)/debug/apreserve
-LIBRARIES = $(S390X_CACHE)/debian/lib/s390x-linux-gnu:$(S390X_CACHE)/debian/usr/lib/s390x-linux-gnu
+LIBRARIES = $(S390X_CACHE)/download/libraries
 deb: build-s390x build
 else ifeq ($(DEB_BINARIES),$(BINARIES))
 deb: package-programs
