@@ -52,7 +52,7 @@ enum Program {
     var process = pid_t()
     let result = withStrings(shell + arguments) { arguments in
       // No variables of whoever runs the tests, such as NO_COLOR.
-      withStrings(environment) { variables in
+      withStrings(environment + sanitizerOptions) { variables in
         withUnblockedSignals {
           posix_spawn(&process, "/bin/sh", &actions, $0, arguments, variables)
         }
@@ -60,6 +60,11 @@ enum Program {
     }
     guard result == 0 else { throw Workbench.Failure(call: "posix_spawn", errno: result) }
     return process
+  }
+
+  /// What a sanitizer is told, which the program is built with where the tests are.
+  private static let sanitizerOptions = ["ASAN_OPTIONS", "TSAN_OPTIONS"].compactMap { name in
+    getenv(name).map { "\(name)=\(String(cString: $0))" }
   }
 
   /// Starts the program in a directory and does not wait for it. Its messages go to a file of their own.
