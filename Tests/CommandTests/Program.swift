@@ -63,7 +63,8 @@ enum Program {
   }
 
   /// What a sanitizer is told, which the program is built with where the tests are.
-  private static let sanitizerOptions = ["ASAN_OPTIONS", "TSAN_OPTIONS"].compactMap { name in
+  private static let sanitizerOptions: [String] = ["ASAN_OPTIONS", "TSAN_OPTIONS"].compactMap {
+    (name: String) in
     getenv(name).map { "\(name)=\(String(cString: $0))" }
   }
 
