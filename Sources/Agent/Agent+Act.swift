@@ -156,10 +156,10 @@ extension Agent {
       if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
       failures[operation.subject] = error
-      for change in operation.changes {
-        note(change, decisions, failure: error.moved.contains(change.apqn) ? nil : "\(error)")
+      for change in error.moves { note(change, decisions, failure: nil) }
+      for change in operation.changes where !error.includes(change) {
+        note(change, decisions, failure: "\(error)")
       }
-      for change in error.movedByUndoing { note(change, decisions, failure: nil) }
       log.record(.failed(error, pause: pause))
       dirty.insert(place)
       // Nothing was done, so what was put on record before the write is not so.

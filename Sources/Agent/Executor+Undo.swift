@@ -16,8 +16,11 @@ extension Executor {
     for step in progress.done.reversed() where !(step.isMask && leavesMasks) {
       guard let inverse = inverse(of: step, inventory) else { continue }
       do throws(Failure.Cause) {
-        if step.isMask { try require(progress.masks, inventory) }
-        try write(inverse, inventory)
+        if step.isMask {
+          try writeMask(inverse, progress, inventory)
+        } else {
+          try write(inverse, inventory)
+        }
         progress.note(inverse)
       } catch {
         failed = failed ?? Failure.UndoError(step: inverse, reason: "\(error)")
@@ -25,18 +28,6 @@ extension Executor {
       }
     }
     return failed
-  }
-
-  /// The queues that the kernel has moved since steps were taken back, as the plan said it would. One
-  /// that cannot be read is seen by the next look.
-  func readBackUndoing(_ operation: Operation, _ progress: Progress) -> [OwnerChange] {
-    guard !progress.done.isEmpty else { return [] }
-    let moved = operation.changesByUndoing.filter { change in
-      let queue = (try? reader.readQueue(change.apqn)) ?? nil
-      return queue?.owner == change.to
-    }
-    if !moved.isEmpty { log.record(.moved(moved)) }
-    return moved
   }
 
   private func inverse(of step: Step, _ inventory: Inventory) -> Step? {

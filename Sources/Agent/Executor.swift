@@ -56,7 +56,11 @@ struct Executor {
         if case .busy = error { throw failure }
         failure.isWithoutTrace = progress.done.isEmpty && error.provesNothingDone
         failure.undoError = undo(progress, inventory)
-        failure.movedByUndoing = readBackUndoing(operation, progress)
+        guard !failure.isWithoutTrace else { throw failure }
+        let outcome = outcome(of: operation)
+        tell(outcome)
+        failure.moves = outcome.moves
+        failure.unread = Set(outcome.unread.keys)
         throw failure
       }
       progress.note(step)
@@ -94,11 +98,20 @@ struct Executor {
     case .requireUnassigned(let apqn): try requireUnassigned(apqn)
     case .awaitIdle(let apqn): try requireIdle(apqn)
     case .setAdapterMask(let mask), .setDomainMask(let mask):
-      try require(progress.masks, inventory)
       try requireReason(for: mask, operation, inventory)
-      try write(step, inventory)
+      try writeMask(step, progress, inventory)
     case .setOverride, .unbind, .bind, .probe, .setOnline: try write(step, inventory)
     }
+  }
+
+  /// Writes a mask, where both are as they must be, and looks whether the kernel has taken it, since the
+  /// next one depends on it.
+  func writeMask(
+    _ step: Step, _ progress: Progress, _ inventory: Inventory
+  ) throws(Failure.Cause) {
+    try require(progress.masks, inventory)
+    try write(step, inventory)
+    if isTaken(step) == false { throw .notTaken(step) }
   }
 
   func write(_ step: Step, _ inventory: Inventory) throws(Failure.Cause) {

@@ -10,10 +10,10 @@ package struct Failure: Error, Equatable, Sendable {
   package var cause: Cause
   /// Why a step that was done before could not be taken back; nil where all were, or none had to be.
   package var undoError: UndoError?
-  /// The queues that have moved all the same.
-  package var moved: Set<APQN> = []
-  /// The queues that have another owner since steps were taken back.
-  package var movedByUndoing: [OwnerChange] = []
+  /// The queues that have another owner all the same, by what was planned or by taking steps back.
+  package var moves: [OwnerChange] = []
+  /// Queues of which nobody can tell now who has them.
+  package var unread: Set<APQN> = []
   /// Whether nothing at all was done: the kernel refused the first write.
   package var isWithoutTrace = false
 
@@ -62,6 +62,11 @@ package struct Failure: Error, Equatable, Sendable {
   package init(_ subject: Operation.Subject, _ cause: Cause) {
     self.subject = subject
     self.cause = cause
+  }
+
+  /// Whether a change was done although the operation failed.
+  package func includes(_ change: OwnerChange) -> Bool {
+    moves.contains { $0.apqn == change.apqn && $0.to == change.to }
   }
 
   /// Whether trying again can help.

@@ -15,6 +15,7 @@ extension Refusal {
     case .overrideInUse: "override-in-use"
     case .strandedInHostPool: "stranded-in-host-pool"
     case .wouldBindBelowUnboundCard: "would-bind-below-unbound-card"
+    case .wouldTakeEverything: "would-take-everything"
     case .maskChangeUnderWay: "mask-change-under-way"
     case .cardUnbound: "card-unbound"
     case .lastWithMasterKeys: "last-with-master-keys"
@@ -38,19 +39,19 @@ extension Refusal {
   /// The sentences of some refusals. Where many queues have the very same reason, the first one's
   /// sentence is followed by the others' names.
   static func sentences(_ refusals: [Refusal]) -> [String] {
-    var groups: [(reason: Reason, refusals: [Refusal])] = []
+    var groups: [[Refusal]] = []
+    var places: [Reason: Int] = [:]
     for refusal in refusals {
-      if let index = groups.firstIndex(where: { $0.reason == refusal.reason }) {
-        groups[index].refusals.append(refusal)
+      if let place = places[refusal.reason] {
+        groups[place].append(refusal)
       } else {
-        groups.append((refusal.reason, [refusal]))
+        places[refusal.reason] = groups.count
+        groups.append([refusal])
       }
     }
     return groups.flatMap { group in
-      guard group.refusals.count > 3, let first = group.refusals.first else {
-        return group.refusals.map(\.description)
-      }
-      let others = APQNRectangle.covering(group.refusals.dropFirst().map(\.apqn))
+      guard group.count > 3, let first = group.first else { return group.map(\.description) }
+      let others = APQNRectangle.covering(group.dropFirst().map(\.apqn))
       return [first.description, "  likewise " + others.map(\.description).joined(separator: ", ")]
     }
   }

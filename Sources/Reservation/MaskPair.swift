@@ -54,17 +54,4 @@ package struct MaskPair: Hashable, Sendable {
     if target.adapters != kept { steps.append(.setAdapterMask(target.adapters)) }
     return steps
   }
-
-  /// The masks after each of the writes that lead to `target`.
-  package func reached(onTheWayTo target: MaskPair, absent: APMask) -> [MaskPair] {
-    var masks = self
-    return steps(to: target, absent: absent).map { step in
-      switch step {
-      case .setAdapterMask(let mask): masks.adapters = mask
-      case .setDomainMask(let mask): masks.domains = mask
-      default: break
-      }
-      return masks
-    }
-  }
 }

@@ -39,14 +39,13 @@ package struct MaskVeto: Equatable, Sendable {
   }
 
   /// The veto that undoing a change of masks would meet, at whichever of its steps it has to stop.
-  package static func againstUndoing(
-    from current: MaskPair, to target: MaskPair, absent: APMask, devices: [MediatedDevice],
-    asksWide: Bool
+  static func againstUndoing(
+    _ transition: MaskTransition, devices: [MediatedDevice], asksWide: Bool
   ) -> MaskVeto? {
-    for reached in current.reached(onTheWayTo: target, absent: absent) {
-      if let veto = MaskVeto(from: reached, to: current, devices: devices, asksWide: asksWide) {
-        return veto
-      }
+    for reached in transition.reached {
+      let veto = MaskVeto(
+        from: reached, to: transition.current, devices: devices, asksWide: asksWide)
+      if let veto { return veto }
     }
     return nil
   }

@@ -59,8 +59,8 @@ package struct Plan: Equatable, Sendable {
     operations.flatMap(\.changes).sorted { $0.apqn < $1.apqn }
   }
 
-  /// Unbound queues that the kernel gives to the host when masks have to be set back in the middle.
-  package var boundByUndoing: [APQN] { operations.flatMap(\.changesByUndoing).map(\.apqn) }
+  /// Queues that move when masks have to be set back in the middle.
+  package var changesByUndoing: [OwnerChange] { operations.flatMap(\.changesByUndoing) }
 
   /// All writes in order.
   package var steps: [Step] { operations.flatMap(\.steps) }

@@ -16,8 +16,8 @@ package enum PlanWarning: Equatable, Sendable {
   /// When the masks cannot be written to the end they cannot be set back either.
   case cannotBeUndone(mediatedDevice: String)
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
-  /// queues to the host (ap-bus.md 4.3 step 6).
-  case undoingBinds([APQN])
+  /// queues (ap-bus.md 4.3 step 6).
+  case undoingBinds([APQN], to: Owner)
 }
 
 extension PlanWarning: CustomStringConvertible {
@@ -38,9 +38,9 @@ extension PlanWarning: CustomStringConvertible {
     case .cannotBeUndone(let device):
       "if the masks cannot be written to the end, they cannot be set back: mediated device \(device) "
         + "has the adapter or domain assigned"
-    case .undoingBinds(let apqns):
-      "if the masks cannot be written to the end, setting them back gives to the host what has no "
-        + "driver now: " + Self.list(apqns)
+    case .undoingBinds(let apqns, let owner):
+      "if the masks cannot be written to the end, setting them back moves to \(owner.rawValue) what has "
+        + "no driver now: " + Self.list(apqns)
     }
   }
 

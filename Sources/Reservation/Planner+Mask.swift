@@ -53,11 +53,11 @@ extension Planner {
   private func write(
     _ target: MaskPair, from current: MaskPair, _ goals: [Goal], into plan: inout Plan
   ) {
-    let steps = current.steps(to: target, absent: absentAdapters)
+    let transition = MaskTransition(from: current, to: target, on: inventory)
     let probes = probes(under: target, goals)
-    if steps.isEmpty {
+    if transition.steps.isEmpty {
       append(probes, to: &plan)
-    } else if let obstacle = obstacleToMaskWrites(from: current, to: target, goals) {
+    } else if let obstacle = obstacle(to: transition, goals) {
       for (queue, goal) in zip(inventory.queues, goals)
       where goal == .reserve && current.isInHostPool(queue.apqn)
         || goal == .giveBack && !current.isInHostPool(queue.apqn)
@@ -67,11 +67,10 @@ extension Planner {
     } else {
       plan.operations.append(
         Operation(
-          .masks, steps: steps, changes: moves(from: current, to: target, goals),
-          changesByUndoing: movesByUndoing(from: current, to: target, isPossible: steps.count > 1)))
+          .masks, steps: transition.steps, changes: moves(by: transition, goals),
+          changesByUndoing: movesByUndoing(transition)))
       plan.undoVeto = MaskVeto.againstUndoing(
-        from: current, to: target, absent: absentAdapters, devices: inventory.mediatedDevices,
-        asksWide: asksWide)
+        transition, devices: inventory.mediatedDevices, asksWide: asksWide)
       append(probes, to: &plan)
     }
     guard !hasVfioAP else { return }
@@ -119,83 +118,42 @@ extension Planner {
     }
   }
 
-  /// What the kernel moves when the masks are written (ap-bus.md 4.3 step 6).
-  private func moves(from current: MaskPair, to target: MaskPair, _ goals: [Goal])
-    -> [OwnerChange]
-  {
-    let reservedOwner: Owner = hasVfioAP ? .vfioAP : .none
-    let hostOwner: Owner =
-      inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
-    let reached = current.reached(onTheWayTo: target, absent: absentAdapters)
-    return zip(inventory.queues, goals).compactMap { queue, goal in
-      let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
-      switch (queue.owner, target.isInHostPool(queue.apqn)) {
-      case (.host, false) where current.isInHostPool(queue.apqn):
-        return OwnerChange(
-          queue.apqn, from: .host, to: isReservable ? reservedOwner : .none,
-          cause: goal == .reserve ? .wanted : .collateral)
-      case (.vfioAP, true):
-        return OwnerChange(
-          queue.apqn, from: .vfioAP, to: hostOwner,
-          cause: goal == .giveBack ? .givenBack : .sideEffect)
-      case (.none, true) where hostOwner == .host && isReservable:
-        return OwnerChange(
-          queue.apqn, from: .none, to: .host, cause: goal == .giveBack ? .givenBack : .sideEffect)
-      // The first of two writes binds it to the host, the second one moves it. What is wanted is
-      // probed for anyway.
-      case (.none, false)
-      where goal != .reserve && hasVfioAP && hostOwner == .host && isReservable
-        && reached.contains(where: { $0.isInHostPool(queue.apqn) }):
-        return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .collateral)
-      default: return nil
+  /// What the kernel moves when the masks are written, from their first state to the last.
+  private func moves(by transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {
+    zip(inventory.queues, goals).compactMap { queue, goal in
+      let owner = transition.owner(of: queue)
+      guard owner != queue.owner else { return nil }
+      let entersPool = transition.target.isInHostPool(queue.apqn)
+      // What is wanted and unbound is probed for anyway.
+      if queue.owner == .none, goal == .reserve, !entersPool { return nil }
+      let cause: OwnerChange.Cause =
+        entersPool
+        ? goal == .giveBack ? .givenBack : .sideEffect : goal == .reserve ? .wanted : .collateral
+      return OwnerChange(queue.apqn, from: queue.owner, to: owner, cause: cause)
+    }
+  }
+
+  /// What the kernel moves when the first masks have to be set back since a later one failed.
+  private func movesByUndoing(_ transition: MaskTransition) -> [OwnerChange] {
+    inventory.queues.flatMap { queue in
+      transition.ownersByUndoing(queue).sorted { $0.rawValue < $1.rawValue }.map {
+        OwnerChange(queue.apqn, from: queue.owner, to: $0, cause: .sideEffect)
       }
-    }
-  }
-
-  /// What the kernel moves when the first masks have to be set back since a later one failed: each of
-  /// those writes looks at the unbound queues of the host's pool again (ap-bus.md 4.3 step 6).
-  private func movesByUndoing(
-    from current: MaskPair, to target: MaskPair, isPossible: Bool
-  ) -> [OwnerChange] {
-    guard isPossible, inventory.bus.hasDriver(DriverName.cex4queue) else { return [] }
-    return inventory.queues.compactMap { queue in
-      let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
-      guard queue.owner == .none, isReservable, current.isInHostPool(queue.apqn),
-        !target.isInHostPool(queue.apqn)
-      else { return nil }
-      return OwnerChange(queue.apqn, from: .none, to: .host, cause: .sideEffect)
-    }
-  }
-
-  /// Adapters that are not here and that no mediated device has assigned.
-  private var absentAdapters: APMask {
-    inventory.mediatedDevices.reduce(inventory.adapters.complement) {
-      $0.subtracting($1.adapters)
     }
   }
 
   /// Why no mask may or can be written now, if so.
-  private func obstacleToMaskWrites(
-    from current: MaskPair, to target: MaskPair, _ goals: [Goal]
-  ) -> Refusal.Reason? {
-    let bindsToHost = inventory.bus.hasDriver(DriverName.cex4queue)
-    var reached = current.reached(onTheWayTo: target, absent: absentAdapters)
-    // When a later one fails, the first are set back.
-    if reached.count > 1 { reached.append(current) }
+  private func obstacle(to transition: MaskTransition, _ goals: [Goal]) -> Refusal.Reason? {
+    if let apqn = transition.takenByZeros { return .wouldTakeEverything(apqn) }
     for (queue, goal) in zip(inventory.queues, goals) {
+      let isInPool = transition.current.isInHostPool(queue.apqn)
       if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
-      if queue.owner == .host, !current.isInHostPool(queue.apqn) {
-        return .maskChangeUnderWay(queue.apqn)
-      }
-      let card = inventory.card(queue.apqn.adapter)
-      if bindsToHost, queue.owner == .none, card?.driver == nil,
-        card?.hardwareType.isReservable == true,
-        reached.contains(where: { $0.isInHostPool(queue.apqn) })
-      {
+      if queue.owner == .host, !isInPool { return .maskChangeUnderWay(queue.apqn) }
+      if inventory.card(queue.apqn.adapter)?.driver == nil, transition.bindsToHost(queue) {
         return .wouldBindBelowUnboundCard(queue.apqn)
       }
       // On vfio_ap inside the host's pool: its override was cleared there. Any mask write moves it.
-      guard queue.owner == .vfioAP, current.isInHostPool(queue.apqn) else { continue }
+      guard queue.owner == .vfioAP, isInPool else { continue }
       if goal == .stay || inventory.mediatedDevice(holding: queue.apqn) != nil {
         return .strandedInHostPool(queue.apqn)
       }

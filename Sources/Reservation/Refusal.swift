@@ -36,6 +36,9 @@ package struct Refusal: Hashable, Sendable {
     case strandedInHostPool(APQN)
     /// A mask write would have the kernel bind this unbound queue below a card without driver.
     case wouldBindBelowUnboundCard(APQN)
+    /// No way of masks leads there but over one of zeros, which would take this other queue, and all that
+    /// comes, from the host.
+    case wouldTakeEverything(APQN)
     /// This queue is with the host although the masks put it outside its pool: another mask write is
     /// under way.
     case maskChangeUnderWay(APQN)
@@ -92,6 +95,10 @@ extension Refusal: CustomStringConvertible {
     case .wouldBindBelowUnboundCard(let other):
       "\(apqn) cannot be moved by masks now: a mask write would bind \(other) to the host below "
         + "\(other.cardName), which has no driver; bind the card to cex4card first"
+    case .wouldTakeEverything(let other):
+      "\(apqn) cannot be moved by masks now: one of them would have to be all zeros for a moment, which "
+        + "takes everything from the host, and \(other) is to be there; let the rules leave one adapter or "
+        + "domain where it is, and change the rest afterwards"
     case .maskChangeUnderWay(let other):
       "\(apqn) cannot be moved by masks now: \(other) is with the host although the masks put it "
         + "outside its pool; another mask change is under way"

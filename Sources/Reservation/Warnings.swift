@@ -29,7 +29,10 @@ struct Warnings {
         .cannotBeUndone(
           mediatedDevice: circumstances.configuration.name(ofMediatedDevice: veto.holder)))
     }
-    if !plan.boundByUndoing.isEmpty { warnings.append(.undoingBinds(plan.boundByUndoing)) }
+    for owner in [Owner.host, .vfioAP] {
+      let bound = plan.changesByUndoing.filter { $0.to == owner }.map(\.apqn)
+      if !bound.isEmpty { warnings.append(.undoingBinds(bound, to: owner)) }
+    }
   }
 
   /// Who will have the queue.

@@ -246,7 +246,12 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let faults = try FaultPlan(text: "write /sys/bus/ap/drivers/vfio_ap/bind 1 fail EIO")
     let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
-    #expect(stage.agent.history.entries.first?.failure?.contains("EIO") == true)
+    let first = stage.agent.history.entries.filter {
+      $0.apqn == stage.agent.history.entries[0].apqn
+    }
+    // The host has lost it all the same, and that is told too.
+    #expect(first.map(\.to) == [.none, .vfioAP])
+    #expect(first[0].failure == nil && first[1].failure?.contains("EIO") == true)
     try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
     let foreign = stage.agent.history.entries.filter { $0.mechanism == nil }
     #expect(foreign.map(\.apqn.description) == ["01.0002"])

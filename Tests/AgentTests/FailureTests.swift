@@ -118,10 +118,76 @@ private final class FaultySysfs: Sysfs {
     try agent.reconcile()
     #expect(stage.driver("01.0003") == DriverName.cex4queue)
     let change = OwnerChange(apqn, from: .none, to: .host, cause: .sideEffect)
-    #expect(stage.failures.first?.movedByUndoing == [change])
+    #expect(stage.failures.first?.moves == [change])
     #expect(stage.activities.contains(.moved([change])))
     let entry = try #require(agent.history.entries.last { $0.apqn == apqn && $0.failure == nil })
     #expect(entry.from == .none && entry.to == .host && entry.cause == .sideEffect)
+  }
+
+  /// The moves that an agent tells in its history, without those that failed.
+  private func moves(_ agent: Agent) -> [String] {
+    agent.history.entries.filter { $0.failure == nil }.map {
+      "\($0.apqn) \($0.from.rawValue)>\($0.to.rawValue)"
+    }
+  }
+
+  @Test func `in the middle of a pair of masks tells of each queue where it really is`() throws {
+    // In the host's pool before and after, and bound by the first of the writes.
+    var stage = try Stage(.mask, rules: "")
+    try stage.bus.write("02.0003", to: .driver(DriverName.cex4queue, "unbind"))
+    var (first, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
+    sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.inputOutput) : nil }
+    try first.reconcile()
+    #expect(moves(first) == ["02.0003 none>host"])
+    // Outside the pool, given back by the second of three, and taken by vfio_ap when that is set back.
+    stage = try Stage(.mask, rules: Self.pairOfMasks)
+    try stage.bus.write("00.0002", to: .driver(DriverName.vfioAP, "unbind"))
+    sysfs = FaultySysfs(stage.bus)
+    first = Agent(
+      sysfs: sysfs, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: .mask), ownership: stage.agent.ownership, log: stage, time: stage)
+    sysfs.fault = { path, text in
+      path == .bus("apmask") && text == "\(APMask([2]).complement)" ? .some(.inputOutput) : nil
+    }
+    try first.reconcile()
+    #expect(stage.driver("00.0002") == DriverName.vfioAP)
+    #expect(moves(first) == ["00.0002 none>vfio_ap"])
+  }
+
+  @Test func `and cannot be taken back tells what has moved`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
+    sysfs.fault = { path, text in
+      path == .bus("aqmask") || path == .bus("apmask") && text == "\(APMask.all)"
+        ? .some(.inputOutput) : nil
+    }
+    try agent.reconcile()
+    #expect(moves(agent) == (0...3).map { "01.000\($0) host>vfio_ap" })
+    #expect(agent.history.entries.filter { $0.failure != nil }.map(\.apqn.adapter) == [0, 2])
+  }
+
+  @Test(arguments: ["apmask", "aqmask"])
+  func `to have an effect on a mask is seen at once, and the other is set back`(
+    name: String
+  ) throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
+    sysfs.fault = { path, _ in path == .bus(name) ? .some(nil) : nil }
+    try agent.reconcile()
+    #expect(try stage.bus.read(.bus("apmask")) == "\(APMask.all)\n")
+    #expect(try stage.bus.read(.bus("aqmask")) == "\(APMask.all)\n")
+    let text = try #require(stage.failures.first).description
+    #expect(text.hasSuffix("/sys/bus/ap/\(name) and does not show it"), "\(text)")
+  }
+
+  @Test func `to bind a queue that was unbound for it tells that the host has lost it`() throws {
+    let stage = try Stage(.override, rules: "")
+    let (agent, sysfs) = try agent(
+      .override, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    sysfs.fault = { path, _ in path == .bus("drivers_probe") ? .some(.inputOutput) : nil }
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == nil)
+    #expect(moves(agent) == ["01.0002 host>none"])
   }
 
   @Test

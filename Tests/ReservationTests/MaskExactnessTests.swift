@@ -49,7 +49,7 @@ import Testing
       adapters: APMask([1, 7, 9]).complement, domains: APMask([0]).complement)
     machine.inventory.mediatedDevices = [
       MediatedDevice(
-        uuid: "11111111-2222-3333-4444-555555555555", adapters: [7], domains: [])
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [7], domains: [3])
     ]
     let rules = """
       RESERVE="vfio_ap"
@@ -63,6 +63,12 @@ import Testing
       ])
     #expect(
       plan.moves == ["01.0000 host>vfio_ap wanted", "02.0005 vfio_ap>host givenBack"])
+    // With none that is free, nothing is planned that would not be done.
+    machine.inventory.mediatedDevices[0].adapters = .all
+    let refused = try machine.plan(.mask, rules)
+    #expect(refused.isEmpty)
+    let reason = Refusal.Reason.wouldTakeEverything(APQN(adapter: 2, domain: 5))
+    #expect(refused.refusals.map(\.reason) == [reason, reason])
   }
 
   @Test func `where a device has what is not there yet, its domain is cleared instead`() throws {

@@ -101,21 +101,31 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       DOMAIN=="2", RESERVE="vfio_ap"
       """
     let plan = try machine.plan(.mask, rules)
-    #expect(plan.boundByUndoing.map(\.description) == ["01.0003"])
+    #expect(plan.changesByUndoing.map(\.apqn.description) == ["01.0003"])
     #expect(
       plan.warnings.map(\.description) == [
-        "if the masks cannot be written to the end, setting them back gives to the host what has no "
-          + "driver now: 01.0003"
+        "if the masks cannot be written to the end, setting them back moves to host what has no driver "
+          + "now: 01.0003"
       ])
+    // What is unbound and given back would be on vfio_ap then.
+    machine = Machine(mechanism: .mask)
+    machine.clear(adapters: [1], domains: [2])
+    try machine.set("00.0002", driver: nil)
+    machine.ownership = Ownership(adapters: [1], domains: [2])
+    let other = try machine.plan(.mask, #"ADAPTER=="3", RESERVE="vfio_ap""#)
+    #expect(other.warnings == [.undoingBinds([APQN(adapter: 0, domain: 2)], to: .vfioAP)])
+    machine = Machine(mechanism: .mask)
+    try machine.set("01.0003", driver: nil)
     // A single write that fails has done nothing.
     #expect(try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#).warnings.isEmpty)
-    // Below a card without driver that would be dangerous, so nothing is begun.
+    // Below a card without driver that would be dangerous, so nothing is begun. Its queues with a driver
+    // would be taken and bound again.
     try machine.change(card: 1) { $0.driver = nil }
     let refused = try machine.plan(.mask, rules)
     #expect(refused.isEmpty)
     #expect(
       refused.refusals.allSatisfy {
-        $0.reason == .wouldBindBelowUnboundCard(APQN(adapter: 1, domain: 3))
+        $0.reason == .wouldBindBelowUnboundCard(APQN(adapter: 1, domain: 0))
       } && !refused.refusals.isEmpty)
   }
 }

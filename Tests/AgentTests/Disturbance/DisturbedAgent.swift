@@ -20,8 +20,8 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   private(set) var touched: Set<APQN> = []
   /// Whether a driver was taken from or given to anything else, such as a card.
   private(set) var hasTouchedCard = false
-  /// Queues that the agent's activities or failures speak of.
-  private var spokenOf: Set<APQN> = []
+  /// Queues of which the agent says that it cannot tell who has them.
+  private var unread: Set<APQN> = []
   private(set) var writes: [String] = []
   /// The calls that a fault has struck, by the injector's own word.
   private(set) var struck: [(call: SysfsCall, effect: CallEffect)] = []
@@ -87,18 +87,13 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     case .moved(let changes):
       for change in changes { told[change.apqn] = change.to }
     case .failed(let failure, _):
-      switch failure.subject {
-      case .queue(let apqn), .online(let apqn): spokenOf.insert(apqn)
-      case .masks: spokenOf.formUnion(planned)
-      }
+      unread.formUnion(failure.unread)
     case .planned(let plan):
-      planned = Set(plan.changes.map(\.apqn) + plan.boundByUndoing)
-      everPlanned.formUnion(planned)
+      everPlanned.formUnion(plan.changes.map(\.apqn) + plan.changesByUndoing.map(\.apqn))
     default: break
     }
   }
 
-  private var planned: Set<APQN> = []
   /// Queues that some plan has said it would move.
   private(set) var everPlanned: Set<APQN> = []
 
@@ -120,12 +115,12 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     do { try agent.reconcile() } catch { self.error = error }
   }
 
-  /// Queues whose owner is another than was told, of which the agent does not say that something went
-  /// wrong either.
+  /// Queues whose owner is another than was told, of which the agent does not say either that it cannot
+  /// tell.
   func untold() throws -> [APQN] {
     guard error == nil else { return [] }
     let owners = try owners()
-    return owners.keys.filter { owners[$0] != told[$0] && !spokenOf.contains($0) }.sorted()
+    return owners.keys.filter { owners[$0] != told[$0] && !unread.contains($0) }.sorted()
   }
 
   /// A new process, undisturbed; then one that must find nothing to do. Returns the second's writes.

@@ -1,0 +1,107 @@
+import AdjunctProcessor
+
+/// A change of masks write by write, with what the kernel makes of each queue: on the way, and when a
+/// later write fails and the first ones are set back.
+struct MaskTransition {
+  let current: MaskPair
+  let target: MaskPair
+  /// The writes.
+  let steps: [Step]
+  /// The masks after each write.
+  let reached: [MaskPair]
+  /// For each write but the last, the masks on the way there and back again.
+  private let thereAndBack: [[MaskPair]]
+  private let inventory: Inventory
+  /// To whom the kernel gives a queue inside the host's pool, and outside.
+  private let inside: Owner
+  private let outside: Owner
+
+  init(from current: MaskPair, to target: MaskPair, on inventory: Inventory) {
+    self.current = current
+    self.target = target
+    self.inventory = inventory
+    inside = inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
+    outside = inventory.bus.hasDriver(DriverName.vfioAP) ? .vfioAP : .none
+    steps = current.steps(to: target, absent: Self.absentAdapters(on: inventory))
+    var masks = current
+    var reached: [MaskPair] = []
+    for step in steps {
+      masks.apply(step)
+      reached.append(masks)
+    }
+    self.reached = reached
+    thereAndBack = reached.indices.dropLast().map { last in
+      let way = reached[...last]
+      return way + way.dropLast().reversed() + [current]
+    }
+  }
+
+  /// Adapters that are not here and that no mediated device has with a domain.
+  private static func absentAdapters(on inventory: Inventory) -> APMask {
+    inventory.mediatedDevices.filter { !$0.domains.isEmpty }.reduce(inventory.adapters.complement) {
+      $0.subtracting($1.adapters)
+    }
+  }
+
+  /// Who has a queue once all masks are written.
+  func owner(of queue: Queue) -> Owner { owners(of: queue, along: reached).last ?? queue.owner }
+
+  /// Who else can have a queue when the first masks have to be set back.
+  func ownersByUndoing(_ queue: Queue) -> Set<Owner> {
+    Set(thereAndBack.compactMap { owners(of: queue, along: $0).last })
+      .subtracting([queue.owner, owner(of: queue)])
+  }
+
+  /// Whether the kernel binds a queue to the host at some moment.
+  func bindsToHost(_ queue: Queue) -> Bool {
+    ([reached] + thereAndBack).contains { way in
+      let owners = [queue.owner] + owners(of: queue, along: way)
+      return zip(owners, owners.dropFirst()).contains { $0 != .host && $1 == .host }
+    }
+  }
+
+  /// A queue that the host has or gets, where some write makes a mask of zeros: that takes everything from
+  /// the host, what is there and what comes.
+  var takenByZeros: APQN? {
+    guard steps.contains(where: \.clearsMask) else { return nil }
+    return inventory.queues.first { owner(of: $0) == .host }?.apqn
+  }
+
+  /// The kernel looks at every queue after each write: it moves one whose driver is not of its pool, and
+  /// binds an unbound one in the host's pool (ap-bus.md 4.3 step 6). What drivers hardware below type 10
+  /// finds depends on the kernel.
+  private func owners(of queue: Queue, along way: [MaskPair]) -> [Owner] {
+    let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
+    var owner = queue.owner
+    return way.map { masks in
+      switch (owner, masks.isInHostPool(queue.apqn)) {
+      case (.host, false): owner = isReservable ? outside : .none
+      case (.vfioAP, true): owner = inside
+      case (.none, true) where isReservable: owner = inside
+      default: break
+      }
+      return owner
+    }
+  }
+}
+
+extension MaskPair {
+  /// Takes over what a step writes.
+  fileprivate mutating func apply(_ step: Step) {
+    switch step {
+    case .setAdapterMask(let mask): adapters = mask
+    case .setDomainMask(let mask): domains = mask
+    default: break
+    }
+  }
+}
+
+extension Step {
+  /// Whether it writes a mask without any bit.
+  fileprivate var clearsMask: Bool {
+    switch self {
+    case .setAdapterMask(let mask), .setDomainMask(let mask): mask.isEmpty
+    default: false
+    }
+  }
+}
