@@ -73,8 +73,8 @@ let package = Package(
     .target(
       name: "Replay",
       dependencies: [
-        "AdjunctProcessor", "Uevents", "Sysfs", "ReservationRules", "Reservation", "SimulatedBus",
-        "Scenarios", "Agent",
+        "AdjunctProcessor", "Uevents", "Sysfs", "HostConfiguration", "ReservationRules",
+        "Reservation", "SimulatedBus", "Scenarios", "Agent",
       ],
       swiftSettings: settings),
     .target(

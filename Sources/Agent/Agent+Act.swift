@@ -155,11 +155,13 @@ extension Agent {
       // Whoever is to come to an end does not wait for others' locks, and that is no failure.
       if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
+      var error = error
+      let owners = Dictionary(error.moves.map { ($0.apqn, $0.to) }) { _, last in last }
+      let missed = operation.changes.filter { owners[$0.apqn] != $0.to }
+      error.missed = missed.map(\.apqn)
       failures[operation.subject] = error
       for change in error.moves { note(change, decisions, failure: nil) }
-      for change in operation.changes where !error.includes(change) {
-        note(change, decisions, failure: "\(error)")
-      }
+      for change in missed { note(change, decisions, failure: "\(error)") }
       log.record(.failed(error, pause: pause))
       dirty.insert(place)
       // Nothing was done, so what was put on record before the write is not so.

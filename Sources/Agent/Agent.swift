@@ -20,7 +20,6 @@ package final class Agent {
   var rules: RuleSet
   var circumstances: Circumstances
   var dirty: Set<Reaction> = [.everything]
-  var choice: MechanismChoice?
   var retries = RetrySchedule()
   var drains = Drains()
   var fights = Fights()
@@ -36,6 +35,8 @@ package final class Agent {
   /// sends no event.
   var pendingRelease: (due: Duration, queues: [APQN])?
 
+  /// How queues are moved; nil until that is chosen.
+  package internal(set) var choice: MechanismChoice?
   /// What was seen at the last look; nil before the first and without a bus.
   package internal(set) var inventory: Inventory?
   /// What the rules decide about the machine as last seen.

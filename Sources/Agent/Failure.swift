@@ -12,6 +12,8 @@ package struct Failure: Error, Equatable, Sendable {
   package var undoError: UndoError?
   /// The queues that have another owner all the same, by what was planned or by taking steps back.
   package var moves: [OwnerChange] = []
+  /// The queues that were to be moved and are not where they were to be.
+  package var missed: [APQN] = []
   /// Queues of which nobody can tell now who has them.
   package var unread: Set<APQN> = []
   /// Whether nothing at all was done: the kernel refused the first write.
@@ -62,11 +64,6 @@ package struct Failure: Error, Equatable, Sendable {
   package init(_ subject: Operation.Subject, _ cause: Cause) {
     self.subject = subject
     self.cause = cause
-  }
-
-  /// Whether a change was done although the operation failed.
-  package func includes(_ change: OwnerChange) -> Bool {
-    moves.contains { $0.apqn == change.apqn && $0.to == change.to }
   }
 
   /// Whether trying again can help.

@@ -61,6 +61,7 @@ package struct ConfigurationText: Equatable, Sendable {
       throw .init("\"\(line)\" is neither a section nor Key=value")
     }
     let name = trimmed(String(line[..<equals]))
+    guard !name.isEmpty else { throw .init("\"\(line)\" has no name before =") }
     guard let key = key(name) else {
       let known = ConfigurationKey.allCases.filter { section == nil || $0.section == section }
       throw .init(

@@ -8,7 +8,9 @@ import Sysfs
 extension LogMessage {
   /// What is to be told of an activity: nothing of plans and of writes that went well, since the moves
   /// that they lead to are told.
-  package static func messages(_ activity: Activity, decisions: DecisionTable?) -> [LogMessage] {
+  package static func messages(
+    _ activity: Activity, decisions: DecisionTable?, mechanism: Mechanism? = nil
+  ) -> [LogMessage] {
     switch activity {
     case .planned, .wrote(_, error: nil): []
     case .chose(let choice):
@@ -18,8 +20,8 @@ extension LogMessage {
           fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
       ]
     case .wrote(let step, let error?): [writeRefused(step, error)]
-    case .moved(let changes): moved(changes, decisions)
-    case .failed(let failure, let pause): [failed(failure, pause)]
+    case .moved(let changes): moved(changes, decisions, mechanism)
+    case .failed(let failure, let pause): failed(failure, pause)
     case .refused(let refusal):
       [
         LogMessage(
@@ -71,39 +73,53 @@ extension LogMessage {
       ])
   }
 
-  private static func failed(_ failure: Failure, _ pause: Duration?) -> LogMessage {
-    var fields: [Field] = []
-    if case .queue(let apqn) = failure.subject {
-      fields.append(Field("AP_QUEUE", apqn.description))
-    }
+  private static func failed(_ failure: Failure, _ pause: Duration?) -> [LogMessage] {
     let outlook =
       pause.map { "next try in \($0.components.seconds) s" } ?? "not tried again"
-    return LogMessage(.error, .failed, "\(failure); \(outlook)", fields: fields)
+    let subject: [APQN] =
+      switch failure.subject {
+      case .masks: []
+      case .queue(let apqn), .online(let apqn): [apqn]
+      }
+    return fieldSets(of: failure.missed.isEmpty ? subject : failure.missed).map {
+      LogMessage(.error, .failed, "\(failure); \(outlook)", fields: $0)
+    }
   }
 
-  /// A message for each way that queues go, with the rule behind it.
+  /// A message for each way that queues go, with the rule behind it where one asked for that.
   private static func moved(
-    _ changes: [OwnerChange], _ decisions: DecisionTable?
+    _ changes: [OwnerChange], _ decisions: DecisionTable?, _ mechanism: Mechanism?
   ) -> [LogMessage] {
     struct Way: Hashable {
       var from: Owner
       var to: Owner
+      var reason: String?
       var rule: String?
     }
     let ways = Dictionary(grouping: changes) { change in
-      Way(
-        from: change.from, to: change.to,
-        rule: decisions?.decision(for: change.apqn).rule?.location.fileAndLine)
+      let rule = decisions?.decision(for: change.apqn).rule?.location.fileAndLine
+      return switch change.cause {
+      case .wanted, .givenBack: Way(from: change.from, to: change.to, reason: rule, rule: rule)
+      case .collateral: Way(from: change.from, to: change.to, reason: "collateral")
+      case .sideEffect:
+        Way(from: change.from, to: change.to, reason: "side effect of the mask write")
+      }
     }
     let sorted = ways.map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
       .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
-    return sorted.map { way, apqns in
-      let action = Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release")
-      return LogMessage(
-        .notice, .moved,
+    return sorted.flatMap { way, apqns in
+      let text =
         "\(names(apqns)) moved from \(way.from.rawValue) to \(way.to.rawValue)"
-          + (way.rule.map { " (\($0))" } ?? ""),
-        fields: queues(apqns) + [action] + (way.rule.map { [Field("AP_RULE", $0)] } ?? []))
+        + (way.reason.map { " (\($0))" } ?? "")
+      var fields = [
+        Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release"),
+        Field("AP_FROM", way.from.rawValue), Field("AP_TO", way.to.rawValue),
+      ]
+      if let rule = way.rule { fields.append(Field("AP_RULE", rule)) }
+      if let mechanism { fields.append(Field("AP_MECHANISM", mechanism.rawValue)) }
+      return fieldSets(of: apqns).map {
+        LogMessage(.notice, .moved, text, fields: $0 + fields)
+      }
     }
   }
 
@@ -114,7 +130,17 @@ extension LogMessage {
 
   /// The journal takes a field several times, and 256 of them are not too many for it.
   private static func queues(_ apqns: [APQN]) -> [Field] {
-    apqns.prefix(256).map { Field("AP_QUEUE", $0.description) }
+    apqns.prefix(fieldLimit).map { Field("AP_QUEUE", $0.description) }
+  }
+
+  private static let fieldLimit = 256
+
+  /// As many sets of fields as it takes to name every queue; one where there is none.
+  private static func fieldSets(of apqns: [APQN]) -> [[Field]] {
+    guard !apqns.isEmpty else { return [[]] }
+    return stride(from: 0, to: apqns.count, by: fieldLimit).map { start in
+      queues(Array(apqns[start...]))
+    }
   }
 
   private static func names(_ apqns: [APQN]) -> String {

@@ -20,7 +20,9 @@ final class AgentMessages: ActivityLog {
 
   func record(_ activity: Activity) {
     if case .moved(let changes) = activity { reserved += changes.count { $0.to == .vfioAP } }
-    for message in LogMessage.messages(activity, decisions: agent?.decisions) { write(message) }
+    let messages = LogMessage.messages(
+      activity, decisions: agent?.decisions, mechanism: agent?.choice?.mechanism)
+    for message in messages { write(message) }
   }
 
   /// Tells what an agent that is given up leaves undone.

@@ -79,12 +79,12 @@ package final class Mailbox: Sendable {
     wakeup.signal()
   }
 
-  /// Asks for a look at everything and numbers the request.
-  package func postTicket() -> UInt64 {
+  /// Numbers a request, for a look at everything or for whatever is to be done anyway.
+  package func postTicket(looksAtEverything: Bool = true) -> UInt64 {
     let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue
     post {
       $0.ticket = max($0.ticket, ticket)
-      $0.look(at: .everything)
+      if looksAtEverything { $0.look(at: .everything) }
     }
     return ticket
   }

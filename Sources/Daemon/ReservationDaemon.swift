@@ -180,8 +180,8 @@ package final class ReservationDaemon {
         ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload() },
-        settle: { [unowned self] in settle($0) },
-        isStreamingTooMuch: { [unowned self] in control?.isStreamingTooMuch ?? false })
+        settle: { [unowned self] in settle($0, looksAtEverything: $1) },
+        isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(loop, socket: socket) { methods.answer($0, $1) }
     } catch {
       let problem = "requests cannot be served: \(error)"
@@ -192,10 +192,10 @@ package final class ReservationDaemon {
 
   /// What has happened up to now counts: events that have come and rules that have been written are
   /// taken in first.
-  private func settle(_ waiter: any SettleWaiter) {
+  private func settle(_ waiter: any SettleWaiter, looksAtEverything: Bool) {
     rules?.flush()
     intake?.takeIn()
-    settles.add(mailbox.postTicket(), waiter)
+    settles.add(mailbox.postTicket(looksAtEverything: looksAtEverything), waiter)
   }
 }
 

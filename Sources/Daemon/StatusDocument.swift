@@ -89,6 +89,7 @@ package struct StatusDocument {
       .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
       .init("waitingQueues", Self.list(plan?.waiting ?? []) { $0.json }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
+      .init("warnings", Self.list(plan?.warnings ?? []) { .string($0.description) }),
       .init("rules", rulesJSON),
       .init("settings", .array(settings.map(Self.json))),
       .init("counters", counters),

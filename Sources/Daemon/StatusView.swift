@@ -36,6 +36,7 @@ package struct StatusView {
         "\($0["queue"]?.text ?? "") until \($0["driver"]?.text ?? "") is loaded"
       }, of: number("waiting"))
     lines += section("failed", texts("failures"), of: number("failed"))
+    lines += section("warnings", texts("warnings"))
     lines += section(
       "settings",
       (status["settings"]?.elements ?? []).map {

@@ -1,6 +1,7 @@
 package import AdjunctProcessor
 package import Agent
-import Reservation
+package import HostConfiguration
+package import Reservation
 package import ReservationRules
 package import Scenarios
 package import SimulatedBus
@@ -41,15 +42,22 @@ package final class ReplaySession {
     package var host: HostIdentity
     /// What goes wrong between the agent and the bus.
     package var faults: FaultPlan
+    /// What the host's other files say.
+    package var configuration: HostConfiguration
+    /// What an earlier agent has reserved on the machine as it is at the start.
+    package var ownership: Ownership
 
-    /// Options; by default the bus decides, and nothing goes wrong.
+    /// Options; by default the bus decides, nothing goes wrong, and nothing is reserved by us yet.
     package init(
       mechanism: Mechanism? = nil, host: HostIdentity = HostIdentity(),
-      faults: FaultPlan = FaultPlan()
+      faults: FaultPlan = FaultPlan(), configuration: HostConfiguration = HostConfiguration(),
+      ownership: Ownership = Ownership()
     ) {
       self.mechanism = mechanism
       self.host = host
       self.faults = faults
+      self.configuration = configuration
+      self.ownership = ownership
     }
   }
 
@@ -95,7 +103,9 @@ package final class ReplaySession {
     let listener = Listener()
     agent = Agent(
       sysfs: injector, rules: rules, host: options.host,
-      settings: Agent.Settings(mechanism: options.mechanism), log: listener, time: listener)
+      settings: Agent.Settings(mechanism: options.mechanism), ownership: options.ownership,
+      surroundings: Agent.Surroundings(configuration: { options.configuration }), log: listener,
+      time: listener)
     listener.session = self
     let inject = bus.onUevent
     bus.onUevent = { [unowned self] event in
@@ -122,6 +132,9 @@ package final class ReplaySession {
 
   /// What the rules decide about the machine as the agent last saw it.
   package var decisions: DecisionTable? { agent.decisions }
+
+  /// What is reserved by the agent.
+  package var ownership: Ownership { agent.ownership }
 
   /// The machine now.
   package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }

@@ -38,8 +38,10 @@ struct MaskWishes {
       case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
       case .reserve: reserved.insert(apqn)
       case .giveBack:
+        // The kernel's own refusal first: no guard that is switched off changes it.
         let reason =
-          kept[apqn] ?? Self.obstacle(to: queue, inventory) ?? hold.refusal(toGiveBack: apqn)
+          hold.refusal(toGiveBack: apqn) ?? hold.refusal(toTake: apqn) ?? kept[apqn]
+          ?? Self.obstacle(to: queue, inventory)
         if let reason {
           reserved.insert(apqn)
           refusals.append(Refusal(apqn, reason))

@@ -44,15 +44,24 @@ struct Warnings {
       && queue.isConfigured != false && queue.isCheckStopped != true
   }
 
+  /// The kernel drops an adapter from a guest for any of its APQNs that the machine is configured for and
+  /// that is not on `vfio_ap`, also for one that does not exist here (ap-bus.md 6.1). Of an adapter
+  /// without any queue the guest can lose nothing.
   private mutating func warnIfIncomplete(_ device: MediatedDevice) {
     let name = circumstances.configuration.name(ofMediatedDevice: device.uuid)
     for adapter in device.adapters {
-      let missing = inventory.queues(ofCard: adapter).first { queue in
-        device.domains.contains(queue.apqn.domain) && owner(queue) != .vfioAP
+      let queues = inventory.queues(ofCard: adapter).filter {
+        device.domains.contains($0.apqn.domain)
       }
-      guard let missing else { continue }
+      guard !queues.isEmpty else { continue }
+      let reserved = APMask(queues.filter { owner($0) == .vfioAP }.map(\.apqn.domain))
+      let needed =
+        inventory.bus.configuredDomains.map(device.domains.intersection)
+        ?? APMask(queues.map(\.apqn.domain))
+      guard let missing = needed.subtracting(reserved).first else { continue }
       warnings.append(
-        .guestLosesAdapter(adapter, missing: missing.apqn, mediatedDevice: name))
+        .guestLosesAdapter(
+          adapter, missing: APQN(adapter: adapter, domain: missing), mediatedDevice: name))
     }
   }
 

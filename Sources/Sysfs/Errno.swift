@@ -26,11 +26,15 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     (24, "EMFILE", "too many open files in this process"),
     (28, "ENOSPC", "no space left on device"),
     (30, "EROFS", "read-only file system"),
+    (32, "EPIPE", "broken pipe"),
     (40, "ELOOP", "too many symbolic links"),
     (87, "EUSERS", "too many users"),
     (95, "EOPNOTSUPP", "operation not supported"),
     (98, "EADDRINUSE", "address already in use"),
     (99, "EADDRNOTAVAIL", "address not available"),
+    (104, "ECONNRESET", "connection reset by peer"),
+    (110, "ETIMEDOUT", "connection timed out"),
+    (111, "ECONNREFUSED", "connection refused"),
   ]
 
   /// The C name, such as `EBUSY`; `errno N` for a number that has none here.

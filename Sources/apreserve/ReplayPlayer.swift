@@ -1,6 +1,7 @@
 import AdjunctProcessor
 import Replay
 import Reports
+import Reservation
 import ReservationRules
 import JSONText
 
@@ -22,12 +23,12 @@ final class ReplayPlayer {
     self.output = output
   }
 
-  /// Plays a script and returns the machine at its end.
+  /// Plays a script and returns the machine at its end, and what the agent has reserved on it.
   @discardableResult
   func play(
     _ script: ReplayScript, rules: RuleSet, options: ReplaySession.Options,
     expectation: Expectation? = nil
-  ) throws -> Inventory {
+  ) throws -> (inventory: Inventory, ownership: Ownership) {
     var report = ReplayReport(style: output.style)
     report.showsEvents = showsEvents
     report.showsCallbacks = showsCallbacks
@@ -52,7 +53,7 @@ final class ReplayPlayer {
     mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
     problems = session.failures.map { "\($0)" }
     problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never struck" }
-    guard !isSilent else { return end }
+    guard !isSilent else { return (end, session.ownership) }
     if !isJSON {
       for line in report.pendingEvents() { try Terminal.print(line + "\n") }
     }
@@ -60,7 +61,7 @@ final class ReplayPlayer {
       session, name: name, after: end, mismatches: expectation == nil ? nil : mismatches)
     try output.print(
       text: summary.text(style: output.style), json: summary.json(activities: activities))
-    return end
+    return (end, session.ownership)
   }
 
   /// Ends the program when a line of the scenario did not hold, or a fault never struck.

@@ -34,6 +34,22 @@ import Testing
     #expect(result.output.contains("# Another adapter comes, and somebody else"))
   }
 
+  @Test func `on a described machine knows what is ours there, and tells it at the end`() throws {
+    let bench = try bench()
+    let first = try bench.run("simulate --script test.scenario --rules rules --snapshot")
+    let ours = "\"ownership\": {\"mechanism\": \"mask\", \"adapters\""
+    #expect(first.output.contains(ours), "\(first.output)")
+    try bench.file("machine.json", first.output)
+    try bench.file("nothing.scenario", "write 1 > /sys/bus/ap/scans\n")
+    try bench.file("hosts/50.rules", "RESERVE=\"host\"\n")
+    let plan = try bench.run("plan --inventory machine.json --rules hosts")
+    #expect(plan.output.contains("  vfio_ap  ->  host"), "\(plan.output)")
+    let second = try bench.run(
+      "simulate --script nothing.scenario --inventory machine.json --rules hosts --snapshot")
+    #expect(second.status == 0 && !second.output.contains(ours), "\(second.output)")
+    #expect(second.output.contains("\"driver\": \"cex4queue\""))
+  }
+
   @Test func `that does not hold is an error with its line`() throws {
     let result = try bench("  07.0047 driver: cex4queue\n")
       .run("simulate --script test.scenario --rules rules --snapshot")

@@ -74,6 +74,7 @@ import Testing
   }
 
   @Test(arguments: [
+    ("[Daemon]\n=x", "0.conf:2: \"=x\" has no name before ="),
     ("x", "0.conf:1: \"x\" is neither a section nor Key=value"),
     (
       "[Reservations]",

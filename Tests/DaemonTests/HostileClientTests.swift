@@ -85,6 +85,33 @@ struct `A hostile client` {
     }
   }
 
+  @Test func `that never reads long plans leaves others a word that there are too many`() async {
+    await #expect(processExitsWith: .success) {
+      // Each queue of half the rows and columns is a refusal of its own.
+      let machine = try LiveMachine(
+        .mask, rules: "ADAPTER==\"0-0x1f\", DOMAIN==\"0-0x1f\", RESERVE=\"vfio_ap\"\n",
+        adapters: Array(0...63), domains: 0...63)
+      try machine.settle()
+      let call = Call("org.apreserve.Plan").message[...]
+      var clients: [LocalSocket] = []
+      for _ in 0..<20 {
+        let client = try LocalSocket.connect(to: machine.control)
+        for _ in 0..<50 { _ = client.send(call) }
+        clients.append(client)
+      }
+      #expect(try machine.settle()["phase"] == "settled")
+      let honest = try ControlClient(path: machine.control)
+      let error = #expect(throws: ControlError.self) {
+        try honest.call(Call("org.apreserve.Plan"), timeout: .seconds(60))
+      }
+      #expect("\(error as Any)".contains("org.apreserve.Busy"))
+      clients.removeAll()
+      try machine.wait {
+        (try? honest.call(Call("org.apreserve.Plan"), timeout: .seconds(60))) != nil
+      }
+    }
+  }
+
   @Test func `cannot ask for what is unknown`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule)

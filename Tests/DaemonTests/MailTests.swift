@@ -54,4 +54,11 @@ import Testing
     #expect(mailbox.wait(.zero).reactions.isEmpty)
     #expect(mailbox.postTicket() > ticket)
   }
+
+  @Test func `can number a request without a look at everything`() throws {
+    let mailbox = try Mailbox()
+    let ticket = mailbox.postTicket(looksAtEverything: false)
+    let mail = mailbox.wait(nil)
+    #expect(mail.ticket == ticket && mail.reactions.isEmpty)
+  }
 }

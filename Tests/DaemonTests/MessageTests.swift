@@ -39,6 +39,38 @@ import Testing
       ])
   }
 
+  @Test func `say why a queue has moved, from whom and to whom, and name every single one`() {
+    let apqns = (0...255).flatMap { domain in
+      (1...2).map { APQN(adapter: $0, domain: UInt8(domain)) }
+    }
+    let changes =
+      apqns.map { OwnerChange($0, from: .host, to: .vfioAP, cause: .collateral) }
+      + [OwnerChange(APQN(adapter: 9, domain: 1), from: .none, to: .host, cause: .sideEffect)]
+    let messages = LogMessage.messages(.moved(changes), decisions: nil, mechanism: .mask)
+    #expect(messages.count == 3)
+    #expect(messages[0].text == messages[1].text)
+    #expect(messages[0].text.hasSuffix("504 more moved from host to vfio_ap (collateral)"))
+    #expect(
+      messages[2].text == "09.0001 moved from none to host (side effect of the mask write)")
+    let names = messages.flatMap(\.fields).filter { $0.name == "AP_QUEUE" }.map(\.value)
+    #expect(Set(names).count == 513)
+    #expect(
+      messages[2].fields == [
+        .init("AP_QUEUE", "09.0001"), .init("AP_ACTION", "release"), .init("AP_FROM", "none"),
+        .init("AP_TO", "host"), .init("AP_MECHANISM", "mask"),
+      ])
+  }
+
+  @Test func `name the queues that a failure has kept from moving`() throws {
+    let apqn = APQN(adapter: 5, domain: 4)
+    let error = SysfsError(.write, .bus("apmask"), text: "0x0", errno: .inputOutput)
+    var failure = Failure(.masks, .refused(error))
+    failure.missed = [apqn]
+    let message = try #require(
+      LogMessage.messages(.failed(failure, pause: .seconds(1)), decisions: nil).first)
+    #expect(message.fields == [.init("AP_QUEUE", "05.0004")])
+  }
+
   @Test(arguments: [
     (1, "05.0004 waits until vfio_ap is loaded"),
     (2, "05.0004, 05.0005 wait until vfio_ap is loaded"),

@@ -1,5 +1,8 @@
+import AdjunctProcessor
 import Agent
 import HostSystem
+import JSONText
+import Reservation
 import Testing
 
 @testable import Daemon
@@ -25,5 +28,18 @@ import Testing
     report.looks = 1
     #expect(document(report).summary == "waiting for an AP bus")
     #expect(document(report).phase == "without-bus")
+  }
+
+  @Test func `has the warnings of the last plan`() {
+    var report = AgentReport()
+    report.looks = 1
+    report.status.phase = .settled
+    var plan = Plan(mechanism: .mask)
+    plan.warnings = [.lastCCAQueueTaken]
+    report.status.plan = plan
+    let json = document(report).json
+    let sentence = PlanWarning.lastCCAQueueTaken.description
+    #expect(json["warnings"] == .array([.string(sentence)]))
+    #expect(StatusView(json).text().contains("\nwarnings\n  \(sentence)\n"))
   }
 }

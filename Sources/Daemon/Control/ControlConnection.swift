@@ -5,6 +5,8 @@ import Varlink
 enum Answer {
   /// One reply.
   case reply(Reply)
+  /// One reply that is encoded already.
+  case message([UInt8])
   /// Replies one after the other, each made when there is room for it; the last one says so.
   case replies(() -> Reply)
   /// A reply that is given later to what is handed over.
@@ -43,6 +45,8 @@ final class ControlConnection {
 
   /// The longest call that is read; ours are shorter than a hundredth of that.
   static let messageLimit = 64 * 1024
+  /// Answers of more bytes than this are bounded in number.
+  static let longAnswer = 64 * 1024
   /// How long a client may stay in the middle of a message or of an answer.
   static let patience = Duration.seconds(30)
   /// How long a client may stay without asking anything.
@@ -65,8 +69,9 @@ final class ControlConnection {
 
   /// Whether it is one of those who may only read.
   var isGuest: Bool { !ControlPermission.mayChange(peer) }
-  /// Whether answers are being made one after the other, for which the machine as it was is kept.
-  var isStreaming: Bool { nextReply != nil }
+  /// Whether a long answer is on its way, or several are made one after the other, for which the machine
+  /// as it was is kept.
+  var isAnsweringLong: Bool { nextReply != nil || output.count > Self.longAnswer }
 
   /// Whether the client has had more time than it may take.
   func isOverdue(now: Duration) -> Bool {
@@ -120,7 +125,8 @@ final class ControlConnection {
 
   private func answer(_ call: Call) {
     switch serve(call, peer) {
-    case .reply(let reply): send(reply, to: call)
+    case .reply(let reply): send(reply.message, to: call)
+    case .message(let message): send(message, to: call)
     case .replies(let next) where !call.isOneway: nextReply = next
     case .replies: break
     case .later(let register):
@@ -134,12 +140,12 @@ final class ControlConnection {
     guard !hasEnded, isWaiting else { return }
     isWaiting = false
     lastProgress = time.now
-    send(reply, to: call)
+    send(reply.message, to: call)
     advance()
   }
 
-  private func send(_ reply: Reply, to call: Call) {
-    if !call.isOneway { output = reply.message[...] }
+  private func send(_ message: [UInt8], to call: Call) {
+    if !call.isOneway { output = message[...] }
   }
 
   private func flush() {

@@ -13,10 +13,24 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again; the answer to the client.
   var reload: () -> Reply
-  /// Lets somebody go on when everything that is asked for is done or refused.
-  var settle: (any SettleWaiter) -> Void
-  /// Whether one more answer piece by piece is too many.
-  var isStreamingTooMuch: () -> Bool
+  /// Lets somebody go on when everything that is asked for is done or refused, and if wished looks at
+  /// everything for it.
+  var settle: (any SettleWaiter, _ looksAtEverything: Bool) -> Void
+  /// Whether one more long answer is too many.
+  var isAnsweringTooMuch: () -> Bool
+  /// The plan's answer, made once for each look.
+  private let plans = LastAnswer()
+
+  /// Methods on these.
+  init(
+    status: @escaping () -> StatusDocument, reload: @escaping () -> Reply,
+    settle: @escaping (any SettleWaiter, Bool) -> Void, isAnsweringTooMuch: @escaping () -> Bool
+  ) {
+    self.status = status
+    self.reload = reload
+    self.settle = settle
+    self.isAnsweringTooMuch = isAnsweringTooMuch
+  }
 
   /// The answer to a call.
   func answer(_ call: Call, _ peer: LocalSocket.Peer) -> Answer {
@@ -25,15 +39,18 @@ struct ControlMethods {
     case "org.varlink.service.GetInterfaceDescription": return .reply(description(call))
     case "org.apreserve.GetStatus": return .reply(statusReply)
     case "org.apreserve.GetHistory":
+      guard !isAnsweringTooMuch() else { return .reply(busy) }
       let history = status().board.report.history
       return .reply(Reply([.init("moves", HistoryReport(history.entries).json)]))
     case "org.apreserve.ListQueues": return list(call)
     case "org.apreserve.Explain": return .reply(explain(call))
-    case "org.apreserve.Plan": return .reply(plan)
+    case "org.apreserve.Plan": return plan
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload() : .permissionDenied)
     case "org.apreserve.Settle":
-      return .later { settle(StatusWaiter(reply: $0, status: { statusReply })) }
+      // A look at everything costs the machine something, so it is not for everybody.
+      let looks = ControlPermission.mayChange(peer)
+      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), looks) }
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
@@ -80,10 +97,16 @@ struct ControlMethods {
     return Reply([.init("explanation", Explanation(apqn, in: assessment).json)])
   }
 
-  private var plan: Reply {
-    guard let assessment else { return noInventory }
-    return Reply([.init("plan", PlanReport(assessment).json)])
+  private var plan: Answer {
+    guard !isAnsweringTooMuch() else { return .reply(busy) }
+    return .message(
+      plans.message(asOf: status().board.report.looks) {
+        guard let assessment else { return noInventory }
+        return Reply([.init("plan", PlanReport(assessment).json)])
+      })
   }
+
+  private var busy: Reply { Reply(error: "org.apreserve.Busy") }
 
   private func list(_ call: Call) -> Answer {
     guard let assessment else { return .reply(noInventory) }
@@ -101,12 +124,28 @@ struct ControlMethods {
       guard count <= QueueRows.limitOfOneReply else { return .reply(.expectedMore) }
       return .reply(Reply([.init("queues", .array(adapters.flatMap(rows.json)))]))
     }
-    guard !isStreamingTooMuch() else { return .reply(Reply(error: "org.apreserve.Busy")) }
+    guard !isAnsweringTooMuch() else { return .reply(busy) }
     var rest = adapters[...]
     return .replies {
       let queues = rest.popFirst().map(rows.json) ?? []
       return Reply([.init("queues", .array(queues))], continues: !rest.isEmpty)
     }
+  }
+}
+
+/// An answer that is made once for as long as nothing has changed, however often it is asked for: on a
+/// large machine it can take megabytes, and a good part of a second.
+private final class LastAnswer {
+  private var looks: UInt64?
+  private var message: [UInt8] = []
+
+  /// The message as of a look; made anew where that is another one.
+  func message(asOf looks: UInt64, _ make: () -> Reply) -> [UInt8] {
+    if self.looks != looks {
+      message = make().message
+      self.looks = looks
+    }
+    return message
   }
 }
 

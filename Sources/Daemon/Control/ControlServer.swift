@@ -17,8 +17,8 @@ final class ControlServer {
   static let connectionLimit = 64
   /// The most connections of others than root and the daemon's own user.
   static let guestLimit = 32
-  /// The most clients that get answers piece by piece at a time.
-  static let streamLimit = 8
+  /// The most clients that get long answers at a time.
+  static let longAnswerLimit = 8
 
   /// Serves connections to `socket`.
   init(
@@ -31,9 +31,9 @@ final class ControlServer {
     source = try loop.watch(socket.descriptor, priority: .low) { [weak self] _ in self?.accept() }
   }
 
-  /// Whether one more answer piece by piece is too many.
-  var isStreamingTooMuch: Bool {
-    connections.values.count { $0.isStreaming } >= Self.streamLimit
+  /// Whether one more long answer is too many.
+  var isAnsweringTooMuch: Bool {
+    connections.values.count { $0.isAnsweringLong } >= Self.longAnswerLimit
   }
 
   private func accept() {

@@ -1,6 +1,8 @@
 import AdjunctProcessor
 import ArgumentParser
+import HostConfiguration
 import Replay
+import Reservation
 import Reports
 import Snapshots
 import Uevents
@@ -65,7 +67,9 @@ struct ReplayCommand: ParsableCommand {
       player.showsEvents = events
       try player.play(
         ReplayScript(capture, inventory: start?.inventory, foreign: foreign), rules: rules,
-        options: .init(mechanism: mechanism.mechanism, host: start?.host ?? .init()),
+        options: .init(
+          mechanism: mechanism.mechanism, host: start?.host ?? .init(),
+          configuration: start?.configuration ?? .init(), ownership: start?.ownership ?? .init()),
         expectation: expectation)
       if let damage = capture.damage {
         Terminal.say("\(damage) What stands before was replayed.")

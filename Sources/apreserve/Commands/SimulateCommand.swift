@@ -1,6 +1,8 @@
 import AdjunctProcessor
 import ArgumentParser
+import HostConfiguration
 import Replay
+import Reservation
 import Scenarios
 import SimulatedBus
 import Snapshots
@@ -117,11 +119,19 @@ struct SimulateCommand: ParsableCommand {
         }
       guard let replay else { return }
       let host = machine?.host ?? .init()
+      let configuration = machine?.configuration ?? .init()
+      // What was reserved before a boot is nobody's afterwards.
+      let ownership = scenario == nil ? nil : machine?.ownership
       let end = try player.play(
         replay, rules: rules,
-        options: .init(mechanism: mechanism.mechanism, host: host, faults: plan))
+        options: .init(
+          mechanism: mechanism.mechanism, host: host, faults: plan, configuration: configuration,
+          ownership: ownership ?? .init()))
       if snapshot {
-        try Terminal.print(Snapshot(host: host, inventory: end).encoded())
+        let snapshot = Snapshot(
+          host: host, inventory: end.inventory, configuration: configuration,
+          ownership: end.ownership)
+        try Terminal.print(snapshot.encoded())
       }
       try player.checkScenario()
     }
