@@ -16,9 +16,12 @@ struct MonitorCommand: ParsableCommand {
     usage: "apreserve monitor [--record <file>] [<options>]",
     discussion: """
       Nothing is written to sysfs. A recording has the form of "udevadm monitor --kernel --property", and \
-      "apreserve replay" plays it.
+      "apreserve replay" plays it. It has what happens from now on; what was there before belongs into a \
+      description beside it.
 
-        apreserve monitor --record boot.events
+        apreserve snapshot > before.json
+        apreserve monitor --record plug.events
+        apreserve replay plug.events --inventory before.json
       """)
 
   @Option(
