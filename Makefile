@@ -170,12 +170,13 @@ deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
 
-# The packages as they are: lintian finds no error, mandoc nothing in the pages, and the RPM packages have the
-# same files.
+# The packages as they are: lintian finds no error, mandoc nothing in the pages, no file is empty, and the RPM
+# packages have the same files.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb
 	mandoc -T lint -W warning packaging/man/*
 	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
+	Tests/Packages/check-files $(DEB_DIRECTORY)
 	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd, on the simulated bus; as root.

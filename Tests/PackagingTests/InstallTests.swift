@@ -60,6 +60,14 @@ import Testing
     #expect(try Shell.run("bash -c '. \"\(file)\"; complete -p apreserve'").status == 0)
   }
 
+  @Test(arguments: ["/nowhere/apreserve", "false", "true"])
+  func `fails where no completions can be made`(generator: String) throws {
+    let result = try installation.run("install", ["GENERATOR": generator])
+    #expect(result.status != 0)
+    #expect(result.output.contains("install-files: \(generator) prints no completions for bash"))
+    #expect(try Shell.run("find '\(installation.path)' -type f -empty").output == "")
+  }
+
   @Test(arguments: [
     ("pl", ["plan"]), ("plan --inv", ["--inventory"]), ("settle --time", ["--timeout"]),
     ("plan --mechanism ", ["bind", "mask", "override"]), ("plan --protect-host a", ["auto"]),
