@@ -143,10 +143,10 @@ install: package-programs install-files
 
 # Without building: of what is in BINARIES.
 install-files:
-	BINARIES=$(BINARIES) packaging/install-files install $(COMPONENTS)
+	BINARIES="$(BINARIES)" packaging/install-files install $(COMPONENTS)
 
 uninstall:
-	BINARIES=$(BINARIES) packaging/install-files uninstall $(COMPONENTS)
+	BINARIES="$(BINARIES)" packaging/install-files uninstall $(COMPONENTS)
 
 # Debian packages, in .build/deb. Those of another architecture are made of programs that were built for
 # it: make deb ARCH=s390x DEB_BINARIES=DIR GENERATOR=FILE LIBRARIES=DIR
@@ -168,14 +168,15 @@ deb: package-programs
 endif
 deb:
 	@packaging/install-build-dependencies package
-	packaging/build-deb $(DEB_DIRECTORY) $(DEB_BINARIES) $(ARCH) $(or $(GENERATOR),$(DEB_BINARIES)/apreserve) $(LIBRARIES)
+	packaging/build-deb "$(DEB_DIRECTORY)" "$(DEB_BINARIES)" $(ARCH) "$(or $(GENERATOR),$(DEB_BINARIES)/apreserve)" $(if $(LIBRARIES),"$(LIBRARIES)")
 
-# The packages as they are: lintian finds no error, mandoc nothing in the pages, and the RPM packages have the
-# same files.
+# The packages as they are: lintian finds no error, mandoc nothing in the pages, no file is empty, and the RPM
+# packages have the same files.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb
 	mandoc -T lint -W warning packaging/man/*
 	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
+	Tests/Packages/check-files $(DEB_DIRECTORY)
 	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd, on the simulated bus; as root.

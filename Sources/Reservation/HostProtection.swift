@@ -30,6 +30,22 @@ struct HostProtection {
     }
   }
 
+  /// Queues that the host gets when its driver comes, which must stay because until then nothing tells
+  /// their master keys: as in an initrd, before udev has loaded anything. Those of `ownership` have left
+  /// the host already.
+  static func beforeDrivers(_ inventory: Inventory, _ ownership: Ownership) -> [APQN] {
+    guard !inventory.bus.hasDriver(DriverName.cex4queue) else { return [] }
+    return inventory.cards.flatMap { card -> [APQN] in
+      guard card.mode != .accelerator, card.hardwareType.isReservable else { return [] }
+      return inventory.queues(ofCard: card.adapter).filter { queue in
+        queue.owner == .none && queue.masterKeys == nil
+          && queue.driverOverride != DriverName.vfioAP
+          && inventory.bus.isInHostPool(queue.apqn) != false
+          && !ownership.covers(queue.apqn, under: inventory.bus)
+      }.map(\.apqn)
+    }
+  }
+
   /// The queues of `changes` that must stay, each with the reason.
   ///
   /// Of several that could stay, one that no rule asked for stays rather than one that a rule wants,

@@ -29,6 +29,11 @@ package struct Planner {
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
+    if circumstances.protectsHost {
+      for apqn in HostProtection.beforeDrivers(inventory, ownership) {
+        kept[apqn] = .masterKeysUnknown
+      }
+    }
     while true {
       let plan = plan(by: mechanism, kept: kept)
       guard circumstances.protectsHost else { return plan }

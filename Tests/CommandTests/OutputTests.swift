@@ -166,6 +166,8 @@ import Testing
     #expect(drawing.hasPrefix("<svg xmlns=\"http://www.w3.org/2000/svg\""))
     #expect(drawing.hasSuffix("</svg>\n"))
     #expect(drawing.contains("<title id=\"title\">AP queues of lnx01 (LPAR PROD1)</title>"))
+    // As "-" names standard input where a machine is read.
+    #expect(try bench.run("matrix --svg - \(Self.guests)").output == drawing)
   }
 }
 

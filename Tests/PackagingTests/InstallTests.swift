@@ -27,6 +27,43 @@ import Testing
       try Shell.run("find '\(installation.path)' -name '*apreserve*' -mindepth 1").output == "")
   }
 
+  @Test func `takes a source, programs and DESTDIR with blanks in their paths`() throws {
+    let place = "\(installation.path)/a  place of "
+    _ = try Shell.run(
+      """
+      mkdir -p '\(place)/check out/bin' && cp -R '\(SourceFile.path("packaging"))' \
+      '\(SourceFile.path("rules"))' '\(place)/check out' &&
+      ln -s '\(installation.binaries)'/apreserve* '\(place)/check out/bin'
+      """)
+    let run = { (action: String) in
+      try self.installation.run(
+        action,
+        [
+          "PREFIX": "/usr", "SYSCONFDIR": "/etc", "DESTDIR": "\(place)/dest dir",
+          "BINARIES": "\(place)/check out/bin",
+        ], script: "\(place)/check out/packaging/install-files")
+    }
+    let result = try run("install")
+    #expect(result.status == 0 && result.output == "")
+    let files = try Shell.run("cd '\(place)/dest dir' && find . -type f -printf '/%P\n'").lines
+    let list = try run("list").lines
+    #expect(Set(files) == Set(list.filter { !$0.hasSuffix(".d") }))
+    #expect(try Shell.run("find '\(place)/dest dir' -type f -empty").output == "")
+    #expect(try run("uninstall").output == "")
+    #expect(try Shell.run("find '\(place)/dest dir' -type f").output == "")
+  }
+
+  @Test(arguments: [
+    ["PREFIX": "/opt/my programs"], ["PREFIX": "/opt/a,b"], ["SYSCONFDIR": "/tmp/a\tb"],
+    ["BINARIES": "/tmp/a\nb"],
+  ])
+  func `refuses paths that it would not write right`(variables: [String: String]) throws {
+    let result = try installation.run("install", variables)
+    #expect(result.status == 64)
+    #expect(result.lines.first?.hasPrefix("install-files: ") == true)
+    #expect(try installation.files == [])
+  }
+
   @Test func `brings no rule into force`() throws {
     try installation.run("install")
     let rules = try installation.files.filter { $0.hasSuffix(".rules") }
@@ -58,6 +95,14 @@ import Testing
     let file = "\(installation.path)/usr/share/bash-completion/completions/apreserve"
     #expect(try Shell.run("bash -n '\(file)'").output == "")
     #expect(try Shell.run("bash -c '. \"\(file)\"; complete -p apreserve'").status == 0)
+  }
+
+  @Test(arguments: ["/nowhere/apreserve", "false", "true"])
+  func `fails where no completions can be made`(generator: String) throws {
+    let result = try installation.run("install", ["GENERATOR": generator])
+    #expect(result.status != 0)
+    #expect(result.output.contains("install-files: \(generator) prints no completions for bash"))
+    #expect(try Shell.run("find '\(installation.path)' -type f -empty").output == "")
   }
 
   @Test(arguments: [

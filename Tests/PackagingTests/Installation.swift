@@ -8,7 +8,7 @@ final class Installation {
   let path: String
 
   /// Where the programs are that were built with these tests.
-  private let binaries: String
+  let binaries: String
   private let script: String
 
   /// An empty directory.
@@ -24,11 +24,16 @@ final class Installation {
     _ = try? Shell.run("rm -rf '\(path)'")
   }
 
-  /// Runs `install-files` with that action, for a prefix below the directory.
-  @discardableResult func run(_ action: String) throws -> Shell.Result {
-    try Shell.run(
-      "PREFIX='\(path)/usr' SYSCONFDIR='\(path)/etc' STRIP= BINARIES='\(binaries)' '\(script)' \(action)"
-    )
+  /// Runs `install-files` with that action, for a prefix below the directory; `variables` are set beside
+  /// the usual ones, or instead of them.
+  @discardableResult func run(
+    _ action: String, _ variables: [String: String] = [:], script: String? = nil
+  ) throws -> Shell.Result {
+    let all = [
+      "PREFIX": "\(path)/usr", "SYSCONFDIR": "\(path)/etc", "STRIP": "", "BINARIES": binaries,
+    ].merging(variables) { $1 }
+    let words = all.map { "\($0)='\($1)'" }.sorted().joined(separator: " ")
+    return try Shell.run("\(words) '\(script ?? self.script)' \(action)")
   }
 
   /// All files below the directory.

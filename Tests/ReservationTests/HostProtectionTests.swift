@@ -77,6 +77,37 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(plan.refusals.map(\.reason) == [.masterKeysUnknown, .masterKeysUnknown])
   }
 
+  /// In an initrd nothing is loaded yet: every queue is unbound, and what masks take then, the host never
+  /// gets.
+  @Test(arguments: [Mechanism.mask, .override])
+  func `may be any one before the host's driver is there`(mechanism: Mechanism) throws {
+    var machine = try machine(mechanism, pattern: nil)
+    machine.inventory.bus.drivers = []
+    for queue in machine.inventory.queues {
+      try machine.set(queue.apqn.description, driver: nil)
+    }
+    try machine.change(card: 2) { $0.functions = QueueMode.accelerator.functions }
+    let plan = try machine.plan(mechanism, everything)
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0004", "01.0005"])
+    #expect(plan.refusals.allSatisfy { $0.reason == .masterKeysUnknown })
+    let steps = plan.operations.flatMap(\.steps)
+    #expect(!steps.isEmpty, "the accelerator can be reserved")
+
+    machine.circumstances.configuration.secureKeyUsers = []
+    #expect(try machine.plan(mechanism, everything).refusals.isEmpty)
+  }
+
+  @Test func `is not one that was taken from the host already`() throws {
+    var machine = try machine(.override, pattern: nil)
+    machine.inventory.bus.drivers = []
+    for queue in machine.inventory.queues {
+      try machine.set(
+        queue.apqn.description, driver: nil, driverOverride: DriverName.vfioAP)
+      machine.ownership.queues.insert(queue.apqn)
+    }
+    #expect(try machine.plan(.override, everything).refusals.isEmpty)
+  }
+
   @Test func `is none where no master key is valid`() throws {
     let machine = try machine(.bind, pattern: MasterKeyPattern(registers: []))
     #expect(try machine.plan(.bind, everything).refusals.isEmpty)

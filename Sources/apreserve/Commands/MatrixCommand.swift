@@ -18,7 +18,9 @@ struct MatrixCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Write the grid as an SVG drawing.", valueName: "file"), completion: .file())
+    help: ArgumentHelp(
+      "Write the grid as an SVG drawing; - writes it to standard output.", valueName: "file"),
+    completion: .file())
   var svg: String?
 
   @OptionGroup var options: AssessmentOptions
@@ -28,7 +30,12 @@ struct MatrixCommand: ParsableCommand {
       let assessment = try options.assessment()
       let matrix = OwnerMatrix(assessment)
       if let svg {
-        try HostFile.write(matrix.svg(title: title(of: assessment)), to: svg)
+        let drawing = matrix.svg(title: title(of: assessment))
+        if svg == "-" {
+          try Terminal.print(drawing)
+        } else {
+          try HostFile.write(drawing, to: svg)
+        }
       } else {
         try options.output.print(text: matrix.text(style: options.output.style), json: matrix.json)
       }

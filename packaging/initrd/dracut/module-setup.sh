@@ -12,12 +12,8 @@ depends() {
 }
 
 install() {
-  local file
-  inst_multiple /usr/bin/apreserve /usr/lib/apreserve/initrd-apply
-  for file in /etc/apreserve/*.conf /etc/apreserve/*.conf.d/*.conf /etc/apreserve/rules.d/*.rules \
-    /usr/lib/apreserve/rules.d/*.rules /usr/lib/apreserve/*.conf.d/*.conf; do
-    [[ ! -e $dracutsysrootdir$file ]] || inst_simple "$file"
-  done
+  inst_multiple mkdir /usr/bin/apreserve /usr/lib/apreserve/initrd-apply
+  "$dracutsysrootdir"/usr/lib/apreserve/initrd-collect "$initdir" "$dracutsysrootdir"
   # Before udev loads the drivers of the cards.
   inst_hook pre-trigger 20 "$moddir/apply.sh"
 }
