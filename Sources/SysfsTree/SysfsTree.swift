@@ -45,7 +45,7 @@ package struct SysfsTree {
   package func names(_ parts: [String]) -> [String]? {
     switch frame(parts) {
     case .absent: return nil
-    case .holding(let names): return names
+    case .holding(let names): return names()
     case nil: break
     }
     guard let place = Self.place(parts), node(parts) == .directory else { return nil }
@@ -78,9 +78,12 @@ package struct SysfsTree {
   /// machine that does not have it now.
   private enum Frame {
     case absent
-    case holding([String])
+    /// There; its names are found out when somebody lists it.
+    case holding(() -> [String])
 
-    static func holding(_ names: [String], if isThere: Bool) -> Frame {
+    static func names(
+      _ names: @escaping @autoclosure () -> [String], if isThere: Bool = true
+    ) -> Frame {
       isThere ? .holding(names) : .absent
     }
   }
@@ -89,26 +92,26 @@ package struct SysfsTree {
   private func frame(_ parts: [String]) -> Frame? {
     let matrix = hasMatrix
     switch parts.joined(separator: "/") {
-    case "": return .holding(["bus", "class", "devices", "kernel", "module"])
+    case "": return .names(["bus", "class", "devices", "kernel", "module"])
     case "bus":
-      return .holding(["ap"] + (matrix ? ["mdev"] : []) + (hasMatrixBus ? ["matrix"] : []))
-    case "class": return .holding(matrix ? ["mdev_bus"] : [])
-    case "class/mdev_bus": return .holding(["matrix"], if: matrix)
-    case "devices": return .holding(["ap"] + (matrix ? ["vfio_ap"] : []))
-    case "kernel": return .holding(["debug"] + (matrix ? ["iommu_groups"] : []))
-    case "kernel/iommu_groups": return .holding(["0"], if: matrix)
-    case "kernel/iommu_groups/0": return .holding([], if: matrix)
-    case "kernel/debug": return .holding(["apsim"])
-    case "kernel/debug/apsim": return .holding(["control"])
-    case "module": return .holding(bus.loadedModules.map(\.rawValue))
-    case "bus/mdev": return .holding(["devices", "drivers"], if: matrix)
-    case "bus/mdev/devices": return .holding(mediatedDevices, if: matrix)
-    case "bus/mdev/drivers": return .holding(["vfio_ap_mdev"], if: matrix)
-    case "bus/mdev/drivers/vfio_ap_mdev": return .holding(mediatedDevices, if: matrix)
-    case "bus/matrix": return .holding(["devices", "drivers"], if: hasMatrixBus)
+      return .names(["ap"] + (matrix ? ["mdev"] : []) + (hasMatrixBus ? ["matrix"] : []))
+    case "class": return .names(matrix ? ["mdev_bus"] : [])
+    case "class/mdev_bus": return .names(["matrix"], if: matrix)
+    case "devices": return .names(["ap"] + (matrix ? ["vfio_ap"] : []))
+    case "kernel": return .names(["debug"] + (matrix ? ["iommu_groups"] : []))
+    case "kernel/iommu_groups": return .names(["0"], if: matrix)
+    case "kernel/iommu_groups/0": return .names([], if: matrix)
+    case "kernel/debug": return .names(["apsim"])
+    case "kernel/debug/apsim": return .names(["control"])
+    case "module": return .names(bus.loadedModules.map(\.rawValue))
+    case "bus/mdev": return .names(["devices", "drivers"], if: matrix)
+    case "bus/mdev/devices": return .names(mediatedDevices, if: matrix)
+    case "bus/mdev/drivers": return .names(["vfio_ap_mdev"], if: matrix)
+    case "bus/mdev/drivers/vfio_ap_mdev": return .names(mediatedDevices, if: matrix)
+    case "bus/matrix": return .names(["devices", "drivers"], if: hasMatrixBus)
     case "bus/matrix/devices", "bus/matrix/drivers/vfio_ap":
-      return .holding(["matrix"], if: hasMatrixBus)
-    case "bus/matrix/drivers": return .holding(["vfio_ap"], if: hasMatrixBus)
+      return .names(["matrix"], if: hasMatrixBus)
+    case "bus/matrix/drivers": return .names(["vfio_ap"], if: hasMatrixBus)
     default: return nil
     }
   }
@@ -124,7 +127,9 @@ package struct SysfsTree {
       return ["devices", "vfio_ap", "matrix"]
     case "bus/mdev/devices", "bus/mdev/drivers/vfio_ap_mdev",
       "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/devices":
-      return mediatedDevices.contains(name) ? ["devices", "vfio_ap", "matrix", name] : nil
+      // One that is leaving has no links, and is in no list.
+      let isListed = (try? bus.readLink(SysfsPath(.mediatedDevice(name), "driver"))) != nil
+      return isListed ? ["devices", "vfio_ap", "matrix", name] : nil
     default: break
     }
     guard let place = Self.place(parts), !place.name.isEmpty else { return nil }
