@@ -100,17 +100,11 @@ extension SimulatedBus {
     properties(of: object, for: .change).reduce(into: "") { $0 += "\($1.key)=\($1.value)\n" }
   }
 
-  /// A write to a `uevent` file: an action, and a UUID of the writer's own if he likes
-  /// (ap-bus.md 3.1).
+  /// A write to a `uevent` file (ap-bus.md 3.1).
   func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
-    let words = AttributeInput.name(text).split(separator: " ", maxSplits: 1)
-    guard let action = words.first.flatMap({ Uevent.Action(rawValue: String($0)) }) else {
-      throw .invalidArgument
-    }
-    let uuid = words.dropFirst().first
-    if let uuid, !BusObject.isUUID(uuid) { throw .invalidArgument }
+    let request = try SyntheticEvent(text)
     // The root device and the matrix device of 2018 are on no bus that would send its events.
     if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
-    send(action, object, .init("SYNTH_UUID", uuid.map(String.init) ?? "0"))
+    send(request.action, object, request.properties)
   }
 }

@@ -211,6 +211,32 @@ import Uevents
     #expect(machine.read("bus/ap/uevent") == nil)
   }
 
+  /// `kobject_action_args` in lib/kobject_uevent.c.
+  @Test func `uevent takes a UUID and arguments, keys and values of letters and digits`() {
+    let machine = Machine(.mask61)
+    var properties: [Uevent.Property] = []
+    machine.bus.onUevent = { properties = $0.properties }
+    let uuid = "fe4d7c9d-b8c6-4a70-9ef1-3d8a58d18eed"
+    let place = "bus/ap/devices/05.0004/uevent"
+    #expect(machine.write("add \(uuid) A=1 Key2=bC3\n", place) == "ok")
+    #expect(
+      properties.prefix(3) == [
+        .init("SYNTH_UUID", uuid), .init("SYNTH_ARG_A", "1"), .init("SYNTH_ARG_Key2", "bC3"),
+      ])
+    #expect(properties.dropFirst(3).first == .init("DEVTYPE", "ap_queue"))
+    #expect(machine.write("add \(uuid)\n", place) == "ok")
+    #expect(properties.first == .init("SYNTH_UUID", uuid))
+    #expect(properties.dropFirst().first == .init("DEVTYPE", "ap_queue"))
+    for arguments in [
+      "A", "A=", "=1", "A=1=2", "A_B=1", "A=x-y", " A=1", "A=1 ", "A=1  B=2", "A=1\n\n", "A=\u{e9}",
+    ] {
+      #expect(machine.write("add \(uuid) \(arguments)", place) == "EINVAL", "\(arguments)")
+    }
+    for text in ["add ", "add A=1", " add", "add \(uuid)A=1", "add \(uuid) "] {
+      #expect(machine.write(text, place) == "EINVAL", "\(text)")
+    }
+  }
+
   @Test func `of a name that leads elsewhere is a link`() throws {
     let bus = Machine(.mask61).bus
     let apqn = APQN(adapter: 5, domain: 4)
