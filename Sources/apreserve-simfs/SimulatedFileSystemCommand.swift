@@ -47,6 +47,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
 
   private func serve() throws {
     // Nobody would be left to unmount.
+    try MountPoint(directory).check()
     _ = apreserve_end_with_parent()
     let machine = try SimulatedMachine(inventory: inventory, script: script, faults: faults)
     let injection = uevents ? try UeventInjection() : nil

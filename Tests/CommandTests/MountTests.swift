@@ -168,6 +168,15 @@ struct `A mounted bus` {
     let result = try Workbench(["m.scenario": ""])
       .run("simulate --script m.scenario --mount nowhere")
     #expect(result.status == 1)
+  @Test func `takes no second bus in its place`() throws {
+    let result = try bus.bench.run("simulate --script machine.scenario --mount sys")
+    #expect(result.status == 1)
+    #expect(
+      result.messages
+        == "apreserve: a simulated bus is mounted on sys already: end it, or take another directory\n"
+    )
+  }
+
     #expect(
       result.messages == "apreserve: nowhere is no directory to mount on: make it first\n")
   }
@@ -193,3 +202,11 @@ struct `A mounted bus` {
     #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\"\n")
   }
 }
+  @Test func `on a file is refused`() throws {
+    let result = try Workbench(["m.scenario": ""])
+      .run("simulate --script m.scenario --mount m.scenario")
+    #expect(result.status == 1)
+    #expect(
+      result.messages == "apreserve: m.scenario is a file, and a bus is mounted on a directory\n")
+  }
+
