@@ -1,21 +1,18 @@
 import AdjunctProcessor
 package import SimulatedBus
-package import Sysfs
+import Sysfs
 
 /// The simulated bus as a tree of directories, links and files: what `/sys` shows of AP queues.
 package struct SysfsTree {
   /// The bus.
   package let bus: SimulatedBus
-  /// Where texts are read and written: the bus itself, or faults before it.
-  package let sysfs: any Sysfs
 
   /// Where the control file is.
   package static let control = ["kernel", "debug", "apsim", "control"]
 
-  /// The tree of a bus; by default, nothing goes wrong with it.
-  package init(_ bus: SimulatedBus, sysfs: (any Sysfs)? = nil) {
+  /// The tree of a bus.
+  package init(_ bus: SimulatedBus) {
     self.bus = bus
-    self.sysfs = sysfs ?? bus
   }
 
   /// What a path from the tree's root on names, given by its parts; nil for what does not exist.
