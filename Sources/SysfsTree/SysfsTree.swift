@@ -23,10 +23,11 @@ package struct SysfsTree {
     case .holding: return .directory
     case nil: break
     }
-    if let target = linkTarget(parts) {
+    let place = Self.place(parts)
+    if let target = linkTarget(parts, place) {
       return .link(Self.relative(target, from: parts.dropLast()))
     }
-    guard let place = Self.place(parts) else { return nil }
+    guard let place else { return nil }
     do throws(SysfsError) {
       _ = try bus.readLink(place)
       return nil
@@ -57,11 +58,29 @@ package struct SysfsTree {
   /// An object, or something in its directory. Objects are where the kernel has them: what is named
   /// through a link is not.
   private static func place(_ parts: [String]) -> SysfsPath? {
+    if isOfDevice(parts) { return placeOfDevice(parts) }
     let path = parts.joined(separator: "/")
     if let object = BusObject(path: path) { return SysfsPath(object) }
     guard let name = parts.last, let object = BusObject(path: path.dropLast(name.utf8.count + 1))
     else { return nil }
     return SysfsPath(object, name)
+  }
+
+  /// Whether it is a card, a queue, or something in the directory of one: nearly everything that
+  /// programs ask for, and once for each directory on the way. No path is put together for that.
+  private static func isOfDevice(_ parts: [String]) -> Bool {
+    parts.count > 2 && parts[0] == "devices" && parts[1] == "ap"
+      && BusObject.adapter(ofCardName: parts[2]) != nil
+  }
+
+  private static func placeOfDevice(_ parts: [String]) -> SysfsPath? {
+    guard parts.count <= 5, let adapter = BusObject.adapter(ofCardName: parts[2]) else {
+      return nil
+    }
+    guard parts.count > 3 else { return SysfsPath(.card(adapter)) }
+    let apqn = APQN(parts[3]).flatMap { $0.adapter == adapter ? $0 : nil }
+    if parts.count > 4 { return apqn.map { SysfsPath(.queue($0), parts[4]) } }
+    return apqn.map { SysfsPath(.queue($0)) } ?? SysfsPath(.card(adapter), parts[3])
   }
 
   private var hasMatrix: Bool { (try? bus.list(SysfsPath(.matrixRoot))) != nil }
@@ -87,6 +106,7 @@ package struct SysfsTree {
 
   /// The frame at a path; nil for any other path.
   private func frame(_ parts: [String]) -> Frame? {
+    guard !Self.isOfDevice(parts) else { return nil }
     let matrix = hasMatrix
     switch parts.joined(separator: "/") {
     case "": return .names(["bus", "class", "devices", "kernel", "module"])
@@ -114,9 +134,9 @@ package struct SysfsTree {
   }
 
   /// Where a link leads, from the tree's root on; nil for what is none.
-  private func linkTarget(_ parts: [String]) -> [String]? {
+  private func linkTarget(_ parts: [String], _ place: SysfsPath?) -> [String]? {
     guard let name = parts.last else { return nil }
-    switch parts.dropLast().joined(separator: "/") {
+    switch Self.isOfDevice(parts) ? "" : parts.dropLast().joined(separator: "/") {
     case "bus/ap/devices": return device(name)
     case "class/mdev_bus" where name == "matrix" && hasMatrix,
       "bus/matrix/devices" where name == "matrix" && hasMatrixBus,
@@ -129,7 +149,7 @@ package struct SysfsTree {
       return isListed ? ["devices", "vfio_ap", "matrix", name] : nil
     default: break
     }
-    guard let place = Self.place(parts), !place.name.isEmpty else { return nil }
+    guard let place, !place.name.isEmpty else { return nil }
     if case .mediatedDevice = place.object, name == "iommu_group",
       (try? bus.list(SysfsPath(place.object))) != nil
     {
@@ -160,7 +180,8 @@ package struct SysfsTree {
     } else {
       return nil
     }
-    guard (try? bus.read(SysfsPath(object, "uevent"))) != nil else { return nil }
+    // A device that leaves has lost this link first (ap-bus.md 3.6).
+    guard (try? bus.readLink(SysfsPath(object, "subsystem"))) != nil else { return nil }
     return object.path.split(separator: "/").map { String($0) }
   }
 

@@ -72,6 +72,7 @@ struct WaitingCalls {
 
   /// Answers those that need not wait any more.
   mutating func answer() {
+    guard !delayed.isEmpty || !removals.isEmpty else { return }
     let now = MonotonicTime.now
     for call in delayed.filter({ $0.due <= now }).sorted(by: { $0.due < $1.due }) {
       delayed.removeAll { $0.number == call.number }
