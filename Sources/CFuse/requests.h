@@ -7,16 +7,19 @@
 
 enum apreserve_request_kind {
   APRESERVE_REQUEST_OTHER,
+  APRESERVE_REQUEST_READ,
   APRESERVE_REQUEST_WRITE,
   APRESERVE_REQUEST_INTERRUPT,
 };
 
-/* A request to write to an open file, or the news that who waits for an answer has got a signal. */
+/* A request to read or write an open file, or the news that who waits for an answer has got a signal. */
 struct apreserve_request {
   enum apreserve_request_kind kind;
   uint64_t number;
   /* The handle of the file, or the number of the request that is waited for. */
   uint64_t subject;
+  /* Where reading begins. */
+  uint64_t offset;
   /* What is to be written. */
   const void *bytes;
   uint32_t count;
@@ -36,6 +39,13 @@ static inline struct apreserve_request apreserve_read_request(const void *buffer
     memcpy(&interrupt, rest, sizeof interrupt);
     request.kind = APRESERVE_REQUEST_INTERRUPT;
     request.subject = interrupt.unique;
+  }
+  if (header.opcode == FUSE_READ && size >= sizeof(struct fuse_read_in)) {
+    struct fuse_read_in read;
+    memcpy(&read, rest, sizeof read);
+    request.kind = APRESERVE_REQUEST_READ;
+    request.subject = read.fh;
+    request.offset = read.offset;
   }
   if (header.opcode == FUSE_WRITE && size >= sizeof(struct fuse_write_in)) {
     struct fuse_write_in write;

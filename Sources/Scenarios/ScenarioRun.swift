@@ -1,6 +1,6 @@
 import AdjunctProcessor
 public import SimulatedBus
-import Sysfs
+public import Sysfs
 public import Uevents
 
 /// A claim of a scenario that does not hold, or a step that could not be done.
@@ -11,6 +11,8 @@ public struct ScenarioFailure: Error, Equatable, Sendable {
   public var line: Int
   /// What was to be so, and what is.
   public var problem: String
+  /// What the kernel answers, or would, to a step that could not be done; nil for a claim.
+  public var errno: Errno?
 }
 
 extension ScenarioFailure: CustomStringConvertible {
@@ -43,20 +45,25 @@ public final class ScenarioRun {
 
   /// Does a step, or looks whether a claim holds; nil if all is well.
   public func perform(_ line: Scenario.Line) -> ScenarioFailure? {
-    let problem: String?
+    let impossibility: ImpossibleStep?
     switch line.content {
-    case .comment: problem = nil
+    case .comment: return nil
     case .step(let step):
       events = []
       position = 0
-      problem = perform(step)
-    case .claim(let claim): problem = check(claim)
+      impossibility = attempt(step)
+    case .claim(let claim): impossibility = check(claim).map { ImpossibleStep(problem: $0) }
     }
-    return problem.map { ScenarioFailure(file: file, line: line.number, problem: $0) }
+    return impossibility.map {
+      ScenarioFailure(file: file, line: line.number, problem: $0.problem, errno: $0.errno)
+    }
   }
 
   /// Does a step; the result is what went wrong.
-  public func perform(_ step: ScenarioStep) -> String? {
+  public func perform(_ step: ScenarioStep) -> String? { attempt(step)?.problem }
+
+  private func attempt(_ step: ScenarioStep) -> ImpossibleStep? {
+    if let impossibility = ImpossibleStep(step, on: bus) { return impossibility }
     switch step {
     case .hardware(let change, let quietly):
       perform(change)
@@ -73,16 +80,19 @@ public final class ScenarioRun {
     case .write(let text, let path, let expected):
       let outcome = outcome(ofWriting: text + "\n", to: path)
       guard outcome != expected else { return nil }
-      return "the kernel answers \(outcome), and \(expected) was expected"
+      var errno: Errno?
+      if case .failure(let answer, _) = outcome { errno = answer }
+      return ImpossibleStep(
+        problem: "the kernel answers \(outcome), and \(expected) was expected", errno: errno)
     }
     return nil
   }
 
-  private func failure(_ body: () throws(Errno) -> Void) -> String? {
+  private func failure(_ body: () throws(Errno) -> Void) -> ImpossibleStep? {
     do throws(Errno) {
       try body()
     } catch {
-      return "the kernel answers \(error)"
+      return ImpossibleStep(problem: "the kernel answers \(error)", errno: error)
     }
     return nil
   }

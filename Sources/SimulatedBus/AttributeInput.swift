@@ -38,6 +38,17 @@ enum AttributeInput {
     return value
   }
 
+  /// Yes or no of `kstrtobool` in lib/kstrtox.c: what the first byte says, of `on` and `off` the second.
+  static func answer(_ text: String) throws(Errno) -> Bool {
+    switch String(decoding: text.utf8.prefix(2), as: UTF8.self).lowercased() {
+    case let head where ["1", "y", "t"].contains(head.first): return true
+    case let head where ["0", "n", "f"].contains(head.first): return false
+    case "on": return true
+    case "of": return false
+    default: throw .invalidArgument
+    }
+  }
+
   /// `0` or `1` of `sscanf("%d")`.
   static func flag(_ text: String) throws(Errno) -> Bool {
     switch try decimal(text) {

@@ -61,7 +61,11 @@ extension SimulatedBus {
       let seconds = try AttributeInput.decimal(text)
       guard (5...120).contains(seconds) else { throw .invalidArgument }
       configTime = Int(seconds)
-    case "poll_thread": if !text.isEmpty { hasPollThread = try AttributeInput.flag(text) }
+    case "poll_thread":
+      guard !text.isEmpty else { break }
+      hasPollThread =
+        behavior.hasLateAttributes
+        ? try AttributeInput.answer(text) : try AttributeInput.decimal(text) != 0
     case "poll_timeout":
       guard !text.isEmpty else { break }
       let nanoseconds = try AttributeInput.unsigned(text)

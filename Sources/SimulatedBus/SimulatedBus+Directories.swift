@@ -6,20 +6,30 @@ import Uevents
 extension SimulatedBus {
   /// The names in an object's directory; nil for an object that does not exist.
   func entries(of object: BusObject) -> [String]? {
+    guard let names = ownEntries(of: object) else { return nil }
+    switch object {
+    case .driver(let name): return names + (driver(name).map { devices(of: $0) } ?? [])
+    case .root: return cards.compactMap { $0?.card.adapter }.map(BusObject.cardName) + names
+    case .matrix: return names + (matrix?.mediatedDevices.keys.map { $0 } ?? [])
+    default: return names
+    }
+  }
+
+  /// The same without the devices of a driver, of the bus or of the matrix device, of which there may be
+  /// thousands.
+  func ownEntries(of object: BusObject) -> [String]? {
     switch object {
     case .bus: return busAttributes + ["devices", "drivers"]
     case .driver(let name):
       guard let driver = driver(name) else { return nil }
-      let module = driver.module == nil ? [] : ["module"]
-      return module + ["bind", "unbind", "uevent"] + devices(of: driver)
-    case .root:
-      return cards.compactMap { $0?.card.adapter }.map(BusObject.cardName) + ["uevent"] + power
+      return (driver.module == nil ? [] : ["module"]) + ["bind", "unbind", "uevent"]
+    case .root: return ["uevent"] + power
     case .card(let adapter): return card(adapter).map { entries(of: $0) }
     case .queue(let apqn): return queue(apqn).map { entries(of: $0) }
     case .matrixRoot: return matrix.map { _ in ["matrix", "uevent"] + power }
     case .matrix:
-      guard let matrix else { return nil }
-      return ["mdev_supported_types", "uevent"] + power + matrix.mediatedDevices.keys
+      guard matrix != nil else { return nil }
+      return ["mdev_supported_types", "uevent"] + power
         + (behavior.hasLateAttributes ? ["features"] : [])
         + (behavior.hasMatrixBus ? ["driver", "subsystem"] : [])
     case .mediatedDeviceType:
@@ -90,17 +100,11 @@ extension SimulatedBus {
     properties(of: object, for: .change).reduce(into: "") { $0 += "\($1.key)=\($1.value)\n" }
   }
 
-  /// A write to a `uevent` file: an action, and a UUID of the writer's own if he likes
-  /// (ap-bus.md 3.1).
+  /// A write to a `uevent` file (ap-bus.md 3.1).
   func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
-    let words = AttributeInput.name(text).split(separator: " ", maxSplits: 1)
-    guard let action = words.first.flatMap({ Uevent.Action(rawValue: String($0)) }) else {
-      throw .invalidArgument
-    }
-    let uuid = words.dropFirst().first
-    if let uuid, !BusObject.isUUID(uuid) { throw .invalidArgument }
+    let request = try SyntheticEvent(text)
     // The root device and the matrix device of 2018 are on no bus that would send its events.
     if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
-    send(action, object, .init("SYNTH_UUID", uuid.map(String.init) ?? "0"))
+    send(request.action, object, request.properties)
   }
 }

@@ -65,6 +65,21 @@ extension SimulatedBus {
     card(adapter)?.card.masterKeys = text
   }
 
+  /// The adapters of this system's configuration, whether or not they answer.
+  package var configuredAdapters: APMask { hardware.configuredAdapters }
+
+  /// The adapters that answer.
+  package var answeringAdapters: APMask { hardware.adapters }
+
+  /// The queues that answer, whether or not the kernel has found them.
+  package var answeringQueues: APQNSet { hardware.queues }
+
+  /// The usage domains of this system.
+  package var usageDomains: APMask { hardware.usageDomains }
+
+  /// The control domains of this system.
+  package var controlDomains: APMask { hardware.controlDomains }
+
   private func change(_ quietly: Bool, _ change: (inout Hardware) -> Void) {
     change(&hardware)
     if !quietly { scan() }

@@ -51,16 +51,31 @@ extension SimulatedBus {
   }
 
   /// What a path names; nil for what does not exist. A link is what it leads to: a directory.
+  ///
+  /// No list is made of what an object may have thousands of, its devices: programs ask for each of them
+  /// by name, and such a list each time would be a matter of minutes.
   private func kind(of path: SysfsPath) -> Kind? {
     switch path.object {
     case .queue, .card: return kind(ofDeviceEntry: path)
     default: break
     }
-    guard let names = entries(of: path.object) else { return nil }
+    guard let names = ownEntries(of: path.object) else { return nil }
     guard !path.name.isEmpty else { return .directory }
-    guard names.contains(path.name) else { return nil }
-    let isDirectory = Self.directoryNames.contains(path.name) || linkTarget(path) != nil
-    return isDirectory || isDevice(path.name) ? .directory : .attribute
+    if names.contains(path.name) {
+      let isDirectory = Self.directoryNames.contains(path.name) || linkTarget(path) != nil
+      return isDirectory ? .directory : .attribute
+    }
+    return hasDevice(path) ? .directory : nil
+  }
+
+  /// Whether an object that is no device of the AP bus has that device in its directory, or a link to it.
+  private func hasDevice(_ path: SysfsPath) -> Bool {
+    switch path.object {
+    case .driver: linkTarget(path) != nil
+    case .root: BusObject.adapter(ofCardName: path.name).flatMap { card($0) } != nil
+    case .matrix: matrix?.mediatedDevices[path.name] != nil
+    default: false
+    }
   }
 
   /// The same for a card or queue, without making a list of names: asking for what is not there is
@@ -93,10 +108,6 @@ extension SimulatedBus {
     "devices", "drivers", "iommu_group", "mdev_supported_types", "power", "vfio-dev",
   ]
 
-  private func isDevice(_ name: String) -> Bool {
-    APQN(name) != nil || BusObject.adapter(ofCardName: name) != nil || BusObject.isUUID(name)
-  }
-
   /// The text of a path that can be read; nil for any other.
   private func text(of path: SysfsPath) -> String? {
     switch path.object {
@@ -123,7 +134,7 @@ extension SimulatedBus {
 
   /// Writes to a path that can be written; false for any other.
   private func store(_ text: String, to path: SysfsPath) throws(Errno) -> Bool {
-    if path.name == "uevent", entries(of: path.object)?.contains("uevent") == true {
+    if path.name == "uevent", kind(of: path) == .attribute {
       if !text.isEmpty { try synthesize(text, path.object) }
       return true
     }

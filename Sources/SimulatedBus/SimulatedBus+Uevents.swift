@@ -5,6 +5,11 @@ extension SimulatedBus {
   /// Sends an event of any object, keys in the kernel's order: the sender's own, DEVTYPE, DRIVER, the
   /// bus's keys (ap-bus.md 3.1). An event that nobody listens to is only counted.
   func send(_ action: Uevent.Action, _ object: BusObject, _ extras: Uevent.Property...) {
+    send(action, object, extras)
+  }
+
+  /// The same with any number of the sender's own keys.
+  func send(_ action: Uevent.Action, _ object: BusObject, _ extras: [Uevent.Property]) {
     send(action, object.path, subsystem: Self.subsystem(of: object)) {
       extras + self.properties(of: object, for: action)
     }

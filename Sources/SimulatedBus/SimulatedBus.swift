@@ -116,6 +116,9 @@ public final class SimulatedBus: Sysfs {
   /// The driver that has a queue; nil for one that is unbound or does not exist.
   public func driver(of apqn: APQN) -> String? { queue(apqn)?.driver?.name }
 
+  /// Whether the kernel has a device of a queue.
+  package func hasDevice(of apqn: APQN) -> Bool { queue(apqn) != nil }
+
   /// After how many seconds the kernel is to scan again by itself, `config_time`.
   public var scanInterval: Int { configTime }
 

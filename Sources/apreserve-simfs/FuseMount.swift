@@ -43,12 +43,14 @@ final class FuseMount {
     guard fuse_set_signal_handlers(session) == 0 else { throw Failed() }
     defer { fuse_remove_signal_handlers(session) }
     let descriptor = fuse_session_fd(session)
-    var writes = WaitingWrites(files)
+    var calls = WaitingCalls(files, session: session)
     var buffer = fuse_buf()
     defer { free(buffer.mem) }
     while fuse_session_exited(session) == 0 {
       var readiness = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let count = poll(&readiness, 1, tick())
+      let rest = tick()
+      let count = poll(&readiness, 1, min(rest, calls.milliseconds ?? rest))
+      calls.answer()
       // A signal ends the session, or is of no concern.
       guard count > 0 else { continue }
       let size = fuse_session_receive_buf(session, &buffer)
@@ -56,11 +58,8 @@ final class FuseMount {
       if size == 0 { return }
       if size == -EINTR || size == -EAGAIN { continue }
       guard size > 0 else { throw Failed() }
-      // A long write may lie in a pipe; no name of a device is so long.
-      let isInMemory = buffer.flags.rawValue & FUSE_BUF_IS_FD.rawValue == 0
-      let bytes = UnsafeRawBufferPointer(start: buffer.mem, count: isInMemory ? Int(size) : 0)
-      if !writes.take(bytes, on: descriptor) { fuse_session_process_buf(session, &buffer) }
-      writes.answer(on: descriptor)
+      calls.take(&buffer)
+      calls.answer()
     }
   }
 

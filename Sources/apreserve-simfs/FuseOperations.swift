@@ -26,7 +26,7 @@ extension fuse_operations {
     }
     operations.getattr = { path, status, _ in
       guard let files = fileSystem(), let node = files.node(string(path)) else { return -ENOENT }
-      status?.pointee = attributes(of: node)
+      status?.pointee = attributes(of: node, time: files.start)
       return 0
     }
     operations.readlink = { path, buffer, size in
@@ -96,7 +96,7 @@ extension fuse_operations {
   }
 }
 
-private func attributes(of node: SysfsNode) -> stat {
+private func attributes(of node: SysfsNode, time: timespec) -> stat {
   var status = stat()
   status.st_mode = SimulatedFileSystem.mode(of: node)
   status.st_nlink = node == .directory ? 2 : 1
@@ -104,10 +104,8 @@ private func attributes(of node: SysfsNode) -> stat {
   status.st_blksize = 4096
   status.st_uid = geteuid()
   status.st_gid = getegid()
-  var now = timespec()
-  clock_gettime(CLOCK_REALTIME, &now)
-  status.st_mtim = now
-  status.st_atim = now
-  status.st_ctim = now
+  status.st_mtim = time
+  status.st_atim = time
+  status.st_ctim = time
   return status
 }

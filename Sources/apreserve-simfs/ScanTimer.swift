@@ -28,9 +28,6 @@ struct ScanTimer {
       bus.scan()
       nextScan = now + .seconds(Int64(interval))
     }
-    let rest = min(nextScan, nextStep) - now
-    let milliseconds =
-      rest.components.seconds * 1000 + rest.components.attoseconds / 1_000_000_000_000_000
-    return Int32(clamping: max(1, milliseconds))
+    return MonotonicTime.milliseconds(from: now, until: min(nextScan, nextStep))
   }
 }

@@ -1,3 +1,4 @@
+import CFuse
 import AdjunctProcessor
 import Glibc
 import Scenarios
@@ -9,7 +10,14 @@ import SysfsTree
 /// count or a negative error number.
 final class SimulatedFileSystem {
   private let tree: SysfsTree
-  private let run: ScenarioRun
+  /// What stands between the bus and the programs.
+  private let faults: FaultInjector
+  private let control: ControlFile
+  /// When it was mounted: the time of all files. Times that move with the clock would make each file one
+  /// that changes while it is read, to tar for example.
+  let start: timespec
+  /// The call that libfuse is about to make, if it has been counted already.
+  private var admitted: AdmittedCall?
   /// Open files, by the handle that was given out.
   private var files: [UInt64: OpenFile] = [:]
   private var lastHandle: UInt64 = 0
@@ -17,8 +25,9 @@ final class SimulatedFileSystem {
   /// A file that a program has open.
   private struct OpenFile {
     var node: SysfsNode
-    /// What the last read from the beginning found: what follows is of the same text.
-    var text: [UInt8] = []
+    /// What the last read from the beginning found: what follows is of the same text. Nil before the
+    /// first read, wherever that begins (`seq_read_iter` in fs/seq_file.c).
+    var text: [UInt8]?
     /// The result of a write that was done before libfuse asked for it.
     var result: Result<Int, Failure>?
   }
@@ -27,10 +36,18 @@ final class SimulatedFileSystem {
   /// fs/kernfs/file.c).
   private static let pageSize = 4096
 
-  /// The calls on a tree; `run` does the steps that are written to the control file.
-  init(_ tree: SysfsTree, run: ScenarioRun) {
-    self.tree = tree
-    self.run = run
+  /// The calls on a bus and its faults; `run` does the steps that are written to the control file, and
+  /// why one cannot be done is said.
+  init(
+    _ bus: SimulatedBus, faults: FaultInjector, run: ScenarioRun,
+    say: @escaping (String) -> Void
+  ) {
+    tree = SysfsTree(bus)
+    self.faults = faults
+    control = ControlFile(run, say: say)
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    start = now
   }
 
   static func parts(_ path: String) -> [String] { path.split(separator: "/").map { String($0) } }
@@ -74,28 +91,59 @@ final class SimulatedFileSystem {
 
   func release(_ handle: UInt64) { files[handle] = nil }
 
+  /// Counts a write that has come in, before libfuse makes it; nil for one that reaches no attribute.
+  func admitWrite(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> AdmittedCall? {
+    guard case .attribute(let path, _) = files[handle]?.node else { return nil }
+    return faults.admit(.write, path, text: Self.text(bytes))
+  }
+
+  /// Counts a read that has come in; nil for one that reaches no attribute, such as the rest of a text.
+  func admitRead(_ handle: UInt64, offset: Int) -> AdmittedCall? {
+    guard let file = files[handle], offset == 0 || file.text == nil,
+      case .attribute(let path, _) = file.node
+    else { return nil }
+    return faults.admit(.read, path)
+  }
+
+  /// Makes calls of which the first on an attribute has been counted already.
+  func with<Value>(_ admitted: AdmittedCall?, _ body: () -> Value) -> Value {
+    self.admitted = admitted
+    defer { self.admitted = nil }
+    return body()
+  }
+
+  private func admit(
+    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+  ) -> AdmittedCall {
+    defer { admitted = nil }
+    return admitted ?? faults.admit(operation, path, text: text)
+  }
+
+  private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+    String(decoding: bytes.prefix(pageSize), as: UTF8.self)
+  }
+
   /// The text of an open file from an offset on. It is read anew at the beginning, as `seq_file` does.
   func read(_ handle: UInt64, offset: Int) -> Result<ArraySlice<UInt8>, Failure> {
-    guard var file = files[handle] else { return .failure(Failure(EBADF)) }
-    if offset == 0 {
-      switch contents(of: file.node) {
-      case .success(let text): file.text = text
-      case .failure(let failure): return .failure(failure)
-      }
-      files[handle] = file
+    guard let file = files[handle] else { return .failure(Failure(EBADF)) }
+    if let text = file.text, offset > 0 { return .success(text.dropFirst(offset)) }
+    switch contents(of: file.node) {
+    case .success(let text):
+      files[handle]?.text = text
+      return .success(text.dropFirst(max(offset, 0)))
+    case .failure(let failure): return .failure(failure)
     }
-    return .success(file.text.dropFirst(max(offset, 0)))
   }
 
   private func contents(of node: SysfsNode) -> Result<[UInt8], Failure> {
     switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
-        return .success(Array(try tree.sysfs.read(path).utf8))
+        return .success(Array(try faults.read(admit(.read, path)).utf8))
       } catch {
         return .failure(Self.failure(of: error))
       }
-    case .control: return .success(Array(Self.help.utf8))
+    case .control: return .success(Array(control.text.utf8))
     case .directory, .link: return .failure(Failure(EISDIR))
     }
   }
@@ -129,50 +177,27 @@ final class SimulatedFileSystem {
   func isWaitingForGuest(_ uuid: String) -> Bool { tree.bus.isWaitingForGuest(uuid) }
 
   private func write(_ bytes: UnsafeRawBufferPointer, to node: SysfsNode) -> Result<Int, Failure> {
-    let taken = bytes.prefix(Self.pageSize)
-    let text = String(decoding: taken, as: UTF8.self)
+    let text = Self.text(bytes)
     switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
-        try tree.sysfs.write(text, to: path)
+        try faults.write(admit(.write, path, text: text))
       } catch {
         return .failure(Self.failure(of: error))
       }
     case .control:
-      if let failure = control(text) { return .failure(failure) }
+      do throws(ControlFile.Refused) {
+        try control.write(text)
+      } catch {
+        return .failure(Failure(error.errno.rawValue))
+      }
     case .directory, .link: return .failure(Failure(EISDIR))
     }
-    return .success(taken.count)
+    return .success(min(bytes.count, Self.pageSize))
   }
 
   /// A file that was opened and is gone by now answers ENODEV (`kernfs_get_active`).
   private static func failure(of error: SysfsError) -> Failure {
     Failure(error.operation == .open ? ENODEV : error.errno.rawValue)
   }
-
-  /// Does the steps that are written to the control file. What is no step, and what cannot be done, is
-  /// EINVAL.
-  private func control(_ text: String) -> Failure? {
-    guard let scenario = try? Scenario(text: text, name: "control"), scenario.behavior == nil else {
-      return Failure(EINVAL)
-    }
-    for line in scenario.lines where run.perform(line) != nil { return Failure(EINVAL) }
-    return nil
-  }
-
-  private static let help = """
-    Write what is to happen to the machine, for example:
-      card add 07 14 cca
-      card del 07
-      card config 07 0
-      card chkstop 07 1
-      domain add 0b
-      domain del 0b
-      unload vfio_ap
-      load vfio_ap
-      guest start UUID
-      guest stop UUID
-    The steps are those of apreserve-scenario(5).
-
-    """
 }

@@ -12,7 +12,8 @@ struct SimulatedFileSystemCommand: ParsableCommand {
     abstract: "Show a simulated AP bus as a live file system.",
     discussion: """
       Started by "apreserve simulate --mount". The tree is that of /sys; writes are answered by the \
-      simulated kernel. What happens to the machine is written to kernel/debug/apsim/control in it.
+      simulated kernel. What happens to the machine is written to kernel/debug/apsim/control in it, and \
+      why a line was refused is read there. Ctrl-C or SIGTERM unmounts.
       """)
 
   @Option(
@@ -46,6 +47,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   }
 
   private func serve() throws {
+    try MountPoint(directory).check()
     // Nobody would be left to unmount.
     _ = apreserve_end_with_parent()
     let machine = try SimulatedMachine(inventory: inventory, script: script, faults: faults)
@@ -56,22 +58,17 @@ struct SimulatedFileSystemCommand: ParsableCommand {
       refused = errno
       Self.say("the kernel refuses events of the simulated bus: errno \(errno)")
     }
-    let tree = SysfsTree(machine.bus, sysfs: machine.injector)
-    let mount = try FuseMount(SimulatedFileSystem(tree, run: machine.run), on: directory)
-    Self.say("the simulated bus is at \(directory); Ctrl-C unmounts it")
-    var timer = ScanTimer(now: Self.now)
-    try mount.serve { timer.tick(machine.bus, now: Self.now) }
+    let files = SimulatedFileSystem(
+      machine.bus, faults: machine.injector, run: machine.run, say: Self.say)
+    let mount = try FuseMount(files, on: directory)
+    Self.say("the simulated bus is at \(directory); Ctrl-C or SIGTERM unmounts it")
+    var timer = ScanTimer(now: MonotonicTime.now)
+    try mount.serve { timer.tick(machine.bus, now: MonotonicTime.now) }
   }
 
   /// Messages go to standard error, at once.
   private static func say(_ message: String) {
     let bytes = Array("apreserve: \(message)\n".utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
-  }
-
-  private static var now: Duration {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 }

@@ -10,9 +10,9 @@ struct MountedSimulation {
 
   /// Serves until the tree is unmounted, and cleans up behind a server that was killed.
   func run() throws {
-    try checkDirectory()
     let server = try Self.spawn(Self.server, arguments + [directory])
-    // Ctrl-C is for the server, which unmounts; here its end is waited for.
+    // Ctrl-C is for the server, which unmounts; here its end is waited for. The server gets SIGTERM when
+    // this program is gone.
     signal(SIGINT, SIG_IGN)
     let status = Self.wait(for: server)
     if status & 0x7f != 0 {
@@ -26,15 +26,6 @@ struct MountedSimulation {
       throw ExitStatus.error
     }
     guard status >> 8 & 0xff == 0 else { throw ExitStatus.error }
-  }
-
-  private func checkDirectory() throws {
-    guard access(directory, F_OK) != 0 else { return }
-    Terminal.say(
-      errno == ENOTCONN
-        ? "what was mounted on \(directory) has died; remove it with: umount -l \(directory)"
-        : "\(directory) is no directory to mount on: make it first")
-    throw ExitStatus.error
   }
 
   /// The server stands beside this program, or is looked for as any program is.

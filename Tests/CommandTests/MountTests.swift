@@ -55,6 +55,62 @@ struct `A mounted bus` {
     #expect(bus.read("kernel/debug/apsim/control").contains("card add 07 14 cca\n"))
   }
 
+  @Test func `reads a text from anywhere in it, through a file that was not read before`() {
+    let file = open(bus.path + "/bus/ap/apmask", O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    #expect(MountedBus.read(file, from: 60) == "ffffff\n")
+    #expect(MountedBus.read(file, from: 66) == "\n")
+    #expect(MountedBus.read(file, from: 67) == "")
+    #expect(bus.write("-255\n", "bus/ap/apmask") == "ok")
+    #expect(MountedBus.read(file, from: 65) == "f\n")
+    #expect(MountedBus.read(file).hasSuffix("fe\n"))
+    #expect(MountedBus.read(file, from: 65) == "e\n")
+  }
+
+  /// tar complains of a file whose times change while it is read.
+  @Test func `has times that stay`() {
+    var first = stat()
+    var second = stat()
+    #expect(stat(bus.path + "/bus/ap/apmask", &first) == 0)
+    usleep(20_000)
+    #expect(stat(bus.path + "/bus/ap/apmask", &second) == 0)
+    #expect(first.st_mtim.tv_sec == second.st_mtim.tv_sec && first.st_mtim.tv_sec > 1_000_000_000)
+    #expect(first.st_mtim.tv_nsec == second.st_mtim.tv_nsec)
+    #expect(first.st_ctim.tv_nsec == second.st_ctim.tv_nsec)
+  }
+
+  private static let control = "kernel/debug/apsim/control"
+
+  @Test func `says why a line of the control file is refused`() throws {
+    let problem =
+      "control:1: \"dance\" is nothing that happens to a card: add, del, config or chkstop"
+    #expect(!bus.read(Self.control).contains("refused"))
+    #expect(bus.write("card dance 5\n", Self.control) == "write \(EINVAL)")
+    #expect(bus.read(Self.control).hasSuffix("\nLast refused:\n  \(problem)\n"))
+    #expect(bus.write("scan\ncard del 9\n", Self.control) == "write \(ENODEV)")
+    #expect(
+      bus.read(Self.control).hasSuffix("\nLast refused:\n  control:2: there is no adapter 09\n"))
+    #expect(bus.write("kernel 6.1\n", Self.control) == "write \(EINVAL)")
+    #expect(bus.write("scan\n /sys/bus/ap/scans = 0\n", Self.control) == "write \(EINVAL)")
+    #expect(
+      try bus.messages.contains(
+        "apreserve: \(problem)\napreserve: control:2: there is no adapter 09\n"
+          + "apreserve: control: the kernel is chosen before the bus is mounted\n"
+          + "apreserve: control:2: /sys/bus/ap/scans is "))
+  }
+
+  @Test func `passes on the error of a step that the kernel refuses`() {
+    let type = "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough"
+    #expect(bus.write("\(Self.uuid)\n", "\(type)/create") == "ok")
+    #expect(bus.write("guest start \(Self.uuid)\n", Self.control) == "ok")
+    #expect(bus.write("unload vfio_ap\n", Self.control) == "write \(EAGAIN)")
+    #expect(bus.write("guest start \(Self.uuid)\n", Self.control) == "write \(EBUSY)")
+    #expect(bus.write("write 1 > /sys/bus/ap/config_time\n", Self.control) == "write \(EINVAL)")
+    #expect(
+      bus.write("write 05.0004 > /sys/bus/ap/drivers/vfio_ap/bind\n", Self.control)
+        == "write \(EBUSY)")
+  }
+
   @Test func `serves several programs at once`() throws {
     let loop = """
       for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -110,6 +166,15 @@ struct `A mounted bus` {
     #expect(kill(try bus.server, signal) == 0)
     #expect(bus.end() == (signal == SIGKILL ? 1 : 0))
     #expect(Program.wait(for: writer) != 0)
+  }
+
+  @Test func `takes no second bus in its place`() throws {
+    let result = try bus.bench.run("simulate --script machine.scenario --mount sys")
+    #expect(result.status == 1)
+    #expect(
+      result.messages
+        == "apreserve: a simulated bus is mounted on sys already: end it, or take another directory\n"
+    )
   }
 
   @Test func `is a machine for apreserve itself`() throws {
@@ -170,6 +235,14 @@ struct `A mounted bus` {
     #expect(result.status == 1)
     #expect(
       result.messages == "apreserve: nowhere is no directory to mount on: make it first\n")
+  }
+
+  @Test func `on a file is refused`() throws {
+    let result = try Workbench(["m.scenario": ""])
+      .run("simulate --script m.scenario --mount m.scenario")
+    #expect(result.status == 1)
+    #expect(
+      result.messages == "apreserve: m.scenario is a file, and a bus is mounted on a directory\n")
   }
 
   /// In the host's network namespace its udevd would hear the events.

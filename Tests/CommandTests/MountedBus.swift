@@ -91,10 +91,10 @@ final class MountedBus {
     return Self.read(file)
   }
 
-  /// The text of an open file from its beginning.
-  static func read(_ file: Int32) -> String {
+  /// The text of an open file, by default from its beginning.
+  static func read(_ file: Int32, from offset: Int = 0) -> String {
     var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = pread(file, &bytes, bytes.count, 0)
+    let count = pread(file, &bytes, bytes.count, offset)
     return count < 0 ? "read \(errno)" : String(decoding: bytes[..<count], as: UTF8.self)
   }
 

@@ -137,6 +137,17 @@ import Testing
       "guest start 11111111-2222-3333-4444-555555555555",
       "1: the kernel answers ENODEV (no such device)"
     ),
+    ("card del 09", "1: there is no adapter 09"),
+    ("card del 5-9\n 05.0004 driver: cex4queue", "1: there are no adapters 07,08,09"),
+    ("card config 9 1", "1: there is no adapter 09"),
+    ("quiet card chkstop 9 1", "1: there is no adapter 09"),
+    ("domain del 4,ff\n 05.0004 driver: cex4queue", "1: there is no usage domain ff"),
+    ("control del ff", "1: there is no control domain ff"),
+    ("queue del 05.0099", "1: there is no queue 05.0099"),
+    ("queue del 09.0004", "1: there is no queue 09.0004"),
+    ("queue add 09.0004", "1: there is no adapter 09 for the queue 09.0004"),
+    ("busy 09.0004 1 1", "1: there is no queue 09.0004"),
+    ("quiet card add 9\nbusy 09.0004 1 1", "2: there is no queue 09.0004"),
   ])
   func `tells the line that does not hold, and what is instead`(lines: String, failure: String)
     throws

@@ -149,13 +149,31 @@ import Uevents
     ("config_time", "4", "EINVAL"), ("config_time", "121", "EINVAL"),
     ("config_time", "x", "EINVAL"),
     ("config_time", "120\n", "ok"), ("ap_domain", "5", "ok"), ("ap_domain", "9", "EINVAL"),
-    ("ap_domain", "256", "EINVAL"), ("ap_domain", "-1", "EINVAL"), ("poll_thread", "2", "EINVAL"),
+    ("ap_domain", "256", "EINVAL"), ("ap_domain", "-1", "EINVAL"),
+    ("poll_thread", "x", "EINVAL"),
     ("poll_timeout", "120000000001", "EINVAL"), ("drivers_autoprobe", "no", "ok"),
   ])
   func `of the bus takes what the kernel takes`(name: String, text: String, answer: String) {
     let machine = Machine(.mask61)
     _ = machine.write("-9", "bus/ap/aqmask")
     #expect(machine.write(text, "bus/ap/\(name)") == answer)
+  }
+
+  /// `kstrtobool` in lib/kstrtox.c; older kernels took the number of `sscanf`.
+  @Test(arguments: [
+    (KernelBehavior.override72, "y\n", "1"), (.override72, "on", "1"), (.override72, "1", "1"),
+    (.override72, "TRUE", "1"), (.override72, "n", "0"), (.override72, "Off\n", "0"),
+    (.override72, "0", "0"), (.override72, "false", "0"), (.override72, "o", "EINVAL"),
+    (.override72, "2", "EINVAL"), (.override72, "\n", "EINVAL"), (.override72, " 1", "EINVAL"),
+    (.mask61, "1", "1"), (.mask61, " 2", "1"), (.mask61, "0", "0"), (.mask61, "y", "EINVAL"),
+  ])
+  func `poll_thread takes what this kernel takes for yes or no`(
+    kernel: KernelBehavior, text: String, answer: String
+  ) {
+    let machine = Machine(kernel)
+    if answer == "0" { _ = machine.write("1", "bus/ap/poll_thread") }
+    let found = machine.write(text, "bus/ap/poll_thread")
+    #expect((found == "ok" ? machine.read("bus/ap/poll_thread") : found) == answer)
   }
 
   @Test(arguments: [("1", "ok"), ("0\n", "ok"), (" 1", "ok"), ("2", "EINVAL"), ("x", "EINVAL")])
@@ -191,6 +209,32 @@ import Uevents
     #expect(texts.first?.contains("SYNTH_UUID") == true)
     #expect(texts.first?.contains("cex4queue") == true)
     #expect(machine.read("bus/ap/uevent") == nil)
+  }
+
+  /// `kobject_action_args` in lib/kobject_uevent.c.
+  @Test func `uevent takes a UUID and arguments, keys and values of letters and digits`() {
+    let machine = Machine(.mask61)
+    var properties: [Uevent.Property] = []
+    machine.bus.onUevent = { properties = $0.properties }
+    let uuid = "fe4d7c9d-b8c6-4a70-9ef1-3d8a58d18eed"
+    let place = "bus/ap/devices/05.0004/uevent"
+    #expect(machine.write("add \(uuid) A=1 Key2=bC3\n", place) == "ok")
+    #expect(
+      properties.prefix(3) == [
+        .init("SYNTH_UUID", uuid), .init("SYNTH_ARG_A", "1"), .init("SYNTH_ARG_Key2", "bC3"),
+      ])
+    #expect(properties.dropFirst(3).first == .init("DEVTYPE", "ap_queue"))
+    #expect(machine.write("add \(uuid)\n", place) == "ok")
+    #expect(properties.first == .init("SYNTH_UUID", uuid))
+    #expect(properties.dropFirst().first == .init("DEVTYPE", "ap_queue"))
+    for arguments in [
+      "A", "A=", "=1", "A=1=2", "A_B=1", "A=x-y", " A=1", "A=1 ", "A=1  B=2", "A=1\n\n", "A=\u{e9}",
+    ] {
+      #expect(machine.write("add \(uuid) \(arguments)", place) == "EINVAL", "\(arguments)")
+    }
+    for text in ["add ", "add A=1", " add", "add \(uuid)A=1", "add \(uuid) "] {
+      #expect(machine.write(text, place) == "EINVAL", "\(text)")
+    }
   }
 
   @Test func `of a name that leads elsewhere is a link`() throws {

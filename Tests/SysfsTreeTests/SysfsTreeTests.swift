@@ -129,6 +129,33 @@ private let kernels = [KernelBehavior.bind2018, .mask61, .override72]
     #expect(try machine(.mask61).node(parts(path)) == nil)
   }
 
+  /// A program that lists a driver of the largest machine asks for each of its links by name. If each
+  /// answer took a list of them all, this would go on for an hour.
+  @Test func `finds each of 65,536 links of a driver without looking at the others`() throws {
+    let bus = SimulatedBus(behavior: .override72)
+    for domain in UInt8.min...UInt8.max { bus.addDomain(domain, quietly: true) }
+    for adapter in UInt8.min...UInt8.max {
+      bus.plug(card: SimulatedCard(adapter: adapter), quietly: true)
+    }
+    bus.scan()
+    bus.loadModule(.zcryptCex4)
+    let tree = SysfsTree(bus)
+    let driver = parts("bus/ap/drivers/cex4queue")
+    let names = try #require(tree.names(driver))
+    #expect(names.count == 65_540)
+    var counts: [String: Int] = [:]
+    for name in names {
+      // So the kernel looks a path up: each directory anew.
+      #expect(tree.node(driver) == .directory)
+      switch tree.node(driver + [name]) {
+      case .link: counts["links", default: 0] += 1
+      case .attribute: counts["attributes", default: 0] += 1
+      case .directory, .control, nil: Issue.record("\(name)")
+      }
+    }
+    #expect(counts == ["links": 65_537, "attributes": 3])
+  }
+
   @Test func `follows the machine`() throws {
     let tree = try machine(.mask61)
     try tree.bus.unloadModule(.vfioAP)

@@ -59,22 +59,17 @@ public final class FaultInjector: Sysfs {
 
   /// The text of an attribute.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    try perform(.read, path) { (text) throws(SysfsError) in
-      if let text { return text }
-      return try self.bus.read(path)
-    }
+    try read(paused(admit(.read, path)))
   }
 
   /// Writes an attribute.
   public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    try perform(.write, path, text: text) { (answer) throws(SysfsError) in
-      if answer == nil { try self.bus.write(text, to: path) }
-    }
+    try write(paused(admit(.write, path, text: text)))
   }
 
   /// The last component of a link's target.
   public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    try perform(.readLink, path) { (text) throws(SysfsError) in
+    try perform(paused(admit(.readLink, path))) { (text) throws(SysfsError) in
       if let text { return text }
       return try self.bus.readLink(path)
     }
@@ -82,29 +77,59 @@ public final class FaultInjector: Sysfs {
 
   /// The names in a directory.
   public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    try perform(.list, path) { (text) throws(SysfsError) in
+    try perform(paused(admit(.list, path))) { (text) throws(SysfsError) in
       if let text { return text.split(separator: " ").map { String($0) } }
       return try self.bus.list(path)
     }
   }
 
-  /// Does a call as the plan has it; `body` is given what to answer in the kernel's place, if anything.
-  private func perform<Result>(
-    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil,
-    _ body: (String?) throws(SysfsError) -> Result
-  ) throws(SysfsError) -> Result {
+  /// Counts a call that comes in, and chooses the fault that strikes it. Who can let a call wait, and do
+  /// others meanwhile, does it with this and then `read` or `write` of what was admitted; `onDelay` is
+  /// not told of its pause.
+  package func admit(
+    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+  ) -> AdmittedCall {
     callCount += 1
     let call = SysfsCall(index: callCount, operation, path, text: text)
     onCall?(call)
-    guard let effect = effect(on: call) else { return try body(nil) }
-    onFault?(call, effect)
+    let effect = effect(on: call)
+    if let effect { onFault?(call, effect) }
+    return AdmittedCall(call: call, effect: effect)
+  }
+
+  /// Does a read that was admitted.
+  package func read(_ admitted: AdmittedCall) throws(SysfsError) -> String {
+    try perform(admitted) { (text) throws(SysfsError) in
+      if let text { return text }
+      return try self.bus.read(admitted.call.path)
+    }
+  }
+
+  /// Does a write that was admitted.
+  package func write(_ admitted: AdmittedCall) throws(SysfsError) {
+    try perform(admitted) { (answer) throws(SysfsError) in
+      guard answer == nil else { return }
+      try self.bus.write(admitted.call.text ?? "", to: admitted.call.path)
+    }
+  }
+
+  /// The call itself; whoever stands in for time has been told of its pause.
+  private func paused(_ admitted: AdmittedCall) -> AdmittedCall {
+    if let pause = admitted.pause { onDelay?(admitted.call, pause) }
+    return admitted
+  }
+
+  /// Does a call as the plan has it; `body` is given what to answer in the kernel's place, if anything.
+  private func perform<Result>(
+    _ admitted: AdmittedCall, _ body: (String?) throws(SysfsError) -> Result
+  ) throws(SysfsError) -> Result {
+    let call = admitted.call
+    guard let effect = admitted.effect else { return try body(nil) }
     switch effect {
     case .fail(let errno): throw Self.error(of: call, errno)
     case .ignore: return try body("")
     case .answer(let answer): return try body(answer)
-    case .delay(let duration):
-      onDelay?(call, duration)
-      return try body(nil)
+    case .delay: return try body(nil)
     case .vanish(let moment), .replace(let moment):
       var isReplaced = false
       if case .replace = effect { isReplaced = true }
@@ -113,8 +138,8 @@ public final class FaultInjector: Sysfs {
         return try body(nil)
       }
       bus.lose(call.device, isReplaced: isReplaced)
-      guard moment == .before || call.device != path.object else {
-        throw SysfsError(operation, path, text: text, errno: .noSuchDevice)
+      guard moment == .before || call.device != call.path.object else {
+        throw SysfsError(call.operation, call.path, text: call.text, errno: .noSuchDevice)
       }
       return try body(nil)
     }

@@ -45,6 +45,8 @@ struct SimulateCommand: ParsableCommand {
         echo -5 > /mnt/bus/ap/apmask
         echo card add 07 14 cca > /mnt/kernel/debug/apsim/control
         unshare --mount sh -c "mount --bind /mnt /sys; driverctl -b ap list-devices"
+
+      Ctrl-C or SIGTERM unmounts it. Reading the control file tells why its last line was refused.
       """)
 
   @Option(
