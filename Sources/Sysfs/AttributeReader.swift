@@ -62,14 +62,20 @@ struct AttributeReader {
     guard try hasGone(error.path.object) else { throw .unreadable(error) }
   }
 
-  /// Whether a device is not listed any more. Its link on the bus is the first thing to go.
+  /// Whether a device is not listed any more. Its link on the bus is the first thing to go. A list that is
+  /// not there says nothing: the next look shows whether the bus has gone as a whole.
   func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
+    let name: String
     switch object {
-    case .card(let adapter):
-      try names(.bus("devices"))?.contains(BusObject.cardName(adapter)) != true
-    case .queue(let apqn): try names(.bus("devices"))?.contains(apqn.description) != true
-    default: false
+    case .card(let adapter): name = BusObject.cardName(adapter)
+    case .queue(let apqn): name = apqn.description
+    default: return false
     }
+    let list = SysfsPath.bus("devices")
+    guard let names = try names(list) else {
+      throw .unreadable(SysfsError(.list, list, errno: .noSuchFile))
+    }
+    return !names.contains(name)
   }
 
   /// The text without its newline; nil also where the kernel prints that it has none, as an empty

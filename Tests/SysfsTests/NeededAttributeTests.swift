@@ -23,4 +23,19 @@ import Testing
     }
     #expect("\(error as Any)".contains(errno.name))
   }
+
+  @Test func `does not prove that its device has gone when the list of devices is missing too`()
+    throws
+  {
+    let tree = TreeSysfs.small()
+    let reader = InventoryReader(sysfs: tree)
+    let queue = "/sys/devices/ap/card05/05.0047"
+    for path in [queue + "/config", queue, "/sys/bus/ap/devices"] {
+      tree.failures[path] = .noSuchFile
+    }
+    let error = #expect(throws: InventoryReaderError.self) {
+      try reader.readQueue(APQN(adapter: 5, domain: 0x47))
+    }
+    #expect("\(error as Any)".contains("listing /sys/bus/ap/devices"))
+  }
 }

@@ -22,6 +22,8 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   private(set) var hasTouchedCard = false
   /// Queues of which the agent says that it cannot tell who has them.
   private var unread: Set<APQN> = []
+  /// Queues that the agent says have not come to where they were to be.
+  private var missed: Set<APQN> = []
   private(set) var writes: [String] = []
   /// The calls that a fault has struck, by the injector's own word.
   private(set) var struck: [(call: SysfsCall, effect: CallEffect)] = []
@@ -88,6 +90,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
       for change in changes { told[change.apqn] = change.to }
     case .failed(let failure, _):
       unread.formUnion(failure.unread)
+      missed.formUnion(failure.missed)
     case .planned(let plan):
       everPlanned.formUnion(plan.changes.map(\.apqn) + plan.changesByUndoing.map(\.apqn))
     default: break
@@ -116,11 +119,12 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   }
 
   /// Queues whose owner is another than was told, of which the agent does not say either that it cannot
-  /// tell.
-  func untold() throws -> [APQN] {
+  /// tell; nor that they were missed, where it may have been told twice that a queue has no driver.
+  func untold(whereToldTwice isLiedTo: Bool = false) throws -> [APQN] {
     guard error == nil else { return [] }
     let owners = try owners()
-    return owners.keys.filter { owners[$0] != told[$0] && !unread.contains($0) }.sorted()
+    let excused = isLiedTo ? unread.union(missed) : unread
+    return owners.keys.filter { owners[$0] != told[$0] && !excused.contains($0) }.sorted()
   }
 
   /// A new process, undisturbed; then one that must find nothing to do. Returns the second's writes.
