@@ -86,7 +86,8 @@ check-asan: dependencies
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/asan --disable-xctest
 
 check-tsan: dependencies
-	swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.suppressions \
+		swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
 
 # Each parser that meets the outside, one after the other, from its corpus in Tests/Fuzz. New inputs
 # go to .build/fuzz; an input that makes a parser fail stays in .build/fuzz/TARGET as crash-*.
