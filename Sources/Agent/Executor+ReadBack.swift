@@ -16,11 +16,9 @@ extension Executor {
   /// A write that reported success and changed nothing is a failure.
   func readBack(_ operation: Operation) throws(Failure) {
     let outcome = outcome(of: operation)
-    tell(outcome)
-    guard let cause = cause(of: outcome, operation) else { return }
+    guard let cause = cause(of: outcome, operation) else { return tell(outcome) }
     var failure = Failure(operation.subject, cause)
-    failure.moves = outcome.moves
-    failure.unread = Set(outcome.unread.keys)
+    tell(outcome, in: &failure)
     throw failure
   }
 
@@ -48,8 +46,15 @@ extension Executor {
   }
 
   /// Tells what has moved.
-  func tell(_ outcome: Outcome) {
+  private func tell(_ outcome: Outcome) {
     if !outcome.moves.isEmpty { log.record(.moved(outcome.moves)) }
+  }
+
+  /// Tells what has moved, and puts it into the failure that it belongs to.
+  func tell(_ outcome: Outcome, in failure: inout Failure) {
+    tell(outcome)
+    failure.moves = outcome.moves
+    failure.unread = Set(outcome.unread.keys)
   }
 
   private func cause(of outcome: Outcome, _ operation: Operation) -> Failure.Cause? {

@@ -56,11 +56,7 @@ struct Executor {
         if case .busy = error { throw failure }
         failure.isWithoutTrace = progress.done.isEmpty && error.provesNothingDone
         failure.undoError = undo(progress, inventory)
-        guard !failure.isWithoutTrace else { throw failure }
-        let outcome = outcome(of: operation)
-        tell(outcome)
-        failure.moves = outcome.moves
-        failure.unread = Set(outcome.unread.keys)
+        if !failure.isWithoutTrace { tell(outcome(of: operation), in: &failure) }
         throw failure
       }
       progress.note(step)

@@ -68,18 +68,22 @@ struct `A hostile client` {
     }
   }
 
+  /// Clients that ask again and again, and read no answer.
+  private static func crowd(asking call: Call, of machine: LiveMachine) throws -> [LocalSocket] {
+    try (0..<20).map { _ in
+      let client = try LocalSocket.connect(to: machine.control)
+      for _ in 0..<50 { _ = client.send(call.message[...]) }
+      return client
+    }
+  }
+
   @Test func `that never reads costs one answer`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(
         .mask, rules: Self.rule, adapters: Array(0...63), domains: 0...63)
       try machine.settle()
-      let call = Call("org.apreserve.ListQueues", wantsMore: true).message[...]
-      var clients: [LocalSocket] = []
-      for _ in 0..<20 {
-        let client = try LocalSocket.connect(to: machine.control)
-        for _ in 0..<50 { _ = client.send(call) }
-        clients.append(client)
-      }
+      let clients = try Self.crowd(
+        asking: Call("org.apreserve.ListQueues", wantsMore: true), of: machine)
       #expect(try machine.settle()["phase"] == "settled")
       #expect(!clients.isEmpty)
     }
@@ -92,13 +96,7 @@ struct `A hostile client` {
         .mask, rules: "ADAPTER==\"0-0x1f\", DOMAIN==\"0-0x1f\", RESERVE=\"vfio_ap\"\n",
         adapters: Array(0...63), domains: 0...63)
       try machine.settle()
-      let call = Call("org.apreserve.Plan").message[...]
-      var clients: [LocalSocket] = []
-      for _ in 0..<20 {
-        let client = try LocalSocket.connect(to: machine.control)
-        for _ in 0..<50 { _ = client.send(call) }
-        clients.append(client)
-      }
+      var clients = try Self.crowd(asking: Call("org.apreserve.Plan"), of: machine)
       #expect(try machine.settle()["phase"] == "settled")
       let honest = try ControlClient(path: machine.control)
       let error = #expect(throws: ControlError.self) {
