@@ -12,6 +12,9 @@ package struct DecisionRow: Hashable, Sendable {
   package var undecidable = APMask()
   /// Those of `vfioAP` whose reservation may move unmanaged queues.
   package var acceptsCollateral = APMask()
+  /// Domains that may turn out to be the host's: those of `host`, and those of `undecidable` for which
+  /// an answer is conceivable that makes them the host's.
+  package var possiblyHost = APMask()
 
   /// A row without any domain.
   package init() {}

@@ -4,8 +4,9 @@ import AdjunctProcessor
 ///
 /// A queue is open until its decision is certain: a rule that surely matches closes it. A rule that
 /// may or may not match leaves it open and is remembered by what it would come to; as soon as two
-/// different outcomes are possible the queue is undecidable. So each queue is assigned once, and rules
-/// that come after the last open queue are not looked at.
+/// different outcomes are possible the queue is undecidable. So each queue is assigned once. A queue
+/// that is undecidable stays within reach of weaker rules until one surely matches: they can still make
+/// it the host's. Rules after the last queue within reach are not looked at.
 struct DecisionTableFiller {
   typealias Outcome = CompactDecision.Outcome
 
@@ -17,8 +18,11 @@ struct DecisionTableFiller {
   private var open = [APMask](repeating: .all, count: 256)
   /// Per adapter and outcome the open domains of which a rule may come to that.
   private var possible = [APMask](repeating: APMask(), count: 256 * Self.outcomes)
-  /// The adapters that have open domains.
-  private var openAdapters = APMask.all
+  /// Per adapter the domains of which no rule surely matches yet: those that are open, and those that
+  /// are undecidable.
+  private var reachable = [APMask](repeating: .all, count: 256)
+  /// The adapters that have domains within reach.
+  private var reachableAdapters = APMask.all
   /// The adapters that have possible outcomes.
   private var unsureAdapters = APMask()
 
@@ -27,8 +31,8 @@ struct DecisionTableFiller {
   mutating func fill(_ compiled: CompiledRules, facts: consuming Facts) {
     var answers = [Facts.Answer?](repeating: nil, count: compiled.facts.count)
     for entry in compiled.entries {
-      var certain = openAdapters
-      var conceivable = openAdapters
+      var certain = reachableAdapters
+      var conceivable = reachableAdapters
       for question in compiled.questions[entry.questions] {
         let answer: Facts.Answer
         if let known = answers[question.fact] {
@@ -45,18 +49,24 @@ struct DecisionTableFiller {
       guard !conceivable.isEmpty else { continue }
       for band in compiled.bands[entry.bands] {
         for adapter in conceivable.intersection(band.adapters) {
-          let hit = open[Int(adapter)].intersection(band.domains)
-          guard !hit.isEmpty else { continue }
-          if certain.contains(adapter) {
-            close(hit, adapter, entry.outcome, ruleIndex: entry.ruleIndex)
-          } else {
-            suspect(hit, adapter, entry.outcome)
+          let reached = reachable[Int(adapter)].intersection(band.domains)
+          guard !reached.isEmpty else { continue }
+          if entry.outcome == .host { rows[Int(adapter)].possiblyHost.formUnion(reached) }
+          let isCertain = certain.contains(adapter)
+          let hit = open[Int(adapter)].intersection(reached)
+          if !hit.isEmpty {
+            if isCertain {
+              close(hit, adapter, entry.outcome, ruleIndex: entry.ruleIndex)
+            } else {
+              suspect(hit, adapter, entry.outcome)
+            }
           }
+          if isCertain { leave(reached, adapter) }
         }
       }
-      if openAdapters.isEmpty { break }
+      if reachableAdapters.isEmpty { break }
     }
-    for adapter in openAdapters {
+    for adapter in reachableAdapters where !open[Int(adapter)].isEmpty {
       close(open[Int(adapter)], adapter, .unmanaged, ruleIndex: nil)
     }
   }
@@ -69,7 +79,7 @@ struct DecisionTableFiller {
       unsureAdapters.contains(adapter)
       ? domains.intersection(others(adapter, than: outcome)) : APMask()
     let decided = domains.subtracting(contested)
-    remove(domains, adapter)
+    open[Int(adapter)].subtract(domains)
     rows[Int(adapter)].undecidable.formUnion(contested)
     assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
     if outcome != .unmanaged || ruleIndex != nil {
@@ -92,7 +102,7 @@ struct DecisionTableFiller {
     unsureAdapters.insert(adapter)
     possible[Int(adapter) * Self.outcomes + Int(outcome.rawValue)].formUnion(domains)
     guard !contested.isEmpty else { return }
-    remove(contested, adapter)
+    open[Int(adapter)].subtract(contested)
     rows[Int(adapter)].undecidable.formUnion(contested)
     assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
   }
@@ -106,9 +116,10 @@ struct DecisionTableFiller {
     return mask
   }
 
-  private mutating func remove(_ domains: APMask, _ adapter: UInt8) {
-    open[Int(adapter)].subtract(domains)
-    if open[Int(adapter)].isEmpty { openAdapters.remove(adapter) }
+  /// No weaker rule has a say in these.
+  private mutating func leave(_ domains: APMask, _ adapter: UInt8) {
+    reachable[Int(adapter)].subtract(domains)
+    if reachable[Int(adapter)].isEmpty { reachableAdapters.remove(adapter) }
   }
 
   private mutating func assign(_ domains: APMask, _ adapter: UInt8, _ decision: CompactDecision) {
