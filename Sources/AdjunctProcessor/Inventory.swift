@@ -63,6 +63,9 @@ public struct Inventory: Equatable, Sendable {
   /// The adapters that have a card.
   public var adapters: APMask { APMask(cards.lazy.map(\.adapter)) }
 
+  /// The queues' names.
+  public var apqns: APQNSet { APQNSet(queues.lazy.map(\.apqn)) }
+
   /// The card of that adapter.
   public func card(_ adapter: UInt8) -> Card? {
     let index = cards.partitioningIndex { $0.adapter >= adapter }

@@ -50,4 +50,11 @@ public struct Queue: Equatable, Sendable {
 
   /// Who has the queue.
   public var owner: Owner { Owner(driver: driver) }
+
+  /// Whether the queue can do its work for the host: configured, not check-stopped, switched on. What cannot
+  /// be read counts as good.
+  public func isUsable(on card: Card?) -> Bool {
+    card?.isConfigured != false && card?.isCheckStopped != true
+      && isConfigured != false && isCheckStopped != true && isOnline != false
+  }
 }

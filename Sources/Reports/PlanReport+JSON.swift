@@ -43,6 +43,7 @@ extension PlanReport {
         $0.set("adapters", .array(latent.adapters.map { .integer($0) }))
         $0.set("domains", .array(latent.domains.map { .integer($0) }))
         $0.set("count", number: latent.count)
+        $0.set("hostCount", number: latent.hostCount)
       })
   }
 

@@ -92,8 +92,8 @@ extension PlanReport {
   private var adoptedLines: [String] {
     guard !plan.adopted.isEmpty else { return [] }
     return [
-      "\(Self.list(plan.adopted)): on vfio_ap, wanted for the host, and not reserved by apreserve; "
-        + "left there"
+      "\(Self.list(plan.adopted)): on vfio_ap, although no rule reserves \(plan.adopted.count == 1 ? "it" : "them"), "
+        + "and not reserved by apreserve; left there"
     ]
   }
 
@@ -109,7 +109,11 @@ extension PlanReport {
     }
     lines.append(
       "would go to vfio_ap unasked when they come: "
-        + counted(latent.count, "queue that is not here", plural: "queues that are not here"))
+        + counted(latent.count, "queue that is not here", plural: "queues that are not here")
+        + (latent.hostCount == 0
+          ? "; none of them is reserved for the host"
+          : "; \(latent.hostCount) of them the rules reserve for the host, and another process keeps "
+            + "from it"))
     return lines
   }
 

@@ -9,6 +9,7 @@ extension PlanWarning {
     case .defaultDomainTaken: "default-domain-taken"
     case .lastCCAQueueTaken: "last-cca-queue-taken"
     case .unusable: "unusable"
+    case .leavesMasks: "leaves-masks"
     case .cannotBeUndone: "cannot-be-undone"
     case .undoingBinds: "undoing-binds"
     }

@@ -20,6 +20,13 @@ struct Goals {
   private(set) var undecidable: [APQN] = []
   private(set) var adopted: [APQN] = []
 
+  /// Whether a queue that rules decide for the host is on `vfio_ap` because that driver came first: without
+  /// masks the kernel gives a new queue to the first driver that takes it (ap-bus.md 4.1), and nobody has
+  /// meant that.
+  private func isStray(_ queue: Queue, _ row: DecisionRow, _ bus: BusState) -> Bool {
+    queue.owner == .vfioAP && !bus.hasMasks && row.host.contains(queue.apqn.domain)
+  }
+
   /// `kept` names queues that keep their owner whatever is wished, each with the reason.
   init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership,
@@ -57,8 +64,10 @@ struct Goals {
       return .reserve
     }
     guard queue.owner != .host || queue.driverOverride == DriverName.vfioAP else { return .stay }
-    guard ownership.covers(apqn, under: inventory.bus) else {
-      if queue.owner == .vfioAP, row.host.contains(apqn.domain) { adopted.append(apqn) }
+    guard ownership.covers(apqn, under: inventory.bus) || isStray(queue, row, inventory.bus) else {
+      let isForHost = row.host.contains(apqn.domain)
+      // Without masks nobody has asked for it to be there: the kernel gave it to the first driver that came.
+      if queue.owner == .vfioAP, isForHost || !inventory.bus.hasMasks { adopted.append(apqn) }
       return .stay
     }
     if circumstances.rulesAreMissing, circumstances.isOn(.emptyRules) {

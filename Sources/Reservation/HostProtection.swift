@@ -1,11 +1,11 @@
-import AdjunctProcessor
+package import AdjunctProcessor
 
 /// Finds the queues that a plan must leave to the host so that its secure keys stay usable.
 ///
 /// A queue may be taken when another one of the same mode and the same master keys stays with the host
 /// and is usable there. One whose master keys cannot be read may hold the only ones, and is never
 /// taken; an accelerator, and a queue without a valid master key, holds none (ap-bus.md 8.15).
-struct HostProtection {
+package struct HostProtection {
   private struct Kind: Hashable {
     let mode: QueueMode?
     let keys: MasterKeyPattern
@@ -15,7 +15,8 @@ struct HostProtection {
   private var queues: [Kind: [Queue]] = [:]
   private var unknown: [APQN] = []
 
-  init(_ inventory: Inventory) {
+  /// What there is to protect on a machine whose queues tell their master keys.
+  package init(_ inventory: Inventory) {
     self.inventory = inventory
     for card in inventory.cards {
       guard card.mode != .accelerator else { continue }
@@ -74,9 +75,17 @@ struct HostProtection {
     return protected
   }
 
+  /// For each kind of key that some queue of `taken` has: the host's other queues of that kind that stay,
+  /// of which one must be usable. `leaving` are all queues that leave the host.
+  package func substitutes(for taken: [APQN], leaving: Set<APQN>) -> [[APQN]] {
+    let taken = Set(taken)
+    return queues.values.compactMap { queues in
+      guard queues.contains(where: { taken.contains($0.apqn) }) else { return nil }
+      return queues.map(\.apqn).filter { !leaving.contains($0) }
+    }
+  }
+
   private func isUsable(_ queue: Queue) -> Bool {
-    let card = inventory.card(queue.apqn.adapter)
-    return card?.isConfigured != false && card?.isCheckStopped != true
-      && queue.isConfigured != false && queue.isCheckStopped != true && queue.isOnline != false
+    queue.isUsable(on: inventory.card(queue.apqn.adapter))
   }
 }

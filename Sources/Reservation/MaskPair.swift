@@ -13,6 +13,12 @@ package struct MaskPair: Hashable, Sendable {
     self.domains = domains
   }
 
+  /// The two masks of a kernel that has them.
+  package init?(_ masks: (adapters: APMask?, domains: APMask?)) {
+    guard let adapters = masks.adapters, let domains = masks.domains else { return nil }
+    self.init(adapters: adapters, domains: domains)
+  }
+
   /// Whether the queue is in the host's pool.
   package func isInHostPool(_ apqn: APQN) -> Bool {
     adapters.contains(apqn.adapter) && domains.contains(apqn.domain)

@@ -3,40 +3,48 @@ import ReservationRules
 
 /// What masks are asked to do on a machine, sorted out: which queues must stay with the host, which
 /// must be reserved, and which wishes masks cannot fulfil.
+///
+/// What rules decide for the host goes before what they want reserved, whether it is here or not. Only
+/// what a mediated device has goes before both, since the kernel does not let it go.
 struct MaskWishes {
-  /// Queues that must be in the host's pool.
+  /// APQNs that must be in the host's pool, here or not.
   private(set) var hosts = APQNSet()
-  /// Queues that must be outside it.
+  /// APQNs that must be outside it.
   private(set) var reserved = APQNSet()
   private(set) var refusals: [Refusal] = []
-  /// Queues that a mask may take along where a rule accepts collateral.
-  private(set) var unmanaged = APQNSet()
+  /// APQNs that a mask may take along where a rule accepts collateral.
+  private(set) var unmanaged: APQNSet
 
   /// Queues that wait to be reserved or are, and whose rules accept collateral.
   private var accepting = APQNSet()
-  /// Queues that no rule names and that stay with the host all the same.
+  /// APQNs that no rule names and that stay with the host all the same.
   private let firm: APQNSet
+  /// The queues that are here.
+  private let present: APQNSet
 
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason; `firm` those
   /// that no collateral is made of.
   init(
     inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
-    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason], firm: APQNSet = APQNSet()
+    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason], absent: AbsentQueues,
+    firm: APQNSet = APQNSet()
   ) {
     self.firm = firm
+    present = inventory.apqns
+    unmanaged = absent.unmanaged
+    hosts = absent.hosts
     reserved = hold.matrix
     var wishes: [APQN] = []
+    var fulfilled: [APQN] = []
     var releases = APQNSet()
+    var hostReleases = absent.releases
     for (queue, goal) in zip(inventory.queues, goals) {
       let apqn = queue.apqn
-      if goal == .reserve,
-        decisions.row(apqn.adapter).acceptsCollateral.contains(apqn.domain)
-      {
-        accepting.insert(apqn)
-      }
+      let row = decisions.row(apqn.adapter)
+      if goal == .reserve, row.acceptsCollateral.contains(apqn.domain) { accepting.insert(apqn) }
       switch goal {
       case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
-      case .reserve: reserved.insert(apqn)
+      case .reserve: fulfilled.append(apqn)
       case .giveBack:
         // The kernel's own refusal first: no guard that is switched off changes it.
         let reason =
@@ -45,33 +53,42 @@ struct MaskWishes {
         if let reason {
           reserved.insert(apqn)
           refusals.append(Refusal(apqn, reason))
+        } else if row.host.contains(apqn.domain) {
+          hostReleases.insert(apqn)
         } else {
           releases.insert(apqn)
         }
       // A queue keeps its place, bound or not: an unbound one goes to its pool's driver as soon as
       // that is loaded, and one that cannot be decided about must be where it was by then.
       case .stay where !masks.isInHostPool(apqn): reserved.insert(apqn)
-      case .stay where queue.owner != .vfioAP:
-        hosts.insert(apqn)
+      case .stay where queue.owner != .vfioAP: hosts.insert(apqn)
       case .stay: break
       }
-      if decisions.row(apqn.adapter).unmanaged.contains(apqn.domain),
+      if row.unmanaged.contains(apqn.domain),
         inventory.card(apqn.adapter)?.hardwareType.isReservable == true, kept[apqn] == nil
       {
         unmanaged.insert(apqn)
       }
     }
+    refuse(release(hostReleases), hold)
+    for apqn in fulfilled {
+      if canReserve(apqn) { reserved.insert(apqn) } else { wishes.append(apqn) }
+    }
     releases = release(releases)
     acceptCollateral(wishes)
     reserve(wishes)
     // Where collateral has left a row or column to the guests, more can be given back beside it.
-    releases = release(releases)
-    for apqn in releases {
+    refuse(release(releases), hold)
+  }
+
+  /// Refuses to give back what would take with it what must stay reserved.
+  private mutating func refuse(_ releases: APQNSet, _ hold: MediatedDeviceHold) {
+    for apqn in releases where present.contains(apqn) {
       let stays = reservedQueue(whereAdding: apqn, hosts.adapters, hosts.domains) ?? apqn
       refusals.append(
         Refusal(apqn, hold.refusal(toTake: stays) ?? .releaseInexpressible(wouldTake: stays)))
+      reserved.insert(apqn)
     }
-    reserved.formUnion(releases)
   }
 
   /// Why a queue cannot be let into the host's pool, if so.
@@ -145,20 +162,24 @@ struct MaskWishes {
     }
   }
 
-  /// The host's queues that `masks` would take although no rule wants them and none that is fulfilled
-  /// by clearing their row or column accepts them. A queue let go of for one wish can be in reach of
+  /// The host's APQNs that `masks` would take although no rule wants them and none that is fulfilled
+  /// by clearing their row or column accepts them. An APQN let go of for one wish can be in reach of
   /// another one that accepts nothing.
   func takenUnasked(
-    by masks: MaskPair, from current: MaskPair, goals: some Sequence<(Queue, Goal)>
+    by masks: MaskPair, from current: MaskPair, goals: some Sequence<(Queue, Goal)>,
+    absent: AbsentQueues
   ) -> APQNSet {
     let domains = accepting.domains.subtracting(masks.domains)
     var taken = APQNSet()
-    for (queue, goal) in goals
-    where goal == .stay && queue.owner != .vfioAP && current.isInHostPool(queue.apqn)
-      && !masks.isInHostPool(queue.apqn) && !isAccepted(queue.apqn, under: masks, domains)
-    {
-      taken.insert(queue.apqn)
+    func note(_ apqn: APQN) {
+      if current.isInHostPool(apqn), !masks.isInHostPool(apqn),
+        !isAccepted(apqn, under: masks, domains)
+      {
+        taken.insert(apqn)
+      }
     }
+    for (queue, goal) in goals where goal == .stay && queue.owner != .vfioAP { note(queue.apqn) }
+    for apqn in absent.unmanaged { note(apqn) }
     return taken
   }
 
@@ -173,8 +194,8 @@ struct MaskWishes {
     let domains = hosts.domains
     let columns = columnsOfHosts(for: wishes, adapters: adapters, domains: domains)
     // One list for all refusals of a row or a column: there can be 65,536 of them.
-    var rowLists: [UInt8: [APQN]] = [:]
-    var columnLists: [UInt8: [APQN]] = [:]
+    var rowLists: [UInt8: Refusal.Neighbors] = [:]
+    var columnLists: [UInt8: Refusal.Neighbors] = [:]
     for apqn in wishes {
       if MaskSolver.canReserve(apqn, hostAdapters: adapters, hostDomains: domains) {
         reserved.insert(apqn)
@@ -183,14 +204,19 @@ struct MaskWishes {
       // Refused, it stays in the host's pool; its row and column hold host queues already.
       let row =
         rowLists[apqn.adapter]
-        ?? hosts[apqn.adapter].map { APQN(adapter: apqn.adapter, domain: $0) }
+        ?? neighbors(hosts[apqn.adapter].map { APQN(adapter: apqn.adapter, domain: $0) })
       let column =
         columnLists[apqn.domain]
-        ?? columns[Int(apqn.domain)].map { APQN(adapter: $0, domain: apqn.domain) }
+        ?? neighbors(columns[Int(apqn.domain)].map { APQN(adapter: $0, domain: apqn.domain) })
       rowLists[apqn.adapter] = row
       columnLists[apqn.domain] = column
       refusals.append(Refusal(apqn, .inexpressible(row: row, column: column)))
     }
+  }
+
+  private func neighbors(_ apqns: [APQN]) -> Refusal.Neighbors {
+    let here = apqns.filter(present.contains)
+    return Refusal.Neighbors(present: here, absentCount: apqns.count - here.count)
   }
 
   private func canReserve(_ apqn: APQN) -> Bool {

@@ -1,5 +1,6 @@
 package import AdjunctProcessor
 import HostConfiguration
+import ReservationRules
 
 /// Which mechanism is used on a machine, and why.
 package struct MechanismChoice: Equatable, Sendable {
@@ -30,9 +31,9 @@ package struct MechanismChoice: Equatable, Sendable {
   }
 
   /// Chooses from what the bus and the host's files show, never from a version: what was chosen
-  /// before stays; what is in use already, or will be at the next boot, wins; otherwise masks if they
-  /// express the rules exactly, else overrides if the kernel has them and nothing refuses their
-  /// queues.
+  /// before stays, unless that were masks that are not exact any more and that nobody needs; what is in
+  /// use already, or will be at the next boot, wins; otherwise masks if they express the rules exactly,
+  /// else overrides if the kernel has them and nothing refuses their queues.
   ///
   /// - Parameters:
   ///   - requested: the mechanism to use, where a person has chosen one.
@@ -45,8 +46,15 @@ package struct MechanismChoice: Equatable, Sendable {
       self.init(requested, "asked for")
     } else if !bus.hasMasks {
       self.init(.bind, "this kernel has no masks")
-    } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus) {
+    } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
+      !(recorded == .mask && planner.canLeaveMasks)
+    {
       self.init(recorded, "chosen before, since this boot")
+    } else if planner.canLeaveMasks {
+      self.init(
+        .override,
+        "masks do not express the rules any more since other adapters or domains have come, and this "
+          + "kernel has driver_override")
     } else if let choice = Self(inUseOn: planner.inventory) {
       self = choice
     } else if let choice = Self(
@@ -56,7 +64,7 @@ package struct MechanismChoice: Equatable, Sendable {
       self = choice
     } else if bus.supportsOverride != true {
       self.init(.mask, "this kernel has masks and no driver_override")
-    } else if planner.plan(by: .mask).expressesEveryWish {
+    } else if planner.masksAreExact {
       self.init(.mask, "masks express the rules exactly")
     } else if let callout = planner.circumstances.configuration.callout,
       planner.circumstances.isOn(.callout)
@@ -124,15 +132,64 @@ extension Mechanism {
   }
 }
 
-extension Plan {
-  /// Whether masks do all that is wished and move nothing else.
-  fileprivate var expressesEveryWish: Bool {
-    let inexpressible = refusals.contains { refusal in
+extension Planner {
+  /// Whether masks do all that is wished and take nothing else: no queue that is here, no APQN that rules
+  /// may decide for the host, and none that no rule wants of the adapters and domains that this system is
+  /// configured for, whether it is here or not. What rules want and is not here must be possible beside that
+  /// when it comes.
+  var masksAreExact: Bool {
+    let plan = plan(by: .mask)
+    let isInexpressible = plan.refusals.contains { refusal in
       switch refusal.reason {
       case .inexpressible, .releaseInexpressible: true
       default: false
       }
     }
-    return !inexpressible && !changes.contains { $0.cause == .collateral }
+    guard !isInexpressible, !plan.changes.contains(where: { $0.cause == .collateral }) else {
+      return false
+    }
+    let present = inventory.apqns
+    let adapters = inventory.bus.configuredAdapters ?? inventory.adapters
+    let domains = inventory.bus.configuredDomains ?? present.domains
+    var hosts = APQNSet()
+    var wanted = APQNSet()
+    for adapter in UInt8.min...UInt8.max {
+      let row = decisions.row(adapter)
+      let isReservable = inventory.card(adapter)?.hardwareType.isReservable ?? true
+      wanted[adapter] = isReservable ? row.vfioAP : row.vfioAP.subtracting(present[adapter])
+      let expected = present[adapter].union(adapters.contains(adapter) ? domains : [])
+      hosts[adapter] = expected.subtracting(wanted[adapter])
+        .union(row.possiblyHost.subtracting(present[adapter]))
+    }
+    let hostAdapters = hosts.adapters
+    let hostDomains = hosts.domains
+    return hostAdapters.allSatisfy { wanted[$0].isDisjoint(with: hostDomains) }
+  }
+
+  /// Whether overrides can take the place of masks that were chosen before and are not exact any more: the
+  /// masks are the default, or all that they keep from the host is ours and no mediated device has any of it.
+  package var canLeaveMasks: Bool {
+    guard ownership.mechanism == .mask, inventory.bus.supportsOverride == true,
+      !circumstances.configuration.setsMasks,
+      circumstances.configuration.callout == nil || !circumstances.isOn(.callout)
+    else { return false }
+    return (inventory.bus.masksAreDefault || ownMasksAreFree) && !masksAreExact
+  }
+
+  /// Whether every cleared bit of the masks is ours and no mediated device has a queue.
+  var ownMasksAreFree: Bool {
+    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
+      return false
+    }
+    return adapters.union(ownership.adapters) == .all && domains.union(ownership.domains) == .all
+      && inventory.mediatedDevices.allSatisfy { $0.adapters.isEmpty && $0.domains.isEmpty }
+      && !inventory.queues.contains { $0.guestStatus == .assigned || $0.guestStatus == .inUse }
+  }
+}
+
+extension HostConfiguration {
+  /// Whether another tool, or the kernel's command line, sets masks at the next boot.
+  fileprivate var setsMasks: Bool {
+    [bootMasks, persistentMasks].contains { $0?.isRestricting == true }
   }
 }

@@ -1,6 +1,6 @@
 package import AdjunctProcessor
 
-/// What is reserved by us, and so may be given back by us.
+/// What is reserved by us, and so may be given back by us, and which queues there have been.
 ///
 /// What apreserve did not reserve it does not release: a queue that was on `vfio_ap` when first seen
 /// is somebody else's work.
@@ -15,17 +15,24 @@ package struct Ownership: Equatable, Sendable {
   package var offline: Set<APQN>
   /// The mechanism that was chosen; nil before the choice.
   package var mechanism: Mechanism?
+  /// Queues that have been here since boot, whether they are here now or not: what was not to be taken
+  /// while it was here is not to be taken when it comes back.
+  package var seen: APQNSet
+  /// The adapters of `seen` whose hardware `vfio_ap` does not take.
+  package var olderAdapters: APMask
 
   /// A record; a new one owns nothing.
   package init(
     queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
-    mechanism: Mechanism? = nil
+    mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = []
   ) {
     self.queues = queues
     self.adapters = adapters
     self.domains = domains
     self.offline = offline
     self.mechanism = mechanism
+    self.seen = seen
+    self.olderAdapters = olderAdapters
   }
 
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
@@ -47,6 +54,7 @@ package struct Ownership: Equatable, Sendable {
     case .domains: .domains(domains)
     case .queue(let apqn, _): .queue(apqn, isOurs: queues.contains(apqn))
     case .offline(let apqn, _): .offline(apqn, isOurs: offline.contains(apqn))
+    case .seen: nil
     }
   }
 
@@ -60,6 +68,9 @@ package struct Ownership: Equatable, Sendable {
     case .queue(let apqn, false): queues.remove(apqn)
     case .offline(let apqn, true): offline.insert(apqn)
     case .offline(let apqn, false): offline.remove(apqn)
+    case .seen(let adapter, let domains, let isReservable):
+      seen[adapter] = domains
+      if isReservable { olderAdapters.remove(adapter) } else { olderAdapters.insert(adapter) }
     }
   }
 
@@ -111,5 +122,20 @@ package struct Ownership: Equatable, Sendable {
     }
     changes += switched.sorted().map { .offline($0, isOurs: false) }
     return changes
+  }
+
+  /// Queues that were not here before, on a kernel with masks, where that matters.
+  package func newlySeen(on inventory: Inventory) -> [OwnershipChange] {
+    guard inventory.bus.hasMasks else { return [] }
+    let present = inventory.apqns
+    return inventory.cards.compactMap { card in
+      let known = seen[card.adapter]
+      let domains = known.union(present[card.adapter])
+      let isReservable = card.hardwareType.isReservable
+      guard
+        domains != known || !known.isEmpty && isReservable == olderAdapters.contains(card.adapter)
+      else { return nil }
+      return .seen(adapter: card.adapter, domains: domains, isReservable: isReservable)
+    }
   }
 }

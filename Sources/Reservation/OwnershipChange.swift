@@ -12,4 +12,7 @@ package enum OwnershipChange: Equatable, Sendable {
   case queue(APQN, isOurs: Bool)
   /// A queue was switched off by us, or is not any more.
   case offline(APQN, isOurs: Bool)
+  /// The queues of this adapter that have been here since boot are those of these domains; `isReservable`
+  /// says whether its hardware is of type 10 or newer.
+  case seen(adapter: UInt8, domains: APMask, isReservable: Bool)
 }

@@ -29,6 +29,11 @@ package enum OwnershipText {
     if !ownership.domains.isEmpty { changes.append(.domains(ownership.domains)) }
     changes += ownership.queues.sorted().map { .queue($0, isOurs: true) }
     changes += ownership.offline.sorted().map { .offline($0, isOurs: true) }
+    changes += ownership.seen.adapters.map { adapter in
+      .seen(
+        adapter: adapter, domains: ownership.seen[adapter],
+        isReservable: !ownership.olderAdapters.contains(adapter))
+    }
     return "\(title) boot=\(boot)\n" + text(changes)
   }
 
@@ -41,6 +46,8 @@ package enum OwnershipText {
       case .domains(let mask): "domains \(mask)\n"
       case .queue(let apqn, let isOurs): "\(isOurs ? "+" : "-")queue \(apqn)\n"
       case .offline(let apqn, let isOurs): "\(isOurs ? "+" : "-")offline \(apqn)\n"
+      case .seen(let adapter, let domains, let isReservable):
+        "\(isReservable ? "seen" : "seen-older") \(BusObject.cardName(adapter))=\(domains)\n"
       }
     }.joined()
   }
@@ -84,6 +91,12 @@ extension OwnershipChange {
       guard let apqn = APQN(value) else { return nil }
       let isOurs = word.hasPrefix("+")
       self = word.hasSuffix("queue") ? .queue(apqn, isOurs: isOurs) : .offline(apqn, isOurs: isOurs)
+    case "seen", "seen-older":
+      let parts = value.split(separator: "=", omittingEmptySubsequences: false)
+      guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),
+        let domains = APMask(parts[1])
+      else { return nil }
+      self = .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
     default: return nil
     }
   }

@@ -23,6 +23,8 @@ package struct Plan: Equatable, Sendable {
   package var alternatives: [MaskAlternative]
   /// What keeps the masks from being set back when their write has to stop in the middle.
   package var undoVeto: MaskVeto?
+  /// Whether the plan only undoes masks, and another one reserves by overrides once that is done.
+  package var leavesMasks = false
   /// What a person should know of the plan, or of the machine as it is then.
   package var warnings: [PlanWarning]
 
@@ -91,11 +93,16 @@ package struct LatentCollateral: Equatable, Sendable {
   package var domains: APMask
   /// How many APQNs that are.
   package var count: Int
+  /// How many of them rules decide for the host: none, unless another process keeps them from it.
+  package var hostCount: Int
 
   /// None, unless given.
-  package init(adapters: APMask = [], domains: APMask = [], count: Int = 0) {
+  package init(
+    adapters: APMask = [], domains: APMask = [], count: Int = 0, hostCount: Int = 0
+  ) {
     self.adapters = adapters
     self.domains = domains
     self.count = count
+    self.hostCount = hostCount
   }
 }

@@ -13,6 +13,8 @@ package enum PlanWarning: Equatable, Sendable {
   case lastCCAQueueTaken
   /// These are, or will be, reserved, and no guest can use them now: deconfigured or check-stopped.
   case unusable([APQN])
+  /// The masks that apreserve has cleared are set again first; queues are reserved by overrides after that.
+  case leavesMasks
   /// When the masks cannot be written to the end they cannot be set back either.
   case cannotBeUndone(mediatedDevice: String)
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
@@ -35,6 +37,9 @@ extension PlanWarning: CustomStringConvertible {
     case .unusable(let apqns):
       "reserved, and of no use to a guest now, since deconfigured or check-stopped: "
         + Self.list(apqns)
+    case .leavesMasks:
+      "the masks are set back to all ones first, since they do not express the rules any more; what the "
+        + "rules reserve is taken by driver_override right after that"
     case .cannotBeUndone(let device):
       "if the masks cannot be written to the end, they cannot be set back: mediated device \(device) "
         + "has the adapter or domain assigned"

@@ -15,8 +15,8 @@ extension Planner {
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: circumstances.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
-    // not get it for a moment when it comes back.
-    let possible = absentees { $0.vfioAP.union($0.undecidable) }
+    // not get it for a moment when it comes back. What may turn out to be the host's does not.
+    let possible = absentees { $0.vfioAP.union($0.undecidable.subtracting($0.possiblyHost)) }
     var solver = MaskSolver(current: current)
     if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
       solver.ours = MaskPair(
@@ -26,18 +26,24 @@ extension Planner {
     }
     solver.claimed = absentees { $0.vfioAP }
     solver.latent = latentAPQNs()
+    let absent = AbsentQueues(
+      inventory: inventory, decisions: decisions, ownership: ownership, masks: current,
+      settable: MaskPair(
+        adapters: current.adapters.union(solver.ours.adapters),
+        domains: current.domains.union(solver.ours.domains)),
+      hold: hold, protectsHost: circumstances.protectsHost)
     var firm = APQNSet()
     var wishes: MaskWishes
     var target: MaskPair
     repeat {
       wishes = MaskWishes(
         inventory: inventory, goals: goals, decisions: decisions, masks: current, hold: hold,
-        kept: kept, firm: firm)
+        kept: kept, absent: absent, firm: firm)
       solver.hosts = wishes.hosts
       solver.reserved = wishes.reserved
       target = solver.solution()
       let unasked = wishes.takenUnasked(
-        by: target, from: current, goals: zip(inventory.queues, goals))
+        by: target, from: current, goals: zip(inventory.queues, goals), absent: absent)
       guard unasked.contains(where: { !firm.contains($0) }) else { break }
       firm.formUnion(unasked)
     } while true
@@ -49,12 +55,24 @@ extension Planner {
     write(target, from: current, goals, into: &plan)
   }
 
+  /// Sets all bits again that we cleared, so that the kernel takes overrides; the next plan sets these. Only
+  /// where no guest has any of the queues that go to the host meanwhile.
+  func leaveMasks(_ goals: [Goal], into plan: inout Plan) {
+    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
+      return
+    }
+    write(
+      MaskPair(adapters: .all, domains: .all),
+      from: MaskPair(adapters: adapters, domains: domains), goals, into: &plan)
+    if !plan.isEmpty { plan.leavesMasks = true }
+  }
+
   /// The operation that writes the masks, with everything it moves, or the refusal of all of it.
   private func write(
     _ target: MaskPair, from current: MaskPair, _ goals: [Goal], into plan: inout Plan
   ) {
     let transition = MaskTransition(from: current, to: target, on: inventory)
-    let probes = probes(under: target, goals)
+    let probes = probes(after: transition, goals)
     if transition.steps.isEmpty {
       append(probes, to: &plan)
     } else if let obstacle = obstacle(to: transition, goals) {
@@ -93,10 +111,8 @@ extension Planner {
 
   /// Unbound queues that the kernel does not look at by itself: a mask write binds those of the
   /// host's pool only, and no scan ever tries an unbound queue again (ap-bus.md 4.1, 4.3).
-  private func probes(under target: MaskPair, _ goals: [Goal]) -> [OwnerChange] {
-    let masksChange =
-      target.adapters != inventory.bus.adapterMask
-      || target.domains != inventory.bus.domainMask
+  private func probes(after transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {
+    let target = transition.target
     return zip(inventory.queues, goals).compactMap { queue, goal in
       // With the host outside its pool: the masks are right, and the kernel has not moved it.
       if goal == .reserve, hasVfioAP, queue.owner == .host,
@@ -104,11 +120,11 @@ extension Planner {
       {
         return OwnerChange(queue.apqn, from: .host, to: .vfioAP, cause: .wanted)
       }
-      guard queue.owner == .none else { return nil }
+      guard queue.owner == .none, transition.owner(of: queue) == .none else { return nil }
       if goal == .reserve, hasVfioAP, !target.isInHostPool(queue.apqn) {
         return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .wanted)
       }
-      if goal == .giveBack, !masksChange, target.isInHostPool(queue.apqn),
+      if goal == .giveBack, transition.steps.isEmpty, target.isInHostPool(queue.apqn),
         inventory.bus.hasDriver(DriverName.cex4queue),
         inventory.card(queue.apqn.adapter)?.driver != nil
       {
@@ -124,11 +140,12 @@ extension Planner {
       let owner = transition.owner(of: queue)
       guard owner != queue.owner else { return nil }
       let entersPool = transition.target.isInHostPool(queue.apqn)
-      // What is wanted and unbound is probed for anyway.
-      if queue.owner == .none, goal == .reserve, !entersPool { return nil }
+      // A reservation that rules for the host leave no place for is given back like any other.
+      let isGivenBack =
+        goal == .giveBack || goal == .reserve && !transition.current.isInHostPool(queue.apqn)
       let cause: OwnerChange.Cause =
         entersPool
-        ? goal == .giveBack ? .givenBack : .sideEffect : goal == .reserve ? .wanted : .collateral
+        ? isGivenBack ? .givenBack : .sideEffect : goal == .reserve ? .wanted : .collateral
       return OwnerChange(queue.apqn, from: queue.owner, to: owner, cause: cause)
     }
   }
@@ -168,7 +185,7 @@ extension Planner {
   private func absentees(_ domains: (DecisionRow) -> APMask) -> MaskPair {
     var claimed = MaskPair(
       adapters: inventory.adapters.complement,
-      domains: APQNSet(inventory.queues.lazy.map(\.apqn)).domains.complement)
+      domains: inventory.apqns.domains.complement)
     for adapter in UInt8.min...UInt8.max {
       let wanted = domains(decisions.row(adapter))
       if wanted != .all { claimed.adapters.remove(adapter) }
@@ -179,7 +196,7 @@ extension Planner {
 
   /// APQNs that are not here and that no rule is sure to want.
   private func latentAPQNs() -> APQNSet {
-    let present = APQNSet(inventory.queues.lazy.map(\.apqn))
+    let present = inventory.apqns
     var latent = APQNSet()
     for adapter in UInt8.min...UInt8.max {
       latent[adapter] = present[adapter].union(decisions.row(adapter).vfioAP).complement
@@ -193,6 +210,7 @@ extension Planner {
       let taken = latent[adapter].subtracting(masks.hostDomains(of: adapter))
       guard !taken.isEmpty else { continue }
       collateral.count += taken.count
+      collateral.hostCount += taken.intersection(decisions.row(adapter).host).count
       if masks.adapters.contains(adapter) {
         collateral.domains.formUnion(taken)
       } else {

@@ -5,6 +5,10 @@ extension Planner {
   /// middle leaves a queue that says where it belongs, and so that it can be done before `vfio_ap` is
   /// loaded (ap-bus.md 4.4, T5).
   func planOverrides(_ goals: [Goal], into plan: inout Plan) {
+    guard inventory.bus.masksAreDefault || !ownMasksAreFree else {
+      leaveMasks(goals, into: &plan)
+      return
+    }
     for (queue, goal) in zip(inventory.queues, goals) {
       switch goal {
       case .stay: markAssigned(queue, into: &plan)

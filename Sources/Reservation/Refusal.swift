@@ -13,14 +13,29 @@ package struct Refusal: Hashable, Sendable {
     self.reason = reason
   }
 
+  /// What a mask would take along besides the queue that a wish is about.
+  package struct Neighbors: Hashable, Sendable {
+    /// Queues that are here.
+    package var present: [APQN]
+    /// How many APQNs that are not here are the host's all the same: rules may decide them for it, or they
+    /// were not to be taken while they were here.
+    package var absentCount: Int
+
+    /// Neighbors of a queue.
+    package init(present: [APQN], absentCount: Int = 0) {
+      self.present = present
+      self.absentCount = absentCount
+    }
+  }
+
   /// Why a wish is not fulfilled.
   package enum Reason: Hashable, Sendable {
     /// `vfio_ap` takes type 10 and newer only.
     case hardwareTooOld(HardwareType)
     /// The masks can only clear whole rows and columns; reserving this queue would take others.
-    /// Either list names the queues that would be taken along: with the adapter's row, or with the
-    /// domain's column.
-    case inexpressible(row: [APQN], column: [APQN])
+    /// Either side names what would be taken along: with the adapter's row, or with the domain's
+    /// column.
+    case inexpressible(row: Neighbors, column: Neighbors)
     /// Giving the queue back would bring queues into the host's pool that must stay reserved.
     case releaseInexpressible(wouldTake: APQN)
     /// A mediated device has the queue; taking it would take the whole adapter from its guest
@@ -129,12 +144,16 @@ extension Refusal: CustomStringConvertible {
     "0x" + LowerHex.text(number, digits: digits)
   }
 
-  private static func list(_ apqns: [APQN]) -> String {
-    let shown = apqns.prefix(4).map(\.description).joined(separator: ", ")
-    return switch apqns.count {
-    case 0: "nothing else"
-    case 1...4: shown
-    default: "\(shown) and \(apqns.count - 4) more"
+  private static func list(_ neighbors: Neighbors) -> String {
+    let apqns = neighbors.present
+    var parts: [String] = []
+    if !apqns.isEmpty {
+      let shown = apqns.prefix(4).map(\.description).joined(separator: ", ")
+      parts.append(apqns.count > 4 ? "\(shown) and \(apqns.count - 4) more" : shown)
     }
+    if neighbors.absentCount > 0 {
+      parts.append("\(neighbors.absentCount) reserved for the host that are not here now")
+    }
+    return parts.isEmpty ? "nothing else" : parts.joined(separator: ", and ")
   }
 }

@@ -24,6 +24,7 @@ struct Warnings {
     warnOfHostLoss()
     let unusable = inventory.queues.filter { owner($0) == .vfioAP && !isUsable($0) }.map(\.apqn)
     if !unusable.isEmpty { warnings.append(.unusable(unusable)) }
+    if plan.leavesMasks { warnings.append(.leavesMasks) }
     if let veto = plan.undoVeto {
       warnings.append(
         .cannotBeUndone(

@@ -107,7 +107,7 @@ import Testing
           "undecidable": [],
           "adopted": [],
           "warnings": [{"warning": "last-cca-queue-taken", "message": "the host keeps no CCA queue, and with the last one goes its random number generator"}],
-          "latentCollateral": {"adapters": [], "domains": [], "count": 0}
+          "latentCollateral": {"adapters": [], "domains": [], "count": 0, "hostCount": 0}
         }
 
         """)

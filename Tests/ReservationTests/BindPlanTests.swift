@@ -52,14 +52,28 @@ import Testing
     #expect(plan.moves == ["01.0002 vfio_ap>host givenBack"])
   }
 
-  @Test func `never gives back what was on vfio_ap before us, even if a rule wants the host`()
+  @Test
+  func `adopts what was on vfio_ap before us, and gives to the host what rules decide for it`()
     throws
   {
     var machine = Machine(mechanism: .bind)
-    try machine.set("01.0002", driver: DriverName.vfioAP)
-    let plan = try machine.plan(.bind, #"RESERVE="host""#)
-    #expect(plan.isEmpty)
-    #expect(plan.adopted == [APQN(adapter: 1, domain: 2)])
+    for name in ["01.0002", "01.0003", "02.0002"] {
+      try machine.set(name, driver: DriverName.vfioAP)
+    }
+    let rules = """
+      ADAPTER=="1", RESERVE="host"
+      APQN=="01.0003", RESERVE="vfio_ap"
+      """
+    let plan = try machine.plan(.bind, rules)
+    #expect(plan.moves == ["01.0002 vfio_ap>host givenBack"])
+    #expect(plan.adopted == [APQN(adapter: 2, domain: 2)])
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [1], domains: [2])
+    ]
+    let refused = try machine.plan(.bind, rules)
+    #expect(refused.isEmpty)
+    #expect(refused.refusals.map(\.apqn.description) == ["01.0002"])
   }
 
   @Test func `never takes a queue from a mediated device`() throws {

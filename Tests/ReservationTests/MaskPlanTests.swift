@@ -70,13 +70,14 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     let plan = try machine.plan(.mask, rule)
     #expect(plan.isEmpty)
     #expect(plan.refusals.isEmpty)
-    // A wish for the host is another matter.
-    let refused = try machine.plan(.mask, rule + "\n" + #"APQN=="05.00ab", RESERVE="host""#)
-    #expect(refused.isEmpty)
-    #expect(
-      refused.refusals.map(\.description) == [
-        "05.00ab cannot be given back by masks without taking 05.0004 back too, which stays reserved"
-      ])
+    // A request for the host goes before; the column is free for the reservation.
+    let host = rule + "\n" + #"APQN=="05.00ab", RESERVE="host""#
+    #expect(try machine.plan(.mask, host).writes == [aqmask([4]), apmask([])])
+    // With a host queue in the column, too, there is no place left for it.
+    let moved = try machine.plan(.mask, host + "\n" + #"APQN=="06.0004", RESERVE="host""#)
+    #expect(moved.writes == [apmask([])])
+    #expect(moved.moves == ["05.0004 vfio_ap>host givenBack", "05.00ab vfio_ap>host givenBack"])
+    #expect(moved.refusals.map(\.apqn.description) == ["05.0004"])
   }
 
   @Test func `never takes along a queue that is wished for the host`() throws {

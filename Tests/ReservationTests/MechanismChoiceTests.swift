@@ -31,10 +31,23 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try choice(Machine(mechanism: .mask)).mechanism == .mask)
   }
 
-  @Test func `stays what it was chosen to be, whatever has come since`() throws {
+  @Test func `stays what it was chosen to be, unless masks are not exact any more and not needed`()
+    throws
+  {
     var machine = machine
     machine.ownership.mechanism = .mask
+    #expect(try choice(machine, row).reason == "chosen before, since this boot")
+    #expect(try choice(machine, alone).mechanism == .override)
+    machine.clear(adapters: [2])
     #expect(try choice(machine, alone).mechanism == .mask)
+    machine.ownership.adapters = [2]
+    #expect(try choice(machine, alone).mechanism == .override)
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [2], domains: [])
+    ]
+    #expect(try choice(machine, alone).mechanism == .mask)
+    machine = self.machine
     machine.ownership.mechanism = .override
     #expect(try choice(machine, row).mechanism == .override)
     // A record that this kernel cannot follow is no choice.

@@ -91,6 +91,10 @@ struct MaskJudge {
   /// What was asked for is done, refused, or accepted collateral; and refused only what must be.
   private mutating func judgeOutcome() {
     for (cell, goal) in model.goals {
+      // A reservation that is refused may have to go to the host.
+      if refused.contains(cell), machine.wish(cell).isReserved, !model.current.hasInHostPool(cell) {
+        continue
+      }
       let place = refused.contains(cell) ? currentPlace(cell) : goal
       guard !model.isAt(place, cell, under: final) else { continue }
       if !model.isAcceptedCollateral(cell, under: final) {
@@ -98,6 +102,18 @@ struct MaskJudge {
       } else if !model.exact.isEmpty {
         complaints.append("takes \(machine.apqn(cell)) along without need")
       }
+    }
+    for cell in model.absentHosts where !final.hasInHostPool(cell) {
+      if model.current.hasInHostPool(cell) {
+        guard !model.isAcceptedCollateral(cell, under: final) else { continue }
+        complaints.append("takes \(machine.apqnText(cell)), which is not here, from the host")
+      } else if canBeHosts(cell) {
+        complaints.append("keeps \(machine.apqnText(cell)), which is not here, from the host")
+      }
+    }
+    for (cell, goal) in model.goals
+    where goal == .hostPool && machine.wish(cell) == .host && !final.hasInHostPool(cell) {
+      if canBeHosts(cell) { complaints.append("keeps \(machine.apqn(cell)) from the host") }
     }
     if !model.hopeless.isSubset(of: refused) { complaints.append("is silent on a hopeless wish") }
     for cell in refused.subtracting(model.hopeless) where isPossible(cell) {
@@ -116,13 +132,30 @@ struct MaskJudge {
     model.current.hasInHostPool(cell) ? .hostPool : .outside
   }
 
+  /// Whether some pair gives the host this place and all that the plan gives it because rules say so, and
+  /// takes nothing from whoever has it without being asked. What rules want reserved is no reason against.
+  private func canBeHosts(_ wanted: Cell) -> Bool {
+    model.allowed.contains { pair in
+      pair.hasInHostPool(wanted)
+        && machine.allCells.allSatisfy { cell in
+          if machine.wish(cell) == .host || model.absentHosts.contains(cell) {
+            return pair.hasInHostPool(cell) || !final.hasInHostPool(cell)
+          }
+          guard let goal = model.goals[cell] else { return true }
+          let isStay = goal == currentPlace(cell)
+          return machine.wish(cell).isReserved && machine.isReservable(cell) || !isStay
+            || model.isAt(goal, cell, under: pair)
+        }
+    }
+  }
+
   /// Whether some pair does what the plan does and fulfils this refused wish too, with collateral in
   /// its own row or column where it accepts that.
   private func isPossible(_ wish: Cell) -> Bool {
     guard let goal = model.goals[wish] else { return false }
     return model.allowed.contains { pair in
       model.isAt(goal, wish, under: pair)
-        && machine.queues.allSatisfy { cell in
+        && machine.queues.union(model.absentHosts).allSatisfy { cell in
           cell == wish || pair.hasInHostPool(cell) == final.hasInHostPool(cell)
             || model.isCollateral(cell, of: wish, under: pair)
         }
@@ -133,7 +166,8 @@ struct MaskJudge {
   private mutating func judgeCost() {
     let cost = model.cost(of: final)
     let alike = model.allowed.filter { pair in
-      machine.queues.allSatisfy { pair.hasInHostPool($0) == final.hasInHostPool($0) }
+      machine.queues.union(model.absentHosts)
+        .allSatisfy { pair.hasInHostPool($0) == final.hasInHostPool($0) }
     }
     if let best = alike.map(model.cost).min(), best < cost {
       complaints.append("ends with \(cost), where \(best) does the same")

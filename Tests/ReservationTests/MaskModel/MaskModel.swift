@@ -32,6 +32,9 @@ struct MaskModel {
   let current: Pair
   /// Where each queue that is here should be.
   let goals: [Cell: Place]
+  /// Places without a queue that must be in the host's pool, whoever comes there: those that rules decide
+  /// for the host, and those whose queue was here and was the host's.
+  let absentHosts: Set<Cell>
   /// Wishes that no masks could fulfil: hardware too old, a queue that a mediated device has.
   let hopeless: Set<Cell>
   /// Every pair that may be written: nobody else's bits set, claimed ids prepared, no veto.
@@ -57,6 +60,13 @@ struct MaskModel {
     }
     self.goals = goals
     self.hopeless = hopeless
+    absentHosts = Set(
+      machine.allCells.filter { cell in
+        guard !machine.queues.contains(cell) else { return false }
+        let wasHosts = machine.seen.contains(cell) && !machine.wish(cell).isReserved
+        if current.hasInHostPool(cell) { return machine.wish(cell) == .host || wasHosts }
+        return machine.wish(cell) == .host && Self.isOurs(cell, machine)
+      })
     let settable = Pair(
       adapters: machine.adapters | machine.ourAdapters,
       domains: machine.domains | machine.ourDomains)
@@ -106,8 +116,13 @@ struct MaskModel {
     }
   }
 
-  /// The pairs that do everything that is wished and move nothing else.
-  var exact: [Pair] { allowed.filter { pair in goals.allSatisfy { isAt($1, $0, under: pair) } } }
+  /// The pairs that do everything that is wished, move nothing else, and leave to the host what is not
+  /// here and is the host's.
+  var exact: [Pair] {
+    allowed.filter { pair in
+      goals.allSatisfy { isAt($1, $0, under: pair) } && absentHosts.allSatisfy(pair.hasInHostPool)
+    }
+  }
 
   func isAt(_ place: Place, _ cell: Cell, under pair: Pair) -> Bool {
     pair.hasInHostPool(cell) == (place == .hostPool)
@@ -121,7 +136,8 @@ struct MaskModel {
 
   /// Whether a queue may be outside the pool for the sake of a wish.
   func isCollateral(_ cell: Cell, of wish: Cell, under pair: Pair) -> Bool {
-    machine.wish(cell) == .unmanaged && machine.isReservable(cell)
+    machine.wish(cell) == .unmanaged
+      && (machine.seen.contains(cell) || machine.isReservable(cell))
       && machine.wish(wish) == .accepting && machine.isReservable(wish)
       && (wish.row == cell.row && pair.adapters >> cell.row & 1 == 0
         || wish.column == cell.column && pair.domains >> cell.column & 1 == 0)

@@ -44,6 +44,19 @@ import Testing
     for grid in part.grids { try judge(SmallMachines.types(of: grid), in: "with types") }
   }
 
+  @Test(arguments: Part.all(upTo: Effort.cases(4, deep: 9)))
+  func `is right whichever queues have gone`(_ part: Part) throws {
+    for grid in part.grids { try judge(SmallMachines.departures(of: grid), in: "with departures") }
+  }
+
+  @Test(arguments: Part.all(upTo: Effort.cases(2, deep: 4)))
+  func `is right from all masks whichever queues have gone`(_ part: Part) throws {
+    for grid in part.grids {
+      let machines = SmallMachines.departures(of: grid).flatMap(SmallMachines.masks)
+      try judge(machines, in: "with departures and masks")
+    }
+  }
+
   @Test(arguments: Part.all(upTo: Effort.cases(2, deep: 6)))
   func `is right from all masks, whoever wrote them`(_ part: Part) throws {
     for grid in part.grids { try judge(SmallMachines.masks(of: grid), in: "with masks") }

@@ -12,6 +12,12 @@ extension SmallMachine {
     APQN(adapter: Self.adapterIDs[cell.row], domain: Self.domainIDs[cell.column])
   }
 
+  /// The name of a cell, which may be the rest's.
+  func apqnText(_ cell: Cell) -> String {
+    cell.row < rows && cell.column < columns
+      ? apqn(cell).description : "(\(cell.row), \(cell.column))"
+  }
+
   private func mask(_ bits: Int, _ ids: ArraySlice<UInt8>) -> APMask {
     var mask: APMask = bits >> ids.count & 1 == 1 ? .all : []
     for (index, id) in ids.enumerated() {
@@ -68,7 +74,9 @@ extension SmallMachine {
   }
 
   var ownership: Ownership {
-    Ownership(adapters: adapterMask(ourAdapters), domains: domainMask(ourDomains))
+    Ownership(
+      adapters: adapterMask(ourAdapters), domains: domainMask(ourDomains),
+      seen: APQNSet(seen.map(apqn)))
   }
 
   /// The wishes as rules: the rest's first, then whole rows and columns, then cell by cell.

@@ -49,6 +49,8 @@ struct SmallMachine: Hashable {
   var hasVfioAP = true
   /// Queues of the host's pool that no driver has.
   var unbound: Set<Cell> = []
+  /// Places that are empty and had a queue before.
+  var seen: Set<Cell> = []
 
   /// Cards of type 13 and no queues, all bits set, nothing wished.
   init(rows: Int, columns: Int) {
@@ -66,6 +68,11 @@ struct SmallMachine: Hashable {
     (0..<rows).flatMap { row in (0..<columns).map { Cell(row: row, column: $0) } }
   }
 
+  /// All cells, those of the rest too.
+  var allCells: [Cell] {
+    (0...rows).flatMap { row in (0...columns).map { Cell(row: row, column: $0) } }
+  }
+
   func wish(_ cell: Cell) -> Wish { wishes[cell.row][cell.column] }
   func isReservable(_ cell: Cell) -> Bool { types[cell.row].map { $0 >= 10 } ?? false }
 
@@ -78,14 +85,14 @@ struct SmallMachine: Hashable {
   /// (ap-bus.md 1.6, EADDRNOTAVAIL), unbound queues in the pool.
   var isConsistent: Bool {
     queues.allSatisfy { types[$0.row] != nil }
-      && unbound.isSubset(of: queues)
+      && unbound.isSubset(of: queues) && seen.isDisjoint(with: queues)
       && ourAdapters & adapters == 0 && ourDomains & domains == 0
       && devices.allSatisfy { $0.adapters & adapters == 0 || $0.domains & domains == 0 }
   }
 }
 
 extension SmallMachine: CustomStringConvertible {
-  /// The grid with wishes (capitals where a queue is), then masks (`o` cleared by us, `-` by others).
+  /// The grid with wishes (capitals where a queue is, in parentheses where one was), then masks (`o` cleared by us, `-` by others).
   var description: String {
     func bit(_ index: Int, _ mask: Int, _ ours: Int) -> String {
       mask >> index & 1 == 1 ? "1" : ours >> index & 1 == 1 ? "o" : "-"
@@ -95,7 +102,10 @@ extension SmallMachine: CustomStringConvertible {
       let letters = (0...columns).map { column in
         let cell = Cell(row: row, column: column)
         let letter = String(wish(cell).rawValue.prefix(1))
-        return unbound.contains(cell) ? "?" : queues.contains(cell) ? letter.uppercased() : letter
+        return unbound.contains(cell)
+          ? "?"
+          : queues.contains(cell)
+            ? letter.uppercased() : seen.contains(cell) ? "(\(letter))" : letter
       }
       let type = row < rows ? types[row].map { "\($0)" } ?? "no card" : "rest"
       return bit(row, adapters, ourAdapters) + " " + letters.joined() + " \(type)"

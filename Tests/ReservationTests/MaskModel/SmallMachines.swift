@@ -84,6 +84,19 @@ enum SmallMachines {
     }
   }
 
+  /// Every set of queues that have gone, where there were queues on every place.
+  static func departures(of grid: SmallMachine) -> [SmallMachine] {
+    let queues = grid.queues.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
+    return (0..<(1 << queues.count)).map { number in
+      var machine = grid
+      for (index, cell) in queues.enumerated() where number >> index & 1 == 1 {
+        machine.queues.remove(cell)
+        machine.seen.insert(cell)
+      }
+      return machine
+    }
+  }
+
   /// Each bit set, cleared by another hand, or cleared by us.
   static func masks(of machine: SmallMachine) -> [SmallMachine] {
     let rows = machine.rows
@@ -160,6 +173,9 @@ enum SmallMachines {
           adapters: number(0...(1 << machine.rows - 1)),
           domains: number(0...(1 << machine.columns - 1))))
       if !machine.isConsistent { machine.devices.removeLast() }
+    }
+    for cell in machine.cells where !machine.queues.contains(cell) && chance(30) {
+      machine.seen.insert(cell)
     }
     for cell in machine.cells where machine.queues.contains(cell) && machine.isReservable(cell) {
       let isInPool = machine.adapters >> cell.row & machine.domains >> cell.column & 1 == 1

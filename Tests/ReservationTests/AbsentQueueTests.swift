@@ -1,0 +1,151 @@
+import AdjunctProcessor
+import HostConfiguration
+import Reservation
+import Testing
+
+private let wish = #"DOMAIN=="0x10", RESERVE="vfio_ap""#
+private let lock = #"ADAPTER=="5", RESERVE:="host", NAME="dm-crypt""#
+private let rules = wish + "\n" + lock
+
+@Suite struct `What is not here` {
+  /// Cards 5, 6 and 0a of domains 4, 10 and 47, or those of them that are here.
+  private func machine(
+    _ adapters: [UInt8] = [5, 6, 10], domains: [UInt8] = [4, 0x10, 0x47],
+    mechanism: Mechanism = .mask
+  ) -> Machine {
+    Machine(adapters: adapters, domains: domains, mechanism: mechanism)
+  }
+
+  @Test(arguments: [[5, 6, 10], [6, 10], [6], []] as [[UInt8]])
+  func `is the host's where rules say so, so a request that would take it is refused`(
+    adapters: [UInt8]
+  ) throws {
+    let plan = try machine(adapters).plan(.mask, rules)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.count == adapters.count { $0 != 5 })
+    #expect(plan.latentCollateral.count == 0)
+  }
+
+  @Test func `is counted in the refusal, apart from what is here`() throws {
+    let plan = try machine([6]).plan(.mask, rules)
+    #expect(
+      plan.refusals.map(\.description) == [
+        "06.0010 cannot be reserved alone by masks: apmask without adapter 0x06 would also take "
+          + "06.0004, 06.0047, aqmask without domain 0x0010 would also take 1 reserved for the host "
+          + "that are not here now; widen the rule, add COLLATERAL=\"accept\", or use "
+          + "driver_override where the kernel has it"
+      ])
+  }
+
+  @Test func `cannot be taken by a domain where its card may show that it is the host's`() throws {
+    let serial = wish + "\n" + #"CARD{serialnr}=="93AABEKX", RESERVE:="host""#
+    #expect(try machine([6]).plan(.mask, serial).isEmpty)
+    // Where no rule can make it the host's, a new adapter is latent collateral at most.
+    #expect(try machine([6]).plan(.mask, wish).writes.count == 1)
+  }
+
+  @Test func `goes back into the host's pool when rules reserve it for the host`() throws {
+    var machine = machine([6, 10])
+    machine.clear(domains: [0x10])
+    machine.ownership.domains = [0x10]
+    let plan = try machine.plan(.mask, rules)
+    #expect(plan.moves.count == 2)
+    #expect(plan.moves.allSatisfy { $0.hasSuffix("vfio_ap>host givenBack") })
+    #expect(plan.refusals.count == 2)
+    // Not where another process keeps it out: the plan says how many that are.
+    machine.ownership.domains = []
+    let other = try machine.plan(.mask, rules)
+    #expect(other.isEmpty)
+    #expect(other.latentCollateral.hostCount == 1)
+  }
+
+  @Test func `stays reserved where a mediated device has what would go back with it`() throws {
+    var machine = machine([6, 10])
+    machine.clear(domains: [0x10])
+    machine.ownership.domains = [0x10]
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: "11111111-2222-3333-4444-555555555555", adapters: [6], domains: [0x10])
+    ]
+    #expect(try machine.plan(.mask, rules).isEmpty)
+  }
+
+  @Test func `is not taken after it has gone where it was not to be taken before`() throws {
+    let rule = #"APQN=="06.0010", RESERVE="vfio_ap""#
+    let whole = machine([5, 6], domains: [4, 0x10])
+    #expect(try whole.plan(.mask, rule).refusals.count == 1)
+    // Card 5 has gone, and with it the only other queue of the domain.
+    var gone = machine([6], domains: [4, 0x10])
+    #expect(try !gone.plan(.mask, rule).isEmpty)
+    for change in whole.ownership.newlySeen(on: whole.inventory) { gone.ownership.apply(change) }
+    #expect(try gone.plan(.mask, rule).isEmpty)
+    // A rule that accepts collateral accepts this, too.
+    #expect(try gone.plan(.mask, rule + #", COLLATERAL="accept""#).writes.count == 1)
+    // And what rules want reserved is in nobody's way.
+    let both = rule + "\n" + #"APQN=="05.0010", RESERVE="vfio_ap""#
+    #expect(try gone.plan(.mask, both).writes.count == 1)
+    // Unless the host may need the keys that it had.
+    gone.circumstances.policy.protectHost = .yes
+    try gone.change("06.0010") { $0.masterKeys = MasterKeyPattern(registers: []) }
+    try gone.change("06.0004") { $0.masterKeys = MasterKeyPattern(registers: []) }
+    #expect(try gone.plan(.mask, both).isEmpty)
+  }
+
+  @Test func `keeps masks from being chosen where they would not be exact with it`() throws {
+    func choice(_ rules: String, _ change: (inout Machine) -> Void) throws -> Mechanism {
+      var machine = machine([6, 10], mechanism: .override)
+      change(&machine)
+      return try MechanismChoice(planner: machine.planner(rules)).mechanism
+    }
+    // Adapter 5 is the host's, here or not.
+    #expect(try choice(rules) { _ in } == .override)
+    #expect(try choice(wish) { _ in } == .mask)
+    // 06.0010 alone needs its whole domain, in which 05.0010 is configured for this system.
+    let alone = #"APQN=="06.0010|0a.0010", RESERVE="vfio_ap""#
+    #expect(try choice(alone) { _ in } == .mask)
+    #expect(try choice(alone) { $0.inventory.bus.configuredAdapters = [5, 6, 10] } == .override)
+    // What rules want must be possible beside it when it comes.
+    let later = #"ADAPTER=="6", RESERVE="vfio_ap""# + "\n" + #"APQN=="07.0004", RESERVE="vfio_ap""#
+    #expect(try choice(later) { _ in } == .mask)
+    #expect(try choice(later) { $0.inventory.bus.configuredAdapters = [6, 7, 10] } == .override)
+  }
+
+  @Test func `brings overrides when masks were right without it, once no guest is in the way`()
+    throws
+  {
+    var machine = machine([6, 10], mechanism: .override)
+    machine.clear(domains: [0x10])
+    machine.ownership.domains = [0x10]
+    machine.ownership.mechanism = .mask
+    machine.plug(7, domains: [4, 0x10])
+    try machine.set("07.0010", driver: DriverName.vfioAP)
+    let rule = #"ADAPTER=="6|0x0a", DOMAIN=="0x10", RESERVE="vfio_ap""#
+    let planner = try machine.planner(rule)
+    #expect(try MechanismChoice(planner: planner).mechanism == .override)
+    let plan = planner.plan(by: .override)
+    #expect(plan.writes == ["\(APMask.all) > /sys/bus/ap/aqmask"])
+    #expect(plan.warnings.contains(.leavesMasks))
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(uuid: "11111111-2222-3333-4444-555555555555", adapters: [6], domains: [])
+    ]
+    let held = try machine.planner(rule)
+    #expect(try MechanismChoice(planner: held).mechanism == .mask)
+    #expect(held.plan(by: .override).isEmpty)
+  }
+
+  @Test func `is on record by card, with hardware that is too old apart`() throws {
+    var ownership = Ownership()
+    var machine = machine([5], domains: [4, 0x10])
+    machine.plug(6, type: 9, domains: [4])
+    for change in ownership.newlySeen(on: machine.inventory) { ownership.apply(change) }
+    #expect(ownership.seen == APQNSet(machine.inventory.queues.map(\.apqn)))
+    #expect(ownership.olderAdapters == [6])
+    #expect(ownership.newlySeen(on: machine.inventory) == [])
+    let text = OwnershipText.text(ownership, boot: "b")
+    #expect(try OwnershipText.read(Array(text.utf8), boot: "b") == ownership)
+    // A newer card in its place.
+    machine.plug(6, domains: [4])
+    for change in ownership.newlySeen(on: machine.inventory) { ownership.apply(change) }
+    #expect(ownership.olderAdapters == [])
+  }
+}
