@@ -20,6 +20,9 @@ package enum Activity: Equatable, Sendable {
   case waiting([APQN], driver: String)
   /// Queues that were reserved by us have been moved away by somebody else.
   case movedByOthers([OwnerChange])
+  /// Queues came and are kept from the host although no rule wants them reserved: the masks are so, or
+  /// `vfio_ap` was there first.
+  case takenOnArrival([OwnerChange])
   /// A plan's warnings, or the machine's; said once until they change.
   case warned(PlanWarning)
   /// A queue still has this many requests and is waited for; said once.

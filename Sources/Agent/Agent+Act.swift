@@ -4,16 +4,27 @@ import ReservationRules
 import Sysfs
 
 extension Agent {
-  /// Makes a plan of what was seen and does it. True when something was written, so that another look
-  /// is due.
-  func act() throws -> Bool {
-    guard var inventory else { return false }
+  /// What came of a plan.
+  enum Outcome {
+    /// Nothing was to be written, or nothing more can be now.
+    case finished
+    /// Something was written, so that another look is due.
+    case written
+    /// What the plan was made on has changed before its end.
+    case obsolete
+  }
+
+  /// Makes a plan of what was seen and does it.
+  func act() throws -> Outcome {
+    guard var inventory else { return .finished }
+    news = News()
     let decisions =
       self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
     self.decisions = decisions
     circumstances.undrained = drains.undrained
     circumstances.fought = fights.given
     let choice = try mechanism(on: inventory, decisions)
+    reportArrivals(on: inventory, decisions)
     let plan = try plan(on: &inventory, decisions, by: choice.mechanism)
     self.inventory = inventory
     let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
@@ -24,26 +35,41 @@ extension Agent {
         plan.steps.compactMap { step in if case .awaitIdle(let apqn) = step { apqn } else { nil } })
     )
     report(plan, choice, inventory, decisions)
-    guard !plan.isEmpty else { return false }
+    guard !isMoving(inventory, by: choice.mechanism) else {
+      status.phase = .retrying
+      dirty.insert(.everything)
+      return .finished
+    }
+    guard !plan.isEmpty else { return .finished }
     try keep(choice)
     if said.operations != plan.operations {
       said.operations = plan.operations
       log.record(.planned(plan))
     }
     hasWritten = false
+    masks = MaskPair((inventory.bus.adapterMask, inventory.bus.domainMask))
     var hasFailed = false
+    var isObsolete = false
     undone = []
-    for (index, operation) in plan.operations.enumerated() {
+    operations: for (index, operation) in plan.operations.enumerated() {
       var result = Result.interrupted
-      if !surroundings.isInterrupted() { result = perform(operation, inventory, decisions) }
+      surroundings.takeIn(self)
+      if !surroundings.isInterrupted() {
+        result =
+          try isCurrent(inventory) ? perform(operation, of: plan, inventory, decisions) : .obsolete
+      }
       switch result {
       case .done: continue
       case .failed: hasFailed = true
       case .waiting: break
+      case .obsolete:
+        dirty.insert(.everything)
+        isObsolete = true
+        break operations
       case .interrupted:
         undone = Array(plan.operations[index...])
         dirty.insert(.everything)
-        return false
+        return .finished
       }
       // What comes behind masks depends on them.
       if operation.subject == .masks { break }
@@ -51,7 +77,49 @@ extension Agent {
     retries.postponeOverdue(now: time.now)
     status.failures = Array(failures.values)
     status.draining = drains.draining
-    return hasWritten || hasFailed
+    if isObsolete { return .obsolete }
+    return hasWritten || hasFailed ? .written : .finished
+  }
+
+  /// Whether a plan still answers to what is asked and to the bus as a whole. Each operation asks about its
+  /// own queues by itself.
+  private func isCurrent(_ planned: Inventory) throws(InventoryReaderError) -> Bool {
+    guard !news.changesRequest else { return false }
+    guard news.concernsBus else { return true }
+    news.concernsBus = false
+    let reader = InventoryReader(sysfs: sysfs)
+    let drivers = try reader.reread(planned.bus).drivers
+    let devices = try reader.readMediatedDevices()
+    return drivers == planned.bus.drivers && devices == planned.mediatedDevices
+  }
+
+  /// Whether the kernel seems to be moving queues for another process's mask write, which it does one by one
+  /// and without holding a lock that we could take: some are not with the driver of their pool. When nothing
+  /// has moved for a while, it is not so, and they are ours to put right.
+  private func isMoving(_ inventory: Inventory, by mechanism: Mechanism) -> Bool {
+    let queues = mechanism == .mask ? inventory.misplacedQueues : []
+    if queues != misplaced.queues { misplaced = (queues, time.now) }
+    return !queues.isEmpty && time.now < misplaced.since + RetrySchedule.firstPause
+  }
+
+  /// Reports queues that came and went to `vfio_ap` unasked.
+  private func reportArrivals(on inventory: Inventory, _ decisions: DecisionTable) {
+    defer { arrivals = [] }
+    let taken = arrivals.sorted().compactMap { apqn -> OwnerChange? in
+      guard let queue = inventory.queue(apqn), queue.driverOverride == nil,
+        !decisions.row(apqn.adapter).vfioAP.contains(apqn.domain),
+        queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false
+      else { return nil }
+      return OwnerChange(apqn, from: .none, to: queue.owner, cause: .collateral)
+    }
+    guard !taken.isEmpty else { return }
+    log.record(.takenOnArrival(taken))
+    for change in taken {
+      history.append(
+        HistoryEntry(
+          time: time.sinceEpoch, apqn: change.apqn, from: change.from, to: change.to,
+          cause: change.cause, rule: nil, mechanism: choice?.mechanism, failure: nil))
+    }
   }
 
   /// The plan, made with all that it must know: what it takes is surveyed, and what it takes then.
@@ -77,6 +145,7 @@ extension Agent {
     case done
     case failed
     case waiting
+    case obsolete
     case interrupted
   }
 
@@ -95,11 +164,14 @@ extension Agent {
   private func mechanism(
     on inventory: Inventory, _ decisions: DecisionTable
   ) throws(MechanismChoice.Unavailable) -> MechanismChoice {
-    if let choice, choice.mechanism.isAvailable(on: inventory.bus) { return choice }
+    let planner = planner(for: inventory, decisions, without: .protectHost)
+    if let choice, choice.mechanism.isAvailable(on: inventory.bus),
+      settings.mechanism != nil || !planner.canLeaveMasks
+    {
+      return choice
+    }
     choice = nil
-    let choice = try MechanismChoice(
-      requested: settings.mechanism,
-      planner: planner(for: inventory, decisions, without: .protectHost))
+    let choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
     if said.choice != choice {
       said.choice = choice
       log.record(.chose(choice))
@@ -118,7 +190,7 @@ extension Agent {
   }
 
   private func perform(
-    _ operation: Operation, _ inventory: Inventory, _ decisions: DecisionTable
+    _ operation: Operation, of plan: Plan, _ inventory: Inventory, _ decisions: DecisionTable
   ) -> Result {
     let place: Reaction =
       switch operation.subject {
@@ -127,9 +199,13 @@ extension Agent {
       }
     let before = ownership
     var claims: [OwnershipChange] = []
+    let check = PlanCheck(
+      reader: InventoryReader(sysfs: sysfs), inventory: inventory, plan: plan,
+      circumstances: circumstances)
     let executor = Executor(
       sysfs: sysfs, log: log, lock: surroundings.lock,
-      sparesAssigned: circumstances.isOn(.assignedQueue), configuration: circumstances.configuration
+      configuration: circumstances.configuration, isCurrent: check.isCurrent,
+      mechanism: plan.mechanism, masks: masks
     ) { [self] step throws(Failure.Cause) in
       if let change = ownership.change(by: step, on: inventory) {
         do throws(OwnershipRecordError) {
@@ -144,6 +220,7 @@ extension Agent {
     }
     do throws(Failure) {
       try executor.perform(operation, on: inventory)
+      if operation.subject == .masks { masks = MaskPair(plan.masks(after: inventory.bus)) }
       retries.succeed(operation.subject)
       failures[operation.subject] = nil
       for change in operation.changes { note(change, decisions, failure: nil) }
@@ -152,6 +229,7 @@ extension Agent {
       if case .busy(let apqn, let requests) = error.cause {
         return wait(for: apqn, requests: requests, of: operation)
       }
+      if case .outdated = error.cause { return .obsolete }
       // Whoever is to come to an end does not wait for others' locks, and that is no failure.
       if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
@@ -245,9 +323,16 @@ extension Refusal {
   }
 }
 
-extension Operation {
-  /// The queues that it waits for.
-  fileprivate var awaited: [APQN] {
-    steps.compactMap { step in if case .awaitIdle(let apqn) = step { apqn } else { nil } }
+extension Inventory {
+  /// Queues that are not with the driver of the pool that the masks put them into.
+  fileprivate var misplacedQueues: Set<APQN> {
+    Set(
+      queues.lazy.filter { queue in
+        switch (queue.owner, bus.isInHostPool(queue.apqn)) {
+        case (.host, false): true
+        case (.vfioAP, true): queue.driverOverride == nil
+        default: false
+        }
+      }.map(\.apqn))
   }
 }

@@ -20,7 +20,27 @@ extension Agent {
       return false
     }
     try put(ownership.changes(against: inventory))
+    noteSeen(ownership.newlySeen(on: inventory))
     return true
+  }
+
+  /// Notes which queues there have been. That they cannot be put on record now is no reason to do nothing;
+  /// it is tried again at the next scan.
+  private func noteSeen(_ changes: [OwnershipChange]) {
+    for change in changes { ownership.apply(change) }
+    unrecorded += changes
+    guard !unrecorded.isEmpty else { return }
+    do throws(OwnershipRecordError) {
+      try surroundings.record?.append(unrecorded)
+      unrecorded = []
+    } catch {
+      // The latest of each adapter says it all.
+      var adapters: Set<UInt8> = []
+      unrecorded = unrecorded.reversed().filter { change in
+        guard case .seen(let adapter, _, _) = change else { return true }
+        return adapters.insert(adapter).inserted
+      }
+    }
   }
 
   /// Puts changes of what is ours on record, then takes them over.
@@ -39,6 +59,7 @@ extension Agent {
     else {
       let inventory = try reader.read()
       circumstances.configuration = surroundings.configuration()
+      if let before = self.inventory { noteArrivals(in: inventory, since: before) }
       self.inventory = inventory
       dirty = []
       decisions = nil
@@ -58,12 +79,31 @@ extension Agent {
       }
     }
     // A few files, so that no mask is ever planned on what a lost event has left behind.
-    inventory.bus = try reader.reread(inventory.bus)
+    let bus = try reader.reread(inventory.bus)
+    // Other masks move any queue, and the rest was read before them.
+    guard bus.adapterMask == inventory.bus.adapterMask, bus.domainMask == inventory.bus.domainMask
+    else {
+      dirty.insert(.everything)
+      try refresh()
+      return
+    }
+    inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
+    if let before = self.inventory {
+      for apqn in places.flatMap({ queues(of: $0, in: inventory) }) where before.queue(apqn) == nil
+      {
+        arrivals.insert(apqn)
+      }
+    }
     self.inventory = inventory
     dirty = []
-    noteMovesByOthers(among: places.flatMap { queues(of: $0) })
+    noteMovesByOthers(among: places.flatMap { queues(of: $0, in: inventory) })
+  }
+
+  private func noteArrivals(in inventory: Inventory, since before: Inventory) {
+    let known = before.apqns
+    for queue in inventory.queues where !known.contains(queue.apqn) { arrivals.insert(queue.apqn) }
   }
 
   private func reread(
@@ -76,10 +116,10 @@ extension Agent {
     }
   }
 
-  private func queues(of place: Reaction) -> [APQN] {
+  private func queues(of place: Reaction, in inventory: Inventory) -> [APQN] {
     switch place {
     case .everything: []
-    case .card(let adapter): inventory?.queues(ofCard: adapter).map(\.apqn) ?? []
+    case .card(let adapter): inventory.queues(ofCard: adapter).map(\.apqn)
     case .queue(let apqn): [apqn]
     }
   }

@@ -31,6 +31,17 @@ package final class Agent {
   var unfinished: (due: Duration, pause: Duration)?
   /// Whether the plan that is being done has written anything.
   var hasWritten = false
+  /// The masks as the plan that is being done has left them so far.
+  var masks: MaskPair?
+  /// Queues seen that are not on record yet, since that could not be written.
+  var unrecorded: [OwnershipChange] = []
+  /// What has happened since the plan that is being done was made.
+  var news = News()
+  /// Queues that came since the last plan.
+  var arrivals: Set<APQN> = []
+  /// Queues that were not with the driver of their pool at the last scan, as while the kernel moves what
+  /// another process's mask write moves, and since when it is these.
+  var misplaced: (queues: Set<APQN>, since: Duration) = ([], .zero)
   /// When a queue that a guest has and that is to be given back is looked at again: unassigning it
   /// sends no event.
   var pendingRelease: (due: Duration, queues: [APQN])?
@@ -76,18 +87,31 @@ package final class Agent {
     package var lock: (any ConfigurationLock)?
     /// Whether to come to an end: asked before each operation, since one that has begun is better finished.
     package var isInterrupted: () -> Bool
+    /// Called before each operation: hands the agent what has come since the plan was made, events, rules and
+    /// settings, by calling its methods.
+    package var takeIn: (Agent) -> Void
 
     /// Nothing, unless given.
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
       record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,
-      isInterrupted: @escaping () -> Bool = { false }
+      isInterrupted: @escaping () -> Bool = { false },
+      takeIn: @escaping (Agent) -> Void = { _ in }
     ) {
       self.configuration = configuration
       self.record = record
       self.lock = lock
       self.isInterrupted = isInterrupted
+      self.takeIn = takeIn
     }
+  }
+
+  /// What can make a plan obsolete while it is being done.
+  struct News {
+    /// Other rules or other settings are to be held.
+    var changesRequest = false
+    /// Something has happened to the bus as a whole.
+    var concernsBus = false
   }
 
   /// What was told already, so that it is told once.
@@ -104,6 +128,8 @@ package final class Agent {
   /// How often a look that wrote something is followed by another one. Two are enough where nobody
   /// interferes: one to write and one that finds nothing left to do.
   private static let roundsPerLook = 8
+  /// How many plans are given up for a newer one before the agent pauses.
+  private static let replansPerLook = 256
 
   /// An agent that holds `rules` on the bus behind `sysfs`.
   ///
@@ -128,6 +154,7 @@ package final class Agent {
   package func handle(_ event: Uevent) {
     guard let reaction = Reaction(to: event) else { return }
     dirty.insert(reaction)
+    if reaction == .everything { news.concernsBus = true }
     // What comes under the same name is another device: nobody has moved it back.
     if event.action == .remove, case .queue(let apqn) = reaction { fights.forget(apqn) }
   }
@@ -135,6 +162,7 @@ package final class Agent {
   /// Notes that events may have been lost, or that it is time to look at what sends none.
   package func lookAtEverything() {
     dirty.insert(.everything)
+    news.concernsBus = true
   }
 
   /// Holds other rules from the next `reconcile` on, and tries at once whatever had failed.
@@ -146,6 +174,7 @@ package final class Agent {
     circumstances.rulesAreMissing = rules.rules.isEmpty && !isExplicit
     decisions = nil
     dirty.insert(.everything)
+    news.changesRequest = true
     retries.reset()
     drains.forgetAll()
     fights.forgetAll()
@@ -156,6 +185,7 @@ package final class Agent {
   /// another one is asked for.
   package func replaceSettings(_ settings: Settings) {
     if settings.mechanism != self.settings.mechanism { choice = nil }
+    if settings != self.settings { news.changesRequest = true }
     self.settings = settings
     circumstances.policy = settings.policy
     dirty.insert(.everything)
@@ -177,13 +207,17 @@ package final class Agent {
     wake()
     guard !dirty.isEmpty else { return }
     do {
-      for _ in 0..<Self.roundsPerLook {
+      var rounds = 0
+      var replans = 0
+      while rounds < Self.roundsPerLook, replans < Self.replansPerLook {
         guard try look() else {
           // There is nothing to try again until there is a bus.
           forgetTries()
           break
         }
-        guard try act(), !surroundings.isInterrupted() else { break }
+        let outcome = try act()
+        guard outcome != .finished, !surroundings.isInterrupted() else { break }
+        if outcome == .obsolete { replans += 1 } else { rounds += 1 }
       }
     } catch {
       // What was seen was not acted on.
@@ -197,8 +231,8 @@ package final class Agent {
   /// Switches on again what was switched off to be drained. To be called before the agent is given up.
   package func abandonDrains() {
     let executor = Executor(
-      sysfs: sysfs, log: log, lock: nil, sparesAssigned: true, configuration: HostConfiguration(),
-      willWrite: { _ in })
+      sysfs: sysfs, log: log, lock: nil, configuration: HostConfiguration(),
+      isCurrent: { _ in true }, mechanism: .bind, masks: nil, willWrite: { _ in })
     for apqn in ownership.offline.sorted() {
       let step = Step.setOnline(apqn, true)
       guard let inventory, inventory.queue(apqn)?.owner == .host else { continue }

@@ -11,10 +11,15 @@ struct Executor {
   let log: any ActivityLog
   /// The lock that other tools hold while they change masks; nil where none is shared.
   let lock: (any ConfigurationLock)?
-  /// Whether a queue that a mediated device has assigned is left there.
-  let sparesAssigned: Bool
   /// Names mediated devices in failures.
   let configuration: HostConfiguration
+  /// Asked with the lock held and before the first write: whether what the operation was planned on is
+  /// still so.
+  let isCurrent: (Operation) throws(InventoryReaderError) -> Bool
+  /// How the plan moves queues.
+  let mechanism: Mechanism
+  /// The masks as the plan's operations before have left them; nil on a kernel without masks.
+  let masks: MaskPair?
   /// Called before each write with the step about to be done, so that it is on record first.
   let willWrite: (Step) throws(Failure.Cause) -> Void
 
@@ -35,18 +40,23 @@ struct Executor {
     try performLocked(operation, on: inventory)
   }
 
-  /// Masks, and what goes back to the host, are what the other tools' checks are about.
+  /// Masks, and what goes back to the host, are what the other tools' checks are about; and a queue moved by
+  /// itself under masks must not meet another process's change of them.
   private func needsLock(_ operation: Operation) -> Bool {
-    operation.subject == .masks || operation.changes.contains { $0.to == .host }
+    switch operation.subject {
+    case .masks: true
+    case .online: false
+    case .queue: mechanism == .mask || operation.changes.contains { $0.to == .host }
+    }
   }
 
   private func performLocked(_ operation: Operation, on inventory: Inventory) throws(Failure) {
     do throws(Failure.Cause) {
-      if operation.subject == .masks, sparesAssigned { try requireUnassigned(operation, inventory) }
+      try requireCurrent(operation)
     } catch {
       throw Failure(operation.subject, error)
     }
-    var progress = Progress(inventory)
+    var progress = Progress(masks: masks)
     for step in operation.steps {
       do throws(Failure.Cause) {
         try perform(step, of: operation, progress, inventory)
@@ -71,12 +81,6 @@ struct Executor {
     /// The masks as they must be now.
     var masks: MaskPair?
 
-    init(_ inventory: Inventory) {
-      if let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask {
-        masks = MaskPair(adapters: adapters, domains: domains)
-      }
-    }
-
     mutating func note(_ step: Step) {
       if step.path != nil { done.append(step) }
       switch step {
@@ -96,7 +100,10 @@ struct Executor {
     case .setAdapterMask(let mask), .setDomainMask(let mask):
       try requireReason(for: mask, operation, inventory)
       try writeMask(step, progress, inventory)
-    case .setOverride, .unbind, .bind, .probe, .setOnline: try write(step, inventory)
+    case .unbind, .bind, .probe:
+      if mechanism == .mask { try require(progress.masks, inventory) }
+      try write(step, inventory)
+    case .setOverride, .setOnline: try write(step, inventory)
     }
   }
 

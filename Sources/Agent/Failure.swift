@@ -44,6 +44,8 @@ package struct Failure: Error, Equatable, Sendable {
     case notTaken(Step)
     /// The masks were changed between the plan and the write.
     case changedMeanwhile
+    /// The machine is not as it was when the plan was made; another plan is due.
+    case outdated
     /// What had to be looked at before the write could not be read.
     case unreadable(String)
     /// A queue still has this many requests; it is waited for.
@@ -99,7 +101,7 @@ extension Failure.Cause {
         .noSuchDevice, .noSuchFile, .busy, .invalidArgument, .tryAgain, .permissionDenied,
         .notPermitted, .readOnlyFileSystem,
       ].contains(error.errno)
-    case .assignedMeanwhile, .changedMeanwhile, .unreadable, .locked, .unrecorded,
+    case .assignedMeanwhile, .changedMeanwhile, .outdated, .unreadable, .locked, .unrecorded,
       .wouldTakeEverything, .vanished:
       true
     case .noEffect, .notTaken, .unproven, .busy: false
@@ -126,7 +128,8 @@ extension Failure.Cause: CustomStringConvertible {
     case .assignedMeanwhile(let apqn):
       "\(apqn) was assigned to a mediated device while it was about to be given back"
     case .notTaken(let step): "the kernel took \(step) and does not show it"
-    case .changedMeanwhile: "the masks were changed by another hand meanwhile"
+    case .changedMeanwhile: "the masks were changed by another process meanwhile"
+    case .outdated: "nothing was written, since the machine has changed after the plan was made"
     case .unreadable(let reason): "nothing was written, since \(reason)"
     case .busy(let apqn, let requests):
       "\(apqn) still has \(requests) pending \(requests == 1 ? "request" : "requests")"

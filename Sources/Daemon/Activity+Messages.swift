@@ -36,6 +36,14 @@ extension LogMessage {
           "somebody else has moved \(names(changes.map(\.apqn))) away from vfio_ap",
           fields: queues(changes.map(\.apqn)))
       ]
+    case .takenOnArrival(let changes):
+      fieldSets(of: changes.map(\.apqn)).map { fields in
+        LogMessage(
+          .warning, .takenOnArrival,
+          "\(names(changes.map(\.apqn))) came and went to vfio_ap although no rule reserves "
+            + (changes.count == 1 ? "it" : "them"),
+          fields: fields + [Field("AP_ACTION", "arrive")])
+      }
     case .warned(let warning): [LogMessage(.warning, .warned, warning.description)]
     case .draining(let apqn, let requests):
       [

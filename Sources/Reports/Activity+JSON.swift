@@ -36,7 +36,7 @@ extension Activity {
       case .waiting(let apqns, let driver):
         object.set("queues", apqns: apqns)
         object.set("driver", text: driver)
-      case .movedByOthers(let changes):
+      case .movedByOthers(let changes), .takenOnArrival(let changes):
         object.set(
           "changes", .array(changes.map { $0.json(decisions?.decision(for: $0.apqn)) }))
       case .warned(let warning):
@@ -59,6 +59,7 @@ extension Activity {
     case .refused: "refused"
     case .waiting: "waiting"
     case .movedByOthers: "moved-by-others"
+    case .takenOnArrival: "taken-on-arrival"
     case .warned: "warning"
     case .draining: "draining"
     }

@@ -40,6 +40,7 @@ package struct ActivityReport {
     case .waiting(let apqns, let driver):
       waitingLines(apqns, driver)
     case .movedByOthers(let changes): othersLines(changes)
+    case .takenOnArrival(let changes): arrivalLines(changes)
     case .warned(let warning): [line("warning", warning.description)]
     case .draining(let apqn, let requests):
       [
@@ -60,6 +61,16 @@ package struct ActivityReport {
           "drift",
           "\(queues.joined(separator: ", ")) vfio_ap -> \(owner.rawValue), not by apreserve")
       ]
+    }
+  }
+
+  private func arrivalLines(_ changes: [OwnerChange]) -> [String] {
+    let owners = Dictionary(grouping: changes, by: \.to)
+    return owners.sorted { $0.key.rawValue < $1.key.rawValue }.map { owner, changes in
+      let queues = APQNRectangle.covering(changes.map(\.apqn)).map(\.description)
+      return line(
+        "arrival",
+        "\(queues.joined(separator: ", ")) came and went to \(owner.rawValue) unasked", .problem)
     }
   }
 

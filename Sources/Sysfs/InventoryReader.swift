@@ -13,8 +13,23 @@ public struct InventoryReader {
     attributes = AttributeReader(sysfs: sysfs)
   }
 
-  /// Everything, read once.
+  /// How often everything is read at most until masks and queues fit together.
+  private static let attempts = 5
+
+  /// Everything as it was at one moment: a write of masks moves queues one after the other, so masks that are
+  /// others after the queues have been read than before mean that all must be read again.
+  ///
+  /// - Throws: `InventoryReaderError.changing` when that comes to no end.
   public func read() throws(InventoryReaderError) -> Inventory {
+    for _ in 0..<Self.attempts {
+      let inventory = try readOnce()
+      let masks = try readMasks()
+      if masks == (inventory.bus.adapterMask, inventory.bus.domainMask) { return inventory }
+    }
+    throw .changing
+  }
+
+  private func readOnce() throws(InventoryReaderError) -> Inventory {
     let devices = try readDevices()
     var inventory = Inventory.empty
     inventory.bus = try readBus(queues: devices.queues)

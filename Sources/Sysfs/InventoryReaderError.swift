@@ -4,6 +4,8 @@ public import AdjunctProcessor
 public enum InventoryReaderError: Error, Equatable, Sendable {
   /// The kernel has no AP bus.
   case noAPBus
+  /// The masks were changed whenever the queues were read, so that nothing fits together.
+  case changing
   /// The kernel refused to show a file for another reason than that its device has gone.
   case unreadable(SysfsError)
   /// A file holds something else than the kernel's documentation says.
@@ -16,6 +18,10 @@ extension InventoryReaderError: CustomStringConvertible {
     switch self {
     case .noAPBus:
       return "this system has no AP bus: /sys/bus/ap is absent"
+    case .changing:
+      return
+        "apmask or aqmask was changed each time that the queues were read; another process is busy "
+        + "with them"
     case .unreadable(let error):
       return error.description
     case .unparsable(let path, let text, let expected):

@@ -83,7 +83,9 @@ private final class WatchedBus: Sysfs {
       surroundings: .init(record: record), log: stage, time: stage)
     try next.reconcile()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
-    #expect(record.ownership == Ownership())
+    var left = record.ownership
+    left.seen = APQNSet()
+    #expect(left == Ownership())
   }
 
   @Test(arguments: Mechanism.allCases)
@@ -93,8 +95,11 @@ private final class WatchedBus: Sysfs {
       sysfs: stage.bus, rules: try Stage.rules(#"RESERVE="host""#),
       settings: .init(mechanism: mechanism), log: stage, time: stage)
     try next.reconcile()
-    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    #expect(next.status.plan?.adopted.count == 4)
+    // Without masks the kernel itself puts queues there when vfio_ap comes first.
+    #expect(
+      try stage.drivers(ofCard: 1)
+        == [mechanism == .bind ? DriverName.cex4queue : DriverName.vfioAP])
+    #expect(next.status.plan?.adopted.count == (mechanism == .bind ? 0 : 4))
   }
 
   @Test(arguments: Mechanism.allCases)
@@ -115,7 +120,7 @@ private final class WatchedBus: Sysfs {
     let stage = try Stage(mechanism, rules: "")
     let (agent, bus) = try watched(mechanism, stage)
     try agent.reconcile()
-    // What takes one queue from the host concerns nobody else's configuration.
+    // Without masks, what takes one queue from the host concerns nobody else's configuration.
     #expect(bus.seen.allSatisfy { $0.isLocked == (mechanism == .mask) })
     let count = bus.seen.count
     agent.replaceRules(try Stage.rules(#"RESERVE="host""#))

@@ -110,14 +110,17 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.agent.ownership.mechanism == nil)
   }
 
-  @Test func `chosen by itself is on record with the first write, and no arrival changes it`()
+  @Test func `chosen by itself is on record with the first write`()
     throws
   {
     let stage = try Stage(.override, rules: "", autoMechanism: true)
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(Self.adapter)) }
     #expect(stage.agent.ownership.mechanism == .mask)
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    // A wish that only overrides could fulfil, by another process, and on a card that comes later.
+  }
+
+  /// A wish that only overrides could fulfil, by another process, and on a card that comes later.
+  private func next(after stage: Stage) throws -> Agent {
     let next = Agent(
       sysfs: stage.bus,
       rules: try Stage.rules(Self.adapter + "\n" + #"APQN=="05.0002", RESERVE="vfio_ap""#),
@@ -125,6 +128,29 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     stage.bus.plug(card: Stage.card(5))
     stage.bus.scan()
     try next.reconcile()
+    return next
+  }
+
+  @Test func `is chosen anew where masks are not exact any more and no guest needs them`() throws {
+    let stage = try Stage(.override, rules: "", autoMechanism: true)
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(Self.adapter)) }
+    let next = try next(after: stage)
+    #expect(next.status.mechanism?.mechanism == .override)
+    #expect(next.ownership.mechanism == .override)
+    #expect(try stage.bus.read(.bus("apmask")) == APMask.all.description + "\n")
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(stage.driver("05.0002") == DriverName.vfioAP)
+    #expect(stage.driver("05.0001") == DriverName.cex4queue)
+    #expect(next.status.plan?.refusals == [])
+  }
+
+  @Test func `stays where a guest has queues that are reserved by masks`() throws {
+    let stage = try Stage(.override, rules: "", autoMechanism: true)
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(Self.adapter)) }
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    try stage.bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+    try stage.bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+    let next = try next(after: stage)
     #expect(next.status.mechanism?.mechanism == .mask)
     #expect(try stage.drivers(ofCard: 5) == [DriverName.cex4queue])
     #expect(next.status.plan?.refusals.map(\.apqn) == [APQN(adapter: 5, domain: 2)])

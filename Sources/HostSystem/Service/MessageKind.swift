@@ -49,6 +49,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case recordDamaged = "996eb77f9057261743ba4923c3a35895"
   /// Somebody else moved queues.
   case movedByOthers = "35d847311b55fe38728038d6cb18324d"
+  /// Queues came and were taken from the host unasked.
+  case takenOnArrival = "eaf209fb8206465ca02d94bcb37d8f28"
   /// Something should be known of what was planned.
   case warned = "1674477a1a4b03d20abd67d8a188f52b"
   /// A queue finishes its requests first.
