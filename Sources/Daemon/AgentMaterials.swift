@@ -45,7 +45,7 @@ package struct AgentMaterials: Sendable {
   /// Makes the agent, on the thread that will use it.
   func agent(
     sysfs: any Sysfs, lock: S390ConfigurationLock?, log: any ActivityLog, time: HostTime,
-    isInterrupted: @escaping () -> Bool
+    isInterrupted: @escaping () -> Bool, takeIn: @escaping (Agent) -> Void
   ) throws -> Agent {
     let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
     if let damage = record?.damage { self.log.write(LogMessage(.error, .recordDamaged, damage)) }
@@ -56,7 +56,7 @@ package struct AgentMaterials: Sendable {
       surroundings: Agent.Surroundings(
         configuration: {
           root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-        }, record: record?.file, lock: lock, isInterrupted: isInterrupted),
+        }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn),
       log: log, time: time)
   }
 

@@ -17,6 +17,8 @@ struct AgentWorker {
   private var lateStart: LateStart
   private var reannouncesMatrix: Bool
   private let messages: AgentMessages
+  /// Mail that the agent has had while it was at a plan.
+  private let received: ReceivedMail
   private var report = AgentReport()
   /// When everything is looked at again.
   private var nextSurvey: Duration
@@ -41,9 +43,11 @@ struct AgentWorker {
     let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
     let log = AgentMessages(materials.log)
     lock = materials.lock { mailbox.isStopped }
-    agent = try materials.agent(sysfs: sysfs, lock: lock, log: log, time: time) {
-      mailbox.isStopped
-    }
+    let received = ReceivedMail()
+    self.received = received
+    agent = try materials.agent(
+      sysfs: sysfs, lock: lock, log: log, time: time, isInterrupted: { mailbox.isStopped },
+      takeIn: { agent in received.add(mailbox.take(), to: agent) })
     log.agent = agent
     messages = log
     lateStart = LateStart(sysfs: sysfs, log: materials.log, root: materials.root)
@@ -95,23 +99,13 @@ struct AgentWorker {
   }
 
   private mutating func deal(with mail: Mail) {
-    if let configuration = mail.configuration {
-      agent.replaceSettings(configuration.agentSettings)
-      lock?.limit = configuration.lockTimeout
-      gate.settleTime = configuration.busSettle
-      interval = configuration.rescanInterval
-      reannouncesMatrix = configuration.reannouncesMatrix
-      nextSurvey = min(nextSurvey, time.now + interval)
-    }
-    if let delivery = mail.rules {
-      agent.replaceRules(delivery.rules, isExplicit: delivery.isExplicit)
-    }
-    for apqn in mail.departures { agent.note(departure: apqn) }
-    for reaction in mail.reactions { agent.look(at: reaction) }
+    mail.deliver(to: agent)
+    note(mail)
     let isSurvey = nextSurvey <= time.now
-    if isSurvey { agent.look(at: .everything) }
-    if isSurvey || mail.reactions.contains(.everything) { nextSurvey = time.now + interval }
-    report.ticket = max(report.ticket, mail.ticket)
+    if isSurvey {
+      agent.look(at: .everything)
+      nextSurvey = time.now + interval
+    }
     guard gate.isOpen(now: time.now, isEvent: !mail.reactions.isEmpty) else { return }
     do {
       try agent.reconcile()
@@ -119,6 +113,7 @@ struct AgentWorker {
     } catch {
       report.problem = "\(error)"
     }
+    note(received.take())
     report.looks += 1
     if agent.status.isDecided, agent.status.draining.isEmpty, !mailbox.isStopped {
       lateStart.noteLook(
@@ -131,5 +126,33 @@ struct AgentWorker {
     report.ownership = agent.ownership
     report.history = agent.history
     report.configuration = agent.configuration
+  }
+
+  /// Takes note of what in the mail is not the agent's.
+  private mutating func note(_ mail: Mail) {
+    if let configuration = mail.configuration {
+      lock?.limit = configuration.lockTimeout
+      gate.settleTime = configuration.busSettle
+      interval = configuration.rescanInterval
+      reannouncesMatrix = configuration.reannouncesMatrix
+      nextSurvey = min(nextSurvey, time.now + interval)
+    }
+    if mail.reactions.contains(.everything) { nextSurvey = time.now + interval }
+    report.ticket = max(report.ticket, mail.ticket)
+  }
+}
+
+/// Mail that was delivered to the agent between two operations of a plan, kept for the rest of what it says.
+private final class ReceivedMail {
+  private var mail = Mail()
+
+  func add(_ newer: Mail, to agent: Agent) {
+    newer.deliver(to: agent)
+    mail.add(newer)
+  }
+
+  func take() -> Mail {
+    defer { mail = Mail() }
+    return mail
   }
 }

@@ -49,6 +49,23 @@ package struct Mail: Sendable {
     }
   }
 
+  /// Hands the agent what concerns it: rules, settings, and where to look again.
+  func deliver(to agent: Agent) {
+    if let configuration { agent.replaceSettings(configuration.agentSettings) }
+    if let rules { agent.replaceRules(rules.rules, isExplicit: rules.isExplicit) }
+    for apqn in departures { agent.note(departure: apqn) }
+    for reaction in reactions { agent.look(at: reaction) }
+  }
+
+  /// Adds newer mail.
+  mutating func add(_ newer: Mail) {
+    for reaction in newer.reactions { look(at: reaction) }
+    for apqn in newer.departures { note(departure: apqn) }
+    if let rules = newer.rules { self.rules = rules }
+    if let configuration = newer.configuration { self.configuration = configuration }
+    ticket = max(ticket, newer.ticket)
+  }
+
   /// Notes a queue that has gone.
   package mutating func note(departure apqn: APQN) {
     if departures.count < Self.reactionLimit { departures.insert(apqn) }
@@ -101,7 +118,12 @@ package final class Mailbox: Sendable {
   /// Waits for mail, at most that long, and takes it. It may be empty.
   package func wait(_ timeout: Duration?) -> Mail {
     wakeup.wait(timeout)
-    return mail.withLock { current in
+    return take()
+  }
+
+  /// Takes what mail there is.
+  func take() -> Mail {
+    mail.withLock { current in
       let taken = current
       current = Mail()
       return taken

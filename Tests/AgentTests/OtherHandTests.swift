@@ -5,16 +5,21 @@ import SimulatedBus
 import Sysfs
 import Testing
 
-/// A bus on which another hand acts just before a write of ours, once.
-private final class BusWithAnotherHand: Sysfs {
+/// A bus on which another process acts just before a write of ours, or a read, once.
+final class BusWithAnotherProcess: Sysfs {
   let bus: SimulatedBus
   var before: ((SysfsPath, String) throws -> Bool)?
+  /// Called before each read until it returns true.
+  var beforeRead: ((SysfsPath) throws -> Bool)?
 
   init(_ bus: SimulatedBus) {
     self.bus = bus
   }
 
-  func read(_ path: SysfsPath) throws(SysfsError) -> String { try bus.read(path) }
+  func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    if let act = beforeRead, (try? act(path)) == true { beforeRead = nil }
+    return try bus.read(path)
+  }
   func readLink(_ path: SysfsPath) throws(SysfsError) -> String { try bus.readLink(path) }
   func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
   func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
@@ -28,7 +33,7 @@ private final class BusWithAnotherHand: Sysfs {
 
   @Test func `that has taken the queue keeps it: it does not become ours`() throws {
     let stage = try Stage(.bind, rules: "")
-    let bus = BusWithAnotherHand(stage.bus)
+    let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#), log: stage,
       time: stage)
@@ -49,7 +54,7 @@ private final class BusWithAnotherHand: Sysfs {
   @Test func `that has cleared a bit keeps it cleared, also when we had to drain first`() throws {
     let stage = try Stage(.mask, rules: "")
     stage.bus.setLoad(QueueLoad(pending: 1), on: apqn)
-    let bus = BusWithAnotherHand(stage.bus)
+    let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), log: stage,
       time: stage)
@@ -72,7 +77,7 @@ private final class BusWithAnotherHand: Sysfs {
 
   @Test func `that has changed a mask in the middle of ours is not undone`() throws {
     let stage = try Stage(.mask, rules: "")
-    let bus = BusWithAnotherHand(stage.bus)
+    let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
       sysfs: bus,
       rules: try Stage.rules(
@@ -97,7 +102,7 @@ private final class BusWithAnotherHand: Sysfs {
 
   @Test func `that gives a guest the queue stops the release by masks too`() throws {
     let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
-    let bus = BusWithAnotherHand(stage.bus)
+    let bus = BusWithAnotherProcess(stage.bus)
     let lock = TestLock()
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"RESERVE="host""#), ownership: stage.agent.ownership,
@@ -113,7 +118,7 @@ private final class BusWithAnotherHand: Sysfs {
   {
     let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
     stage.bus.unplugQueue(apqn)
-    let bus = BusWithAnotherHand(stage.bus)
+    let bus = BusWithAnotherProcess(stage.bus)
     bus.before = { path, text in
       Issue.record("\(text) > \(path) was left to the kernel to refuse, and older ones do not")
       return true

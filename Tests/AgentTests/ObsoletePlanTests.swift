@@ -1,0 +1,250 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Sysfs
+import Testing
+
+/// What happens between two operations of a plan, and before its first.
+@Suite struct `A plan whose reason has gone` {
+  /// An agent of its own on the stage's bus, and what is to happen before its n-th operation.
+  private func agent(
+    _ stage: Stage, _ mechanism: Mechanism, _ rules: String, policy: GuardPolicy = GuardPolicy(),
+    before operation: Int, _ happens: @escaping (Agent) throws -> Void
+  ) throws -> Agent {
+    var operations = 0
+    return Agent(
+      sysfs: stage.bus, rules: try Stage.rules(rules),
+      settings: .init(mechanism: mechanism, policy: policy),
+      surroundings: .init(takeIn: { agent in
+        operations += 1
+        guard operations == operation else { return }
+        do { try happens(agent) } catch { Issue.record(error) }
+      }), log: stage, time: stage)
+  }
+
+  private func reserved(_ stage: Stage) throws -> [String] {
+    try InventoryReader(sysfs: stage.bus).read().queues.filter { $0.owner == .vfioAP }
+      .map(\.apqn.description)
+  }
+
+  @Test(arguments: [Mechanism.bind, .override])
+  func `because the rules are others ends after the operation that is under way`(
+    mechanism: Mechanism
+  ) throws {
+    let stage = try Stage(mechanism, rules: "")
+    let other = try Stage.rules(#"APQN=="00.0000|02.0003", RESERVE="vfio_ap""#)
+    let agent = try agent(stage, mechanism, #"ADAPTER=="0-2", RESERVE="vfio_ap""#, before: 4) {
+      $0.replaceRules(other)
+    }
+    try agent.reconcile()
+    #expect(try reserved(stage) == ["00.0000", "02.0003"])
+    // Three were taken before, and two of these given back; none was taken by the old rules after that.
+    let taken = agent.history.entries.filter { $0.to == .vfioAP }.map(\.apqn.description)
+    #expect(taken == ["00.0000", "00.0001", "00.0002", "02.0003"])
+    let later = agent.history.entries.dropFirst(3).compactMap(\.rule)
+    #expect(later.allSatisfy { other.rules.contains($0) })
+  }
+
+  /// Gives every card the same master keys.
+  private func setKeys(_ stage: Stage) {
+    for adapter in UInt8(0)...2 {
+      stage.bus.setMasterKeys("AES CUR: valid 0x1122334455667788\n", onCard: adapter)
+    }
+  }
+
+  @Test func `because the settings are others is made anew by these`() throws {
+    let stage = try Stage(.bind, rules: "")
+    setKeys(stage)
+    let rule = #"ADAPTER=="0-2", RESERVE="vfio_ap""#
+    let agent = try agent(stage, .bind, rule, policy: GuardPolicy(protectHost: .no), before: 3) {
+      $0.replaceSettings(.init(mechanism: .bind, policy: GuardPolicy(protectHost: .yes)))
+    }
+    try agent.reconcile()
+    #expect(try reserved(stage).count == 11)
+    #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["02.0003"])
+  }
+
+  @Test func `because the host's other queues with its keys are check-stopped is made anew`() throws
+  {
+    let stage = try Stage(.bind, rules: "")
+    setKeys(stage)
+    // What is left for the host sends no event when it stops.
+    let agent = try agent(
+      stage, .bind, #"ADAPTER=="0-1", RESERVE="vfio_ap""#,
+      policy: GuardPolicy(protectHost: .yes), before: 5
+    ) { _ in
+      stage.bus.setCheckStopped(card: 2, true)
+      stage.bus.scan()
+    }
+    try agent.reconcile()
+    #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["01.0003"])
+    #expect(stage.driver("01.0003") == DriverName.cex4queue)
+    #expect(try reserved(stage).count == 7)
+  }
+
+  @Test(arguments: [Mechanism.bind, .override])
+  func `because another process has the queue does nothing to it`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism, rules: "")
+    let agent = try agent(stage, mechanism, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 2) { _ in
+      try stage.bus.write("01.0003", to: .driver(DriverName.cex4queue, "unbind"))
+      try stage.bus.write(
+        "1", to: .queue(APQN(adapter: 1, domain: 2), "request_count"))
+    }
+    try agent.reconcile()
+    #expect(stage.failures == [])
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    let history = agent.history.entries.first { $0.apqn == APQN(adapter: 1, domain: 3) }
+    #expect(history?.from == Owner.none)
+  }
+
+  @Test func `because the bus is busy drains what was idle before`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let agent = try agent(stage, .bind, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 2) { _ in
+      stage.bus.setLoad(
+        QueueLoad(pending: 2, drainRate: 0), on: APQN(adapter: 1, domain: 2))
+    }
+    try agent.reconcile()
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
+  }
+
+  @Test func `by masks is held against everything that they move`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let agent = try agent(stage, .mask, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
+      stage.bus.setLoad(
+        QueueLoad(pending: 2, drainRate: 0), on: APQN(adapter: 1, domain: 2))
+    }
+    try agent.reconcile()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
+  }
+}
+
+/// Scans that overlap what another process does with masks.
+@Suite struct `A scan` {
+  private let theirs = APMask([1]).complement
+
+  @Test func `that overlaps a mask write is repeated, and sees all of it`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let bus = BusWithAnotherProcess(stage.bus)
+    bus.beforeRead = { [theirs] path in
+      guard path == .queue(APQN(adapter: 0, domain: 2), "config") else { return false }
+      try stage.bus.write(theirs.description, to: .bus("apmask"))
+      return true
+    }
+    let inventory = try InventoryReader(sysfs: bus).read()
+    #expect(inventory.bus.adapterMask == theirs)
+    #expect(inventory.queues(ofCard: 1).allSatisfy { $0.owner == .vfioAP })
+  }
+
+  @Test func `is given up where the masks change each time, and the agent writes nothing`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let bus = BusWithAnotherProcess(stage.bus)
+    var masks = [theirs, APMask.all]
+    bus.beforeRead = { path in
+      guard path == .queue(APQN(adapter: 0, domain: 2), "config") else { return false }
+      masks.swapAt(0, 1)
+      try stage.bus.write(masks[0].description, to: .bus("apmask"))
+      return false
+    }
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#), log: stage,
+      time: stage)
+    #expect(throws: InventoryReaderError.changing) { try agent.reconcile() }
+    #expect(stage.writes == [])
+    bus.beforeRead = nil
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile()
+    #expect(try stage.drivers(ofCard: 2) == [DriverName.vfioAP])
+  }
+
+  @Test func `while the kernel still moves queues is not acted on, and a straggler is put right`()
+    throws
+  {
+    let stage = try Stage(.mask, rules: "")
+    try stage.bus.write(theirs.description, to: .bus("apmask"))
+    let straggler = APQN(adapter: 1, domain: 3)
+    let bus = BusWithStraggler(stage.bus, straggler)
+    let lock = TestLock()
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      surroundings: .init(lock: lock), log: stage, time: stage)
+    try agent.reconcile()
+    #expect(bus.writes == [])
+    #expect(agent.status.phase == .retrying)
+    // Still there after a while: not moved by anybody, so it is unbound and probed, under the lock.
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile()
+    #expect(bus.writes.first == "01.0003 > /sys/bus/ap/drivers/cex4queue/unbind")
+    #expect(lock.uses > 0)
+  }
+}
+
+/// A bus on which one queue is seen with the host's driver, wherever it is, until it is unbound.
+private final class BusWithStraggler: Sysfs {
+  private let bus: SimulatedBus
+  private let straggler: APQN
+  private(set) var writes: [String] = []
+
+  init(_ bus: SimulatedBus, _ straggler: APQN) {
+    (self.bus, self.straggler) = (bus, straggler)
+  }
+
+  func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    path == .queue(straggler, "online") && writes.isEmpty ? "1\n" : try bus.read(path)
+  }
+
+  func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    path == .queue(straggler, "driver") && writes.isEmpty
+      ? DriverName.cex4queue : try bus.readLink(path)
+  }
+
+  func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try bus.list(path) }
+
+  func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
+    writes.append("\(text) > \(path)")
+    try bus.write(text, to: path)
+  }
+}
+
+@Suite struct `What comes and is taken unasked` {
+  @Test func `is reported, and given back where the masks can be others`() throws {
+    let stage = try Stage(.mask, rules: #"APQN=="00-02.0003", RESERVE="vfio_ap""#)
+    #expect(stage.driver("01.0003") == DriverName.vfioAP)
+    try stage.happens {
+      $0.plug(card: Stage.card(7))
+      $0.scan()
+    }
+    let arrived = stage.activities.compactMap { activity -> [String]? in
+      guard case .takenOnArrival(let changes) = activity else { return nil }
+      return changes.map(\.apqn.description)
+    }
+    #expect(arrived.flatMap { $0 } == ["07.0003"])
+    let entry = stage.agent.history.entries.first { $0.apqn == APQN(adapter: 7, domain: 3) }
+    #expect(entry?.to == .vfioAP && entry?.rule == nil)
+    // A whole domain is reserved, so it cannot be had back, and the status says so.
+    #expect(
+      stage.agent.status.plan?.refusals.map(\.apqn) == [APQN(adapter: 7, domain: 3)])
+  }
+
+  @Test func `is not what rules reserve for the host, whatever comes and goes`() throws {
+    let rules = """
+      DOMAIN=="3", RESERVE="vfio_ap"
+      ADAPTER=="1", RESERVE:="host", NAME="dm-crypt"
+      """
+    let stage = try Stage(.mask, rules: rules)
+    #expect(stage.agent.status.plan?.refusals.count == 2)
+    try stage.happens {
+      $0.unplug(card: 1)
+      $0.scan()
+    }
+    #expect(stage.writes == [])
+    try stage.happens {
+      $0.plug(card: Stage.card(1))
+      $0.scan()
+    }
+    #expect(stage.driver("01.0003") == DriverName.cex4queue)
+  }
+}
