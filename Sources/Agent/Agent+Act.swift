@@ -36,7 +36,7 @@ extension Agent {
     )
     report(plan, choice, inventory, decisions)
     guard !isMoving(inventory, by: choice.mechanism) else {
-      status.phase = .retrying
+      status.phase = .moving
       dirty.insert(.everything)
       return .finished
     }

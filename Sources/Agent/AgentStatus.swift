@@ -10,6 +10,8 @@ package struct AgentStatus: Equatable, Sendable {
     /// The first scan of the bus is not done: what would be decided now would be decided on half a
     /// machine (ap-bus.md 4.7).
     case beforeFirstScan
+    /// The kernel is moving queues for another process's write of masks.
+    case moving
     /// Everything that can be done is done.
     case settled
     /// Something failed and is tried again later.
@@ -35,7 +37,7 @@ package struct AgentStatus: Equatable, Sendable {
   package var isDecided: Bool {
     switch phase {
     case .withoutBus, .beforeFirstScan: false
-    case .settled, .retrying: true
+    case .moving, .settled, .retrying: true
     }
   }
 
@@ -55,9 +57,10 @@ extension AgentStatus: CustomStringConvertible {
     switch phase {
     case .withoutBus: return "waiting for an AP bus"
     case .beforeFirstScan: return "waiting for the first scan of the AP bus"
-    case .settled, .retrying: break
+    case .moving, .settled, .retrying: break
     }
     var parts = ["\(reserved) of \(wanted) queues reserved"]
+    if phase == .moving { parts.append("waiting for another process's change of the masks") }
     if let plan {
       if !plan.refusals.isEmpty { parts.append("\(plan.refusals.count) refused") }
       if !plan.waiting.isEmpty { parts.append("\(plan.waiting.count) waiting for a driver") }

@@ -29,7 +29,7 @@ struct PendingSettles {
     guard report.looks > 0 else { return false }
     switch report.status.phase {
     case .withoutBus: return true
-    case .beforeFirstScan: return false
+    case .beforeFirstScan, .moving: return false
     case .settled, .retrying:
       return report.status.plan?.waiting.isEmpty ?? true && report.status.draining.isEmpty
         && report.status.failures.allSatisfy(\.isFinal)

@@ -49,6 +49,7 @@ package struct StatusDocument {
     return switch status.phase {
     case .withoutBus: "without-bus"
     case .beforeFirstScan: "before-first-scan"
+    case .moving: "moving"
     case .settled: "settled"
     case .retrying: "retrying"
     }

@@ -173,7 +173,7 @@ import Testing
       surroundings: .init(lock: lock), log: stage, time: stage)
     try agent.reconcile()
     #expect(bus.writes == [])
-    #expect(agent.status.phase == .retrying)
+    #expect(agent.status.phase == .moving)
     // Still there after a while: not moved by anybody, so it is unbound and probed, under the lock.
     stage.now = try #require(agent.nextDue)
     try agent.reconcile()

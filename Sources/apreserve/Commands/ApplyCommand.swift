@@ -103,8 +103,9 @@ struct ApplyCommand: ParsableCommand {
       log.agent = agent
       try agent.reconcile()
       if prepare { try waitForFirstScan(agent, interruption) }
-      // Queues that are being drained were switched off, so this does not end without them.
-      while !agent.status.draining.isEmpty, let due = agent.nextDue,
+      // Queues that are being drained were switched off, so this does not end without them, nor while the
+      // kernel moves queues for somebody else.
+      while !agent.status.draining.isEmpty || agent.status.phase == .moving, let due = agent.nextDue,
         interruption.wait(until: due) == nil
       {
         try agent.reconcile()
