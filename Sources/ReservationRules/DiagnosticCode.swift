@@ -14,6 +14,7 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case controlCharacter = "control-character"
   case carriageReturn = "carriage-return"
   case lineTooLong = "line-too-long"
+  case incompleteFile = "incomplete-file"
   // The grammar of a line.
   case blankAfterBackslash = "blank-after-backslash"
   case trailingComment = "trailing-comment"
@@ -68,6 +69,7 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case duplicateClause = "duplicate-clause"
   case contradictingClauses = "contradicting-clauses"
   case ruleWithoutReserve = "rule-without-reserve"
+  case ruleWithoutMatch = "rule-without-match"
   case collateralWithoutReservation = "collateral-without-reservation"
   // More than a person reads.
   case moreErrors = "more-errors"

@@ -2,7 +2,8 @@
 package struct Rule: Hashable, Sendable {
   /// Where the rule begins.
   package var location: SourceLocation
-  /// The match clauses in the order written; a rule without any matches every queue.
+  /// The match clauses in the order written. One without any would match every queue; the parser takes
+  /// none such.
   package var clauses: [Clause]
   /// What RESERVE assigns.
   package var reserve: ReserveAssignment

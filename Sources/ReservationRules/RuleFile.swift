@@ -16,8 +16,9 @@ package struct RuleFile: Hashable, Sendable {
     self.bytes = bytes
   }
 
-  /// A file of this text.
+  /// A file of these lines. The last one is ended if it is not.
   package init(path: String, text: String) {
-    self.init(path: path, bytes: Array(text.utf8))
+    let isEnded = text.isEmpty || text.utf8.last == UInt8(ascii: "\n")
+    self.init(path: path, bytes: Array((isEnded ? text : text + "\n").utf8))
   }
 }

@@ -8,6 +8,13 @@ struct RuleFileParser {
   private var hasReturns = false
   private var map: SourceMap
   private var pending = LogicalLine()
+  private var lastLine: SourceMap.PhysicalLine?
+  /// The backslash that the next line that is no comment continues.
+  private var continuation: Place?
+  /// The comma after which the last rule ends.
+  private var lastComma: Place?
+
+  private typealias Place = (offset: Int, line: SourceMap.PhysicalLine)
 
   private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
@@ -31,10 +38,12 @@ struct RuleFileParser {
         number: number, bytes: start..<(hasReturn ? end - 1 : end))
       if hasReturn { noteReturn(line) }
       read(line)
+      lastLine = line
       number += 1
       start = end + 1
     }
     finishRule()
+    checkEnd()
     diagnostics += omitted.diagnostics
     diagnostics.sort {
       ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column)
@@ -56,13 +65,16 @@ struct RuleFileParser {
     let isContinued = content.last == UInt8(ascii: "\\")
     if isContinued { content = content.dropLast() }
     if !content.isEmpty { pending.append(content, of: line) }
+    continuation = isContinued ? (content.endIndex, line) : nil
     if !isContinued { finishRule() }
   }
 
   private mutating func finishRule() {
     let line = pending
     pending = LogicalLine()
-    guard !line.isEmpty, !line.isBroken else { return }
+    guard !line.isEmpty else { return }
+    lastComma = comma(atEndOf: line)
+    guard !line.isBroken else { return }
     var parser = RuleParser(
       line.bytes,
       mostFaults: min(FaultList.limit, max(0, OmittedFindings.limit - diagnostics.count)))
@@ -113,6 +125,39 @@ struct RuleFileParser {
 // MARK: - Checks of the text
 
 extension RuleFileParser {
+  /// The comma after which nothing follows in a line, although it promises another clause. A blank line
+  /// leaves that of the rule before.
+  private func comma(atEndOf line: LogicalLine) -> Place? {
+    guard let last = line.bytes.lastIndex(where: { !Self.isBlank($0) }) else { return lastComma }
+    guard line.bytes[last] == UInt8(ascii: ","), let place = line.place(of: last..<last + 1)
+    else { return nil }
+    return (place.bytes.lowerBound, place.line)
+  }
+
+  /// Looks for signs that the file was read before its writer had finished: something promises to go
+  /// on, or the last line has no end.
+  private mutating func checkEnd() {
+    if let (offset, line) = continuation {
+      reportEnd(offset, line, "a rule; write the rest of it, or remove the backslash")
+    } else if let (offset, line) = lastComma {
+      reportEnd(offset, line, "a rule; write the rest of it, or remove the comma")
+    } else if let line = lastLine, file.bytes.last != UInt8(ascii: "\n") {
+      // The last character may have several bytes.
+      let last = file.bytes[line.bytes].lastIndex { $0 & 0xc0 != 0x80 }
+      reportEnd(
+        last ?? line.bytes.lowerBound, line,
+        "a line; write the rest of it, and end it with a line feed")
+    }
+  }
+
+  private mutating func reportEnd(
+    _ offset: Int, _ line: SourceMap.PhysicalLine, _ rest: String
+  ) {
+    report(
+      .incompleteFile, offset..<offset + 1, in: line,
+      "the file ends in the middle of \(rest)")
+  }
+
   private mutating func reportSize() {
     diagnostics.append(
       Diagnostic(

@@ -25,6 +25,7 @@ struct RuleParser {
     guard let range = contentRange else { return nil }
     checkAssignments(range, isWhole: lexer.faults.count == 0)
     checkClauses()
+    checkReach()
     guard !faults.hasErrors, let reserve else { return nil }
     return ParsedRule(
       range: range, clauses: clauses.map(\.clause), reserve: reserve, name: name,
@@ -163,6 +164,16 @@ extension RuleParser {
         .ruleWithoutReserve, range,
         "the rule decides nothing; add RESERVE=\"vfio_ap\", \"host\" or \"unmanaged\"")
     }
+  }
+
+  /// Looks for a rule that reaches every queue because it names none: a file that is still being
+  /// written has such lines. What has other errors may have lost its clauses to them.
+  private mutating func checkReach() {
+    guard clauses.isEmpty, !faults.hasErrors, let place = assignments[.reserve] else { return }
+    fault(
+      .ruleWithoutMatch, place,
+      "the rule has no match clause; name the queues it is for, or write APQN==\"*\" if it is for "
+        + "every queue", ["APQN==\"*\", " + text(place)])
   }
 
   /// Looks for clauses that contradict each other or say the same twice.

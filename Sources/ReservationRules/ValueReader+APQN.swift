@@ -10,6 +10,7 @@ extension ValueReader {
   }
 
   private mutating func apqnRange(_ range: Range<Int>) -> APQNRange? {
+    if text(range) == "*" { return APQNRange(adapters: 0...255, domains: 0...255) }
     let dots = bytes[range].indices.filter { bytes[$0] == UInt8(ascii: ".") }
     guard let dot = dots.first, dots.count == 1 else {
       let word = text(range)
@@ -27,7 +28,6 @@ extension ValueReader {
 
   /// What was meant by a word that has not just one dot.
   private static func likelyAPQN(_ word: String) -> String? {
-    if word == "*" { return "*.*" }
     let numbers = word.split(separator: ":", omittingEmptySubsequences: false)
       .map { number($0, radix: 16).flatMap { UInt8(exactly: $0) } }
     if numbers.count == 2, let adapter = numbers[0], let domain = numbers[1] {

@@ -54,7 +54,9 @@ extension ValueReader {
     }
     if word == "*" {
       fault(
-        .invalidNumber, range, "\(key.rawValue) takes numbers; to match all leave the clause out")
+        .invalidNumber, range,
+        "\(key.rawValue) takes numbers; leave the clause out, or write APQN==\"*\" if the rule is "
+          + "for every queue")
     } else if word.hasPrefix("0X"), let number = Self.number(word.dropFirst(2), radix: 16) {
       fault(
         .invalidNumber, range, "the x of a hexadecimal number is written in lower case",

@@ -94,7 +94,9 @@ extension ValueReader {
   mutating func plainAlternatives() -> [Range<Int>]? {
     let value = bytes[clause.value]
     guard !value.isEmpty else {
-      emptyValue("\(key.rawValue) has no value; to match everything leave the clause out")
+      emptyValue(
+        "\(key.rawValue) has no value; leave the clause out, or write APQN==\"*\" if the rule is for "
+          + "every queue")
       return nil
     }
     if value.contains(where: { $0 == UInt8(ascii: ",") || RuleFileParser.isBlank($0) }) {

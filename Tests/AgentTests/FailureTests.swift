@@ -231,7 +231,7 @@ private final class FaultySysfs: Sysfs {
     let sysfs = FaultySysfs(stage.bus)
     let machine = VirtualMachine(name: "db1", mediatedDevices: [uuid])
     let next = Agent(
-      sysfs: sysfs, rules: try Stage.rules(#"RESERVE="host""#),
+      sysfs: sysfs, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: Agent.Settings(mechanism: .mask), ownership: stage.agent.ownership,
       surroundings: Agent.Surroundings(
         configuration: { HostConfiguration(virtualMachines: [machine]) }), log: stage, time: stage)
@@ -379,7 +379,9 @@ private final class FaultySysfs: Sysfs {
       stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#))
     }
     #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
-    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(#"RESERVE="host""#)) }
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="*", RESERVE="host""#))
+    }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
   }
 }

@@ -105,7 +105,8 @@ final class BusWithAnotherProcess: Sysfs {
     let bus = BusWithAnotherProcess(stage.bus)
     let lock = TestLock()
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"RESERVE="host""#), ownership: stage.agent.ownership,
+      sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
+      ownership: stage.agent.ownership,
       surroundings: .init(lock: GivingLock(stage.bus, lock)), log: stage, time: stage)
     try agent.reconcile()
     #expect(stage.failures == [])
@@ -126,7 +127,8 @@ final class BusWithAnotherProcess: Sysfs {
     let lock = GivingLock(stage.bus, TestLock())
     lock.plugs = apqn
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"RESERVE="host""#), ownership: stage.agent.ownership,
+      sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
+      ownership: stage.agent.ownership,
       surroundings: .init(lock: lock), log: stage, time: stage)
     try agent.reconcile()
     #expect(stage.failures == [])
@@ -192,7 +194,8 @@ private final class GivingLock: ConfigurationLock {
       .call(.read("*/status"), .every, .fail(errno)),
     ])
     let agent = Agent(
-      sysfs: FaultInjector(stage.bus, plan: faults), rules: try Stage.rules(#"RESERVE="host""#),
+      sysfs: FaultInjector(stage.bus, plan: faults),
+      rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, log: stage,
       time: stage)
     #expect(throws: InventoryReaderError.self) { try agent.reconcile() }

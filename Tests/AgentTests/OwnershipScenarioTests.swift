@@ -78,7 +78,7 @@ private final class WatchedBus: Sysfs {
     let (agent, _) = try watched(mechanism, stage)
     try agent.reconcile()
     let next = Agent(
-      sysfs: stage.bus, rules: try Stage.rules(#"RESERVE="host""#),
+      sysfs: stage.bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: .init(mechanism: mechanism), ownership: record.ownership,
       surroundings: .init(record: record), log: stage, time: stage)
     try next.reconcile()
@@ -92,7 +92,7 @@ private final class WatchedBus: Sysfs {
   func `stays where the next agent has no record of it`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, rules: rule)
     let next = Agent(
-      sysfs: stage.bus, rules: try Stage.rules(#"RESERVE="host""#),
+      sysfs: stage.bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: .init(mechanism: mechanism), log: stage, time: stage)
     try next.reconcile()
     // Without masks the kernel itself puts queues there when vfio_ap comes first.
@@ -123,7 +123,7 @@ private final class WatchedBus: Sysfs {
     // Without masks, what takes one queue from the host concerns nobody else's configuration.
     #expect(bus.seen.allSatisfy { $0.isLocked == (mechanism == .mask) })
     let count = bus.seen.count
-    agent.replaceRules(try Stage.rules(#"RESERVE="host""#))
+    agent.replaceRules(try Stage.rules(#"APQN=="*", RESERVE="host""#))
     try agent.reconcile()
     #expect(bus.seen.count > count)
     let later = bus.seen[count...].allSatisfy(\.isLocked)

@@ -54,7 +54,9 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     try stage.bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
     try stage.bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
     try stage.bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
-    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(#"RESERVE="host""#)) }
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="*", RESERVE="host""#))
+    }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     try stage.bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "unassign_domain"))
     for _ in 0..<4 {

@@ -130,7 +130,7 @@ import Uevents
   @Test func `nothing that is wished for the host, in whatever order drivers come`() throws {
     // One queue that masks cannot reserve alone, while no queue has a driver yet.
     let rules = """
-      RESERVE="host"
+      APQN=="*", RESERVE="host"
       APQN=="01.0002", RESERVE="vfio_ap"
       """
     let orders: [[SimulatedBus.Module]] = [[.zcryptCex4, .vfioAP], [.vfioAP, .zcryptCex4]]

@@ -127,11 +127,11 @@ import Testing
   @Test(
     arguments: [
       (
-        Array("ADAPTER==\"1\"\0".utf8),
+        Array("ADAPTER==\"1\"\0\n".utf8),
         "1:13: error: a NUL byte at offset 12 of the file; rule files are text [nul-byte]"
       ),
       (
-        Array("# text\nNAME=\"".utf8) + [0xff],
+        Array("# text\nNAME=\"".utf8) + [0xff, 0x0a],
         "2:7: error: byte 0xff at offset 13 of the file is not UTF-8; save the file as UTF-8 "
           + "[invalid-utf-8]"
       ),

@@ -41,7 +41,7 @@ import Testing
     #expect(first.output.contains(ours), "\(first.output)")
     try bench.file("machine.json", first.output)
     try bench.file("nothing.scenario", "write 1 > /sys/bus/ap/scans\n")
-    try bench.file("hosts/50.rules", "RESERVE=\"host\"\n")
+    try bench.file("hosts/50.rules", "APQN==\"*\", RESERVE=\"host\"\n")
     let plan = try bench.run("plan --inventory machine.json --rules hosts")
     #expect(plan.output.contains("  vfio_ap  ->  host"), "\(plan.output)")
     let second = try bench.run(

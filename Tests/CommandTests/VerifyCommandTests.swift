@@ -4,10 +4,10 @@ import Testing
   private func bench() throws -> Workbench {
     let bench = try Sample.bench()
     try bench.file("two/10.rules", "ADAPTER==\"5\", RESERVE=\"host\"\n")
-    try bench.file("two/20.rules", "RESERVE=\"unmanaged\"\n")
+    try bench.file("two/20.rules", "APQN==\"*\", RESERVE=\"unmanaged\"\n")
     try bench.file("bad/10.rules", "RESERVE=\"hst\"\n")
     try bench.file("bad/20.rules", "RESERVE=\"hst\"\n")
-    try bench.file("root/etc/apreserve/rules.d/50.rules", "RESERVE=\"host\"\n")
+    try bench.file("root/etc/apreserve/rules.d/50.rules", "APQN==\"*\", RESERVE=\"host\"\n")
     try bench.file("root/usr/lib/apreserve/rules.d/50.rules", "RESERVE=\"hst\"\n")
     return bench
   }

@@ -20,7 +20,7 @@ import Testing
   }
 
   private func file(_ path: String, _ reserve: String = "host", mode: mode_t = 0o644) throws {
-    try tree.file(path, "RESERVE=\"\(reserve)\"\n", mode: mode)
+    try tree.file(path, "APQN==\"*\", RESERVE=\"\(reserve)\"\n", mode: mode)
   }
 
   /// Diagnostics without the tree's own path.

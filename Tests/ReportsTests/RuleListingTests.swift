@@ -10,7 +10,8 @@ import Testing
       RuleFile(path: "/etc/r/50-b.rules", text: "\n"),
       RuleFile(
         path: "/etc/r/90-c.rules",
-        text: String(repeating: "#\n", count: 9) + "RESERVE:=\"vfio_ap\", NAME=\"x\"\n"),
+        text: String(repeating: "#\n", count: 9) + "APQN==\"*\", RESERVE:=\"vfio_ap\", NAME=\"x\"\n"
+      ),
     ])
     var selection = RuleFileSelection([])
     selection.paths = rules.files
@@ -32,7 +33,7 @@ import Testing
           no rules
 
         /etc/r/90-c.rules
-          10  RESERVE:="vfio_ap", NAME="x"
+          10  APQN=="*", RESERVE:="vfio_ap", NAME="x"
 
         /usr/r/50-b.rules is not read: /etc/r/50-b.rules replaces it
         /usr/r/60-d.rules is not read: /etc/r/60-d.rules masks it

@@ -22,7 +22,7 @@ import Testing
     let verification = verification(
       [
         ("/etc/10.rules", "#\nADAPTER==\"5\", RESERVE=\"host\"\nRESERVE=\"hst\"\n"),
-        ("/usr/20.rules", "RESERVE=\"host\"\nADAPTER==\"10\", FOO=\"\"\n"),
+        ("/usr/20.rules", "APQN==\"*\", RESERVE=\"host\"\nADAPTER==\"10\", FOO=\"\"\n"),
       ], others)
     #expect(
       verification.text(style: .plain).split(separator: "\n").filter { $0.hasPrefix("/") }.map {
@@ -35,12 +35,14 @@ import Testing
   }
 
   @Test func `is clean with warnings, but not when these count`() {
-    let warned = verification([("a.rules", "ADAPTER==\"5\", RESERVE=\"host\"\nRESERVE=\"host\"\n")])
+    let warned = verification([
+      ("a.rules", "ADAPTER==\"5\", RESERVE=\"host\"\nADAPTER==\"5-6\", RESERVE=\"host\"\n")
+    ])
     #expect(warned.summary == "1 file, 2 rules, 1 warning")
     #expect(warned.isClean(strict: false) && !warned.isClean(strict: true))
     let wrong = verification([("a.rules", "RESERVE=\"hst\"\n")])
     #expect(!wrong.isClean(strict: false))
-    let clean = verification([("a.rules", "RESERVE=\"host\"\n")])
+    let clean = verification([("a.rules", "APQN==\"*\", RESERVE=\"host\"\n")])
     #expect(clean.isClean(strict: true) && clean.summary == "1 file, 1 rule, no errors")
   }
 

@@ -42,6 +42,7 @@ import Testing
     (#"CARD{max_msg_size}=="65536""#, "01.0001", true),
     (#"CARD{raw_hwtype}=="1[34]""#, "00.0001", true),
     (#"CARD{API_ordinalnr}=="5|4""#, "00.0001", true),
+    (#"APQN=="*""#, "ff.00ff", true), (#"APQN=="05.0004|*""#, "00.0001", true),
     (#"HOST=="lnx?""#, "00.0001", true), (#"HOST!="lnx*""#, "00.0001", false),
     (#"LPAR=="PROD*""#, "00.0001", true), (#"LPAR==i"prod01""#, "00.0001", true),
     (#"LPAR=="TEST*""#, "00.0001", false),

@@ -28,10 +28,10 @@ import Testing
 
   @Test func `the first that locks beats rules before it, behind it and later locks`() throws {
     let rules = """
-      RESERVE="vfio_ap"
+      APQN=="*", RESERVE="vfio_ap"
       ADAPTER=="5", RESERVE:="host"
-      RESERVE:="unmanaged"
-      RESERVE="vfio_ap"
+      APQN=="*", RESERVE:="unmanaged"
+      APQN=="*", RESERVE="vfio_ap"
       """
     #expect(try decision(rules).rule?.location.line == 2)
     #expect(try decision(rules).reserve == .host)
@@ -42,7 +42,7 @@ import Testing
     throws
   {
     let rules = """
-      RESERVE="vfio_ap", NAME="first", COLLATERAL="accept"
+      APQN=="*", RESERVE="vfio_ap", NAME="first", COLLATERAL="accept"
       ADAPTER=="5", RESERVE="vfio_ap"
       ADAPTER=="3", RESERVE="vfio_ap", NAME="second", COLLATERAL="refuse"
       """
@@ -82,11 +82,11 @@ import Testing
 
   @Test(arguments: [
     // A stronger rule decides whatever the unknown one says.
-    ("CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"\nRESERVE=\"host\"", Reserve.host),
-    ("RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .host),
-    ("RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"", .host),
+    ("CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"\nAPQN==\"*\", RESERVE=\"host\"", Reserve.host),
+    ("APQN==\"*\", RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .host),
+    ("APQN==\"*\", RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"", .host),
     // Both ways lead to the same wish.
-    ("RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"host\"", .host),
+    ("APQN==\"*\", RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"host\"", .host),
     ("CARD{serialnr}==\"9\", RESERVE=\"unmanaged\"", .unmanaged),
     // Another clause of the rule fails for certain.
     ("CARD{serialnr}==\"9\", DOMAIN==\"5\", RESERVE=\"vfio_ap\"", .unmanaged),
@@ -97,11 +97,11 @@ import Testing
   }
 
   @Test(arguments: [
-    "RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"",
-    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nRESERVE=\"host\"",
-    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nRESERVE:=\"host\"",
+    "APQN==\"*\", RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"",
+    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nAPQN==\"*\", RESERVE=\"host\"",
+    "CARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"\nAPQN==\"*\", RESERVE:=\"host\"",
     "CARD{serialnr}!=\"9\", RESERVE=\"host\"",
-    "RESERVE=\"vfio_ap\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"",
+    "APQN==\"*\", RESERVE=\"vfio_ap\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"",
   ])
   func `stays open where it comes out differently`(rules: String) throws {
     #expect(try decision(rules, "0a.0004").reserve == nil)
@@ -120,7 +120,7 @@ import Testing
   @Test func `tells of every rule what became of it`() throws {
     let table = try DecisionMachine.table(
       """
-      RESERVE="vfio_ap"
+      APQN=="*", RESERVE="vfio_ap"
       DOMAIN=="5", RESERVE="host"
       CARD{serialnr}=="93*", RESERVE="host"
       ADAPTER=="0x0a", RESERVE="unmanaged"
@@ -142,7 +142,8 @@ import Testing
 
   @Test func `tells that a lock kept out all others, earlier and later`() throws {
     let table = Machine.table(
-      "RESERVE=\"vfio_ap\"\nRESERVE:=\"host\"\nRESERVE=\"unmanaged\"\nRESERVE:=\"vfio_ap\"")
+      [#"="vfio_ap""#, #":="host""#, #"="unmanaged""#, #":="vfio_ap""#]
+        .map { #"APQN=="*", RESERVE"# + $0 }.joined(separator: "\n"))
     let outcomes = table.explanation(for: try Machine.queue("00.0001")).map(\.outcome)
     let lock = table.rules.rules[1].location
     #expect(
@@ -152,7 +153,8 @@ import Testing
   }
 
   @Test func `tells that a lock kept a later rule out`() throws {
-    let table = try DecisionMachine.table("RESERVE:=\"host\"\nRESERVE=\"vfio_ap\"")
+    let table = try DecisionMachine.table(
+      "APQN==\"*\", RESERVE:=\"host\"\nAPQN==\"*\", RESERVE=\"vfio_ap\"")
     let verdicts = table.explanation(for: DecisionMachine.queue("05.0004"))
     #expect(
       verdicts.map(\.outcome) == [

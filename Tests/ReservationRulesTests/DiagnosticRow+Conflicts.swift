@@ -131,6 +131,22 @@ extension DiagnosticRow {
                         ^^^^^^^^^^^^^^^^^
       """#),
     DiagnosticRow(
+      #"RESERVE="vfio_ap", NAME="web1""#,
+      #"""
+      f:1:1: error: the rule has no match clause; name the queues it is for, or write APQN=="*" if it is for every queue [rule-without-match]
+        RESERVE="vfio_ap", NAME="web1"
+        ^^^^^^^^^^^^^^^^^
+        write: APQN=="*", RESERVE="vfio_ap"
+      """#),
+    DiagnosticRow(
+      #"NAME="all", RESERVE:="host""#,
+      #"""
+      f:1:13: error: the rule has no match clause; name the queues it is for, or write APQN=="*" if it is for every queue [rule-without-match]
+        NAME="all", RESERVE:="host"
+                    ^^^^^^^^^^^^^^^
+        write: APQN=="*", RESERVE:="host"
+      """#),
+    DiagnosticRow(
       #"COLLATERAL="accept""#,
       #"""
       f:1:1: error: COLLATERAL without a reservation does nothing; add RESERVE="vfio_ap", or leave it out [collateral-without-reservation]

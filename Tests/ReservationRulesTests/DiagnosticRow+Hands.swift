@@ -46,11 +46,11 @@ extension DiagnosticRow {
                   ^
       """#),
     DiagnosticRow(
-      #"RESERVE="host", NAME="a\#u{a0}b"\#r\#nADAPTER=="10", RESERVE="host"\#r\#n"#,
+      #"APQN=="*", RESERVE="host", NAME="a\#u{a0}b"\#r\#nADAPTER=="10", RESERVE="host"\#r\#n"#,
       #"""
-      f:1:27: warning: the lines of the file end with CR LF; they are read, but save the file with LF alone [carriage-return]
-        RESERVE="host", NAME="a�b"
-                                  ^
+      f:1:38: warning: the lines of the file end with CR LF; they are read, but save the file with LF alone [carriage-return]
+        APQN=="*", RESERVE="host", NAME="a�b"
+                                             ^
       f:2:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on write 0x [ambiguous-number]
         ADAPTER=="10", RESERVE="host"
                   ^^

@@ -107,6 +107,10 @@ extension DiagnosticRow {
         ADAPTER=="5", \ 
                       ^^
         write: \
+      f:2:1: error: the rule has no match clause; name the queues it is for, or write APQN=="*" if it is for every queue [rule-without-match]
+        RESERVE="host"
+        ^^^^^^^^^^^^^^
+        write: APQN=="*", RESERVE="host"
       """#),
     DiagnosticRow(
       #"ADAPTER=="5", \\#n   DOMAIN=="300",\\#n # note\#n RESRVE="host""#,
@@ -120,10 +124,10 @@ extension DiagnosticRow {
         write: RESERVE
       """#),
     DiagnosticRow(
-      #"\#u{feff}RESERVE="host""#,
+      #"\#u{feff}RESERVE="host", ADAPTER=="5""#,
       #"""
       f:1:1: error: the file begins with a byte order mark; save it as UTF-8 without one [byte-order-mark]
-        �RESERVE="host"
+        �RESERVE="host", ADAPTER=="5"
         ^
       """#),
     DiagnosticRow(

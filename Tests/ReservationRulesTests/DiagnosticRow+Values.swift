@@ -4,7 +4,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*""#,
       #"""
-      f:1:10: error: ADAPTER has no value; to match everything leave the clause out [empty-value]
+      f:1:10: error: ADAPTER has no value; leave the clause out, or write APQN=="*" if the rule is for every queue [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                  ^^
       f:1:24: error: there is nothing beside this |; leave it out [empty-value]
@@ -46,7 +46,7 @@ extension DiagnosticRow {
       f:1:14: error: "x" is no number; write 0 to 9, or 0x0a to 0xff [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                      ^
-      f:1:16: error: ADAPTER takes numbers; to match all leave the clause out [invalid-number]
+      f:1:16: error: ADAPTER takes numbers; leave the clause out, or write APQN=="*" if the rule is for every queue [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                        ^
       f:1:18: error: the x of a hexadecimal number is written in lower case [invalid-number]
@@ -129,31 +129,27 @@ extension DiagnosticRow {
         write: 11-14
       """#),
     DiagnosticRow(
-      #"APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host""#,
+      #"APQN=="5.4|05|0A.0004|05.000?", RESERVE="host""#,
       #"""
       f:1:8: error: "5" is too short: an adapter has 2 digits, as in 05.0004 [apqn-width]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
+        APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                ^
         write: 05
       f:1:10: error: "4" is too short: a domain has 4 digits, as in 05.0004 [apqn-width]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
+        APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                  ^
         write: 0004
       f:1:12: error: "05" is no APQN; write adapter.domain as sysfs does, as 05.0004 [invalid-apqn]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
+        APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                    ^^
         write: 05.*
       f:1:15: error: hexadecimal digits are written in lower case, as in sysfs [apqn-case]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
+        APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                       ^^
         write: 0a
       f:1:26: error: "000?" is no number; globs on the queue's name are asked as KERNEL [invalid-apqn]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
+        APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                                  ^^^^
-      f:1:31: error: "*" is no APQN; write adapter.domain as sysfs does, as 05.0004 [invalid-apqn]
-        APQN=="5.4|05|0A.0004|05.000?|*", RESERVE="host"
-                                      ^
-        write: *.*
       """#),
     DiagnosticRow(
       #"APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host""#,

@@ -70,7 +70,8 @@ import Testing
   @Test func `of all files and lines come at once, in that order, and spoil no other line`() {
     let files = [
       RuleFile(
-        path: "10-a.rules", text: "RESERVE=\"hst\"\nRESERVE=\"host\"\n\nFOO=\"1\", BAR=\"2\"\n"),
+        path: "10-a.rules",
+        text: "RESERVE=\"hst\"\nDOMAIN==\"4\", RESERVE=\"host\"\n\nFOO=\"1\", BAR=\"2\"\n"),
       RuleFile(
         path: "20-b.rules", text: "# fine\n\tADAPTER==\"5\", RESERVE=\"host\"\nADAPTER==\"10\"\n"),
     ]
@@ -106,7 +107,7 @@ import Testing
       guard path == "/r/b.rules" else {
         throw RuleFileProblem(reason: "it is not readable by this user")
       }
-      return Array("RESERVE=\"host\"".utf8)
+      return Array("ADAPTER==\"5\", RESERVE=\"host\"\n".utf8)
     }
     #expect(rules.rules.count == 1)
     return diagnostics[0]
@@ -126,7 +127,7 @@ import Testing
   }
 
   @Test func `take a line of sixteen KiB less one and a file of one MiB`() {
-    let rule = "RESERVE=\"host\", NAME=\""
+    let rule = "APQN==\"*\", RESERVE=\"host\", NAME=\""
     let longest = rule + String(repeating: "n", count: 16383 - rule.utf8.count - 1) + "\""
     #expect(DiagnosticRow(longest, "").found.isEmpty)
     #expect(DiagnosticRow(longest + " ", "").found.map(\.code) == [.lineTooLong])
@@ -157,7 +158,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
                  ^
         """),
     FileProblem(
-      bytes: Array("# \u{e9}".utf8.dropLast()),
+      bytes: Array("# \u{e9}".utf8.dropLast()) + Array("\n".utf8),
       said: """
         f:1:3: error: byte 0xc3 at offset 2 of the file is not UTF-8; save the file as UTF-8 \
         [invalid-utf-8]
@@ -165,7 +166,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
             ^
         """),
     FileProblem(
-      bytes: Array(repeating: UInt8(ascii: "x"), count: 16384),
+      bytes: Array(repeating: UInt8(ascii: "x"), count: 16384) + Array("\n".utf8),
       said: """
         f:1:1: error: the line has 16384 bytes, and at most 16383 are read; divide it with a \
         backslash at the end of each part [line-too-long]
@@ -177,6 +178,30 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
       said: """
         f:1:1: error: the file has 1048577 bytes, and at most 1048576 are read; divide it into \
         several files [file-too-large]
+        """),
+    FileProblem(
+      bytes: Array("ADAPTER==\"5\", RESERVE=\"host\"\n# \u{e9}".utf8),
+      said: """
+        f:2:3: error: the file ends in the middle of a line; write the rest of it, and end it with a \
+        line feed [incomplete-file]
+          # \u{e9}
+            ^
+        """),
+    FileProblem(
+      bytes: Array("RESERVE=\"vfio_ap\", ADAPTER==\"5\", \n\n  # \n".utf8),
+      said: """
+        f:1:32: error: the file ends in the middle of a rule; write the rest of it, or remove the \
+        comma [incomplete-file]
+          RESERVE="vfio_ap", ADAPTER=="5",\u{20}
+                                         ^
+        """),
+    FileProblem(
+      bytes: Array("RESERVE=\"vfio_ap\", ADAPTER==\"5\"\\\n  # \n".utf8),
+      said: """
+        f:1:32: error: the file ends in the middle of a rule; write the rest of it, or remove the \
+        backslash [incomplete-file]
+          RESERVE="vfio_ap", ADAPTER=="5"\\
+                                         ^
         """),
   ]
 }

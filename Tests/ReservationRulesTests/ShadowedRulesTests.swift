@@ -12,14 +12,16 @@ import benchmarks
 
   @Test func `because a later one matches all that it does is told with its place`() {
     #expect(
-      warnings("# guests\n  ADAPTER==\"5\", RESERVE=\"vfio_ap\"\nRESERVE=\"host\"\n") == [
-        """
-        f:2:3: warning: the rule never decides: every queue that it matches is decided by line 3, \
-        which comes later [shadowed-rule]
-            ADAPTER=="5", RESERVE="vfio_ap"
-            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-        """
-      ])
+      warnings(
+        "# guests\n  ADAPTER==\"5\", RESERVE=\"vfio_ap\"\nADAPTER==\"4-6\", RESERVE=\"host\"\n")
+        == [
+          """
+          f:2:3: warning: the rule never decides: every queue that it matches is decided by line 3, \
+          which comes later [shadowed-rule]
+              ADAPTER=="5", RESERVE="vfio_ap"
+              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          """
+        ])
   }
 
   @Test func `because one with a lock matches all that it does is told with its place`() {

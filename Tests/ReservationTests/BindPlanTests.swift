@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func `never writes hardware below type 10`() throws {
-    let plan = try Machine(type: 9, mechanism: .bind).plan(.bind, #"RESERVE="vfio_ap""#)
+    let plan = try Machine(type: 9, mechanism: .bind).plan(.bind, #"APQN=="*", RESERVE="vfio_ap""#)
     #expect(plan.isEmpty)
     #expect(plan.refusals.count == 16)
     #expect(
@@ -84,7 +84,7 @@ import Testing
       MediatedDevice(
         uuid: "11111111-2222-3333-4444-555555555555", adapters: [1], domains: [2])
     ]
-    let plan = try machine.plan(.bind, #"RESERVE="host""#)
+    let plan = try machine.plan(.bind, #"APQN=="*", RESERVE="host""#)
     #expect(plan.isEmpty)
     #expect(
       plan.refusals.map(\.description) == [
@@ -101,7 +101,7 @@ import Testing
     var card = try #require(machine.inventory.card(1))
     card.driver = nil
     machine.inventory.setCard(card, adapter: 1)
-    let plan = try machine.plan(.bind, #"RESERVE="host""#)
+    let plan = try machine.plan(.bind, #"APQN=="*", RESERVE="host""#)
     #expect(plan.isEmpty)
     #expect(plan.refusals.map(\.reason) == [.cardUnbound])
   }

@@ -29,7 +29,7 @@ import Testing
     machine.clear(adapters: [1])
     machine.ownership.adapters = [1]
     let rules = """
-      RESERVE="vfio_ap"
+      APQN=="*", RESERVE="vfio_ap"
       ADAPTER=="1", RESERVE="host"
       """
     let plan = try machine.plan(.mask, rules)
@@ -52,7 +52,7 @@ import Testing
         uuid: "11111111-2222-3333-4444-555555555555", adapters: [7], domains: [3])
     ]
     let rules = """
-      RESERVE="vfio_ap"
+      APQN=="*", RESERVE="vfio_ap"
       APQN=="02.0005", RESERVE="host"
       """
     let plan = try machine.plan(.mask, rules)

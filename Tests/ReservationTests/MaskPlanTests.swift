@@ -169,7 +169,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     machine.inventory.bus.drivers = []
     for queue in machine.inventory.queues { try machine.set("\(queue.apqn)", driver: nil) }
     let rules = """
-      RESERVE="host"
+      APQN=="*", RESERVE="host"
       APQN=="01.0002", RESERVE="vfio_ap"
       """
     let plan = try machine.plan(.mask, rules)

@@ -85,7 +85,7 @@ extension SmallMachine {
       wish == .accepting
         ? #"RESERVE="vfio_ap", COLLATERAL="accept""# : "RESERVE=\"\(wish.rawValue)\""
     }
-    var lines = [assignment(wishes[rows][columns])]
+    var lines = [#"APQN=="*", "# + assignment(wishes[rows][columns])]
     for row in 0..<rows {
       lines.append(
         "ADAPTER==\"0x\(LowerHex.text(Self.adapterIDs[row], digits: 2))\", "
