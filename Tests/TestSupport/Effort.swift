@@ -14,7 +14,7 @@ package enum Effort {
   package static let isDeep = minutes != nil
 
   /// How many tests with seeds share the minutes of a deep run.
-  private static let seededTests = 10
+  private static let seededTests = 15
 
   /// The seeds of a test, from the first one on.
   package static func seeds(

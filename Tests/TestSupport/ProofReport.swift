@@ -7,6 +7,7 @@ package enum ProofReport {
   /// What is proved, in the order of the lines.
   package enum Proof: String, CaseIterable, Sendable {
     case property
+    case arrivals
     case faults = "faults by chance"
     case errnoSweep = "errno sweep"
     case crashSweep = "crash sweep"
