@@ -52,6 +52,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   /// Requests that were refused, with the queues that were here and because of which, by the row and
   /// by the column.
   private var refused: [APQN: (row: Set<APQN>, column: Set<APQN>)] = [:]
+  /// Adapters of which the hardware last seen was too old for `vfio_ap`.
+  private var olderAdapters = APMask()
 
   /// The machine at the start, before the agent works.
   init(_ start: ArrivalCase) throws {
@@ -141,7 +143,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   func record(_ activity: Activity) {
     switch activity {
-    case .moved(let changes), .movedByOthers(let changes): reported.formUnion(changes.map(\.apqn))
+    case .moved(let changes), .movedByOthers(let changes), .takenOnArrival(let changes):
+      reported.formUnion(changes.map(\.apqn))
     default: break
     }
   }
@@ -229,6 +232,9 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   private func judgeHost(_ apqn: APQN) {
     let kind: ArrivalViolation.Kind
+    // No mask can tell a card from another one that takes its place before anybody has seen it go. What
+    // matters then is that its queue is given back.
+    if !isAgentAtWork, present.contains(apqn) { return }
     if isAgentAtWork {
       kind = .hostTakenByAgent
     } else if kernel == .bind2018 {
@@ -250,7 +256,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       violations.append(ArrivalViolation(kind: .unmanagedTakenByAgent, apqn: apqn, step: step))
       return
     }
-    if !kernel.hasOnlyMasks, let choice,
+    if !kernel.hasOnlyMasks, !present.contains(apqn), let choice,
       choice.mechanism == .override
         || choice.adapters.contains(apqn.adapter) && choice.domains.contains(apqn.domain)
     {
@@ -278,7 +284,12 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   private func judgeRequest(_ apqn: APQN, _ cleared: (row: Bool, column: Bool)) {
     guard let blocking = refused[apqn] else { return }
-    func isGone(_ queue: APQN) -> Bool { !bus.hasDevice(of: queue) }
+    func isGone(_ queue: APQN) -> Bool {
+      guard !bus.hasDevice(of: queue) else { return false }
+      // Another card in its place may be one that rules want.
+      let decision = decision(for: queue) ?? blind(queue)
+      return decision.reserve != .vfioAP || olderAdapters.contains(queue.adapter)
+    }
     let byRow = cleared.row && !blocking.row.contains(where: isGone)
     let byColumn = cleared.column && !blocking.column.contains(where: isGone)
     guard !byRow, !byColumn else { return }
@@ -293,7 +304,14 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   private func judgeSettled() throws {
     let inventory = try reader.read()
-    for queue in inventory.queues where queue.owner == .vfioAP { judgeSettled(queue, inventory) }
+    for queue in inventory.queues where queue.owner != .host { judgeSettled(queue, inventory) }
+    for card in inventory.cards {
+      if card.hardwareType.isReservable {
+        olderAdapters.remove(card.adapter)
+      } else {
+        olderAdapters.insert(card.adapter)
+      }
+    }
     for apqn in takenUnasked.sorted() {
       let isInHistory = agent.history.entries.contains {
         $0.apqn == apqn && $0.to == .vfioAP && $0.time > now - .seconds(100)
@@ -310,8 +328,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     for refusal in plan.refusals {
       guard case .inexpressible(let row, let column) = refusal.reason else { continue }
       var blocking = refused[refusal.apqn] ?? ([], [])
-      blocking.row.formUnion(row)
-      blocking.column.formUnion(column)
+      blocking.row.formUnion(row.present)
+      blocking.column.formUnion(column.present)
       refused[refusal.apqn] = blocking
     }
   }
@@ -319,9 +337,13 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   private func judgeSettled(_ queue: Queue, _ inventory: Inventory) {
     let apqn = queue.apqn
     guard let decision = decision(for: apqn), decision.reserve == .host else { return }
+    guard queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false else { return }
     // Given back as soon as the host has a driver for it.
-    guard inventory.bus.hasDriver(DriverName.cex4queue), inventory.card(apqn.adapter)?.driver != nil
-    else { return }
+    if queue.owner == .vfioAP {
+      guard inventory.bus.hasDriver(DriverName.cex4queue),
+        inventory.card(apqn.adapter)?.driver != nil
+      else { return }
+    }
     guard !foreignAdapters.contains(apqn.adapter), !foreignDomains.contains(apqn.domain) else {
       return
     }
@@ -335,7 +357,9 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     } else {
       guard !adopted.contains(apqn) else { return }
     }
-    violations.append(ArrivalViolation(kind: .hostNotGivenBack, apqn: apqn, step: step))
+    violations.append(
+      ArrivalViolation(
+        kind: queue.owner == .vfioAP ? .hostNotGivenBack : .hostKeptOut, apqn: apqn, step: step))
   }
 
   // MARK: - What the rules say

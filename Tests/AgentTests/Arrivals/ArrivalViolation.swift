@@ -12,6 +12,9 @@ struct ArrivalViolation: Equatable, CustomStringConvertible {
     case hostTakenByAttribute = "host-ruled by its card, taken when it came"
     /// A queue that rules decide for the host is on `vfio_ap` when the agent has settled.
     case hostNotGivenBack = "host-ruled, not given back"
+    /// A queue that rules decide for the host has no driver when the agent has settled, since masks keep
+    /// it from the host.
+    case hostKeptOut = "host-ruled, kept from the host without a driver"
     /// The agent's own write took a queue that no rule names, and none accepts that.
     case unmanagedTakenByAgent = "unmanaged, taken by a write"
     /// A queue came that no rule names, of the adapters and domains of this system, and was taken by
