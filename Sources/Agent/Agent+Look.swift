@@ -59,7 +59,7 @@ extension Agent {
     else {
       let inventory = try reader.read()
       circumstances.configuration = surroundings.configuration()
-      if let before = self.inventory { noteArrivals(in: inventory, since: before) }
+      noteArrivals(among: inventory.queues.map(\.apqn))
       self.inventory = inventory
       dirty = []
       decisions = nil
@@ -90,20 +90,19 @@ extension Agent {
     inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
-    if let before = self.inventory {
-      for apqn in places.flatMap({ queues(of: $0, in: inventory) }) where before.queue(apqn) == nil
-      {
-        arrivals.insert(apqn)
-      }
-    }
+    noteArrivals(among: places.flatMap { queues(of: $0, in: inventory) })
     self.inventory = inventory
     dirty = []
     noteMovesByOthers(among: places.flatMap { queues(of: $0, in: inventory) })
   }
 
-  private func noteArrivals(in inventory: Inventory, since before: Inventory) {
-    let known = before.apqns
-    for queue in inventory.queues where !known.contains(queue.apqn) { arrivals.insert(queue.apqn) }
+  /// Takes note of queues that were not here at the last scan.
+  private func noteArrivals(among apqns: [APQN]) {
+    defer { departures = [] }
+    guard let inventory else { return }
+    for apqn in apqns where inventory.queue(apqn) == nil || departures.contains(apqn) {
+      arrivals.insert(apqn)
+    }
   }
 
   private func reread(

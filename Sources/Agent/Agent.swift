@@ -39,6 +39,8 @@ package final class Agent {
   var news = News()
   /// Queues that came since the last plan.
   var arrivals: Set<APQN> = []
+  /// Queues that have gone since the last scan: what is there under the same name then is another one.
+  var departures: Set<APQN> = []
   /// Queues that were not with the driver of their pool at the last scan, as while the kernel moves what
   /// another process's mask write moves, and since when it is these.
   var misplaced: (queues: Set<APQN>, since: Duration) = ([], .zero)
@@ -156,7 +158,10 @@ package final class Agent {
     dirty.insert(reaction)
     if reaction == .everything { news.concernsBus = true }
     // What comes under the same name is another device: nobody has moved it back.
-    if event.action == .remove, case .queue(let apqn) = reaction { fights.forget(apqn) }
+    if event.action == .remove, case .queue(let apqn) = reaction {
+      fights.forget(apqn)
+      departures.insert(apqn)
+    }
   }
 
   /// Notes that events may have been lost, or that it is time to look at what sends none.

@@ -14,8 +14,8 @@ struct AbsentQueues {
 
   /// `masks` are those of now, and `settable` those with all bits that may be set.
   ///
-  /// A queue that rules want reserved does not count as one that was not to be taken, unless the host
-  /// may need it: which master keys it has shows only when it is back.
+  /// A queue that rules want reserved does not count as one that was not to be taken, unless its hardware was
+  /// too old for that, or the host may need it: which master keys it has shows only when it is back.
   init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership, masks: MaskPair,
     settable: MaskPair, hold: MediatedDeviceHold, protectsHost: Bool
@@ -26,10 +26,11 @@ struct AbsentQueues {
       let absent = present[adapter].complement
       let pool = masks.hostDomains(of: adapter)
       let remembered = ownership.seen[adapter].intersection(absent).intersection(pool)
+      let isOlder = ownership.olderAdapters.contains(adapter)
       let possible = row.possiblyHost.intersection(absent)
       hosts[adapter] = possible.intersection(pool).union(
-        protectsHost ? remembered : remembered.subtracting(row.vfioAP))
-      if !ownership.olderAdapters.contains(adapter) {
+        protectsHost || isOlder ? remembered : remembered.subtracting(row.vfioAP))
+      if !isOlder {
         unmanaged[adapter] = remembered.intersection(row.unmanaged)
       }
       releases[adapter] = possible.subtracting(pool)

@@ -25,8 +25,8 @@ struct MaskWishes {
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason; `firm` those
   /// that no collateral is made of.
   init(
-    inventory: Inventory, goals: [Goal], decisions: DecisionTable, masks: MaskPair,
-    hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason], absent: AbsentQueues,
+    inventory: Inventory, goals: [Goal], decisions: DecisionTable, ownership: Ownership,
+    masks: MaskPair, hold: MediatedDeviceHold, kept: [APQN: Refusal.Reason], absent: AbsentQueues,
     firm: APQNSet = APQNSet()
   ) {
     self.firm = firm
@@ -36,6 +36,7 @@ struct MaskWishes {
     reserved = hold.matrix
     var wishes: [APQN] = []
     var fulfilled: [APQN] = []
+    var undecidable: [APQN] = []
     var releases = APQNSet()
     var hostReleases = absent.releases
     for (queue, goal) in zip(inventory.queues, goals) {
@@ -60,7 +61,13 @@ struct MaskWishes {
         }
       // A queue keeps its place, bound or not: an unbound one goes to its pool's driver as soon as
       // that is loaded, and one that cannot be decided about must be where it was by then.
-      case .stay where !masks.isInHostPool(apqn): reserved.insert(apqn)
+      case .stay where !masks.isInHostPool(apqn):
+        let isOurs = ownership.covers(apqn, under: inventory.bus)
+        if isOurs, row.undecidable.contains(apqn.domain) {
+          undecidable.append(apqn)
+        } else {
+          reserved.insert(apqn)
+        }
       case .stay where queue.owner != .vfioAP: hosts.insert(apqn)
       case .stay: break
       }
@@ -71,6 +78,7 @@ struct MaskWishes {
       }
     }
     refuse(release(hostReleases), hold)
+    for apqn in undecidable where canReserve(apqn) { reserved.insert(apqn) }
     for apqn in fulfilled {
       if canReserve(apqn) { reserved.insert(apqn) } else { wishes.append(apqn) }
     }

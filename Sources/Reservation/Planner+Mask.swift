@@ -15,8 +15,13 @@ extension Planner {
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: circumstances.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
-    // not get it for a moment when it comes back. What may turn out to be the host's does not.
-    let possible = absentees { $0.vfioAP.union($0.undecidable.subtracting($0.possiblyHost)) }
+    // not get it for a moment when it comes back. What may turn out to be the host's does not, and on kernels
+    // with overrides masks take nothing that may turn out to be unmanaged.
+    let staysPrepared = inventory.bus.supportsOverride != true
+    let possible = absentees {
+      staysPrepared
+        ? $0.vfioAP.union($0.undecidable.subtracting($0.possiblyHost)) : $0.vfioAP
+    }
     var solver = MaskSolver(current: current)
     if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
       solver.ours = MaskPair(
@@ -37,7 +42,8 @@ extension Planner {
     var target: MaskPair
     repeat {
       wishes = MaskWishes(
-        inventory: inventory, goals: goals, decisions: decisions, masks: current, hold: hold,
+        inventory: inventory, goals: goals, decisions: decisions, ownership: ownership,
+        masks: current, hold: hold,
         kept: kept, absent: absent, firm: firm)
       solver.hosts = wishes.hosts
       solver.reserved = wishes.reserved

@@ -312,7 +312,10 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
         olderAdapters.insert(card.adapter)
       }
     }
-    for apqn in takenUnasked.sorted() {
+    // What stays reserved since there are no rules at all is not taken by anybody when vfio_ap comes.
+    let kept = Set(
+      agent.status.plan?.refusals.filter { $0.reason == .rulesMissing }.map(\.apqn) ?? [])
+    for apqn in takenUnasked.subtracting(kept).sorted() {
       let isInHistory = agent.history.entries.contains {
         $0.apqn == apqn && $0.to == .vfioAP && $0.time > now - .seconds(100)
       }
@@ -338,11 +341,10 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     let apqn = queue.apqn
     guard let decision = decision(for: apqn), decision.reserve == .host else { return }
     guard queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false else { return }
-    // Given back as soon as the host has a driver for it.
+    // Given back as soon as the host has a driver for it, and for its card.
+    guard inventory.card(apqn.adapter)?.driver != nil else { return }
     if queue.owner == .vfioAP {
-      guard inventory.bus.hasDriver(DriverName.cex4queue),
-        inventory.card(apqn.adapter)?.driver != nil
-      else { return }
+      guard inventory.bus.hasDriver(DriverName.cex4queue) else { return }
     }
     guard !foreignAdapters.contains(apqn.adapter), !foreignDomains.contains(apqn.domain) else {
       return
