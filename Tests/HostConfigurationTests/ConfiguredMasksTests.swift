@@ -19,6 +19,10 @@ import Testing
       // The last one counts.
       ("ap.apmask=0xff ap.apmask=0x80", APMask([0]), nil),
       ("\"ap.apmask=0x80\"", APMask([0]), nil), ("ap.apmask=\"0x80\"\n", APMask([0]), nil),
+      // What follows "--" is for init.
+      ("ap.apmask=0x80 -- ap.apmask=0xff", APMask([0]), nil),
+      // A quoted value may have blanks in it.
+      ("dyndbg=\"file ap -- +p\" ap.apmask=0x80", APMask([0]), nil),
     ] as [(String, APMask?, APMask?)])
   func `are read as the kernel reads them`(line: String, adapters: APMask?, domains: APMask?) {
     #expect(masks(line)?.adapters == adapters)
@@ -26,7 +30,10 @@ import Testing
     #expect(masks(line)?.source == "cmdline")
   }
 
-  @Test(arguments: ["", "root=/dev/dasda1", "zap.apmask=0x0", "ap.apmaskx=0"])
+  @Test(arguments: [
+    "", "root=/dev/dasda1", "zap.apmask=0x0", "ap.apmaskx=0", "quiet -- ap.apmask=0xfb",
+    "quiet \"--\" ap.apmask=0xfb", "x=\"a ap.apmask=0x0\"", "ap.apmask",
+  ])
   func `are not there`(line: String) {
     #expect(masks(line) == nil)
   }
@@ -56,8 +63,24 @@ import Testing
     #expect(masks.domains == APMask([4]).complement)
   }
 
+  @Test(
+    arguments: [
+      "ATTR{../../bus/ap/apmask} = \"-1\"", "\tATTR{apmask}\t=\t\"-1\"",
+      "ACTION==\"add\" , ATTR{apmask}=\"-1\"", "ATTR{apmask}:=\"-1\"", "ATTR{apmask}+=\"-1\"",
+      "ATTR{apmask} \\\n  = \"-1\"", "ATTR{apmask}=e\"-1\"",
+      // A comment does not end a line that is continued.
+      "ACTION==\"add\", \\\n # about it\nATTR{apmask}=\"-1\"",
+    ])
+  func `are found in whatever way udev lets them be written`(rule: String) {
+    let masks = ConfiguredMasks(udevRule: rule, source: "41-ap.rules")
+    #expect(masks?.adapters == APMask([1]).complement)
+  }
+
   @Test(arguments: [
-    "", "# ATTR{apmask}=\"0x0\"", "ATTR{apmask}==\"0x0\"", "ATTR{apmask}=0x0",
+    "", "  #ATTR{apmask}=\"0x0\"", "\t# ATTR{apmask}=\"0x0\"", "#\\\nATTR{apmask}==\"0x0\"",
+    "ATTR{apmask} == \"0x0\"", "ATTR{apmask}!=\"0x0\"", "ATTR{apmask}-=\"0x0\"",
+    "ENV{x}=\"ATTR{apmask}=0x0\"", "TEST{apmask}=\"0x0\"",
+    "# ATTR{apmask}=\"0x0\"", "ATTR{apmask}==\"0x0\"", "ATTR{apmask}=0x0",
     "ATTR{xmask}=\"0x0\"",
   ])
   func `are not there`(rule: String) {
