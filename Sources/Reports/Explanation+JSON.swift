@@ -31,9 +31,11 @@ extension Explanation {
       $0.set("collateral", text: decision.collateral.rawValue)
       $0.set("rules", .array(verdicts.map(\.json)))
       $0.set("mechanism", text: assessment.choice.mechanism.rawValue)
+      $0.set("reason", text: assessment.choice.reason)
       $0.set("change", change?.json(nil))
       $0.set("steps", .array(change == nil ? [] : steps.map(\.json)))
       $0.set("inTheWay", .array(obstacles.map { .string($0) }))
+      $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map { .string($0) }))
     }
   }
 

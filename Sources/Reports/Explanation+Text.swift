@@ -30,6 +30,9 @@ extension Explanation {
     if !obstacles.isEmpty {
       lines += ["", style.paint("in the way", .problem)] + obstacles.flatMap(Self.paragraph)
     }
+    if !warnings.isEmpty {
+      lines += ["", style.paint("warnings", .problem)] + warnings.flatMap(Self.paragraph)
+    }
     return lines.map { $0 + "\n" }.joined()
   }
 

@@ -40,6 +40,11 @@ package struct Explanation {
       .flatMap(\.steps)
   }
 
+  /// What the plan warns of for this queue.
+  var warnings: [String] {
+    assessment.plan.warnings.filter { $0.isAboutNextBoot(of: apqn) }.map(\.description)
+  }
+
   /// What stands in the way of what the rules want, a sentence each.
   var obstacles: [String] {
     let plan = assessment.plan

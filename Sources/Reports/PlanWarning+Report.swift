@@ -12,6 +12,13 @@ extension PlanWarning {
     case .leavesMasks: "leaves-masks"
     case .cannotBeUndone: "cannot-be-undone"
     case .undoingBinds: "undoing-binds"
+    case .nextBoot(let conflict):
+      switch conflict.effect {
+      case .takes: "next-boot-takes"
+      case .binds: "next-boot-binds"
+      case .setsMasks: "next-boot-sets-masks"
+      case .setsOverrides: "next-boot-sets-overrides"
+      }
     }
   }
 

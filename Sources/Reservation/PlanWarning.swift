@@ -20,6 +20,15 @@ package enum PlanWarning: Equatable, Sendable {
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
   /// queues (ap-bus.md 4.3 step 6).
   case undoingBinds([APQN], to: Owner)
+  /// What another tool does at the next boot.
+  case nextBoot(NextBootConflict)
+}
+
+extension PlanWarning {
+  /// Whether it is about what becomes of this queue at the next boot.
+  package func isAboutNextBoot(of apqn: APQN) -> Bool {
+    if case .nextBoot(let conflict) = self { conflict.apqns.contains(apqn) } else { false }
+  }
 }
 
 extension PlanWarning: CustomStringConvertible {
@@ -36,7 +45,7 @@ extension PlanWarning: CustomStringConvertible {
       "the host keeps no CCA queue, and with the last one goes its random number generator"
     case .unusable(let apqns):
       "reserved, and of no use to a guest now, since deconfigured or check-stopped: "
-        + Self.list(apqns)
+        + APQNText.list(apqns)
     case .leavesMasks:
       "the masks are set back to all ones first, since they do not express the rules any more; what the "
         + "rules reserve is taken by driver_override right after that"
@@ -45,12 +54,8 @@ extension PlanWarning: CustomStringConvertible {
         + "has the adapter or domain assigned"
     case .undoingBinds(let apqns, let owner):
       "if the masks cannot be written to the end, setting them back moves to \(owner.rawValue) what has "
-        + "no driver now: " + Self.list(apqns)
+        + "no driver now: " + APQNText.list(apqns)
+    case .nextBoot(let conflict): conflict.description
     }
-  }
-
-  private static func list(_ apqns: [APQN]) -> String {
-    let shown = apqns.prefix(8).map(\.description).joined(separator: ", ")
-    return apqns.count > 8 ? "\(shown) and \(apqns.count - 8) more" : shown
   }
 }

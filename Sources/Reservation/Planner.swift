@@ -74,7 +74,10 @@ package struct Planner {
     restoreOnline(into: &plan)
     holdBack(in: &plan)
     plan.refusals.sort { $0.apqn < $1.apqn }
-    plan.warnings = Warnings(of: plan, inventory: inventory, circumstances: circumstances).warnings
+    plan.warnings =
+      Warnings(
+        of: plan, inventory: inventory, decisions: decisions, circumstances: circumstances
+      ).warnings
     return plan
   }
 

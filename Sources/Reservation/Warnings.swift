@@ -1,17 +1,22 @@
 import AdjunctProcessor
 import HostConfiguration
+import ReservationRules
 
 /// Finds what a person should know of a plan.
 struct Warnings {
   private(set) var warnings: [PlanWarning] = []
 
   private let inventory: Inventory
+  private let decisions: DecisionTable
   private let circumstances: Circumstances
   /// Owners that the plan changes.
   private let owners: [APQN: Owner]
 
-  init(of plan: Plan, inventory: Inventory, circumstances: Circumstances) {
+  init(
+    of plan: Plan, inventory: Inventory, decisions: DecisionTable, circumstances: Circumstances
+  ) {
     self.inventory = inventory
+    self.decisions = decisions
     self.circumstances = circumstances
     owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
     for device in inventory.mediatedDevices { warnIfIncomplete(device) }
@@ -34,6 +39,8 @@ struct Warnings {
       let bound = plan.changesByUndoing.filter { $0.to == owner }.map(\.apqn)
       if !bound.isEmpty { warnings.append(.undoingBinds(bound, to: owner)) }
     }
+    warnOfMasksAtNextBoot(plan.mechanism)
+    warnOfOverridesAtNextBoot(plan.mechanism)
   }
 
   /// Who will have the queue.
@@ -78,5 +85,78 @@ struct Warnings {
     if loses({ inventory.card($0.apqn.adapter)?.mode == .cca }) {
       warnings.append(.lastCCAQueueTaken)
     }
+  }
+
+  // MARK: - The next boot
+
+  /// Masks that are set before any override can be, and take what rules keep for the host.
+  private mutating func warnOfMasksAtNextBoot(_ mechanism: Mechanism) {
+    guard inventory.bus.hasMasks else { return }
+    let configuration = circumstances.configuration
+    for (tool, masks) in [
+      (NextBootConflict.Tool.kernelCommandLine, configuration.bootMasks),
+      (.chzdev, configuration.persistentMasks),
+    ] {
+      guard let masks, masks.isRestricting else { continue }
+      let taken = keptForHost(outside: masks)
+      if !taken.isEmpty { warn(tool, [masks.source], .takes(taken, rules: rules(of: taken))) }
+      if mechanism == .override { warn(tool, [masks.source], .setsMasks) }
+    }
+  }
+
+  /// Overrides that driverctl sets whenever a queue comes, before rules are looked at.
+  private mutating func warnOfOverridesAtNextBoot(_ mechanism: Mechanism) {
+    let overrides = circumstances.configuration.overrides
+    // A kernel without driver_override for queues leaves driverctl nothing to write.
+    guard inventory.bus.supportsOverride != false else { return }
+    for override in overrides {
+      let row = decisions.row(override.apqn.adapter)
+      let rule = rules(of: [override.apqn]).first ?? "the rules"
+      if row.host.contains(override.apqn.domain), override.driver == DriverName.vfioAP {
+        warn(.driverctl, [override.source], .takes([override.apqn], rules: [rule]))
+      } else if row.vfioAP.contains(override.apqn.domain), override.driver != DriverName.vfioAP {
+        warn(
+          .driverctl, [override.source],
+          .binds(override.apqn, driver: override.driver, rule: rule))
+      }
+    }
+    if mechanism == .mask, !overrides.isEmpty {
+      warn(.driverctl, overrides.map(\.source), .setsOverrides)
+    }
+  }
+
+  private mutating func warn(
+    _ tool: NextBootConflict.Tool, _ sources: [String], _ effect: NextBootConflict.Effect
+  ) {
+    warnings.append(.nextBoot(NextBootConflict(tool, sources, effect)))
+  }
+
+  /// The queues that rules keep for the host and these masks do not: those that are here, or those that may
+  /// come where none is.
+  private func keptForHost(outside masks: ConfiguredMasks) -> [APQN] {
+    let adapters = masks.adapters ?? .all
+    let outside = (masks.domains ?? .all).complement
+    var present: [APQN] = []
+    var absent: [APQN] = []
+    for adapter in UInt8.min...UInt8.max {
+      let host = decisions.row(adapter).host
+      for domain in adapters.contains(adapter) ? host.intersection(outside) : host {
+        let apqn = APQN(adapter: adapter, domain: domain)
+        if inventory.queue(apqn) == nil { absent.append(apqn) } else { present.append(apqn) }
+      }
+    }
+    return present.isEmpty ? absent : present
+  }
+
+  /// The rules that decide about queues, each once.
+  private func rules(of apqns: [APQN]) -> [String] {
+    var places: [String] = []
+    for apqn in apqns {
+      guard let place = decisions.decision(for: apqn).rule?.location.fileAndLine.printable,
+        !places.contains(place)
+      else { continue }
+      places.append(place)
+    }
+    return places
   }
 }

@@ -191,3 +191,114 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(try alternatives(#"ADAPTER=="1", RESERVE="vfio_ap""#) == [])
   }
 }
+
+@Suite struct `A plan warns of the next boot` {
+  private let file = "/etc/udev/rules.d/41-ap.rules"
+  private let kept = #"APQN=="01.0004", RESERVE:="host", NAME="dm-crypt""#
+
+  private func machine(
+    _ mechanism: Mechanism = .override, _ configuration: HostConfiguration
+  ) -> Machine {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: mechanism)
+    machine.circumstances.configuration = configuration
+    return machine
+  }
+
+  private func masks(_ adapters: APMask?, _ domains: APMask? = nil) -> ConfiguredMasks {
+    ConfiguredMasks(
+      adapters: adapters?.complement, domains: domains?.complement, source: file)
+  }
+
+  private func override(_ name: String, _ driver: String) throws -> HostConfiguration {
+    let apqn = try #require(APQN(name))
+    return HostConfiguration(overrides: [
+      ConfiguredOverride(apqn: apqn, driver: driver, source: "/etc/driverctl.d/ap-\(name)")
+    ])
+  }
+
+  private func warnings(
+    _ configuration: HostConfiguration, _ rules: String, by mechanism: Mechanism = .override,
+    on kernel: Mechanism = .override
+  ) throws -> [String] {
+    try machine(kernel, configuration).plan(mechanism, rules).warnings.map(\.description)
+  }
+
+  @Test func `when masks will take what a rule keeps for the host`() throws {
+    let remedy = "run chzdev --type ap --persistent --remove-all"
+    #expect(
+      try warnings(HostConfiguration(persistentMasks: masks([1])), kept, by: .mask) == [
+        "\(file) takes 01.0004 from the host at the next boot, against test.rules:1; \(remedy)"
+      ])
+    // By its domain, from the kernel command line.
+    let line = ConfiguredMasks(
+      adapters: nil, domains: APMask([4]).complement, source: "the kernel's command line")
+    #expect(
+      try warnings(HostConfiguration(bootMasks: line), kept, by: .mask, on: .mask) == [
+        "the kernel's command line takes 01.0004 from the host at the next boot, against test.rules:1; "
+          + "remove ap.apmask= and ap.aqmask= from the kernel parameters in the boot loader's "
+          + "configuration, and run zipl"
+      ])
+    // What is not here now may be here then.
+    #expect(
+      try warnings(
+        HostConfiguration(persistentMasks: masks([9])), #"APQN=="09.0004", RESERVE="host""#,
+        by: .mask
+      ).first?.contains("takes 09.0004 from the host") == true)
+  }
+
+  @Test func `but not when masks take what no rule keeps, or nothing at all`() throws {
+    for configured in [masks([2]), masks([], []), masks(nil, [5])] {
+      let configuration = HostConfiguration(bootMasks: configured, persistentMasks: configured)
+      #expect(try warnings(configuration, kept, by: .mask) == [])
+      #expect(try warnings(configuration, "", by: .mask) == [])
+    }
+    // A kernel without masks does not know them.
+    let configuration = HostConfiguration(bootMasks: masks([1]), persistentMasks: masks([1]))
+    #expect(try warnings(configuration, kept, by: .bind, on: .bind) == [])
+  }
+
+  @Test func `when masks will keep the kernel from taking overrides`() throws {
+    #expect(
+      try warnings(HostConfiguration(persistentMasks: masks([2])), "") == [
+        "\(file) sets masks at the next boot, and then the kernel takes no driver_override, so that "
+          + "what is reserved by override now is lost; run chzdev --type ap --persistent --remove-all"
+      ])
+    #expect(try warnings(HostConfiguration(persistentMasks: masks([])), "") == [])
+  }
+
+  @Test func `when driverctl takes what a rule keeps for the host`() throws {
+    #expect(
+      try warnings(override("01.0004", "vfio_ap"), kept) == [
+        "/etc/driverctl.d/ap-01.0004 takes 01.0004 from the host at the next boot, against "
+          + "test.rules:1; run rm /etc/driverctl.d/ap-01.0004"
+      ])
+    // Whatever else it does, no rule is against it.
+    #expect(try warnings(override("01.0004", "cex4queue"), kept) == [])
+    #expect(try warnings(override("01.0005", "vfio_ap"), kept) == [])
+    #expect(try warnings(override("01.0004", "vfio_ap"), kept, by: .mask, on: .mask) == [])
+  }
+
+  @Test func `when driverctl binds what a rule reserves to another driver`() throws {
+    let reserved = #"APQN=="01.0004", RESERVE="vfio_ap""#
+    #expect(
+      try warnings(override("01.0004", "cex4queue"), reserved) == [
+        "/etc/driverctl.d/ap-01.0004 binds 01.0004 to cex4queue at the next boot, against "
+          + "test.rules:1; run rm /etc/driverctl.d/ap-01.0004"
+      ])
+    #expect(try warnings(override("01.0004", "vfio_ap"), reserved) == [])
+  }
+
+  @Test func `when driverctl will keep the kernel from taking masks`() throws {
+    var configuration = try override("02.0004", "vfio_ap")
+    configuration.overrides += try override("02.0005", "vfio_ap").overrides
+    let files = "/etc/driverctl.d/ap-02.0004 /etc/driverctl.d/ap-02.0005"
+    #expect(
+      try warnings(configuration, "", by: .mask) == [
+        "/etc/driverctl.d/ap-02.0004, /etc/driverctl.d/ap-02.0005 set driver_override at the next "
+          + "boot, and then the kernel takes no masks, so that what is reserved by masks now is lost; "
+          + "run rm \(files)"
+      ])
+    #expect(try warnings(configuration, "") == [])
+    #expect(try warnings(configuration, "", by: .mask, on: .mask) == [])
+  }
+}
