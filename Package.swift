@@ -52,7 +52,7 @@ let package = Package(
       dependencies: ["AdjunctProcessor", "JSONText", "HostConfiguration", "Reservation"],
       swiftSettings: settings),
     .target(
-      name: "Configuration", dependencies: ["AdjunctProcessor", "Reservation"],
+      name: "Configuration", dependencies: ["AdjunctProcessor", "ReservationRules", "Reservation"],
       swiftSettings: settings),
     .target(
       name: "SimulatedBus", dependencies: ["AdjunctProcessor", "Uevents", "Sysfs"],
@@ -81,7 +81,8 @@ let package = Package(
       name: "Reports",
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
-        "ReservationRules", "Reservation", "SimulatedBus", "Scenarios", "Agent", "Replay",
+        "ReservationRules", "Reservation", "Configuration", "SimulatedBus", "Scenarios", "Agent",
+        "Replay",
       ],
       swiftSettings: settings),
     .target(name: "CLinux", cSettings: cSettings),

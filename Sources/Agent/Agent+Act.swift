@@ -171,7 +171,8 @@ extension Agent {
       return choice
     }
     choice = nil
-    let choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
+    var choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
+    if settings.mechanism != nil { choice.noteOrigin(settings.mechanismOrigin) }
     if said.choice != choice {
       said.choice = choice
       log.record(.chose(choice))

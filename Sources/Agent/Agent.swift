@@ -69,12 +69,18 @@ package final class Agent {
   package struct Settings: Equatable, Sendable {
     /// The mechanism to use; nil lets the bus decide, once.
     package var mechanism: Mechanism?
+    /// The place that asks for the mechanism, `file:line`.
+    package var mechanismOrigin: String?
     /// How careful to be.
     package var policy: GuardPolicy
 
     /// The defaults, unless given.
-    package init(mechanism: Mechanism? = nil, policy: GuardPolicy = GuardPolicy()) {
+    package init(
+      mechanism: Mechanism? = nil, mechanismOrigin: String? = nil,
+      policy: GuardPolicy = GuardPolicy()
+    ) {
       self.mechanism = mechanism
+      self.mechanismOrigin = mechanismOrigin
       self.policy = policy
     }
   }

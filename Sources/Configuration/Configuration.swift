@@ -18,33 +18,39 @@ package struct Configuration: Equatable, Sendable {
   /// How long another tool's lock is waited for.
   package var lockTimeout = Duration.seconds(30)
 
-  /// Where settings come from that are not the default's, `file:line`.
+  /// Where settings come from that are not the default's: `file:line`, with "not understood" where that
+  /// place is why the setting is as protective as it can be.
   package private(set) var origins: [ConfigurationKey: String] = [:]
-  /// What is wrong with the files, in their order.
-  package private(set) var problems: [ConfigurationProblem] = []
+  private var faults: [ConfigurationProblem] = []
 
   /// The defaults.
   package init() {}
 
-  /// The settings of files, each stronger than the ones before it. What is wrong leaves a setting as it
-  /// was before.
+  /// The settings of files, each stronger than the ones before it.
   ///
-  /// `problems` are those that were met before the files could be read.
-  package init(_ files: [ConfigurationText], _ problems: [ConfigurationProblem] = []) {
-    self.problems = problems
-    for file in files {
-      let (assignments, problems) = file.assignments()
-      self.problems += problems
-      for assignment in assignments {
-        do throws(ConfigurationValueError) {
-          try set(assignment.key, assignment.value)
-          origins[assignment.key] = "\(file.path):\(assignment.line)"
-        } catch {
-          self.problems.append(
-            ConfigurationProblem(
-              file.path, assignment.line,
-              "\(assignment.key.rawValue)=\(assignment.value) is not understood: \(error.expected)")
-          )
+  /// A line that cannot be understood does not count as absent, since it may have been meant to protect:
+  /// the setting is as protective as it can be (`protect`) until a later line sets it. `previous` are the
+  /// settings in force, if there are any.
+  package init(_ sources: [ConfigurationSource], previous: Configuration? = nil) {
+    for source in sources {
+      switch source {
+      case .unreadable(let problem): note(problem, previous)
+      case .text(let file):
+        for line in file.lines() {
+          switch line {
+          case .problem(let problem): note(problem, previous)
+          case .assignment(let assignment):
+            let place = "\(file.path):\(assignment.line)"
+            do throws(ConfigurationValueError) {
+              try set(assignment.key, assignment.value)
+              origins[assignment.key] = place
+            } catch {
+              let problem = ConfigurationProblem(
+                file.path, assignment.line, sentence(assignment.key, assignment.value, error),
+                about: [assignment.key])
+              note(problem, previous)
+            }
+          }
         }
       }
     }
@@ -56,9 +62,76 @@ package struct Configuration: Equatable, Sendable {
       try set(key, text)
       origins[key] = origin
     } catch {
-      problems.append(
-        ConfigurationProblem(
-          origin, 0, "\(key.rawValue)=\(text) is not understood: \(error.expected)"))
+      note(ConfigurationProblem(origin, 0, sentence(key, text, error), about: [key]), nil)
+    }
+  }
+
+  /// What is wrong with the files, in their order, and what is in force instead.
+  package var problems: [ConfigurationProblem] {
+    faults.map { fault in
+      let keys =
+        fault.keys.count == 1
+        ? fault.keys : fault.keys.filter { origins[$0] == Self.origin(of: fault) }
+      var problem = fault
+      if !keys.isEmpty {
+        let settings = keys.map { "\($0.rawValue)=\(text($0))" }
+        problem.reason += "; in force: " + settings.joined(separator: ", ")
+      }
+      return problem
+    }
+  }
+
+  private func sentence(
+    _ key: ConfigurationKey, _ text: String, _ error: ConfigurationValueError
+  ) -> String {
+    let remark = text.firstIndex { $0 == "#" || $0 == ";" }
+    let advice = remark == nil ? "" : "; a comment needs a line of its own"
+    return "\(key.rawValue)=\(text) is not understood: \(error.expected)\(advice)"
+  }
+
+  private static func origin(of problem: ConfigurationProblem) -> String {
+    "\(problem.place), not understood"
+  }
+
+  private mutating func note(_ problem: ConfigurationProblem, _ previous: Configuration?) {
+    faults.append(problem)
+    for key in problem.keys {
+      let before = text(key)
+      protect(key, previous)
+      if text(key) != before { origins[key] = Self.origin(of: problem) }
+    }
+  }
+
+  /// Sets what protects best: of the value of earlier lines, of the default, and of what was in force
+  /// before. Nothing in this table can lead to a queue being taken that would not be taken otherwise.
+  private mutating func protect(_ key: ConfigurationKey, _ previous: Configuration?) {
+    let others = [Configuration(), previous].compactMap(\.self)
+    func smallest<Value: Comparable>(_ path: KeyPath<Configuration, Value>) -> Value {
+      others.map { $0[keyPath: path] }.reduce(self[keyPath: path], min)
+    }
+    func greatest<Value: Comparable>(_ path: KeyPath<Configuration, Value>) -> Value {
+      others.map { $0[keyPath: path] }.reduce(self[keyPath: path], max)
+    }
+    switch key {
+    // The danger is a changeover, so the mechanism in use stays.
+    case .mechanism: mechanism = previous.map(\.mechanism) ?? mechanism
+    // The default, auto, is not enough: the line may have been about to say yes.
+    case .protectHost: policy.protectHost = .yes
+    case .force: policy.forced = []
+    // The sooner a busy queue is left alone, the shorter it is switched off.
+    case .drainTimeout: policy.drainLimit = smallest(\.policy.drainLimit)
+    // Fewer moves in a longer time end a fight.
+    case .fightLimit: policy.fightLimit = smallest(\.policy.fightLimit)
+    case .fightInterval: policy.fightInterval = greatest(\.policy.fightInterval)
+    case .reannounceMatrix: reannouncesMatrix = false
+    // What sends no event is noticed soonest.
+    case .rescanInterval: rescanInterval = smallest(\.rescanInterval)
+    // Nothing is decided before all devices are there.
+    case .busSettle: busSettle = greatest(\.busSettle)
+    // Nothing holds up the boot.
+    case .startTimeout: startTimeout = smallest(\.startTimeout)
+    // Whoever holds the lock gets the time to finish.
+    case .lockTimeout: lockTimeout = greatest(\.lockTimeout)
     }
   }
 
@@ -87,14 +160,18 @@ package struct Configuration: Equatable, Sendable {
       policy.forced = []
       return
     }
+    var forced = policy.forced
     for word in text.split(whereSeparator: { $0 == " " || $0 == "\t" }) {
-      policy.forced.insert(try Guard.choice(String(word)))
+      forced.insert(try Guard.choice(String(word)))
     }
+    policy.forced = forced
   }
 
   /// The settings with their values as they could be written, and where they come from.
-  package var applied: [(key: ConfigurationKey, value: String, origin: String)] {
-    ConfigurationKey.allCases.map { ($0, text($0), origins[$0] ?? "default") }
+  package var applied: [AppliedSetting] {
+    ConfigurationKey.allCases.map {
+      AppliedSetting(key: $0, value: text($0), origin: origins[$0] ?? AppliedSetting.defaultOrigin)
+    }
   }
 
   private func text(_ key: ConfigurationKey) -> String {
@@ -112,4 +189,31 @@ package struct Configuration: Equatable, Sendable {
     case .lockTimeout: lockTimeout.configurationText
     }
   }
+}
+
+/// A setting in force and where it comes from.
+package struct AppliedSetting: Equatable, Sendable {
+  /// The setting.
+  package var key: ConfigurationKey
+  /// The value as it is written.
+  package var value: String
+  /// `file:line`, `command line` or `default`.
+  package var origin: String
+
+  /// What `origin` is where nobody has set anything.
+  package static let defaultOrigin = "default"
+  /// What `origin` is where an option of the command line has set it.
+  package static let commandLineOrigin = "command line"
+
+  /// A setting.
+  package init(key: ConfigurationKey, value: String, origin: String) {
+    self.key = key
+    self.value = value
+    self.origin = origin
+  }
+
+  /// Whether somebody has set it.
+  package var isSet: Bool { origin != Self.defaultOrigin }
+  /// As it is written.
+  package var text: String { "\(key.rawValue)=\(value)" }
 }

@@ -1,5 +1,5 @@
 package import AdjunctProcessor
-import Agent
+package import Agent
 package import Configuration
 import HostConfiguration
 package import HostSystem
@@ -75,5 +75,8 @@ package struct AgentMaterials: Sendable {
 
 extension Configuration {
   /// What of it the agent works by.
-  var agentSettings: Agent.Settings { Agent.Settings(mechanism: mechanism, policy: policy) }
+  package var agentSettings: Agent.Settings {
+    Agent.Settings(
+      mechanism: mechanism, mechanismOrigin: origins[.mechanism], policy: policy)
+  }
 }

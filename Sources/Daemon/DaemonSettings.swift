@@ -15,8 +15,8 @@ package struct DaemonSettings: Sendable {
   package var ruleArchive: String?
   /// The names of the host.
   package var host: HostIdentity
-  /// Reads the configuration: at the start, and when somebody asks for it.
-  package var configuration: @Sendable () -> Configuration
+  /// Reads the configuration: at the start, and when somebody asks for it, then with the one in force.
+  package var configuration: @Sendable (Configuration?) -> Configuration
   /// The lock that other tools share; nil for none.
   package var configurationLock: String?
   /// The directory of the record of what is ours, and what tells this boot from others; nil for no
@@ -33,7 +33,7 @@ package struct DaemonSettings: Sendable {
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,
     controlGroup: String? = nil, ruleArchive: String? = nil, host: HostIdentity = HostIdentity(),
-    configuration: @escaping @Sendable () -> Configuration = { Configuration() }
+    configuration: @escaping @Sendable (Configuration?) -> Configuration = { _ in Configuration() }
   ) {
     self.ruleDirectories = ruleDirectories
     self.ruleOwner = ruleOwner

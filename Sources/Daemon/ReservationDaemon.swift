@@ -38,7 +38,7 @@ package final class ReservationDaemon {
     loop = try EventLoop()
     mailbox = try Mailbox()
     board = try StatusBoard()
-    configuration = settings.configuration()
+    configuration = settings.configuration(nil)
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
@@ -85,12 +85,10 @@ package final class ReservationDaemon {
   private var status: StatusDocument {
     StatusDocument(
       board: board.read(), rules: rules?.condition ?? RuleKeeper.Condition(),
-      settings: configuration.applied.map {
-        .init(key: $0.key.rawValue, value: $0.value, origin: $0.origin)
-      },
+      settings: configuration.applied,
       events: intake?.counts ?? UdevMonitor.Counts(),
-      problems: problems + (rules?.problems ?? []) + (intake?.problem.map { [$0] } ?? [])
-        + configuration.problems.map(\.description),
+      problems: problems + (rules?.problems ?? []) + (intake?.problem.map { [$0] } ?? []),
+      configurationErrors: configuration.problems.map(\.description),
       now: time.now)
   }
 
@@ -143,7 +141,7 @@ package final class ReservationDaemon {
   /// Reads everything again because a person asked for it.
   private func reload() -> Reply {
     service?.reload {
-      configuration = settings.configuration()
+      configuration = settings.configuration(configuration)
       service?.setLimit(configuration.startTimeout)
       tellConfigurationProblems()
       rules?.load(isExplicit: true)
@@ -163,11 +161,8 @@ package final class ReservationDaemon {
     return Reply([
       .init("files", .array(condition.rules.files.map { .string($0) })),
       .init("count", .integer(condition.rules.rules.count)),
-      .init(
-        "warnings",
-        .array(
-          (condition.diagnostics.map(\.sentence) + configuration.problems.map(\.description))
-            .map { .string($0) })),
+      .init("warnings", .array(condition.diagnostics.map { .string($0.sentence) })),
+      .init("problems", .array(configuration.problems.map { .string($0.description) })),
     ])
   }
 

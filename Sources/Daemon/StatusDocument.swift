@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Agent
+package import Configuration
 package import HostSystem
 package import JSONText
 import Reports
@@ -18,25 +19,10 @@ package struct StatusDocument {
   package var events: UdevMonitor.Counts
   /// What does not work, each a sentence.
   package var problems: [String]
+  /// What is wrong with the configuration, each a sentence.
+  package var configurationErrors: [String]
   /// Now, on the clock of `HostTime`.
   package var now: Duration
-
-  /// A setting and where it comes from.
-  package struct AppliedSetting: Equatable, Sendable {
-    /// The key as it is written.
-    package var key: String
-    /// The value as it is written.
-    package var value: String
-    /// `file:line`, or `default`.
-    package var origin: String
-
-    /// A setting.
-    package init(key: String, value: String, origin: String) {
-      self.key = key
-      self.value = value
-      self.origin = origin
-    }
-  }
 
   /// Lists are cut behind so many elements; the numbers beside them are of all.
   static let listLimit = 100
@@ -59,12 +45,22 @@ package struct StatusDocument {
   package var summary: String {
     if let problem = board.report.problem { return problem }
     guard board.report.looks > 0 else { return "starting: looking at the machine" }
-    return (rules.isDegraded ? "DEGRADED, rules have errors: " : "") + status.description
+    return degradation + status.description
+  }
+
+  /// Which of the files have errors; empty where none has.
+  private var degradation: String {
+    switch (rules.isDegraded, !configurationErrors.isEmpty) {
+    case (false, false): ""
+    case (true, false): "DEGRADED, rules have errors: "
+    case (false, true): "DEGRADED, settings have errors: "
+    case (true, true): "DEGRADED, rules and settings have errors: "
+    }
   }
 
   /// Everything that is wrong.
   private var allProblems: [String] {
-    (board.report.problem.map { [$0] } ?? []) + problems + rules.errors
+    (board.report.problem.map { [$0] } ?? []) + problems + rules.errors + configurationErrors
   }
 
   /// The members of the type `Status`.
@@ -92,7 +88,7 @@ package struct StatusDocument {
       .init("failures", Self.list(status.failures) { .string($0.description) }),
       .init("warnings", Self.list(plan?.warnings ?? []) { .string($0.description) }),
       .init("rules", rulesJSON),
-      .init("settings", .array(settings.map(Self.json))),
+      .init("settings", .array(settings.map(\.json))),
       .init("counters", counters),
     ])
   }
@@ -127,13 +123,6 @@ package struct StatusDocument {
       .init("looks", .integer(board.report.looks)),
       .init("writes", .integer(board.writes.done)),
       .init("refusedWrites", .integer(board.writes.refused)),
-    ])
-  }
-
-  private static func json(_ setting: AppliedSetting) -> JSONValue {
-    .object([
-      .init("key", .string(setting.key)), .init("value", .string(setting.value)),
-      .init("origin", .string(setting.origin)),
     ])
   }
 

@@ -38,6 +38,8 @@ package final class ReplaySession {
   package struct Options: Sendable {
     /// The mechanism to use; nil lets the bus decide.
     package var mechanism: Mechanism?
+    /// How careful to be.
+    package var policy: GuardPolicy
     /// The host's names for rules that ask.
     package var host: HostIdentity
     /// What goes wrong between the agent and the bus.
@@ -49,11 +51,13 @@ package final class ReplaySession {
 
     /// Options; by default the bus decides, nothing goes wrong, and nothing is reserved by us yet.
     package init(
-      mechanism: Mechanism? = nil, host: HostIdentity = HostIdentity(),
+      mechanism: Mechanism? = nil, policy: GuardPolicy = GuardPolicy(),
+      host: HostIdentity = HostIdentity(),
       faults: FaultPlan = FaultPlan(), configuration: HostConfiguration = HostConfiguration(),
       ownership: Ownership = Ownership()
     ) {
       self.mechanism = mechanism
+      self.policy = policy
       self.host = host
       self.faults = faults
       self.configuration = configuration
@@ -103,7 +107,7 @@ package final class ReplaySession {
     let listener = Listener()
     agent = Agent(
       sysfs: injector, rules: rules, host: options.host,
-      settings: Agent.Settings(mechanism: options.mechanism), ownership: options.ownership,
+      settings: Agent.Settings(mechanism: options.mechanism, policy: options.policy), ownership: options.ownership,
       surroundings: Agent.Surroundings(configuration: { options.configuration }), log: listener,
       time: listener)
     listener.session = self

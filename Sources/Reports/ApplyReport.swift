@@ -1,5 +1,6 @@
 package import Agent
 import AdjunctProcessor
+package import Configuration
 import Reservation
 package import ReservationRules
 package import JSONText
@@ -40,10 +41,13 @@ package struct ApplyReport {
   package var text: String { "\(status)\n" }
 
   /// For programs: everything that was done in order, and the outcome.
-  package func json(_ activities: [Activity], decisions: DecisionTable?) -> JSONValue {
+  package func json(
+    _ activities: [Activity], decisions: DecisionTable?, settings: [AppliedSetting]
+  ) -> JSONValue {
     JSONObject.document("apply") {
       $0.set("outcome", text: outcome.rawValue)
       $0.set("mechanism", text: status.mechanism?.mechanism.rawValue)
+      $0.set("settings", .array(settings.map(\.json)))
       $0.set("wanted", number: status.wanted)
       $0.set("reserved", number: status.reserved)
       $0.set("undecidable", apqns: status.plan?.undecidable ?? [])

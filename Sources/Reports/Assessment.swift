@@ -1,4 +1,5 @@
 package import AdjunctProcessor
+package import Configuration
 package import Reservation
 package import ReservationRules
 
@@ -18,6 +19,8 @@ package struct Assessment {
   package let ownership: Ownership
   /// What else the plan depends on.
   package let circumstances: Circumstances
+  /// The settings in force and where they come from; empty where there are none.
+  package let settings: [AppliedSetting]
   /// What would be written.
   package let plan: Plan
 
@@ -28,7 +31,7 @@ package struct Assessment {
   package init(
     inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),
     mechanism: Mechanism? = nil, ownership: Ownership = Ownership(),
-    circumstances: Circumstances = Circumstances()
+    circumstances: Circumstances = Circumstances(), settings: [AppliedSetting] = []
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
     self.host = host
@@ -40,15 +43,22 @@ package struct Assessment {
     let planner = Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
       circumstances: circumstances)
-    choice = try MechanismChoice(requested: mechanism, planner: planner)
+    var choice = try MechanismChoice(requested: mechanism, planner: planner)
+    if mechanism != nil {
+      choice.noteOrigin(settings.first { $0.key == .mechanism && $0.isSet }?.origin)
+    }
+    self.choice = choice
+    self.settings = settings
     plan = planner.plan(by: choice.mechanism)
   }
 
   /// A machine that somebody else has held against rules.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
-    ownership: Ownership, circumstances: Circumstances, host: HostIdentity = HostIdentity()
+    ownership: Ownership, circumstances: Circumstances, host: HostIdentity = HostIdentity(),
+    settings: [AppliedSetting] = []
   ) {
+    self.settings = settings
     self.inventory = inventory
     self.host = host
     self.decisions = decisions

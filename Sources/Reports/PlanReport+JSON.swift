@@ -11,6 +11,7 @@ extension PlanReport {
       $0.set("mechanism", text: choice.mechanism.rawValue)
       $0.set("reason", text: choice.reason)
       $0.set("advice", text: choice.advice)
+      $0.set("settings", settings.isEmpty ? nil : .array(settings.map(\.json)))
       write(to: &$0)
     }
   }

@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import Configuration
 import Reservation
 
 extension PlanReport {
@@ -7,6 +8,7 @@ extension PlanReport {
     var lines = [
       style.paint("mechanism", .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
     ]
+    lines += section("settings", settingLines, style)
     lines += section("masks", maskLines, style)
     lines += section("owners", changeLines(style), style)
     lines += section("writes", writeLines, style)
@@ -26,6 +28,11 @@ extension PlanReport {
   ) -> [String] {
     guard !content.isEmpty else { return [] }
     return ["", style.paint(title, ink)] + content.map { "  " + $0 }
+  }
+
+  /// What somebody has set, and where.
+  private var settingLines: [String] {
+    settings.filter(\.isSet).map { "\($0.text)  (\($0.origin))" }
   }
 
   private var maskLines: [String] {

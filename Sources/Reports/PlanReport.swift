@@ -1,4 +1,5 @@
 import AdjunctProcessor
+import Configuration
 import Reservation
 import ReservationRules
 
@@ -9,6 +10,7 @@ package struct PlanReport {
   let decisions: DecisionTable
   let choice: MechanismChoice
   let plan: Plan
+  let settings: [AppliedSetting]
 
   /// The report on an assessed machine.
   package init(_ assessment: Assessment) {
@@ -17,6 +19,7 @@ package struct PlanReport {
     decisions = assessment.decisions
     choice = assessment.choice
     plan = assessment.plan
+    settings = assessment.settings
   }
 
   /// What a plan comes to.

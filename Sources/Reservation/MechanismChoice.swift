@@ -114,6 +114,11 @@ package struct MechanismChoice: Equatable, Sendable {
     }
   }
 
+  /// Says where a person has asked for the mechanism, if that is a file.
+  package mutating func noteOrigin(_ origin: String?) {
+    if let origin, origin != "command line" { reason = "set by \(origin)" }
+  }
+
   private init(_ mechanism: Mechanism, _ reason: String, advice: String? = nil) {
     self.mechanism = mechanism
     self.reason = reason

@@ -1,8 +1,8 @@
 /// Finds the word that was probably meant.
-enum Spelling {
+package enum Spelling {
   /// The candidate that differs from `word` in fewest letters, if few enough: one in a short word, two
   /// from five letters on. Two neighbours in the wrong order count as one. Case does not count.
-  static func nearest(to word: String, among candidates: [String]) -> String? {
+  package static func nearest(to word: String, among candidates: [String]) -> String? {
     let letters = word.unicodeScalars.prefix(33).map { Glob.lowerCase($0.value) }
     guard !letters.isEmpty, letters.count <= 32 else { return nil }
     let allowed = letters.count < 5 ? 1 : 2

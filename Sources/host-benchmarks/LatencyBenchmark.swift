@@ -26,7 +26,7 @@ struct LatencyBenchmark {
     let bus = TimedBus()
     let settings = DaemonSettings(
       ruleDirectories: [directory.path + "/rules"], control: directory.path + "/control",
-      configuration: {
+      configuration: { _ in
         var configuration = Configuration()
         configuration.override(.mechanism, "override", origin: "benchmark")
         return configuration

@@ -6,8 +6,13 @@ import Testing
 
 @Suite struct `The configuration` {
   private func configuration(_ texts: String...) -> Configuration {
-    Configuration(
-      texts.enumerated().map { ConfigurationText(path: "\($0).conf", bytes: Array($1.utf8)) })
+    Configuration(sources(texts))
+  }
+
+  private func sources(_ texts: [String]) -> [ConfigurationSource] {
+    texts.enumerated().map {
+      .text(ConfigurationText(path: "\($0).conf", bytes: Array($1.utf8)))
+    }
   }
 
   @Test func `has a default for everything`() {
@@ -81,36 +86,136 @@ import Testing
       "0.conf:1: [Reservations] is no section; there are [Reservation] and [Daemon]"
     ),
     ("[Daemon", "0.conf:1: [Daemon is no section; there are [Reservation] and [Daemon]"),
-    ("FightLimit=3", "0.conf:1: FightLimit belongs below [Reservation]"),
-    ("[Daemon]\nFightLimit=3", "0.conf:2: FightLimit belongs below [Reservation]"),
+    (
+      "FightLimit=3", "0.conf:1: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+    ),
+    (
+      "[Daemon]\nFightLimit=3",
+      "0.conf:2: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+    ),
     (
       "[Daemon]\nRescan=3",
       "0.conf:2: there is no setting Rescan; there are RescanIntervalSec, BusSettleSec, "
         + "StartTimeoutSec, LockTimeoutSec"
     ),
-    ("[Reservation]\nfightlimit=3", "0.conf:2: write FightLimit instead of fightlimit"),
+    (
+      "[Reservation]\nFihgtLimit=5",
+      "0.conf:2: there is no setting FihgtLimit; write FightLimit if that is meant; in force: "
+        + "FightLimit=3"
+    ),
+    (
+      "[Reservation]\nfightlimit=3",
+      "0.conf:2: write FightLimit instead of fightlimit; in force: FightLimit=3"
+    ),
     (
       "[Reservation]\nMechanism=magic",
-      "0.conf:2: Mechanism=magic is not understood: write one of auto, bind, mask, override"
+      "0.conf:2: Mechanism=magic is not understood: write one of auto, bind, mask, override; in force: "
+        + "Mechanism=auto"
     ),
     (
       "[Reservation]\nFightLimit=0",
-      "0.conf:2: FightLimit=0 is not understood: write a number from 1 to 1000"
+      "0.conf:2: FightLimit=0 is not understood: write a number from 1 to 1000; in force: FightLimit=3"
     ),
     (
       "[Daemon]\nRescanIntervalSec=0",
       "0.conf:2: RescanIntervalSec=0 is not understood: write a time such as 30, 500ms or 2min, from "
-        + "1s to 24 h"
+        + "1s to 24 h; in force: RescanIntervalSec=60s"
     ),
     (
       "[Reservation]\nReannounceMatrix=maybe",
-      "0.conf:2: ReannounceMatrix=maybe is not understood: write yes or no"
+      "0.conf:2: ReannounceMatrix=maybe is not understood: write yes or no; in force: "
+        + "ReannounceMatrix=no"
     ),
   ])
   func `says what is wrong, where, and what to write`(text: String, problem: String) {
     let configuration = configuration(text)
     #expect(configuration.problems.map(\.description) == [problem])
     #expect(configuration.applied.map(\.value) == Configuration().applied.map(\.value))
+  }
+
+  /// A value of each setting that protects less than its default does, and one that protects more where
+  /// there is one; and what is in force where neither can be understood.
+  private struct Strictness {
+    var loose: String
+    var strict: String?
+    var protective: String
+  }
+
+  private func strictness(_ key: ConfigurationKey) -> Strictness {
+    switch key {
+    case .mechanism: Strictness(loose: "override", protective: "override")
+    case .protectHost: Strictness(loose: "no", strict: "yes", protective: "yes")
+    case .force: Strictness(loose: "protect-host fighting", protective: "")
+    case .drainTimeout: Strictness(loose: "60", strict: "5s", protective: "10s")
+    case .fightLimit: Strictness(loose: "9", strict: "1", protective: "3")
+    case .fightInterval: Strictness(loose: "1", strict: "600s", protective: "60s")
+    case .reannounceMatrix: Strictness(loose: "yes", protective: "no")
+    case .rescanInterval: Strictness(loose: "1h", strict: "5s", protective: "60s")
+    case .busSettle: Strictness(loose: "0", strict: "9s", protective: "3s")
+    case .startTimeout: Strictness(loose: "1h", strict: "5s", protective: "60s")
+    case .lockTimeout: Strictness(loose: "0", strict: "90s", protective: "30s")
+    }
+  }
+
+  private func value(_ key: ConfigurationKey, _ configuration: Configuration) -> String? {
+    configuration.applied.first { $0.key == key }?.value
+  }
+
+  @Test(arguments: ConfigurationKey.allCases)
+  func `protects as far as it can where a line cannot be understood`(key: ConfigurationKey) {
+    let row = strictness(key)
+    let header = "[\(key.section)]\n"
+    let loose = header + "\(key.rawValue)=\(row.loose)\n"
+    let wrong = [
+      header + "\(key.rawValue)=\(row.loose) # a remark", header + "\(key.rawValue)=",
+      "[Reservatoin]\n\(key.rawValue)=\(row.loose)", header + "\(key.rawValue) \(row.loose)",
+      header + "x\(key.rawValue)=\(row.loose)",
+      header + "\(key.rawValue.lowercased())=\(row.loose)",
+    ].filter { key != .force || !$0.hasSuffix("=") }
+    for line in wrong {
+      #expect(value(key, configuration(line)) == value(key, configuration(line, line)))
+      #expect(value(key, configuration(loose, line)) == row.protective, "\(line)")
+      // What is stricter than the default stays, also where only the settings in force have it.
+      guard let strict = row.strict else { continue }
+      let protecting = header + "\(key.rawValue)=\(strict)\n"
+      #expect(value(key, configuration(protecting, line)) == strict, "\(line)")
+      let reloaded = Configuration(sources([line]), previous: configuration(protecting))
+      #expect(value(key, reloaded) == strict, "\(line)")
+      // A later line that can be understood counts as it is.
+      #expect(configuration(line, loose).applied.first { $0.key == key }?.origin == "1.conf:2")
+    }
+  }
+
+  @Test func `keeps the mechanism in use where the line that asks for one cannot be understood`() {
+    let running = configuration("[Reservation]\nMechanism=mask\n")
+    let wrong = sources(["[Reservation]\nMechanism=ovverride\n"])
+    #expect(Configuration(wrong, previous: running).mechanism == .mask)
+    #expect(Configuration(wrong).mechanism == nil)
+  }
+
+  @Test func `takes a file that cannot be read for one that protects`() {
+    let loose = sources(["[Reservation]\nProtectHost=no\nForce=fighting\n"])
+    let problem = ConfigurationProblem("x.conf", 0, "opening x.conf: EACCES (permission denied)")
+    let configuration = Configuration(loose + [.unreadable(problem)])
+    #expect(configuration.policy.protectHost == .yes)
+    #expect(configuration.policy.forced.isEmpty)
+    #expect(
+      configuration.problems.map(\.description) == [
+        "x.conf: opening x.conf: EACCES (permission denied); in force: ProtectHost=yes, Force="
+      ])
+    // What is read after it counts as it is.
+    #expect(Configuration([.unreadable(problem)] + loose).policy.protectHost == .no)
+  }
+
+  @Test func `says of a remark that it needs a line of its own, and what is in force`() {
+    let configuration = configuration("[Reservation]\nProtectHost=yes # the last queue stays\n")
+    #expect(
+      configuration.problems.map(\.description) == [
+        "0.conf:2: ProtectHost=yes # the last queue stays is not understood: write one of auto, yes, "
+          + "no; a comment needs a line of its own; in force: ProtectHost=yes"
+      ])
+    #expect(
+      configuration.applied.first { $0.key == .protectHost }?.origin == "0.conf:2, not understood")
   }
 
   @Test(arguments: ["-1", "1.5", "9223372036854775807", "25h", "", "s", "1 day", "٣"])
@@ -121,7 +226,7 @@ import Testing
   @Test func `survives any bytes`() {
     var bytes: [UInt8] = []
     for byte in UInt8.min...UInt8.max { bytes += [byte, 0x3d, byte, 0x0a, 0x5b, byte] }
-    let configuration = Configuration([ConfigurationText(path: "x", bytes: bytes)])
+    let configuration = Configuration([.text(ConfigurationText(path: "x", bytes: bytes))])
     #expect(configuration.problems.allSatisfy { $0.description.allSatisfy { $0 != "\n" } })
     #expect(configuration.applied.map(\.value) == Configuration().applied.map(\.value))
   }
@@ -132,8 +237,8 @@ import Testing
     let text = String(
       decoding: try SourceFile.bytes("packaging/man/apreserve.conf.5"), as: UTF8.self)
     let lines = text.split(separator: "\n").map(String.init)
-    for (key, value, _) in Configuration().applied {
-      #expect(lines.contains(".B \(key.rawValue)=\(value)"), "\(key.rawValue)")
+    for setting in Configuration().applied {
+      #expect(lines.contains(".B \(setting.text)"), "\(setting.text)")
     }
     let settings = lines.filter { $0.hasPrefix(".B ") && $0.contains("=") && $0.last != "=" }
     #expect(settings.count == ConfigurationKey.allCases.count - 1)

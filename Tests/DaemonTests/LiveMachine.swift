@@ -116,7 +116,7 @@ final class LiveMachine {
       ruleDirectories: [tree.path + "/rules"], control: control,
       ruleArchive: tree.path + "/state/last-good.rules")
     let (name, given) = (mechanism.rawValue, configuration)
-    settings.configuration = {
+    settings.configuration = { _ in
       var configuration = Configuration()
       configuration.override(.mechanism, name, origin: "test")
       configuration.override(.busSettle, "50ms", origin: "test")

@@ -15,7 +15,7 @@ import Testing
     _ = keeper.load()
     return StatusDocument(
       board: board, rules: keeper.condition, settings: [],
-      events: UdevMonitor.Counts(), problems: [], now: .zero)
+      events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .zero)
   }
 
   @Test func `claims nothing of the machine before it was looked at`() {

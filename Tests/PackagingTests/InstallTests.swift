@@ -144,14 +144,16 @@ import Testing
       line.hasPrefix("#") && !line.hasPrefix("# ") ? line.dropFirst() : line
     }
     let shown = Configuration([
-      ConfigurationText(path: "apreserve.conf", bytes: Array(lines.joined(separator: "\n").utf8))
+      .text(
+        ConfigurationText(
+          path: "apreserve.conf", bytes: Array(lines.joined(separator: "\n").utf8)))
     ])
     #expect(shown.problems == [])
     #expect(shown.applied.allSatisfy { $0.origin != "default" }, "a setting is not shown")
     let defaults = Configuration().applied
     #expect(shown.applied.map(\.value) == defaults.map(\.value))
     let untouched = Configuration([
-      ConfigurationText(path: "apreserve.conf", bytes: Array(text.utf8))
+      .text(ConfigurationText(path: "apreserve.conf", bytes: Array(text.utf8)))
     ])
     #expect(untouched == Configuration())
   }

@@ -79,14 +79,15 @@ struct ControlMethods {
 
   /// The machine as the agent has seen it last, held against the rules that it holds.
   private var assessment: Assessment? {
-    let report = status().board.report
+    let status = status()
+    let report = status.board.report
     guard let inventory = report.inventory, let decisions = report.decisions,
       let choice = report.status.mechanism, let plan = report.status.plan
     else { return nil }
     return Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
-      ownership: report.ownership, circumstances: Circumstances(configuration: report.configuration)
-    )
+      ownership: report.ownership,
+      circumstances: Circumstances(configuration: report.configuration), settings: status.settings)
   }
 
   private func explain(_ call: Call) -> Reply {

@@ -43,9 +43,7 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
-  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
-  @OptionGroup(title: OptionTitle.moving) var configuration: ConfigurationOptions
+  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   @Option(help: .hidden)
@@ -69,8 +67,8 @@ struct ApplyCommand: ParsableCommand {
       let bus = try HostSysfs(root: sysfs)
       guard try hasBus(bus) else { return }
       let isThisHost = machine.isThisHost
-      let systemRoot = machine.root ?? (isThisHost ? "/" : nil)
-      let rules = try rules.rules(isTrusting: !isThisHost, root: systemRoot)
+      let systemRoot = machine.files.root
+      let rules = try rules.rules(for: machine.files)
       let host = systemRoot.map { HostFacts(root: $0) }
       let lock: InstanceLock?
       do {
@@ -80,15 +78,12 @@ struct ApplyCommand: ParsableCommand {
       }
       defer { withExtendedLifetime(lock) {} }
       let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
-      let configuration = configuration.source(
-        root: systemRoot, isTrusting: !isThisHost, mechanism, guards)()
-      for problem in configuration.problems { Terminal.say("\(problem)") }
+      let settings = try settings.settings(for: machine.files)
       let interruption = Interruption()
       let log = AppliedActivities(style: output.json ? nil : output.style)
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
-        settings: Agent.Settings(
-          mechanism: configuration.mechanism, policy: configuration.policy),
+        settings: settings.agentSettings,
         ownership: record?.ownership ?? Ownership(),
         surroundings: Agent.Surroundings(
           configuration: {
@@ -96,7 +91,7 @@ struct ApplyCommand: ParsableCommand {
           }, record: record?.file,
           lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
             S390ConfigurationLock(
-              path: $0, limit: configuration.lockTimeout, isInterrupted: { interruption.hasCome }
+              path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasCome }
             ) { Terminal.say($0) }
           }, isInterrupted: { interruption.hasCome }),
         log: log, time: HostTime())
@@ -116,7 +111,9 @@ struct ApplyCommand: ParsableCommand {
       }
       let report = ApplyReport(agent.status)
       try output.print(
-        text: report.text, json: report.json(log.activities, decisions: agent.decisions))
+        text: report.text,
+        json: report.json(
+          log.activities, decisions: agent.decisions, settings: settings.applied))
       switch report.outcome {
       case .done, .waiting: break
       case .refused: throw ExitStatus.refused
@@ -150,8 +147,7 @@ extension ApplyCommand {
       Call("org.apreserve.Settle"))["status"]
     let document = status ?? .object([])
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
-    if document["degraded"]?.isTrue == true { throw ExitStatus.error }
-    if (document["refused"]?.integer ?? 0) > 0 { throw ExitStatus.refused }
+    try ControlOptions.end(with: document)
   }
 
   /// Ends because a signal says so, and tells what is left.

@@ -32,9 +32,7 @@ struct DaemonCommand: ParsableCommand {
 
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
-  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
-  @OptionGroup(title: OptionTitle.moving) var configuration: ConfigurationOptions
+  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
 
   func validate() throws {
     guard !isThisHost else { return }
@@ -52,16 +50,16 @@ struct DaemonCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let log: any MessageLog = Journal.isConnected ? Journal() : TextLog()
-      let systemRoot = machine.root ?? (isThisHost ? "/" : nil)
+      let systemRoot = machine.files.root
       let place = try DaemonPlace(
         control: control, state: state, root: systemRoot, rules: rules.directories)
+      let configuration = self.settings.source(for: machine.files)
       var settings = DaemonSettings(
         ruleDirectories: place.ruleDirectories,
         ruleOwner: isThisHost ? HostFile.trustedOwner : nil, control: place.control,
         controlGroup: isThisHost ? "apreserve" : nil, ruleArchive: place.ruleArchive)
       settings.host = place.hostFacts?.identity() ?? HostIdentity()
-      settings.configuration = configuration.source(
-        root: systemRoot, isTrusting: !isThisHost, mechanism, guards)
+      settings.configuration = configuration
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")
       settings.root = systemRoot

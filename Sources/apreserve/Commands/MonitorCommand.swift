@@ -33,7 +33,7 @@ struct MonitorCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let rules = try rules.rules(isTrusting: true)
+      let rules = try rules.rules()
       let recording = try record.map { try EventRecording(path: $0) }
       let monitor = try UdevMonitor()
       let report = EventReport(style: output.style)

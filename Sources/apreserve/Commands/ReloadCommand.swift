@@ -11,8 +11,8 @@ struct ReloadCommand: ParsableCommand {
     abstract: "Let the daemon read its rules and its configuration again.",
     usage: "apreserve reload [<options>]",
     discussion: """
-      Ends when they have been read: with 0 if they are in force now, with 1 and all errors if those from \
-      before stay in force. Where there is no rule any more, everything is \
+      Ends when they have been read: with 0 if they are in force now, with 1 and all errors if the rules \
+      from before stay in force, or a setting that has an error is as protective as it can be. Where there is no rule any more, everything is \
       given back: asking counts as meaning it.
       """)
 
@@ -27,6 +27,9 @@ struct ReloadCommand: ParsableCommand {
       let files = reply["files"]?.elements.count ?? 0
       try Terminal.print(
         "\(counted(reply["count"]?.integer ?? 0, "rule")) in \(counted(files, "file")) in force\n")
+      let problems = (reply["problems"]?.elements ?? []).compactMap(\.text)
+      for problem in problems { Terminal.say(problem) }
+      if !problems.isEmpty { throw ExitStatus.error }
     }
   }
 }

@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import ArgumentParser
+import Configuration
 import HostConfiguration
 import Replay
 import Reservation
@@ -49,12 +50,13 @@ struct ReplayCommand: ParsableCommand {
   var events = false
 
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func run() throws {
     try reportingErrors {
-      let rules = try rules.rules(isTrusting: true)
+      let settings = try settings.settings(for: .unknown)
+      let rules = try rules.rules()
       let start = try inventory.map { try MachineOptions.readDescription($0) }
       let expectation = try expect.map { path in
         try Expectation(MachineOptions.read(path), file: path)
@@ -68,7 +70,7 @@ struct ReplayCommand: ParsableCommand {
       try player.play(
         ReplayScript(capture, inventory: start?.inventory, foreign: foreign), rules: rules,
         options: .init(
-          mechanism: mechanism.mechanism, host: start?.host ?? .init(),
+          mechanism: settings.mechanism, policy: settings.policy, host: start?.host ?? .init(),
           configuration: start?.configuration ?? .init(), ownership: start?.ownership ?? .init()),
         expectation: expectation)
       if let damage = capture.damage {

@@ -21,8 +21,8 @@ struct RulesCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      _ = try rules.rules(isTrusting: true)
-      let host = try rules.load(isTrusting: true)
+      _ = try rules.rules()
+      let host = try rules.load()
       let listing = RuleListing(rules: host.rules, selection: host.selection)
       try output.print(text: listing.text(style: output.style), json: listing.json)
     }

@@ -15,7 +15,8 @@ struct SettleCommand: ParsableCommand {
         apreserve settle --timeout 30 && virsh start web1
 
       Ends with 0 when all is done, \
-      with 3 when something is refused, with 1 when the time is over.
+      with 3 when something is refused, with 1 when the time is over, or rules or settings have errors, \
+      which are reported.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -33,12 +34,9 @@ struct SettleCommand: ParsableCommand {
     try reportingErrors {
       do {
         let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
-        let status = reply["status"]
-        try Terminal.print("\(status?["summary"]?.text ?? "")\n")
-        if status?["degraded"]?.isTrue == true { throw ExitStatus.error }
-        if (status?["refused"]?.integer ?? 0) + (status?["failed"]?.integer ?? 0) > 0 {
-          throw ExitStatus.refused
-        }
+        let status = reply["status"] ?? .object([])
+        try Terminal.print("\(status["summary"]?.text ?? "")\n")
+        try ControlOptions.end(with: status)
       } catch ControlError.timeout {
         let status = try control.call("GetStatus", timeout: .seconds(5))["status"]
         Terminal.say(

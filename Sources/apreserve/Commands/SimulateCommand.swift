@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import ArgumentParser
+import Configuration
 import HostConfiguration
 import Replay
 import Reservation
@@ -85,7 +86,7 @@ struct SimulateCommand: ParsableCommand {
   var uevents = false
 
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
+  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func validate() throws {
@@ -97,7 +98,7 @@ struct SimulateCommand: ParsableCommand {
     guard mount == nil || !(snapshot || events || calls || output.json) else {
       throw ValidationError("--mount serves programs, and prints nothing of its own.")
     }
-    guard mount == nil || (rules.directories.isEmpty && mechanism.mechanism == nil) else {
+    guard mount == nil || (rules.directories.isEmpty && settings.areAbsent) else {
       throw ValidationError("With --mount no agent is on the machine; run one on the directory.")
     }
   }
@@ -105,7 +106,8 @@ struct SimulateCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if let mount { return try show(on: mount) }
-      let rules = try rules.rules(isTrusting: true)
+      let settings = try settings.settings(for: .unknown)
+      let rules = try rules.rules()
       let machine = try inventory.map { try MachineOptions.readDescription($0) }
       let scenario = try script.map { try Self.readScenario($0) }
       let plan = try faults.map { try Self.readFaults($0) } ?? FaultPlan()
@@ -127,7 +129,8 @@ struct SimulateCommand: ParsableCommand {
       let end = try player.play(
         replay, rules: rules,
         options: .init(
-          mechanism: mechanism.mechanism, host: host, faults: plan, configuration: configuration,
+          mechanism: settings.mechanism, policy: settings.policy, host: host, faults: plan,
+          configuration: configuration,
           ownership: ownership ?? .init()))
       if snapshot {
         let snapshot = Snapshot(

@@ -69,12 +69,9 @@ struct VerifyCommand: ParsableCommand {
 
   private func load() throws -> HostRules {
     if !files.isEmpty { return try nonempty(HostRules(paths: files), in: files) }
-    if let root { return try rules.load(isTrusting: true, root: root) }
-    guard rules.directories.isEmpty else {
-      return try nonempty(rules.load(isTrusting: true), in: rules.directories)
-    }
-    // What this system has in effect must be what its daemon, running as root, will believe.
-    return HostRules(directories: RuleFileSelection.directories, owner: 0)
+    if let root { return try rules.load(for: MachineFiles(isThisHost: false, root: root)) }
+    let host = try rules.load()
+    return rules.directories.isEmpty ? host : try nonempty(host, in: rules.directories)
   }
 
   /// Where a person names a place and there is nothing to check, the place is wrong.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Reports
 import Reservation
 import Snapshots
@@ -7,17 +8,20 @@ import Snapshots
 struct AssessmentOptions: ParsableArguments {
   @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var mechanism: MechanismOptions
-  @OptionGroup(title: OptionTitle.moving) var guards: GuardOptions
+  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func assessment() throws -> Assessment {
+    let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
     // Where there is no bus, that is all there is to say.
-    let snapshot = try machine.snapshot(masterKeys: guards.protectHost == .yes)
-    let rules = try rules.rules(isTrusting: true, root: machine.ruleRoot)
+    let snapshot = try machine.snapshot(masterKeys: protectsHost)
+    let settings = try self.settings.settings(for: machine.files)
+    let rules = try rules.rules(for: machine.ruleFiles)
     return try Assessment(
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
-      mechanism: mechanism.mechanism, ownership: snapshot.ownership,
-      circumstances: Circumstances(configuration: snapshot.configuration, policy: guards.policy))
+      mechanism: settings.mechanism, ownership: snapshot.ownership,
+      circumstances: Circumstances(
+        configuration: snapshot.configuration, policy: settings.policy),
+      settings: settings.applied)
   }
 }

@@ -18,4 +18,18 @@ struct ControlOptions: ParsableArguments {
   ) throws(ControlError) -> Reply {
     try ControlClient(path: control).call(Call("org.apreserve.\(method)"), timeout: timeout)
   }
+
+  /// Ends a command as the status says that it waited for: with 1 and what does not work where the daemon
+  /// is degraded, with 3 where something is refused or failed.
+  static func end(with status: JSONValue) throws {
+    if status["degraded"]?.isTrue == true {
+      for problem in status["problems"]?.elements ?? [] {
+        if let text = problem.text { Terminal.say(text) }
+      }
+      throw ExitStatus.error
+    }
+    if (status["refused"]?.integer ?? 0) + (status["failed"]?.integer ?? 0) > 0 {
+      throw ExitStatus.refused
+    }
+  }
 }

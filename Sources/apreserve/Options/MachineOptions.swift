@@ -1,5 +1,5 @@
-public import AdjunctProcessor
-public import ArgumentParser
+import AdjunctProcessor
+import ArgumentParser
 import HostConfiguration
 import HostSystem
 import Replay
@@ -7,17 +7,6 @@ import Reservation
 import Snapshots
 import Sysfs
 import Uevents
-
-extension Mechanism: ExpressibleByArgument {
-  /// What each of them is, for help.
-  public static var allValueDescriptions: [String: String] {
-    [
-      "bind": "unbind and bind, on kernels without masks",
-      "mask": "the masks apmask and aqmask, since Linux 4.20",
-      "override": "driver_override of each queue, since Linux 6.19",
-    ]
-  }
-}
 
 /// Which machine is looked at.
 struct MachineOptions: ParsableArguments {
@@ -90,7 +79,7 @@ struct MachineOptions: ParsableArguments {
 
   /// What the other files of the machine say; nothing where they are not known.
   private var configuration: HostConfiguration {
-    systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+    files.root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
   }
 
   /// What is on record as ours.
@@ -100,7 +89,7 @@ struct MachineOptions: ParsableArguments {
     }
     do {
       return try OwnershipFile.read(
-        directory: directory, boot: systemRoot.map { HostFacts(root: $0).bootID } ?? "")
+        directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "")
         ?? Ownership()
     } catch {
       Terminal.say("\(error); the plan is made as if apreserve had reserved nothing")
@@ -108,8 +97,11 @@ struct MachineOptions: ParsableArguments {
     }
   }
 
-  /// The root directory of the machine whose sysfs is read; nil where there is none, or only a sysfs.
-  private var systemRoot: String? { root ?? (isThisHost ? "/" : nil) }
+  /// The other files of the machine: none for a machine that a file describes, since this host's own are
+  /// not about it.
+  var files: MachineFiles {
+    MachineFiles(isThisHost: isThisHost, root: root ?? (isThisHost ? "/" : nil))
+  }
 
   /// The names of the host whose sysfs is read; nothing of this host is told of another tree.
   var host: HostIdentity {
@@ -117,9 +109,11 @@ struct MachineOptions: ParsableArguments {
     return isThisHost ? HostFacts().identity() : HostIdentity()
   }
 
-  /// The directory below which the machine's rules are looked for when none are given: this host's
-  /// own for a machine that a file describes; nil where it is not known.
-  var ruleRoot: String? { root ?? (sysfs == nil || isThisHost ? "/" : nil) }
+  /// Where the machine's rules are looked for when none are given: this host's own for a machine that a
+  /// file describes.
+  var ruleFiles: MachineFiles {
+    sysfs == nil ? MachineFiles(isThisHost: isThisHost, root: root ?? "/") : files
+  }
 
   /// Runs what reads a bus, and ends the program with one sentence where there is none.
   /// `advice` is what else can be done.
@@ -156,13 +150,4 @@ struct MachineOptions: ParsableArguments {
       path == "-" ? "/dev/stdin" : path,
       .init(sizeLimit: Snapshot.sizeLimit, allowsStreams: true))
   }
-}
-
-/// Which mechanism is used.
-struct MechanismOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Move queues by this mechanism, instead of the one that fits kernel and rules.",
-      valueName: "mechanism"))
-  var mechanism: Mechanism?
 }

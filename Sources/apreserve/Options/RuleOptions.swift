@@ -13,12 +13,13 @@ struct RuleOptions: ParsableArguments {
     completion: .directory)
   var directories: [String] = []
 
-  /// Reads the rules. Files of any owner are read when `isTrusting`; what writes to a real machine as
-  /// root believes root's files only. `root` is the directory below which the machine's own rules are;
-  /// where it is nil, none are read unless they were named.
-  func load(isTrusting: Bool, root: String? = "/") throws -> HostRules {
-    let owner = isTrusting ? nil : HostFile.trustedOwner
-    let paths = paths(root: root)
+  /// Rules that are for no machine in particular: those that were named, or this system's own.
+  static let anyMachine = MachineFiles(isThisHost: false, root: "/")
+
+  /// Reads the rules: those that were named, or the machine's own.
+  func load(for machine: MachineFiles = Self.anyMachine) throws -> HostRules {
+    let owner = machine.owner(isNamed: !directories.isEmpty)
+    let paths = paths(root: machine.root)
     for path in directories {
       // A directory that was named must be there; the system's own need not.
       guard try ConfigurationDirectory.read(path, owner: owner) != nil else {
@@ -43,8 +44,8 @@ struct RuleOptions: ParsableArguments {
 
   /// Reads the rules, and ends the program with all that is wrong if anything is: a set with errors is
   /// never half used.
-  func rules(isTrusting: Bool, root: String? = "/") throws -> RuleSet {
-    let host = try load(isTrusting: isTrusting, root: root)
+  func rules(for machine: MachineFiles = Self.anyMachine) throws -> RuleSet {
+    let host = try load(for: machine)
     let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
     guard verification.isClean(strict: false) else {
       Terminal.say(
@@ -56,7 +57,7 @@ struct RuleOptions: ParsableArguments {
       throw ExitStatus.error
     }
     if host.selection.paths.isEmpty {
-      let paths = paths(root: root)
+      let paths = paths(root: machine.root)
       let place =
         paths.isEmpty
         ? "no rules are given for this machine (--rules)"

@@ -15,4 +15,9 @@ struct SysfsOptions: ParsableArguments {
 
   /// Whether it is this host itself.
   var isThisHost: Bool { sysfs == "/sys" }
+
+  /// The other files of the machine.
+  var files: MachineFiles {
+    MachineFiles(isThisHost: isThisHost, root: root ?? (isThisHost ? "/" : nil))
+  }
 }

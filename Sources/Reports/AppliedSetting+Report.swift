@@ -1,0 +1,13 @@
+package import Configuration
+package import JSONText
+
+extension AppliedSetting {
+  /// As JSON.
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("key", text: key.rawValue)
+      $0.set("value", text: value)
+      $0.set("origin", text: origin)
+    }
+  }
+}
