@@ -107,7 +107,8 @@ package final class ReplaySession {
     let listener = Listener()
     agent = Agent(
       sysfs: injector, rules: rules, host: options.host,
-      settings: Agent.Settings(mechanism: options.mechanism, policy: options.policy), ownership: options.ownership,
+      settings: Agent.Settings(mechanism: options.mechanism, policy: options.policy),
+      ownership: options.ownership,
       surroundings: Agent.Surroundings(configuration: { options.configuration }), log: listener,
       time: listener)
     listener.session = self

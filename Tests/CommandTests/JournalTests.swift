@@ -42,7 +42,7 @@ struct `The journal of a running daemon` {
 }
 
 /// Whether programs can be run in a mount namespace of their own.
-private enum PrivateMounts {
+enum PrivateMounts {
   static let isPossible =
     (try? Program.start("unshare", ["-m", "true"])).map { Program.wait(for: $0) } == 0
 }

@@ -175,3 +175,45 @@ struct `Settings of the configuration file` {
         + "directory with --config\n")
   }
 }
+
+/// In a mount namespace whose /etc is ours.
+@Suite(.enabled(if: PrivateMounts.isPossible, "a mount namespace of its own is refused here"))
+struct `The system's own files` {
+  private static let script = """
+    cd "$0" && mount -t tmpfs none /etc && mkdir -p /etc/apreserve/rules.d \
+      && cp own.rules /etc/apreserve/rules.d/50.rules && cp own.conf /etc/apreserve/apreserve.conf \
+      && chown -R 0:0 /etc/apreserve && chmod "$1" /etc/apreserve/rules.d/50.rules && shift \
+      && exec "$@" > .result 2>&1
+    """
+
+  /// What a command prints, whose system has the rule file with that mode.
+  private func run(_ words: String, mode: String) throws -> (text: String, status: Int) {
+    let bench = try Sample.bench()
+    try bench.file("own.rules", Sample.guests)
+    try bench.file("own.conf", "[Reservation]\nMechanism=bind\n")
+    let process = try Program.start(
+      "unshare",
+      ["-m", "sh", "-c", Self.script, bench.path, mode, try Program.location()]
+        + words.split(separator: " ").map(String.init))
+    let status = Program.wait(for: process)
+    return (try bench.text(".result"), status)
+  }
+
+  @Test(
+    arguments: [
+      ("verify", 0), ("rules", 0), ("plan --inventory machine.json", 2),
+      ("list --inventory machine.json", 0), ("matrix --inventory machine.json", 0),
+      ("explain 01.0004 --inventory machine.json", 0),
+    ])
+  func `are believed by every command as by the daemon`(words: String, status: Int) throws {
+    #expect(try run(words, mode: "644").status == status)
+    let refused = try run(words, mode: "664")
+    #expect(refused.status == 1)
+    #expect(refused.text.contains("[untrusted-file]"), "\(refused.text)")
+  }
+
+  @Test func `set nothing for a machine that a file describes`() throws {
+    let plan = try run("plan --inventory machine.json", mode: "644")
+    #expect(plan.text.hasPrefix("mechanism  mask: "), "\(plan.text)")
+  }
+}

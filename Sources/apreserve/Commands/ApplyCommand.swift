@@ -100,7 +100,8 @@ struct ApplyCommand: ParsableCommand {
       if prepare { try waitForFirstScan(agent, interruption) }
       // Queues that are being drained were switched off, so this does not end without them, nor while the
       // kernel moves queues for somebody else.
-      while !agent.status.draining.isEmpty || agent.status.phase == .moving, let due = agent.nextDue,
+      while !agent.status.draining.isEmpty || agent.status.phase == .moving,
+        let due = agent.nextDue,
         interruption.wait(until: due) == nil
       {
         try agent.reconcile()
