@@ -54,6 +54,18 @@ struct ArrivalCase: Equatable {
     var clauses: [String]
     var assignments: [String]
 
+    init(clauses: [String], assignments: [String]) {
+      self.clauses = clauses
+      self.assignments = assignments
+    }
+
+    /// A rule as it is written, without a comma in its values.
+    init(_ text: String) {
+      let parts = text.split(separator: ", ").map(String.init)
+      clauses = parts.filter { $0.contains("==") || $0.contains("!=") }
+      assignments = parts.filter { !$0.contains("==") && !$0.contains("!=") }
+    }
+
     var text: String { (clauses + assignments).joined(separator: ", ") }
   }
 

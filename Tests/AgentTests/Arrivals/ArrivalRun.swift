@@ -41,8 +41,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   private var boundByKernel: Set<APQN> = []
   /// Arrivals of which the plan before said that they would be taken.
   private var announced: Set<APQN> = []
-  /// The queues that were here when the agent settled last.
-  private var present: Set<APQN> = []
+  /// The machine when the agent settled last.
+  private var settled = Inventory.empty
   /// Queues without rule that were taken when they came, and are to be reported or given back.
   private var takenUnasked: Set<APQN> = []
   /// Queues that the activities have named as moved or taken, since the last step.
@@ -232,13 +232,12 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   private func judgeHost(_ apqn: APQN) {
     let kind: ArrivalViolation.Kind
-    // No mask can tell a card from another one that takes its place before anybody has seen it go. What
-    // matters then is that its queue is given back.
-    if !isAgentAtWork, present.contains(apqn) { return }
     if isAgentAtWork {
       kind = .hostTakenByAgent
     } else if kernel == .bind2018 {
       boundByKernel.insert(apqn)
+      return
+    } else if isOfAnotherCard(apqn) {
       return
     } else if blind(apqn).reserve == .host {
       kind = .hostTakenOnArrival
@@ -256,7 +255,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       violations.append(ArrivalViolation(kind: .unmanagedTakenByAgent, apqn: apqn, step: step))
       return
     }
-    if !kernel.hasOnlyMasks, !present.contains(apqn), let choice,
+    if !kernel.hasOnlyMasks, !isOfAnotherCard(apqn), blind(apqn).reserve != nil, let choice,
       choice.mechanism == .override
         || choice.adapters.contains(apqn.adapter) && choice.domains.contains(apqn.domain)
     {
@@ -264,7 +263,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       return
     }
     // A plan cannot announce that another adapter comes in the place of one that is here.
-    if !announced.contains(apqn), !present.contains(apqn) {
+    if !announced.contains(apqn), settled.queue(apqn) == nil, !isOfAnotherCard(apqn) {
       violations.append(ArrivalViolation(kind: .unmanagedUnannounced, apqn: apqn, step: step))
     }
     takenUnasked.insert(apqn)
@@ -326,7 +325,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
           detail: isInHistory ? "in the history only" : ""))
     }
     takenUnasked = []
-    present = Set(inventory.queues.map(\.apqn))
+    settled = inventory
     guard let plan = agent.status.plan else { return }
     for refusal in plan.refusals {
       guard case .inexpressible(let row, let column) = refusal.reason else { continue }
@@ -369,6 +368,10 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   /// The decision for a queue whose card is here.
   private func decision(for apqn: APQN) -> Decision? {
     guard let card = try? reader.readCard(apqn.adapter) else { return nil }
+    return decision(for: apqn, of: card)
+  }
+
+  private func decision(for apqn: APQN, of card: Card) -> Decision {
     if let known = decisions.first(where: { $0.card == card }) {
       return known.table.decision(for: apqn)
     }
@@ -377,6 +380,14 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     let table = DecisionTable(rules: rules, inventory: inventory, host: HostIdentity())
     decisions.append((card, table))
     return table.decision(for: apqn)
+  }
+
+  /// Whether another card, of which the rules want something else, has taken the place of one that was
+  /// here. No mask can tell it from the one before, and nobody has seen that one go: what matters is that
+  /// its queues are given back, or reported.
+  private func isOfAnotherCard(_ apqn: APQN) -> Bool {
+    guard let card = settled.card(apqn.adapter) else { return false }
+    return decision(for: apqn, of: card).reserve != decision(for: apqn)?.reserve
   }
 
   /// The decision for a queue as long as its card is not here.

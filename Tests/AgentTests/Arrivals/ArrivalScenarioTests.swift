@@ -1,0 +1,196 @@
+import AdjunctProcessor
+import Agent
+import Reservation
+import SimulatedBus
+import Sysfs
+import Testing
+
+/// Arrivals and departures that administrators see, played by themselves.
+@Suite struct `What rules lock to the host` {
+  typealias Kernel = ArrivalCase.Kernel
+
+  private static let lockedAdapter = [
+    #"DOMAIN=="0x10", RESERVE="vfio_ap""#, #"ADAPTER=="5", RESERVE:="host", NAME="dm-crypt""#,
+  ]
+  /// As in the README.
+  private static let headline = [
+    #"HWTYPE=="13-", DOMAIN=="4|0x47", RESERVE="vfio_ap", NAME="db guests""#,
+    #"ADAPTER=="0xa", RESERVE:="host", NAME="dm-crypt""#,
+  ]
+
+  private func run(
+    _ kernel: Kernel, adapters: [UInt8], domains: [UInt8] = [4, 0x10, 0x47],
+    modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP], rules: [String]
+  ) throws -> ArrivalRun {
+    try ArrivalRun(
+      ArrivalCase(
+        kernel: kernel, domains: domains,
+        adapters: adapters.map { ArrivalCase.Adapter(number: $0) },
+        modules: modules, rules: rules.map { ArrivalCase.RuleLine($0) }, steps: []))
+  }
+
+  /// Nothing was wrong at any moment, and these queues and no others are on `vfio_ap`.
+  private func expect(
+    _ run: ArrivalRun, reserves names: [String], _ when: Comment,
+    at location: SourceLocation = #_sourceLocation
+  ) throws {
+    #expect(run.violations == [], when, sourceLocation: location)
+    let reserved = try InventoryReader(sysfs: run.bus).read().queues.filter { $0.owner == .vfioAP }
+    #expect(reserved.map(\.apqn.description) == names, when, sourceLocation: location)
+  }
+
+  @Test(arguments: Kernel.allCases)
+  func `is the host's when its adapter was away for a second`(kernel: Kernel) throws {
+    let run = try run(kernel, adapters: [5, 6, 0xa], rules: Self.lockedAdapter)
+    let reserved = kernel.hasOnlyMasks ? [] : ["06.0010", "0a.0010"]
+    try expect(run, reserves: reserved, "at the start")
+    let refused = run.agent.status.plan?.refusals.map(\.apqn.description)
+    #expect(refused == (kernel.hasOnlyMasks ? ["06.0010", "0a.0010"] : []))
+    try run.play(.unplug(5))
+    try expect(run, reserves: reserved, "while it is away")
+    try run.play(.reload(isExplicit: true))
+    try expect(run, reserves: reserved, "after a reload")
+    try run.play(.restart)
+    try expect(run, reserves: reserved, "after a restart")
+    try run.play(.plug(ArrivalCase.Adapter(number: 5)))
+    try expect(run, reserves: reserved, "when it is back")
+    #expect(run.bus.driver(of: APQN(adapter: 5, domain: 0x10)) == DriverName.cex4queue)
+  }
+
+  @Test(arguments: Kernel.allCases)
+  func `is the host's when its adapter comes late`(kernel: Kernel) throws {
+    let run = try run(kernel, adapters: [6, 0xa], rules: Self.lockedAdapter)
+    let reserved = kernel.hasOnlyMasks ? [] : ["06.0010", "0a.0010"]
+    try expect(run, reserves: reserved, "at the start")
+    try run.play(.plug(ArrivalCase.Adapter(number: 5)))
+    try expect(run, reserves: reserved, "when it has come")
+  }
+
+  @Test(arguments: Kernel.allCases)
+  func `is the host's when its domain comes late`(kernel: Kernel) throws {
+    let run = try run(
+      kernel, adapters: [5, 6], domains: [4, 0x10],
+      rules: [#"ADAPTER=="5", RESERVE="vfio_ap""#, #"DOMAIN=="0x47", RESERVE:="host""#])
+    let reserved = kernel.hasOnlyMasks ? [] : ["05.0004", "05.0010"]
+    try expect(run, reserves: reserved, "at the start")
+    try run.play(.addDomain(0x47))
+    try expect(run, reserves: reserved, "when it has come")
+    try run.play(.removeDomain(0x47))
+    try run.play(.addDomain(0x47))
+    try expect(run, reserves: reserved, "when it has come again")
+  }
+
+  @Test(arguments: Kernel.allCases)
+  func `is the host's by the README's rules, whenever the adapter comes`(kernel: Kernel) throws {
+    let run = try run(kernel, adapters: [5, 6], rules: Self.headline)
+    let reserved =
+      kernel.hasOnlyMasks ? [] : ["05.0004", "05.0047", "06.0004", "06.0047"]
+    try expect(run, reserves: reserved, "at the start")
+    try run.play(.plug(ArrivalCase.Adapter(number: 0xa)))
+    try expect(run, reserves: reserved, "when it has come")
+    try run.play(.configure(0xa, false))
+    try run.play(.configure(0xa, true))
+    try expect(run, reserves: reserved, "off and on")
+    try run.play(.unplug(0xa))
+    try run.play(.plug(ArrivalCase.Adapter(number: 0xa)))
+    try expect(run, reserves: reserved, "away and back")
+  }
+
+  @Test(arguments: Kernel.allCases)
+  func `is the host's when its card tells so only when it is here`(kernel: Kernel) throws {
+    let run = try run(
+      kernel, adapters: [5],
+      rules: [
+        #"DOMAIN=="0x10", RESERVE="vfio_ap""#, #"CARD{serialnr}=="S2", RESERVE:="host""#,
+      ])
+    let reserved = kernel.hasOnlyMasks ? [] : ["05.0010"]
+    try expect(run, reserves: reserved, "at the start")
+    try run.play(.plug(ArrivalCase.Adapter(number: 6, serial: "S2")))
+    try expect(run, reserves: reserved, "when it has come")
+  }
+
+  @Test func `goes to the host on the kernel of 2018 although vfio_ap came first`() throws {
+    let run = try run(
+      .bind2018, adapters: [5, 6], domains: [4, 0x10], modules: [.vfioAP, .zcryptCex4],
+      rules: [
+        #"ADAPTER=="5", RESERVE="vfio_ap""#, #"ADAPTER=="6", RESERVE:="host""#,
+        #"ADAPTER=="0xa", DOMAIN=="4", RESERVE:="host""#,
+      ])
+    try expect(run, reserves: ["05.0004", "05.0010"], "at the start")
+    try run.play(.plug(ArrivalCase.Adapter(number: 0xa)))
+    // What no rule names is with whoever was first.
+    try expect(run, reserves: ["05.0004", "05.0010", "0a.0010"], "when another one has come")
+    #expect(run.agent.status.plan?.adopted == [APQN(adapter: 0xa, domain: 0x10)])
+    #expect(
+      run.agent.history.entries.contains {
+        $0.apqn == APQN(adapter: 0xa, domain: 4) && $0.to == .host
+      })
+  }
+
+  @Test func `stays with a guest that has it on the kernel of 2018`() throws {
+    let run = try run(
+      .bind2018, adapters: [5], domains: [4, 0x10], modules: [.vfioAP, .zcryptCex4],
+      rules: [#"ADAPTER=="6", RESERVE:="host""#])
+    try run.play(.assign(APQN(adapter: 5, domain: 4)))
+    try run.play(.replaceRules([ArrivalCase.RuleLine(#"ADAPTER=="5", RESERVE:="host""#)]))
+    try expect(run, reserves: ["05.0004"], "while a guest has it")
+    try run.play(.removeMediatedDevice)
+    try expect(run, reserves: [], "after the guest")
+  }
+}
+
+/// Masks that were exact until something came that nobody has named.
+@Suite struct `Masks that an arrival makes wrong` {
+  typealias Kernel = ArrivalCase.Kernel
+
+  private func run(_ kernel: Kernel) throws -> ArrivalRun {
+    try ArrivalRun(
+      ArrivalCase(
+        kernel: kernel, domains: [4],
+        adapters: [ArrivalCase.Adapter(number: 5), ArrivalCase.Adapter(number: 6)],
+        rules: [ArrivalCase.RuleLine(#"DOMAIN=="4", ADAPTER=="5|6", RESERVE="vfio_ap""#)], steps: []
+      ))
+  }
+
+  /// What comes in a row and what comes in a column: one of the two is taken by whichever masks.
+  private func arrive(on run: ArrivalRun) throws {
+    try run.play(.plug(ArrivalCase.Adapter(number: 0xa)))
+    try run.play(.addDomain(0x10))
+  }
+
+  private func reserved(on run: ArrivalRun) throws -> [String] {
+    try InventoryReader(sysfs: run.bus).read().queues.filter { $0.owner == .vfioAP }
+      .map(\.apqn.description)
+  }
+
+  @Test func `give way to overrides where the kernel has them, and all is given back`() throws {
+    let run = try run(.automatic72)
+    #expect(run.agent.choice?.mechanism == .mask)
+    try arrive(on: run)
+    #expect(run.violations == [])
+    #expect(run.agent.choice?.mechanism == .override)
+    #expect(try reserved(on: run) == ["05.0004", "06.0004"])
+  }
+
+  @Test func `stay where a guest needs them, and what they took is reported`() throws {
+    let run = try run(.automatic72)
+    try run.play(.assign(APQN(adapter: 5, domain: 4)))
+    try arrive(on: run)
+    #expect(run.violations == [])
+    #expect(run.agent.choice?.mechanism == .mask)
+    #expect(try reserved(on: run).starts(with: ["05.0004"]))
+    #expect(run.bus.driver(of: APQN(adapter: 6, domain: 4)) == DriverName.vfioAP)
+  }
+
+  @Test func `report what they took where there is nothing else`() throws {
+    let run = try run(.masks61)
+    try arrive(on: run)
+    #expect(run.violations == [])
+    let taken = try reserved(on: run).filter { !["05.0004", "06.0004"].contains($0) }
+    #expect(!taken.isEmpty)
+    for name in taken {
+      #expect(
+        run.agent.history.entries.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
+    }
+  }
+}
