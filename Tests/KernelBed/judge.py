@@ -56,7 +56,7 @@ def judge(directory):
         number += 1
     verdict.applies += number - 1
     for line in read_text(directory, "expected").splitlines():
-        judge_expectation(directory, *line.split("\t"), verdict)
+        judge_expectation(directory, *line.split("\t"), events, verdict)
     return verdict
 
 
@@ -218,7 +218,7 @@ def judge_settled(directory, number, events, verdict):
             fault(f"{queue} went from {before[queue]} to {after[queue]} without an event")
 
 
-def judge_expectation(directory, number, words, now, verdict):
+def judge_expectation(directory, number, words, now, events, verdict):
     """Whether a line `expect ...` of the scenario is true."""
     kind, *rest = words.split(" ")
 
@@ -249,5 +249,19 @@ def judge_expectation(directory, number, words, now, verdict):
                 for queue in queues:
                     if owners[queue] != kind:
                         fault(f"{queue} is with {owners[queue]}")
+        case "never":
+            for sentence in judge_never(*rest, owners=parse_owners(now.replace(",", "\n")), events=events):
+                fault(sentence)
         case _:
             fault("no such expectation")
+
+
+def judge_never(kind, *patterns, owners, events):
+    """What the kernel says of queues that a driver was never to have, from the first event to the last."""
+    for pattern in patterns:
+        named = {event.queue for event in events if event.queue} | owners.keys()
+        if not fnmatch.filter(named, pattern):
+            yield f"there was never a queue {pattern}"
+        bound = [e.queue for e in events if e.action == "bind" and OWNERS.get(e.driver, e.driver) == kind and e.queue]
+        for queue in fnmatch.filter(dict.fromkeys(bound), pattern):
+            yield f"{queue} was bound to {kind}"

@@ -177,6 +177,7 @@ class JudgeTest(unittest.TestCase):
         now = "00.0004 cex4queue,01.0004 vfio_ap,"
         for words, good in [("exit 0", True), ("exit 3", False), ("host 00.*", True), ("host *.0004", False),
                             ("vfio_ap 01.0004", True), ("vfio_ap 02.*", False), ("none 00.0004", False),
+                            ("never vfio_ap 00.*", True), ("never vfio_ap 01.*", False), ("never host 07.*", False),
                             ("no-changes", False), ("refused inexpressible", False), ("nonsense", False)]:
             with self.subTest(words):
                 self.played.files["expected"] = f"1\t{words}\t{now}\n"

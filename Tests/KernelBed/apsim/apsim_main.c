@@ -52,6 +52,8 @@ static int gen = ERA_MASK;
 static char *apmask, *aqmask;
 module_param(apmask, charp, 0440);
 module_param(aqmask, charp, 0440);
+static bool vfio_first;		/* vfio_ap registers before the host's drivers */
+module_param(vfio_first, bool, 0444);
 static int config_time = 30;
 
 struct simdev {
@@ -740,8 +742,11 @@ static int __init apsim_init(void)
 	dev_set_name(matrix, "matrix");
 	rc = device_register(matrix);
 	for (i = 0; i < ARRAY_SIZE(drivers); i++) {
-		drivers[i].drv.bus = &sim_bus;
-		rc = driver_register(&drivers[i].drv);
+		struct device_driver *drv =
+			&drivers[vfio_first ? (i + ARRAY_SIZE(drivers) - 1) % ARRAY_SIZE(drivers) : i].drv;
+
+		drv->bus = &sim_bus;
+		rc = driver_register(drv);
 		if (rc)
 			return rc;
 	}
