@@ -132,7 +132,11 @@ package final class Walk {
     bus = SimulatedBus(behavior: behavior) { [unowned self] in
       sent.append(Sent(event: $0, mark: marks))
     }
-    if flavour == "sim" { SimulatedBus.Module.allCases.forEach(bus.loadModule) }
+    // Drivers get new queues in the order in which they registered.
+    let modules = SimulatedBus.Module.allCases
+    if flavour == "sim" {
+      (parameters["vfio_first"] == "1" ? modules.reversed() : modules).forEach(bus.loadModule)
+    }
     let domains = try known(
       parameters["hw_doms"].flatMap { NumberList.numbers($0, radix: 10) })
     for domain in domains { bus.addDomain(domain, quietly: true) }
@@ -148,7 +152,7 @@ package final class Walk {
     }
     bus.scan()
     // The flavour `host` leaves vfio_ap for later.
-    for module in SimulatedBus.Module.allCases where flavour != "host" || module == .zcryptCex4 {
+    for module in modules where flavour != "host" || module == .zcryptCex4 {
       bus.loadModule(module)
     }
   }
