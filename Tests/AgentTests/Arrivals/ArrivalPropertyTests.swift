@@ -32,7 +32,7 @@ import Testing
     var findings = Findings()
     var count = 0
     var probes = 0
-    for seed in Effort.seeds(60, for: .arrivals, of: kernel.rawValue) {
+    for seed in Effort.seeds(40, for: .arrivals, of: kernel.rawValue) {
       var generator = SeededGenerator(seed: seed)
       let course = ArrivalCase.random(on: kernel, using: &generator)
       let run = try ArrivalRun(course)
