@@ -3,37 +3,56 @@ import Agent
 package import HostSystem
 
 /// Takes the kernel's events in, as fast as they come, and leaves word of what to look at.
+///
+/// An event that makes no sense is counted and passed over. When receiving fails, another monitor is
+/// opened; when that happens again and again, the process is to end, since a new one may do better.
 package final class EventIntake {
-  private let monitor: UdevMonitor
+  private let loop: EventLoop
+  private var monitor: UdevMonitor?
+  private var source: EventSource?
+  private var retry: EventTimer?
+  /// What monitors before this one have counted.
+  private var earlierCounts = UdevMonitor.Counts()
+  private var failures = FailureRate(limit: 5, interval: .seconds(60))
   private let mailbox: Mailbox
   private let log: any MessageLog
+  private let onGivingUp: (String) -> Void
   private let time = HostTime()
-  private var source: EventSource?
   private var rate = MessageRate()
 
   /// How many are taken in before the loop looks at what else is due.
   private static let turn = 4096
+  /// The pause before a monitor that could not be opened is tried again.
+  private static let pause = Duration.seconds(1)
 
-  /// Opens the monitor: what happens from here on is noticed.
-  package init(_ loop: EventLoop, mailbox: Mailbox, log: any MessageLog) throws {
-    monitor = try UdevMonitor()
+  /// Opens the monitor: what happens from here on is noticed. `onGivingUp` is told why events cannot be
+  /// received any more, once.
+  package init(
+    _ loop: EventLoop, mailbox: Mailbox, log: any MessageLog,
+    onGivingUp: @escaping (String) -> Void
+  ) throws {
+    self.loop = loop
     self.mailbox = mailbox
     self.log = log
-    source = try loop.watch(monitor.descriptor, priority: .high) { [weak self] _ in
-      self?.takeIn()
-    }
+    self.onGivingUp = onGivingUp
+    retry = try EventTimer(loop) { [weak self] in self?.reopen() }
+    try open()
   }
 
-  /// Why events are not received any more; nil while they are.
-  private(set) var problem: String?
-
   /// What has come so far.
-  package var counts: UdevMonitor.Counts { monitor.counts }
+  package var counts: UdevMonitor.Counts {
+    earlierCounts + (monitor?.counts ?? UdevMonitor.Counts())
+  }
+
+  /// The open monitor's descriptor.
+  var descriptor: Int32? { monitor?.descriptor }
 
   /// Takes in what has come. All of it is one reason to look.
   package func takeIn() {
+    guard let monitor else { return }
     var reactions: Set<Reaction> = []
     var departures: Set<APQN> = []
+    let malformed = monitor.counts.malformed
     let outcome: UdevMonitor.Outcome
     do throws(UdevMonitorError) {
       outcome = try monitor.drainPlaces(limit: Self.turn) { path, isRemoval in
@@ -42,26 +61,62 @@ package final class EventIntake {
         if isRemoval, case .queue(let apqn) = object { departures.insert(apqn) }
       }
     } catch {
-      return fail(error)
+      return fail("\(error)")
     }
     if outcome == .overrun { tellOverrun() }
-    guard !reactions.isEmpty || outcome == .overrun else { return }
+    // What an event without sense was about is unknown.
+    let isBlind = outcome == .overrun || monitor.counts.malformed != malformed
+    guard !reactions.isEmpty || isBlind else { return }
     mailbox.post { mail in
       for reaction in reactions { mail.look(at: reaction) }
       for apqn in departures { mail.note(departure: apqn) }
-      if outcome == .overrun { mail.look(at: .everything) }
+      if isBlind { mail.look(at: .everything) }
     }
   }
 
-  /// What cannot be received must not be waited for either, or the loop would turn for nothing. The
-  /// regular look at everything remains.
-  private func fail(_ error: UdevMonitorError) {
+  private func open() throws {
+    let monitor = try UdevMonitor()
+    source = try loop.watch(monitor.descriptor, priority: .high) { [weak self] _ in
+      self?.takeIn()
+    }
+    self.monitor = monitor
+  }
+
+  /// What cannot be received must not be waited for either, or the loop would turn for nothing.
+  private func fail(_ problem: String) {
     source = nil
+    earlierCounts = counts
+    monitor = nil
+    guard !failures.note(at: time.now) else {
+      return onGivingUp(
+        "\(problem); events cannot be received although it was tried \(failures.limit) times within "
+          + "\(failures.interval.components.seconds) s, and apreserve ends so that it is started again"
+      )
+    }
+    log.write(
+      LogMessage(
+        .warning, .overrun,
+        "\(problem); events may be lost, so the monitor is opened again and everything looked at"))
+    reopen()
+  }
+
+  private func reopen() {
+    guard monitor == nil else { return }
+    earlierCounts.reopenings += 1
+    do {
+      try open()
+    } catch {
+      return failToOpen("\(error)")
+    }
+    // After opening: what happens from then on is noticed.
     mailbox.post { $0.look(at: .everything) }
-    let problem =
-      "\(error); events are not received any more, and changes are noticed late; restart apreserve"
-    self.problem = problem
-    log.write(LogMessage(.error, .overrun, problem))
+  }
+
+  private func failToOpen(_ problem: String) {
+    guard !failures.note(at: time.now) else {
+      return onGivingUp("\(problem); apreserve ends so that it is started again")
+    }
+    retry?.set(after: Self.pause)
   }
 
   private func tellOverrun() {
@@ -71,5 +126,26 @@ package final class EventIntake {
       LogMessage(
         .warning, .overrun, "the kernel has dropped events for want of room; looking at everything")
     )
+  }
+}
+
+/// Tells a failure now and then from one that comes again and again.
+struct FailureRate: Equatable, Sendable {
+  /// So many within `interval` are too many.
+  let limit: Int
+  /// How long a failure counts.
+  let interval: Duration
+  private var times: [Duration] = []
+
+  /// A rate of no failures so far.
+  init(limit: Int, interval: Duration) {
+    self.limit = limit
+    self.interval = interval
+  }
+
+  /// Counts a failure; true when there are too many.
+  mutating func note(at now: Duration) -> Bool {
+    times = times.filter { now - $0 < interval } + [now]
+    return times.count >= limit
   }
 }

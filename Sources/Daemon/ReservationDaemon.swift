@@ -58,7 +58,8 @@ package final class ReservationDaemon {
     longWrites = try LongWriteReporter(loop, board: board, log: log)
     stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
     // Events first, then the first look: what happens in between is noticed.
-    intake = try EventIntake(loop, mailbox: mailbox, log: log)
+    intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
+    }
     tellConfigurationProblems()
     let rules = try HeldRules(loop, settings, log: log) { [unowned self] rules in
       mailbox.post { $0.hold(rules, isExplicit: false) }
@@ -87,7 +88,7 @@ package final class ReservationDaemon {
       board: board.read(), rules: rules?.condition ?? RuleKeeper.Condition(),
       settings: configuration.applied,
       events: intake?.counts ?? UdevMonitor.Counts(),
-      problems: problems + (rules?.problems ?? []) + (intake?.problem.map { [$0] } ?? []),
+      problems: problems + (rules?.problems ?? []),
       configurationErrors: configuration.problems.map(\.description),
       now: time.now)
   }
@@ -118,6 +119,13 @@ package final class ReservationDaemon {
     log.write(LogMessage(.info, .stopping, "stopping; what is reserved stays reserved"))
     mailbox.postStop()
     stopTimer?.set(after: settings.stopLimit)
+  }
+
+  /// Ends without being asked to, as if asked, so that the service manager starts the daemon again.
+  private func end(because problem: String) {
+    guard !isStopping else { return }
+    failure = problem
+    stop()
   }
 
   /// Ends although the agent has not: the kernel does not answer. What was put on record before the

@@ -120,6 +120,7 @@ package struct StatusDocument {
       .init("events", .integer(events.events)),
       .init("malformedEvents", .integer(events.malformed)),
       .init("overruns", .integer(events.overruns)),
+      .init("monitorReopenings", .integer(events.reopenings)),
       .init("looks", .integer(board.report.looks)),
       .init("writes", .integer(board.writes.done)),
       .init("refusedWrites", .integer(board.writes.refused)),

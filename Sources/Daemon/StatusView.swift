@@ -21,6 +21,7 @@ package struct StatusView {
     lines.append(
       "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
         + Self.origin(rules?["origin"]?.text))
+    if let events = events { lines.append("events     \(events)") }
     if let writing = status["writing"] {
       lines.append(
         "writing    \(writing["text"]?.text ?? "") > \(writing["path"]?.text ?? ""), for "
@@ -70,6 +71,10 @@ package struct StatusView {
       ("events_total", "events", "Kernel events about the AP bus."),
       ("events_malformed_total", "malformedEvents", "Events that made no sense."),
       ("overruns_total", "overruns", "How often the kernel lost events."),
+      (
+        "monitor_reopenings_total", "monitorReopenings",
+        "How often receiving events failed and was begun anew."
+      ),
       ("looks_total", "looks", "How often the machine was looked at."),
       ("writes_total", "writes", "Writes that the kernel has taken."),
       ("writes_refused_total", "refusedWrites", "Writes that the kernel has refused."),
@@ -77,6 +82,19 @@ package struct StatusView {
       metric(name, "counter", help, counters?[key]?.integer ?? 0)
     }
     return text
+  }
+
+  /// What went wrong with events; nil while nothing did.
+  private var events: String? {
+    let counters = status["counters"]
+    let odd = [
+      ("malformedEvents", "without sense"), ("overruns", "times some were lost"),
+      ("monitorReopenings", "times receiving failed"),
+    ].compactMap { key, words in
+      (counters?[key]?.integer).flatMap { $0 > 0 ? "\($0) \(words)" : nil }
+    }
+    guard !odd.isEmpty else { return nil }
+    return (["\(counters?["events"]?.integer ?? 0) received"] + odd).joined(separator: ", ")
   }
 
   private func number(_ key: String) -> Int { status[key]?.integer ?? 0 }

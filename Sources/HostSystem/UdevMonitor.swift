@@ -34,9 +34,21 @@ package final class UdevMonitor {
     package var malformed: UInt64 = 0
     /// How often the kernel said that it dropped some.
     package var overruns: UInt64 = 0
+    /// How often receiving failed, so that another monitor was opened.
+    package var reopenings: UInt64 = 0
 
     /// Nothing yet.
     package init() {}
+
+    /// What two monitors have counted one after the other.
+    package static func + (left: Counts, right: Counts) -> Counts {
+      var sum = left
+      sum.events += right.events
+      sum.malformed += right.malformed
+      sum.overruns += right.overruns
+      sum.reopenings += right.reopenings
+      return sum
+    }
   }
 
   /// What has come so far.
@@ -114,7 +126,7 @@ package final class UdevMonitor {
           isOverrun = true
           counts.overruns += 1
         case EINTR: break
-        case EINVAL: counts.malformed += 1
+        case let number where Self.isAboutMessage(number): counts.malformed += 1
         // libudev answers alike for an empty socket and for a message that it does not trust.
         case 0, EAGAIN:
           guard try !hasMore() else { continue }
@@ -128,6 +140,18 @@ package final class UdevMonitor {
       if take(device) { counts.events += 1 } else { counts.malformed += 1 }
     }
     return .partial
+  }
+
+  /// Whether libudev's answer is about one message, which it has taken out of the socket, and not about
+  /// the socket: `recvmsg` on netlink has none of these (netlink(7)).
+  ///
+  /// EINVAL: too short, cut off, without `ACTION=`, `DEVPATH=` or `SUBSYSTEM=`. ENODEV: a `DEVPATH=` that
+  /// is empty or `/`. ERANGE: a number beyond 64 bits. The others come from the same readers of numbers,
+  /// names and paths (device_new_from_nulstr of libsystemd 252).
+  private static func isAboutMessage(_ number: Int32) -> Bool {
+    [
+      EINVAL, ENODEV, ERANGE, ENOENT, ENXIO, EBADMSG, EILSEQ, ENAMETOOLONG, EOVERFLOW, E2BIG, EDOM,
+    ].contains(number)
   }
 
   /// All messages that have come.

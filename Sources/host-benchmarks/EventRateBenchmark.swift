@@ -20,7 +20,7 @@ struct EventRateBenchmark {
     else { fatalError("libudev does not listen") }
     let loop = try EventLoop()
     let mailbox = try Mailbox()
-    let intake = try EventIntake(loop, mailbox: mailbox, log: TextLog())
+    let intake = try EventIntake(loop, mailbox: mailbox, log: TextLog()) { fatalError($0) }
     var bareTimes: [UInt64] = []
     var intakeTimes: [UInt64] = []
     let messages = (0..<Self.batch).map { index in

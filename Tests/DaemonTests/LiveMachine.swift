@@ -84,6 +84,9 @@ final class LiveMachine {
   let injection: Injection
   /// What the daemon has said.
   let messages = Messages()
+  /// Whether the daemon may end by itself, and why it has.
+  let expectsFailure = Box(false)
+  let failure = Box<String?>(nil)
   private let hasEnded = Box(false)
   private let thread = Box(pthread_t())
 
@@ -133,6 +136,7 @@ final class LiveMachine {
   private func start(_ settings: DaemonSettings) {
     let bus = bus
     let (messages, hasEnded, thread) = (messages, hasEnded, thread)
+    let (expectsFailure, failure) = (expectsFailure, failure)
     do {
       try WorkerThread.start {
         thread.set(pthread_self())
@@ -140,7 +144,8 @@ final class LiveMachine {
           try ReservationDaemon(settings, log: messages).run { bus }
           hasEnded.set(true)
         } catch {
-          fatalError("the daemon has ended: \(error)")
+          guard expectsFailure.get() else { fatalError("the daemon has ended: \(error)") }
+          failure.set("\(error)")
         }
       }
     } catch {

@@ -192,6 +192,45 @@ struct `A daemon on a live machine` {
       #expect(peak < 256 * 1024, "\(peak) KiB")
     }
   }
+
+  @Test func `does not mind events that make no sense`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      machine.injection.inject(
+        "change@/devices/ap", "ACTION=change", "DEVPATH=/", "SUBSYSTEM=ap")
+      machine.injection.inject(
+        "change@/devices/ap", "ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap",
+        "SEQNUM=99999999999999999999999")
+      machine.bus.use { $0.unplug(card: 1) }
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      let status = try machine.settle()
+      #expect(status["summary"] == "4 of 4 queues reserved", "\(status.text())")
+      #expect(status["degraded"] == .bool(false), "\(status.text())")
+      #expect(status["counters"]?["malformedEvents"] == .integer(2), "\(status.text())")
+      let view = StatusView(status)
+      #expect(view.text().contains(" received, 2 without sense\n"), "\(view.text())")
+      #expect(view.metrics().contains("\napreserve_events_malformed_total 2\n"))
+      #expect(view.metrics().contains("\napreserve_monitor_reopenings_total 0\n"))
+    }
+  }
+
+  @Test func `ends with an error when events cannot be received any more`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      machine.expectsFailure.set(true)
+      // Whatever monitor it opens is no socket soon; it notices when it is asked.
+      try machine.wait {
+        machine.breakMonitor()
+        _ = try? machine.settle()
+        return machine.failure.get() != nil
+      }
+      let failure = try #require(machine.failure.get())
+      #expect(failure.contains("receiving uevents"), "\(failure)")
+      #expect(machine.reserved.count == 4, "what is reserved stays reserved")
+    }
+  }
 }
 
 extension LiveMachine {
@@ -219,5 +258,25 @@ extension LiveMachine {
     }
     // The injecting socket is one of them and holds one acknowledgement at a time.
     try #require(shrunk == 2)
+  }
+
+  /// Puts something that is no socket under the descriptor of the daemon's monitor, which alone listens
+  /// to a group.
+  func breakMonitor() {
+    for descriptor in Int32(3)..<64 {
+      // struct sockaddr_nl: family, nothing, port, groups (linux/netlink.h).
+      var address = sockaddr_storage()
+      var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+      let result = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          getsockname(descriptor, $0, &length)
+        }
+      }
+      let groups = withUnsafeBytes(of: &address) { $0.load(fromByteOffset: 8, as: UInt32.self) }
+      guard result == 0, address.ss_family == AF_NETLINK, groups != 0 else { continue }
+      let null = open("/dev/null", O_RDWR)
+      dup2(null, descriptor)
+      close(null)
+    }
   }
 }

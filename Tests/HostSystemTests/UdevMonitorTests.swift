@@ -75,4 +75,47 @@ struct `The uevent monitor` {
       #expect(next == .complete)
     }
   }
+
+  /// What a kernel, or a driver's author, can send about the AP bus that makes no sense to libudev.
+  static let oddMessages: [[String]] = [
+    ["ACTION=change", "DEVPATH=", "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=/", "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=//", "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "SEQNUM=99999999999999999999999"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "SEQNUM=-1"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "SEQNUM=x"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "MAJOR=99999999999", "MINOR=0"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "IFINDEX=99999999999"],
+    ["ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap", "DEVMODE=99999999999"],
+    [
+      "ACTION=change", "DEVPATH=/devices/ap", "SUBSYSTEM=ap",
+      "DEVNAME=" + String(repeating: "n", count: 1500),
+    ],
+    ["ACTION=explode", "DEVPATH=/devices/ap", "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=/devices/ap/../../../etc", "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=" + String(repeating: "/d", count: 800), "SUBSYSTEM=ap"],
+    ["ACTION=change", "DEVPATH=/devices/ap"],
+    ["DEVPATH=/devices/ap", "SUBSYSTEM=ap"],
+    ["ACTION=change", "SUBSYSTEM=ap"],
+    ["ACTION", "DEVPATH", "SUBSYSTEM"],
+    ["=", "=", "="],
+    [],
+  ]
+
+  @Test func `passes over an event that makes no sense, and hands on the next one`() async {
+    await #expect(processExitsWith: .success) {
+      let injection = Injection()
+      let monitor = try UdevMonitor()
+      for (number, strings) in Self.oddMessages.enumerated() {
+        injection.inject(["change@/devices/ap"] + strings)
+        injection.injectQueue(number)
+        let events = try monitor.receive().events
+        #expect(events.last?["NUMBER"] == "\(number)", "\(strings)")
+        #expect(events.count <= 2)
+      }
+      let counts = monitor.counts
+      #expect(counts.malformed >= 8, "\(counts)")
+      #expect(counts.malformed + counts.events == UInt64(2 * Self.oddMessages.count), "\(counts)")
+    }
+  }
 }

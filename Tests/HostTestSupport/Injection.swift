@@ -22,7 +22,10 @@ package struct Injection: Sendable {
   }
 
   /// Injects a message of these strings.
-  package func inject(_ strings: String...) {
+  package func inject(_ strings: String...) { inject(strings) }
+
+  /// Injects a message of these strings.
+  package func inject(_ strings: [String]) {
     let message = Self.message(strings)
     precondition(apreserve_inject(descriptor, message, UInt32(message.count)) == 0)
   }
