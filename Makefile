@@ -122,7 +122,7 @@ check-varlinkctl: build
 # the Swift library is in them, nothing is looked for beside them, and all addresses are resolved before
 # they begin.
 PACKAGE_BUILD = swift build -c release --scratch-path .build/package --static-swift-stdlib \
-	--disable-local-rpath -Xlinker -z -Xlinker now
+	--disable-local-rpath -Xlinker -z -Xlinker now -Xcc -fstack-protector-strong
 BINARIES = .build/package/release
 
 .PHONY: package-programs
@@ -178,6 +178,7 @@ check-packages: deb
 	mandoc -T lint -W warning packaging/man/*
 	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
 	Tests/Packages/check-files $(DEB_DIRECTORY)
+	Tests/Packages/check-hardening $(BINARIES)
 	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd, on the simulated bus; as root.

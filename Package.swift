@@ -16,8 +16,13 @@ let settings: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
   ] + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
 
+// Checked library calls need an optimising compiler. The stack protector is an option of the compiler,
+// which a package that others depend on may not set; the Makefile sets it for the programs.
 let cSettings: [CSetting] =
-  [.enableWarning("all"), .enableWarning("extra")]
+  [
+    .enableWarning("all"), .enableWarning("extra"),
+    .define("_FORTIFY_SOURCE", to: "2", .when(configuration: .release)),
+  ]
   + (stopsAtWarnings ? [.treatAllWarnings(as: .error)] : [])
 
 // Lower targets know nothing of higher ones: a target sees exactly the modules named in its row, so an
@@ -115,7 +120,7 @@ let package = Package(
       dependencies: [
         "AdjunctProcessor", "Uevents", "JSONText", "Sysfs", "HostConfiguration",
         "ReservationRules", "Reservation", "Configuration", "Snapshots", "SimulatedBus",
-        "Scenarios", "Agent", "Replay", "Reports", "HostSystem", "Varlink", "Daemon",
+        "Scenarios", "Agent", "Replay", "Reports", "HostSystem", "Varlink", "Daemon", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -126,7 +131,7 @@ let package = Package(
       name: "apreserve-simfs",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "Snapshots", "SimulatedBus", "Scenarios",
-        "SysfsTree", "HostSystem", "CFuse", "CUeventInjection",
+        "SysfsTree", "HostSystem", "CFuse", "CUeventInjection", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -263,7 +268,8 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "AdjunctProcessor", "Uevents", "Sysfs", "JSONText", "HostConfiguration",
-        "ReservationRules", "Reservation", "Snapshots", "Scenarios", "Replay",
+        "ReservationRules", "Reservation", "Snapshots", "Scenarios", "Replay", "SimulatedBus",
+        "Configuration", "Varlink", "HostSystem", "CUeventInjection",
       ],
       path: "Tests/FuzzTargets", swiftSettings: settings),
     .executableTarget(

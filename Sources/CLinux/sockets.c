@@ -34,10 +34,10 @@ int apreserve_listen(const char *path, unsigned int mode, int backlog) {
   return -error;
 }
 
-int apreserve_connect(const char *path) {
+int apreserve_connect(const char *path, int waits) {
   struct sockaddr_un address;
   int error;
-  int descriptor = open_socket(path, &address, 0);
+  int descriptor = open_socket(path, &address, waits ? 0 : SOCK_NONBLOCK);
   if (descriptor < 0) return descriptor;
   if (connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0) return descriptor;
   error = errno;

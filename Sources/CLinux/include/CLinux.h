@@ -28,6 +28,26 @@ int apreserve_open_file_beneath(int directory, const char *path, int flags, int 
 int apreserve_open_directory_beneath(int directory, const char *path, int walks);
 
 /*
+ * Lets two names of one directory's file system change places (renameat2(2), RENAME_EXCHANGE), so that
+ * neither is missing at any moment. Returns 0 or the negative error number; EINVAL or ENOSYS where the
+ * file system or the kernel cannot.
+ */
+int apreserve_exchange(const char *one, const char *other);
+
+/*
+ * Gives a file another name if that is free (RENAME_NOREPLACE). Returns 0 or the negative error number;
+ * EEXIST if it is taken.
+ */
+int apreserve_rename_to_free(const char *from, const char *to);
+
+/*
+ * Opens what of the descriptors 0 to 2 is closed, on /dev/null: or the next file that is opened would get
+ * such a number, and messages would be written into it. To be called before anything is opened. Returns 0
+ * or the negative error number.
+ */
+int apreserve_open_standard_descriptors(void);
+
+/*
  * Opens a counter (eventfd(2)) of value 0: not blocking, closed on exec. Returns the descriptor, or the
  * negative error number.
  */
@@ -55,8 +75,11 @@ int apreserve_attach_filter(int socket, const struct apreserve_filter_instructio
  */
 int apreserve_listen(const char *path, unsigned int mode, int backlog);
 
-/* Connects to a socket file. Returns a descriptor that blocks, or the negative error number. */
-int apreserve_connect(const char *path);
+/*
+ * Connects to a socket file. With `waits` not 0 it waits while too many others do, and the descriptor
+ * blocks. Returns the descriptor, or the negative error number.
+ */
+int apreserve_connect(const char *path, int waits);
 
 /*
  * Accepts a connection. Returns its descriptor, which does not block, or the negative error number.
