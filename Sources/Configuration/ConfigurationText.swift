@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import ReservationRules
 
 /// A configuration file as read: its path and its bytes, not yet trusted to be text.
@@ -159,5 +160,5 @@ package struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertibl
   package var place: String { line > 0 ? "\(path):\(line)" : path }
 
   /// `file:line: sentence`.
-  package var description: String { "\(place): \(reason)" }
+  package var description: String { "\(place): \(reason)".printable }
 }

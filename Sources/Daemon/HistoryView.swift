@@ -1,3 +1,4 @@
+import AdjunctProcessor
 package import JSONText
 
 /// The moves that a daemon has told of, for people.
@@ -25,7 +26,7 @@ package struct HistoryView {
       }
       if let label = move["label"]?.text { words.append("\"\(label)\"") }
       if let failure = move["failure"]?.text { words.append(" failed: \(failure)") }
-      return words.joined(separator: " ") + "\n"
+      return words.joined(separator: " ").printable + "\n"
     }.joined()
   }
 }

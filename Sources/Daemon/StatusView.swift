@@ -1,3 +1,4 @@
+import AdjunctProcessor
 package import JSONText
 import Reports
 
@@ -43,7 +44,7 @@ package struct StatusView {
       (status["settings"]?.elements ?? []).map {
         "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
       })
-    return lines.map { $0 + "\n" }.joined()
+    return lines.map { $0.printable + "\n" }.joined()
   }
 
   /// For Prometheus, in its text format.

@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import ReservationRules
 import JSONText
 

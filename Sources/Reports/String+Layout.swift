@@ -28,20 +28,6 @@ extension String {
     }
     return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
   }
-
-  /// The text as a terminal can show it: control characters, which a name from a file may hold, are
-  /// escaped.
-  var printable: String {
-    var text = ""
-    for scalar in unicodeScalars {
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator:
-        text += scalar.escaped(asASCII: true)
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text
-  }
 }
 
 /// A number with its noun: `1 queue`, `2 queues`.

@@ -1,3 +1,5 @@
+import AdjunctProcessor
+
 /// A place in a rule file, printed `file:line:column`.
 package struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
   /// The path as it was given.
@@ -15,8 +17,8 @@ package struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// `file:line:column`.
-  package var description: String { "\(file):\(line):\(column)" }
+  package var description: String { "\(file.printable):\(line):\(column)" }
 
   /// `file:line`, as a decision names its rule.
-  package var fileAndLine: String { "\(file):\(line)" }
+  package var fileAndLine: String { "\(file.printable):\(line)" }
 }

@@ -2,6 +2,7 @@ import AdjunctProcessor
 import Agent
 import Glibc
 import HostSystem
+import JSONText
 import Reservation
 import Sysfs
 import Testing
@@ -117,10 +118,38 @@ import Testing
 @Suite struct `The service manager` {
   @Test(arguments: [
     (ServiceManager.Notification.ready, "READY=1"),
-    (.status("a\nb"), "STATUS=a b"), (.extendTimeout(.seconds(2)), "EXTEND_TIMEOUT_USEC=2000000"),
+    (.status("a\nREADY=1"), "STATUS=a\\nREADY=1"),
+    (.extendTimeout(.seconds(2)), "EXTEND_TIMEOUT_USEC=2000000"),
     (.stopping, "STOPPING=1"), (.reloading, "RELOADING=1"),
   ])
   func `is told in its own words`(notification: ServiceManager.Notification, text: String) {
     #expect(notification.text == text)
+  }
+}
+
+@Suite struct `A message about a file with a hostile name` {
+  private static let name = "/r/5\napreserve: info: all is well\u{1b}[2J.rules"
+  private let message = LogMessage(
+    .error, .control, "\(FileError(name, .notRegular))", fields: [.init("AP_RULE_FILE", name)])
+
+  @Test func `is one line in the log`() {
+    let text = TextLog.text(message)
+    #expect(text.split(separator: "\n").count == 1, "\(text)")
+    #expect(!text.contains("\u{1b}"))
+  }
+
+  @Test func `is one line in the journal, and so is each of its fields`() {
+    for line in Journal.lines(message) {
+      #expect(!line.contains("\n") && !line.contains("\u{1b}"), "\(line)")
+    }
+  }
+
+  @Test func `is one line in the status`() {
+    let status: JSONValue = .object([
+      .init("summary", "fine"), .init("problems", .array([.string("bad \(Self.name)")])),
+    ])
+    let text = StatusView(status).text()
+    #expect(text.contains(#"  bad /r/5\napreserve: info"#), "\(text)")
+    #expect(!text.contains("\u{1b}"))
   }
 }

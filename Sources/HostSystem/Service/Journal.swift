@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import CSystemd
 import Glibc
 
@@ -34,8 +35,8 @@ package struct Journal: MessageLog {
   /// The fields of an entry, `NAME=value`.
   package static func lines(_ message: LogMessage) -> [String] {
     [
-      "MESSAGE=\(message.text)", "PRIORITY=\(message.level.rawValue)",
+      "MESSAGE=\(message.text.printableLines)", "PRIORITY=\(message.level.rawValue)",
       "MESSAGE_ID=\(message.kind.identifier)", "SYSLOG_IDENTIFIER=apreserve",
-    ] + message.fields.map { "\($0.name)=\($0.value)" }
+    ] + message.fields.map { "\($0.name)=\($0.value.printable)" }
   }
 }

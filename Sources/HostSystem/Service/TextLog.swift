@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import Glibc
 
 /// Messages as plain text, a line each with its level, for people at a terminal.
@@ -20,7 +21,7 @@ package struct TextLog: MessageLog {
 
   /// The message as it is printed. Further lines are indented.
   package static func text(_ message: LogMessage) -> String {
-    let text = message.text.split(separator: "\n", omittingEmptySubsequences: false)
+    let text = message.text.printableLines.split(separator: "\n", omittingEmptySubsequences: false)
       .joined(separator: "\n  ")
     return "apreserve: \(message.level.word): \(text)\n"
   }

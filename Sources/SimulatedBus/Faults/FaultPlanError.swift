@@ -1,3 +1,5 @@
+import AdjunctProcessor
+
 /// A line of a plan of faults that says nothing that could be done.
 public struct FaultPlanError: Error, Equatable, Sendable {
   /// The line's number, from 1.
@@ -14,5 +16,5 @@ public struct FaultPlanError: Error, Equatable, Sendable {
 
 extension FaultPlanError: CustomStringConvertible {
   /// One line, such as `line 3: "EBUSSY" is no error ...`.
-  public var description: String { "line \(line): \(problem)" }
+  public var description: String { "line \(line): \(problem)".printable }
 }

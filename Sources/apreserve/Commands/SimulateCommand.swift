@@ -161,7 +161,7 @@ struct SimulateCommand: ParsableCommand {
     do throws(FaultPlanError) {
       return try FaultPlan(text: text)
     } catch {
-      Terminal.say("\(path): \(error)")
+      Terminal.say("\(path): \(error)".printable)
       throw ExitStatus.error
     }
   }
