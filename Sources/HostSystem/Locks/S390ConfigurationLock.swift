@@ -1,11 +1,14 @@
 package import Agent
+import CLinux
 import Glibc
 import Sysfs
 
 /// The lock that chzdev, lszdev and ap-check take while they change crypto configuration: a file with
 /// the owner's process number, made by link(2) so that it appears whole or not at all (peers.md 1.4).
 ///
-/// The lock of an owner that has ended is taken; a living owner is waited for, and never for ever.
+/// The lock of an owner that has ended is taken; a living owner is waited for, and never for ever. Whoever
+/// may change the configuration is root, so a file of another user is no lock: it is replaced, and that is
+/// reported. What of root's is no lock stays, and is named with what to do about it.
 package final class S390ConfigurationLock: ConfigurationLock {
   /// Where s390-tools have it.
   package static let systemPath = "/run/lock/s390apconfig.lock"
@@ -23,10 +26,10 @@ package final class S390ConfigurationLock: ConfigurationLock {
   /// How long a living owner is waited for at most.
   package var limit: Duration
   private let isInterrupted: () -> Bool
-  private let onWait: (String) -> Void
+  private let report: (String) -> Void
   private let time = HostTime()
   /// The file that we have made, while we hold the lock.
-  private var own: Identity?
+  private var own: FileIdentity?
 
   /// How long a lock may be without its owner's number before it counts as left behind; s390-tools use
   /// the same time.
@@ -36,33 +39,30 @@ package final class S390ConfigurationLock: ConfigurationLock {
   /// How long nothing is said of waiting.
   static let silence = Duration.seconds(1)
 
-  private struct Identity: Equatable {
-    var device: UInt64
-    var file: UInt64
-
-    init(_ status: stat) {
-      device = UInt64(status.st_dev)
-      file = UInt64(status.st_ino)
-    }
-  }
-
-  /// What is known of the lock's owner.
-  private enum Owner: Equatable {
+  /// What is at the lock's place.
+  private enum Holder: Equatable {
+    /// Nothing.
     case nobody
-    case left(Identity)
+    /// A lock whose owner has ended, or that never got its owner's number.
+    case left(FileIdentity)
+    /// Something that another user than root has put there.
+    case stranger(FileIdentity)
+    /// A living process, nil if the lock does not say yet which.
     case living(Int32?)
+    /// Something of root's that no tool makes: what it is.
+    case noLock(String)
   }
 
   /// The lock at `path`. A living owner is waited for at most as long as `limit`, and not once
-  /// `isInterrupted`; `onWait` is told once whom, if it takes long.
+  /// `isInterrupted`; `report` is told once whom, if it takes long, and what was replaced.
   package init(
     path: String = S390ConfigurationLock.systemPath, limit: Duration,
-    isInterrupted: @escaping () -> Bool = { false }, onWait: @escaping (String) -> Void
+    isInterrupted: @escaping () -> Bool = { false }, report: @escaping (String) -> Void
   ) {
     self.path = path
     self.limit = limit
     self.isInterrupted = isInterrupted
-    self.onWait = onWait
+    self.report = report
   }
 
   package func acquire() throws(ConfigurationLockError) {
@@ -71,29 +71,52 @@ package final class S390ConfigurationLock: ConfigurationLock {
     while true {
       if try make() { return }
       let waited = time.now - start
-      switch owner() {
+      switch holder() {
       case .nobody: break
-      case .left(let identity): remove(identity)
+      case .left(let identity):
+        if try replace(identity) { return }
+      case .stranger(let identity):
+        guard try replace(identity) else { break }
+        report(
+          "\(path) did not belong to root and was no lock of the AP configuration; it has been replaced"
+        )
+        return
+      case .noLock(let what):
+        throw ConfigurationLockError(
+          "\(path) is \(what), which is no lock of any tool, and nothing can be changed while it is there; "
+            + "look at it with \"ls -ld \(path)\" and remove it")
       case .living(let process):
-        let name = Self.name(process)
         guard !isInterrupted() else {
-          throw ConfigurationLockError("\(name) holds \(path), and it is no time to wait for that")
+          throw ConfigurationLockError(
+            "\(Self.name(process)) holds \(path), and it is no time to wait for that")
         }
         guard waited < limit else {
           throw ConfigurationLockError(
-            "\(name) has held \(path) for more than \(limit.components.seconds) s")
+            "\(Self.name(process)) has held \(path) for more than \(limit.components.seconds) s; "
+              + remedy(process))
         }
         if !hasSpoken, waited >= Self.silence {
           hasSpoken = true
-          onWait("waiting for \(name), which holds \(path)")
+          report("waiting for \(Self.name(process)), which holds \(path)")
         }
         HostTime.sleep(until: time.now + Self.pause)
       }
       // What is left behind again and again, or cannot be removed, must not be tried for ever either.
       guard waited < limit + Self.silence else {
-        throw ConfigurationLockError("\(path) cannot be taken: a file that nobody owns stays there")
+        throw ConfigurationLockError(
+          "\(path) cannot be taken: a file that is no lock of root's stays there or comes again; find out "
+            + "with \"ls -l \(path)\" whose it is, and remove it")
       }
     }
+  }
+
+  /// What an administrator can do about a lock that does not go.
+  private func remedy(_ process: Int32?) -> String {
+    guard let process else {
+      return "it names no process; if none configures AP devices now, remove it"
+    }
+    return
+      "\"ps -fp \(process)\" shows what that is; if it does not configure AP devices, remove \(path)"
   }
 
   package func release() {
@@ -101,7 +124,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     var status = stat()
     // Whoever took our lock for one that was left behind has it now, maybe under the number that our
     // file had.
-    guard lstat(path, &status) == 0, Identity(status) == own,
+    guard lstat(path, &status) == 0, FileIdentity(status) == own,
       let text = try? HostFile.read(path, .init(sizeLimit: 64)), Self.process(text) == getpid()
     else { return }
     unlink(path)
@@ -109,7 +132,45 @@ package final class S390ConfigurationLock: ConfigurationLock {
 
   /// Makes the lock; false when there is one.
   private func make() throws(ConfigurationLockError) -> Bool {
-    let draft = "\(path).\(getpid()).\(UInt16.random(in: 0...UInt16.max))"
+    try withDraft { draft, identity throws(FileError) in
+      guard link(draft, path) == 0 else {
+        guard errno != EEXIST else { return false }
+        throw FileError(path, .failed("making", Errno(rawValue: errno)))
+      }
+      own = identity
+      return true
+    }
+  }
+
+  /// Lets a lock of ours take the place of what is no lock any more, or never was; false when something
+  /// else was there by now. There is no moment without a file, so nobody else's lock is lost.
+  private func replace(_ other: FileIdentity) throws(ConfigurationLockError) -> Bool {
+    try withDraft { draft, identity throws(FileError) in
+      switch apreserve_exchange(draft, path) {
+      case 0: break
+      case -ENOENT: return false
+      case -EINVAL, -ENOSYS:
+        remove(other)
+        return false
+      case let number: throw FileError(path, .failed("replacing", Errno(rawValue: -number)))
+      }
+      var status = stat()
+      guard lstat(draft, &status) == 0, FileIdentity(status) == other else {
+        _ = apreserve_exchange(draft, path)
+        return false
+      }
+      own = identity
+      // A directory of somebody's is not ours to empty; out of the way it is.
+      if status.st_mode & S_IFMT == S_IFDIR { rmdir(draft) }
+      return true
+    }
+  }
+
+  /// Makes a file with our number beside the lock, and removes it, or what has changed places with it.
+  private func withDraft(
+    _ body: (_ draft: String, FileIdentity) throws(FileError) -> Bool
+  ) throws(ConfigurationLockError) -> Bool {
+    let draft = "\(path).\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
     do throws(FileError) {
       let number = try FileError.wrap("making", draft) { () throws(ErrorNumber) in
         do throws(ErrorNumber) {
@@ -126,14 +187,8 @@ package final class S390ConfigurationLock: ConfigurationLock {
       _ = try FileError.wrap("writing", draft) { () throws(ErrorNumber) in
         try retrying { write(number, text, text.count) }
       }
-      var status = stat()
-      _ = fstat(file.number, &status)
-      guard link(draft, path) == 0 else {
-        guard errno != EEXIST else { return false }
-        throw FileError(path, .failed("making", Errno(rawValue: errno)))
-      }
-      own = Identity(status)
-      return true
+      let status = try HostFile.checkedStatus(file, draft, owner: nil)
+      return try body(draft, FileIdentity(status))
     } catch {
       throw ConfigurationLockError("\(error)")
     }
@@ -150,34 +205,54 @@ package final class S390ConfigurationLock: ConfigurationLock {
     mkdir(String(path[..<slash]), 0o755)
   }
 
-  private func owner() -> Owner {
-    let number = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-    guard number >= 0 else { return errno == ENOENT ? .nobody : .living(nil) }
-    let file = FileDescriptor(number)
+  private func holder() -> Holder {
     var status = stat()
+    guard lstat(path, &status) == 0 else { return .nobody }
+    // Without root's rights we are in a test, or on a tree of our own.
+    guard status.st_uid == 0 || status.st_uid == geteuid() else {
+      return .stranger(FileIdentity(status))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else { return .noLock(Self.kind(status.st_mode)) }
+    let number = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    guard number >= 0 else {
+      return errno == ENOENT
+        ? .nobody : .noLock("a file that cannot be read (\(Errno(rawValue: errno)))")
+    }
+    let file = FileDescriptor(number)
     guard fstat(file.number, &status) == 0 else { return .living(nil) }
+    // Names are given and taken by tools for a moment, and that is seen again at the next try.
     var buffer = [UInt8](repeating: 0, count: 32)
     let count = max(0, read(file.number, &buffer, buffer.count))
     guard let process = Self.process(buffer[..<count]) else {
       let age = time.sinceEpoch - .seconds(status.st_mtim.tv_sec)
-      return age > Self.namelessTime ? .left(Identity(status)) : .living(nil)
+      return age > Self.namelessTime ? .left(FileIdentity(status)) : .living(nil)
     }
     // Our own number is that of a process before us: while we hold the lock we do not ask for it.
     if process == getpid() || kill(process, 0) != 0 && errno == ESRCH {
-      return .left(Identity(status))
+      return .left(FileIdentity(status))
     }
     return .living(process)
   }
 
-  /// Takes a lock away whose owner has ended. Another process may do the same at this moment and have
-  /// made its own already: so the file is moved aside first, looked at, and put back if it is not the
-  /// one that was left.
-  private func remove(_ left: Identity) {
-    let aside = "\(path).\(getpid()).left"
+  private static func kind(_ mode: UInt32) -> String {
+    switch mode & S_IFMT {
+    case S_IFDIR: "a directory"
+    case S_IFLNK: "a symbolic link"
+    case S_IFIFO: "a pipe"
+    case S_IFSOCK: "a socket"
+    default: "a device"
+    }
+  }
+
+  /// Takes a file away where names cannot change places. Another process may do the same at this moment
+  /// and have made its own already: so the file is moved aside first, looked at, and put back if it is
+  /// not the one that was left.
+  private func remove(_ left: FileIdentity) {
+    let aside = "\(path).\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
     guard rename(path, aside) == 0 else { return }
     var status = stat()
-    if lstat(aside, &status) == 0, Identity(status) != left { link(aside, path) }
-    unlink(aside)
+    if lstat(aside, &status) == 0, FileIdentity(status) != left { link(aside, path) }
+    if unlink(aside) != 0 { rmdir(aside) }
   }
 
   /// The number in a lock; nil for none that is whole.
@@ -189,9 +264,6 @@ package final class S390ConfigurationLock: ConfigurationLock {
   }
 
   private static func name(_ process: Int32?) -> String {
-    guard let process else { return "somebody" }
-    let bytes = try? HostFile.read("/proc/\(process)/comm", .init(sizeLimit: 64))
-    let name = bytes.map { String(decoding: $0.prefix { $0 > 0x20 && $0 < 0x7f }, as: UTF8.self) }
-    return name.map { "\($0) (process \(process))" } ?? "process \(process)"
+    process.map(ProcessName.text) ?? "a process that does not say which"
   }
 }
