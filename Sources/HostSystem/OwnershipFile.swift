@@ -1,4 +1,5 @@
 package import Agent
+import CLinux
 import Glibc
 package import Reservation
 import Sysfs
@@ -32,24 +33,49 @@ package final class OwnershipFile: OwnershipRecord {
   package static func open(
     directory: String, boot: String
   ) throws(FileError) -> (file: OwnershipFile, ownership: Ownership, damage: String?) {
-    try makeDirectory(directory)
+    try HostFile.makeDirectory(directory)
     let path = "\(directory)/\(fileName)"
     var ownership = Ownership()
     var damage: String?
-    do throws(FileError) {
-      let bytes = try HostFile.read(path, .init(sizeLimit: sizeLimit, owner: geteuid()))
-      do throws(OwnershipText.Damage) {
-        ownership = try OwnershipText.read(bytes, boot: boot) ?? Ownership()
-      } catch {
-        damage =
-          "\(error); it is kept as \(path).damaged, and nothing counts as reserved by apreserve"
-        rename(path, path + ".damaged")
+    do {
+      var status = stat()
+      // A link is none of ours, wherever it leads.
+      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
+        throw FileError(path, .notRegular)
       }
-    } catch  where error.isAbsence {
+      let bytes = try HostFile.read(path, .init(sizeLimit: sizeLimit, owner: geteuid()))
+      ownership = try OwnershipText.read(bytes, boot: boot) ?? Ownership()
+    } catch let error as FileError where error.isAbsence {
       // The first since this boot.
+    } catch let error as FileError where !error.isLasting {
+      throw error
+    } catch {
+      let aside = try putAside(path)
+      damage = "\(error); it is kept as \(aside), and nothing counts as reserved by apreserve"
     }
     return (try OwnershipFile(path: path, boot: boot, ownership), ownership, damage)
   }
+
+  /// Gives what makes no sense a name that is free: it may be needed to find out what has happened.
+  private static func putAside(_ path: String) throws(FileError) -> String {
+    let names = [path + ".damaged"] + (2...damagedLimit).map { "\(path).damaged-\($0)" }
+    for name in names {
+      switch apreserve_rename_to_free(path, name) {
+      case 0: return name
+      case -EEXIST: continue
+      case let number: throw FileError(path, .failed("putting aside", Errno(rawValue: -number)))
+      }
+    }
+    // More of them would only fill the memory that /run is in.
+    let last = names[names.count - 1]
+    _ = try FileError.wrap("putting aside", path) { () throws(ErrorNumber) in
+      try retrying { rename(path, last) }
+    }
+    return last
+  }
+
+  /// How many records that make no sense are kept at most.
+  private static let damagedLimit = 10
 
   /// What the record in `directory` says, for who only wants to know; nil where there is none of the
   /// running boot.
@@ -91,13 +117,20 @@ package final class OwnershipFile: OwnershipRecord {
   /// at every moment. Returns the new file, open for appending.
   private static func rewrite(_ path: String, _ text: String) throws(FileError) -> FileDescriptor {
     let fresh = path + ".new"
+    // Whatever is there, and whoever may write to it.
+    unlink(fresh)
     let file = FileDescriptor(
       try FileError.wrap("opening", fresh) { () throws(ErrorNumber) in
         try retrying {
           Glibc.open(
-            fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            fresh, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
         }
       })
+    let number = file.number
+    // Whatever the umask has taken away.
+    _ = try FileError.wrap("changing the mode of", fresh) { () throws(ErrorNumber) in
+      try retrying { fchmod(number, 0o600) }
+    }
     try write(text, to: file, fresh)
     _ = try FileError.wrap("renaming", fresh) { () throws(ErrorNumber) in
       try retrying { rename(fresh, path) }
@@ -118,15 +151,6 @@ package final class OwnershipFile: OwnershipRecord {
     guard count == bytes.count else {
       ftruncate(number, start)
       throw FileError(path, .failed("writing", .noSpace))
-    }
-  }
-
-  private static func makeDirectory(_ path: String) throws(FileError) {
-    do throws(ErrorNumber) {
-      _ = try retrying { mkdir(path, 0o755) }
-    } catch {
-      guard error.value != EEXIST else { return }
-      throw FileError(path, .failed("making", .init(rawValue: error.value)))
     }
   }
 }

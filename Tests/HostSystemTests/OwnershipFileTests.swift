@@ -1,5 +1,6 @@
 import AdjunctProcessor
 import Agent
+import Glibc
 import HostSystem
 import HostTestSupport
 import Reservation
@@ -48,6 +49,50 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(try tree.text("state/ownership.damaged").hasSuffix("fish 1\n"))
   }
 
+  @Test func `is put aside under a name that is free, however often`() throws {
+    try tree.file("state/ownership.damaged", "the first\n")
+    try tree.directory("state/ownership.damaged-2")
+    var names: [String] = []
+    for number in 0..<12 {
+      try tree.file("state/ownership", "nonsense \(number)\n")
+      let damage = try OwnershipFile.open(directory: directory, boot: "b1").damage
+      names.append(
+        String(try #require(damage?.split(separator: " ").first { $0.contains(".damaged") })))
+    }
+    #expect(names[0].hasSuffix("/ownership.damaged-3,"))
+    #expect(names[7].hasSuffix("/ownership.damaged-10,"))
+    #expect(names[11].hasSuffix("/ownership.damaged-10,"))
+    #expect(try tree.text("state/ownership.damaged") == "the first\n")
+    #expect(try tree.text("state/ownership.damaged-3") == "nonsense 0\n")
+    #expect(try tree.text("state/ownership.damaged-10") == "nonsense 11\n")
+  }
+
+  @Test(arguments: ["link", "loop", "pipe", "directory", "full directory", "writable", "foreign"])
+  func `is put aside when it is no file of ours`(form: String) throws {
+    let path = directory + "/ownership"
+    try tree.file("elsewhere", "apreserve-ownership 1 boot=b1\n+queue 05.0004\n")
+    switch form {
+    case "link": try tree.link("state/ownership", to: tree.path + "/elsewhere")
+    case "loop": try tree.link("state/ownership", to: "ownership")
+    case "pipe": try tree.pipe("state/ownership")
+    case "directory": try tree.directory("state/ownership")
+    case "full directory": try tree.file("state/ownership/file", "")
+    case "writable":
+      try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\n", mode: 0o666)
+    default:
+      try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\n+queue 05.0004\n")
+      guard chown(path, 65534, 65534) == 0 else { return }
+    }
+    let (file, ownership, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
+    #expect(ownership == Ownership())
+    #expect(damage?.contains("it is kept as \(path).damaged, and nothing counts") == true)
+    var status = stat()
+    #expect(lstat(path + ".damaged", &status) == 0)
+    try file.append([.queue(a, isOurs: true)])
+    #expect(try OwnershipFile.read(directory: directory, boot: "b1") == Ownership(queues: [a]))
+    #expect(try tree.text("elsewhere").hasSuffix("+queue 05.0004\n"))
+  }
+
   @Test func `is written anew when it has grown long`() throws {
     let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
     for _ in 0..<6000 {
@@ -68,14 +113,11 @@ private let b = APQN(adapter: 6, domain: 0x47)
     }
   }
 
-  @Test func `is not followed through a link, and not believed where others may write`() throws {
-    try tree.file("elsewhere", "apreserve-ownership 1 boot=b1\n")
-    try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\n", mode: 0o666)
-    #expect(throws: FileError.self) { try OwnershipFile.open(directory: directory, boot: "b1") }
-    try tree.link("other/ownership.new", to: tree.path + "/elsewhere")
-    #expect(throws: FileError.self) {
-      try OwnershipFile.open(directory: tree.path + "/other", boot: "b1")
-    }
-    #expect(try tree.text("elsewhere") == "apreserve-ownership 1 boot=b1\n")
+  @Test func `is not written through a link that lies where it is written anew`() throws {
+    try tree.file("elsewhere", "precious\n")
+    try tree.link("state/ownership.new", to: tree.path + "/elsewhere")
+    _ = try OwnershipFile.open(directory: directory, boot: "b1")
+    #expect(try tree.text("elsewhere") == "precious\n")
+    #expect(try tree.text("state/ownership") == "apreserve-ownership 1 boot=b1\n")
   }
 }
