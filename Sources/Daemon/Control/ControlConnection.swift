@@ -29,7 +29,8 @@ struct PendingReply {
 /// last one is on its way. So a client that never reads costs one answer and no more.
 final class ControlConnection {
   private let socket: LocalSocket
-  private let peer: LocalSocket.Peer
+  /// Who it is.
+  let peer: LocalSocket.Peer
   private let serve: (Call, LocalSocket.Peer) -> Answer
   private let onEnd: () -> Void
   private let time: HostTime
@@ -72,6 +73,9 @@ final class ControlConnection {
   /// Whether a long answer is on its way, or several are made one after the other, for which the machine
   /// as it was is kept.
   var isAnsweringLong: Bool { nextReply != nil || output.count > Self.longAnswer }
+
+  /// Whether the client asks for nothing just now.
+  var isIdle: Bool { output.isEmpty && nextReply == nil && !isWaiting && !input.isHalfway }
 
   /// Whether the client has had more time than it may take.
   func isOverdue(now: Duration) -> Bool {

@@ -13,10 +13,6 @@ final class ControlServer {
   private var connections: [Int: ControlConnection] = [:]
   private var lastNumber = 0
 
-  /// The most connections at a time.
-  static let connectionLimit = 64
-  /// The most connections of others than root and the daemon's own user.
-  static let guestLimit = 32
   /// The most clients that get long answers at a time.
   static let longAnswerLimit = 8
 
@@ -40,7 +36,7 @@ final class ControlServer {
     // Not for ever: the loop has more to do. What is left comes at the next turn.
     for _ in 0..<16 {
       guard let client = socket.accept() else { return }
-      guard let peer = client.peer, hasRoom(for: peer) else { continue }
+      guard let peer = client.peer, makeRoom(for: peer) else { continue }
       lastNumber += 1
       let number = lastNumber
       connections[number] = try? ControlConnection(
@@ -50,10 +46,20 @@ final class ControlServer {
     }
   }
 
-  private func hasRoom(for peer: LocalSocket.Peer) -> Bool {
-    guard connections.count < Self.connectionLimit else { return false }
-    return ControlPermission.mayChange(peer)
-      || connections.values.count { $0.isGuest } < Self.guestLimit
+  private func makeRoom(for peer: LocalSocket.Peer) -> Bool {
+    let places = connections.map { number, connection in
+      Admission.Place(
+        number: number, user: connection.peer.user, isGuest: connection.isGuest,
+        isIdle: connection.isIdle, lastProgress: connection.lastProgress)
+    }
+    let isGuest = !ControlPermission.mayChange(peer)
+    switch Admission.decide(user: peer.user, isGuest: isGuest, places) {
+    case .admit: return true
+    case .refuse: return false
+    case .replace(let number):
+      connections[number]?.end()
+      return true
+    }
   }
 
   private func dropOverdue() {
