@@ -13,6 +13,8 @@ package struct DaemonPlace {
   package let runtime: String
   /// The lock that only one daemon or `apply` has.
   package let lock: String
+  /// What was mended of directories that were there, each a sentence.
+  package let repairs: [String]
   /// What the host knows of itself; nil where nothing of a host may be looked at.
   package let hostFacts: HostFacts?
 
@@ -28,8 +30,10 @@ package struct DaemonPlace {
   ) throws(FileError) {
     runtime = HostFile.absolute(state ?? Self.runtimeDirectory)
     let kept = HostFile.absolute(state ?? Self.stateDirectory)
-    try HostFile.makeDirectory(runtime)
-    try HostFile.makeDirectory(kept)
+    repairs = [
+      try HostFile.makeDirectory(runtime),
+      kept == runtime ? nil : try HostFile.makeDirectory(kept),
+    ].compactMap(\.self)
     self.control = HostFile.absolute(control ?? Self.systemControl)
     lock = runtime + "/lock"
     ruleArchive = kept + "/last-good.rules"

@@ -42,11 +42,12 @@ package final class ReservationDaemon {
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
-  /// manager has opened; `sysfs` opens the bus, on the agent's thread.
+  /// manager has opened, or says why it is of no use; `sysfs` opens the bus, on the agent's thread.
   ///
   /// - Throws: when it cannot start, or cannot go on.
   package func run(
-    activated: Int32? = nil, sysfs: @escaping @Sendable () throws -> any Sysfs
+    activated: Result<LocalSocket?, UnsuitableSocket> = .success(nil),
+    sysfs: @escaping @Sendable () throws -> any Sysfs
   ) throws {
     // Before there is another thread, since threads inherit which signals are blocked.
     sources = [
@@ -70,7 +71,7 @@ package final class ReservationDaemon {
         board.wakeup.acknowledge()
         noteReport()
       })
-    serveControl(activated)
+    let ownsControl = try serveControl(activated)
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
       AgentMaterials(
@@ -78,7 +79,7 @@ package final class ReservationDaemon {
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
     try loop.run()
-    if activated == nil { unlink(settings.control) }
+    if ownsControl { unlink(settings.control) }
     if let failure { throw DaemonFailure(description: failure) }
   }
 
@@ -176,21 +177,41 @@ package final class ReservationDaemon {
 
   // MARK: Requests
 
-  private func serveControl(_ activated: Int32?) {
+  /// Serves the control socket; true if it is one of our own making. Reserving goes before answering, so
+  /// the daemon goes on without; but where somebody else answers, another daemon may be at work.
+  private func serveControl(
+    _ activated: Result<LocalSocket?, UnsuitableSocket>
+  ) throws -> Bool {
     do {
-      let socket =
-        try activated.map { LocalSocket(listening: $0) }
-        ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
+      var socket: LocalSocket?
+      do throws(UnsuitableSocket) {
+        socket = try activated.get()
+      } catch {
+        tellControlProblem("\(error)")
+      }
+      let isPassedOn = socket != nil
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload() },
         settle: { [unowned self] in settle($0, looksAtEverything: $1) },
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
-      control = try ControlServer(loop, socket: socket) { methods.answer($0, $1) }
+      control = try ControlServer(
+        loop,
+        socket: try socket
+          ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
+      ) { methods.answer($0, $1) }
+      return !isPassedOn
+    } catch let error as FileError {
+      if case .inUse = error.problem { throw error }
+      tellControlProblem("requests cannot be served: \(error)")
     } catch {
-      let problem = "requests cannot be served: \(error)"
-      problems.append(problem)
-      log.write(LogMessage(.error, .control, problem))
+      tellControlProblem("requests cannot be served: \(error)")
     }
+    return false
+  }
+
+  private func tellControlProblem(_ problem: String) {
+    problems.append(problem)
+    log.write(LogMessage(.error, .control, problem))
   }
 
   /// What has happened up to now counts: events that have come and rules that have been written are

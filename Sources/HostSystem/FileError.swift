@@ -1,3 +1,5 @@
+import AdjunctProcessor
+import Glibc
 package import Sysfs
 
 /// A file or directory of the host that cannot be used: which, and why.
@@ -13,6 +15,12 @@ package struct FileError: Error, Equatable, Sendable {
     case failed(String, Errno)
     /// It is a directory, a pipe or a device.
     case notRegular
+    /// It is a file, and should be a directory.
+    case notDirectory
+    /// Something else than a socket is there.
+    case notSocket
+    /// A process listens on this socket already; its number, if the kernel tells.
+    case inUse(Int32?)
     /// It has more bytes than are read.
     case tooLarge(limit: Int)
     /// It belongs to this user, who could change it.
@@ -32,6 +40,13 @@ package struct FileError: Error, Equatable, Sendable {
     if case .failed(_, .noSuchFile) = problem { true } else { false }
   }
 
+  /// Whether another try would most likely end the same: what is wrong is the file, and not that memory
+  /// or descriptors are short just now.
+  var isLasting: Bool {
+    guard case .failed(_, let errno) = problem else { return true }
+    return [ELOOP, ENXIO, EIO, EISDIR].contains(errno.rawValue)
+  }
+
   /// Runs calls on a file, and names it and the calls when they fail.
   static func wrap<Value>(
     _ word: String, _ path: String, _ body: () throws(ErrorNumber) -> Value
@@ -47,11 +62,19 @@ package struct FileError: Error, Equatable, Sendable {
 extension FileError: CustomStringConvertible {
   /// One sentence with the path and, where there is one, the remedy.
   package var description: String {
-    switch problem {
+    let path = path.printable
+    return switch problem {
     case .failed(let word, let errno):
       "\(word) \(path): \(errno)"
     case .notRegular:
       "\(path) is not a regular file"
+    case .notDirectory:
+      "\(path) is not a directory"
+    case .notSocket:
+      "\(path) is there and is no socket; remove it, or give another path"
+    case .inUse(let process):
+      "\(path) is in use: \(process.map(ProcessName.text) ?? "another process") answers there; "
+        + "a second daemon needs a control socket of its own"
     case .tooLarge(let limit):
       "\(path) has more than \(limit) bytes and is not read"
     case .foreignOwner(let user):

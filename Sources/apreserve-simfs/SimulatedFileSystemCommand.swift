@@ -1,5 +1,7 @@
+import AdjunctProcessor
 import ArgumentParser
 import CFuse
+import CLinux
 import Glibc
 import SimulatedBus
 import SysfsTree
@@ -37,6 +39,8 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   var directory: String
 
   func run() throws {
+    // Before any file can take the numbers of standard input, output and error.
+    guard apreserve_open_standard_descriptors() == 0 else { throw ExitCode(1) }
     do {
       try serve()
     } catch {
@@ -68,7 +72,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
 
   /// Messages go to standard error, at once.
   private static func say(_ message: String) {
-    let bytes = Array("apreserve: \(message)\n".utf8)
+    let bytes = Array("apreserve: \(message.printableLines)\n".utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }

@@ -5,6 +5,7 @@ import Daemon
 @main
 enum Program {
   static func main() {
+    Terminal.openStandardDescriptors()
     Terminal.ignoreClosedPipes()
     Apreserve.main()
   }

@@ -1,4 +1,6 @@
+import AdjunctProcessor
 import ArgumentParser
+import CLinux
 import Glibc
 import Sysfs
 
@@ -15,9 +17,14 @@ enum Terminal {
     }
   }
 
-  /// Prints a message with the program's name in front.
+  /// Prints a message with the program's name in front, without anything that a terminal would act on.
   static func say(_ message: String) {
-    _ = write("apreserve: \(message)\n", to: STDERR_FILENO)
+    _ = write("apreserve: \(message.printableLines)\n", to: STDERR_FILENO)
+  }
+
+  /// Sees to it that standard input, output and error are open, before any file can take their numbers.
+  static func openStandardDescriptors() {
+    if apreserve_open_standard_descriptors() != 0 { exit(1) }
   }
 
   /// Lets a write to a closed pipe fail instead of ending the program: a reader that goes away must

@@ -72,7 +72,7 @@ import Testing
     try bench.file("state", "a file\n")
     let result = try apply("--rules guests --state state")
     #expect(result.status == 1)
-    #expect(result.messages.contains("state/"))
+    #expect(result.messages.contains("state is not a directory"))
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)
   }
 

@@ -75,12 +75,21 @@ enum Program {
     return try start("/bin/sh", ["-c", script, bench.path, try location()] + arguments)
   }
 
-  /// Starts any program and does not wait for it.
-  static func start(_ program: String, _ arguments: [String]) throws -> pid_t {
+  /// Starts any program and does not wait for it; what it prints goes to the tests' own output or to a
+  /// file.
+  static func start(
+    _ program: String, _ arguments: [String], output: String? = nil
+  ) throws -> pid_t {
     var process = pid_t()
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if let output {
+      posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    }
     let result = withStrings([program] + arguments) {
       arguments in
-      withUnblockedSignals { posix_spawnp(&process, program, nil, $0, arguments, environ) }
+      withUnblockedSignals { posix_spawnp(&process, program, &actions, $0, arguments, environ) }
     }
     guard result == 0 else { throw Workbench.Failure(call: program, errno: result) }
     return process

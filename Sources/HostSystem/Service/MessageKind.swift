@@ -58,6 +58,9 @@ package enum MessageKind: String, CaseIterable, Sendable {
   /// Queues were reserved after vfio_ap had been loaded.
   case lateStart = "af39f99caaea03b79a0ea71eafafee35"
 
+  /// Files of apreserve that others could write to or lock were mended.
+  case repaired = "b1d4c9f07e6a4e0c9a52d3187f60c2ab"
+
   /// The journal's MESSAGE_ID: 32 hex digits.
   package var identifier: String { rawValue }
 }

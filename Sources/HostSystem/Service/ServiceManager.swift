@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import CSystemd
 import Glibc
 
@@ -23,7 +24,7 @@ package struct ServiceManager: Sendable {
       case .ready: "READY=1"
       case .reloading: "RELOADING=1"
       case .stopping: "STOPPING=1"
-      case .status(let line): "STATUS=" + line.map { $0 == "\n" ? " " : String($0) }.joined()
+      case .status(let line): "STATUS=" + line.printable
       case .extendTimeout(let time): "EXTEND_TIMEOUT_USEC=\(time.microseconds)"
       }
     }
@@ -38,8 +39,20 @@ package struct ServiceManager: Sendable {
   }
 
   /// A listening socket that the manager has opened for us, and passes on with that name; else the
-  /// only one without a name that says otherwise.
-  package static func takeListeningSocket(named name: String) -> Int32? {
+  /// only one without a name that says otherwise. Nil where none is passed on.
+  ///
+  /// - Throws: when what is passed on is something else.
+  package static func takeListeningSocket(
+    named name: String
+  ) throws(UnsuitableSocket) -> LocalSocket? {
+    guard let descriptor = passedDescriptor(named: name) else { return nil }
+    guard sd_is_socket_unix(descriptor, Int32(SOCK_STREAM.rawValue), 1, nil, 0) > 0 else {
+      throw UnsuitableSocket(descriptor: descriptor)
+    }
+    return LocalSocket(listening: descriptor)
+  }
+
+  private static func passedDescriptor(named name: String) -> Int32? {
     var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
     // The variables are taken out of the environment: they are not for anybody else.
     let count = sd_listen_fds_with_names(1, &names)
@@ -53,5 +66,17 @@ package struct ServiceManager: Sendable {
       if let text = names?[Int(index)], String(cString: text) == name { return first + index }
     }
     return count == 1 ? first : nil
+  }
+}
+
+/// What the service manager passed on as control socket is none.
+package struct UnsuitableSocket: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Its number.
+  package var descriptor: Int32
+
+  /// One sentence.
+  package var description: String {
+    "descriptor \(descriptor), which the service manager has passed on (LISTEN_FDS=), is not a listening "
+      + "stream socket of the family AF_UNIX, and is not used; look at apreserve.socket"
   }
 }

@@ -83,18 +83,19 @@ package final class LocalSocket {
 
   /// Connects to the socket file at `path`.
   package static func connect(to path: String) throws(FileError) -> LocalSocket {
-    let number = apreserve_connect(path)
+    let number = apreserve_connect(path, 1)
     guard number >= 0 else {
       throw FileError(path, .failed("connecting to", Errno(rawValue: -number)))
     }
     return LocalSocket(number)
   }
 
-  /// Makes a socket file and listens on it; one that a dead process has left is replaced. For root's
-  /// daemon the file belongs to `group`, if there is such a group, and its members may connect.
+  /// Makes a socket file and listens on it; one that a dead process has left is replaced, and one on which
+  /// somebody listens is not. For root's daemon the file belongs to `group`, if there is such a group, and its members may connect.
   ///
   /// It gets its name when all of that is done, so that whoever sees it can connect.
   package static func listen(at path: String, group: String?) throws(FileError) -> LocalSocket {
+    try requireFree(path)
     let draft = path + ".new"
     unlink(draft)
     let number = apreserve_listen(draft, 0o600, 64)
@@ -111,6 +112,21 @@ package final class LocalSocket {
       throw FileError(path, .failed("listening on", error))
     }
     return socket
+  }
+
+  /// Throws unless there is nothing at `path`, or a socket that nobody listens on.
+  private static func requireFree(_ path: String) throws(FileError) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFSOCK else { throw FileError(path, .notSocket) }
+    // Without waiting: a listener that does not accept is one as well.
+    let number = apreserve_connect(path, 0)
+    switch number {
+    case 0...:
+      throw FileError(path, .inUse(LocalSocket(number).peer?.process))
+    case -ECONNREFUSED, -ENOENT: return
+    default: throw FileError(path, .inUse(nil))
+    }
   }
 
   /// The next connection that waits; nil when none does.

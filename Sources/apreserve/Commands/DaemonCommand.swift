@@ -65,10 +65,15 @@ struct DaemonCommand: ParsableCommand {
       settings.root = systemRoot
       // Held to the end of the process: two daemons on one machine would work against each other.
       let lock = try InstanceLock(path: place.lock)
+      for repair in place.repairs + lock.repairs {
+        log.write(LogMessage(.warning, .repaired, repair))
+      }
       defer { withExtendedLifetime(lock) {} }
       let path = machine.sysfs
       try ReservationDaemon(settings, log: log).run(
-        activated: ServiceManager.takeListeningSocket(named: "control")
+        activated: Result { () throws(UnsuitableSocket) in
+          try ServiceManager.takeListeningSocket(named: "control")
+        }
       ) { try HostSysfs(root: path) }
     }
   }

@@ -1,0 +1,175 @@
+import Glibc
+import Testing
+
+/// What other users, an odd umask or an odd parent process have prepared for a daemon.
+@Suite struct `A daemon in a hostile place` {
+  private let tree: DaemonTree
+
+  init() throws {
+    tree = try DaemonTree()
+  }
+
+  private var bench: Workbench { tree.bench }
+
+  private func mode(_ name: String) -> mode_t {
+    var status = stat()
+    return stat(bench.path + "/" + name, &status) == 0 ? status.st_mode & 0o7777 : 0
+  }
+
+  /// Starts the daemon by a shell that does something before; its messages go to `.daemon`.
+  private func start(after script: String, _ more: String = "") throws -> BackgroundProgram {
+    let words = "\(DaemonTree.words) \(more)".split(separator: " ").map(String.init)
+    let daemon = BackgroundProgram(
+      try Program.start(
+        "sh",
+        [
+          "-c", "cd \"$0\"; exec 2> .daemon; \(script); exec \"$@\"", bench.path,
+          try Program.location(),
+        ] + words))
+    return daemon
+  }
+
+  @Test(arguments: ["000", "022", "077", "777"])
+  func `opens nothing to others and keeps itself out of nothing, whatever the umask`(
+    mask: String
+  ) throws {
+    for _ in 0..<2 {
+      let daemon = try start(after: "umask \(mask)")
+      try tree.wait { access(bench.path + "/c", F_OK) == 0 }
+      #expect(try bench.run("settle --control c --timeout 60").status == 0)
+      #expect(mode("state") == 0o755)
+      #expect(mode("state/lock") == 0o600)
+      #expect(mode("state/ownership") == 0o600)
+      #expect(mode("c") == 0o600)
+      #expect(daemon.end(SIGTERM) == 0)
+    }
+  }
+
+  @Test(.enabled(if: Guest.isPossible, "other users cannot run programs here"))
+  func `is not kept from starting by another user's lock of a file from before`() throws {
+    try bench.file("state/lock", "1\n")
+    #expect(mode("state/lock") == 0o644)
+    #expect(chmod(bench.path, 0o755) == 0)
+    let guest = BackgroundProgram(
+      try Program.start(
+        "setpriv",
+        Guest.identity + [
+          "flock", "--no-fork", "-s", bench.path + "/state/lock", "sh", "-c",
+          "echo here; exec sleep 3600",
+        ], output: bench.path + "/.guest"))
+    try tree.wait { (try? bench.text(".guest")) == "here\n" }
+    let daemon = try start(after: ":")
+    try tree.wait {
+      let words = (try? bench.text(".daemon")) ?? ""
+      return access(bench.path + "/c", F_OK) == 0 || words.contains("another apreserve")
+    }
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    #expect(
+      try bench.text(".daemon").contains("state/lock was locked by a process of another user"))
+    #expect(mode("state/lock") == 0o600)
+    #expect(daemon.end(SIGTERM) == 0)
+    _ = guest.end(SIGKILL)
+  }
+
+  @Test func `leaves the lock to a process of its own user, open to others or not`() throws {
+    try bench.file("state/lock", "4711\n")
+    let other = BackgroundProgram(
+      try Program.start(
+        "flock",
+        [
+          "--no-fork", "-x", bench.path + "/state/lock", "sh", "-c", "echo here; exec sleep 3600",
+        ],
+        output: bench.path + "/.other"))
+    try tree.wait { (try? bench.text(".other")) == "here\n" }
+    let refused = try bench.run(DaemonTree.words)
+    #expect(refused.status == 1)
+    #expect(refused.messages.contains("another apreserve works on this machine (process 4711)"))
+    #expect(try bench.text("state/lock") == "4711\n")
+    _ = other.end(SIGKILL)
+  }
+
+  @Test(arguments: ["2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
+  func `writes its messages into no file that it has opened`(closing: String) throws {
+    let daemon = try start(after: "exec \(closing)")
+    try tree.wait { access(bench.path + "/c", F_OK) == 0 }
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    #expect(try bench.text("state/lock") == "\(daemon.process)\n")
+    #expect(try !bench.text("state/ownership").contains("apreserve: "))
+    #expect(daemon.end(SIGTERM) == 0)
+  }
+
+  @Test func `does not take the control socket of another daemon`() throws {
+    let first = try tree.start()
+    let second = try bench.run(
+      "daemon --sysfs tree --rules rules --control c --state other-state")
+    #expect(second.status == 1)
+    #expect(
+      second.messages.contains(
+        "/c is in use: apreserve (process \(first.process)) answers there; a second daemon needs"),
+      "\(second.messages)")
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    // A dead one's is taken over.
+    #expect(first.end(SIGKILL) == 137)
+    let third = try BackgroundProgram(DaemonTree.words, in: bench)
+    try tree.wait { try bench.run("status --control c").status == 0 }
+    #expect(third.end(SIGTERM) == 0)
+  }
+
+  @Test func `does not replace a file that is no socket by its control socket`() throws {
+    try bench.file("precious", "text\n")
+    let daemon = try BackgroundProgram(
+      "daemon --sysfs tree --rules rules --control precious --state state", in: bench)
+    try tree.wait { try bench.text(".daemon").contains("requests cannot be served: ") }
+    #expect(try bench.text(".daemon").contains("/precious is there and is no socket; remove it"))
+    #expect(daemon.end(SIGTERM) == 0)
+    #expect(try bench.text("precious") == "text\n")
+  }
+
+  @Test(arguments: [
+    ("exec 3</dev/null", "a device"),
+    ("exec 3<state/record", "a file"),
+    ("exec 3>&-", "nothing"),
+  ])
+  func `uses no passed descriptor that does not listen, and makes a socket of its own`(
+    opening: String, what: String
+  ) throws {
+    try bench.file("state/record", "")
+    let daemon = try start(
+      after: "LISTEN_FDS=1 LISTEN_FDNAMES=control; export LISTEN_FDS LISTEN_FDNAMES; "
+        + "export LISTEN_PID=$$; \(opening)")
+    try tree.wait { try bench.run("status --control c").status == 0 }
+    _ = try bench.run("settle --control c --timeout 60")
+    let status = try bench.run("status --control c").output
+    #expect(
+      status.contains(
+        "  descriptor 3, which the service manager has passed on (LISTEN_FDS=), is not a listening "
+          + "stream socket of the family AF_UNIX"), "\(what): \(status)")
+    #expect(daemon.end(SIGTERM) == 0)
+  }
+
+  @Test func `uses no passed socket that is connected or of another family`() throws {
+    for script in [
+      "s = socket.socketpair()[0]", "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()",
+      "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind('')",
+      "s = socket.socket(socket.AF_UNIX); s.bind('')",
+    ] {
+      let words = DaemonTree.words.split(separator: " ").map(String.init)
+      let daemon = BackgroundProgram(
+        try Program.start(
+          "sh",
+          [
+            "-c", "cd \"$0\"; exec \"$@\" 2> .daemon", bench.path, "python3", "-B", "-c",
+            """
+            import os, socket, sys
+            \(script)
+            os.dup2(s.fileno(), 3)
+            os.environ.update(LISTEN_FDS="1", LISTEN_FDNAMES="control", LISTEN_PID=str(os.getpid()))
+            os.execv(sys.argv[1], sys.argv[1:])
+            """, try Program.location(),
+          ] + words))
+      try tree.wait { try bench.run("status --control c").status == 0 }
+      #expect(try bench.text(".daemon").contains("descriptor 3, which"), "\(script)")
+      #expect(daemon.end(SIGTERM) == 0)
+    }
+  }
+}
