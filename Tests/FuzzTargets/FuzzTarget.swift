@@ -13,7 +13,10 @@ package struct FuzzTarget: Sendable {
   /// Every parser there is.
   package static let all =
     [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules]
-    + [expectations, scenarios, ownership, otherTools]
+    + [
+      expectations, scenarios, ownership, otherTools, varlink, configuration, faults,
+      kernelMessages,
+    ]
 
   /// The target of a name.
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
