@@ -35,9 +35,10 @@ package struct ConfigurationDirectory: Equatable, Sendable {
   }
 
   /// Reads a directory; nil when there is none. With an `owner` it must belong to that user, who
-  /// alone may write to it: whoever can put a name into it can replace or mask the others.
+  /// alone may write to it: whoever can put a name into it can replace or mask the others. With a
+  /// `limit` it has at most so many entries, and is not listed further.
   package static func read(
-    _ path: String, owner: UInt32? = HostFile.trustedOwner
+    _ path: String, owner: UInt32? = HostFile.trustedOwner, limit: Int? = nil
   ) throws(FileError) -> ConfigurationDirectory? {
     let number: Int32
     do throws(ErrorNumber) {
@@ -49,20 +50,26 @@ package struct ConfigurationDirectory: Equatable, Sendable {
     let directory = FileDescriptor(number)
     _ = try HostFile.checkedStatus(directory, path, owner: owner)
     let names = try FileError.wrap("listing", path) { () throws(ErrorNumber) in
-      try directory.directoryNames()
+      try directory.directoryNames(limit: limit)
     }
+    if let limit, names.count > limit { throw FileError(path, .tooManyEntries(limit: limit)) }
     var entries: [Entry] = []
     for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      guard let kind = kind(of: name, in: directory.number) else { continue }
+      guard let kind = try kind(of: name, in: directory.number, path) else { continue }
       entries.append(Entry(name: name, kind: kind))
     }
     return ConfigurationDirectory(path: path, entries: entries)
   }
 
   /// What a name is; nil when it has gone since the directory was listed.
-  private static func kind(of name: String, in directory: Int32) -> Kind? {
+  private static func kind(
+    of name: String, in directory: Int32, _ path: String
+  ) throws(FileError) -> Kind? {
     var status = stat()
-    guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+      if errno == ENOENT { return nil }
+      throw FileError("\(path)/\(name)", .failed("examining", Errno(rawValue: errno)))
+    }
     if status.st_mode & S_IFMT == S_IFLNK {
       // The text of the link counts, so that it means the same below another root.
       if (try? linkTarget(name, in: directory)) == "/dev/null" { return .linkToNull }

@@ -14,8 +14,8 @@ struct FileDescriptor: ~Copyable {
     close(number)
   }
 
-  /// The names in the directory, without `.` and `..`.
-  borrowing func directoryNames() throws(ErrorNumber) -> [String] {
+  /// The names in the directory, without `.` and `..`, at most so many and one more.
+  borrowing func directoryNames(limit: Int? = nil) throws(ErrorNumber) -> [String] {
     let number = number
     // The stream takes a descriptor over and closes it, so it gets one of its own.
     let copy = try retrying { fcntl(number, F_DUPFD_CLOEXEC, 0) }
@@ -36,6 +36,7 @@ struct FileDescriptor: ~Copyable {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
       }
       if name != "." && name != ".." { names.append(name) }
+      if let limit, names.count > limit { return names }
     }
   }
 }

@@ -23,6 +23,8 @@ package struct FileError: Error, Equatable, Sendable {
     case inUse(Int32?)
     /// It has more bytes than are read.
     case tooLarge(limit: Int)
+    /// It is a directory with more entries than are read.
+    case tooManyEntries(limit: Int)
     /// It belongs to this user, who could change it.
     case foreignOwner(UInt32)
     /// Others than its owner may write to it.
@@ -77,6 +79,8 @@ extension FileError: CustomStringConvertible {
         + "a second daemon needs a control socket of its own"
     case .tooLarge(let limit):
       "\(path) has more than \(limit) bytes and is not read"
+    case .tooManyEntries(let limit):
+      "\(path) has more than \(limit) entries and is not read"
     case .foreignOwner(let user):
       "\(path) is not trusted: it belongs to user \(user); it must belong to root"
     case .writable(let mode):

@@ -8,6 +8,7 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case replacedFile = "replaced-file"
   case skippedFile = "skipped-file"
   case fileTooLarge = "file-too-large"
+  case tooManyRules = "too-many-rules"
   case byteOrderMark = "byte-order-mark"
   case nulByte = "nul-byte"
   case invalidUTF8 = "invalid-utf-8"

@@ -93,10 +93,10 @@ import Testing
         "\(etc)/a.rules:1:1: error: the file cannot be read: opening \(etc)/a.rules: EACCES "
           + "(permission denied) [unreadable-file]",
         """
-        \(etc)/b.rules:1:10: error: "hst" is no value of RESERVE; write "vfio_ap", "host" or \
+        \(etc)/b.rules:1:21: error: "hst" is no value of RESERVE; write "vfio_ap", "host" or \
         "unmanaged" [unknown-value]
-          RESERVE="hst"
-                   ^^^
+          APQN=="*", RESERVE="hst"
+                              ^^^
           write: host
         """,
       ])
@@ -116,6 +116,31 @@ import Testing
           + "take the right away with chmod go-w [untrusted-file]",
       ])
     #expect(rules.rules.rules.map(\.location.file) == [etc + "/b.rules"])
+  }
+
+  @Test func `are an error where all directories together have too many entries`() throws {
+    for number in 0..<RuleSet.mostFiles { try tree.file("etc/\(number).rules") }
+    #expect(said(rules()) == [])
+    try tree.file("usr/1.rules")
+    let rules = rules()
+    #expect(
+      rules.diagnostics.map(\.description) == [
+        "\(usr):1:1: error: the directory has more than 0 entries, which those before it leave of the "
+          + "4096 that all directories may have; move elsewhere what is no rule file, and put several "
+          + "rules into one file [too-many-rules]"
+      ])
+  }
+
+  @Test func `are an error where the files have too many bytes together`() throws {
+    let text = String(repeating: "#" + String(repeating: "x", count: 1022) + "\n", count: 1024)
+    for number in 10..<26 { try tree.file("etc/\(number).rules", text) }
+    #expect(said(rules()) == [])
+    try tree.file("usr/26.rules", "#\n")
+    #expect(
+      rules().diagnostics.map(\.description) == [
+        "\(usr):1:1: error: the rule files have more than 16777216 bytes together, the most that are "
+          + "read; 16 of 17 files were, and \(usr)/26.rules was not [too-many-rules]"
+      ])
   }
 
   @Test func `are an error where a file or a directory belongs to somebody else`() throws {

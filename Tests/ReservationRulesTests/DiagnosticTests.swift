@@ -14,7 +14,8 @@ import Testing
     codes.formUnion([unreadable().code, .moreErrors, .moreWarnings])
     #expect(
       Set(DiagnosticCode.allCases).subtracting(codes) == [
-        .untrustedFile, .maskedFile, .replacedFile, .skippedFile, .shadowedRule, .idleRule,
+        .untrustedFile, .tooManyRules, .maskedFile, .replacedFile, .skippedFile, .shadowedRule,
+        .idleRule,
         .collateral, .acceptedCollateral, .hardwareTooOld,
       ])
   }
@@ -90,7 +91,7 @@ import Testing
     #expect(problem.found.map(\.description) == [problem.said])
   }
 
-  @Test func `of a file that cannot be read stand beside the others`() {
+  @Test func `of a file that cannot be read say why`() {
     #expect(
       unreadable().description
         == "/r/a.rules:1:1: error: the file cannot be read: it is not readable by this user "
@@ -98,19 +99,8 @@ import Testing
   }
 
   private func unreadable() -> Diagnostic {
-    let selection = RuleFileSelection([
-      RuleDirectoryListing(
-        path: "/r",
-        entries: [.init(name: "a.rules", kind: .file), .init(name: "b.rules", kind: .file)])
-    ])
-    let (rules, diagnostics) = RuleSet.load(selection) { path throws(RuleFileProblem) in
-      guard path == "/r/b.rules" else {
-        throw RuleFileProblem(reason: "it is not readable by this user")
-      }
-      return Array("ADAPTER==\"5\", RESERVE=\"host\"\n".utf8)
-    }
-    #expect(rules.rules.count == 1)
-    return diagnostics[0]
+    RuleFileProblem(reason: "it is not readable by this user")
+      .diagnostic("/r/a.rules", noun: "file")
   }
 
   @Test func `show a long line around the place`() {

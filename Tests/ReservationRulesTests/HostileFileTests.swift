@@ -43,6 +43,25 @@ import benchmarks
     #expect(diagnostics.count <= 1002 && diagnostics.allSatisfy { $0.code != .lineTooLong })
   }
 
+  @Test
+  func `with more rules than a set may have is an error, and so is a set of very many errors`() {
+    let rules = String(repeating: "ADAPTER==\"5\", RESERVE=\"host\"\n", count: 25_001)
+    let many = (0..<4).map { RuleFile(path: "/r/\($0).rules", text: rules) }
+    let (set, diagnostics) = RuleSet.parse(files: many)
+    #expect(set.rules.isEmpty)
+    #expect(
+      diagnostics.map(\.description) == [
+        "/r/3.rules:1:1: error: the files up to this one have 100004 rules, and at most 100000 are "
+          + "taken; put several queues into one rule, as ADAPTER==\"1-5\" [too-many-rules]"
+      ])
+    let wrong = String(repeating: "x\n", count: 1000)
+    let found = RuleSet.parse(files: (0..<30).map { RuleFile(path: "\($0)", text: wrong) }).1
+    #expect(found.count == 10_001)
+    #expect(
+      found.last?.message
+        == "the 20 files after this one are not read; correct those that are first")
+  }
+
   /// Twenty thousand rules of which no two ask the same, and as many that are all shadowed: this ends,
   /// which it would not if each were held against each.
   @Test func `of very many rules is searched for those that never decide`() {

@@ -32,7 +32,8 @@ import Testing
 
   @Test func `has an example of every mistake that a printed line can show`() {
     let hidden: Set<DiagnosticCode> = [
-      .unreadableFile, .untrustedFile, .fileTooLarge, .maskedFile, .replacedFile, .skippedFile,
+      .unreadableFile, .untrustedFile, .fileTooLarge, .tooManyRules, .maskedFile, .replacedFile,
+      .skippedFile,
       .byteOrderMark, .nulByte, .invalidUTF8, .controlCharacter, .carriageReturn, .lineTooLong,
       .moreErrors, .moreWarnings, .blankAfterBackslash, .invisibleCharacter, .idleRule,
       .collateral, .acceptedCollateral, .hardwareTooOld,

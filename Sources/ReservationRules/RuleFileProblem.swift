@@ -21,24 +21,3 @@ package struct RuleFileProblem: Error, Hashable, Sendable, CustomStringConvertib
       code == .unreadableFile ? "the \(noun) cannot be read: \(reason)" : reason)
   }
 }
-
-extension RuleSet {
-  /// Reads the selected files through `read` and parses them. A file that cannot be read is an error
-  /// beside those of the others.
-  package static func load(
-    _ selection: RuleFileSelection, read: (String) throws(RuleFileProblem) -> [UInt8]
-  ) -> (RuleSet, [Diagnostic]) {
-    var rules: [Rule] = []
-    var diagnostics: [Diagnostic] = []
-    for path in selection.paths {
-      do throws(RuleFileProblem) {
-        let parsed = parsed(RuleFile(path: path, bytes: try read(path)))
-        rules += parsed.rules
-        diagnostics += parsed.diagnostics
-      } catch {
-        diagnostics.append(error.diagnostic(path, noun: "file"))
-      }
-    }
-    return (RuleSet(rules: rules, files: selection.paths), diagnostics)
-  }
-}
