@@ -3,6 +3,8 @@ import Glibc
 extension HostFile {
   /// Replaces a file by one with these contents, so that a reader sees the old ones or the new ones,
   /// whatever happens meanwhile, a power cut included.
+  ///
+  /// Once this returns, the new ones are what a power cut leaves.
   package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
     let draft = path + ".new"
     unlink(draft)
@@ -23,5 +25,34 @@ extension HostFile {
     _ = try FileError.wrap("replacing", path) { () throws(ErrorNumber) in
       try retrying { rename(draft, path) }
     }
+    try synchronizeDirectory(of: path)
+  }
+
+  /// The name is on the disk only when its directory is (fsync(2)).
+  private static func synchronizeDirectory(of path: String) throws(FileError) {
+    let name = path.lastIndex(of: "/").map { path[...$0] } ?? "./"
+    let directory = FileDescriptor(
+      try FileError.wrap("opening", String(name)) { () throws(ErrorNumber) in
+        try retrying { open(String(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+      })
+    _ = try FileError.wrap("writing", String(name)) { () throws(ErrorNumber) in
+      try retrying { fsync(directory.number) }
+    }
+  }
+
+  /// The most files that are kept aside for one path.
+  private static let mostAside = 100
+
+  /// Gives a file that makes no sense another name, so that it can be examined and nothing replaces it:
+  /// `.damaged`, or `.damaged-2` and so on where there is one already. Returns the new path.
+  package static func putAside(_ path: String) throws(FileError) -> String {
+    var place = path + ".damaged"
+    for number in 2...mostAside where access(place, F_OK) == 0 {
+      place = path + ".damaged-\(number)"
+    }
+    _ = try FileError.wrap("renaming", path) { () throws(ErrorNumber) in
+      try retrying { rename(path, place) }
+    }
+    return place
   }
 }

@@ -27,6 +27,17 @@ extension FuzzTarget {
     }
   }
 
+  /// The text in which rules are kept: it gives back what was put into it, or nothing.
+  static let archive = FuzzTarget("archive") { bytes in
+    guard let files = RuleArchive.decode(bytes) else { return }
+    try hold(
+      RuleArchive.decode(RuleArchive.encode(files)) == files,
+      "\(files.count) files come back otherwise")
+    let text = files.reduce(0) { $0 + $1.bytes.count }
+    try hold(text <= bytes.count, "\(text) bytes of files in \(bytes.count)")
+    _ = RuleSet.parse(files: files)
+  }
+
   private static let machine: Inventory = {
     var inventory = Inventory.empty
     inventory.setCard(

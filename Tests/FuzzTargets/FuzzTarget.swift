@@ -12,7 +12,7 @@ package struct FuzzTarget: Sendable {
 
   /// Every parser there is.
   package static let all =
-    [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules]
+    [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules, archive]
     + [
       expectations, scenarios, ownership, otherTools, varlink, configuration, faults,
       kernelMessages,

@@ -1,3 +1,4 @@
+import Glibc
 import HostSystem
 package import ReservationRules
 
@@ -9,7 +10,7 @@ package final class RuleKeeper {
     case files
     /// The directories as they were before they had errors.
     case earlierFiles = "earlier-files"
-    /// The last set without errors that an earlier run has kept.
+    /// The last set that an earlier run had in force.
     case lastGood = "last-good"
     /// Nowhere: the files have errors, and no earlier set is known.
     case nowhere
@@ -23,6 +24,8 @@ package final class RuleKeeper {
     package var rules = RuleSet()
     /// What is wrong with the files, and what hardly means what it says.
     package var diagnostics: [Diagnostic] = []
+    /// Why the rules in force are not kept for later, or those that were kept are not used; a sentence.
+    package var archiveProblem: String?
     /// What stops the directories' rules from being used, each a sentence with its place.
     package var errors: [String] {
       diagnostics.filter { $0.severity == .error }.map(\.sentence)
@@ -34,11 +37,17 @@ package final class RuleKeeper {
   private let directories: [String]
   private let owner: UInt32?
   private let archive: String?
+  /// Of the files as they were read last.
+  private var checksum: Checksum?
+  /// The set that an earlier run had in force, once it was needed.
+  private var kept: RuleSet?
+  /// Of what the archive holds.
+  private var archived: Checksum?
 
   /// The rules in force.
   package private(set) var condition = Condition()
 
-  /// A keeper of the rules in `directories`, the strongest first. The last good set is kept in
+  /// A keeper of the rules in `directories`, the strongest first. The set in force is kept in
   /// `archive`, if there is a place for it.
   package init(directories: [String], owner: UInt32?, archive: String?) {
     self.directories = directories
@@ -51,44 +60,112 @@ package final class RuleKeeper {
   ///
   /// True when the rules in force have changed.
   @discardableResult package func load() -> Bool {
+    let sources = RuleSources(directories: directories, owner: owner)
+    let isKnown = sources.checksum == checksum
+    checksum = sources.checksum
+    guard !isKnown || condition.archiveProblem != nil else { return false }
     let before = condition.rules
-    let read = HostRules(directories: directories, owner: owner)
+    let read = HostRules(sources)
     if read.diagnostics.contains(where: { $0.severity == .error }) {
-      fallBack(read.diagnostics)
+      fallBack(read)
     } else {
       condition = Condition(origin: .files, rules: read.rules, diagnostics: read.diagnostics)
+      kept = nil
       keep(read.files)
     }
     return condition.rules != before
   }
 
-  private func fallBack(_ diagnostics: [Diagnostic]) {
+  private func fallBack(_ read: HostRules) {
     switch condition.origin {
     case .files: condition.origin = .earlierFiles
-    case .earlierFiles, .lastGood: break
-    case .nowhere:
-      if let rules = lastGood() {
+    case .earlierFiles: break
+    case .lastGood, .nowhere:
+      kept = kept ?? lastInForce()
+      if let kept {
         condition.origin = .lastGood
-        condition.rules = rules
+        condition.rules = kept.yielding(to: read)
       }
     }
-    condition.diagnostics = diagnostics
+    condition.diagnostics = read.diagnostics
   }
 
-  private func lastGood() -> RuleSet? {
-    guard let archive,
-      let bytes = try? HostFile.read(
-        archive, .init(sizeLimit: 64 * RuleFile.largestFile, owner: owner)),
-      let files = RuleArchive.decode(bytes)
-    else { return nil }
-    let (rules, diagnostics) = RuleSet.parse(files: files)
-    return diagnostics.contains { $0.severity == .error } ? nil : rules
+  // MARK: The archive
+
+  private func lastInForce() -> RuleSet? {
+    guard let archive else { return nil }
+    do throws(FileError) {
+      let bytes = try HostFile.read(
+        archive, .init(sizeLimit: 2 * RuleSet.largestText, owner: owner))
+      guard let files = RuleArchive.decode(bytes) else {
+        putAside(archive, "it is damaged")
+        return nil
+      }
+      let (rules, diagnostics) = RuleSet.parse(files: files)
+      if let error = diagnostics.first(where: { $0.severity == .error }) {
+        putAside(archive, "its rules have errors: \(error.sentence)")
+        return nil
+      }
+      return rules
+    } catch {
+      switch error.problem {
+      case _ where error.isAbsence: break
+      // It may be readable at another time.
+      case .failed: condition.archiveProblem = "the last rules in force are not used: \(error)"
+      default: putAside(archive, "\(error)")
+      }
+      return nil
+    }
   }
 
+  private func putAside(_ path: String, _ reason: String) {
+    do throws(FileError) {
+      let place = try HostFile.putAside(path)
+      condition.archiveProblem =
+        "the last rules in force, \(path), are not used: \(reason); they are now in \(place)"
+    } catch {
+      condition.archiveProblem =
+        "the last rules in force, \(path), are not used: \(reason); they stay there: \(error)"
+    }
+  }
+
+  /// Keeps the set in force, an empty one as well: what was removed does not come back.
   private func keep(_ files: [RuleFile]) {
     guard let archive else { return }
-    // An empty set may be a mistake, and then the last one is what somebody wants back.
-    guard !files.isEmpty else { return }
-    try? HostFile.replace(archive, with: RuleArchive.encode(files))
+    let bytes = RuleArchive.encode(files)
+    let sum = Checksum(bytes)
+    guard sum != archived || access(archive, F_OK) != 0 else { return }
+    archived = nil
+    do throws(FileError) {
+      try HostFile.replace(archive, with: bytes)
+      archived = sum
+    } catch {
+      condition.archiveProblem =
+        "the rules in force are not kept for a start with broken rule files: \(error)"
+    }
+  }
+}
+
+extension RuleSet {
+  /// The set after the rules by which files without errors now keep queues with the host: those that
+  /// lock, and those that this set does not have. They all lock here, so that no rule of this set takes
+  /// such a queue. A plain rule that this set has too keeps its place in it, where later rules of the same
+  /// time make exceptions from it.
+  fileprivate func yielding(to read: HostRules) -> RuleSet {
+    let broken = Set(
+      read.diagnostics.filter { $0.severity == .error }.map(\.location.file))
+    let known = Set(rules.map { "\($0.location.file)\n\($0.text)" })
+    let first = read.rules.rules.filter { rule in
+      rule.reserve.value == .host && !broken.contains(rule.location.file)
+        && (rule.reserve.locks || !known.contains("\(rule.location.file)\n\(rule.text)"))
+    }
+    let locking = first.map { rule in
+      var rule = rule
+      rule.reserve.locks = true
+      return rule
+    }
+    let others = Set(first.map(\.location.file)).subtracting(files)
+    return RuleSet(
+      rules: locking + rules, files: read.rules.files.filter(others.contains) + files)
   }
 }

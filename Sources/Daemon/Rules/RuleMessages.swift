@@ -8,6 +8,20 @@ enum RuleMessages {
   static func messages(
     _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition, isExplicit: Bool
   ) -> [LogMessage] {
+    (archiveMessage(before, after).map { [$0] } ?? [])
+      + rulesMessages(before, after, isExplicit: isExplicit)
+  }
+
+  private static func archiveMessage(
+    _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition
+  ) -> LogMessage? {
+    guard let problem = after.archiveProblem, problem != before.archiveProblem else { return nil }
+    return LogMessage(.warning, .ruleArchive, problem)
+  }
+
+  private static func rulesMessages(
+    _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition, isExplicit: Bool
+  ) -> [LogMessage] {
     if after.isDegraded {
       guard isExplicit || before.errors != after.errors else { return [] }
       let count = after.errors.count

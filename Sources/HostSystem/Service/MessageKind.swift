@@ -35,6 +35,10 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case rulesLoaded = "1b59a6614d98e84388b6c1877e010ca7"
   /// The rules have errors.
   case rulesRefused = "34fcf9975da10820b0dc2732f905cd90"
+  /// The rules in force cannot be kept for later, or those that were kept cannot be used.
+  case ruleArchive = "c1d35b0e6f7e4c0f9a58a1d3f2b6e744"
+  /// The host has another name than before.
+  case hostRenamed = "8f5a41c7d2be4b6e9d0c37a2e1f4b590"
   /// There are no rules any more.
   case rulesEmptied = "659d000ec2f522b2faf9760b102dd244"
   /// The configuration has errors.

@@ -1,28 +1,46 @@
-package import ReservationRules
-
-/// The last set of rules without errors as one text, each file whole and under its own path, so that
+/// The last set of rules in force as one text, each file whole and under its own path, so that
 /// decisions name the file and line that a person knows.
+///
+/// A checksum in the first line tells a whole text from one that was cut or damaged.
 package enum RuleArchive {
   private static let heading =
+    "# The last rules in force, kept by apreserve for a start with broken rule files. FNV-1a: "
+  /// The first line of texts without a checksum, as earlier versions of apreserve wrote them.
+  private static let headingWithoutSum =
     "# The last rules without errors, kept by apreserve for a start with broken rule files.\n"
   private static let word = "file "
 
   /// The text of files.
   package static func encode(_ files: [RuleFile]) -> [UInt8] {
-    var bytes = Array(heading.utf8)
+    var bytes: [UInt8] = []
     for file in files {
       let path = file.path.split(separator: "\n").joined(separator: "?")
       bytes += "\(word)\(file.bytes.count) \(path)\n".utf8
       bytes += file.bytes
       bytes.append(UInt8(ascii: "\n"))
     }
-    return bytes
+    return Array((heading + sum(bytes) + "\n").utf8) + bytes
   }
 
   /// The files of a text; nil for one that is not whole.
   package static func decode(_ bytes: [UInt8]) -> [RuleFile]? {
-    guard bytes.starts(with: heading.utf8) else { return nil }
-    var rest = bytes.dropFirst(heading.utf8.count)
+    if bytes.starts(with: headingWithoutSum.utf8) {
+      return files(bytes.dropFirst(headingWithoutSum.utf8.count))
+    }
+    guard bytes.starts(with: heading.utf8), let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+    else { return nil }
+    let body = bytes[(end + 1)...]
+    guard bytes[heading.utf8.count..<end].elementsEqual(sum(body).utf8) else { return nil }
+    return files(body)
+  }
+
+  private static func sum(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = String(Checksum(bytes).value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+  }
+
+  private static func files(_ bytes: ArraySlice<UInt8>) -> [RuleFile]? {
+    var rest = bytes
     var files: [RuleFile] = []
     while !rest.isEmpty {
       guard rest.starts(with: word.utf8), let end = rest.firstIndex(of: UInt8(ascii: "\n"))
