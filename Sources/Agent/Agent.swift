@@ -14,7 +14,7 @@ package final class Agent {
   let log: any ActivityLog
   let time: any MonotonicTime
   let surroundings: Surroundings
-  let host: HostIdentity
+  var host: HostIdentity
   var settings: Settings
 
   var rules: RuleSet
@@ -190,6 +190,15 @@ package final class Agent {
     drains.forgetAll()
     fights.forgetAll()
     failures = [:]
+  }
+
+  /// Decides the rules for a machine of these names from the next `reconcile` on.
+  package func replaceHost(_ host: HostIdentity) {
+    guard host != self.host else { return }
+    self.host = host
+    decisions = nil
+    dirty.insert(.everything)
+    news.changesRequest = true
   }
 
   /// Works by other settings from the next `reconcile` on. Another mechanism is chosen only where

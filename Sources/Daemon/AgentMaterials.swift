@@ -28,14 +28,14 @@ package struct AgentMaterials: Sendable {
 
   /// Materials of an agent with those settings.
   package init(
-    _ settings: DaemonSettings, _ configuration: Configuration, rules: RuleSet,
+    _ settings: DaemonSettings, _ configuration: Configuration, rules: RuleSet, host: HostIdentity,
     log: any MessageLog,
     sysfs: @escaping @Sendable () throws -> any Sysfs
   ) {
     self.sysfs = sysfs
     self.rules = rules
     self.log = log
-    host = settings.host
+    self.host = host
     self.configuration = configuration
     configurationLock = settings.configurationLock
     record = settings.record

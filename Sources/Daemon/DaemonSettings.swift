@@ -13,8 +13,10 @@ package struct DaemonSettings: Sendable {
   package var controlGroup: String?
   /// Where to keep the last good rules; nil for nowhere.
   package var ruleArchive: String?
-  /// The names of the host.
-  package var host: HostIdentity
+  /// Reads the names of the host: at the start, and when they may have changed.
+  package var host: @Sendable () -> HostIdentity
+  /// The file with the host's name, which is watched; nil for none.
+  package var hostNameFile: String?
   /// Reads the configuration: at the start, and when somebody asks for it, then with the one in force.
   package var configuration: @Sendable (Configuration?) -> Configuration
   /// The lock that other tools share; nil for none.
@@ -32,7 +34,8 @@ package struct DaemonSettings: Sendable {
   /// What a daemon works on.
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,
-    controlGroup: String? = nil, ruleArchive: String? = nil, host: HostIdentity = HostIdentity(),
+    controlGroup: String? = nil, ruleArchive: String? = nil,
+    host: @escaping @Sendable () -> HostIdentity = { HostIdentity() },
     configuration: @escaping @Sendable (Configuration?) -> Configuration = { _ in Configuration() }
   ) {
     self.ruleDirectories = ruleDirectories

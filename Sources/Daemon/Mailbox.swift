@@ -14,6 +14,8 @@ package struct Mail: Sendable {
   package var departures: Set<APQN> = []
   /// Other rules to hold.
   package var rules: RuleDelivery?
+  /// Other names of the host.
+  package var host: HostIdentity?
   /// Other settings to work by.
   package var configuration: Configuration?
   /// The last of the numbered requests; whoever asked waits until it has been dealt with.
@@ -52,6 +54,7 @@ package struct Mail: Sendable {
   /// Hands the agent what concerns it: rules, settings, and where to look again.
   func deliver(to agent: Agent) {
     if let configuration { agent.replaceSettings(configuration.agentSettings) }
+    if let host { agent.replaceHost(host) }
     if let rules { agent.replaceRules(rules.rules, isExplicit: rules.isExplicit) }
     for apqn in departures { agent.note(departure: apqn) }
     for reaction in reactions { agent.look(at: reaction) }
@@ -62,6 +65,7 @@ package struct Mail: Sendable {
     for reaction in newer.reactions { look(at: reaction) }
     for apqn in newer.departures { note(departure: apqn) }
     if let rules = newer.rules { self.rules = rules }
+    if let host = newer.host { self.host = host }
     if let configuration = newer.configuration { self.configuration = configuration }
     ticket = max(ticket, newer.ticket)
   }
@@ -71,9 +75,10 @@ package struct Mail: Sendable {
     if departures.count < Self.reactionLimit { departures.insert(apqn) }
   }
 
-  /// Notes other rules. What was asked for explicitly stays so when a newer set comes.
+  /// Notes other rules. A set that was asked for stays so when it comes once more; another one that
+  /// comes after it was asked for by nobody.
   package mutating func hold(_ rules: RuleSet, isExplicit: Bool) {
-    let wasExplicit = self.rules?.isExplicit ?? false
+    let wasExplicit = self.rules.map { $0.isExplicit && $0.rules == rules } ?? false
     self.rules = RuleDelivery(rules, isExplicit: isExplicit || wasExplicit)
   }
 }

@@ -1,3 +1,4 @@
+import AdjunctProcessor
 import Agent
 import Configuration
 import Glibc
@@ -26,6 +27,8 @@ package final class ReservationDaemon {
   private var sources: [EventSource] = []
   private var intake: EventIntake?
   private var rules: HeldRules?
+  /// The names of the host that the rules are decided by.
+  private var host: HostIdentity
   private var service: ServiceReporter?
   private var longWrites: LongWriteReporter?
   private var control: ControlServer?
@@ -39,6 +42,7 @@ package final class ReservationDaemon {
     mailbox = try Mailbox()
     board = try StatusBoard()
     configuration = settings.configuration(nil)
+    host = settings.host()
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
@@ -62,7 +66,10 @@ package final class ReservationDaemon {
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
     }
     tellConfigurationProblems()
-    let rules = try HeldRules(loop, settings, log: log) { [unowned self] rules in
+    let rules = try HeldRules(
+      loop, settings, interval: configuration.rescanInterval, log: log,
+      onRead: { [unowned self] in readHost() }
+    ) { [unowned self] rules in
       mailbox.post { $0.hold(rules, isExplicit: false) }
     }
     self.rules = rules
@@ -75,7 +82,7 @@ package final class ReservationDaemon {
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
       AgentMaterials(
-        settings, configuration, rules: rules.condition.rules, log: log, sysfs: sysfs),
+        settings, configuration, rules: rules.condition.rules, host: host, log: log, sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
     try loop.run()
@@ -153,7 +160,9 @@ package final class ReservationDaemon {
       configuration = settings.configuration(configuration)
       service?.setLimit(configuration.startTimeout)
       tellConfigurationProblems()
+      rules?.interval = configuration.rescanInterval
       rules?.load(isExplicit: true)
+      readHost()
       let (configuration, held) = (configuration, rules?.condition)
       mailbox.post { mail in
         mail.configuration = configuration
@@ -173,6 +182,17 @@ package final class ReservationDaemon {
       .init("warnings", .array(condition.diagnostics.map { .string($0.sentence) })),
       .init("problems", .array(configuration.problems.map { .string($0.description) })),
     ])
+  }
+
+  /// Reads the names of the host again; the rules are decided anew where they have changed.
+  private func readHost() {
+    let now = settings.host()
+    guard now != host else { return }
+    host = now
+    let name = now.name.map { "is named \($0.printable)" } ?? "has no name"
+    log.write(
+      LogMessage(.notice, .hostRenamed, "the host \(name) now; the rules are decided anew"))
+    mailbox.post { $0.host = now }
   }
 
   // MARK: Requests
@@ -217,7 +237,7 @@ package final class ReservationDaemon {
   /// What has happened up to now counts: events that have come and rules that have been written are
   /// taken in first.
   private func settle(_ waiter: any SettleWaiter, looksAtEverything: Bool) {
-    rules?.flush()
+    rules?.refresh()
     intake?.takeIn()
     settles.add(mailbox.postTicket(looksAtEverything: looksAtEverything), waiter)
   }

@@ -2,7 +2,7 @@ package import AdjunctProcessor
 import Glibc
 
 /// What the host knows of itself outside sysfs.
-package struct HostFacts {
+package struct HostFacts: Sendable {
   private let root: String
 
   /// The facts of the system whose root directory is `root`. Only for `/` is the running kernel asked
@@ -21,10 +21,19 @@ package struct HostFacts {
     (text("/proc/sys/kernel/random/boot_id") ?? "").split(whereSeparator: \.isWhitespace).joined()
   }
 
-  /// The static host name: `/etc/hostname`, which neither DHCP nor a container's runtime changes; the
-  /// kernel's where that file is missing.
+  /// The file with the static host name, which neither DHCP nor a container's runtime changes.
+  package var nameFile: String { root + "/etc/hostname" }
+
+  /// The static host name; the kernel's where there is no file with it. A file that cannot be read says
+  /// nothing, and then the kernel's name may be another one.
   private func hostName() -> String? {
-    if let name = text("/etc/hostname").flatMap(Self.hostName) { return name }
+    do throws(FileError) {
+      let bytes = try HostFile.read(nameFile, HostFile.Requirements(sizeLimit: 65536))
+      let text = String(decoding: bytes, as: UTF8.self)
+      if let line = Self.hostNameLine(text) { return Self.known(line) }
+    } catch {
+      guard error.isAbsence else { return nil }
+    }
     guard root.isEmpty else { return nil }
     var buffer = [UInt8](repeating: 0, count: 256)
     let failed = buffer.withUnsafeMutableBytes { bytes -> Bool in
@@ -32,7 +41,7 @@ package struct HostFacts {
       return gethostname(start, bytes.count - 1) != 0
     }
     let name = buffer.prefix { $0 != 0 }
-    return failed || name.isEmpty ? nil : String(decoding: name, as: UTF8.self)
+    return failed ? nil : Self.known(String(decoding: name, as: UTF8.self))
   }
 
   private func text(_ path: String) -> String? {
@@ -42,8 +51,21 @@ package struct HostFacts {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The first line of `/etc/hostname` that is not empty and not a comment (hostname(5)).
+  /// The name in the text of `/etc/hostname`; nil where it has none.
   package static func hostName(_ text: String) -> String? {
+    hostNameLine(text).flatMap(known)
+  }
+
+  /// A name that tells one host from others: what hosts are called before they have a name is none
+  /// (hostname(7); the kernel's UTS_NODENAME is `(none)`).
+  private static func known(_ name: String) -> String? {
+    let unnamed = ["", "(none)", "localhost", "localhost.localdomain"]
+    let bare = name.lowercased()
+    return unnamed.contains(bare.hasSuffix(".") ? String(bare.dropLast()) : bare) ? nil : name
+  }
+
+  /// The first line of `/etc/hostname` that is not empty and not a comment (hostname(5)).
+  private static func hostNameLine(_ text: String) -> String? {
     for line in text.split(separator: "\n") {
       let name = trimmed(line)
       if !name.isEmpty, name.first != "#" { return name }

@@ -114,6 +114,32 @@ struct `A daemon on a live machine` {
     }
   }
 
+  /// A host that has no name yet is not one that has another name.
+  @Test func `decides its rules anew when the host is named`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(
+        .mask, rules: "HOST!=\"prod*\", ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n",
+        host: ["etc/hostname": "localhost\n"]
+      ) { settings in
+        let facts = HostFacts(root: settings.root ?? "")
+        settings.host = { facts.identity() }
+        settings.hostNameFile = facts.nameFile
+      }
+      #expect(try machine.settle()["undecidable"] == .integer(4))
+      #expect(machine.reserved == [])
+      try machine.tree.file("host/etc/hostname", "test1\n")
+      try machine.wait { machine.reserved.count == 4 }
+      #expect(
+        machine.messages.texts(of: .hostRenamed) == [
+          "the host is named test1 now; the rules are decided anew"
+        ])
+      try machine.tree.file("host/etc/hostname", "prod1\n")
+      try machine.reload()
+      try machine.settle()
+      #expect(machine.reserved == [])
+    }
+  }
+
   @Test func `notices rule directories that come later, and that are replaced`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule) {

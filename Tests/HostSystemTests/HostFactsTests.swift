@@ -18,8 +18,20 @@ import Testing
     #expect(HostFacts(root: tree.path + "/").identity() == names)
   }
 
-  @Test func `of this host are known`() {
-    #expect(HostFacts().identity().name?.isEmpty == false)
+  @Test(arguments: [
+    "localhost", "localhost.localdomain", "LocalHost", "localhost.", "(none)", "", "\n\n",
+    "# lnx01",
+  ])
+  func `are not what hosts are called that have none`(text: String) throws {
+    let tree = try TemporaryTree()
+    try tree.file("etc/hostname", text + "\n")
+    #expect(HostFacts(root: tree.path).identity().name == nil)
+    #expect(HostFacts.hostName(text) == nil)
+  }
+
+  @Test(arguments: ["localhost1", "localhost.example", "none"])
+  func `may look like that`(text: String) {
+    #expect(HostFacts.hostName(text) == text)
   }
 
   @Test(arguments: ["", "\n", "LPAR Name:\n", "LPAR Name:      \n", "XLPAR Name: A\n"])

@@ -1,42 +1,67 @@
 import HostSystem
 import ReservationRules
 
-/// The rules in force: read at the start, read again when the directories have changed, and told of.
+/// The rules in force: read at the start, read again when the directories have changed and from time to
+/// time, and logged.
 final class HeldRules {
   private let keeper: RuleKeeper
   private let log: any MessageLog
+  private let onChange: (RuleSet) -> Void
+  private let onRead: () -> Void
   private var watch: RuleWatch?
+  private var timer: EventTimer?
+  /// Directories that are not watched and were reported.
+  private var reported: Set<String> = []
 
-  /// Directories that are not watched, each a sentence.
-  private(set) var problems: [String] = []
+  /// How often everything is read without a reason: what is mounted over a directory, and what cannot be
+  /// watched, sends no event.
+  var interval: Duration {
+    didSet { timer?.set(after: interval) }
+  }
 
   /// Reads the rules and watches where they come from. `onChange` gets those in force once others have
-  /// come to be.
+  /// come to be; `onRead` is called whenever the files may have changed.
   init(
-    _ loop: EventLoop, _ settings: DaemonSettings, log: any MessageLog,
-    onChange: @escaping (RuleSet) -> Void
+    _ loop: EventLoop, _ settings: DaemonSettings, interval: Duration, log: any MessageLog,
+    onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void
   ) throws {
     keeper = RuleKeeper(
       directories: settings.ruleDirectories, owner: settings.ruleOwner,
       archive: settings.ruleArchive)
     self.log = log
+    self.interval = interval
+    self.onChange = onChange
+    self.onRead = onRead
     // Watched first: what is written while they are read is noticed.
-    watch = try RuleWatch(
+    let watch = try RuleWatch(
       loop, directories: settings.ruleDirectories,
-      onProblem: { [unowned self] in cannotWatch($0) },
-      onChange: { [unowned self] in
-        if load(isExplicit: false) { onChange(condition.rules) }
-      })
+      files: settings.hostNameFile.map { [$0] } ?? []
+    ) { [unowned self] in
+      readAgain()
+    }
+    self.watch = watch
     load(isExplicit: false)
+    timer = try EventTimer(loop) { [unowned self] in
+      refresh()
+      timer?.set(after: self.interval)
+    }
+    timer?.set(after: interval)
+    reportWatch()
   }
 
   /// The rules in force, and what is wrong with the files.
   var condition: RuleKeeper.Condition { keeper.condition }
 
-  /// Takes in what has been written already, without waiting for more.
-  func flush() { watch?.flush() }
+  /// What does not work, each a sentence.
+  var problems: [String] {
+    (watch?.problems ?? []).map(Self.sentence) + (condition.archiveProblem.map { [$0] } ?? [])
+  }
 
-  /// Reads the rules, and tells what has changed. True when others are in force than before.
+  /// Takes in what has been written already, without waiting for more. What is still being written is
+  /// not.
+  func refresh() { watch?.refresh() }
+
+  /// Reads the rules, and logs what has changed. True when others are in force than before.
   @discardableResult func load(isExplicit: Bool) -> Bool {
     let before = keeper.condition
     let hasChanged = keeper.load()
@@ -46,10 +71,21 @@ final class HeldRules {
     return hasChanged
   }
 
-  private func cannotWatch(_ error: EventLoopError) {
-    let problem = "\(error); changes there are not noticed until \"apreserve reload\""
-    guard !problems.contains(problem) else { return }
-    problems.append(problem)
-    log.write(LogMessage(.warning, .rulesRefused, problem))
+  private func readAgain() {
+    if load(isExplicit: false) { onChange(condition.rules) }
+    onRead()
+    reportWatch()
+  }
+
+  private func reportWatch() {
+    for problem in (watch?.problems ?? []).map(Self.sentence)
+    where reported.insert(problem).inserted {
+      log.write(LogMessage(.warning, .rulesRefused, problem))
+    }
+  }
+
+  private static func sentence(_ error: EventLoopError) -> String {
+    "\(error); changes there are noticed only by the next scan of everything or by "
+      + "\"apreserve reload\""
   }
 }

@@ -1,91 +1,130 @@
 import Glibc
 package import HostSystem
+import ReservationRules
 
-/// Tells when something in the rule directories has changed and has come to rest.
+/// Tells when something in the rule directories has changed and has come to rest: what links lead to
+/// is watched as well, and so is the way to directories that do not exist yet.
 ///
-/// Directories that do not exist yet are waited for by watching the nearest one above that does. What
-/// links point to is not watched.
+/// A file counts when its writer has closed it. One that is kept open for ever must not keep the others
+/// out, so that it is read after some time all the same; the grammar of rules refuses half of a file.
 package final class RuleWatch {
   private let loop: EventLoop
   private let directories: [String]
+  private let files: [String]
+  private let writerLimit: Duration
   private let onChange: () -> Void
-  private let onProblem: (EventLoopError) -> Void
   private let time = HostTime()
-  private var watches: [DirectoryWatch] = []
+  private var plan: WatchPlan?
+  private var watches: [String: DirectoryWatch] = [:]
+  private var failures: [String: EventLoopError] = [:]
   private var timer: EventTimer?
   private var firstChange: Duration?
+  /// Files that were written to and not closed, and since when.
+  private var writing: [String: Duration] = [:]
 
   /// How long nothing must happen before a change is told: editors and package managers write several
   /// files one after the other.
   static let quietTime = Duration.milliseconds(250)
-  /// How long a change is held back at most.
+  /// How long a change is held back at most while others follow it.
   static let longestWait = Duration.seconds(2)
 
-  /// Watches directories, given by absolute paths. `onProblem` is told what cannot be watched.
+  /// Watches directories, and single files, given by absolute paths. A file that is being written is
+  /// waited for at most `writerLimit`.
   package init(
-    _ loop: EventLoop, directories: [String], onProblem: @escaping (EventLoopError) -> Void,
-    onChange: @escaping () -> Void
+    _ loop: EventLoop, directories: [String], files: [String] = [],
+    writerLimit: Duration = .seconds(60), onChange: @escaping () -> Void
   ) throws(EventLoopError) {
     self.loop = loop
     self.directories = directories
+    self.files = files
+    self.writerLimit = writerLimit
     self.onChange = onChange
-    self.onProblem = onProblem
-    timer = try EventTimer(loop) { [weak self] in self?.tell() }
+    timer = try EventTimer(loop) { [weak self] in self?.rest() }
     watch()
   }
 
-  /// Tells of a change now if one is being held back.
-  package func flush() {
-    if timer?.isSet == true { tell() }
+  /// What cannot be watched.
+  package var problems: [EventLoopError] {
+    failures.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  /// Tells of a change now whether one was noticed or not, unless a file is being written.
+  package func refresh() {
+    let now = time.now
+    writing = writing.filter { now - $0.value < writerLimit }
+    guard writing.isEmpty else { return }
+    tell()
   }
 
   private func tell() {
     timer?.clear()
     firstChange = nil
+    watch()
     onChange()
   }
 
+  /// Watches what is to be watched now. What changes meanwhile shows in the next plan.
   private func watch() {
-    watches = []
-    var watched: Set<String> = []
-    for directory in directories {
-      let isThere = add(directory, .entries) { [weak self] name in
-        guard let name else { return self?.restart() ?? () }
-        if name.hasSuffix(".rules") { self?.noteChange() }
+    for _ in 0..<8 {
+      let next = WatchPlan(
+        ruleDirectories: directories, files: files, mostEntries: RuleSet.mostFiles)
+      guard next != plan || !failures.isEmpty else { return }
+      let previous = plan?.directories ?? [:]
+      watches = watches.filter { next.directories[$0.key] == previous[$0.key] }
+      failures = [:]
+      plan = next
+      for (path, directory) in next.directories where watches[path] == nil {
+        add(path, directory.interest)
       }
-      var needsArrivals = !isThere
-      var below = directory
-      while let above = Self.parent(of: below) {
-        let name = String(below.dropFirst(above == "/" ? 1 : above.count + 1))
-        if needsArrivals {
-          needsArrivals = !add(above, .arrivals) { [weak self] arrival in
-            if arrival == nil || arrival == name { self?.restart() }
-          }
-        } else if watched.insert(above).inserted {
-          _ = add(above, .nothing) { [weak self] _ in self?.restart() }
-        }
-        below = above
-      }
+      if !failures.isEmpty { return }
     }
   }
 
-  private func add(
-    _ path: String, _ interest: DirectoryWatch.Interest, _ handler: @escaping (String?) -> Void
-  ) -> Bool {
+  private func add(_ path: String, _ interest: DirectoryWatch.Interest) {
     do throws(EventLoopError) {
-      guard let watch = try loop.watchDirectory(path, for: interest, handler) else { return false }
-      watches.append(watch)
-      return true
+      watches[path] = try loop.watchDirectory(path, for: interest) { [weak self] change in
+        self?.note(change, in: path)
+      }
     } catch {
-      onProblem(error)
-      return true
+      failures[path] = error
     }
   }
 
-  /// Watches anew: directories have come or gone.
-  private func restart() {
+  private func note(_ change: DirectoryWatch.Change, in path: String) {
+    guard let name = change.name else {
+      // The directory has gone, or what has happened in it is not known: it is watched anew.
+      watches[path] = nil
+      plan = nil
+      writing = [:]
+      return changeWay()
+    }
+    guard let directory = plan?.directories[path] else { return }
+    if directory.counts(name) { note(change.kind, path == "/" ? "/" + name : path + "/" + name) }
+    if directory.turns.contains(name) { changeWay() }
+  }
+
+  /// Watches anew, since paths lead elsewhere.
+  private func changeWay() {
     watch()
     noteChange()
+  }
+
+  private func note(_ kind: DirectoryWatch.Change.Kind, _ file: String) {
+    switch kind {
+    case .modified: writing[file] = writing[file] ?? time.now
+    case .made where Self.isEmpty(file): writing[file] = writing[file] ?? time.now
+    case .finished, .gone: writing[file] = nil
+    case .made, .other: break
+    }
+    noteChange()
+  }
+
+  /// Whether there is an empty file: whoever has made it may have more to say. A link, or a file that gets
+  /// another name, is whole when it comes.
+  private static func isEmpty(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
+      && status.st_nlink == 1
   }
 
   private func noteChange() {
@@ -95,8 +134,12 @@ package final class RuleWatch {
     timer?.set(after: max(.zero, min(Self.quietTime, first + Self.longestWait - now)))
   }
 
-  static func parent(of path: String) -> String? {
-    guard path != "/", let slash = path.lastIndex(of: "/") else { return nil }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+  /// Nothing has happened for a while: tells of it, or waits for who is still writing.
+  private func rest() {
+    let now = time.now
+    writing = writing.filter { now - $0.value < writerLimit }
+    guard let earliest = writing.values.min() else { return tell() }
+    firstChange = nil
+    timer?.set(after: earliest + writerLimit - now)
   }
 }

@@ -58,7 +58,10 @@ struct DaemonCommand: ParsableCommand {
         ruleDirectories: place.ruleDirectories,
         ruleOwner: isThisHost ? HostFile.trustedOwner : nil, control: place.control,
         controlGroup: isThisHost ? "apreserve" : nil, ruleArchive: place.ruleArchive)
-      settings.host = place.hostFacts?.identity() ?? HostIdentity()
+      if let facts = place.hostFacts {
+        settings.host = { facts.identity() }
+        settings.hostNameFile = facts.nameFile
+      }
       settings.configuration = configuration
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")

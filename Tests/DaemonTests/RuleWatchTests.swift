@@ -1,0 +1,190 @@
+import Daemon
+import Glibc
+import HostSystem
+import HostTestSupport
+import Testing
+
+/// Real inotify: each step is done when the watch has told of the one before.
+@Suite struct `Rule directories that are watched` {
+  private let tree: TemporaryTree
+  private var rules: String { tree.path + "/rules" }
+
+  init() throws {
+    tree = try TemporaryTree()
+  }
+
+  /// Whether every step is told of, the next one being done then. Nothing is asserted of how long it takes.
+  private func areTold(
+    files: [String] = [], writerLimit: Duration = .seconds(60), _ steps: [() throws -> Void]
+  ) throws -> Bool {
+    let loop = try EventLoop()
+    var rest = steps[...]
+    var error: (any Error)?
+    func next() {
+      guard let step = rest.popFirst() else { return loop.stop() }
+      do { try step() } catch let failure {
+        error = failure
+        loop.stop()
+      }
+    }
+    var hasEnded = false
+    let watch = try RuleWatch(
+      loop, directories: [rules], files: files, writerLimit: writerLimit, onChange: next)
+    let end = try EventTimer(loop) {
+      hasEnded = true
+      loop.stop()
+    }
+    end.set(after: .seconds(30))
+    let start = try EventTimer(loop) { next() }
+    start.set(after: .zero)
+    try loop.run()
+    withExtendedLifetime((watch, end, start)) {}
+    if let error { throw error }
+    return !hasEnded
+  }
+
+  private func swap(_ link: String, to target: String) throws {
+    try tree.link(link + ".new", to: target)
+    try #require(rename("\(tree.path)/\(link).new", "\(tree.path)/\(link)") == 0)
+  }
+
+  /// As Kubernetes does it: nothing but the hidden link `..data` changes.
+  @Test func `tell of a swap of the link that all files go through`() throws {
+    try tree.file("rules/..1/50.rules", "#1\n")
+    try tree.link("rules/..data", to: "..1")
+    try tree.link("rules/50.rules", to: "..data/50.rules")
+    #expect(
+      try areTold([
+        {
+          try tree.file("rules/..2/50.rules", "#2\n")
+          try swap("rules/..data", to: "..2")
+          tree.remove("rules/..1")
+        },
+        {
+          try tree.file("rules/..3/50.rules", "#3\n")
+          try swap("rules/..data", to: "..3")
+        },
+        { try tree.file("rules/..3/50.rules", "#4\n") },
+      ]))
+  }
+
+  @Test func `tell of what happens to a file that a link leads to`() throws {
+    try tree.directory("rules")
+    try tree.file("checkout/r.rules", "#1\n")
+    #expect(
+      try areTold([
+        { try tree.link("rules/50.rules", to: "../checkout/r.rules") },
+        {
+          try tree.file("checkout/r.new", "#2\n")
+          try #require(rename(tree.path + "/checkout/r.new", tree.path + "/checkout/r.rules") == 0)
+        },
+        { try tree.file("checkout/r.rules", "#3\n") },
+        { tree.remove("checkout/r.rules") },
+        { try tree.file("checkout/r.rules", "#4\n") },
+        { tree.remove("checkout") },
+        { try tree.file("checkout/r.rules", "#5\n") },
+      ]))
+  }
+
+  @Test func `tell of a link on the way that is pointed elsewhere`() throws {
+    try tree.file("release-1/50.rules", "#1\n")
+    try tree.file("release-2/50.rules", "#2\n")
+    try tree.link("current", to: tree.path + "/release-1")
+    try tree.link("rules", to: "current")
+    #expect(
+      try areTold([
+        { try swap("current", to: tree.path + "/release-2") },
+        { try tree.file("release-2/60.rules", "#3\n") },
+        { try swap("rules", to: "release-1") },
+        { try tree.file("release-1/60.rules", "#4\n") },
+      ]))
+  }
+
+  @Test func `tell when they come, go and come again`() throws {
+    try tree.directory("far")
+    try tree.link("rules", to: "far/away/rules.d")
+    #expect(
+      try areTold([
+        { try tree.file("far/away/rules.d/50.rules", "#1\n") },
+        { tree.remove("far/away") },
+        { try tree.file("far/away/rules.d/50.rules", "#2\n") },
+        { try #require(rename(tree.path + "/far", tree.path + "/gone") == 0) },
+        { try #require(rename(tree.path + "/gone", tree.path + "/far") == 0) },
+        { try tree.file("far/away/rules.d/50.rules", "#3\n") },
+      ]))
+  }
+
+  @Test func `tell of a single file, also where there is none yet`() throws {
+    try tree.directory("rules")
+    try tree.directory("etc")
+    #expect(
+      try areTold(
+        files: [tree.path + "/etc/hostname"],
+        [
+          { try tree.file("etc/hostname", "a\n") },
+          { try tree.file("etc/hostname", "b\n") },
+          {
+            try tree.file("etc/.hostname", "c\n")
+            try #require(rename(tree.path + "/etc/.hostname", tree.path + "/etc/hostname") == 0)
+          },
+        ]))
+  }
+
+  @Test(arguments: [true, false])
+  func `wait until a file is closed that is being written`(isNew: Bool) throws {
+    try tree.directory("rules")
+    if !isNew { try tree.file("rules/50.rules", "#1\n") }
+    let loop = try EventLoop()
+    var writer: Int32 = -1
+    var hasClosed = false
+    var tellings: [Bool] = []
+    let watch = try RuleWatch(loop, directories: [rules]) {
+      tellings.append(hasClosed)
+      loop.stop()
+    }
+    let path = rules + "/50.rules"
+    writer = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    try #require(writer >= 0)
+    try #require(write(writer, "RESERVE", 7) == 7)
+    // Others that are done meanwhile wait with it: they may belong together.
+    try tree.file("rules/60.rules", "#\n")
+    // Far longer than a change that is complete is held back.
+    let close = try EventTimer(loop) {
+      watch.refresh()
+      hasClosed = true
+      Glibc.close(writer)
+    }
+    close.set(after: .milliseconds(2500))
+    let end = try EventTimer(loop) { loop.stop() }
+    end.set(after: .seconds(30))
+    try loop.run()
+    withExtendedLifetime((watch, close, end)) {}
+    #expect(tellings == [true])
+  }
+
+  @Test func `do not wait for ever for a file that nobody closes`() throws {
+    try tree.directory("rules")
+    var writer: Int32 = -1
+    #expect(
+      try areTold(
+        writerLimit: .seconds(1),
+        [
+          {
+            writer = open(rules + "/50.rules", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            try #require(write(writer, "#", 1) == 1)
+          }
+        ]))
+    close(writer)
+  }
+
+  @Test func `tell when asked, whether anything was noticed or not`() throws {
+    try tree.directory("rules")
+    let loop = try EventLoop()
+    var count = 0
+    let watch = try RuleWatch(loop, directories: [rules]) { count += 1 }
+    watch.refresh()
+    watch.refresh()
+    #expect(count == 2)
+    #expect(watch.problems == [])
+  }
+}
