@@ -21,12 +21,14 @@ package struct HostRules {
     self.init(RuleSources(paths: paths, owner: owner))
   }
 
-  /// Reads files as rules.
+  /// Reads files as rules, unless there are too many.
   package init(_ sources: RuleSources) {
     selection = sources.selection
     files = sources.files
-    let (rules, diagnostics) = RuleSet.parse(files: sources.files)
-    self.rules = rules
+    let (rules, diagnostics) = RuleSet.parse(files: sources.isTooMuch ? [] : sources.files)
+    // Files that cannot be read belong to the set, which is not used then.
+    self.rules =
+      rules.files == selection.paths ? rules : RuleSet(rules: rules.rules, files: selection.paths)
     let ranks = selection.ranks
     self.diagnostics = (sources.problems + diagnostics).enumerated().sorted {
       let (left, right) = (ranks[$0.element.location.file], ranks[$1.element.location.file])

@@ -9,6 +9,8 @@ package struct RuleSources {
   package private(set) var files: [RuleFile] = []
   /// What could not be read.
   package private(set) var problems: [Diagnostic]
+  /// Whether there is so much that what is there is not worth reading.
+  package var isTooMuch: Bool { problems.contains { $0.code == .tooManyRules } }
   /// Tells these files and problems from others.
   package private(set) var checksum = Checksum()
 
@@ -123,10 +125,10 @@ extension FileError {
           + "divide it into several files", code: .fileTooLarge)
     case .tooManyEntries(let limit):
       RuleFileProblem(
-        reason: "the directory has more than \(limit) entries"
-          + (limit < RuleSet.mostFiles ? ", which those before it leave" : "")
-          + " of the \(RuleSet.mostFiles) that all directories may have; move elsewhere what is no "
-          + "rule file, and put several rules into one file", code: .tooManyRules)
+        reason:
+          "the directory has more than \(limit) entries, and all directories together may have at "
+          + "most \(RuleSet.mostFiles); move elsewhere what is no rule file, and put several rules into "
+          + "one file", code: .tooManyRules)
     default: RuleFileProblem(reason: description)
     }
   }

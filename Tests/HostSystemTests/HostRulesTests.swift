@@ -125,9 +125,9 @@ import Testing
     let rules = rules()
     #expect(
       rules.diagnostics.map(\.description) == [
-        "\(usr):1:1: error: the directory has more than 0 entries, which those before it leave of the "
-          + "4096 that all directories may have; move elsewhere what is no rule file, and put several "
-          + "rules into one file [too-many-rules]"
+        "\(usr):1:1: error: the directory has more than 0 entries, and all directories together may have "
+          + "at most 4096; move elsewhere what is no rule file, and put several rules into one file "
+          + "[too-many-rules]"
       ])
   }
 

@@ -102,4 +102,7 @@ int apreserve_peer(int socket, struct apreserve_peer *peer);
  */
 int64_t apreserve_send(int socket, const void *bytes, uint64_t count);
 
+/* Returns freed memory to the kernel where the C library keeps it (malloc_trim(3)). */
+void apreserve_return_memory(void);
+
 #endif

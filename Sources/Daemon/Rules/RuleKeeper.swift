@@ -65,6 +65,8 @@ package final class RuleKeeper {
     checksum = sources.checksum
     guard !isKnown || condition.archiveProblem != nil else { return false }
     let before = condition.rules
+    // Reading takes many times the memory that rules keep.
+    defer { Memory.returnFreed() }
     let read = HostRules(sources)
     if read.diagnostics.contains(where: { $0.severity == .error }) {
       fallBack(read)
