@@ -36,7 +36,7 @@ struct MaskWishes {
     reserved = hold.matrix
     var wishes: [APQN] = []
     var fulfilled: [APQN] = []
-    var undecidable: [APQN] = []
+    var yielding: [APQN] = []
     var releases = APQNSet()
     var hostReleases = absent.releases
     for (queue, goal) in zip(inventory.queues, goals) {
@@ -63,8 +63,9 @@ struct MaskWishes {
       // that is loaded, and one that cannot be decided about must be where it was by then.
       case .stay where !masks.isInHostPool(apqn):
         let isOurs = ownership.covers(apqn, under: inventory.bus)
-        if isOurs, row.undecidable.contains(apqn.domain) {
-          undecidable.append(apqn)
+        let isReservable = inventory.card(apqn.adapter)?.hardwareType.isReservable == true
+        if isOurs, row.undecidable.contains(apqn.domain) || !isReservable {
+          yielding.append(apqn)
         } else {
           reserved.insert(apqn)
         }
@@ -78,7 +79,7 @@ struct MaskWishes {
       }
     }
     refuse(release(hostReleases), hold)
-    for apqn in undecidable where canReserve(apqn) { reserved.insert(apqn) }
+    for apqn in yielding where canReserve(apqn) { reserved.insert(apqn) }
     for apqn in fulfilled {
       if canReserve(apqn) { reserved.insert(apqn) } else { wishes.append(apqn) }
     }

@@ -61,16 +61,36 @@ extension Planner {
     write(target, from: current, goals, into: &plan)
   }
 
-  /// Sets all bits again that we cleared, so that the kernel takes overrides; the next plan sets these. Only
-  /// where no guest has any of the queues that go to the host meanwhile.
-  func leaveMasks(_ goals: [Goal], into plan: inout Plan) {
+  /// Sets all bits again that we cleared, so that the kernel takes overrides, and reserves by these what is
+  /// with the host then. Only where no guest has any of the queues that are the host's meanwhile.
+  func leaveMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
       return
     }
     write(
       MaskPair(adapters: .all, domains: .all),
       from: MaskPair(adapters: adapters, domains: domains), goals, into: &plan)
-    if !plan.isEmpty { plan.leavesMasks = true }
+    guard let operation = plan.operations.first else { return }
+    plan.leavesMasks = true
+    var next = inventory
+    next.bus.adapterMask = .all
+    next.bus.domainMask = .all
+    for change in operation.changes {
+      guard var queue = next.queue(change.apqn) else { continue }
+      queue.driver = change.to == .host ? DriverName.cex4queue : nil
+      queue.guestStatus = nil
+      next.setQueue(queue, apqn: change.apqn)
+    }
+    var ownership = ownership
+    ownership.adapters = []
+    ownership.domains = []
+    let planner = Planner(
+      inventory: next, decisions: decisions, ownership: ownership, circumstances: circumstances,
+      heldBack: heldBack)
+    let nextGoals = Goals(
+      inventory: next, decisions: decisions, ownership: ownership, circumstances: circumstances,
+      kept: kept)
+    planner.planOverrides(nextGoals.goals, kept: kept, into: &plan)
   }
 
   /// The operation that writes the masks, with everything it moves, or the refusal of all of it.

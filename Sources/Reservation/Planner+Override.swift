@@ -4,9 +4,11 @@ extension Planner {
   /// `driver_override` on each queue: written before the unbind, so that whatever stops us in the
   /// middle leaves a queue that says where it belongs, and so that it can be done before `vfio_ap` is
   /// loaded (ap-bus.md 4.4, T5).
-  func planOverrides(_ goals: [Goal], into plan: inout Plan) {
+  ///
+  /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
+  func planOverrides(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard inventory.bus.masksAreDefault || !ownMasksAreFree else {
-      leaveMasks(goals, into: &plan)
+      leaveMasks(goals, kept: kept, into: &plan)
       return
     }
     for (queue, goal) in zip(inventory.queues, goals) {

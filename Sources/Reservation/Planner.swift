@@ -67,7 +67,7 @@ package struct Planner {
     switch mechanism {
     case .bind: planBinds(goals.goals, into: &plan)
     case .mask: planMasks(goals.goals, kept: kept, into: &plan)
-    case .override: planOverrides(goals.goals, into: &plan)
+    case .override: planOverrides(goals.goals, kept: kept, into: &plan)
     }
     plan.operations = plan.operations.map(draining)
     holdBack(in: &plan)

@@ -47,14 +47,14 @@ extension FuzzTarget {
   /// `apreserve.conf`: each mistake has a place, and what is wrong changes nothing else.
   static let configuration = FuzzTarget("configuration") { bytes in
     let file = ConfigurationText(path: "apreserve.conf", bytes: bytes)
-    let configuration = Configuration([file])
+    let configuration = Configuration([.text(file)])
     let lines = bytes.count { $0 == 10 } + 1
     for problem in configuration.problems {
       try hold(problem.line >= 0 && problem.line <= lines, "line \(problem.line) of \(lines)")
       try holdShort("\(problem)")
     }
     for applied in configuration.applied { try holdShort("\(applied.value)\(applied.origin)") }
-    try hold(Configuration([file]) == configuration, "it is read in two ways")
+    try hold(Configuration([.text(file)]) == configuration, "it is read in two ways")
   }
 
   /// Plans of faults.

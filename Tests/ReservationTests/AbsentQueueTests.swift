@@ -123,7 +123,15 @@ private let rules = wish + "\n" + lock
     let planner = try machine.planner(rule)
     #expect(try MechanismChoice(planner: planner).mechanism == .override)
     let plan = planner.plan(by: .override)
-    #expect(plan.writes == ["\(APMask.all) > /sys/bus/ap/aqmask"])
+    // What is done after that is in the plan as well.
+    #expect(
+      plan.writes == [
+        "\(APMask.all) > /sys/bus/ap/aqmask",
+        "vfio_ap > /sys/bus/ap/devices/06.0010/driver_override",
+        "06.0010 > /sys/bus/ap/drivers/cex4queue/unbind", "06.0010 > /sys/bus/ap/drivers_probe",
+        "vfio_ap > /sys/bus/ap/devices/0a.0010/driver_override",
+        "0a.0010 > /sys/bus/ap/drivers/cex4queue/unbind", "0a.0010 > /sys/bus/ap/drivers_probe",
+      ])
     #expect(plan.warnings.contains(.leavesMasks))
     machine.inventory.mediatedDevices = [
       MediatedDevice(uuid: "11111111-2222-3333-4444-555555555555", adapters: [6], domains: [])
