@@ -43,6 +43,8 @@ final class HeldRules {
     load(isExplicit: false)
     timer = try EventTimer(loop) { [unowned self] in
       refresh()
+      // The agent's thread lets go of rules after they have been replaced here.
+      Memory.returnFreed()
       timer?.set(after: self.interval)
     }
     timer?.set(after: interval)
