@@ -41,13 +41,15 @@ extension Agent {
       return .finished
     }
     guard !plan.isEmpty else { return .finished }
-    try keep(choice)
+    if !plan.leavesMasks { try keep(choice) }
     if said.operations != plan.operations {
       said.operations = plan.operations
       log.record(.planned(plan))
     }
     hasWritten = false
     masks = MaskPair((inventory.bus.adapterMask, inventory.bus.domainMask))
+    let check = PlanCheck(
+      plan, on: inventory, circumstances, reader: InventoryReader(sysfs: sysfs))
     var hasFailed = false
     var isObsolete = false
     undone = []
@@ -56,12 +58,18 @@ extension Agent {
       surroundings.takeIn(self)
       if !surroundings.isInterrupted() {
         result =
-          try isCurrent(inventory) ? perform(operation, of: plan, inventory, decisions) : .obsolete
+          try isCurrent(inventory)
+          ? perform(operation, of: plan, check, inventory, decisions) : .obsolete
       }
       switch result {
-      case .done: continue
-      case .failed: hasFailed = true
-      case .waiting: break
+      case .done: break
+      // What comes after masks depends on them.
+      case .failed, .waiting:
+        if result == .failed { hasFailed = true }
+        if operation.subject == .masks { break operations }
+      case .locked:
+        hasFailed = true
+        break operations
       case .obsolete:
         dirty.insert(.everything)
         isObsolete = true
@@ -71,8 +79,6 @@ extension Agent {
         dirty.insert(.everything)
         return .finished
       }
-      // What comes behind masks depends on them.
-      if operation.subject == .masks { break }
     }
     retries.postponeOverdue(now: time.now)
     status.failures = Array(failures.values)
@@ -107,7 +113,8 @@ extension Agent {
     defer { arrivals = [] }
     let taken = arrivals.sorted().compactMap { apqn -> OwnerChange? in
       guard let queue = inventory.queue(apqn), queue.driverOverride == nil,
-        !decisions.row(apqn.adapter).vfioAP.contains(apqn.domain),
+        !decisions.row(apqn.adapter).vfioAP.union(decisions.row(apqn.adapter).undecidable)
+          .contains(apqn.domain),
         queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false
       else { return nil }
       return OwnerChange(apqn, from: .none, to: queue.owner, cause: .collateral)
@@ -145,6 +152,8 @@ extension Agent {
     case done
     case failed
     case waiting
+    /// Another process has the lock, and would keep it from what comes next as well.
+    case locked
     case obsolete
     case interrupted
   }
@@ -191,7 +200,8 @@ extension Agent {
   }
 
   private func perform(
-    _ operation: Operation, of plan: Plan, _ inventory: Inventory, _ decisions: DecisionTable
+    _ operation: Operation, of plan: Plan, _ check: PlanCheck, _ inventory: Inventory,
+    _ decisions: DecisionTable
   ) -> Result {
     let place: Reaction =
       switch operation.subject {
@@ -200,12 +210,12 @@ extension Agent {
       }
     let before = ownership
     var claims: [OwnershipChange] = []
-    let check = PlanCheck(
-      reader: InventoryReader(sysfs: sysfs), inventory: inventory, plan: plan,
-      circumstances: circumstances)
     let executor = Executor(
       sysfs: sysfs, log: log, lock: surroundings.lock,
-      configuration: circumstances.configuration, isCurrent: check.isCurrent,
+      configuration: circumstances.configuration,
+      isCurrent: { [self] operation throws(InventoryReaderError) in
+        try check.isCurrent(operation) { circumstances.busy.insert($0) }
+      },
       mechanism: plan.mechanism, masks: masks
     ) { [self] step throws(Failure.Cause) in
       if let change = ownership.change(by: step, on: inventory) {
@@ -230,7 +240,11 @@ extension Agent {
       if case .busy(let apqn, let requests) = error.cause {
         return wait(for: apqn, requests: requests, of: operation)
       }
-      if case .outdated = error.cause { return .obsolete }
+      switch error.cause {
+      case .outdated: return .obsolete
+      case .changedMeanwhile where error.isWithoutTrace: return .obsolete
+      default: break
+      }
       // Whoever is to come to an end does not wait for others' locks, and that is no failure.
       if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
@@ -245,6 +259,7 @@ extension Agent {
       dirty.insert(place)
       // Nothing was done, so what was put on record before the write is not so.
       if error.isWithoutTrace { try? put(claims.compactMap(before.undoing)) }
+      if case .locked = error.cause { return .locked }
       return .failed
     }
   }

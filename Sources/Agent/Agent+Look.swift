@@ -20,6 +20,8 @@ extension Agent {
       return false
     }
     try put(ownership.changes(against: inventory))
+    if forgetsUnconfigured { noteSeen(ownership.noLongerConfigured(on: inventory.bus)) }
+    forgetsUnconfigured = false
     noteSeen(ownership.newlySeen(on: inventory))
     return true
   }

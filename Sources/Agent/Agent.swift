@@ -39,6 +39,8 @@ package final class Agent {
   var news = News()
   /// Queues that came since the last plan.
   var arrivals: Set<APQN> = []
+  /// Whether a person has asked to look afresh at what there is.
+  var forgetsUnconfigured = false
   /// Queues that have gone since the last scan: what is there under the same name then is another one.
   var departures: Set<APQN> = []
   /// Queues that were not with the driver of their pool at the last scan, as while the kernel moves what
@@ -179,8 +181,9 @@ package final class Agent {
   /// Holds other rules from the next `reconcile` on, and tries at once whatever had failed.
   ///
   /// `isExplicit` says that a person has asked for it: rules that are all gone then mean that
-  /// everything is given back.
+  /// everything is given back, and what this system is not configured for any more is forgotten.
   package func replaceRules(_ rules: RuleSet, isExplicit: Bool = false) {
+    forgetsUnconfigured = forgetsUnconfigured || isExplicit
     self.rules = rules
     circumstances.rulesAreMissing = rules.rules.isEmpty && !isExplicit
     decisions = nil
@@ -225,6 +228,7 @@ package final class Agent {
   ///   on record. A bus that is not there is no error.
   package func reconcile() throws {
     wake()
+    circumstances.busy = []
     guard !dirty.isEmpty else { return }
     do {
       var rounds = 0
@@ -245,7 +249,14 @@ package final class Agent {
       lookAgain()
       throw error
     }
-    if dirty.isEmpty { unfinished = nil } else { lookAgain() }
+    if dirty.isEmpty {
+      unfinished = nil
+    } else if status.phase == .moving {
+      let pause = RetrySchedule.firstPause
+      unfinished = (misplaced.since + pause, pause)
+    } else {
+      lookAgain()
+    }
   }
 
   /// Switches on again what was switched off to be drained. To be called before the agent is given up.

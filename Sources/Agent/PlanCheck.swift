@@ -3,38 +3,57 @@ import HostConfiguration
 import Reservation
 import Sysfs
 
-/// Asks right before an operation whether the machine is still as it was when its plan was made.
+/// Asks right before each operation whether the machine is still as it was when its plan was made.
 ///
 /// Minutes can pass between the two: operations before it wait for the hardware, and a lock for its owner.
 /// Check-stops, online switches and guests send no event, and an event may not have been received yet.
 struct PlanCheck {
-  let reader: InventoryReader
+  private let reader: InventoryReader
   /// The machine that the plan was made on.
-  let inventory: Inventory
-  let plan: Plan
-  let circumstances: Circumstances
+  private let inventory: Inventory
+  /// Whether queues with pending requests are drained before they are taken.
+  private let drains: Bool
+  /// What the host's keys are on; nil where they are not protected.
+  private let protection: HostProtection?
+  /// The queues that the plan takes from the host.
+  private let leaving: Set<APQN>
 
-  /// Whether the operation may be done as planned.
+  init(
+    _ plan: Plan, on inventory: Inventory, _ circumstances: Circumstances, reader: InventoryReader
+  ) {
+    self.reader = reader
+    self.inventory = inventory
+    drains = circumstances.isOn(.pendingRequests)
+    protection = circumstances.protectsHost ? HostProtection(inventory) : nil
+    leaving = Set(plan.operations.flatMap(\.taken))
+  }
+
+  /// Whether the operation may be done as planned. `noteBusy` is called for each queue that would have to
+  /// finish requests first, which the plan did not know.
   ///
   /// - Throws: `InventoryReaderError` where that cannot be read.
-  func isCurrent(_ operation: Operation) throws(InventoryReaderError) -> Bool {
-    let taken = operation.changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
+  func isCurrent(
+    _ operation: Operation, noteBusy: (APQN) -> Void
+  ) throws(InventoryReaderError) -> Bool {
     switch operation.subject {
     case .online: return true
     case .queue(let apqn):
-      let planned = inventory.card(apqn.adapter)
-      guard try reader.readCard(apqn.adapter) == planned,
+      guard let planned = inventory.card(apqn.adapter),
+        let card = try reader.readCard(apqn.adapter), isSame(card, planned),
         try isUnchanged(apqn)
       else { return false }
     case .masks:
       guard try isUnchanged() else { return false }
     }
     let awaited = Set(operation.awaited)
-    for apqn in taken {
-      guard circumstances.isOn(.pendingRequests), !awaited.contains(apqn) else { continue }
-      if let count = try reader.readPendingRequests(apqn), count > 0 { return false }
+    var isIdle = true
+    for apqn in operation.taken where drains && !awaited.contains(apqn) {
+      guard let count = try reader.readPendingRequests(apqn), count > 0 else { continue }
+      isIdle = false
+      noteBusy(apqn)
     }
-    return try keepsHostKeys(without: taken)
+    guard isIdle else { return false }
+    return try keepsHostKeys(without: operation.taken)
   }
 
   private func isUnchanged(_ apqn: APQN) throws(InventoryReaderError) -> Bool {
@@ -49,10 +68,20 @@ struct PlanCheck {
     let fresh = try reader.read()
     return fresh.bus.adapterMask == inventory.bus.adapterMask
       && fresh.bus.domainMask == inventory.bus.domainMask
-      && fresh.bus.drivers == inventory.bus.drivers && fresh.cards == inventory.cards
+      && fresh.bus.drivers == inventory.bus.drivers
       && fresh.mediatedDevices == inventory.mediatedDevices
+      && fresh.cards.count == inventory.cards.count
+      && zip(fresh.cards, inventory.cards).allSatisfy(isSame)
       && fresh.queues.count == inventory.queues.count
       && zip(fresh.queues, inventory.queues).allSatisfy(isSame)
+  }
+
+  /// An attribute that cannot be read any more says nothing: the kernel answers some of them by asking a queue
+  /// of the card that the host has (zcrypt_cex4.c, `cca_serialnr_show`), and the plan takes these one by one.
+  private func isSame(_ card: Card, _ planned: Card) -> Bool {
+    var card = card
+    card.attributes.merge(planned.attributes) { fresh, _ in fresh }
+    return card == planned
   }
 
   /// What the plan's inventory knows of a queue beyond what a scan reads is not asked again here.
@@ -65,9 +94,7 @@ struct PlanCheck {
 
   /// Whether some queue that stays with the host can do now what each of those taken does.
   private func keepsHostKeys(without taken: [APQN]) throws(InventoryReaderError) -> Bool {
-    guard circumstances.protectsHost, !taken.isEmpty else { return true }
-    let protection = HostProtection(inventory)
-    let leaving = Set(plan.changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn))
+    guard let protection, !taken.isEmpty else { return true }
     for candidates in protection.substitutes(for: taken, leaving: leaving) {
       var isKept = false
       for apqn in candidates where !isKept {
@@ -81,6 +108,11 @@ struct PlanCheck {
 }
 
 extension Operation {
+  /// The queues that it takes from the host.
+  fileprivate var taken: [APQN] {
+    changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
+  }
+
   /// The queues whose pending requests it waits for.
   var awaited: [APQN] {
     steps.compactMap { step in if case .awaitIdle(let apqn) = step { apqn } else { nil } }

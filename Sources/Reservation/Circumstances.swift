@@ -14,6 +14,8 @@ package struct Circumstances: Equatable, Sendable {
   package var fought: [APQN: Int]
   /// Queues that did not finish their pending requests in time.
   package var undrained: Set<APQN>
+  /// Queues that were found busy when they were about to be taken, whatever they are now.
+  package var busy: Set<APQN> = []
 
   /// Circumstances; new ones are those of a machine of which nothing else is known.
   package init(
@@ -31,9 +33,11 @@ package struct Circumstances: Equatable, Sendable {
   package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
 
   /// Whether the host's last queue with a master key is protected now.
-  package var protectsHost: Bool {
-    guard isOn(.protectHost) else { return false }
-    return switch policy.protectHost {
+  package var protectsHost: Bool { isOn(.protectHost) && needsKeys }
+
+  /// Whether the host may need master keys, be it protected or not.
+  var needsKeys: Bool {
+    switch policy.protectHost {
     case .yes: true
     case .no: false
     case .auto: !configuration.secureKeyUsers.isEmpty

@@ -13,6 +13,7 @@ package struct HostProtection {
 
   private let inventory: Inventory
   private var queues: [Kind: [Queue]] = [:]
+  private var kinds: [APQN: Kind] = [:]
   private var unknown: [APQN] = []
 
   /// What there is to protect on a machine whose queues tell their master keys.
@@ -26,7 +27,9 @@ package struct HostProtection {
           continue
         }
         guard !keys.registers.isEmpty else { continue }
-        queues[Kind(mode: card.mode, keys: keys), default: []].append(queue)
+        let kind = Kind(mode: card.mode, keys: keys)
+        queues[kind, default: []].append(queue)
+        kinds[queue.apqn] = kind
       }
     }
   }
@@ -78,10 +81,9 @@ package struct HostProtection {
   /// For each kind of key that some queue of `taken` has: the host's other queues of that kind that stay,
   /// of which one must be usable. `leaving` are all queues that leave the host.
   package func substitutes(for taken: [APQN], leaving: Set<APQN>) -> [[APQN]] {
-    let taken = Set(taken)
-    return queues.values.compactMap { queues in
-      guard queues.contains(where: { taken.contains($0.apqn) }) else { return nil }
-      return queues.map(\.apqn).filter { !leaving.contains($0) }
+    let kinds = Set(taken.compactMap { self.kinds[$0] })
+    return kinds.map { kind in
+      (queues[kind] ?? []).lazy.map(\.apqn).filter { !leaving.contains($0) }
     }
   }
 

@@ -53,8 +53,7 @@ package struct MechanismChoice: Equatable, Sendable {
     } else if planner.canLeaveMasks {
       self.init(
         .override,
-        "masks do not express the rules any more since other adapters or domains have come, and this "
-          + "kernel has driver_override")
+        "masks do not express the rules any more, and this kernel has driver_override")
     } else if let choice = Self(inUseOn: planner.inventory) {
       self = choice
     } else if let choice = Self(
@@ -143,16 +142,6 @@ extension Planner {
   /// configured for, whether it is here or not. What rules want and is not here must be possible beside that
   /// when it comes.
   var masksAreExact: Bool {
-    let plan = plan(by: .mask)
-    let isInexpressible = plan.refusals.contains { refusal in
-      switch refusal.reason {
-      case .inexpressible, .releaseInexpressible: true
-      default: false
-      }
-    }
-    guard !isInexpressible, !plan.changes.contains(where: { $0.cause == .collateral }) else {
-      return false
-    }
     let present = inventory.apqns
     let adapters = inventory.bus.configuredAdapters ?? inventory.adapters
     let domains = inventory.bus.configuredDomains ?? present.domains
@@ -168,17 +157,43 @@ extension Planner {
     }
     let hostAdapters = hosts.adapters
     let hostDomains = hosts.domains
-    return hostAdapters.allSatisfy { wanted[$0].isDisjoint(with: hostDomains) }
+    guard hostAdapters.allSatisfy({ wanted[$0].isDisjoint(with: hostDomains) }) else {
+      return false
+    }
+    let plan = plan(by: .mask)
+    let isInexpressible = plan.refusals.contains { refusal in
+      switch refusal.reason {
+      case .inexpressible, .releaseInexpressible: true
+      default: false
+      }
+    }
+    return !isInexpressible && !plan.changes.contains { $0.cause == .collateral }
   }
 
   /// Whether overrides can take the place of masks that were chosen before and are not exact any more: the
   /// masks are the default, or all that they keep from the host is ours and no mediated device has any of it.
+  ///
+  /// Not while what they keep cannot be decided about, which may be so for a moment only; not where the host
+  /// may need the keys of what would be its own meanwhile; and not while a device is defined with a queue that
+  /// is not here, which a guest can have by masks only (ap-bus.md 4.4).
   package var canLeaveMasks: Bool {
     guard ownership.mechanism == .mask, inventory.bus.supportsOverride == true,
       !circumstances.configuration.setsMasks,
       circumstances.configuration.callout == nil || !circumstances.isOn(.callout)
     else { return false }
-    return (inventory.bus.masksAreDefault || ownMasksAreFree) && !masksAreExact
+    let isUndecided = inventory.queues.contains { queue in
+      decisions.row(queue.apqn.adapter).undecidable.contains(queue.apqn.domain)
+        && inventory.bus.isInHostPool(queue.apqn) == false
+    }
+    let present = inventory.apqns
+    let namesAbsent = circumstances.configuration.definitions.contains { definition in
+      definition.device.adapters.contains {
+        !definition.device.domains.isSubset(of: present[$0])
+      }
+    }
+    guard !isUndecided, !namesAbsent else { return false }
+    let isFree = ownMasksAreFree && !circumstances.needsKeys
+    return (inventory.bus.masksAreDefault || isFree) && !masksAreExact
   }
 
   /// Whether every cleared bit of the masks is ours and no mediated device has a queue.

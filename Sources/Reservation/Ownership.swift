@@ -138,4 +138,17 @@ package struct Ownership: Equatable, Sendable {
       return .seen(adapter: card.adapter, domains: domains, isReservable: isReservable)
     }
   }
+
+  /// What was here and is of adapters or domains that this system is not configured for any more.
+  package func noLongerConfigured(on bus: BusState) -> [OwnershipChange] {
+    guard let adapters = bus.configuredAdapters, let domains = bus.configuredDomains else {
+      return []
+    }
+    return seen.adapters.compactMap { adapter in
+      let left = adapters.contains(adapter) ? seen[adapter].intersection(domains) : []
+      guard left != seen[adapter] else { return nil }
+      return .seen(
+        adapter: adapter, domains: left, isReservable: !olderAdapters.contains(adapter))
+    }
+  }
 }

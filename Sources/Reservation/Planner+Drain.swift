@@ -8,7 +8,10 @@ extension Planner {
     guard circumstances.isOn(.pendingRequests) else { return operation }
     let busy = operation.changes.filter { $0.from == .host && $0.to != .host }
       .compactMap { inventory.queue($0.apqn) }
-      .filter { $0.pendingRequests ?? 0 > 0 || ownership.offline.contains($0.apqn) }
+      .filter { queue in
+        queue.pendingRequests ?? 0 > 0 || circumstances.busy.contains(queue.apqn)
+          || ownership.offline.contains(queue.apqn)
+      }
     guard !busy.isEmpty else { return operation }
     var operation = operation
     let switches = busy.filter { $0.isOnline != false }.map { Step.setOnline($0.apqn, false) }

@@ -152,7 +152,7 @@ extension Refusal: CustomStringConvertible {
       parts.append(apqns.count > 4 ? "\(shown) and \(apqns.count - 4) more" : shown)
     }
     if neighbors.absentCount > 0 {
-      parts.append("\(neighbors.absentCount) reserved for the host that are not here now")
+      parts.append("\(neighbors.absentCount) that are not here now and may be the host's")
     }
     return parts.isEmpty ? "nothing else" : parts.joined(separator: ", and ")
   }

@@ -31,8 +31,8 @@ private let rules = wish + "\n" + lock
     #expect(
       plan.refusals.map(\.description) == [
         "06.0010 cannot be reserved alone by masks: apmask without adapter 0x06 would also take "
-          + "06.0004, 06.0047, aqmask without domain 0x0010 would also take 1 reserved for the host "
-          + "that are not here now; widen the rule, add COLLATERAL=\"accept\", or use "
+          + "06.0004, 06.0047, aqmask without domain 0x0010 would also take 1 that are not here "
+          + "now and may be the host's; widen the rule, add COLLATERAL=\"accept\", or use "
           + "driver_override where the kernel has it"
       ])
   }
@@ -127,9 +127,9 @@ private let rules = wish + "\n" + lock
     #expect(
       plan.writes == [
         "\(APMask.all) > /sys/bus/ap/aqmask",
-        "vfio_ap > /sys/bus/ap/devices/06.0010/driver_override",
+        "vfio_ap > /sys/devices/ap/card06/06.0010/driver_override",
         "06.0010 > /sys/bus/ap/drivers/cex4queue/unbind", "06.0010 > /sys/bus/ap/drivers_probe",
-        "vfio_ap > /sys/bus/ap/devices/0a.0010/driver_override",
+        "vfio_ap > /sys/devices/ap/card0a/0a.0010/driver_override",
         "0a.0010 > /sys/bus/ap/drivers/cex4queue/unbind", "0a.0010 > /sys/bus/ap/drivers_probe",
       ])
     #expect(plan.warnings.contains(.leavesMasks))
