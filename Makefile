@@ -17,6 +17,7 @@ help:
 	@echo 'make check-deep   the proofs at length, with totals (DEEP_MINUTES=240, DEEP_SEED=1)'
 	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
+	@echo 'make mutate  whether the tests notice faults (MUTANTS=500, SEED=1, MODULES="Reservation Agent", AGAIN=1)'
 	@echo 'make check-tools   run driverctl, mdevctl, lszcrypt and others on the mounted bus; as root'
 	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
 	@echo 'make check-varlinkctl   ask the daemon through systemd'\''s Varlink client'
@@ -108,6 +109,25 @@ fuzz: dependencies
 			> .build/fuzz/found/$$target.log 2>&1 || { tail -n 20 .build/fuzz/found/$$target.log; exit 1; }; \
 		grep -E 'number_of_executed_units|new_units_added' .build/fuzz/found/$$target.log; \
 	done
+
+# Whether the tests would notice a fault: mutants of modules, all in one copy of the sources, and the tests
+# with one after the other. Those that no test notices are in .build/mutate/survivors, in the form in which
+# Tests/Mutation/equivalent explains those that nothing can notice. AGAIN=1 runs only the survivors of the
+# run before; MUTANTS=0 runs all.
+MUTANTS = 100
+SEED = 1
+MODULES = Reservation Agent Sysfs AdjunctProcessor ReservationRules
+MUTATE_GOAL = 95
+# The suites that need nothing of the machine.
+MUTATE_SUITES = ReservationTests AgentTests SysfsTests AdjunctProcessorTests ReservationRulesTests \
+	KernelBedTests SnapshotsTests ReportsTests ReplayTests
+MUTATE_TOOL = --package-path Tests/Mutation --scratch-path .build/mutate/tool
+
+.PHONY: mutate
+mutate: dependencies
+	swift test $(MUTATE_TOOL) --disable-xctest --quiet
+	swift run $(MUTATE_TOOL) --quiet mutate --mutants $(MUTANTS) --seed $(SEED) --goal $(MUTATE_GOAL) \
+		$(MODULES:%=--module %) $(MUTATE_SUITES:%=--suite %) $(if $(AGAIN),--again)
 
 # Programs that know nothing of us, on the mounted bus.
 check-tools: build
