@@ -114,6 +114,73 @@ import Testing
       ]))
   }
 
+  /// Whether some inotify instance of this process watches a directory, as the kernel lists it.
+  private static func isWatched(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return false }
+    let entry = " ino:\(String(status.st_ino, radix: 16)) "
+    for descriptor in 0..<256 {
+      let path = "/proc/self/fdinfo/\(descriptor)"
+      guard access(path, F_OK) == 0, let text = try? HostFile.read(path, .init(sizeLimit: 1 << 20))
+      else { continue }
+      let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+      if lines.contains(where: { $0.hasPrefix("inotify ") && $0.contains(entry) }) { return true }
+    }
+    return false
+  }
+
+  @Test func `no longer watch what only a directory that has gone led to`() throws {
+    try tree.file("checkout/r.rules", "#1\n")
+    try tree.link("rules/50.rules", to: "../checkout/r.rules")
+    var isWatchedBefore = false
+    var isWatchedAfter = true
+    #expect(
+      try areTold([
+        {
+          isWatchedBefore = Self.isWatched(tree.path + "/checkout")
+          try #require(rename(rules, tree.path + "/away") == 0)
+        },
+        {
+          isWatchedAfter = Self.isWatched(tree.path + "/checkout")
+          try tree.directory("rules")
+        },
+      ]))
+    #expect(isWatchedBefore)
+    #expect(!isWatchedAfter)
+  }
+
+  /// Between finding a directory and watching it, it may be away for a moment.
+  @Test func `are watched although they were away for a moment`() throws {
+    try tree.file("rules/50.rules", "#1\n")
+    let loop = try EventLoop()
+    let watch = try RuleWatch(loop, directories: [rules]) {}
+    let (rules, away) = (rules, tree.path + "/away")
+    let isDone = Box(false)
+    let isLost = Box(false)
+    try WorkerThread.start {
+      for round in 0..<2000 {
+        for _ in 0..<2 + round % 8 {
+          rename(rules, away)
+          rename(away, rules)
+          for _ in 0..<round % 50 { sched_yield() }
+        }
+        usleep(1000)
+      }
+      // Who has lost it once does not notice what happens to it later. It takes the loop some time at most.
+      for _ in 0..<100 where !Self.isWatched(rules) { usleep(10_000) }
+      isLost.set(!Self.isWatched(rules))
+      isDone.set(true)
+    }
+    var clock: EventTimer?
+    clock = try EventTimer(loop) {
+      if isDone.get() { loop.stop() } else { clock?.set(after: .milliseconds(10)) }
+    }
+    clock?.set(after: .milliseconds(10))
+    try loop.run()
+    withExtendedLifetime((watch, clock)) {}
+    #expect(!isLost.get())
+  }
+
   @Test func `tell of a single file, also where there is none yet`() throws {
     try tree.directory("rules")
     try tree.directory("etc")

@@ -68,9 +68,12 @@ package final class RuleWatch {
     for _ in 0..<8 {
       let next = WatchPlan(
         ruleDirectories: directories, files: files, mostEntries: RuleSet.mostFiles)
-      guard next != plan || !failures.isEmpty else { return }
-      let previous = plan?.directories ?? [:]
-      watches = watches.filter { next.directories[$0.key] == previous[$0.key] }
+      // A directory that was away for a moment just when it was to be watched is in the plan all the same.
+      let isWatched = failures.isEmpty && watches.count == next.directories.count
+      guard next != plan || !isWatched else { return }
+      watches = watches.filter { path, _ in
+        next.directories[path] != nil && next.directories[path] == plan?.directories[path]
+      }
       failures = [:]
       plan = next
       for (path, directory) in next.directories where watches[path] == nil {
