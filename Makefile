@@ -16,6 +16,7 @@ help:
 	@echo 'make check   build with warnings as errors, lint, and run all tests'
 	@echo 'make check-deep   the proofs at length, with totals (DEEP_MINUTES=240, DEEP_SEED=1)'
 	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
+	@echo 'make soak    disturb a daemon without pause and measure it (SOAK_MINUTES=30); as root'
 	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
 	@echo 'make mutate  whether the tests notice faults (MUTANTS=500, SEED=1, MODULES="Reservation Agent", AGAIN=1)'
 	@echo 'make check-tools   run driverctl, mdevctl, lszcrypt and others on the mounted bus; as root'
@@ -89,6 +90,16 @@ check-asan: dependencies
 check-tsan: dependencies
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.suppressions \
 		swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
+
+# Whether a daemon that everybody disturbs all the time grows, or ends, or forgets what the rules want.
+SOAK_MINUTES = 30
+SOAK_SEED = 1
+
+.PHONY: soak
+soak: dependencies
+	swift build -c release --scratch-path $(SCRATCH) --product apreserve
+	swift build -c release --scratch-path $(SCRATCH) --product apreserve-simfs
+	Tests/Soak/soak --minutes $(SOAK_MINUTES) --seed $(SOAK_SEED) $(SCRATCH)/release
 
 # Each parser that meets the outside, one after the other, from its corpus in Tests/Fuzz. New inputs
 # go to .build/fuzz; an input that makes a parser fail stays in .build/fuzz/TARGET as crash-*.
