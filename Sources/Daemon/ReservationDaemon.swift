@@ -108,6 +108,9 @@ package final class ReservationDaemon {
     longWrites?.note(isBusy: state.isBusy)
     if state.hasEnded { return noteEnd(state) }
     guard !state.isBusy else { return }
+    rules?.isNeeded =
+      state.report.problem != nil || state.report.looks == 0
+      || state.report.status.phase != .withoutBus
     let isDecided =
       state.report.problem != nil
       || state.report.looks > 0 && state.report.status.phase != .beforeFirstScan

@@ -16,7 +16,21 @@ final class HeldRules {
   /// How often everything is read without a reason: what is mounted over a directory, and what cannot be
   /// watched, sends no event.
   var interval: Duration {
-    didSet { timer?.set(after: interval) }
+    didSet { if isNeeded { timer?.set(after: interval) } }
+  }
+
+  /// Whether anything depends on the rules now. Without an AP bus nothing does, and nothing is read without a
+  /// reason, so that the daemon sleeps.
+  var isNeeded = true {
+    didSet {
+      guard isNeeded != oldValue else { return }
+      if isNeeded {
+        refresh()
+        timer?.set(after: interval)
+      } else {
+        timer?.clear()
+      }
+    }
   }
 
   /// Reads the rules and watches where they come from. `onChange` gets those in force once others have
@@ -45,7 +59,7 @@ final class HeldRules {
       refresh()
       // The agent's thread lets go of rules after they have been replaced here.
       Memory.returnFreed()
-      timer?.set(after: self.interval)
+      if isNeeded { timer?.set(after: self.interval) }
     }
     timer?.set(after: interval)
     reportWatch()
