@@ -62,7 +62,9 @@ extension Agent {
           ? perform(operation, of: plan, check, inventory, decisions) : .obsolete
       }
       switch result {
-      case .done: break
+      case .done:
+        // From here on the plan sets overrides.
+        if plan.leavesMasks, operation.subject == .masks { try keep(choice) }
       // What comes after masks depends on them.
       case .failed, .waiting:
         if result == .failed { hasFailed = true }
