@@ -127,10 +127,10 @@ fuzz: dependencies
 # run before; MUTANTS=0 runs all.
 MUTANTS = 100
 SEED = 1
-MODULES = Reservation Agent Sysfs AdjunctProcessor ReservationRules
+MODULES = Reservation Agent APBus ReservationRules
 MUTATE_GOAL = 95
 # The suites that need nothing of the machine.
-MUTATE_SUITES = ReservationTests AgentTests SysfsTests AdjunctProcessorTests ReservationRulesTests \
+MUTATE_SUITES = ReservationTests AgentTests APBusTests ReservationRulesTests \
 	KernelBedTests SnapshotsTests ReportsTests ReplayTests
 MUTATE_TOOL = --package-path Tests/Mutation --scratch-path .build/mutate/tool
 

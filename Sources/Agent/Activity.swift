@@ -1,6 +1,5 @@
-package import AdjunctProcessor
+package import APBus
 package import Reservation
-package import Sysfs
 
 /// Something the agent did or found out, in the order in which it happened.
 package enum Activity: Equatable, Sendable {

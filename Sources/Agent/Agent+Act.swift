@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 import ReservationRules
-import Sysfs
 
 extension Agent {
   /// What came of a plan.

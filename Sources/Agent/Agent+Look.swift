@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 import ReservationRules
-import Sysfs
 
 extension Agent {
   /// Reads again what is dirty. False while nothing can be decided.

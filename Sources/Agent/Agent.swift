@@ -1,8 +1,6 @@
-package import AdjunctProcessor
-package import HostConfiguration
+package import APBus
 package import Reservation
 package import ReservationRules
-package import Sysfs
 package import Uevents
 
 /// Holds every queue against the rules: looks, plans, writes, reads back.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import Reservation
 
 /// How far the agent has come with holding the rules.

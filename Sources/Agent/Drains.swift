@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Queues that are waited for until they have no pending requests, and those that took too long.
 struct Drains {

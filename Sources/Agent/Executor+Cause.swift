@@ -1,7 +1,5 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import Reservation
-import Sysfs
 
 extension Executor {
   func cause(of error: SysfsError, _ step: Step, _ inventory: Inventory) -> Failure.Cause {

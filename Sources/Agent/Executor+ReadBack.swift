@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import Reservation
-import Sysfs
 
 extension Executor {
   /// What became of the queues of an operation.

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import Reservation
-import Sysfs
 
 extension Executor {
   func requireCurrent(_ operation: Operation) throws(Failure.Cause) {

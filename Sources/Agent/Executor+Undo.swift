@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import Reservation
-import Sysfs
 
 extension Executor {
   /// Takes back steps whose operation cannot be finished: a queue must not lose the override that

@@ -1,7 +1,5 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import Reservation
-import Sysfs
 
 /// Does the steps of one operation, and reads back what became of it.
 ///

@@ -1,6 +1,5 @@
-package import AdjunctProcessor
+package import APBus
 package import Reservation
-package import Sysfs
 
 /// An operation that did not do what its plan said.
 package struct Failure: Error, Equatable, Sendable {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Watches the queues that we have moved, for somebody who moves them back.
 struct Fights {

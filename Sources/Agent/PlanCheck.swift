@@ -1,7 +1,5 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import Reservation
-import Sysfs
 
 /// Asks right before each operation whether the machine is still as it was when its plan was made.
 ///

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import Uevents
 
 /// What must be looked at again.

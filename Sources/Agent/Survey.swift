@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import Reservation
-import Sysfs
 
 /// Reads what a plan that takes queues from the host must know and no other plan: how busy they are,
 /// and which master keys the host's queues have. All of it can change without an event.

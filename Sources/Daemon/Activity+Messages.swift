@@ -1,9 +1,8 @@
 package import Agent
-package import AdjunctProcessor
+package import APBus
 package import HostSystem
 package import Reservation
 package import ReservationRules
-import Sysfs
 
 extension LogMessage {
   /// What is to be told of an activity: nothing of plans and of writes that went well, since the moves

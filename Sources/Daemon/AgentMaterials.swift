@@ -1,11 +1,8 @@
-package import AdjunctProcessor
+package import APBus
 package import Agent
-package import Configuration
-import HostConfiguration
 package import HostSystem
 import Reservation
 package import ReservationRules
-package import Sysfs
 
 /// What an agent is made of, so that it can be made on the thread where it lives.
 package struct AgentMaterials: Sendable {

@@ -1,7 +1,6 @@
 import Agent
-import Configuration
 import HostSystem
-import Sysfs
+import APBus
 
 /// The agent on a thread of its own, the only one that writes to sysfs: whatever the kernel makes it
 /// wait for, the event loop goes on.

@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// Holds the first decision back on kernels that do not count their scans: what is decided while cards
 /// still come would be decided on half a machine.

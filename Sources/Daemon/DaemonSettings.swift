@@ -1,5 +1,5 @@
-package import AdjunctProcessor
-package import Configuration
+package import APBus
+package import HostSystem
 
 /// What a daemon works on.
 package struct DaemonSettings: Sendable {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 package import JSONText
 
 /// The moves that a daemon has told of, for people.

@@ -1,8 +1,6 @@
-import AdjunctProcessor
-import HostConfiguration
-import HostSystem
+import APBus
 import Reservation
-import Sysfs
+import HostSystem
 
 /// Notices that queues were reserved only after `vfio_ap` had been loaded by something else.
 ///

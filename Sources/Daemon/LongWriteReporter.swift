@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import HostSystem
 
 /// Says so when a write takes long; it does nothing about it, for nothing can be done.

@@ -1,6 +1,5 @@
-package import AdjunctProcessor
+package import APBus
 package import Agent
-package import Configuration
 package import HostSystem
 package import ReservationRules
 import Synchronization

@@ -1,6 +1,5 @@
-package import AdjunctProcessor
+package import APBus
 import HostSystem
-package import Sysfs
 
 /// A sysfs whose writes can be seen from other threads while they last: a queue that is reset can hold
 /// its writer for seconds, or for ever.

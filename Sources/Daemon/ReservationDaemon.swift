@@ -1,12 +1,9 @@
-import AdjunctProcessor
+package import APBus
 import Agent
-import Configuration
-import Glibc
 package import HostSystem
+import Glibc
 import JSONText
 import ReservationRules
-package import Sysfs
-import Varlink
 
 /// The daemon: an event loop that takes everything in and answers, and a thread with the agent, which
 /// alone writes.

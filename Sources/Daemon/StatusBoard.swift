@@ -1,8 +1,7 @@
-package import AdjunctProcessor
+package import APBus
 package import Agent
-package import HostConfiguration
-package import HostSystem
 package import Reservation
+package import HostSystem
 package import ReservationRules
 import Synchronization
 

@@ -1,10 +1,9 @@
-import AdjunctProcessor
+import APBus
 import Agent
-package import Configuration
 package import HostSystem
 package import JSONText
 import Reports
-import Reservation
+package import Reservation
 import ReservationRules
 
 /// Everything that `GetStatus` tells (`org.apreserve.varlink`).

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 package import JSONText
 import Reports
 

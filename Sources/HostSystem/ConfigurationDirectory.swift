@@ -1,5 +1,5 @@
 import Glibc
-import Sysfs
+import APBus
 
 /// The names in a directory of configuration files such as `rules.d`, and what each one is.
 ///

@@ -1,5 +1,3 @@
-package import Configuration
-
 /// The configuration file of a host with its drop-ins.
 package struct ConfigurationFiles {
   /// The directories that have them, the strongest first.

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+package import APBus
 import Glibc
-package import Sysfs
 
 /// A file or directory of the host that cannot be used: which, and why.
 package struct FileError: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
-import AdjunctProcessor
-package import HostConfiguration
+import APBus
+package import Reservation
 import JSONText
 
 /// Reads what a host's other files say of its crypto queues.

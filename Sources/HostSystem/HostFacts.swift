@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 import Glibc
 
 /// What the host knows of itself outside sysfs.

@@ -1,5 +1,5 @@
 import Glibc
-import Sysfs
+import APBus
 
 extension HostFile {
   /// The path as it is from the root directory on, without `.`, `..` left as it is, and without a slash

@@ -1,7 +1,6 @@
-package import AdjunctProcessor
+package import APBus
 import CLinux
 import Glibc
-package import Sysfs
 
 /// The real sysfs, or a directory tree in its form.
 ///

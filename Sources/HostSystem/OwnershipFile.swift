@@ -2,7 +2,7 @@ package import Agent
 import CLinux
 import Glibc
 package import Reservation
-import Sysfs
+import APBus
 
 /// The record of what is ours in a file, below `/run/apreserve` on a host. Changes are appended, each
 /// with one write, so that a process that is killed leaves a whole record; it is written anew when it

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 
 /// How a process is named to a person.

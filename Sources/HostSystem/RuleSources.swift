@@ -1,5 +1,5 @@
 package import ReservationRules
-import Sysfs
+import APBus
 
 /// The rule files of a host as they are at one moment, not yet read as rules.
 package struct RuleSources {

@@ -1,6 +1,6 @@
 import CUdev
 import Glibc
-package import Sysfs
+package import APBus
 package import Uevents
 
 /// The kernel's messages about AP devices as they come, through libudev's monitor on the kernel group.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import Uevents
 
 /// Why a capture cannot be turned into a machine or replayed, although it could be read.

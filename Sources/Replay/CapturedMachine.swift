@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 import Reservation
 package import Uevents
 

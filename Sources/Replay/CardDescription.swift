@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Uevents
 
 /// What events and device descriptions tell of a card.

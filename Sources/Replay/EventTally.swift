@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 package import Uevents
 
 /// Many events in a few words: how often what happened to which kind of device.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 import ReservationRules
 
 /// What a replay is expected to end with, read from a text file.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Tells what another hand did from what the kernel did because of it.
 ///

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 
 /// Writes what another hand does, as a person at a shell would.
 struct HandWriter {

@@ -1,11 +1,8 @@
-package import AdjunctProcessor
+package import APBus
 package import Agent
-package import HostConfiguration
 package import Reservation
 package import ReservationRules
-package import Scenarios
 package import SimulatedBus
-package import Sysfs
 package import Uevents
 
 /// Something that is seen while a script runs.

@@ -1,5 +1,4 @@
-package import AdjunctProcessor
-package import Scenarios
+package import APBus
 package import SimulatedBus
 
 /// One thing that happens to the simulated machine.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Queues of neighbouring adapters and domains, printed as a rule writes them: `05-07.0004-00ff`.
 struct APQNRectangle: Hashable, CustomStringConvertible {

@@ -1,9 +1,8 @@
 package import Agent
-import AdjunctProcessor
+import APBus
 import Reservation
 package import ReservationRules
 package import JSONText
-import Sysfs
 
 extension Activity {
   /// For programs: an object whose `activity` says what it is.
@@ -34,7 +33,7 @@ extension Activity {
         object.set("reason", text: refusal.code)
         object.set("message", text: refusal.description)
       case .waiting(let apqns, let driver):
-        object.set("queues", apqns: apqns)
+        object.set("queues", texts: apqns.map(\.description))
         object.set("driver", text: driver)
       case .movedByOthers(let changes), .takenOnArrival(let changes):
         object.set(

@@ -1,8 +1,7 @@
 package import Agent
-import AdjunctProcessor
+import APBus
 import Reservation
 package import ReservationRules
-import Sysfs
 
 /// What the agent does, as lines: a word for what it is, then the thing itself.
 package struct ActivityReport {

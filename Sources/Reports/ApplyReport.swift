@@ -1,7 +1,6 @@
 package import Agent
-import AdjunctProcessor
-package import Configuration
-import Reservation
+import APBus
+package import Reservation
 package import ReservationRules
 package import JSONText
 
@@ -50,8 +49,8 @@ package struct ApplyReport {
       $0.set("settings", .array(settings.map(\.json)))
       $0.set("wanted", number: status.wanted)
       $0.set("reserved", number: status.reserved)
-      $0.set("undecidable", apqns: status.plan?.undecidable ?? [])
-      $0.set("adopted", apqns: status.plan?.adopted ?? [])
+      $0.set("undecidable", texts: (status.plan?.undecidable ?? []).map(\.description))
+      $0.set("adopted", texts: (status.plan?.adopted ?? []).map(\.description))
       $0.set("activities", .array(activities.map { $0.json(decisions: decisions) }))
     }
   }

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import ReservationRules
 package import JSONText
 package import Uevents
@@ -47,7 +47,7 @@ package struct EventReport {
 
 extension Uevent {
   /// Action, path and properties on one line; a newline inside a value is left out.
-  var text: String {
+  package var text: String {
     let keys = properties.map { "\($0.key)=\($0.value.filter { $0 != "\n" })" }
     return ([action.rawValue, devicePath] + keys).joined(separator: " ").printable
   }

@@ -1,5 +1,5 @@
-package import AdjunctProcessor
-import Reservation
+package import APBus
+package import Reservation
 import ReservationRules
 
 /// Everything there is to say of one queue.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 package import Agent
 import Glibc
 package import JSONText

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// A colour by what it means.
 package enum Ink: Hashable, Sendable {

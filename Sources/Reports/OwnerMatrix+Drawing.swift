@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension OwnerMatrix {
   /// The grid as a self-contained SVG document.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension OwnerMatrix.Mark {
   /// The character behind the owner's.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension OwnerMatrix {
   private static let domainsPerBlock = 16

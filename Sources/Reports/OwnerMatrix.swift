@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import ReservationRules
 package import Reservation
 

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 package import Reservation
 import ReservationRules
 package import JSONText
@@ -34,8 +34,8 @@ extension PlanReport {
     object.set("refused", .array(plan.refusals.map(\.json)))
     object.set("alternatives", .array(plan.alternatives.map(\.json)))
     object.set("waiting", .array(plan.waiting.map(\.json)))
-    object.set("undecidable", apqns: plan.undecidable)
-    object.set("adopted", apqns: plan.adopted)
+    object.set("undecidable", texts: plan.undecidable.map(\.description))
+    object.set("adopted", texts: plan.adopted.map(\.description))
     object.set("warnings", .array(plan.warnings.map(\.json)))
     let latent = plan.latentCollateral
     object.set(
@@ -62,7 +62,7 @@ extension MaskAlternative {
     JSONObject.make {
       $0.set("adapters", .array(adapters.map { .integer($0) }))
       $0.set("domains", .array(domains.map { .integer($0) }))
-      $0.set("alsoTaken", apqns: alsoTaken)
+      $0.set("alsoTaken", texts: alsoTaken.map(\.description))
     }
   }
 }

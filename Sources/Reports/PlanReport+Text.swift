@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Configuration
+import APBus
 import Reservation
 
 extension PlanReport {

@@ -1,6 +1,5 @@
-import AdjunctProcessor
-import Configuration
-import Reservation
+import APBus
+package import Reservation
 import ReservationRules
 
 /// What would be written and why.

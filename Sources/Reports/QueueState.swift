@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// What a queue is doing, in one word.
 package enum QueueState: String, Hashable, Sendable, CaseIterable {

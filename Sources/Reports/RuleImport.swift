@@ -1,5 +1,4 @@
-package import AdjunctProcessor
-package import HostConfiguration
+package import APBus
 package import Reservation
 import ReservationRules
 

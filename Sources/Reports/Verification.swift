@@ -1,4 +1,5 @@
-import AdjunctProcessor
+package import Reservation
+import APBus
 package import ReservationRules
 package import JSONText
 

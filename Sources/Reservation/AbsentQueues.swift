@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import ReservationRules
 
 /// What masks must do with APQNs that are not here: whatever the masks are when one comes decides who

@@ -1,5 +1,4 @@
-package import AdjunctProcessor
-package import HostConfiguration
+package import APBus
 
 /// What a plan depends on besides the machine and its rules: what the host's other files say, how
 /// careful to be, and what experience has taught.

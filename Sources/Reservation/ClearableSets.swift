@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// All sets of rows, or of columns, that are worth clearing so that some APQNs are reserved.
 ///

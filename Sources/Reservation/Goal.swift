@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import ReservationRules
 
 /// What should become of one queue.

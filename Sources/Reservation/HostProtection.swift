@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Finds the queues that a plan must leave to the host so that its secure keys stay usable.
 ///

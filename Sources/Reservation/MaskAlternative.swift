@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Masks that do what was wished, at a price: bits to clear, and queues that go along unasked.
 package struct MaskAlternative: Equatable, Sendable {

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// `apmask` and `aqmask` together: the host's pool is the rectangle that they span.
 package struct MaskPair: Hashable, Sendable {

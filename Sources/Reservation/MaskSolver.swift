@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Finds the masks that leave some queues to the host and reserve others, where such masks exist.
 ///

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A change of masks write by write, with what the kernel makes of each queue: on the way, and when a
 /// later write fails and the first ones are set back.

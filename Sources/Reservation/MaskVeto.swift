@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// What the kernel refuses of a change of masks: bits that give to the host what a mediated device has
 /// assigned (ap-bus.md 4.3 step 4).

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import ReservationRules
 
 /// What masks are asked to do on a machine, sorted out: which queues must stay with the host, which

@@ -1,5 +1,4 @@
-package import AdjunctProcessor
-import HostConfiguration
+package import APBus
 import ReservationRules
 
 /// Which mechanism is used on a machine, and why.

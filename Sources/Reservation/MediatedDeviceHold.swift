@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 
 /// What the kernel does not let masks give to the host because of mediated devices (ap-bus.md 4.3
 /// step 4).

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// What another tool's configuration does at the next boot against the rules, or against the mechanism in
 /// use: harmless today, and a guest or a disk lost after the reboot.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Steps that belong together: when one fails, the ones behind it are not done.
 package struct Operation: Equatable, Sendable {

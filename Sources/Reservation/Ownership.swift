@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// What is reserved by us, and so may be given back by us, and which queues there have been.
 ///

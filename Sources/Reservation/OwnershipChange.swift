@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// One change of what is ours.
 package enum OwnershipChange: Equatable, Sendable {

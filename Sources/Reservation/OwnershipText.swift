@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// The record of what is ours as lines of text, each of which adds to or takes from what the lines
 /// before it say, so that a change is recorded by appending to the file.

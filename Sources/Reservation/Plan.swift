@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// The ordered writes that turn an inventory into what the rules want, and the wishes among them that
 /// cannot be fulfilled, each with its reason.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Something a person should know of a plan although nothing is refused.
 package enum PlanWarning: Equatable, Sendable {

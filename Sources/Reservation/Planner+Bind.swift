@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension Planner {
   /// Plain unbind and bind, as on the kernels of 2018: nothing gates a bind but the hardware type.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension Planner {
   /// The operation with the queues that the host is busy with drained first: switched off, so that no

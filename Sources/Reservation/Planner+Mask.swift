@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import ReservationRules
 
 extension Planner {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension Planner {
   /// `driver_override` on each queue: written before the unbind, so that whatever stops us in the

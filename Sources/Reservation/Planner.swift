@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import ReservationRules
 
 /// Turns an inventory and what the rules decide into a plan. Pure: the same input gives the same plan.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// A wish that the plan does not fulfil, with the reason and what a person can do.
 package struct Refusal: Hashable, Sendable {

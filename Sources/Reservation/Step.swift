@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// One thing the agent does to sysfs: a single write, or a look that guards the writes behind it.
 package enum Step: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Chooses for each of some APQNs to clear its adapter's bit or its domain's bit, so that the sum of
 /// the cleared bits' costs is least.

@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import ReservationRules
 
 /// Finds what a person should know of a plan.

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Queues named outside of a rule, in the words of the key `APQN`: `05.0004`, `05-07.*|*.0047`.
 package struct APQNPattern: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// One alternative of an `APQN` clause: `05-07.0004-00ff`.
 package struct APQNRange: Hashable, Sendable {

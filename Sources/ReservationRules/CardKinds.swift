@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A set of what a card can be: pairs of hardware type and mode, the mode unknown too.
 ///

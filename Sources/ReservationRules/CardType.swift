@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A type that a card can have, with its name ready to be matched.
 struct CardType {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// The values that cards have for one attribute, each once, sorted, so that a glob is tried only on
 /// those that begin as it does: thousands of rules on serial numbers against 256 cards cost thousands

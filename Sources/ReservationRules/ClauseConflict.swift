@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Clauses of one rule that are each right and that nothing satisfies together, or one that nothing
 /// satisfies.

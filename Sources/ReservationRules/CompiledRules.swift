@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// The rules in the order in which they get their say, as far as no inventory is needed for it.
 ///

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// What one condition says of one queue, with what was found.
 enum ConditionAnswer {

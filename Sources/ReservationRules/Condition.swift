@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// What a match clause asks of a queue, by key. Alternatives stand in arrays; one of them suffices.
 package enum Condition: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// The decisions of one adapter's 256 domains. Each domain is in exactly one of the first four masks.
 package struct DecisionRow: Hashable, Sendable {

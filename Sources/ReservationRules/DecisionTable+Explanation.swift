@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 extension DecisionTable {
   /// What became of each rule for one queue, in effective order. Takes time in proportion to the

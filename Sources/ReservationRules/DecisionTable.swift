@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// The decisions for all 65,536 queues of the architecture against one inventory.
 package struct DecisionTable: Sendable {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Fills a decision table rule by rule, the strongest first.
 ///

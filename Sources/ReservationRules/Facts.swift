@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Answers conditions on cards and the host for all 256 adapters at a time.
 struct Facts {

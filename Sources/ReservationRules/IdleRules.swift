@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Finds rules that decide no queue of a machine, and why.
 package struct IdleRules {

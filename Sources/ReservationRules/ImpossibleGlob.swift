@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// An alternative of a glob that nothing its key can ever be asked of matches: why, and what was
 /// probably meant.

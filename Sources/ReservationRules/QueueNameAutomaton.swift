@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Finds all queue names that a glob matches without trying all 65,536.
 ///

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Keys of udev and attributes of devices that rules do not have: why, and what to write instead.
 struct RefusedWord {

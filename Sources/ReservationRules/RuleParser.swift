@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Reads one logical line as a rule.
 struct RuleParser {

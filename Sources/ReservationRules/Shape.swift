@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A set of APQNs: bands of adapters that have the same domains.
 ///

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A place in a rule file, printed `file:line:column`.
 package struct SourceLocation: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension ValueReader {
   /// The alternatives of APQN.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension ValueReader {
   /// The modes of MODE.

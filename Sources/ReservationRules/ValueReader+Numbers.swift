@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension ValueReader {
   /// The ranges of ADAPTER, DOMAIN or HWTYPE.

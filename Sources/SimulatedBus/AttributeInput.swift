@@ -1,4 +1,4 @@
-import Sysfs
+import APBus
 
 /// What is written to attributes, read as the kernel reads it.
 enum AttributeInput {

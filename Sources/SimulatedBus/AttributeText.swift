@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Upper-case hex digits, as the kernel prints `ap_functions` and `DEV_TYPE`.
 enum UpperHex {

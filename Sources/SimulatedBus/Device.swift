@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A device on the AP bus. It has an identity of its own: one that is removed and comes back is
 /// another device, without the override of the first (ap-bus.md T9).

@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// A driver registered with the AP bus: what `vfio_ap` and the host's drivers hand to `ap_bus`.
 protocol Driver: AnyObject {

@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 
 /// A call from the AP bus into a driver: the arrows `remove` and `probe` of the design of 2018.
 public struct DriverCallback: Equatable, Sendable {

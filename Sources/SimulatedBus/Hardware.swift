@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// The machine below the bus: what answers when the kernel asks. The kernel learns of a change only
 /// by a scan (ap-bus.md 4.7).

@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 
 /// What differs between the kernels whose AP bus is simulated (ap-bus.md 0, 3.5, 4.3, 4.4).
 ///

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// `/sys/devices/vfio_ap/matrix`: exists while the module `vfio_ap` is loaded, and holds the APQNs of
 /// the queues that `vfio_ap` has taken.

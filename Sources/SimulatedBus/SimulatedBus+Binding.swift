@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 import Uevents
 
 /// Matching, probing, binding and unbinding (ap-bus.md 4.1, 4.2).

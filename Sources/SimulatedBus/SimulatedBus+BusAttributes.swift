@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// The files of `/sys/bus/ap` (ap-bus.md 1.1).
 extension SimulatedBus {

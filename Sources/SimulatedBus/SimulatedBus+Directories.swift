@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 import Uevents
 
 /// Directories and links (ap-bus.md 1.3, 1.6), and the `uevent` files.

@@ -1,4 +1,4 @@
-public import AdjunctProcessor
+public import APBus
 
 /// The hardware's side: what a management console, or the machine itself, does. The kernel is told at
 /// once and scans, unless it is done quietly; then the next scan finds it.

@@ -1,4 +1,4 @@
-public import AdjunctProcessor
+public import APBus
 
 /// Beginning in the state of an inventory.
 extension SimulatedBus {

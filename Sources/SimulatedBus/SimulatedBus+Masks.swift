@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 import Uevents
 
 /// `apmask` and `aqmask` (ap-bus.md 4.3).

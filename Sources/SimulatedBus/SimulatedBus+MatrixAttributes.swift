@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// The files of the matrix device and of mediated devices (ap-bus.md 1.6).
 extension SimulatedBus {

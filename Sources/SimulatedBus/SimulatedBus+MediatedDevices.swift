@@ -1,5 +1,4 @@
-import AdjunctProcessor
-public import Sysfs
+public import APBus
 import Uevents
 
 /// Mediated devices: creating, assigning, removing (ap-bus.md 1.6).

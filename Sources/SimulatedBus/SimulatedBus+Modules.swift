@@ -1,5 +1,4 @@
-import AdjunctProcessor
-public import Sysfs
+public import APBus
 import Uevents
 
 /// Loading and unloading the modules that bring AP drivers (ap-bus.md 3.3, T1, T2, T10).

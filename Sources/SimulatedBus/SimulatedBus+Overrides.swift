@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// `driver_override` (ap-bus.md 4.4).
 extension SimulatedBus {

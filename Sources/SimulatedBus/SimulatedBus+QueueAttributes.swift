@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 import Uevents
 
 /// The files of a queue (ap-bus.md 1.5).

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Uevents
 
 /// Scans: the kernel looks what the machine has (ap-bus.md 4.7).

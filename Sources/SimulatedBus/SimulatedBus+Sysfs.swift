@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 
 /// The port: four system calls, and which of their errors belong to opening the file.
 extension SimulatedBus {

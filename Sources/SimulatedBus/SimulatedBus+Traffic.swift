@@ -1,4 +1,4 @@
-public import AdjunctProcessor
+public import APBus
 
 /// The host's work on its queues.
 extension SimulatedBus {

@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 public import Uevents
 
 /// The kernel's side of the AP bus in memory: cards, queues, drivers, masks, overrides, mediated

@@ -1,4 +1,4 @@
-public import AdjunctProcessor
+public import APBus
 
 /// A crypto adapter as the machine has it: what the kernel finds when it scans.
 public struct SimulatedCard: Equatable, Sendable {

@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 import Uevents
 
 /// An event that somebody asks for by writing to a `uevent` file: an action, a UUID of his own if he

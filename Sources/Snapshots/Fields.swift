@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import JSONText
 
 /// The members of one object in a description, read by key, each with its place for the messages.

@@ -1,7 +1,6 @@
-import AdjunctProcessor
-import HostConfiguration
-import JSONText
+import APBus
 import Reservation
+import JSONText
 
 extension Snapshot {
   /// The size from which on a file is refused unread. 65,536 queues take some 10 MiB.

@@ -1,7 +1,6 @@
-import AdjunctProcessor
-import HostConfiguration
-package import JSONText
+import APBus
 import Reservation
+package import JSONText
 
 extension Snapshot {
   /// The version of the description that this program writes and reads.

@@ -1,5 +1,4 @@
-package import AdjunctProcessor
-package import HostConfiguration
+package import APBus
 package import Reservation
 
 /// A machine at one moment, as a file can describe it: its names, everything on its AP bus, and what

@@ -1,7 +1,5 @@
-import AdjunctProcessor
-import Scenarios
+import APBus
 import SimulatedBus
-import Sysfs
 
 /// The file by which a person makes something happen to the machine. Each line that is written to it is
 /// a line of a scenario.

@@ -1,6 +1,6 @@
 import CFuse
 import Glibc
-import SysfsTree
+import SimulatedBus
 
 /// The file system that libfuse's callback belongs to.
 private func fileSystem() -> SimulatedFileSystem? {

@@ -1,6 +1,6 @@
 import CFuse
 import Glibc
-import SysfsTree
+import SimulatedBus
 
 /// The directory that a bus is to be mounted on.
 struct MountPoint {

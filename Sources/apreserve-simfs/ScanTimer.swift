@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
 
 /// The kernel's own scans, `config_time` seconds after the last (ap-bus.md 4.7). The adapters' work goes

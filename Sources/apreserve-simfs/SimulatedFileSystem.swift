@@ -1,10 +1,7 @@
 import CFuse
-import AdjunctProcessor
+import APBus
 import Glibc
-import Scenarios
 import SimulatedBus
-import Sysfs
-import SysfsTree
 
 /// What the calls of programs on the mounted tree come to, each answered as sysfs answers it: with a
 /// count or a negative error number.

@@ -1,10 +1,9 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
 import CFuse
 import CLinux
 import Glibc
 import SimulatedBus
-import SysfsTree
 
 /// `apreserve-simfs`, which `apreserve simulate --mount` starts.
 @main

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import HostSystem
-import Scenarios
 import SimulatedBus
 import Snapshots
 

@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
 import CLinux
 import Glibc
-import Sysfs
 
 /// Where results and messages go: results to standard output, messages to standard error.
 enum Terminal {

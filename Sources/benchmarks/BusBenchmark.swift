@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 
 /// The simulated bus at the architecture's full size: 256 adapters with 256 queues each.
 struct BusBenchmark {

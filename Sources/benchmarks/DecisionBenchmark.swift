@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import ReservationRules
 
 /// Decides all 65,536 queues with 10, 1,000 and 10,000 rules, compiled and by the naive loop, and

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// Random machines for benchmarks and properties.
 package enum GeneratedMachine {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Random rule files for benchmarks and properties.
 package struct GeneratedRules {

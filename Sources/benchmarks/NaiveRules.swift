@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 package import ReservationRules
 
 /// Decides a queue by asking every rule in the order written: the baseline of the benchmark and the

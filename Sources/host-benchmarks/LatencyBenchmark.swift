@@ -1,13 +1,10 @@
-import AdjunctProcessor
-import Configuration
+import APBus
+import HostSystem
 import Daemon
 import Glibc
-import HostSystem
 import SimulatedBus
 import Synchronization
-import Sysfs
 import Uevents
-import Varlink
 
 /// From the moment an event is injected to the first write that it causes: a queue comes, and its
 /// override is written.

@@ -1,6 +1,5 @@
 import Daemon
 import Glibc
-import Varlink
 
 /// The daemon as a process of its own on a machine of 16 x 85 queues with nothing to move: how long it
 /// takes to start, what it needs, and how often it wakes while nothing happens.

@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import HostSystem
-import Sysfs
 
 /// Reading all 65,536 queues of the architecture from a tree in memory, against a plain loop that reads
 /// the same names, links and files and understands nothing.

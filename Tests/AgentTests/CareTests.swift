@@ -1,10 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
-import HostConfiguration
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Testing
 
 private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#

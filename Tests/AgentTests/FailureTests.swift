@@ -1,10 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
-import HostConfiguration
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// A bus on which some writes fail, or succeed without effect.

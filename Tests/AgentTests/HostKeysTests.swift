@@ -1,9 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Agent
-import HostConfiguration
 import Reservation
 import SimulatedBus
-import Sysfs
 import Testing
 
 private let firstKeys = "AES CUR: valid 0x1111111111111111"

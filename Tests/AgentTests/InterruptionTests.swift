@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
-import Sysfs
 import Testing
 
 @Suite struct `An agent that is interrupted` {

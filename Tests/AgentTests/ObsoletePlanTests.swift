@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// What happens between two operations of a plan, and before its first.

@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// A bus on which another process acts just before a write of ours, or a read, once.

@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// A bus that looks at the record at each write.

@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import SimulatedBus
-import Sysfs
 import Testing
 
 private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#

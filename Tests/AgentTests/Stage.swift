@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Testing
 import Uevents
 

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import CUeventInjection
 import Glibc
 import HostTestSupport

@@ -1,4 +1,4 @@
-import Configuration
+import HostSystem
 import Glibc
 import JSONText
 import Testing

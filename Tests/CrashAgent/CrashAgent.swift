@@ -1,5 +1,5 @@
 import Agent
-import AdjunctProcessor
+import APBus
 import Glibc
 import HostSystem
 import Reservation

@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Glibc
 import Reservation
-import Sysfs
 
 /// A bus that lives in another process, at the other end of standard input and output. Each call is a
 /// line there and a line back; the words are separated by tabs and have their bytes in hex.

@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import SimulatedBus
-import Sysfs
 import TestSupport
 
 /// The agent as a process of its own, served with a simulated bus that outlives it.

@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import SimulatedBus
-import Sysfs
 
 /// Answers the calls of a process with a simulated bus, line by line.
 struct BusServer {

@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import SimulatedBus
-import Sysfs
 import TestSupport
 import Testing
 

@@ -1,10 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import HostSystem
 import JSONText
 import Testing
-import Varlink
-
 @testable import Daemon
 
 @Suite(

@@ -1,8 +1,6 @@
-import AdjunctProcessor
-import Configuration
+import APBus
 import HostSystem
 import SimulatedBus
-import Sysfs
 import Testing
 
 @testable import Daemon

@@ -1,18 +1,15 @@
-import AdjunctProcessor
-import Configuration
+import APBus
+import HostSystem
 import CUeventInjection
 import Daemon
 import Glibc
-import HostSystem
 import HostTestSupport
 import JSONText
 import ReservationRules
 import SimulatedBus
 import Synchronization
-import Sysfs
 import Testing
 import Uevents
-import Varlink
 
 /// A simulated bus that several threads use, and whose events are injected into the kernel.
 final class SharedBus: Sysfs, Sendable {

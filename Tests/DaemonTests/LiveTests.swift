@@ -1,15 +1,11 @@
-import AdjunctProcessor
-import Configuration
-import Glibc
+import APBus
 import HostSystem
+import Glibc
 import HostTestSupport
 import JSONText
 import SimulatedBus
 import Synchronization
-import Sysfs
 import Testing
-import Varlink
-
 @testable import Daemon
 
 @Suite(

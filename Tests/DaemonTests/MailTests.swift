@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Daemon
 import ReservationRules

@@ -1,10 +1,9 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Glibc
 import HostSystem
 import JSONText
 import Reservation
-import Sysfs
 import Testing
 
 @testable import Daemon

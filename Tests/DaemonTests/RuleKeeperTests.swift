@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Daemon
 import Glibc
 import HostSystem

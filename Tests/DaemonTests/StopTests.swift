@@ -1,10 +1,9 @@
-import AdjunctProcessor
+import APBus
 import HostSystem
 import HostTestSupport
 import JSONText
 import SimulatedBus
 import Synchronization
-import Sysfs
 import Testing
 
 @testable import Daemon

@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 /// A small machine whose attributes all say what some bytes say, one line each in the order of reading.
 final class AttributeSysfs: Sysfs {

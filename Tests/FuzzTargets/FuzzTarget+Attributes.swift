@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import Sysfs
+import APBus
 
 extension FuzzTarget {
   /// Attributes, links and directories of sysfs: whatever they say, an inventory or a reason.

@@ -1,10 +1,10 @@
-import Configuration
+import Reservation
+import HostSystem
 import CUeventInjection
 import Glibc
-import HostSystem
 import JSONText
 import SimulatedBus
-import Varlink
+import Daemon
 
 extension FuzzTarget {
   /// What clients of the control socket send: cut into messages wherever it is torn, read, and answered.

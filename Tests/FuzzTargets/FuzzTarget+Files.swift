@@ -1,7 +1,6 @@
-import AdjunctProcessor
-import HostConfiguration
-import JSONText
+import APBus
 import Reservation
+import JSONText
 
 extension FuzzTarget {
   /// The record of what is ours: a text cut anywhere is read up to its last whole line.

@@ -1,6 +1,6 @@
-import AdjunctProcessor
+import APBus
 import JSONText
-import Scenarios
+import SimulatedBus
 import Snapshots
 
 extension FuzzTarget {

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 extension FuzzTarget {
   /// Names of devices and places: what is read is written back the same.

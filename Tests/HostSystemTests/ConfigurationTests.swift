@@ -1,129 +1,248 @@
-import Glibc
+import APBus
 import HostSystem
-import HostTestSupport
-import Sysfs
+import Reservation
+import TestSupport
 import Testing
 
-@Suite struct `A directory of configuration files` {
-  private let tree: TemporaryTree
-
-  init() throws {
-    tree = try TemporaryTree()
+@Suite struct `The configuration` {
+  private func configuration(_ texts: String...) -> Configuration {
+    Configuration(sources(texts))
   }
 
-  @Test func `is listed with the kind of each name`() throws {
-    try tree.file("d/10-a.rules", "x")
-    try tree.file("d/.hidden", "x")
-    try tree.file("d/20-empty.rules")
-    try tree.link("d/30-null.rules", to: "/dev/null")
-    try tree.link("d/40-dangling.rules", to: "nowhere")
-    try tree.link("d/41-self.rules", to: "41-self.rules")
-    try tree.link("d/42-through.rules", to: "10-a.rules/x")
-    try tree.directory("d/50-directory.rules")
-    try tree.pipe("d/60-pipe.rules")
-    try tree.link("d/70-link.rules", to: "10-a.rules")
-    try tree.link("d/71-link.rules", to: "20-empty.rules")
-    try tree.file("d/9-a.rules", "x", mode: 0)
-    let directory = try #require(try ConfigurationDirectory.read(tree.path + "/d", owner: nil))
-    #expect(directory.path == tree.path + "/d")
+  private func sources(_ texts: [String]) -> [ConfigurationSource] {
+    texts.enumerated().map {
+      .text(ConfigurationText(path: "\($0).conf", bytes: Array($1.utf8)))
+    }
+  }
+
+  @Test func `has a default for everything`() {
+    let configuration = configuration("")
+    #expect(configuration == Configuration())
+    #expect(configuration.applied.map(\.name) == ConfigurationKey.allCases.map(\.rawValue))
+    #expect(configuration.applied.allSatisfy { $0.origin == "default" })
+  }
+
+  @Test func `sets every setting, and says from where`() {
+    let configuration = configuration(
+      """
+      # a comment
+      [Reservation]
+      Mechanism = override
+      ProtectHost=yes
+      Force=fighting  ap-check
+      DrainTimeoutSec=1min
+      FightLimit=5
+      FightIntervalSec=500ms
+      ReannounceMatrix=yes
+
+      ; another one
+      [Daemon]
+      RescanIntervalSec=2 min
+      BusSettleSec=0
+      StartTimeoutSec=90
+      LockTimeoutSec=1h
+      """)
+    #expect(configuration.problems.isEmpty)
+    #expect(configuration.mechanism == .override)
+    #expect(configuration.policy.protectHost == .yes)
+    #expect(configuration.policy.forced == [.fighting, .callout])
+    #expect(configuration.policy.drainLimit == .seconds(60))
+    #expect(configuration.policy.fightLimit == 5)
+    #expect(configuration.policy.fightInterval == .milliseconds(500))
+    #expect(configuration.reannouncesMatrix)
+    #expect(configuration.rescanInterval == .seconds(120))
+    #expect(configuration.busSettle == .zero)
+    #expect(configuration.startTimeout == .seconds(90))
+    #expect(configuration.lockTimeout == .seconds(3600))
+    let applied = configuration.applied
+    #expect(applied.first { $0.name == "Force" }?.value == "ap-check fighting")
+    #expect(applied.first { $0.name == "FightIntervalSec" }?.value == "500ms")
+    #expect(applied.map(\.origin).prefix(2) == ["0.conf:3", "0.conf:4"])
+  }
+
+  @Test func `reads back the values that it shows`() {
+    let written = zip(ConfigurationKey.allCases, Configuration().applied).map {
+      "[\($0.section)]\n\($1.text)\n"
+    }
+    let read = configuration(written.joined())
+    #expect(read.problems.isEmpty)
+    #expect(read.applied.map(\.value) == Configuration().applied.map(\.value))
+  }
+
+  @Test func `is that of the last file that sets something`() {
+    let configuration = configuration(
+      "[Reservation]\nFightLimit=1\nForce=fighting\n", "[Reservation]\nFightLimit=2\n",
+      "[Reservation]\nForce=\nForce=ap-check\n")
+    #expect(configuration.policy.fightLimit == 2)
+    #expect(configuration.policy.forced == [.callout])
+    #expect(configuration.applied.first { $0.name == "FightLimit" }?.origin == "1.conf:2")
+  }
+
+  @Test(arguments: [
+    ("[Daemon]\n=x", "0.conf:2: \"=x\" has no name before ="),
+    ("x", "0.conf:1: \"x\" is neither a section nor Key=value"),
+    (
+      "[Reservations]",
+      "0.conf:1: [Reservations] is no section; there are [Reservation] and [Daemon]"
+    ),
+    ("[Daemon", "0.conf:1: [Daemon is no section; there are [Reservation] and [Daemon]"),
+    (
+      "FightLimit=3", "0.conf:1: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+    ),
+    (
+      "[Daemon]\nFightLimit=3",
+      "0.conf:2: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+    ),
+    (
+      "[Daemon]\nRescan=3",
+      "0.conf:2: there is no setting Rescan; there are RescanIntervalSec, BusSettleSec, "
+        + "StartTimeoutSec, LockTimeoutSec"
+    ),
+    (
+      "[Reservation]\nFihgtLimit=5",
+      "0.conf:2: there is no setting FihgtLimit; write FightLimit if that is meant; in force: "
+        + "FightLimit=3"
+    ),
+    (
+      "[Reservation]\nfightlimit=3",
+      "0.conf:2: write FightLimit instead of fightlimit; in force: FightLimit=3"
+    ),
+    (
+      "[Reservation]\nMechanism=magic",
+      "0.conf:2: Mechanism=magic is not understood: write one of auto, bind, mask, override; in force: "
+        + "Mechanism=auto"
+    ),
+    (
+      "[Reservation]\nFightLimit=0",
+      "0.conf:2: FightLimit=0 is not understood: write a number from 1 to 1000; in force: FightLimit=3"
+    ),
+    (
+      "[Daemon]\nRescanIntervalSec=0",
+      "0.conf:2: RescanIntervalSec=0 is not understood: write a time such as 30, 500ms or 2min, from "
+        + "1s to 24 h; in force: RescanIntervalSec=60s"
+    ),
+    (
+      "[Reservation]\nReannounceMatrix=maybe",
+      "0.conf:2: ReannounceMatrix=maybe is not understood: write yes or no; in force: "
+        + "ReannounceMatrix=no"
+    ),
+  ])
+  func `says what is wrong, where, and what to write`(text: String, problem: String) {
+    let configuration = configuration(text)
+    #expect(configuration.problems.map(\.description) == [problem])
+    #expect(configuration.applied.map(\.value) == Configuration().applied.map(\.value))
+  }
+
+  /// A value of each setting that protects less than its default does, and one that protects more where
+  /// there is one; and what is in force where neither can be understood.
+  private struct Strictness {
+    var loose: String
+    var strict: String?
+    var protective: String
+  }
+
+  private func strictness(_ key: ConfigurationKey) -> Strictness {
+    switch key {
+    case .mechanism: Strictness(loose: "override", protective: "override")
+    case .protectHost: Strictness(loose: "no", strict: "yes", protective: "yes")
+    case .force: Strictness(loose: "protect-host fighting", protective: "")
+    case .drainTimeout: Strictness(loose: "60", strict: "5s", protective: "10s")
+    case .fightLimit: Strictness(loose: "9", strict: "1", protective: "3")
+    case .fightInterval: Strictness(loose: "1", strict: "600s", protective: "60s")
+    case .reannounceMatrix: Strictness(loose: "yes", protective: "no")
+    case .rescanInterval: Strictness(loose: "1h", strict: "5s", protective: "60s")
+    case .busSettle: Strictness(loose: "0", strict: "9s", protective: "3s")
+    case .startTimeout: Strictness(loose: "1h", strict: "5s", protective: "60s")
+    case .lockTimeout: Strictness(loose: "0", strict: "90s", protective: "30s")
+    }
+  }
+
+  private func value(_ key: ConfigurationKey, _ configuration: Configuration) -> String? {
+    configuration.applied.first { $0.name == key.rawValue }?.value
+  }
+
+  @Test(arguments: ConfigurationKey.allCases)
+  func `protects as far as it can where a line cannot be understood`(key: ConfigurationKey) {
+    let row = strictness(key)
+    let header = "[\(key.section)]\n"
+    let loose = header + "\(key.rawValue)=\(row.loose)\n"
+    let wrong = [
+      header + "\(key.rawValue)=\(row.loose) # a remark", header + "\(key.rawValue)=",
+      "[Reservatoin]\n\(key.rawValue)=\(row.loose)", header + "\(key.rawValue) \(row.loose)",
+      header + "x\(key.rawValue)=\(row.loose)",
+      header + "\(key.rawValue.lowercased())=\(row.loose)",
+    ].filter { key != .force || !$0.hasSuffix("=") }
+    for line in wrong {
+      #expect(value(key, configuration(line)) == value(key, configuration(line, line)))
+      #expect(value(key, configuration(loose, line)) == row.protective, "\(line)")
+      // What is stricter than the default stays, also where only the settings in force have it.
+      guard let strict = row.strict else { continue }
+      let protecting = header + "\(key.rawValue)=\(strict)\n"
+      #expect(value(key, configuration(protecting, line)) == strict, "\(line)")
+      let reloaded = Configuration(sources([line]), previous: configuration(protecting))
+      #expect(value(key, reloaded) == strict, "\(line)")
+      // A later line that can be understood counts as it is.
+      #expect(
+        configuration(line, loose).applied.first { $0.name == key.rawValue }?.origin == "1.conf:2")
+    }
+  }
+
+  @Test func `keeps the mechanism in use where the line that asks for one cannot be understood`() {
+    let running = configuration("[Reservation]\nMechanism=mask\n")
+    let wrong = sources(["[Reservation]\nMechanism=ovverride\n"])
+    #expect(Configuration(wrong, previous: running).mechanism == .mask)
+    #expect(Configuration(wrong).mechanism == nil)
+  }
+
+  @Test func `takes a file that cannot be read for one that protects`() {
+    let loose = sources(["[Reservation]\nProtectHost=no\nForce=fighting\n"])
+    let problem = ConfigurationProblem("x.conf", 0, "opening x.conf: EACCES (permission denied)")
+    let configuration = Configuration(loose + [.unreadable(problem)])
+    #expect(configuration.policy.protectHost == .yes)
+    #expect(configuration.policy.forced.isEmpty)
     #expect(
-      directory.entries.map { "\($0.name) \($0.kind)" } == [
-        ".hidden file", "10-a.rules file", "20-empty.rules emptyFile",
-        "30-null.rules linkToNull", "40-dangling.rules danglingLink",
-        "41-self.rules danglingLink", "42-through.rules danglingLink",
-        "50-directory.rules directory", "60-pipe.rules other", "70-link.rules file",
-        "71-link.rules emptyFile", "9-a.rules file",
+      configuration.problems.map(\.description) == [
+        "x.conf: opening x.conf: EACCES (permission denied); in force: ProtectHost=yes, Force="
       ])
+    // What is read after it counts as it is.
+    #expect(Configuration([.unreadable(problem)] + loose).policy.protectHost == .no)
   }
 
-  @Test func `may be missing, but is no file`() throws {
-    #expect(try ConfigurationDirectory.read(tree.path + "/none") == nil)
-    try tree.file("file")
-    let error = try #require(throws: FileError.self) {
-      try ConfigurationDirectory.read(tree.path + "/file")
-    }
-    #expect(error.description == "opening \(tree.path)/file: ENOTDIR (not a directory)")
+  @Test func `says of a remark that it needs a line of its own, and what is in force`() {
+    let configuration = configuration("[Reservation]\nProtectHost=yes # the last queue stays\n")
+    #expect(
+      configuration.problems.map(\.description) == [
+        "0.conf:2: ProtectHost=yes # the last queue stays is not understood: write one of auto, yes, "
+          + "no; a comment needs a line of its own; in force: ProtectHost=yes"
+      ])
+    #expect(
+      configuration.applied.first { $0.name == "ProtectHost" }?.origin == "0.conf:2, not understood"
+    )
   }
 
-  @Test func `is trusted only when nobody else can write to it`() throws {
-    try tree.directory("d")
-    let path = tree.path + "/d"
-    #expect(try ConfigurationDirectory.read(path, owner: geteuid())?.entries == [])
-    try tree.mode("d", 0o775)
-    #expect(throws: FileError(path, .writable(mode: 0o775))) {
-      try ConfigurationDirectory.read(path, owner: geteuid())
-    }
-    #expect(throws: FileError(path, .foreignOwner(geteuid()))) {
-      try ConfigurationDirectory.read(path, owner: geteuid() + 1)
-    }
-    #expect(try ConfigurationDirectory.read(path, owner: nil)?.entries == [])
+  @Test(arguments: ["-1", "1.5", "9223372036854775807", "25h", "", "s", "1 day", "٣"])
+  func `takes no time that makes no sense`(text: String) {
+    #expect(configuration("[Daemon]\nLockTimeoutSec=\(text)").problems.count == 1)
   }
 
-  @Test func `must belong to root when root reads it`() {
-    #expect(HostFile.trustedOwner == (geteuid() == 0 ? 0 : nil))
+  @Test func `survives any bytes`() {
+    var bytes: [UInt8] = []
+    for byte in UInt8.min...UInt8.max { bytes += [byte, 0x3d, byte, 0x0a, 0x5b, byte] }
+    let configuration = Configuration([.text(ConfigurationText(path: "x", bytes: bytes))])
+    #expect(configuration.problems.allSatisfy { $0.description.allSatisfy { $0 != "\n" } })
+    #expect(configuration.applied.map(\.value) == Configuration().applied.map(\.value))
   }
 }
 
-@Suite struct `A file of the host` {
-  private let tree: TemporaryTree
-  private var path: String { tree.path + "/f" }
-
-  init() throws {
-    tree = try TemporaryTree()
-  }
-
-  private func read(limit: Int = 10, streams: Bool = false, owner: UInt32? = nil) throws -> [UInt8]
-  {
-    try HostFile.read(
-      path, HostFile.Requirements(sizeLimit: limit, allowsStreams: streams, owner: owner))
-  }
-
-  @Test func `is read whole, byte for byte`() throws {
-    let text = String(repeating: "äx\0\r\n", count: 50_000)
-    try tree.file("f", text)
-    #expect(try read(limit: text.utf8.count) == Array(text.utf8))
-    let error = try #require(throws: FileError.self) { try read(limit: text.utf8.count - 1) }
-    #expect(error.description == "\(path) has more than 299999 bytes and is not read")
-  }
-
-  @Test func `is told when it is missing`() throws {
-    let error = try #require(throws: FileError.self) { try read() }
-    #expect(error.description == "opening \(path): ENOENT (no such file or directory)")
-  }
-
-  @Test func `is refused when it is a directory or a pipe`() throws {
-    try tree.directory("f")
-    let error = try #require(throws: FileError.self) { try read() }
-    #expect(error.description == "\(path) is not a regular file")
-    #expect(throws: FileError(path, .failed("reading", .isDirectory))) { try read(streams: true) }
-    tree.remove("f")
-    try tree.pipe("f")
-    #expect(throws: FileError(path, .notRegular)) { try read() }
-  }
-
-  @Test(arguments: [(0o664, "664"), (0o602, "602"), (0o4646, "4646")] as [(mode_t, String)])
-  func `is not trusted when others may write to it`(mode: mode_t, shown: String) throws {
-    try tree.file("f", "x", mode: mode)
-    let error = try #require(throws: FileError.self) { try read(owner: geteuid()) }
-    #expect(
-      error.description
-        == "\(path) is not trusted: others may write to it (mode \(shown)); take the right away with "
-        + "chmod go-w")
-    #expect(try read() == [0x78])
-  }
-
-  @Test func `is not trusted when it belongs to somebody else`() throws {
-    try tree.file("f", "x")
-    #expect(try read(owner: geteuid()) == [0x78])
-    let error = try #require(throws: FileError.self) { try read(owner: geteuid() + 1) }
-    #expect(
-      error.description
-        == "\(path) is not trusted: it belongs to user \(geteuid()); it must belong to root")
-  }
-
-  @Test(.enabled(if: geteuid() != 0, "root may read everything"))
-  func `is told when it may not be read`() throws {
-    try tree.file("f", "x", mode: 0)
-    #expect(throws: FileError(path, .failed("opening", .permissionDenied))) { try read() }
+@Suite struct `The manual of the configuration` {
+  @Test func `has every setting with its default`() throws {
+    let text = String(
+      decoding: try SourceFile.bytes("packaging/man/apreserve.conf.5"), as: UTF8.self)
+    let lines = text.split(separator: "\n").map(String.init)
+    for setting in Configuration().applied {
+      #expect(lines.contains(".B \(setting.text)"), "\(setting.text)")
+    }
+    let settings = lines.filter { $0.hasPrefix(".B ") && $0.contains("=") && $0.last != "=" }
+    #expect(settings.count == ConfigurationKey.allCases.count - 1)
   }
 }

@@ -1,5 +1,5 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
+import Reservation
 import HostSystem
 import HostTestSupport
 import Testing

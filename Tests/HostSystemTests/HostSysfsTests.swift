@@ -1,8 +1,7 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import HostSystem
 import HostTestSupport
-import Sysfs
 import Testing
 
 @Suite struct `The real sysfs` {

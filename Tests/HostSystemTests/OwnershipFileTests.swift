@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Glibc
 import HostSystem

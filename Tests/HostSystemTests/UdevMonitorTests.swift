@@ -2,7 +2,7 @@ import CUeventInjection
 import Glibc
 import HostSystem
 import HostTestSupport
-import Sysfs
+import APBus
 import Testing
 import Uevents
 

@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 import ReservationRules
 import SimulatedBus
 import Snapshots
-import Sysfs
 import TestSupport
 import Testing
 

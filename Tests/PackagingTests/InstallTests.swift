@@ -1,4 +1,5 @@
-import Configuration
+import Reservation
+import HostSystem
 import Daemon
 import TestSupport
 import Testing

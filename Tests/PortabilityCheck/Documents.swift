@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import HostSystem
 import JSONText
 import Reports

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Reports
 import Reservation
 import ReservationRules

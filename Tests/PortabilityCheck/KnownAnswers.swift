@@ -1,11 +1,11 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import HostSystem
 import JSONText
 import Reservation
 import Synchronization
 import Uevents
-import Varlink
+import Daemon
 
 /// Answers that are known without a computer of any kind, where byte order and word layout could show.
 enum KnownAnswers {

@@ -1,7 +1,7 @@
-import AdjunctProcessor
-import HostConfiguration
-import Reports
+import JSONText
+import APBus
 import Reservation
+import Reports
 import ReservationRules
 import Testing
 

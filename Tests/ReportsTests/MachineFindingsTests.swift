@@ -1,4 +1,5 @@
-import AdjunctProcessor
+import Reservation
+import APBus
 import JSONText
 import Reports
 import ReservationRules

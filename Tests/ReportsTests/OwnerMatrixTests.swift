@@ -1,4 +1,6 @@
-import AdjunctProcessor
+import JSONText
+import Reservation
+import APBus
 import Reports
 import Testing
 

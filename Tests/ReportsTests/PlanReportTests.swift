@@ -1,4 +1,5 @@
-import AdjunctProcessor
+import JSONText
+import APBus
 import Reports
 import Reservation
 import ReservationRules

@@ -1,4 +1,5 @@
-import AdjunctProcessor
+import Reservation
+import APBus
 import Reports
 import ReservationRules
 import Testing

@@ -1,7 +1,6 @@
-import AdjunctProcessor
-import HostConfiguration
-import Reports
+import APBus
 import Reservation
+import Reports
 import ReservationRules
 import TestSupport
 import Testing

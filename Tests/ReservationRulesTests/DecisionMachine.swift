@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import ReservationRules
 
 /// A machine on which decisions hang on something: card 3 (CEX5) and card 5 (CEX7) with serial numbers,

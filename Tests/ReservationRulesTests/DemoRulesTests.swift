@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 import ReservationRules
 import Testing

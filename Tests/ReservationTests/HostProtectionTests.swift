@@ -1,5 +1,4 @@
-import AdjunctProcessor
-import HostConfiguration
+import APBus
 import Reservation
 import Testing
 

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 import Testing
 

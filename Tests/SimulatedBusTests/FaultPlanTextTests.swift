@@ -1,5 +1,5 @@
 import SimulatedBus
-import Sysfs
+import APBus
 import Testing
 
 @Suite struct `A plan of faults as text` {

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// Guests: what they get and lose, and who waits for them; ap-bus.md 1.6 and 6.

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Uevents
 
 /// A small machine for tests, and what is asked of it again and again.

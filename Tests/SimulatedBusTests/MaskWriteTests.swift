@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
 import Testing
 

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// Mediated devices, ap-bus.md 1.6 and 6.

@@ -12,7 +12,7 @@ import Testing
     "SimulatedBusTests/OverrideTests", "SimulatedBusTests/PlayedScenarioTests",
     "SimulatedBusTests/SizeTests", "SimulatedBusTests/TimelineTests",
     "SimulatedBusTests/TrafficTests", "SimulatedBusTests/WriteResultTests",
-    "SysfsTreeTests/SysfsTreeTests", "ScenariosTests/GuestScenarioTests",
+    "SimulatedBusTests/SysfsTreeTests", "SimulatedBusTests/GuestScenarioTests",
     "CommandTests/MountTests",
   ]
 

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// The design of 2018, arrow by arrow: `vfio_ap` creates its root device and the matrix device in it,

@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// The architecture's whole space, and machines of unequal cards.

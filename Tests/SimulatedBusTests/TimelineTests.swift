@@ -1,6 +1,5 @@
-import AdjunctProcessor
+import APBus
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// The timelines of ap-bus.md 7: what happens in which order.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import JSONText
 import Snapshots
 import Testing

@@ -1,4 +1,4 @@
-package import AdjunctProcessor
+package import APBus
 
 /// A `.steps` file: what was written where on a real kernel, and everything that was read back.
 package struct Transcript {

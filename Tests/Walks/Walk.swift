@@ -1,7 +1,5 @@
-import AdjunctProcessor
-import Scenarios
+import APBus
 package import SimulatedBus
-import Sysfs
 import TestSupport
 package import Uevents
 

@@ -1,7 +1,6 @@
 package import HostSystem
 package import JSONText
-import Sysfs
-package import Varlink
+import APBus
 
 /// Talks to a daemon over its control socket.
 package final class ControlClient {

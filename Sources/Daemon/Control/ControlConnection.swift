@@ -1,5 +1,4 @@
 import HostSystem
-import Varlink
 
 /// What a method answers.
 enum Answer {

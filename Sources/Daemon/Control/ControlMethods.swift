@@ -1,11 +1,10 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import HostSystem
 import JSONText
 import Reports
 import Reservation
 import ReservationRules
-import Varlink
 
 /// What the methods of `org.apreserve` and `org.varlink.service` answer.
 struct ControlMethods {

@@ -1,5 +1,4 @@
 import HostSystem
-import Varlink
 
 /// Serves whoever connects to the control socket: few at a time, so that a crowd costs little, and always
 /// some room for root.

@@ -1,5 +1,5 @@
 import Glibc
-import Sysfs
+import APBus
 
 /// The lock of everything of ours that writes to a machine: a daemon, or one `apply`. The kernel gives it
 /// back when its holder ends, however it ends (flock(2)).

@@ -1,7 +1,7 @@
 package import Agent
 import CLinux
 import Glibc
-import Sysfs
+import APBus
 
 /// The lock that chzdev, lszdev and ap-check take while they change crypto configuration: a file with
 /// the owner's process number, made by link(2) so that it appears whole or not at all (peers.md 1.4).

@@ -1,5 +1,5 @@
 import CSystemd
-package import Sysfs
+package import APBus
 
 /// The loop on which everything but writing to sysfs happens: descriptors, timers, signals and changed
 /// directories, one after the other on the thread that runs it (sd-event(3)).

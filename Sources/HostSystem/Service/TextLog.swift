@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Glibc
 
 /// Messages as plain text, a line each with its level, for people at a terminal.

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Sysfs
+import APBus
 
 /// A connection between processes of this host (unix(7)), closed when its owner lets go of it.
 package final class LocalSocket {

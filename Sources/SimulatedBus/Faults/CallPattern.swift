@@ -1,5 +1,4 @@
-import AdjunctProcessor
-public import Sysfs
+public import APBus
 public import Uevents
 
 /// Which calls a fault is about: the kind, the place, and the text that is written.

@@ -1,4 +1,4 @@
-public import Sysfs
+public import APBus
 
 /// Something that goes wrong on purpose: at which calls or events, at which of them, and how.
 ///

@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 public import Uevents
 
 /// Stands between a simulated bus and the program under test, and lets calls and events go wrong by a

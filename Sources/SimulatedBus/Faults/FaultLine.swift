@@ -1,4 +1,4 @@
-import Sysfs
+import APBus
 
 /// One line of a plan's text, as words.
 enum FaultLine {

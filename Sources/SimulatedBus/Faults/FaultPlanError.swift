@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// A line of a plan of faults that says nothing that could be done.
 public struct FaultPlanError: Error, Equatable, Sendable {

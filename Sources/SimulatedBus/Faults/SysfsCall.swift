@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 
 /// One call on sysfs, with its place among all of them.
 public struct SysfsCall: Equatable, Sendable {

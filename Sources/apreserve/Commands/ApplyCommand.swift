@@ -1,16 +1,12 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import ArgumentParser
-import Configuration
-import Daemon
-import HostConfiguration
 import HostSystem
+import Daemon
+import Reservation
 import JSONText
 import Reports
-import Reservation
 import Snapshots
-import Sysfs
-import Varlink
 
 /// `apreserve apply`
 struct ApplyCommand: ParsableCommand {

@@ -1,4 +1,5 @@
-import AdjunctProcessor
+import Reservation
+import APBus
 import ArgumentParser
 import HostSystem
 import Reports

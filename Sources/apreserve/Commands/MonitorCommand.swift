@@ -1,11 +1,10 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
 import Glibc
 import HostSystem
 import JSONText
 import Reports
 import ReservationRules
-import Sysfs
 import Uevents
 
 /// `apreserve monitor`

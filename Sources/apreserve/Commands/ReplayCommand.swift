@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
-import Configuration
-import HostConfiguration
-import Replay
+import HostSystem
 import Reservation
+import Replay
 import Reports
 import Snapshots
 import Uevents

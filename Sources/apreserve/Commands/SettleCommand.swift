@@ -1,7 +1,6 @@
 import ArgumentParser
 import Daemon
 import JSONText
-import Varlink
 
 /// `apreserve settle`
 struct SettleCommand: ParsableCommand {

@@ -1,10 +1,8 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
-import Configuration
-import HostConfiguration
-import Replay
+import HostSystem
 import Reservation
-import Scenarios
+import Replay
 import SimulatedBus
 import Snapshots
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import Daemon
 import JSONText
 import Reports
-import Varlink
 
 /// `apreserve status`
 struct StatusCommand: ParsableCommand {

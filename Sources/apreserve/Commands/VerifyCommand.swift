@@ -1,3 +1,4 @@
+import Reservation
 import ArgumentParser
 import HostSystem
 import Reports

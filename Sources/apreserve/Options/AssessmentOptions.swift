@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import HostSystem
 import Reports
 import Reservation
 import Snapshots
@@ -19,7 +19,8 @@ struct AssessmentOptions: ParsableArguments {
     let rules = try rules.rules(for: machine.ruleFiles)
     return try Assessment(
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
-      mechanism: settings.mechanism, ownership: snapshot.ownership,
+      mechanism: settings.mechanism, mechanismOrigin: settings.origins[.mechanism],
+      ownership: snapshot.ownership,
       circumstances: Circumstances(
         configuration: snapshot.configuration, policy: settings.policy),
       settings: settings.applied)

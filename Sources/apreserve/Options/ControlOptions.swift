@@ -1,7 +1,6 @@
 import ArgumentParser
 import Daemon
 import JSONText
-import Varlink
 
 /// Which daemon is asked.
 struct ControlOptions: ParsableArguments {

@@ -1,11 +1,9 @@
-import AdjunctProcessor
+import APBus
 import ArgumentParser
-import HostConfiguration
+import Reservation
 import HostSystem
 import Replay
-import Reservation
 import Snapshots
-import Sysfs
 import Uevents
 
 /// Which machine is looked at.

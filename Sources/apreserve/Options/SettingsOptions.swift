@@ -1,6 +1,5 @@
-public import AdjunctProcessor
+public import APBus
 public import ArgumentParser
-import Configuration
 import HostSystem
 import Reservation
 

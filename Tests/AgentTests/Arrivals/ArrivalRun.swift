@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Uevents
 
 /// Plays a case with the agent on the simulated bus, and judges by the bus's own log of probes: at

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 
 /// Something that must not happen when cards and domains come and go.
 struct ArrivalViolation: Equatable, CustomStringConvertible {

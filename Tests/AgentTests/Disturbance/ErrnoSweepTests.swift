@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import SimulatedBus
-import Sysfs
 import TestSupport
 import Testing
 

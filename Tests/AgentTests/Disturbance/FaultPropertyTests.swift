@@ -1,10 +1,9 @@
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
+import APBus
 import TestSupport
 import Testing
-import AdjunctProcessor
 
 /// Random machines and rules, and calls that go wrong by chance, from a seed.
 @Suite struct `Whatever goes wrong by chance` {

@@ -1,7 +1,6 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 import SimulatedBus
-import Sysfs
 import TestSupport
 
 /// A machine of a few unequal cards with gaps, and what happens to it.

@@ -1,9 +1,8 @@
-import AdjunctProcessor
+import APBus
 import Agent
 import Reservation
 import ReservationRules
 import SimulatedBus
-import Sysfs
 import Testing
 
 /// Something that the agent is to do to a machine, for sweeps that disturb it at every step.

@@ -1,4 +1,4 @@
-import AdjunctProcessor
+import APBus
 import Reservation
 
 /// Holds a plan against the model, and says in sentences where they differ.

@@ -1,5 +1,4 @@
-public import AdjunctProcessor
-public import Sysfs
+public import APBus
 
 /// Gives a queue that `vfio_ap` has back to the host, on kernels with `driver_override`.
 public struct QueueReturn {

@@ -1,8 +1,6 @@
-import AdjunctProcessor
+import APBus
 import QueueReturn
-import Scenarios
 import SimulatedBus
-import Sysfs
 import Testing
 import Uevents
 

@@ -1,0 +1,209 @@
+/// Reads single attributes and turns their texts into values.
+///
+/// Nil always means that the kernel has no such file, or no longer: an unknown attribute and a device
+/// that has gone answer alike.
+struct AttributeReader {
+  let sysfs: any Sysfs
+
+  /// The text as it stands, newline included.
+  func rawText(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      try absorb(error)
+      return nil
+    }
+  }
+
+  /// The text as it stands of a file that no device's going takes away: nil only where there is no such
+  /// file, and no other failure passes for that.
+  func textOfFile(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      guard error.errno == .noSuchFile else { throw .unreadable(error) }
+      return nil
+    }
+  }
+
+  /// The text of a file that a decision hangs on: nil only when its device has gone, or, if
+  /// `mayBeMissing`, when the kernel has no such file. Taken for absent because of an error, a device
+  /// that is there would be planned around, and be moved with the rest.
+  func neededText(
+    _ path: SysfsPath, mayBeMissing: Bool = false
+  ) throws(InventoryReaderError) -> String? {
+    do {
+      return try sysfs.read(path)
+    } catch {
+      if !mayBeMissing, error.errno == .noSuchFile, try !hasGone(path.object) {
+        throw .unreadable(error)
+      }
+      try requireAbsence(error)
+      return nil
+    }
+  }
+
+  /// The names in a directory that no device's going takes away: nil only where there is none.
+  func namesInDirectory(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
+    do {
+      return try sysfs.list(path)
+    } catch {
+      guard error.errno == .noSuchFile else { throw .unreadable(error) }
+      return nil
+    }
+  }
+
+  /// Lets pass what is not there: ENOENT, or any answer of a device that is not listed any more.
+  private func requireAbsence(_ error: SysfsError) throws(InventoryReaderError) {
+    guard error.errno != .noSuchFile else { return }
+    try absorb(error)
+    guard try hasGone(error.path.object) else { throw .unreadable(error) }
+  }
+
+  /// Whether a device is not listed any more. Its link on the bus is the first thing to go. A list that is
+  /// not there says nothing: the next look shows whether the bus has gone as a whole.
+  func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
+    let name: String
+    switch object {
+    case .card(let adapter): name = BusObject.cardName(adapter)
+    case .queue(let apqn): name = apqn.description
+    default: return false
+    }
+    let list = SysfsPath.bus("devices")
+    guard let names = try names(list) else {
+      throw .unreadable(SysfsError(.list, list, errno: .noSuchFile))
+    }
+    return !names.contains(name)
+  }
+
+  /// The text without its newline; nil also where the kernel prints that it has none, as an empty
+  /// line or `-`.
+  func text(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    try rawText(path).flatMap(Self.text)
+  }
+
+  /// A text without its newline; nil for one that says that there is none.
+  static func text(_ raw: String) -> String? {
+    var text = raw
+    if text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
+    return text.isEmpty || text == "-" ? nil : text
+  }
+
+  /// A yes or no, `1` or `0`.
+  func flag(_ path: SysfsPath) throws(InventoryReaderError) -> Bool? {
+    try rawText(path).flatMap(Self.flag)
+  }
+
+  /// A yes or no of a text; nil for one that is neither, such as `-`.
+  static func flag(_ text: String) -> Bool? {
+    switch text {
+    case "1\n", "1": true
+    case "0\n", "0": false
+    default: nil
+    }
+  }
+
+  /// A decimal number of 0 to `limit`.
+  func number(
+    _ path: SysfsPath, upTo limit: UInt64 = .max
+  ) throws(InventoryReaderError) -> UInt64? {
+    try rawText(path).map { (raw) throws(InventoryReaderError) in
+      try Self.number(raw, path, upTo: limit)
+    }
+  }
+
+  /// A text as a decimal number of 0 to `limit`.
+  static func number(
+    _ raw: String, _ path: SysfsPath, upTo limit: UInt64
+  ) throws(InventoryReaderError) -> UInt64 {
+    let digits = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
+    guard digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
+      let number = UInt64(digits), number <= limit
+    else {
+      throw .unparsable(path: path, text: raw, expected: "a decimal number of 0 to \(limit)")
+    }
+    return number
+  }
+
+  /// The host's default domain; -1 means none (ap-bus.md 1.1).
+  func domain(_ path: SysfsPath) throws(InventoryReaderError) -> UInt8? {
+    guard let raw = try rawText(path), raw != "-1\n", raw != "-1" else { return nil }
+    return try number(path, upTo: UInt64(UInt8.max)).map { UInt8($0) }
+  }
+
+  /// The function bits of a card, `0x` and hex digits of either case.
+  func functions(_ path: SysfsPath) throws(InventoryReaderError) -> UInt32? {
+    guard let raw = try rawText(path) else { return nil }
+    let line = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
+    let digits = line.dropFirst(2)
+    guard line.hasPrefix("0x"), digits.first != "+", digits.first != "-",
+      let bits = UInt32(digits, radix: 16)
+    else {
+      throw .unparsable(path: path, text: raw, expected: "0x and up to 8 hex digits")
+    }
+    return bits
+  }
+
+  /// `apmask` or `aqmask`. Only a missing file means that the kernel has no masks: any other reading
+  /// of an odd text could choose the wrong mechanism.
+  func poolMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
+    guard let raw = try textOfFile(path) else { return nil }
+    guard let mask = APMask(raw) else {
+      throw .unparsable(path: path, text: raw, expected: "0x and 64 lower-case hex digits")
+    }
+    return mask
+  }
+
+  /// One of the masks that the hardware's configuration query fills; machines without the query print
+  /// `not supported` (ap-bus.md 1.1).
+  func configurationMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
+    guard let text = try text(path), text != "not supported" else { return nil }
+    guard let mask = APMask(text) else {
+      throw .unparsable(path: path, text: text, expected: "0x and 64 lower-case hex digits")
+    }
+    return mask
+  }
+
+  /// The driver that a device's link names; nil while there is no link. That there is none is believed
+  /// only when it is said twice: a queue taken for unbound is moved by masks that no plan would write.
+  func driver(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    if let name = try driverOnce(path) { return name }
+    return try driverOnce(path)
+  }
+
+  private func driverOnce(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    let name: String
+    do {
+      name = try sysfs.readLink(path)
+    } catch {
+      try requireAbsence(error)
+      return nil
+    }
+    // No name is not the host's: what is ours would be taken for given back.
+    guard !name.isEmpty else {
+      throw .unparsable(path: path, text: name, expected: "a link to a driver")
+    }
+    return name
+  }
+
+  /// The names in a directory.
+  func names(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
+    do {
+      return try sysfs.list(path)
+    } catch {
+      try requireAbsence(error)
+      return nil
+    }
+  }
+
+  /// Lets pass what a file that is not there, or a device that has gone, answers: ENOENT before it is
+  /// open, ENODEV or EIO afterwards. The bus itself does not go.
+  private func absorb(_ error: SysfsError) throws(InventoryReaderError) {
+    switch (error.errno, error.path.object) {
+    case (.noSuchFile, _): return
+    case (.noSuchDevice, .card), (.noSuchDevice, .queue): return
+    case (.inputOutput, .card), (.inputOutput, .queue): return
+    default: throw .unreadable(error)
+    }
+  }
+}

@@ -1,0 +1,226 @@
+/// Reads cards, queues, owners, masks and mediated devices through the port to sysfs.
+///
+/// Only what a decision or a guard needs is read, and nothing that sends a request to an adapter:
+/// five small files a queue (ap-bus.md 1.5). A device that goes while it is read is simply not in the
+/// inventory; the event of its going follows.
+public struct InventoryReader {
+  private let attributes: AttributeReader
+
+  /// A reader of that bus.
+  public init(sysfs: any Sysfs) {
+    attributes = AttributeReader(sysfs: sysfs)
+  }
+
+  /// How often everything is read at most until masks and queues fit together.
+  private static let attempts = 5
+
+  /// Everything as it was at one moment: a write of masks moves queues one after the other, so masks that are
+  /// others after the queues have been read than before mean that all must be read again.
+  ///
+  /// - Throws: `InventoryReaderError.changing` when that comes to no end.
+  public func read() throws(InventoryReaderError) -> Inventory {
+    for _ in 0..<Self.attempts {
+      let inventory = try readOnce()
+      let masks = try readMasks()
+      if masks == (inventory.bus.adapterMask, inventory.bus.domainMask) { return inventory }
+    }
+    throw .changing
+  }
+
+  private func readOnce() throws(InventoryReaderError) -> Inventory {
+    let devices = try readDevices()
+    var inventory = Inventory.empty
+    inventory.bus = try readBus(queues: devices.queues)
+    for adapter in devices.adapters {
+      guard let card = try readCard(adapter) else { continue }
+      inventory.setCard(card, adapter: adapter)
+    }
+    let adapters = inventory.adapters
+    for apqn in devices.queues where adapters.contains(apqn.adapter) {
+      guard let queue = try readQueue(apqn) else { continue }
+      inventory.setQueue(queue, apqn: apqn)
+    }
+    inventory.mediatedDevices = try readMediatedDevices()
+    return inventory
+  }
+
+  /// The bus itself: masks, counters and drivers.
+  public func readBus() throws(InventoryReaderError) -> BusState {
+    try readBus(queues: readDevices().queues)
+  }
+
+  /// The bus with its masks, scans and drivers as they are now; what no one can change while the
+  /// system runs is kept.
+  public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
+    var bus = bus
+    (bus.adapterMask, bus.domainMask) = try readMasks()
+    bus.scans = try attributes.number(.bus("scans"))
+    bus.drivers = try readDrivers()
+    return bus
+  }
+
+  /// One card, nil when it is not there.
+  public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
+    let typePath = SysfsPath.card(adapter, "hwtype")
+    guard let typeText = try attributes.neededText(typePath) else { return nil }
+    let type = try AttributeReader.number(typeText, typePath, upTo: UInt64(UInt8.max))
+    var card = Card(
+      adapter: adapter, hardwareType: HardwareType(rawValue: UInt8(type)),
+      functions: try attributes.functions(.card(adapter, "ap_functions")) ?? 0)
+    card.driver = try attributes.driver(.card(adapter, "driver"))
+    card.isConfigured = try attributes.flag(.card(adapter, "config"))
+    card.isCheckStopped = try attributes.flag(.card(adapter, "chkstop"))
+    for name in Card.ruleAttributes {
+      guard let text = try attributes.text(.card(adapter, name)) else { continue }
+      card.attributes[name] = text
+    }
+    // An attribute that was missing may never have been there, or have gone with the card.
+    return try attributes.neededText(typePath) == nil ? nil : card
+  }
+
+  /// One queue, nil when it is not there.
+  public func readQueue(_ apqn: APQN) throws(InventoryReaderError) -> Queue? {
+    var queue = Queue(apqn: apqn)
+    queue.driver = try attributes.driver(.queue(apqn, "driver"))
+    switch queue.owner {
+    case .host:
+      queue.isOnline = try attributes.flag(.queue(apqn, "online"))
+    case .vfioAP:
+      // A word of a newer kernel is no status at all; the mediated devices' matrices still tell who
+      // has the queue.
+      queue.guestStatus = try readGuestStatus(apqn)
+    case .none: break
+    }
+    queue.driverOverride = try attributes.neededText(
+      .queue(apqn, "driver_override"), mayBeMissing: true
+    ).flatMap(AttributeReader.text)
+    queue.isCheckStopped = try attributes.flag(.queue(apqn, "chkstop"))
+    // Read last: kernels since 5.10 have it, so that it proves that the queue is still there.
+    if let text = try attributes.rawText(.queue(apqn, "config")) {
+      queue.isConfigured = AttributeReader.flag(text)
+      return queue
+    }
+    let directory = SysfsPath(.queue(apqn))
+    guard try attributes.names(directory) == nil else { return queue }
+    // Believed gone, a queue of ours is ours no more. So the bus, whose list it leaves first, must say
+    // so as well.
+    guard try attributes.hasGone(.queue(apqn)) else {
+      throw .unreadable(SysfsError(.list, directory, errno: .noSuchFile))
+    }
+    return nil
+  }
+
+  /// Puts into an inventory how the host uses its queues: their pending requests and, if
+  /// `masterKeys`, the master keys of those that can have any.
+  public func readUse(
+    into inventory: inout Inventory, masterKeys: Bool
+  ) throws(InventoryReaderError) {
+    for var queue in inventory.queues where queue.owner == .host {
+      queue.pendingRequests = try readPendingRequests(queue.apqn)
+      if masterKeys, inventory.card(queue.apqn.adapter)?.mode != .accelerator {
+        queue.masterKeys = try readMasterKeys(queue.apqn)
+      }
+      inventory.setQueue(queue, apqn: queue.apqn)
+    }
+  }
+
+  /// How many requests wait for a queue or are under way in it; nil when it is not there.
+  public func readPendingRequests(_ apqn: APQN) throws(InventoryReaderError) -> Int? {
+    let limit = UInt64(Int32.max)
+    guard let waiting = try attributes.number(.queue(apqn, "requestq_count"), upTo: limit),
+      let underWay = try attributes.number(.queue(apqn, "pendingq_count"), upTo: limit)
+    else { return nil }
+    return Int(waiting) + Int(underWay)
+  }
+
+  /// The master keys of a queue's domain; nil when they cannot be told. This sends a request to the
+  /// adapter, and answers only while the host has the queue (ap-bus.md 1.5).
+  public func readMasterKeys(_ apqn: APQN) throws(InventoryReaderError) -> MasterKeyPattern? {
+    try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
+  }
+
+  /// The `status` of a queue on `vfio_ap`; nil where this kernel has none. That it cannot be read is
+  /// no answer, unless the queue has left `vfio_ap` meanwhile.
+  private func readGuestStatus(_ apqn: APQN) throws(InventoryReaderError) -> Queue.GuestStatus? {
+    do throws(InventoryReaderError) {
+      let text = try attributes.textOfFile(.queue(apqn, "status"))
+      return text.flatMap { Queue.GuestStatus(rawValue: String($0.prefix { $0 != "\n" })) }
+    } catch {
+      guard try attributes.driver(.queue(apqn, "driver")) == DriverName.vfioAP else { return nil }
+      throw error
+    }
+  }
+
+  /// The mediated devices of `vfio_ap`; none where the driver is not loaded. One that is there and
+  /// cannot be read is an error: it may have any queue.
+  public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
+    var devices: [MediatedDevice] = []
+    for name in try attributes.namesInDirectory(SysfsPath(.matrix)) ?? []
+    where BusObject.isUUID(name) {
+      guard let device = try attributes.mediatedDevice(name) else { continue }
+      devices.append(device)
+    }
+    return devices.sorted { $0.uuid < $1.uuid }
+  }
+
+  /// Both masks, or none on a kernel without masks. One alone would make it look like one without.
+  private func readMasks() throws(InventoryReaderError) -> (APMask?, APMask?) {
+    let adapters = try attributes.poolMask(.bus("apmask"))
+    let domains = try attributes.poolMask(.bus("aqmask"))
+    guard (adapters == nil) == (domains == nil) else {
+      throw .unreadable(
+        SysfsError(.read, .bus(adapters == nil ? "apmask" : "aqmask"), errno: .noSuchFile))
+    }
+    return (adapters, domains)
+  }
+
+  private func readBus(queues: [APQN]) throws(InventoryReaderError) -> BusState {
+    var bus = BusState()
+    (bus.adapterMask, bus.domainMask) = try readMasks()
+    bus.scans = try attributes.number(.bus("scans"))
+    bus.bindingsCompleteCount = try attributes.number(.bus("bindings_complete_count"))
+    bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))
+    bus.configuredDomains = try attributes.configurationMask(.bus("ap_usage_domain_mask"))
+    bus.controlDomains = try attributes.configurationMask(.bus("ap_control_domain_mask"))
+    bus.defaultDomain = try attributes.domain(.bus("ap_domain"))
+    bus.drivers = try readDrivers()
+    bus.supportsOverride = bus.bindingsCompleteCount == nil ? nil : true
+    // A queue says it for certain. One that has gone meanwhile says nothing, so the next is asked.
+    for apqn in queues {
+      if try attributes.rawText(.queue(apqn, "driver_override")) != nil {
+        bus.supportsOverride = true
+        break
+      } else if try attributes.names(SysfsPath(.queue(apqn))) != nil {
+        bus.supportsOverride = false
+        break
+      }
+    }
+    return bus
+  }
+
+  /// The drivers on the bus by name. A bus always has the directory, if an empty one; without it the
+  /// drivers are not known, and nothing can be planned on their absence.
+  private func readDrivers() throws(InventoryReaderError) -> [String] {
+    let path = SysfsPath.bus("drivers")
+    if let names = try attributes.names(path) { return names.sorted() }
+    guard try attributes.names(.bus("devices")) != nil else { throw .noAPBus }
+    throw .unreadable(SysfsError(.list, path, errno: .noSuchFile))
+  }
+
+  /// The devices on the bus by name, each once and in order.
+  private func readDevices() throws(InventoryReaderError) -> (adapters: APMask, queues: [APQN]) {
+    guard var names = try attributes.names(.bus("devices")) else { throw .noAPBus }
+    // That everything has gone is believed only when it is said twice.
+    if names.isEmpty { names = try attributes.names(.bus("devices")) ?? [] }
+    var adapters = APMask()
+    var queues: Set<APQN> = []
+    for name in names {
+      if let apqn = APQN(name) {
+        queues.insert(apqn)
+      } else if let adapter = BusObject.adapter(ofCardName: name) {
+        adapters.insert(adapter)
+      }
+    }
+    return (adapters, queues.sorted())
+  }
+}

@@ -1,0 +1,69 @@
+package import APBus
+package import ReservationRules
+
+/// A machine held against rules: what they decide, which mechanism serves, and the plan.
+///
+/// The reports are views of this value.
+package struct Assessment {
+  /// The machine.
+  package let inventory: Inventory
+  /// The names of the host and its LPAR, as far as they are known.
+  package let host: HostIdentity
+  /// What the rules decide for each queue.
+  package let decisions: DecisionTable
+  /// The mechanism and why.
+  package let choice: MechanismChoice
+  /// What is ours.
+  package let ownership: Ownership
+  /// What else the plan depends on.
+  package let circumstances: Circumstances
+  /// The settings in force and where they come from; empty where there are none.
+  package let settings: [AppliedSetting]
+  /// What would be written.
+  package let plan: Plan
+
+  /// Holds a machine against rules.
+  ///
+  /// `mechanism` is the mechanism to use, nil lets the bus decide; `mechanismOrigin` says where it is set.
+  /// - Throws: when the kernel does not have the mechanism.
+  package init(
+    inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),
+    mechanism: Mechanism? = nil, mechanismOrigin: String? = nil,
+    ownership: Ownership = Ownership(), circumstances: Circumstances = Circumstances(),
+    settings: [AppliedSetting] = []
+  ) throws(MechanismChoice.Unavailable) {
+    self.inventory = inventory
+    self.host = host
+    decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
+    self.ownership = ownership
+    self.circumstances = circumstances
+    var circumstances = circumstances
+    circumstances.rulesAreMissing = rules.rules.isEmpty
+    let planner = Planner(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      circumstances: circumstances)
+    var choice = try MechanismChoice(requested: mechanism, planner: planner)
+    if mechanism != nil {
+      choice.noteOrigin(mechanismOrigin)
+    }
+    self.choice = choice
+    self.settings = settings
+    plan = planner.plan(by: choice.mechanism)
+  }
+
+  /// A machine that somebody else has held against rules.
+  package init(
+    inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
+    ownership: Ownership, circumstances: Circumstances, host: HostIdentity = HostIdentity(),
+    settings: [AppliedSetting] = []
+  ) {
+    self.settings = settings
+    self.inventory = inventory
+    self.host = host
+    self.decisions = decisions
+    self.choice = choice
+    self.ownership = ownership
+    self.circumstances = circumstances
+    self.plan = plan
+  }
+}

@@ -1,0 +1,49 @@
+import APBus
+
+/// What a host's other files say of its crypto queues: masks that take effect at the next boot,
+/// overrides that another tool sets, what mediated devices are defined as, which virtual machines have
+/// them, and who on the host itself needs a queue.
+///
+/// All of it is somebody else's configuration: it is read to decide well and to name things, and never
+/// written.
+package struct HostConfiguration: Equatable, Sendable {
+  /// `ap.apmask=` and `ap.aqmask=` of the kernel's command line.
+  package var bootMasks: ConfiguredMasks?
+  /// What chzdev sets at every boot, in its own udev rule.
+  package var persistentMasks: ConfiguredMasks?
+  /// The overrides that driverctl sets when a queue comes, by queue.
+  package var overrides: [ConfiguredOverride]
+  /// What mdevctl defines for the matrix device.
+  package var definitions: [MediatedDeviceDefinition]
+  /// The virtual machines that have mediated devices, as libvirt defines them.
+  package var virtualMachines: [VirtualMachine]
+  /// Where s390-tools' ap-check callout is installed, which refuses to start a mediated device whose
+  /// queues are reserved by override (peers.md 0.2); nil where it is not.
+  package var callout: String?
+  /// Who on the host itself has secure keys, which only a queue of the host can use.
+  package var secureKeyUsers: [SecureKeyUser]
+
+  /// What is found; a new one has found nothing.
+  package init(
+    bootMasks: ConfiguredMasks? = nil, persistentMasks: ConfiguredMasks? = nil,
+    overrides: [ConfiguredOverride] = [], definitions: [MediatedDeviceDefinition] = [],
+    virtualMachines: [VirtualMachine] = [], callout: String? = nil,
+    secureKeyUsers: [SecureKeyUser] = []
+  ) {
+    self.bootMasks = bootMasks
+    self.persistentMasks = persistentMasks
+    self.overrides = overrides
+    self.definitions = definitions
+    self.virtualMachines = virtualMachines
+    self.callout = callout
+    self.secureKeyUsers = secureKeyUsers
+  }
+
+  /// A mediated device as a sentence names it: its UUID, and its virtual machine where one is known.
+  package func name(ofMediatedDevice uuid: String) -> String {
+    guard let machine = virtualMachines.first(where: { $0.mediatedDevices.contains(uuid) }) else {
+      return uuid
+    }
+    return "\(uuid) (virtual machine \(machine.name))"
+  }
+}

@@ -1,0 +1,186 @@
+public import APBus
+public import Uevents
+
+/// A claim of a scenario that does not hold, or a step that could not be done.
+public struct ScenarioFailure: Error, Equatable, Sendable {
+  /// The scenario's name.
+  public var file: String
+  /// The line's number.
+  public var line: Int
+  /// What was to be so, and what is.
+  public var problem: String
+  /// What the kernel answers, or would, to a step that could not be done; nil for a claim.
+  public var errno: Errno?
+}
+
+extension ScenarioFailure: CustomStringConvertible {
+  /// `FILE:LINE: ` and the problem.
+  public var description: String { "\(file):\(line): \(problem)" }
+}
+
+/// A scenario as it happens to a simulated bus, line by line.
+///
+/// Whoever runs it hands it the bus's events, so that it may be one of several that listen.
+public final class ScenarioRun {
+  /// The bus.
+  public let bus: SimulatedBus
+  private let file: String
+  /// What was sent since the last step.
+  private var events: [Uevent] = []
+  /// How many of them come before the next that is claimed.
+  private var position = 0
+
+  /// A run of the scenario named `file` on a bus.
+  public init(on bus: SimulatedBus, file: String) {
+    self.bus = bus
+    self.file = file
+  }
+
+  /// Takes note of an event.
+  public func take(_ event: Uevent) {
+    events.append(event)
+  }
+
+  /// Does a step, or looks whether a claim holds; nil if all is well.
+  public func perform(_ line: Scenario.Line) -> ScenarioFailure? {
+    let impossibility: ImpossibleStep?
+    switch line.content {
+    case .comment: return nil
+    case .step(let step):
+      events = []
+      position = 0
+      impossibility = attempt(step)
+    case .claim(let claim): impossibility = check(claim).map { ImpossibleStep(problem: $0) }
+    }
+    return impossibility.map {
+      ScenarioFailure(file: file, line: line.number, problem: $0.problem, errno: $0.errno)
+    }
+  }
+
+  /// Does a step; the result is what went wrong.
+  public func perform(_ step: ScenarioStep) -> String? { attempt(step)?.problem }
+
+  private func attempt(_ step: ScenarioStep) -> ImpossibleStep? {
+    if let impossibility = ImpossibleStep(step, on: bus) { return impossibility }
+    switch step {
+    case .hardware(let change, let quietly):
+      perform(change)
+      if !quietly { bus.scan() }
+    case .load(let module): bus.loadModule(module)
+    case .unload(let module):
+      return failure { () throws(Errno) in try bus.unloadModule(module) }
+    case .startGuest(let uuid):
+      return failure { () throws(Errno) in try bus.startGuest(uuid) }
+    case .stopGuest(let uuid): bus.stopGuest(uuid)
+    case .busy(let apqn, let load): bus.setLoad(load, on: apqn)
+    case .pass(let count): for _ in 0..<count { bus.passTime() }
+    case .scan: bus.scan()
+    case .write(let text, let path, let expected):
+      let outcome = outcome(ofWriting: text + "\n", to: path)
+      guard outcome != expected else { return nil }
+      var errno: Errno?
+      if case .failure(let answer, _) = outcome { errno = answer }
+      return ImpossibleStep(
+        problem: "the kernel answers \(outcome), and \(expected) was expected", errno: errno)
+    }
+    return nil
+  }
+
+  private func failure(_ body: () throws(Errno) -> Void) -> ImpossibleStep? {
+    do throws(Errno) {
+      try body()
+    } catch {
+      return ImpossibleStep(problem: "the kernel answers \(error)", errno: error)
+    }
+    return nil
+  }
+
+  private func outcome(ofWriting text: String, to path: SysfsPath) -> WriteOutcome {
+    do throws(SysfsError) {
+      try bus.write(text, to: path)
+    } catch {
+      return .failure(error.errno, opening: error.operation == .open)
+    }
+    return .success
+  }
+
+  private func perform(_ change: HardwareStep) {
+    switch change {
+    case .plug(let adapters, let type, let mode):
+      for adapter in adapters {
+        bus.plug(
+          card: SimulatedCard(adapter: adapter, hardwareType: type, mode: mode), quietly: true)
+      }
+    case .unplug(let adapters): for adapter in adapters { bus.unplug(card: adapter, quietly: true) }
+    case .configure(let adapters, let isConfigured):
+      for adapter in adapters { bus.setConfigured(card: adapter, isConfigured, quietly: true) }
+    case .checkStop(let adapters, let isStopped):
+      for adapter in adapters { bus.setCheckStopped(card: adapter, isStopped, quietly: true) }
+    case .addDomains(let domains): for domain in domains { bus.addDomain(domain, quietly: true) }
+    case .removeDomains(let domains):
+      for domain in domains { bus.removeDomain(domain, quietly: true) }
+    case .addControlDomains(let domains):
+      for domain in domains { bus.addControlDomain(domain, quietly: true) }
+    case .removeControlDomains(let domains):
+      for domain in domains { bus.removeControlDomain(domain, quietly: true) }
+    case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
+    case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)
+    }
+  }
+
+  private func check(_ claim: ScenarioClaim) -> String? {
+    switch claim {
+    case .text(let path, let expected):
+      var text = try? bus.read(path)
+      if text?.hasSuffix("\n") == true { text?.removeLast() }
+      return text == expected ? nil : "\(path) is \(Self.quoted(text))"
+    case .driver(let apqn, let expected):
+      let driver = bus.driver(of: apqn)
+      return driver == expected ? nil : "the driver of \(apqn) is \(driver ?? "none")"
+    case .event(let pattern, let properties):
+      let index = events[position...].firstIndex { event in
+        pattern.matches(event) && properties.allSatisfy { Self.has($0, event) }
+      }
+      guard let index else {
+        return "there was no such event; there were: " + Self.summary(events[position...])
+      }
+      position = index + 1
+    case .noEvent(let pattern):
+      let fitting = events.filter { pattern.matches($0) }
+      return fitting.isEmpty ? nil : "there were: " + Self.summary(fitting[...])
+    }
+    return nil
+  }
+
+  private static func has(_ property: String, _ event: Uevent) -> Bool {
+    let key = property.prefix { $0 != "=" }
+    let value = event[String(key)].map { $0.hasSuffix("\n") ? $0.dropLast() : $0[...] }
+    return value == property.dropFirst(key.count + 1)
+  }
+
+  private static func quoted(_ text: String?) -> String {
+    text.map { "\"\($0.replacing("\n", with: "\\n"))\"" } ?? "absent"
+  }
+
+  private static func summary(_ events: ArraySlice<Uevent>) -> String {
+    let shown = events.prefix(8).map { "\($0.action.rawValue)@\($0.devicePath)" }
+    let rest = events.count - shown.count
+    guard !shown.isEmpty else { return "none" }
+    return shown.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+  }
+}
+
+extension Scenario {
+  /// Runs the whole scenario on a bus of its own. Without a kernel line, the kernel is Linux 7.2.
+  public func run() -> [ScenarioFailure] {
+    run(on: SimulatedBus(behavior: behavior ?? .override72))
+  }
+
+  /// Runs the whole scenario on a bus; the failures are those of all lines. Takes the bus's events.
+  public func run(on bus: SimulatedBus) -> [ScenarioFailure] {
+    let run = ScenarioRun(on: bus, file: name)
+    bus.onUevent = { run.take($0) }
+    defer { bus.onUevent = nil }
+    return lines.compactMap { run.perform($0) }
+  }
+}

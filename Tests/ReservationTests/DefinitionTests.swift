@@ -1,0 +1,139 @@
+import APBus
+import Reservation
+import JSONText
+import Testing
+
+private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
+
+@Suite struct `A definition of mdevctl` {
+  private func definition(_ text: String, name: String = uuid) throws -> MediatedDeviceDefinition? {
+    MediatedDeviceDefinition(fileName: name, json: try JSONParser.parse(Array(text.utf8)))
+  }
+
+  @Test func `has its attributes applied in order`() throws {
+    let definition = try #require(
+      try definition(
+        """
+        {"mdev_type": "vfio_ap-passthrough", "start": "auto", "attrs": [
+          {"assign_adapter": "5"}, {"assign_adapter": "0x0a"}, {"assign_domain": "0x47"},
+          {"assign_domain": "010"}, {"unassign_adapter": "5"}, {"assign_control_domain": "3,4"}]}
+        """))
+    #expect(definition.startsAutomatically)
+    #expect(definition.device.uuid == uuid)
+    #expect(definition.device.adapters == [10])
+    #expect(definition.device.domains == [8, 0x47])
+    #expect(definition.device.controlDomains == [3, 4])
+  }
+
+  @Test func `can have all three masks at once`() throws {
+    let definition = try #require(
+      try definition(#"{"attrs": [{"ap_config": "0x04,0x8,0x0"}]}"#))
+    #expect(!definition.startsAutomatically)
+    #expect(definition.device.adapters == [5])
+    #expect(definition.device.domains == [0])
+  }
+
+  @Test(arguments: ["999", "-1", "1-3", "+5", "", "five", "0x", "5 6"])
+  func `loses a number that the kernel would refuse`(number: String) throws {
+    let text = "{\"attrs\": [{\"assign_adapter\": \"\(number)\"}]}"
+    #expect(try definition(text)?.device.adapters == [])
+  }
+
+  @Test(arguments: ["[]", "3", "\"x\"", "null"])
+  func `is an object`(text: String) throws {
+    #expect(try definition(text) == nil)
+  }
+
+  @Test func `has a UUID for a name`() throws {
+    #expect(try definition("{}", name: "scripts.d") == nil)
+  }
+}
+
+@Suite struct `A file of driverctl` {
+  @Test func `names queue and driver`() throws {
+    let override = try #require(
+      ConfiguredOverride(fileName: "ap-05.0004", text: "vfio_ap\n", source: "f"))
+    #expect(override.apqn == APQN(adapter: 5, domain: 4))
+    #expect(override.driver == "vfio_ap")
+  }
+
+  @Test(arguments: [
+    ("pci-0000:00:01.0", "x"), ("ap-card05", "x"), ("ap-05.0004", "\n"), ("ap-5.4", "x"),
+  ])
+  func `is none`(name: String, text: String) {
+    #expect(ConfiguredOverride(fileName: name, text: text, source: "f") == nil)
+  }
+}
+
+@Suite struct `A virtual machine's definition` {
+  @Test func `tells its name and its mediated devices`() throws {
+    let xml = """
+      <!-- <name>not this</name> -->
+      <domain type='kvm'>
+        <name>db &amp; &lt;web&gt;</name>
+        <devices>
+          <interface type='network'><address type='pci' uuid='no'/></interface>
+          <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-ap'>
+            <source><address uuid='34A349BA-2C0D-4AB5-9F6B-0D1E5B1F0F0E'/></source>
+          </hostdev>
+          <hostdev mode='subsystem' type='pci'><source><address uuid="no"/></source></hostdev>
+          <hostdev type="mdev"><source><address uuid="11111111-2222-3333-4444-555555555555"/>
+          </source></hostdev>
+        </devices>
+      </domain>
+      """
+    let machine = try #require(VirtualMachine(domainXML: xml))
+    #expect(machine.name == "db & <web>")
+    #expect(machine.mediatedDevices == [uuid, "11111111-2222-3333-4444-555555555555"])
+  }
+
+  @Test(arguments: [
+    "", "<", "<name>", "<name>a</name>", "<hostdev type='mdev'><address uuid='x'/>", "<!-- <name>",
+    "<name>a</name><hostdev type='mdev'><address uuid=x></hostdev>",
+  ])
+  func `without them is none`(xml: String) {
+    #expect(VirtualMachine(domainXML: xml) == nil)
+  }
+
+  @Test func `stands behind the UUID where a mediated device is named`() {
+    let configuration = HostConfiguration(
+      virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
+    #expect(configuration.name(ofMediatedDevice: uuid) == "\(uuid) (virtual machine db1)")
+    #expect(configuration.name(ofMediatedDevice: "x") == "x")
+  }
+}
+
+@Suite struct `Secure keys` {
+  private static func proc(_ count: Int, name: String = "cbc(paes)") -> String {
+    """
+    name         : sha256
+    refcnt       : 7
+
+    name         : \(name)
+    driver       : cbc-paes-s390
+    module       : paes_s390
+    refcnt       : \(count)
+    selftest     : passed
+
+    """
+  }
+
+  @Test(arguments: [
+    (proc(2), true), (proc(1), false), (proc(2, name: "cbc(aes)"), false), ("", false),
+    ("refcnt : 5\n", false), ("name : paes\nrefcnt : x\n", false),
+  ])
+  func `are in use when a paes algorithm has more than its own reference`(text: String, isSo: Bool)
+  {
+    #expect(SecureKeyUser.isCipherInUse(procCrypto: text) == isSo)
+  }
+
+  @Test func `are meant by the options of a crypttab`() {
+    let text = """
+      # root /dev/x /key cipher=paes-xts-plain64
+      swap /dev/a /dev/urandom cipher=aes-cbc
+      data /dev/b /etc/zkey/data.skey plain,cipher=paes-xts-plain64,size=1024
+      short /dev/c
+      """
+    #expect(SecureKeyUser.encryptedVolumes(crypttab: text) == ["data"])
+  }
+}

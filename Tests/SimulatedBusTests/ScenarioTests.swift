@@ -1,0 +1,209 @@
+import APBus
+import SimulatedBus
+import TestSupport
+import Testing
+
+@Suite struct `A scenario` {
+  static let start = """
+    # Two adapters, two domains.
+    kernel 6.1
+    domain add 4,47
+    card add 5-6 13 cca
+    load zcrypt_cex4
+    load vfio_ap
+
+    """
+
+  /// The failures of these lines after the start, each without the file's name.
+  private func failures(_ lines: String) throws -> [String] {
+    try Scenario(text: Self.start + lines, name: "s").run().map { "\($0.line - 6): \($0.problem)" }
+  }
+
+  @Test func `says what happens and what is to be so then`() throws {
+    let found = try failures(
+      """
+      write -5 > /sys/bus/ap/apmask
+        ok (3)
+        event unbind@/devices/ap/card05/05.0004
+        event bind@/devices/ap/card05/05.0004 DRIVER=vfio_ap MODE=cca
+        event change@/devices/ap APMASK=0xfbffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
+        no event *card06*
+        05.0004 driver: vfio_ap
+        /sys/bus/ap/bindings = 4/4 (complete)
+      expect /sys/bus/ap/nothing = (absent)
+      write 05.0004 > /sys/bus/ap/drivers/cex4queue/bind
+        write: EBUSY (16)
+      write 05.0004 > /sys/bus/ap/drivers/nobody/bind
+        open: ENOENT
+      write  > /sys/bus/ap/apmask
+      \tno event add*
+      write 05.0004 > /sys/bus/ap/drivers/vfio_ap/bind
+        EBUSY
+        no events
+      """)
+    #expect(found == [])
+  }
+
+  @Test func `of the manual page holds`() throws {
+    let page = try SourceFile.text("packaging/man/apreserve-scenario.5")
+    let example = try #require(
+      page.split(separator: ".SH EXAMPLE\n.nf\n").last?.split(separator: ".fi").first)
+    let scenario = try Scenario(text: example.replacing("\\-", with: "-"), name: "page")
+    #expect(scenario.lines.count > 5)
+    #expect(scenario.run() == [])
+  }
+
+  @Test func `plugs, unplugs, configures and check-stops`() throws {
+    let found = try failures(
+      """
+      card add 0a 14 ep11
+        0a.0047 driver: cex4queue
+        /sys/devices/ap/card0a/type = CEX8P
+      domain add ff
+        event add@/devices/ap/card05/05.00ff
+        event bind@/devices/ap/card06/06.00ff
+      card config 5 0
+        event change@/devices/ap/card05 CONFIG=0
+        event change@/devices/ap/card05/05.0047 CONFIG=0
+      quiet card chkstop 6 1
+        /sys/bus/ap/devices/card06/chkstop = 0
+      scan
+        no events
+        /sys/bus/ap/devices/card06/chkstop = 1
+      queue del 05.0004
+        event remove@/devices/ap/card05/05.0004
+      queue add 05.0004
+        05.0004 driver: cex4queue
+      card del 5-6
+        05.0004 driver:
+      domain del 47
+        0a.0047 driver:
+      unload vfio_ap
+        event remove@/module/vfio_ap
+      """)
+    #expect(found == [])
+  }
+
+  @Test func `starts and stops guests, and keeps queues busy`() throws {
+    let matrix = "/sys/devices/vfio_ap/matrix"
+    let device = "11111111-2222-3333-4444-555555555555"
+    let found = try failures(
+      """
+      write -5 > /sys/bus/ap/apmask
+      write \(device) > \(matrix)/mdev_supported_types/vfio_ap-passthrough/create
+      write 5 > \(matrix)/\(device)/assign_adapter
+      write 4 > \(matrix)/\(device)/assign_domain
+      write 0x47 > \(matrix)/\(device)/assign_domain
+        \(matrix)/\(device)/matrix = 05.0004\\n05.0047
+        /sys/bus/ap/devices/05.0004/status = assigned
+      guest start \(device)
+        /sys/bus/ap/devices/05.0004/status = in use
+      guest stop \(device)
+        /sys/bus/ap/devices/05.0004/status = assigned
+      busy 06.0004 1 3 2
+      write 0 > /sys/bus/ap/devices/06.0004/online
+      pass
+        /sys/bus/ap/devices/06.0004/pendingq_count = 2
+      pass 9
+        /sys/bus/ap/devices/06.0004/pendingq_count = 0
+      """)
+    #expect(found == [])
+  }
+
+  @Test(arguments: [
+    (
+      "write -5 > /sys/bus/ap/apmask\n EBUSY",
+      "1: the kernel answers ok, and write: EBUSY (16) was expected"
+    ),
+    (
+      "write x > /sys/bus/ap/config_time",
+      "1: the kernel answers write: EINVAL (22), and ok was expected"
+    ),
+    ("scan\n 05.0004 driver: vfio_ap", "2: the driver of 05.0004 is cex4queue"),
+    ("scan\n 05.0004 driver:", "2: the driver of 05.0004 is cex4queue"),
+    ("scan\n /sys/bus/ap/scans = 1", "2: /sys/bus/ap/scans is \"3\""),
+    ("scan\n /sys/bus/ap/nothing = 1", "2: /sys/bus/ap/nothing is absent"),
+    ("scan\n event add*", "2: there was no such event; there were: none"),
+    (
+      "card config 5 0\n no event *card05",
+      "2: there were: change@/devices/ap/card05"
+    ),
+    (
+      "unload zcrypt_cex4\nunload zcrypt_cex4",
+      "2: the kernel answers ENOENT (no such file or directory)"
+    ),
+    (
+      "guest start 11111111-2222-3333-4444-555555555555",
+      "1: the kernel answers ENODEV (no such device)"
+    ),
+    ("card del 09", "1: there is no adapter 09"),
+    ("card del 5-9\n 05.0004 driver: cex4queue", "1: there are no adapters 07,08,09"),
+    ("card config 9 1", "1: there is no adapter 09"),
+    ("quiet card chkstop 9 1", "1: there is no adapter 09"),
+    ("domain del 4,ff\n 05.0004 driver: cex4queue", "1: there is no usage domain ff"),
+    ("control del ff", "1: there is no control domain ff"),
+    ("queue del 05.0099", "1: there is no queue 05.0099"),
+    ("queue del 09.0004", "1: there is no queue 09.0004"),
+    ("queue add 09.0004", "1: there is no adapter 09 for the queue 09.0004"),
+    ("busy 09.0004 1 1", "1: there is no queue 09.0004"),
+    ("quiet card add 9\nbusy 09.0004 1 1", "2: there is no queue 09.0004"),
+  ])
+  func `tells the line that does not hold, and what is instead`(lines: String, failure: String)
+    throws
+  {
+    let found = try failures(lines)
+    #expect(found == [failure])
+  }
+
+  @Test func `claims events in their order`() throws {
+    let claims = """
+      write -5 > /sys/bus/ap/apmask
+        event bind@/devices/ap/card05/05.0004
+        event unbind@/devices/ap/card05/05.0004
+      """
+    #expect(try failures(claims).count == 1)
+  }
+
+  @Test(arguments: [
+    ("kernel 5.4", "\"5.4\" is no kernel: 2018, 5.2, 6.1 or 7.2"),
+    ("scan\nkernel 6.1", "the kernel is chosen once, before the first step"),
+    ("quiet scan", "only a change of cards, domains and queues can be quiet"),
+    ("scan now", "\"now\" is too much in this line"),
+    ("pass 0", "\"0\" is no number of steps of time"),
+    ("load ap", "the modules are zcrypt_cex4 and vfio_ap"),
+    ("guest start 5", "a guest starts or stops with a mediated device: guest start UUID"),
+    ("card add", "card: add or del, and which, such as: card add 05"),
+    ("card add 100", "\"100\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a"),
+    ("card add 7-5", "\"7-5\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a"),
+    ("card add 5 x", "\"x\" is no hardware type: a decimal number, such as 13"),
+    ("card add 5 13 cpu", "\"cpu\" is no mode: accel, cca or ep11"),
+    ("card add 5 13 cca 1", "\"1\" is too much in this line"),
+    ("card config 5", "1 or 0 is missing at the end"),
+    ("card move 5", "\"move\" is nothing that happens to a card: add, del, config or chkstop"),
+    ("domain move 5", "\"move\" is nothing that happens to a domain: add or del"),
+    ("queue add 5.4", "\"5.4\" is no queue; write it as sysfs does: 05.0004"),
+    ("write 1", "a write is a text, a > and a file: write 1 > /sys/bus/ap/scans"),
+    ("write 1 > /sys/bus/pci/x", "\"/sys/bus/pci/x\" is no file of the AP bus below /sys"),
+    ("scan\n EBUSY", "an outcome stands in the line after its write"),
+    ("scan\n write: EBUSSY", "\"EBUSSY\" is no error that sysfs answers"),
+    ("scan\n event add* DRIVER", "\"DRIVER\" is no property; write KEY=VALUE"),
+    (
+      "scan\n hello",
+      "\"hello\" claims nothing: write an outcome such as EBUSY, FILE = TEXT, QUEUE driver: NAME, "
+        + "event HEADER or no events"
+    ),
+    (
+      "dance",
+      "\"dance\" is no step: card, domain, control, queue, load, unload, guest, busy, pass, scan or write; "
+        + "what is to be so after a step is indented"
+    ),
+  ])
+  func `with a line that makes no sense is refused with what to write`(
+    text: String, problem: String
+  ) {
+    let number = text.utf8.count { $0 == 10 } + 1
+    #expect(throws: ScenarioError(file: "s", line: number, problem: problem)) {
+      try Scenario(text: text, name: "s")
+    }
+  }
+}
