@@ -13,9 +13,9 @@ package enum Activity: Equatable, Sendable {
   case moved([OwnerChange])
   /// An operation failed; the pause until it is tried again, nil when it never is.
   case failed(Failure, pause: Duration?)
-  /// A wish cannot be fulfilled; said once until it changes.
+  /// A request cannot be fulfilled; said once until it changes.
   case refused(Refusal)
-  /// Wishes wait for a driver; said once.
+  /// Requests wait for a driver; said once.
   case waiting([APQN], driver: String)
   /// Queues that were reserved by us have been moved away by somebody else.
   case movedByOthers([OwnerChange])

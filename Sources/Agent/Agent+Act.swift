@@ -20,8 +20,8 @@ extension Agent {
     let decisions =
       self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
     self.decisions = decisions
-    circumstances.undrained = drains.undrained
-    circumstances.fought = fights.given
+    context.undrained = drains.undrained
+    context.fought = contention.given
     let choice = try mechanism(on: inventory, decisions)
     reportArrivals(on: inventory, decisions)
     let plan = try plan(on: &inventory, decisions, by: choice.mechanism)
@@ -41,21 +41,21 @@ extension Agent {
     }
     guard !plan.isEmpty else { return .finished }
     if !plan.leavesMasks { try keep(choice) }
-    if said.operations != plan.operations {
-      said.operations = plan.operations
+    if announced.operations != plan.operations {
+      announced.operations = plan.operations
       log.record(.planned(plan))
     }
     hasWritten = false
     masks = MaskPair((inventory.bus.adapterMask, inventory.bus.domainMask))
     let check = PlanCheck(
-      plan, on: inventory, circumstances, reader: InventoryReader(sysfs: sysfs))
+      plan, on: inventory, context, reader: InventoryReader(sysfs: sysfs))
     var hasFailed = false
     var isObsolete = false
     undone = []
     operations: for (index, operation) in plan.operations.enumerated() {
       var result = Result.interrupted
-      surroundings.takeIn(self)
-      if !surroundings.isInterrupted() {
+      environment.takeIn(self)
+      if !environment.isInterrupted() {
         result =
           try isCurrent(inventory)
           ? perform(operation, of: plan, check, inventory, decisions) : .obsolete
@@ -137,13 +137,13 @@ extension Agent {
     var survey = Survey(InventoryReader(sysfs: sysfs))
     // Without the guard that needs the keys, to see whether they are needed at all.
     let draft = planner(for: inventory, decisions, without: .protectHost).plan(by: mechanism)
-    if circumstances.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
+    if context.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
       try survey.readKeys(
         into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
     }
     while true {
       let plan = planner(for: inventory, decisions).plan(by: mechanism)
-      guard circumstances.isOn(.pendingRequests), try survey.count(plan, in: &inventory) else {
+      guard context.isOn(.pendingRequests), try survey.count(plan, in: &inventory) else {
         return plan
       }
     }
@@ -162,11 +162,11 @@ extension Agent {
   private func planner(
     for inventory: Inventory, _ decisions: DecisionTable, without forced: Guard? = nil
   ) -> Planner {
-    var circumstances = circumstances
-    if let forced { circumstances.policy.forced.insert(forced) }
+    var context = context
+    if let forced { context.policy.forced.insert(forced) }
     return Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
-      circumstances: circumstances, heldBack: retries.heldBack(now: time.now))
+      context: context, heldBack: retries.heldBack(now: time.now))
   }
 
   /// The mechanism: the one that is kept, as long as the kernel has it, or the one to choose now. A
@@ -183,8 +183,8 @@ extension Agent {
     choice = nil
     var choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
     if settings.mechanism != nil { choice.noteOrigin(settings.mechanismOrigin) }
-    if said.choice != choice {
-      said.choice = choice
+    if announced.choice != choice {
+      announced.choice = choice
       log.record(.chose(choice))
     }
     return choice
@@ -212,10 +212,10 @@ extension Agent {
     let before = ownership
     var claims: [OwnershipChange] = []
     let executor = Executor(
-      sysfs: sysfs, log: log, lock: surroundings.lock,
-      configuration: circumstances.configuration,
+      sysfs: sysfs, log: log, lock: environment.lock,
+      configuration: context.configuration,
       isCurrent: { [self] operation throws(InventoryReaderError) in
-        try check.isCurrent(operation) { circumstances.busy.insert($0) }
+        try check.isCurrent(operation) { context.busy.insert($0) }
       },
       mechanism: plan.mechanism, masks: masks
     ) { [self] step throws(Failure.Cause) in
@@ -247,7 +247,7 @@ extension Agent {
       default: break
       }
       // Whoever is to come to an end does not wait for others' locks, and that is no failure.
-      if case .locked = error.cause, surroundings.isInterrupted() { return .interrupted }
+      if case .locked = error.cause, environment.isInterrupted() { return .interrupted }
       let pause = retries.fail(error, now: time.now)
       var error = error
       let owners = Dictionary(error.moves.map { ($0.apqn, $0.to) }) { _, last in last }
@@ -274,17 +274,21 @@ extension Agent {
       return .failed
     }
     retries.wait(for: operation.subject)
-    if said.draining.insert(apqn).inserted { log.record(.draining(apqn, requests: requests)) }
+    if announced.draining.insert(apqn).inserted { log.record(.draining(apqn, requests: requests)) }
     return .waiting
   }
 
   private func note(_ change: OwnerChange, _ decisions: DecisionTable, failure: String?) {
     if let failure {
       // Once for the same reason, so that tries again do not fill the history.
-      guard said.failures.updateValue(failure, forKey: change.apqn) != failure else { return }
+      guard announced.failures.updateValue(failure, forKey: change.apqn) != failure else { return }
     } else {
-      said.failures[change.apqn] = nil
-      if change.to == .vfioAP { fights.watch(change.apqn) } else { fights.forget(change.apqn) }
+      announced.failures[change.apqn] = nil
+      if change.to == .vfioAP {
+        contention.watch(change.apqn)
+      } else {
+        contention.forget(change.apqn)
+      }
     }
     history.append(
       HistoryEntry(
@@ -296,21 +300,21 @@ extension Agent {
   private func report(
     _ plan: Plan, _ choice: MechanismChoice, _ inventory: Inventory, _ decisions: DecisionTable
   ) {
-    for refusal in plan.refusals where !said.refusals.contains(refusal) {
+    for refusal in plan.refusals where !announced.refusals.contains(refusal) {
       log.record(.refused(refusal))
     }
-    let newlyWaiting = plan.waiting.filter { !said.waiting.contains($0) }
+    let newlyWaiting = plan.waiting.filter { !announced.waiting.contains($0) }
     for driver in Set(newlyWaiting.map(\.driver)).sorted() {
       log.record(
         .waiting(newlyWaiting.filter { $0.driver == driver }.map(\.apqn), driver: driver))
     }
-    for warning in plan.warnings where !said.warnings.contains(warning) {
+    for warning in plan.warnings where !announced.warnings.contains(warning) {
       log.record(.warned(warning))
     }
-    said.refusals = Set(plan.refusals)
-    said.waiting = Set(plan.waiting)
-    said.warnings = plan.warnings
-    said.draining.formIntersection(drains.draining)
+    announced.refusals = Set(plan.refusals)
+    announced.waiting = Set(plan.waiting)
+    announced.warnings = plan.warnings
+    announced.draining.formIntersection(drains.draining)
     let held = plan.refusals.filter(\.endsWithoutEvent).map(\.apqn)
     let due = min(pendingRelease?.due ?? .seconds(Int64.max), time.now + Self.releasePause)
     pendingRelease = held.isEmpty ? nil : (due, held)

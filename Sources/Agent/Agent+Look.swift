@@ -32,7 +32,7 @@ extension Agent {
     unrecorded += changes
     guard !unrecorded.isEmpty else { return }
     do throws(OwnershipRecordError) {
-      try surroundings.record?.append(unrecorded)
+      try environment.record?.append(unrecorded)
       unrecorded = []
     } catch {
       // The latest of each adapter says it all.
@@ -47,7 +47,7 @@ extension Agent {
   /// Puts changes of what is ours on record, then takes them over.
   func put(_ changes: [OwnershipChange]) throws(OwnershipRecordError) {
     guard !changes.isEmpty else { return }
-    try surroundings.record?.append(changes)
+    try environment.record?.append(changes)
     for change in changes { ownership.apply(change) }
   }
 
@@ -59,7 +59,7 @@ extension Agent {
     guard var inventory, !places.contains(.everything), inventory.bus.supportsOverride != nil
     else {
       let inventory = try reader.read()
-      circumstances.configuration = surroundings.configuration()
+      context.configuration = environment.configuration()
       noteArrivals(among: inventory.queues.map(\.apqn))
       self.inventory = inventory
       dirty = []
@@ -127,17 +127,17 @@ extension Agent {
   /// Takes note of queues that we reserved and that somebody else has moved away. Without the driver
   /// nobody could have kept them there, so its going is no such move.
   private func noteMovesByOthers(among apqns: [APQN]) {
-    guard fights.isWatching, let inventory, inventory.bus.hasDriver(DriverName.vfioAP) else {
+    guard contention.isWatching, let inventory, inventory.bus.hasDriver(DriverName.vfioAP) else {
       return
     }
     var moves: [OwnerChange] = []
-    for apqn in fights.watched(among: apqns) {
+    for apqn in contention.watched(among: apqns) {
       guard let queue = inventory.queue(apqn) else {
-        fights.forget(apqn)
+        contention.forget(apqn)
         continue
       }
       guard queue.owner != .vfioAP else { continue }
-      fights.note(
+      contention.note(
         apqn, now: time.now, limit: settings.policy.fightLimit,
         interval: settings.policy.fightInterval)
       moves.append(OwnerChange(apqn, from: .vfioAP, to: queue.owner, cause: .sideEffect))

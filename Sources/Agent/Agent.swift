@@ -11,18 +11,18 @@ package final class Agent {
   let sysfs: any Sysfs
   let log: any ActivityLog
   let time: any MonotonicTime
-  let surroundings: Surroundings
+  let environment: Environment
   var host: HostIdentity
   var settings: Settings
 
   var rules: RuleSet
-  var circumstances: Circumstances
+  var context: PlanningContext
   var dirty: Set<Reaction> = [.everything]
   var retries = RetrySchedule()
   var drains = Drains()
-  var fights = Fights()
+  var contention = ContentionTracker()
   var failures: [Operation.Subject: Failure] = [:]
-  var said = Said()
+  var announced = Announced()
   /// Master keys of queues that we have switched off, which do not tell them any more.
   var knownMasterKeys: [APQN: MasterKeyPattern] = [:]
   /// When to look again after a look that came to no end, and the pause before that.
@@ -61,7 +61,7 @@ package final class Agent {
   /// The last moves.
   package internal(set) var history = History()
   /// What the host's other files said at the last look at everything.
-  package var configuration: HostConfiguration { circumstances.configuration }
+  package var configuration: HostConfiguration { context.configuration }
   /// What the last plan has and was not begun, because the agent was interrupted.
   package internal(set) var undone: [Operation] = []
 
@@ -86,7 +86,7 @@ package final class Agent {
   }
 
   /// What surrounds an agent on a host and is not there in a simulation.
-  package struct Surroundings {
+  package struct Environment {
     /// Reads what the host's other files say, now.
     package var configuration: () -> HostConfiguration
     /// Where it is put on record what is ours; nil where nothing outlives the agent.
@@ -123,7 +123,7 @@ package final class Agent {
   }
 
   /// What was told already, so that it is told once.
-  struct Said {
+  struct Announced {
     var choice: MechanismChoice?
     var operations: [Operation] = []
     var failures: [APQN: String] = [:]
@@ -145,17 +145,17 @@ package final class Agent {
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     settings: Settings = Settings(), ownership: Ownership = Ownership(),
-    surroundings: Surroundings = Surroundings(), log: any ActivityLog, time: any MonotonicTime
+    environment: Environment = Environment(), log: any ActivityLog, time: any MonotonicTime
   ) {
     self.sysfs = sysfs
     self.rules = rules
     self.host = host
     self.settings = settings
     self.ownership = ownership
-    self.surroundings = surroundings
+    self.environment = environment
     self.log = log
     self.time = time
-    circumstances = Circumstances(policy: settings.policy, rulesAreMissing: rules.rules.isEmpty)
+    context = PlanningContext(policy: settings.policy, rulesAreMissing: rules.rules.isEmpty)
   }
 
   /// Notes that something happened; what it calls for is done by the next `reconcile`.
@@ -165,13 +165,13 @@ package final class Agent {
     if reaction == .everything { news.concernsBus = true }
     // What comes under the same name is another device: nobody has moved it back.
     if event.action == .remove, case .queue(let apqn) = reaction {
-      fights.forget(apqn)
+      contention.forget(apqn)
       departures.insert(apqn)
     }
   }
 
   /// Notes that events may have been lost, or that it is time to look at what sends none.
-  package func lookAtEverything() {
+  package func scanEverything() {
     dirty.insert(.everything)
     news.concernsBus = true
   }
@@ -183,13 +183,13 @@ package final class Agent {
   package func replaceRules(_ rules: RuleSet, isExplicit: Bool = false) {
     forgetsUnconfigured = forgetsUnconfigured || isExplicit
     self.rules = rules
-    circumstances.rulesAreMissing = rules.rules.isEmpty && !isExplicit
+    context.rulesAreMissing = rules.rules.isEmpty && !isExplicit
     decisions = nil
     dirty.insert(.everything)
     news.changesRequest = true
     retries.reset()
     drains.forgetAll()
-    fights.forgetAll()
+    contention.forgetAll()
     failures = [:]
   }
 
@@ -208,7 +208,7 @@ package final class Agent {
     if settings.mechanism != self.settings.mechanism { choice = nil }
     if settings != self.settings { news.changesRequest = true }
     self.settings = settings
-    circumstances.policy = settings.policy
+    context.policy = settings.policy
     dirty.insert(.everything)
   }
 
@@ -226,7 +226,7 @@ package final class Agent {
   ///   on record. A bus that is not there is no error.
   package func reconcile() throws {
     wake()
-    circumstances.busy = []
+    context.busy = []
     guard !dirty.isEmpty else { return }
     do {
       var rounds = 0
@@ -238,7 +238,7 @@ package final class Agent {
           break
         }
         let outcome = try act()
-        guard outcome != .finished, !surroundings.isInterrupted() else { break }
+        guard outcome != .finished, !environment.isInterrupted() else { break }
         if outcome == .obsolete { replans += 1 } else { rounds += 1 }
       }
     } catch {

@@ -3,7 +3,7 @@ import Reservation
 
 extension Executor {
   /// Takes back steps whose operation cannot be finished: a queue must not lose the override that
-  /// keeps it with its guest, half of a pair of masks is nobody's wish, and a queue that stays with the
+  /// keeps it with its guest, half of a pair of masks is nobody's request, and a queue that stays with the
   /// host serves it again. Returns the first error that kept a step from being taken back.
   ///
   /// A mask that cannot be set back ends that: with the next one the pair would be one that no plan has

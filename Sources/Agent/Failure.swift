@@ -1,7 +1,7 @@
 package import APBus
 package import Reservation
 
-/// An operation that did not do what its plan said.
+/// An operation that did not do what its plan announced.
 package struct Failure: Error, Equatable, Sendable {
   /// What was to be moved.
   package var subject: Operation.Subject

@@ -17,12 +17,12 @@ struct PlanCheck {
   private let leaving: Set<APQN>
 
   init(
-    _ plan: Plan, on inventory: Inventory, _ circumstances: Circumstances, reader: InventoryReader
+    _ plan: Plan, on inventory: Inventory, _ context: PlanningContext, reader: InventoryReader
   ) {
     self.reader = reader
     self.inventory = inventory
-    drains = circumstances.isOn(.pendingRequests)
-    protection = circumstances.protectsHost ? HostProtection(inventory) : nil
+    drains = context.isOn(.pendingRequests)
+    protection = context.protectsHost ? HostProtection(inventory) : nil
     leaving = Set(plan.operations.flatMap(\.taken))
   }
 

@@ -52,7 +52,7 @@ package struct RetrySchedule: Equatable, Sendable {
     entries[subject] = nil
   }
 
-  /// Forgets the failures of what is not to be done any more, because the queue is gone or the wish is.
+  /// Forgets the failures of what is not to be done any more, because the queue is gone or the request is.
   package mutating func forget(except subjects: Set<Operation.Subject>) {
     entries = entries.filter { subjects.contains($0.key) }
   }

@@ -11,7 +11,7 @@ extension Agent {
   /// Looks there again at the next `reconcile`.
   func look(at reaction: Reaction) {
     switch reaction {
-    case .everything: lookAtEverything()
+    case .everything: scanEverything()
     case .card(let adapter): handle(Uevent(.change, BusObject.card(adapter).path, subsystem: "ap"))
     case .queue(let apqn): handle(Uevent(.change, BusObject.queue(apqn).path, subsystem: "ap"))
     }

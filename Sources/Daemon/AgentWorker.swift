@@ -24,7 +24,7 @@ struct AgentWorker {
 
   /// Starts the thread. It ends when the mail says so.
   static func start(
-    _ materials: AgentMaterials, mailbox: Mailbox, board: StatusBoard
+    _ materials: AgentFactory, mailbox: Mailbox, board: StatusBoard
   ) throws(EventLoopError) {
     try WorkerThread.start {
       do {
@@ -37,7 +37,7 @@ struct AgentWorker {
     }
   }
 
-  private init(_ materials: AgentMaterials, _ mailbox: Mailbox, _ board: StatusBoard) throws {
+  private init(_ materials: AgentFactory, _ mailbox: Mailbox, _ board: StatusBoard) throws {
     let time = HostTime()
     let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
     let log = AgentMessages(materials.log)

@@ -101,11 +101,11 @@ package final class Mailbox: Sendable {
   }
 
   /// Numbers a request, for a look at everything or for whatever is to be done anyway.
-  package func postTicket(looksAtEverything: Bool = true) -> UInt64 {
+  package func postTicket(scansEverything: Bool = true) -> UInt64 {
     let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue
     post {
       $0.ticket = max($0.ticket, ticket)
-      if looksAtEverything { $0.look(at: .everything) }
+      if scansEverything { $0.look(at: .everything) }
     }
     return ticket
   }

@@ -23,7 +23,7 @@ package final class ReservationDaemon {
 
   private var sources: [EventSource] = []
   private var intake: EventIntake?
-  private var rules: HeldRules?
+  private var rules: RuleStore?
   /// The names of the host that the rules are decided by.
   private var host: HostIdentity
   private var service: ServiceReporter?
@@ -63,7 +63,7 @@ package final class ReservationDaemon {
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
     }
     tellConfigurationProblems()
-    let rules = try HeldRules(
+    let rules = try RuleStore(
       loop, settings, interval: configuration.rescanInterval, log: log,
       onRead: { [unowned self] in readHost() }
     ) { [unowned self] rules in
@@ -78,7 +78,7 @@ package final class ReservationDaemon {
     let ownsControl = try serveControl(activated)
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
-      AgentMaterials(
+      AgentFactory(
         settings, configuration, rules: rules.condition.rules, host: host, log: log, sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
@@ -212,7 +212,7 @@ package final class ReservationDaemon {
       let isPassedOn = socket != nil
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload() },
-        settle: { [unowned self] in settle($0, looksAtEverything: $1) },
+        settle: { [unowned self] in settle($0, scansEverything: $1) },
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(
         loop,
@@ -236,10 +236,10 @@ package final class ReservationDaemon {
 
   /// What has happened up to now counts: events that have come and rules that have been written are
   /// taken in first.
-  private func settle(_ waiter: any SettleWaiter, looksAtEverything: Bool) {
+  private func settle(_ waiter: any SettleWaiter, scansEverything: Bool) {
     rules?.refresh()
     intake?.takeIn()
-    settles.add(mailbox.postTicket(looksAtEverything: looksAtEverything), waiter)
+    settles.add(mailbox.postTicket(scansEverything: scansEverything), waiter)
   }
 }
 

@@ -57,8 +57,8 @@ package struct StatusView {
     metric(
       "queues_wanted", "gauge", "Queues here that the rules want on vfio_ap.", number("wanted"))
     metric("queues_reserved", "gauge", "Queues of these that are there.", number("reserved"))
-    metric("queues_refused", "gauge", "Wishes that are refused.", number("refused"))
-    metric("queues_waiting", "gauge", "Wishes that wait for a driver.", number("waiting"))
+    metric("queues_refused", "gauge", "Requests that are refused.", number("refused"))
+    metric("queues_waiting", "gauge", "Requests that wait for a driver.", number("waiting"))
     metric(
       "queues_undecidable", "gauge", "Queues about which the rules cannot be decided now.",
       number("undecidable"))

@@ -18,13 +18,13 @@ struct CaptureTranslator {
   /// Hardware changes that one scan finds: they follow each other with nothing but the kernel's own
   /// work in between.
   private var changes: [HardwareChange] = []
-  private var hands: HandTranslator?
+  private var hands: ForeignChangeTranslator?
 
   init(capture: String, inventory: Inventory, translatesHands: Bool) {
     self.capture = capture
     cards = inventory.adapters
     queues = APQNSet(inventory.queues.lazy.map(\.apqn))
-    hands = translatesHands ? HandTranslator(bus: inventory.bus) : nil
+    hands = translatesHands ? ForeignChangeTranslator(bus: inventory.bus) : nil
   }
 
   mutating func take(_ entry: Capture.Entry) throws(CaptureFault) {

@@ -38,7 +38,7 @@ package struct Expectation: Equatable, Sendable {
     case writes
     /// Queues that rules want on `vfio_ap` and that are there.
     case reserved
-    /// Wishes that cannot be fulfilled.
+    /// Requests that cannot be fulfilled.
     case refused
     /// Queues whose decision hangs on what cannot be read.
     case undecidable

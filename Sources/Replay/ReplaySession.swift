@@ -77,7 +77,7 @@ package final class ReplaySession {
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
   private let agent: Agent
-  private var hands: HandWriter
+  private var hands: ForeignWriter
   /// Through it the agent sees the bus.
   private let injector: FaultInjector
   private let scenario: ScenarioRun
@@ -97,7 +97,7 @@ package final class ReplaySession {
     } else {
       bus = SimulatedBus(behavior: behavior)
     }
-    hands = HandWriter(bus: bus)
+    hands = ForeignWriter(bus: bus)
     scenario = ScenarioRun(on: bus, file: script.name)
     for module in script.loaded { bus.loadModule(module) }
     injector = FaultInjector(bus, plan: options.faults)
@@ -106,7 +106,7 @@ package final class ReplaySession {
       sysfs: injector, rules: rules, host: options.host,
       settings: Agent.Settings(mechanism: options.mechanism, policy: options.policy),
       ownership: options.ownership,
-      surroundings: Agent.Surroundings(configuration: { options.configuration }), log: listener,
+      environment: Agent.Environment(configuration: { options.configuration }), log: listener,
       time: listener)
     listener.session = self
     let inject = bus.onUevent

@@ -10,7 +10,7 @@ package enum ReplayStep: Equatable, Sendable {
   /// A module is unloaded.
   case unload(SimulatedBus.Module)
   /// Another hand than ours does something.
-  case hand(ForeignHand)
+  case hand(ForeignChange)
   /// The capture's author wrote a comment.
   case mark(String)
   /// A line of a scenario.
@@ -43,7 +43,7 @@ extension HardwareChange {
 }
 
 /// What another hand than ours does to a queue or to the bus.
-package enum ForeignHand: Equatable, Sendable {
+package enum ForeignChange: Equatable, Sendable {
   /// Takes the queue from whatever driver it has.
   case unbind(APQN)
   /// Gives the queue to a driver.
@@ -92,7 +92,7 @@ extension ReplayStep: CustomStringConvertible {
   }
 }
 
-extension ForeignHand: CustomStringConvertible {
+extension ForeignChange: CustomStringConvertible {
   /// A predicate, such as `unbinds 05.0004`.
   package var description: String {
     switch self {

@@ -92,7 +92,7 @@ package struct ActivityReport {
       .map { line(word, $0) }
   }
 
-  /// A line for each rule whose wish waits.
+  /// A line for each rule whose request waits.
   private func waitingLines(_ apqns: [APQN], _ driver: String) -> [String] {
     let origins = Dictionary(grouping: apqns) { decisions?.decision(for: $0).origin ?? "" }
     return origins.sorted { $0.key < $1.key }.map { origin, apqns in

@@ -17,9 +17,9 @@ package struct ApplyReport {
   package enum Outcome: String, Sendable, CaseIterable {
     /// Everything is as the rules want it.
     case done
-    /// Some wishes wait for a driver.
+    /// Some requests wait for a driver.
     case waiting
-    /// Some wishes are refused.
+    /// Some requests are refused.
     case refused
     /// Some writes failed.
     case failed

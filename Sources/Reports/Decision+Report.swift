@@ -20,8 +20,8 @@ extension SourceLocation {
 }
 
 extension Decision {
-  /// The wish in one word; `-` where no rule names the queue.
-  var wish: String {
+  /// The request in one word; `-` where no rule names the queue.
+  var request: String {
     guard let reserve else { return "undecidable" }
     return rule == nil ? "-" : reserve.rawValue
   }
@@ -33,7 +33,7 @@ extension Decision {
     return rule.location.shortFileAndLine + label
   }
 
-  /// Adds wish, rule and label.
+  /// Adds request, rule and label.
   func write(to object: inout JSONObject) {
     object.set("reserve", text: reserve?.rawValue ?? "undecidable")
     object.set("rule", rule?.location.json)

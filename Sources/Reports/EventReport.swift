@@ -25,7 +25,7 @@ package struct EventReport {
   }
 
   private static func text(_ decision: Decision) -> String {
-    "(rules: \(decision.wish)" + (decision.origin.map { ", \($0)" } ?? "") + ")"
+    "(rules: \(decision.request)" + (decision.origin.map { ", \($0)" } ?? "") + ")"
   }
 
   /// The same for programs.

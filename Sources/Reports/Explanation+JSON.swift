@@ -22,10 +22,10 @@ extension Explanation {
       $0.set(
         "virtualMachine",
         text: holder.flatMap { holder in
-          assessment.circumstances.configuration.virtualMachines
+          assessment.context.configuration.virtualMachines
             .first { $0.mediatedDevices.contains(holder.uuid) }?.name
         })
-      $0.set("reservedByUs", flag: isOurs)
+      $0.set("owned", flag: isOwned)
       decision.write(to: &$0)
       $0.set("collateral", text: decision.collateral.rawValue)
       $0.set("rules", .array(verdicts.map(\.json)))

@@ -11,23 +11,23 @@ extension Explanation {
     facts.append([.init("card"), .init(cardText)])
     facts.append([.init("queue"), .init(queueText, queue.map { Ink($0.owner) })])
     if let holder {
-      let name = assessment.circumstances.configuration.name(ofMediatedDevice: holder.uuid)
+      let name = assessment.context.configuration.name(ofMediatedDevice: holder.uuid)
       facts.append([.init("guest"), .init("mediated device \(name.printable)")])
     }
-    if let isOurs {
+    if let isOwned {
       facts.append([
-        .init("ours"),
-        .init("\(isOurs ? "yes, apreserve has" : "no, apreserve has not") reserved it"),
+        .init("owned"),
+        .init("\(isOwned ? "yes, apreserve has" : "no, apreserve has not") reserved it"),
       ])
     }
-    facts.append([.init("wish"), .init(wishText)])
+    facts.append([.init("request"), .init(requestText)])
     lines += facts.lines(indentation: "  ", width: Self.width, style: style)
     lines += ["", style.paint("rules", .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
     lines += ["", style.paint("plan", .heading)] + planLines(style)
     let obstacles = obstacles
     if !obstacles.isEmpty {
-      lines += ["", style.paint("in the way", .problem)] + obstacles.flatMap(Self.paragraph)
+      lines += ["", style.paint("blocked by", .problem)] + obstacles.flatMap(Self.paragraph)
     }
     if !warnings.isEmpty {
       lines += ["", style.paint("warnings", .problem)] + warnings.flatMap(Self.paragraph)
@@ -63,12 +63,12 @@ extension Explanation {
     return parts.joined(separator: ", ")
   }
 
-  private var wishText: String {
+  private var requestText: String {
     let decision = decision
     guard decision.reserve != nil else { return "undecidable" }
     guard let origin = decision.origin else { return "unmanaged: no rule names it" }
     let collateral = decision.collateral == .accept ? ", accepts collateral" : ""
-    return "\(decision.wish), by \(origin)\(collateral)"
+    return "\(decision.request), by \(origin)\(collateral)"
   }
 
   private func verdictLines(_ style: TextStyle) -> [String] {

@@ -18,7 +18,7 @@ package struct Explanation {
   var card: Card? { assessment.inventory.card(apqn.adapter) }
   var queue: Queue? { assessment.inventory.queue(apqn) }
   /// Whether it is reserved by us; nil while it is not reserved at all.
-  var isOurs: Bool? {
+  var isOwned: Bool? {
     guard let queue, queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP else {
       return nil
     }

@@ -43,7 +43,7 @@ struct MachineFindings {
     }
   }
 
-  // MARK: - Wishes that the machine cannot fulfil
+  // MARK: - Requests that the machine cannot fulfil
 
   private mutating func findOldHardware() {
     let refusals = refusalsByRule {
@@ -75,7 +75,7 @@ struct MachineFindings {
     }
   }
 
-  /// The refusals of one kind, by the rule that wished for the queue.
+  /// The refusals of one kind, by the rule that requested for the queue.
   private func refusalsByRule(
     where isWanted: (Refusal.Reason) -> Bool
   ) -> [(index: Int, refusals: [Refusal])] {
@@ -93,9 +93,9 @@ struct MachineFindings {
     let taken = APQNSet(
       assessment.plan.changes.lazy.filter { $0.cause == .collateral }.map(\.apqn))
     guard !taken.isEmpty else { return }
-    for (index, wished) in acceptingWishes() {
-      let rows = wished.adapters
-      let columns = wished.domains
+    for (index, requested) in acceptingRequests() {
+      let rows = requested.adapters
+      let columns = requested.domains
       let along = taken.filter { rows.contains($0.adapter) || columns.contains($0.domain) }
       guard !along.isEmpty else { continue }
       diagnostics.append(
@@ -105,14 +105,14 @@ struct MachineFindings {
     }
   }
 
-  private func acceptingWishes() -> [(index: Int, wished: APQNSet)] {
-    var wishes: [Int: APQNSet] = [:]
+  private func acceptingRequests() -> [(index: Int, requested: APQNSet)] {
+    var requests: [Int: APQNSet] = [:]
     for queue in assessment.inventory.queues {
       let decision = assessment.decisions.compactDecision(for: queue.apqn)
       guard decision.collateral == .accept, let index = decision.ruleIndex else { continue }
-      wishes[index, default: APQNSet()].insert(queue.apqn)
+      requests[index, default: APQNSet()].insert(queue.apqn)
     }
-    return wishes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return requests.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// The queues as a rule would name them, the first few.

@@ -23,11 +23,11 @@ extension OwnerMatrix.Mark {
     case .collateral: "to be moved to vfio_ap as collateral, which no rule asks for"
     case .toHost: "to be moved to the host"
     case .toNone: "to be left unbound"
-    case .refused: "wish refused"
+    case .refused: "request refused"
     case .waiting: "waiting for a driver"
     case .undecidable: "cannot be decided now"
     case .adopted: "not reserved by apreserve, so not given back"
-    case .absent: "wished for guests, no such queue"
+    case .absent: "requested for guests, no such queue"
     }
   }
 

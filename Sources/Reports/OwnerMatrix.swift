@@ -14,15 +14,15 @@ package struct OwnerMatrix: Equatable, Sendable {
     case toHost = "to-host"
     /// The plan leaves it unbound.
     case toNone = "to-none"
-    /// The wish is refused.
+    /// The request is refused.
     case refused
-    /// The wish waits for a driver.
+    /// The request waits for a driver.
     case waiting
     /// The rules cannot be decided now.
     case undecidable
     /// On `vfio_ap`, wanted elsewhere, and not ours to give back.
     case adopted
-    /// Wished for guests, and there is no such queue.
+    /// Requested for guests, and there is no such queue.
     case absent
   }
 
@@ -59,11 +59,11 @@ package struct OwnerMatrix: Equatable, Sendable {
     rows = inventory.cards.map { card in
       let owners = Dictionary(
         uniqueKeysWithValues: inventory.queues(ofCard: card.adapter).map { ($0.apqn, $0.owner) })
-      let wished = plan == nil ? APMask() : decisions?.row(card.adapter).vfioAP ?? APMask()
+      let requested = plan == nil ? APMask() : decisions?.row(card.adapter).vfioAP ?? APMask()
       let cells = domains.map { domain in
         let apqn = APQN(adapter: card.adapter, domain: domain)
         guard let owner = owners[apqn] else {
-          return Cell(apqn: apqn, owner: nil, mark: wished.contains(domain) ? .absent : nil)
+          return Cell(apqn: apqn, owner: nil, mark: requested.contains(domain) ? .absent : nil)
         }
         return Cell(apqn: apqn, owner: owner, mark: marks[apqn])
       }

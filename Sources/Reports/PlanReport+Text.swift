@@ -143,7 +143,7 @@ extension PlanReport {
     if plan.isEmpty {
       let isDone = plan.refusals.isEmpty && plan.waiting.isEmpty
       parts.append(
-        "nothing to \(isDone ? "do" : "write"): \(reserved.present) of \(reserved.wanted) wished queues on vfio_ap"
+        "nothing to \(isDone ? "do" : "write"): \(reserved.present) of \(reserved.wanted) requested queues on vfio_ap"
       )
     } else {
       for owner in [Owner.vfioAP, .host, .none] {

@@ -27,7 +27,7 @@ package struct PlanReport {
     case nothingToDo = "nothing-to-do"
     /// There is something to do or to wait for, and nothing is refused.
     case pending
-    /// Some wishes are refused.
+    /// Some requests are refused.
     case refused
   }
 

@@ -29,7 +29,7 @@ package struct QueueList {
         .init(card?.mode?.rawValue ?? "-"),
         .init(queue.owner.rawValue, Ink(queue.owner)),
         .init(state.rawValue, state.isProblem ? .problem : nil),
-        .init(decision.wish, decision.reserve == nil ? .problem : nil),
+        .init(decision.request, decision.reserve == nil ? .problem : nil),
         .init(decision.rule?.location.shortFileAndLine ?? "-"),
         .init(decision.name?.printable ?? ""),
       ])

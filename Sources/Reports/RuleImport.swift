@@ -45,7 +45,7 @@ package struct RuleImport {
     guard
       let assessment = try? Assessment(
         inventory: inventory, rules: set, host: host, ownership: ownership,
-        circumstances: Circumstances(configuration: configuration))
+        context: PlanningContext(configuration: configuration))
     else { return [] }
     let plan = assessment.plan
     var moved = Set((plan.changes.map(\.apqn) + plan.refusals.map(\.apqn)))

@@ -16,7 +16,7 @@ package struct Assessment {
   /// What is ours.
   package let ownership: Ownership
   /// What else the plan depends on.
-  package let circumstances: Circumstances
+  package let context: PlanningContext
   /// The settings in force and where they come from; empty where there are none.
   package let settings: [AppliedSetting]
   /// What would be written.
@@ -29,19 +29,19 @@ package struct Assessment {
   package init(
     inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),
     mechanism: Mechanism? = nil, mechanismOrigin: String? = nil,
-    ownership: Ownership = Ownership(), circumstances: Circumstances = Circumstances(),
+    ownership: Ownership = Ownership(), context: PlanningContext = PlanningContext(),
     settings: [AppliedSetting] = []
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
     self.host = host
     decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
     self.ownership = ownership
-    self.circumstances = circumstances
-    var circumstances = circumstances
-    circumstances.rulesAreMissing = rules.rules.isEmpty
+    self.context = context
+    var context = context
+    context.rulesAreMissing = rules.rules.isEmpty
     let planner = Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
-      circumstances: circumstances)
+      context: context)
     var choice = try MechanismChoice(requested: mechanism, planner: planner)
     if mechanism != nil {
       choice.noteOrigin(mechanismOrigin)
@@ -54,7 +54,7 @@ package struct Assessment {
   /// A machine that somebody else has held against rules.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
-    ownership: Ownership, circumstances: Circumstances, host: HostIdentity = HostIdentity(),
+    ownership: Ownership, context: PlanningContext, host: HostIdentity = HostIdentity(),
     settings: [AppliedSetting] = []
   ) {
     self.settings = settings
@@ -63,7 +63,7 @@ package struct Assessment {
     self.decisions = decisions
     self.choice = choice
     self.ownership = ownership
-    self.circumstances = circumstances
+    self.context = context
     self.plan = plan
   }
 }

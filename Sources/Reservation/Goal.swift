@@ -26,16 +26,16 @@ struct Goals {
     queue.owner == .vfioAP && !bus.hasMasks && row.host.contains(queue.apqn.domain)
   }
 
-  /// `kept` names queues that keep their owner whatever is wished, each with the reason.
+  /// `kept` names queues that keep their owner whatever is requested, each with the reason.
   init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership,
-    circumstances: Circumstances, kept: [APQN: Refusal.Reason]
+    context: PlanningContext, kept: [APQN: Refusal.Reason]
   ) {
     goals.reserveCapacity(inventory.queues.count)
     for card in inventory.cards {
       let row = decisions.row(card.adapter)
       for queue in inventory.queues(ofCard: card.adapter) {
-        let goal = goal(for: queue, of: card, row, inventory, ownership, circumstances)
+        let goal = goal(for: queue, of: card, row, inventory, ownership, context)
         if goal == .reserve, queue.owner != .vfioAP, let reason = kept[queue.apqn] {
           refusals.append(Refusal(queue.apqn, reason))
           goals.append(.stay)
@@ -48,7 +48,7 @@ struct Goals {
 
   private mutating func goal(
     for queue: Queue, of card: Card, _ row: DecisionRow, _ inventory: Inventory,
-    _ ownership: Ownership, _ circumstances: Circumstances
+    _ ownership: Ownership, _ context: PlanningContext
   ) -> Goal {
     let apqn = queue.apqn
     if row.undecidable.contains(apqn.domain) {
@@ -69,15 +69,15 @@ struct Goals {
       if queue.owner == .vfioAP, isForHost || !inventory.bus.hasMasks { adopted.append(apqn) }
       return .stay
     }
-    if circumstances.rulesAreMissing, circumstances.isOn(.emptyRules) {
+    if context.rulesAreMissing, context.isOn(.emptyRules) {
       refusals.append(Refusal(apqn, .rulesMissing))
       return .stay
     }
     let holder = inventory.mediatedDevice(holding: apqn)
-    if circumstances.isOn(.assignedQueue),
+    if context.isOn(.assignedQueue),
       holder != nil || [.assigned, .inUse].contains(queue.guestStatus)
     {
-      let name = holder.map { circumstances.configuration.name(ofMediatedDevice: $0.uuid) }
+      let name = holder.map { context.configuration.name(ofMediatedDevice: $0.uuid) }
       refusals.append(Refusal(apqn, .assigned(mediatedDevice: name)))
       return .stay
     }

@@ -17,7 +17,7 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
   /// Overrides are not chosen while s390-tools' ap-check callout is installed: it refuses to start
   /// mediated devices whose queues are reserved by override (peers.md 0.2).
   case callout = "ap-check"
-  /// A rule set without any rule gives nothing back: most likely the files are gone, not the wish.
+  /// A rule set without any rule gives nothing back: most likely the files are gone, not the request.
   case emptyRules = "empty-rules"
 
   /// One line for a list of the guards.

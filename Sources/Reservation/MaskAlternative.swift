@@ -1,6 +1,6 @@
 package import APBus
 
-/// Masks that do what was wished, at a price: bits to clear, and queues that go along unasked.
+/// Masks that do what was requested, at a price: bits to clear, and queues that go along unasked.
 package struct MaskAlternative: Equatable, Sendable {
   /// Bits of `apmask` to clear.
   package var adapters: APMask
@@ -20,20 +20,20 @@ package struct MaskAlternative: Equatable, Sendable {
   static func all(
     for refusals: [Refusal], hosts: APQNSet, unmanaged: APQNSet
   ) -> [MaskAlternative] {
-    let wished = APQNSet(
+    let requested = APQNSet(
       refusals.lazy.compactMap { refusal in
         if case .inexpressible = refusal.reason { refusal.apqn } else { nil }
       })
-    guard !wished.isEmpty else { return [] }
+    guard !requested.isEmpty else { return [] }
     let adapterCosts = (UInt8.min...UInt8.max).map { adapter in
-      let row = hosts[adapter].subtracting(wished[adapter])
+      let row = hosts[adapter].subtracting(requested[adapter])
       return row.isSubset(of: unmanaged[adapter]) ? row.count : forbidden
     }
-    let domainCosts = domainCosts(wished: wished, hosts: hosts, unmanaged: unmanaged)
-    let cheapest = VertexCover(of: wished, adapterCosts: adapterCosts, domainCosts: domainCosts)
+    let domainCosts = domainCosts(requested: requested, hosts: hosts, unmanaged: unmanaged)
+    let cheapest = VertexCover(of: requested, adapterCosts: adapterCosts, domainCosts: domainCosts)
     var alternatives: [MaskAlternative] = []
     let ways: [(APMask, APMask)] = [
-      (cheapest.adapters, cheapest.domains), (wished.adapters, []), ([], wished.domains),
+      (cheapest.adapters, cheapest.domains), (requested.adapters, []), ([], requested.domains),
     ]
     for (adapters, domains) in ways {
       guard adapters.allSatisfy({ adapterCosts[Int($0)] < forbidden }),
@@ -41,7 +41,7 @@ package struct MaskAlternative: Equatable, Sendable {
       else { continue }
       var taken: [APQN] = []
       for adapter in hosts.adapters {
-        let row = hosts[adapter].subtracting(wished[adapter])
+        let row = hosts[adapter].subtracting(requested[adapter])
         let lost = adapters.contains(adapter) ? row : row.intersection(domains)
         taken += lost.map { APQN(adapter: adapter, domain: $0) }
       }
@@ -52,11 +52,11 @@ package struct MaskAlternative: Equatable, Sendable {
   }
 
   private static func domainCosts(
-    wished: APQNSet, hosts: APQNSet, unmanaged: APQNSet
+    requested: APQNSet, hosts: APQNSet, unmanaged: APQNSet
   ) -> [Int] {
     var costs = Array(repeating: 0, count: 256)
     for adapter in hosts.adapters {
-      for domain in hosts[adapter].subtracting(wished[adapter]) {
+      for domain in hosts[adapter].subtracting(requested[adapter]) {
         costs[Int(domain)] += unmanaged[adapter].contains(domain) ? 1 : forbidden
       }
     }

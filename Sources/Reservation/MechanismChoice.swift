@@ -56,7 +56,7 @@ package struct MechanismChoice: Equatable, Sendable {
     } else if let choice = Self(inUseOn: planner.inventory) {
       self = choice
     } else if let choice = Self(
-      configuredIn: planner.circumstances.configuration,
+      configuredIn: planner.context.configuration,
       overridesExist: bus.supportsOverride == true)
     {
       self = choice
@@ -64,8 +64,8 @@ package struct MechanismChoice: Equatable, Sendable {
       self.init(.mask, "this kernel has masks and no driver_override")
     } else if planner.masksAreExact {
       self.init(.mask, "masks express the rules exactly")
-    } else if let callout = planner.circumstances.configuration.callout,
-      planner.circumstances.isOn(.callout)
+    } else if let callout = planner.context.configuration.callout,
+      planner.context.isOn(.callout)
     {
       self.init(
         .mask,
@@ -136,7 +136,7 @@ extension Mechanism {
 }
 
 extension Planner {
-  /// Whether masks do all that is wished and take nothing else: no queue that is here, no APQN that rules
+  /// Whether masks do all that is requested and take nothing else: no queue that is here, no APQN that rules
   /// may decide for the host, and none that no rule wants of the adapters and domains that this system is
   /// configured for, whether it is here or not. What rules want and is not here must be possible beside that
   /// when it comes.
@@ -177,21 +177,21 @@ extension Planner {
   /// is not here, which a guest can have by masks only (ap-bus.md 4.4).
   package var canLeaveMasks: Bool {
     guard ownership.mechanism == .mask, inventory.bus.supportsOverride == true,
-      !circumstances.configuration.setsMasks,
-      circumstances.configuration.callout == nil || !circumstances.isOn(.callout)
+      !context.configuration.setsMasks,
+      context.configuration.callout == nil || !context.isOn(.callout)
     else { return false }
     let isUndecided = inventory.queues.contains { queue in
       decisions.row(queue.apqn.adapter).undecidable.contains(queue.apqn.domain)
         && inventory.bus.isInHostPool(queue.apqn) == false
     }
     let present = inventory.apqns
-    let namesAbsent = circumstances.configuration.definitions.contains { definition in
+    let namesAbsent = context.configuration.definitions.contains { definition in
       definition.device.adapters.contains {
         !definition.device.domains.isSubset(of: present[$0])
       }
     }
     guard !isUndecided, !namesAbsent else { return false }
-    let isFree = ownMasksAreFree && !circumstances.needsKeys
+    let isFree = ownMasksAreFree && !context.needsKeys
     return (inventory.bus.masksAreDefault || isFree) && !masksAreExact
   }
 

@@ -52,8 +52,8 @@ package struct Ownership: Equatable, Sendable {
     case .mechanism: nil
     case .adapters: .adapters(adapters)
     case .domains: .domains(domains)
-    case .queue(let apqn, _): .queue(apqn, isOurs: queues.contains(apqn))
-    case .offline(let apqn, _): .offline(apqn, isOurs: offline.contains(apqn))
+    case .queue(let apqn, _): .queue(apqn, isOwned: queues.contains(apqn))
+    case .offline(let apqn, _): .offline(apqn, isOwned: offline.contains(apqn))
     case .seen: nil
     }
   }
@@ -89,13 +89,13 @@ package struct Ownership: Equatable, Sendable {
     case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
       // What is on vfio_ap already is only held there from now on: it stays somebody else's.
       guard inventory.queue(apqn)?.owner != .vfioAP, !queues.contains(apqn) else { return nil }
-      return .queue(apqn, isOurs: true)
+      return .queue(apqn, isOwned: true)
     case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
       // Outside the host's pool it is the masks that reserve it, whoever has set them.
       guard inventory.bus.isInHostPool(apqn) != false else { return nil }
-      return queues.contains(apqn) ? nil : .queue(apqn, isOurs: true)
+      return queues.contains(apqn) ? nil : .queue(apqn, isOwned: true)
     case .setOnline(let apqn, false):
-      return offline.contains(apqn) ? nil : .offline(apqn, isOurs: true)
+      return offline.contains(apqn) ? nil : .offline(apqn, isOwned: true)
     case .setOverride, .bind, .unbind, .probe, .requireUnassigned, .setOnline, .awaitIdle:
       return nil
     }
@@ -115,12 +115,12 @@ package struct Ownership: Equatable, Sendable {
       guard let queue = inventory.queue(apqn) else { return true }
       return queue.owner == .host && queue.driverOverride != DriverName.vfioAP
     }
-    changes += left.sorted().map { .queue($0, isOurs: false) }
+    changes += left.sorted().map { .queue($0, isOwned: false) }
     let switched = offline.filter { apqn in
       guard let queue = inventory.queue(apqn) else { return true }
       return queue.owner != .host || queue.isOnline != false
     }
-    changes += switched.sorted().map { .offline($0, isOurs: false) }
+    changes += switched.sorted().map { .offline($0, isOwned: false) }
     return changes
   }
 

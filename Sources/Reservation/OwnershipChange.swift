@@ -9,9 +9,9 @@ package enum OwnershipChange: Equatable, Sendable {
   /// The bits of `aqmask` that we cleared are these now.
   case domains(APMask)
   /// A queue became ours, or is not ours any more.
-  case queue(APQN, isOurs: Bool)
+  case queue(APQN, isOwned: Bool)
   /// A queue was switched off by us, or is not any more.
-  case offline(APQN, isOurs: Bool)
+  case offline(APQN, isOwned: Bool)
   /// The queues of this adapter that have been here since boot are those of these domains; `isReservable`
   /// says whether its hardware is of type 10 or newer.
   case seen(adapter: UInt8, domains: APMask, isReservable: Bool)

@@ -27,8 +27,8 @@ package enum OwnershipText {
     if let mechanism = ownership.mechanism { changes.append(.mechanism(mechanism)) }
     if !ownership.adapters.isEmpty { changes.append(.adapters(ownership.adapters)) }
     if !ownership.domains.isEmpty { changes.append(.domains(ownership.domains)) }
-    changes += ownership.queues.sorted().map { .queue($0, isOurs: true) }
-    changes += ownership.offline.sorted().map { .offline($0, isOurs: true) }
+    changes += ownership.queues.sorted().map { .queue($0, isOwned: true) }
+    changes += ownership.offline.sorted().map { .offline($0, isOwned: true) }
     changes += ownership.seen.adapters.map { adapter in
       .seen(
         adapter: adapter, domains: ownership.seen[adapter],
@@ -44,8 +44,8 @@ package enum OwnershipText {
       case .mechanism(let mechanism): "mechanism \(mechanism.rawValue)\n"
       case .adapters(let mask): "adapters \(mask)\n"
       case .domains(let mask): "domains \(mask)\n"
-      case .queue(let apqn, let isOurs): "\(isOurs ? "+" : "-")queue \(apqn)\n"
-      case .offline(let apqn, let isOurs): "\(isOurs ? "+" : "-")offline \(apqn)\n"
+      case .queue(let apqn, let isOwned): "\(isOwned ? "+" : "-")queue \(apqn)\n"
+      case .offline(let apqn, let isOwned): "\(isOwned ? "+" : "-")offline \(apqn)\n"
       case .seen(let adapter, let domains, let isReservable):
         "\(isReservable ? "seen" : "seen-older") \(BusObject.cardName(adapter))=\(domains)\n"
       }
@@ -89,8 +89,9 @@ extension OwnershipChange {
       self = word == "adapters" ? .adapters(mask) : .domains(mask)
     case "+queue", "-queue", "+offline", "-offline":
       guard let apqn = APQN(value) else { return nil }
-      let isOurs = word.hasPrefix("+")
-      self = word.hasSuffix("queue") ? .queue(apqn, isOurs: isOurs) : .offline(apqn, isOurs: isOurs)
+      let isOwned = word.hasPrefix("+")
+      self =
+        word.hasSuffix("queue") ? .queue(apqn, isOwned: isOwned) : .offline(apqn, isOwned: isOwned)
     case "seen", "seen-older":
       let parts = value.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),

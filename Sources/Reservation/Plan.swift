@@ -1,6 +1,6 @@
 package import APBus
 
-/// The ordered writes that turn an inventory into what the rules want, and the wishes among them that
+/// The ordered writes that turn an inventory into what the rules want, and the requests among them that
 /// cannot be fulfilled, each with its reason.
 package struct Plan: Equatable, Sendable {
   /// How queues are moved.
@@ -9,9 +9,9 @@ package struct Plan: Equatable, Sendable {
   package var operations: [Operation]
   /// What would be done, but failed lately and is not to be tried again yet.
   package var heldBack: [Operation.Subject]
-  /// Wishes that are not fulfilled.
+  /// Requests that are not fulfilled.
   package var refusals: [Refusal]
-  /// Wishes that wait for something that is expected to come.
+  /// Requests that wait for something that is expected to come.
   package var waiting: [Waiting]
   /// Queues that keep their owner because what decides about them cannot be read now.
   package var undecidable: [APQN]
@@ -19,7 +19,7 @@ package struct Plan: Equatable, Sendable {
   package var adopted: [APQN]
   /// Where queues that are not here yet would be taken unasked; empty except for masks.
   package var latentCollateral: LatentCollateral
-  /// What masks could do instead where they cannot do exactly what is wished.
+  /// What masks could do instead where they cannot do exactly what is requested.
   package var alternatives: [MaskAlternative]
   /// What keeps the masks from being set back when their write has to stop in the middle.
   package var undoVeto: MaskVeto?
@@ -28,14 +28,14 @@ package struct Plan: Equatable, Sendable {
   /// What a person should know of the plan, or of the machine as it is then.
   package var warnings: [PlanWarning]
 
-  /// A wish that waits.
+  /// A request that waits.
   package struct Waiting: Hashable, Sendable {
     /// The queue.
     package var apqn: APQN
     /// The driver that must be registered first.
     package var driver: String
 
-    /// A wish that waits for a driver.
+    /// A request that waits for a driver.
     package init(_ apqn: APQN, driver: String) {
       self.apqn = apqn
       self.driver = driver

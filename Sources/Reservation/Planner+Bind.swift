@@ -21,7 +21,7 @@ extension Planner {
         (to, target) = (.host, DriverName.cex4queue)
       }
       var steps: [Step] = []
-      if goal == .giveBack, circumstances.isOn(.assignedQueue) {
+      if goal == .giveBack, context.isOn(.assignedQueue) {
         steps.append(.requireUnassigned(apqn))
       }
       if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }

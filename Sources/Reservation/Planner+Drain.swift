@@ -5,11 +5,11 @@ extension Planner {
   /// request is added, and waited for until none is left. An unbind would throw the requests back
   /// (ap-bus.md 8.16).
   func draining(_ operation: Operation) -> Operation {
-    guard circumstances.isOn(.pendingRequests) else { return operation }
+    guard context.isOn(.pendingRequests) else { return operation }
     let busy = operation.changes.filter { $0.from == .host && $0.to != .host }
       .compactMap { inventory.queue($0.apqn) }
       .filter { queue in
-        queue.pendingRequests ?? 0 > 0 || circumstances.busy.contains(queue.apqn)
+        queue.pendingRequests ?? 0 > 0 || context.busy.contains(queue.apqn)
           || ownership.offline.contains(queue.apqn)
       }
     guard !busy.isEmpty else { return operation }

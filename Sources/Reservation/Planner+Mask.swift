@@ -12,7 +12,7 @@ extension Planner {
     }
     let current = MaskPair(adapters: adapters, domains: domains)
     let hold = MediatedDeviceHold(
-      on: inventory, masks: current, configuration: circumstances.configuration)
+      on: inventory, masks: current, configuration: context.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
     // not get it for a moment when it comes back. What may turn out to be the host's does not, and on kernels
     // with overrides masks take nothing that may turn out to be unmanaged.
@@ -22,7 +22,7 @@ extension Planner {
         ? $0.vfioAP.union($0.undecidable.subtracting($0.possiblyHost)) : $0.vfioAP
     }
     var solver = MaskSolver(current: current)
-    if !(circumstances.rulesAreMissing && circumstances.isOn(.emptyRules)) {
+    if !(context.rulesAreMissing && context.isOn(.emptyRules)) {
       solver.ours = MaskPair(
         adapters: ownership.adapters.subtracting(possible.adapters).subtracting(
           hold.bits.adapters),
@@ -35,27 +35,27 @@ extension Planner {
       settable: MaskPair(
         adapters: current.adapters.union(solver.ours.adapters),
         domains: current.domains.union(solver.ours.domains)),
-      hold: hold, protectsHost: circumstances.protectsHost)
+      hold: hold, protectsHost: context.protectsHost)
     var firm = APQNSet()
-    var wishes: MaskWishes
+    var requests: MaskRequests
     var target: MaskPair
     repeat {
-      wishes = MaskWishes(
+      requests = MaskRequests(
         inventory: inventory, goals: goals, decisions: decisions, ownership: ownership,
         masks: current, hold: hold,
         kept: kept, absent: absent, firm: firm)
-      solver.hosts = wishes.hosts
-      solver.reserved = wishes.reserved
+      solver.hosts = requests.hosts
+      solver.reserved = requests.reserved
       target = solver.solution()
-      let unasked = wishes.takenUnasked(
+      let unasked = requests.takenUnasked(
         by: target, from: current, goals: zip(inventory.queues, goals), absent: absent)
       guard unasked.contains(where: { !firm.contains($0) }) else { break }
       firm.formUnion(unasked)
     } while true
-    wishes.forgetAcceptedCollateral(under: target)
+    requests.forgetAcceptedCollateral(under: target)
     plan.alternatives = MaskAlternative.all(
-      for: wishes.refusals, hosts: wishes.hosts, unmanaged: wishes.unmanaged)
-    plan.refusals += wishes.refusals
+      for: requests.refusals, hosts: requests.hosts, unmanaged: requests.unmanaged)
+    plan.refusals += requests.refusals
     plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
     write(target, from: current, goals, into: &plan)
   }
@@ -84,10 +84,10 @@ extension Planner {
     ownership.adapters = []
     ownership.domains = []
     let planner = Planner(
-      inventory: next, decisions: decisions, ownership: ownership, circumstances: circumstances,
+      inventory: next, decisions: decisions, ownership: ownership, context: context,
       heldBack: heldBack)
     let nextGoals = Goals(
-      inventory: next, decisions: decisions, ownership: ownership, circumstances: circumstances,
+      inventory: next, decisions: decisions, ownership: ownership, context: context,
       kept: kept)
     planner.planOverrides(nextGoals.goals, kept: kept, into: &plan)
   }

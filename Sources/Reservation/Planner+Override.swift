@@ -73,7 +73,7 @@ extension Planner {
     }
     var steps: [Step] = []
     if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
-    if circumstances.isOn(.assignedQueue) { steps.append(.requireUnassigned(apqn)) }
+    if context.isOn(.assignedQueue) { steps.append(.requireUnassigned(apqn)) }
     if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
     steps.append(.probe(apqn))
     plan.operations.append(

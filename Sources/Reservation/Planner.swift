@@ -6,7 +6,7 @@ package struct Planner {
   let inventory: Inventory
   let decisions: DecisionTable
   let ownership: Ownership
-  let circumstances: Circumstances
+  let context: PlanningContext
   let heldBack: Set<Operation.Subject>
 
   /// A planner for one moment.
@@ -14,29 +14,29 @@ package struct Planner {
   /// `heldBack` is what failed lately and is not to be tried again yet.
   package init(
     inventory: Inventory, decisions: DecisionTable, ownership: Ownership = Ownership(),
-    circumstances: Circumstances = Circumstances(), heldBack: Set<Operation.Subject> = []
+    context: PlanningContext = PlanningContext(), heldBack: Set<Operation.Subject> = []
   ) {
     self.inventory = inventory
     self.decisions = decisions
     self.ownership = ownership
-    self.circumstances = circumstances
+    self.context = context
     self.heldBack = heldBack
   }
 
   /// The plan that moves queues by `mechanism`.
   ///
-  /// A queue that a guard keeps can make another wish impossible or needless, so the plan is made anew
+  /// A queue that a guard keeps can make another request impossible or needless, so the plan is made anew
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
-    if circumstances.protectsHost {
+    if context.protectsHost {
       for apqn in HostProtection.beforeDrivers(inventory, ownership) {
         kept[apqn] = .masterKeysUnknown
       }
     }
     while true {
       let plan = plan(by: mechanism, kept: kept)
-      guard circumstances.protectsHost else { return plan }
+      guard context.protectsHost else { return plan }
       let protected = HostProtection(inventory).protected(from: plan.changes)
         .filter { kept[$0.key] == nil }
       guard !protected.isEmpty else { return plan }
@@ -47,11 +47,11 @@ package struct Planner {
   /// Queues that are left alone because of what happened when they were to be moved.
   private var keptByExperience: [APQN: Refusal.Reason] {
     var kept: [APQN: Refusal.Reason] = [:]
-    if circumstances.isOn(.pendingRequests) {
-      for apqn in circumstances.undrained { kept[apqn] = .busy }
+    if context.isOn(.pendingRequests) {
+      for apqn in context.undrained { kept[apqn] = .busy }
     }
-    if circumstances.isOn(.fighting) {
-      for (apqn, count) in circumstances.fought { kept[apqn] = .fought(times: count) }
+    if context.isOn(.fighting) {
+      for (apqn, count) in context.fought { kept[apqn] = .fought(times: count) }
     }
     return kept
   }
@@ -59,7 +59,7 @@ package struct Planner {
   private func plan(by mechanism: Mechanism, kept: [APQN: Refusal.Reason]) -> Plan {
     let goals = Goals(
       inventory: inventory, decisions: decisions, ownership: ownership,
-      circumstances: circumstances, kept: kept)
+      context: context, kept: kept)
     var plan = Plan(mechanism: mechanism)
     plan.refusals = goals.refusals
     plan.undecidable = goals.undecidable
@@ -76,7 +76,7 @@ package struct Planner {
     plan.refusals.sort { $0.apqn < $1.apqn }
     plan.warnings =
       Warnings(
-        of: plan, inventory: inventory, decisions: decisions, circumstances: circumstances
+        of: plan, inventory: inventory, decisions: decisions, context: context
       ).warnings
     return plan
   }

@@ -1,19 +1,19 @@
 package import APBus
 
-/// A wish that the plan does not fulfil, with the reason and what a person can do.
+/// A request that the plan does not fulfil, with the reason and what a person can do.
 package struct Refusal: Hashable, Sendable {
   /// The queue.
   package var apqn: APQN
   /// Why.
   package var reason: Reason
 
-  /// A wish not fulfilled.
+  /// A request not fulfilled.
   package init(_ apqn: APQN, _ reason: Reason) {
     self.apqn = apqn
     self.reason = reason
   }
 
-  /// What a mask would take along besides the queue that a wish is about.
+  /// What a mask would take along besides the queue that a request is about.
   package struct Neighbors: Hashable, Sendable {
     /// Queues that are here.
     package var present: [APQN]
@@ -28,7 +28,7 @@ package struct Refusal: Hashable, Sendable {
     }
   }
 
-  /// Why a wish is not fulfilled.
+  /// Why a request is not fulfilled.
   package enum Reason: Hashable, Sendable {
     /// `vfio_ap` takes type 10 and newer only.
     case hardwareTooOld(HardwareType)

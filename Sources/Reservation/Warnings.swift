@@ -7,19 +7,19 @@ struct Warnings {
 
   private let inventory: Inventory
   private let decisions: DecisionTable
-  private let circumstances: Circumstances
+  private let context: PlanningContext
   /// Owners that the plan changes.
   private let owners: [APQN: Owner]
 
   init(
-    of plan: Plan, inventory: Inventory, decisions: DecisionTable, circumstances: Circumstances
+    of plan: Plan, inventory: Inventory, decisions: DecisionTable, context: PlanningContext
   ) {
     self.inventory = inventory
     self.decisions = decisions
-    self.circumstances = circumstances
+    self.context = context
     owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
     for device in inventory.mediatedDevices { warnIfIncomplete(device) }
-    for definition in circumstances.configuration.definitions
+    for definition in context.configuration.definitions
     where definition.startsAutomatically
       && !inventory.mediatedDevices.contains(where: { $0.uuid == definition.device.uuid })
     {
@@ -32,7 +32,7 @@ struct Warnings {
     if let veto = plan.undoVeto {
       warnings.append(
         .cannotBeUndone(
-          mediatedDevice: circumstances.configuration.name(ofMediatedDevice: veto.holder)))
+          mediatedDevice: context.configuration.name(ofMediatedDevice: veto.holder)))
     }
     for owner in [Owner.host, .vfioAP] {
       let bound = plan.changesByUndoing.filter { $0.to == owner }.map(\.apqn)
@@ -55,7 +55,7 @@ struct Warnings {
   /// that is not on `vfio_ap`, also for one that does not exist here (ap-bus.md 6.1). Of an adapter
   /// without any queue the guest can lose nothing.
   private mutating func warnIfIncomplete(_ device: MediatedDevice) {
-    let name = circumstances.configuration.name(ofMediatedDevice: device.uuid)
+    let name = context.configuration.name(ofMediatedDevice: device.uuid)
     for adapter in device.adapters {
       let queues = inventory.queues(ofCard: adapter).filter {
         device.domains.contains($0.apqn.domain)
@@ -91,7 +91,7 @@ struct Warnings {
   /// Masks that are set before any override can be, and take what rules keep for the host.
   private mutating func warnOfMasksAtNextBoot(_ mechanism: Mechanism) {
     guard inventory.bus.hasMasks else { return }
-    let configuration = circumstances.configuration
+    let configuration = context.configuration
     for (tool, masks) in [
       (NextBootConflict.Tool.kernelCommandLine, configuration.bootMasks),
       (.chzdev, configuration.persistentMasks),
@@ -105,7 +105,7 @@ struct Warnings {
 
   /// Overrides that driverctl sets whenever a queue comes, before rules are looked at.
   private mutating func warnOfOverridesAtNextBoot(_ mechanism: Mechanism) {
-    let overrides = circumstances.configuration.overrides
+    let overrides = context.configuration.overrides
     // A kernel without driver_override for queues leaves driverctl nothing to write.
     guard inventory.bus.supportsOverride != false else { return }
     for override in overrides {

@@ -3,6 +3,6 @@
 package enum Collateral: String, Hashable, Sendable, CaseIterable {
   /// It may not; the default.
   case refuse
-  /// It may, but never a queue wished for the host.
+  /// It may, but never a queue requested for the host.
   case accept
 }

@@ -8,7 +8,7 @@ package struct CompactDecision: Hashable, Sendable {
     bits = UInt32(outcome.rawValue) | UInt32((ruleIndex ?? -1) + 1) << 3
   }
 
-  /// What the rules can come to for a queue; equal where wish and collateral are.
+  /// What the rules can come to for a queue; equal where request and collateral are.
   @usableFromInline
   enum Outcome: UInt8 {
     case unmanaged
@@ -26,7 +26,7 @@ package struct CompactDecision: Hashable, Sendable {
     }
   }
 
-  /// The wish; nil where it hangs on something that cannot be read now.
+  /// The request; nil where it hangs on something that cannot be read now.
   @inlinable
   package var reserve: Reserve? {
     switch Outcome(rawValue: UInt8(bits & 7)) {

@@ -1,6 +1,6 @@
 /// What the rules want for one queue.
 package struct Decision: Sendable {
-  /// The wish; nil where it hangs on something that cannot be read now.
+  /// The request; nil where it hangs on something that cannot be read now.
   package var reserve: Reserve? { compact.reserve }
   /// Whether the reservation may move unmanaged queues.
   package var collateral: Collateral { compact.collateral }

@@ -2,9 +2,9 @@ package import APBus
 
 /// The decisions of one adapter's 256 domains. Each domain is in exactly one of the first four masks.
 package struct DecisionRow: Hashable, Sendable {
-  /// Domains wished for guests.
+  /// Domains requested for guests.
   package var vfioAP = APMask()
-  /// Domains wished for the host.
+  /// Domains requested for the host.
   package var host = APMask()
   /// Domains left with whoever has them.
   package var unmanaged = APMask()

@@ -18,7 +18,7 @@ package struct Rule: Hashable, Sendable {
 
   /// `RESERVE="..."` or `RESERVE:="..."`.
   package struct ReserveAssignment: Hashable, Sendable {
-    /// The wish.
+    /// The request.
     package var value: Reserve
     /// Whether it was written `:=`, so that no later rule changes it.
     package var locks: Bool

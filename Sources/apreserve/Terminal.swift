@@ -71,7 +71,7 @@ enum ExitStatus {
   static let error = ExitCode(1)
   /// A plan has something to do and refuses nothing.
   static let pending = ExitCode(2)
-  /// Some wishes are refused.
+  /// Some requests are refused.
   static let refused = ExitCode(3)
   /// There is no AP bus here.
   static let noBus = ExitCode(4)

@@ -85,13 +85,15 @@ struct DecisionBenchmark {
 
   /// The time of one decision, rule and label not fetched, in nanoseconds.
   private func lookUpTime(_ table: DecisionTable) -> Double {
-    var wished = 0
+    var requested = 0
     let time = Process.median(of: 9) {
       for _ in 0..<10 {
-        for apqn in Self.queues where table.decision(for: apqn).reserve == .vfioAP { wished += 1 }
+        for apqn in Self.queues where table.decision(for: apqn).reserve == .vfioAP {
+          requested += 1
+        }
       }
     }
-    precondition(wished >= 0)
+    precondition(requested >= 0)
     return Double(time) / 655_360
   }
 

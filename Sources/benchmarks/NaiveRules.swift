@@ -17,7 +17,7 @@ package struct NaiveRules {
 
   /// What rules come to for a queue.
   package struct Answer: Equatable {
-    /// The wish; nil where undecidable.
+    /// The request; nil where undecidable.
     package var reserve: Reserve?
     /// The collateral of the rule that won.
     package var collateral: Collateral

@@ -231,7 +231,7 @@ private final class FaultySysfs: Sysfs {
     let next = Agent(
       sysfs: sysfs, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: Agent.Settings(mechanism: .mask), ownership: stage.agent.ownership,
-      surroundings: Agent.Surroundings(
+      environment: Agent.Environment(
         configuration: { HostConfiguration(virtualMachines: [machine]) }), log: stage, time: stage)
     // Between the last look and the write, the guest is given a queue.
     sysfs.fault = { [bus = stage.bus] path, _ in

@@ -14,7 +14,7 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
   ) throws -> Stage {
     let stage = try Stage(
       mechanism, rules: "", adapters: [], policy: policy,
-      surroundings: .init(configuration: {
+      environment: .init(configuration: {
         HostConfiguration(secureKeyUsers: [.encryptedVolume("root")])
       }))
     for (adapter, keys) in keys.enumerated() {

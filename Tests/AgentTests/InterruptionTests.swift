@@ -12,7 +12,7 @@ import Testing
   private func stage(_ interruption: Switch, lock: (any ConfigurationLock)? = nil) throws -> Stage {
     try Stage(
       .override, rules: "",
-      surroundings: Agent.Surroundings(lock: lock, isInterrupted: { interruption.isOn }),
+      environment: Agent.Environment(lock: lock, isInterrupted: { interruption.isOn }),
       seenThrough: { Interrupter($0, interruption) })
   }
 
@@ -85,7 +85,7 @@ import Testing
     let lock = ForeignLock(interruption)
     let stage = try Stage(
       .mask, rules: "",
-      surroundings: Agent.Surroundings(lock: lock, isInterrupted: { interruption.isOn }))
+      environment: Agent.Environment(lock: lock, isInterrupted: { interruption.isOn }))
     let rules = try Stage.rules(Self.rule)
     try stage.happens { _ in stage.agent.replaceRules(rules) }
     #expect(stage.writes.isEmpty)

@@ -16,7 +16,7 @@ import Testing
     return Agent(
       sysfs: stage.bus, rules: try Stage.rules(rules),
       settings: .init(mechanism: mechanism, policy: policy),
-      surroundings: .init(takeIn: { agent in
+      environment: .init(takeIn: { agent in
         operations += 1
         guard operations == operation else { return }
         do { try happens(agent) } catch { Issue.record(error) }
@@ -169,7 +169,7 @@ import Testing
     let lock = TestLock()
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
-      surroundings: .init(lock: lock), log: stage, time: stage)
+      environment: .init(lock: lock), log: stage, time: stage)
     try agent.reconcile()
     #expect(bus.writes == [])
     #expect(agent.status.phase == .moving)

@@ -106,7 +106,7 @@ final class BusWithAnotherProcess: Sysfs {
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       ownership: stage.agent.ownership,
-      surroundings: .init(lock: GivingLock(stage.bus, lock)), log: stage, time: stage)
+      environment: .init(lock: GivingLock(stage.bus, lock)), log: stage, time: stage)
     try agent.reconcile()
     #expect(stage.failures == [])
     #expect(agent.status.plan?.refusals.map(\.apqn).contains(apqn) == true)
@@ -128,7 +128,7 @@ final class BusWithAnotherProcess: Sysfs {
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       ownership: stage.agent.ownership,
-      surroundings: .init(lock: lock), log: stage, time: stage)
+      environment: .init(lock: lock), log: stage, time: stage)
     try agent.reconcile()
     #expect(stage.failures == [])
     #expect(agent.status.plan?.refusals.map(\.apqn).contains(apqn) == true)

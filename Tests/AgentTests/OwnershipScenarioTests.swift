@@ -34,7 +34,7 @@ private final class WatchedBus: Sysfs {
     let bus = WatchedBus(stage.bus, record, lock)
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(rule), settings: .init(mechanism: mechanism),
-      surroundings: .init(record: record, lock: lock), log: stage, time: stage)
+      environment: .init(record: record, lock: lock), log: stage, time: stage)
     return (agent, bus)
   }
 
@@ -79,7 +79,7 @@ private final class WatchedBus: Sysfs {
     let next = Agent(
       sysfs: stage.bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: .init(mechanism: mechanism), ownership: record.ownership,
-      surroundings: .init(record: record), log: stage, time: stage)
+      environment: .init(record: record), log: stage, time: stage)
     try next.reconcile()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     var left = record.ownership

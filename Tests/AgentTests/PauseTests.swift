@@ -40,7 +40,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
         """)
     let stage = try Stage(.bind, rules: rule, seenThrough: { FaultInjector($0, plan: faults) })
     for _ in 0..<5 {
-      stage.agent.lookAtEverything()
+      stage.agent.scanEverything()
       try stage.settle()
     }
     #expect(stage.agent.status.phase == .withoutBus)
@@ -120,7 +120,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
-  /// A wish that only overrides could fulfil, by another process, and on a card that comes later.
+  /// A request that only overrides could fulfil, by another process, and on a card that comes later.
   private func next(after stage: Stage) throws -> Agent {
     let next = Agent(
       sysfs: stage.bus,

@@ -41,7 +41,7 @@ import Testing
       for round in 1...3 {
         let text = scene.rules()
         scene.otherHands(on: bus)
-        agent.lookAtEverything()
+        agent.scanEverything()
         let rules = try Stage.rules(text)
         let before = try reader.read()
         let decisions = DecisionTable(rules: rules, inventory: before, host: HostIdentity())
@@ -69,7 +69,7 @@ import Testing
         for queue in after.queues {
           let decision = decisions.decision(for: queue.apqn)
           let type = try #require(after.card(queue.apqn.adapter)).hardwareType
-          // What is wanted is there or refused; what is wished for the host is never taken.
+          // What is wanted is there or refused; what is requested for the host is never taken.
           if decision.reserve == .vfioAP, !refused.contains(queue.apqn) {
             #expect(queue.owner == .vfioAP, "\(queue.apqn), \(place)")
           }

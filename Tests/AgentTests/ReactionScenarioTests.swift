@@ -126,7 +126,7 @@ import Uevents
     try expectReserved(stage)
   }
 
-  @Test func `nothing that is wished for the host, in whatever order drivers come`() throws {
+  @Test func `nothing that is requested for the host, in whatever order drivers come`() throws {
     // One queue that masks cannot reserve alone, while no queue has a driver yet.
     let rules = """
       APQN=="*", RESERVE="host"

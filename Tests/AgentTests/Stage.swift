@@ -22,7 +22,7 @@ final class Stage: ActivityLog, MonotonicTime {
     _ mechanism: Mechanism, rules: String = #"ADAPTER=="1", RESERVE="vfio_ap""#,
     adapters: [UInt8] = [0, 1, 2], modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP],
     ownership: Ownership = Ownership(), autoMechanism: Bool = false,
-    policy: GuardPolicy = GuardPolicy(), surroundings: Agent.Surroundings = Agent.Surroundings(),
+    policy: GuardPolicy = GuardPolicy(), environment: Agent.Environment = Agent.Environment(),
     seenThrough wrap: (SimulatedBus) -> any Sysfs = { $0 }
   ) throws {
     bus = SimulatedBus(behavior: .kernel(for: mechanism))
@@ -34,7 +34,7 @@ final class Stage: ActivityLog, MonotonicTime {
     agent = Agent(
       sysfs: wrap(bus), rules: try Self.rules(rules),
       settings: Agent.Settings(mechanism: autoMechanism ? nil : mechanism, policy: policy),
-      ownership: ownership, surroundings: surroundings, log: listener, time: listener)
+      ownership: ownership, environment: environment, log: listener, time: listener)
     listener.owner = self
     bus.onUevent = { [unowned self] event in pending.append(event) }
     try settle()

@@ -40,7 +40,7 @@ import Testing
     aqmask without domain 0x0004 would also take 02.0004; widen the rule, add COLLATERAL="accept", or \
     use driver_override where the kernel has it
 
-    nothing to write: 0 of 1 wished queues on vfio_ap, 1 refused
+    nothing to write: 0 of 1 requested queues on vfio_ap, 1 refused
 
     """
 
@@ -66,9 +66,9 @@ import Testing
   private static let explanation = """
     01.0004  (adapter 1, domain 4 on the HMC)
 
-      card   card01, CEX7C, hwtype 13, mode cca, bound to cex4card
-      queue  on cex4queue, online
-      wish   vfio_ap, by 50-guests.rules:1 "db guests"
+      card     card01, CEX7C, hwtype 13, mode cca, bound to cex4card
+      queue    on cex4queue, online
+      request  vfio_ap, by 50-guests.rules:1 "db guests"
 
     rules
       50-guests.rules:1  decides  ADAPTER=="1", RESERVE="vfio_ap", NAME="db guests"
@@ -189,7 +189,7 @@ extension String {
     #expect(try bench.run("snapshot --inventory -", input: "end.json").output == end.output)
     let plan = try bench.run("plan --inventory end.json --rules guests")
     #expect(plan.status == 0)
-    #expect(plan.output.hasSuffix("\nnothing to do: 2 of 2 wished queues on vfio_ap\n"))
+    #expect(plan.output.hasSuffix("\nnothing to do: 2 of 2 requested queues on vfio_ap\n"))
   }
 
   @Test func `shows the calls of the bus into its drivers, in order`() throws {

@@ -28,7 +28,7 @@ enum CrashAgent {
     let agent = Agent(
       sysfs: WireSysfs(), rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism),
       ownership: ownership,
-      surroundings: Agent.Surroundings(record: WireRecord(record)), log: Silence(),
+      environment: Agent.Environment(record: WireRecord(record)), log: Silence(),
       time: HostTime())
     agent.replaceRules(rules, isExplicit: true)
     try agent.reconcile()

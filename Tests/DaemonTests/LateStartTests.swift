@@ -37,7 +37,7 @@ struct `A daemon that starts behind vfio_ap` {
     }
   }
 
-  @Test func `announces the matrix device again, once, where that is wished for`() async {
+  @Test func `announces the matrix device again, once, where that is requested for`() async {
     await #expect(processExitsWith: .success) {
       let machine = try Self.machine(reannounces: true)
       try machine.settle()

@@ -65,7 +65,7 @@ import Testing
 
   @Test func `can number a request without a look at everything`() throws {
     let mailbox = try Mailbox()
-    let ticket = mailbox.postTicket(looksAtEverything: false)
+    let ticket = mailbox.postTicket(scansEverything: false)
     let mail = mailbox.wait(nil)
     #expect(mail.ticket == ticket && mail.reactions.isEmpty)
   }

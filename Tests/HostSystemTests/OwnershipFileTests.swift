@@ -21,8 +21,8 @@ private let b = APQN(adapter: 6, domain: 0x47)
     let (file, empty, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
     #expect(empty == Ownership())
     #expect(damage == nil)
-    try file.append([.mechanism(.override), .queue(a, isOurs: true), .queue(b, isOurs: true)])
-    try file.append([.queue(a, isOurs: false)])
+    try file.append([.mechanism(.override), .queue(a, isOwned: true), .queue(b, isOwned: true)])
+    try file.append([.queue(a, isOwned: false)])
     // As a process that was killed would leave it: nobody closes anything.
     #expect(
       try OwnershipFile.read(directory: directory, boot: "b1")
@@ -36,7 +36,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
 
   @Test func `says nothing after another boot`() throws {
     let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
-    try file.append([.queue(a, isOurs: true)])
+    try file.append([.queue(a, isOwned: true)])
     #expect(try OwnershipFile.read(directory: directory, boot: "b2") == nil)
     #expect(try OwnershipFile.open(directory: directory, boot: "b2").ownership == Ownership())
   }
@@ -88,7 +88,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(damage?.contains("it is kept as \(path).damaged, and nothing counts") == true)
     var status = stat()
     #expect(lstat(path + ".damaged", &status) == 0)
-    try file.append([.queue(a, isOurs: true)])
+    try file.append([.queue(a, isOwned: true)])
     #expect(try OwnershipFile.read(directory: directory, boot: "b1") == Ownership(queues: [a]))
     #expect(try tree.text("elsewhere").hasSuffix("+queue 05.0004\n"))
   }
@@ -96,10 +96,10 @@ private let b = APQN(adapter: 6, domain: 0x47)
   @Test func `is written anew when it has grown long`() throws {
     let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
     for _ in 0..<6000 {
-      try file.append([.queue(a, isOurs: true)])
-      try file.append([.queue(a, isOurs: false)])
+      try file.append([.queue(a, isOwned: true)])
+      try file.append([.queue(a, isOwned: false)])
     }
-    try file.append([.queue(b, isOurs: true)])
+    try file.append([.queue(b, isOwned: true)])
     let lines = try tree.text("state/ownership").split(separator: "\n")
     #expect(lines.count < 4100)
     #expect(

@@ -34,7 +34,7 @@ import Testing
         inventory: machine.inventory,
         decisions: DecisionTable(rules: rules, inventory: machine.inventory, host: machine.host),
         ownership: machine.ownership,
-        circumstances: Circumstances(
+        context: PlanningContext(
           configuration: machine.configuration, rulesAreMissing: rules.rules.isEmpty))
       return planner.plan(by: try #require(Mechanism(rawValue: word)))
     }

@@ -57,7 +57,7 @@ enum Documents {
     return try Assessment(
       inventory: machine.inventory, rules: rules, host: machine.host,
       mechanism: Mechanism(rawValue: word), ownership: machine.ownership,
-      circumstances: Circumstances(configuration: machine.configuration))
+      context: PlanningContext(configuration: machine.configuration))
   }
 
   private static var all: [Document] {

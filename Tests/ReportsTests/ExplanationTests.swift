@@ -6,7 +6,7 @@ import ReservationRules
 import Testing
 
 @Suite struct `An explanation` {
-  @Test func `tells facts, each rule's verdict, the writes and what is in the way`() throws {
+  @Test func `tells facts, each rule's verdict, the writes and what blocks it`() throws {
     let assessment = try Example.assessment(
       Example.rules + "\nAPQN==\"05.0004\", RESERVE=\"host\"\n")
     let explanation = Explanation(APQN(adapter: 5, domain: 4), in: assessment)
@@ -14,9 +14,9 @@ import Testing
       explanation.text(style: .plain) == """
         05.0004  (adapter 5, domain 4 on the HMC)
 
-          card   card05, CEX7C, hwtype 13, mode cca, bound to cex4card
-          queue  on cex4queue, online
-          wish   host, by 50-db.rules:3
+          card     card05, CEX7C, hwtype 13, mode cca, bound to cex4card
+          queue    on cex4queue, online
+          request  host, by 50-db.rules:3
 
         rules
           50-db.rules:1  overridden  by 50-db.rules:3, which is later
@@ -29,13 +29,13 @@ import Testing
         """)
   }
 
-  @Test func `names what stands in the way`() throws {
+  @Test func `names what blocks it`() throws {
     let explanation = Explanation(APQN(adapter: 2, domain: 4), in: try Example.assessment())
     #expect(
       explanation.text(style: .plain).hasSuffix(
         """
 
-        in the way
+        blocked by
           02.0004 is hardware type 9; vfio_ap takes type 10 (CEX4) and newer only
 
         """))
@@ -43,23 +43,23 @@ import Testing
 
   @Test func `of a queue that is not there tells what becomes of it`() throws {
     let assessment = try Example.assessment()
-    let wished = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)
-    #expect(wished.hasSuffix("  there is no such queue now; it is reserved when it comes\n"))
+    let requested = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)
+    #expect(requested.hasSuffix("  there is no such queue now; it is reserved when it comes\n"))
     let open = Explanation(APQN(adapter: 7, domain: 4), in: assessment).text(style: .plain)
     #expect(open.hasSuffix("  there is no such queue now; the rules are decided when it comes\n"))
-    #expect(open.contains("  card   card07 is not there\n"))
+    #expect(open.contains("  card     card07 is not there\n"))
   }
 
   @Test func `names the guest that holds the queue, in JSON too`() throws {
     let explanation = Explanation(APQN(adapter: 10, domain: 4), in: try Example.assessment())
     let uuid = "11111111-2222-3333-4444-555555555555"
-    #expect(explanation.text(style: .plain).contains("  guest  mediated device \(uuid)\n"))
+    #expect(explanation.text(style: .plain).contains("  guest    mediated device \(uuid)\n"))
     #expect(explanation.json.documentText.contains("\n  \"mediatedDevice\": \"\(uuid)\",\n"))
   }
 
   @Test(arguments: [true, false])
   func `tells whether apreserve has reserved the queue, and the guest's virtual machine`(
-    isOurs: Bool
+    isOwned: Bool
   )
     throws
   {
@@ -68,15 +68,15 @@ import Testing
       name: "db1", mediatedDevices: ["11111111-2222-3333-4444-555555555555"])
     let assessment = try Assessment(
       inventory: Example.inventory(), rules: Example.ruleSet(),
-      ownership: Ownership(queues: isOurs ? [apqn] : []),
-      circumstances: Circumstances(configuration: HostConfiguration(virtualMachines: [machine])))
+      ownership: Ownership(queues: isOwned ? [apqn] : []),
+      context: PlanningContext(configuration: HostConfiguration(virtualMachines: [machine])))
     let explanation = Explanation(apqn, in: assessment)
     let text = explanation.text(style: .plain)
-    #expect(text.contains("(virtual machine\n         db1)\n"))
+    #expect(text.contains("(virtual machine\n           db1)\n"))
     #expect(
       text.contains(
-        "  ours   \(isOurs ? "yes, apreserve has" : "no, apreserve has not") reserved it\n"))
-    #expect(explanation.json.documentText.contains("\"reservedByUs\": \(isOurs)"))
+        "  owned    \(isOwned ? "yes, apreserve has" : "no, apreserve has not") reserved it\n"))
+    #expect(explanation.json.documentText.contains("\"owned\": \(isOwned)"))
     #expect(explanation.json.documentText.contains("\"virtualMachine\": \"db1\""))
   }
 

@@ -17,10 +17,10 @@ import Testing
 
         h host   V vfio_ap   - unbound
         >V to be moved to vfio_ap
-        !  wish refused
+        !  request refused
 
         """.replacing("h!\n", with: "h!   +\n").replacing(
-          "refused\n", with: "refused\n+  wished for guests, no such queue\n"))
+          "refused\n", with: "refused\n+  requested for guests, no such queue\n"))
   }
 
   @Test func `of 16 domains fits in 80 columns, of 85 it wraps into blocks`() {
@@ -87,7 +87,7 @@ import Testing
     #expect(svg.contains(">h&gt;V</text>"))
     #expect(svg.contains("class=\"frame host problem\"") || svg.contains("frame none problem"))
     #expect(svg.contains(">3 adapters, 5 queues: "))
-    #expect(svg.contains(">wish refused</text>"))
+    #expect(svg.contains(">request refused</text>"))
   }
 
   @Test func `as SVG has blocks of 32 domains, so that it fits on a page`() {

@@ -36,7 +36,7 @@ import Testing
   @Test func `says in one line that there is nothing to do`() throws {
     let report = PlanReport(
       try Example.assessment("APQN==\"0a.0004\", RESERVE=\"vfio_ap\""))
-    #expect(report.summary == "nothing to do: 1 of 1 wished queues on vfio_ap")
+    #expect(report.summary == "nothing to do: 1 of 1 requested queues on vfio_ap")
     #expect(report.outcome == .nothingToDo)
     #expect(report.text(style: .plain).hasSuffix("\n\n\(report.summary)\n"))
   }
@@ -73,7 +73,7 @@ import Testing
     #expect(report.outcome == .pending)
     #expect(
       report.text(style: .plain).contains("waiting\n  01.0000-0001 until vfio_ap is loaded\n"))
-    #expect(report.summary == "nothing to write: 0 of 2 wished queues on vfio_ap, 2 waiting")
+    #expect(report.summary == "nothing to write: 0 of 2 requested queues on vfio_ap, 2 waiting")
   }
 
   @Test func `as JSON is the same bytes every time`() throws {

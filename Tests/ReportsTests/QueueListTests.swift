@@ -5,7 +5,7 @@ import ReservationRules
 import Testing
 
 @Suite struct `The list of queues` {
-  @Test func `has owner, state, wish and rule of each, with the HMC's decimal`() throws {
+  @Test func `has owner, state, request and rule of each, with the HMC's decimal`() throws {
     let assessment = try Example.assessment()
     let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
     #expect(

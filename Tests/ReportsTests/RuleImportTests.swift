@@ -185,7 +185,7 @@ import Testing
       #expect(diagnostics.isEmpty)
       let plan = try Assessment(
         inventory: inventory, rules: rules,
-        circumstances: Circumstances(configuration: configuration)
+        context: PlanningContext(configuration: configuration)
       ).plan
       #expect(plan.isEmpty && plan.refusals.isEmpty, "seed \(seed), \(plan.steps)\n\(text)")
     }

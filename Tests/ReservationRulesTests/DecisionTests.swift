@@ -85,15 +85,15 @@ import Testing
     ("CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"\nAPQN==\"*\", RESERVE=\"host\"", Reserve.host),
     ("APQN==\"*\", RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .host),
     ("APQN==\"*\", RESERVE:=\"host\"\nCARD{serialnr}==\"9\", RESERVE:=\"vfio_ap\"", .host),
-    // Both ways lead to the same wish.
+    // Both ways lead to the same request.
     ("APQN==\"*\", RESERVE=\"host\"\nCARD{serialnr}==\"9\", RESERVE=\"host\"", .host),
     ("CARD{serialnr}==\"9\", RESERVE=\"unmanaged\"", .unmanaged),
     // Another clause of the rule fails for certain.
     ("CARD{serialnr}==\"9\", DOMAIN==\"5\", RESERVE=\"vfio_ap\"", .unmanaged),
     ("MODE==\"cca\", CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .unmanaged),
   ])
-  func `is made where it comes out the same`(rules: String, wish: Reserve) throws {
-    #expect(try decision(rules, "0a.0004").reserve == wish)
+  func `is made where it comes out the same`(rules: String, request: Reserve) throws {
+    #expect(try decision(rules, "0a.0004").reserve == request)
   }
 
   @Test(arguments: [

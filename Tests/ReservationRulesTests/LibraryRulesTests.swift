@@ -78,8 +78,8 @@ import Testing
     let table = DecisionTable(
       rules: try rules(file.name), inventory: inventory,
       host: HostIdentity(name: "example", lpar: "EXAMPLE7"))
-    func queues(_ wish: Reserve) -> [String] {
-      inventory.queues.map(\.apqn).filter { table.decision(for: $0).reserve == wish }
+    func queues(_ request: Reserve) -> [String] {
+      inventory.queues.map(\.apqn).filter { table.decision(for: $0).reserve == request }
         .map(\.description)
     }
     #expect(queues(.vfioAP) == file.guests)

@@ -2,9 +2,9 @@ import APBus
 import Reservation
 import Testing
 
-private let wish = #"DOMAIN=="0x10", RESERVE="vfio_ap""#
+private let request = #"DOMAIN=="0x10", RESERVE="vfio_ap""#
 private let lock = #"ADAPTER=="5", RESERVE:="host", NAME="dm-crypt""#
-private let rules = wish + "\n" + lock
+private let rules = request + "\n" + lock
 
 @Suite struct `What is not here` {
   /// Cards 5, 6 and 0a of domains 4, 10 and 47, or those of them that are here.
@@ -37,10 +37,10 @@ private let rules = wish + "\n" + lock
   }
 
   @Test func `cannot be taken by a domain where its card may show that it is the host's`() throws {
-    let serial = wish + "\n" + #"CARD{serialnr}=="93AABEKX", RESERVE:="host""#
+    let serial = request + "\n" + #"CARD{serialnr}=="93AABEKX", RESERVE:="host""#
     #expect(try machine([6]).plan(.mask, serial).isEmpty)
     // Where no rule can make it the host's, a new adapter is latent collateral at most.
-    #expect(try machine([6]).plan(.mask, wish).writes.count == 1)
+    #expect(try machine([6]).plan(.mask, request).writes.count == 1)
   }
 
   @Test func `goes back into the host's pool when rules reserve it for the host`() throws {
@@ -84,7 +84,7 @@ private let rules = wish + "\n" + lock
     let both = rule + "\n" + #"APQN=="05.0010", RESERVE="vfio_ap""#
     #expect(try gone.plan(.mask, both).writes.count == 1)
     // Unless the host may need the keys that it had.
-    gone.circumstances.policy.protectHost = .yes
+    gone.context.policy.protectHost = .yes
     try gone.change("06.0010") { $0.masterKeys = MasterKeyPattern(registers: []) }
     try gone.change("06.0004") { $0.masterKeys = MasterKeyPattern(registers: []) }
     #expect(try gone.plan(.mask, both).isEmpty)
@@ -98,7 +98,7 @@ private let rules = wish + "\n" + lock
     }
     // Adapter 5 is the host's, here or not.
     #expect(try choice(rules) { _ in } == .override)
-    #expect(try choice(wish) { _ in } == .mask)
+    #expect(try choice(request) { _ in } == .mask)
     // 06.0010 alone needs its whole domain, in which 05.0010 is configured for this system.
     let alone = #"APQN=="06.0010|0a.0010", RESERVE="vfio_ap""#
     #expect(try choice(alone) { _ in } == .mask)

@@ -7,7 +7,7 @@ import Testing
 /// Machines of 256 x 256 queues whose rules are as awkward as rules can be: every search must end.
 @Suite struct `A plan for 65,536 queues` {
   /// Rules that no small number of rows and columns can express, and what is reserved before.
-  enum Wishes: String, CaseIterable {
+  enum Requests: String, CaseIterable {
     case halfAtRandom = "half of the queues, at random"
     case acceptingCollateral = "half of the queues, at random, with collateral accepted"
     case staircase = "each adapter one domain more than the one before"
@@ -44,10 +44,10 @@ import Testing
 
   /// All kinds in depth; without optimisation one of them is enough to wait for.
   @Test(
-    arguments: Effort.isDeep ? Wishes.allCases : [.halfAtRandom],
+    arguments: Effort.isDeep ? Requests.allCases : [.halfAtRandom],
     Effort.isDeep ? [false, true] : [true])
   func `ends, and takes nothing along that no rule lets go`(
-    wishes: Wishes, hasReserved: Bool
+    requests: Requests, hasReserved: Bool
   ) throws {
     var generator = SeededGenerator(seed: 256)
     var machine = Machine(
@@ -63,10 +63,10 @@ import Testing
           adapters: ours.contains(number) ? [number] : [], domains: [number])
       }
     }
-    let plan = try machine.plan(.mask, wishes.rules(&generator))
+    let plan = try machine.plan(.mask, requests.rules(&generator))
     let refused = Set(plan.refusals.map(\.apqn))
     #expect(plan.changes.count + refused.count > 0)
-    if wishes != .acceptingCollateral {
+    if requests != .acceptingCollateral {
       #expect(plan.changes.allSatisfy { $0.cause != .collateral })
     }
     #expect(plan.changes.allSatisfy { !refused.contains($0.apqn) })

@@ -22,14 +22,14 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     machine.inventory.mediatedDevices = [
       MediatedDevice(uuid: uuid, adapters: [2], domains: [4])
     ]
-    machine.circumstances.fought = [APQN(adapter: 1, domain: 4): 3]
-    machine.circumstances.undrained = [APQN(adapter: 1, domain: 5)]
+    machine.context.fought = [APQN(adapter: 1, domain: 4): 3]
+    machine.context.undrained = [APQN(adapter: 1, domain: 5)]
     return machine
   }
 
   @Test func `refuses with its own sentence`() throws {
     var machine = try machine()
-    machine.circumstances.configuration.virtualMachines = [
+    machine.context.configuration.virtualMachines = [
       VirtualMachine(name: "db1", mediatedDevices: [uuid])
     ]
     #expect(
@@ -54,7 +54,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     forced: Guard, moves: [String], refusals: Int
   ) throws {
     var machine = try machine()
-    machine.circumstances.policy.forced = [forced]
+    machine.context.policy.forced = [forced]
     let plan = try machine.plan(.bind, adapterOne)
     #expect(plan.moves.map { $0.replacing("vfio_ap>", with: "vfioAP>") } == moves)
     #expect(plan.refusals.count == refusals)
@@ -64,7 +64,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
     machine.clear(adapters: [1, 9])
     machine.ownership.adapters = [1, 9]
-    machine.circumstances.rulesAreMissing = true
+    machine.context.rulesAreMissing = true
     let held = try machine.plan(.mask, "")
     // Not even the bit of an adapter that is not here.
     #expect(held.isEmpty)
@@ -72,14 +72,14 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
       held.refusals.first?.description
         == "01.0004 stays reserved although no rule wants that, since there is no rule at all; if "
         + "that is meant, reload, or use --force empty-rules")
-    machine.circumstances.policy.forced = [.emptyRules]
+    machine.context.policy.forced = [.emptyRules]
     #expect(try machine.plan(.mask, "").changes.count == 2)
   }
 
   @Test(arguments: [UInt8(6), 8, 9])
   func `cannot be forced where the hardware is too old`(type: UInt8) throws {
     var machine = Machine(adapters: [1], domains: [4], type: type, mechanism: .bind)
-    machine.circumstances.policy.forced = Set(Guard.allCases)
+    machine.context.policy.forced = Set(Guard.allCases)
     let plan = try machine.plan(.bind, adapterOne)
     #expect(plan.isEmpty)
     #expect(plan.refusals.map(\.reason) == [.hardwareTooOld(HardwareType(rawValue: type))])
@@ -128,7 +128,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
   @Test func `is taken at once by --force`() throws {
     var machine = try machine(.bind)
-    machine.circumstances.policy.forced = [.pendingRequests]
+    machine.context.policy.forced = [.pendingRequests]
     #expect(try machine.plan(.bind, adapterOne).writes.count == 4)
   }
 

@@ -11,7 +11,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
   private func machine(_ mechanism: Mechanism, pattern: MasterKeyPattern? = keys) throws -> Machine
   {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: mechanism)
-    machine.circumstances.configuration.secureKeyUsers = [.encryptedVolume("root")]
+    machine.context.configuration.secureKeyUsers = [.encryptedVolume("root")]
     for queue in machine.inventory.queues {
       try machine.change(queue.apqn.description) { $0.masterKeys = pattern }
     }
@@ -92,7 +92,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     let steps = plan.operations.flatMap(\.steps)
     #expect(!steps.isEmpty, "the accelerator can be reserved")
 
-    machine.circumstances.configuration.secureKeyUsers = []
+    machine.context.configuration.secureKeyUsers = []
     #expect(try machine.plan(mechanism, everything).refusals.isEmpty)
   }
 
@@ -127,15 +127,15 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     protectHost: GuardPolicy.HostProtection, hasKeys: Bool, refusals: Int
   ) throws {
     var machine = try machine(.bind)
-    if !hasKeys { machine.circumstances.configuration.secureKeyUsers = [] }
-    machine.circumstances.policy.protectHost = protectHost
+    if !hasKeys { machine.context.configuration.secureKeyUsers = [] }
+    machine.context.policy.protectHost = protectHost
     #expect(try machine.plan(.bind, everything).refusals.count == refusals)
   }
 
   @Test(arguments: Guard.allCases)
   func `is given up to --force of its own guard only`(forced: Guard) throws {
     var machine = try machine(.bind)
-    machine.circumstances.policy.forced = [forced]
+    machine.context.policy.forced = [forced]
     #expect(try machine.plan(.bind, everything).refusals.isEmpty == (forced == .protectHost))
   }
 }

@@ -7,7 +7,7 @@ import Testing
 struct Machine {
   var inventory: Inventory
   var ownership = Ownership()
-  var circumstances = Circumstances()
+  var context = PlanningContext()
 
   /// Cards of type 13 in CCA mode, a queue of each in each domain, all on `cex4queue`.
   init(
@@ -60,7 +60,7 @@ struct Machine {
     return Planner(
       inventory: inventory,
       decisions: DecisionTable(rules: set, inventory: inventory, host: HostIdentity()),
-      ownership: ownership, circumstances: circumstances)
+      ownership: ownership, context: context)
   }
 
   /// Changes one queue.

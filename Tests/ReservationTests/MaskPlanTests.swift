@@ -80,7 +80,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(moved.refusals.map(\.apqn.description) == ["05.0004"])
   }
 
-  @Test func `never takes along a queue that is wished for the host`() throws {
+  @Test func `never takes along a queue that is requested for the host`() throws {
     let machine = Machine(adapters: [5, 6], domains: [4, 0xab], mechanism: .mask)
     let rules = """
       APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept"
@@ -231,7 +231,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(Set(plan.changes.map(\.apqn.adapter)) == [1, 3])
   }
 
-  @Test func `keeps what is reserved and refuses only the new wish`() throws {
+  @Test func `keeps what is reserved and refuses only the new request`() throws {
     var machine = Machine(adapters: [1, 2], domains: [0, 1], mechanism: .mask)
     machine.clear(adapters: [1])
     machine.ownership.adapters = [1]
@@ -240,7 +240,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       APQN=="02.0001", RESERVE="vfio_ap"
       APQN=="02.0000", RESERVE="host"
       """
-    // Column 1 holds no queue of the host but the new wish itself, so it can be had.
+    // Column 1 holds no queue of the host but the new request itself, so it can be had.
     #expect(try machine.plan(.mask, rules).moves == ["02.0001 host>vfio_ap wanted"])
     machine.plug(3, domains: [0, 1])
     let plan = try machine.plan(.mask, rules)

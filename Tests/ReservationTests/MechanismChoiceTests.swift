@@ -66,19 +66,19 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
   @Test func `is mask where the kernel's command line or chzdev will set masks`() throws {
     for path in [\HostConfiguration.bootMasks, \.persistentMasks] {
       var machine = machine
-      machine.circumstances.configuration[keyPath: path] = restricting
+      machine.context.configuration[keyPath: path] = restricting
       let choice = try choice(machine, alone)
       #expect(choice.mechanism == .mask)
       #expect(choice.reason == "/etc/udev/rules.d/41-ap.rules sets masks")
       #expect(choice.advice?.contains("apreserve import") == true)
-      machine.circumstances.configuration[keyPath: path]?.adapters = .all
+      machine.context.configuration[keyPath: path]?.adapters = .all
       #expect(try self.choice(machine, alone).mechanism == .override)
     }
   }
 
   @Test func `is override where driverctl will set one, if the kernel has it`() throws {
     var machine = machine
-    machine.circumstances.configuration.overrides = [
+    machine.context.configuration.overrides = [
       ConfiguredOverride(
         apqn: APQN(adapter: 2, domain: 5), driver: "vfio_ap", source: "/etc/driverctl.d/ap-02.0005")
     ]
@@ -91,12 +91,12 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
   @Test func `is not override while ap-check would refuse every mediated device`() throws {
     var machine = machine
-    machine.circumstances.configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check"
+    machine.context.configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check"
     let choice = try choice(machine, alone)
     #expect(choice.mechanism == .mask)
     #expect(choice.advice?.contains("--force ap-check") == true)
     #expect(try machine.planner(alone).plan(by: choice.mechanism).refusals.count == 1)
-    machine.circumstances.policy.forced = [.callout]
+    machine.context.policy.forced = [.callout]
     #expect(try self.choice(machine, alone).mechanism == .override)
   }
 

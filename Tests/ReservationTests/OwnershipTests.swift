@@ -29,7 +29,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     let text =
       OwnershipText.text(whole, boot: "")
       + OwnershipText.text([
-        .queue(a, isOurs: false), .offline(b, isOurs: false), .adapters([]), .mechanism(.mask),
+        .queue(a, isOwned: false), .offline(b, isOwned: false), .adapters([]), .mechanism(.mask),
       ])
     #expect(
       try OwnershipText.read(Array(text.utf8), boot: "")
@@ -77,9 +77,9 @@ private let b = APQN(adapter: 6, domain: 0x47)
     func change(_ step: Step) -> OwnershipChange? {
       ownership.change(by: step, on: machine.inventory)
     }
-    #expect(change(.setOverride(host, driver: "vfio_ap")) == .queue(host, isOurs: true))
-    #expect(change(.unbind(host, from: "cex4queue")) == .queue(host, isOurs: true))
-    #expect(change(.setOnline(host, false)) == .offline(host, isOurs: true))
+    #expect(change(.setOverride(host, driver: "vfio_ap")) == .queue(host, isOwned: true))
+    #expect(change(.unbind(host, from: "cex4queue")) == .queue(host, isOwned: true))
+    #expect(change(.setOnline(host, false)) == .offline(host, isOwned: true))
     #expect(change(.setAdapterMask(APMask([3]).complement)) == .adapters([3]))
     // What is on vfio_ap already is somebody else's; what goes back or only looks makes nothing ours.
     #expect(change(.setOverride(guest, driver: "vfio_ap")) == nil)
@@ -103,8 +103,8 @@ private let b = APQN(adapter: 6, domain: 0x47)
       domains: [4], offline: [host, off])
     #expect(
       ownership.changes(against: machine.inventory) == [
-        .adapters([1]), .domains([]), .queue(host, isOurs: false),
-        .queue(APQN(adapter: 9, domain: 9), isOurs: false), .offline(host, isOurs: false),
+        .adapters([1]), .domains([]), .queue(host, isOwned: false),
+        .queue(APQN(adapter: 9, domain: 9), isOwned: false), .offline(host, isOwned: false),
       ])
   }
 }

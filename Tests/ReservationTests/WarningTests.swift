@@ -7,7 +7,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 @Suite struct `A plan warns` {
   @Test func `of a guest that gets no queue of an adapter since one is missing`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
-    machine.circumstances.configuration.virtualMachines = [
+    machine.context.configuration.virtualMachines = [
       VirtualMachine(name: "db1", mediatedDevices: [uuid])
     ]
     machine.inventory.mediatedDevices = [
@@ -48,7 +48,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test(arguments: [true, false])
   func `of a definition that starts by itself`(startsAutomatically: Bool) throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
-    machine.circumstances.configuration.definitions = [
+    machine.context.configuration.definitions = [
       MediatedDeviceDefinition(
         device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4]),
         startsAutomatically: startsAutomatically)
@@ -146,7 +146,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 }
 
-@Suite struct `Where masks cannot do exactly what is wished` {
+@Suite struct `Where masks cannot do exactly what is requested` {
   private func alternatives(_ rules: String, old: UInt8? = nil) throws -> [String] {
     var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .mask)
     if let old { try machine.change(card: old) { $0.hardwareType = HardwareType(rawValue: 8) } }
@@ -199,7 +199,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     _ mechanism: Mechanism = .override, _ configuration: HostConfiguration
   ) -> Machine {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: mechanism)
-    machine.circumstances.configuration = configuration
+    machine.context.configuration = configuration
     return machine
   }
 

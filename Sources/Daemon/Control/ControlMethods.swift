@@ -12,9 +12,9 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again; the answer to the client.
   var reload: () -> Reply
-  /// Lets somebody go on when everything that is asked for is done or refused, and if wished looks at
+  /// Lets somebody go on when everything that is asked for is done or refused, and if requested looks at
   /// everything for it.
-  var settle: (any SettleWaiter, _ looksAtEverything: Bool) -> Void
+  var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
   /// Whether one more long answer is too many.
   var isAnsweringTooMuch: () -> Bool
   /// The plan's answer, made once for each look.
@@ -86,7 +86,7 @@ struct ControlMethods {
     return Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
       ownership: report.ownership,
-      circumstances: Circumstances(configuration: report.configuration), settings: status.settings)
+      context: PlanningContext(configuration: report.configuration), settings: status.settings)
   }
 
   private func explain(_ call: Call) -> Reply {

@@ -17,7 +17,7 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case writeRefused = "41d2759ed908b5c6a2a30ba68e0b6166"
   /// An operation failed.
   case failed = "291960b9f308a6fe86ac06ab0f40f9bc"
-  /// A wish is refused.
+  /// A request is refused.
   case refused = "4ce1046dfd043df11f2250bec270b25d"
   /// Queues wait for a driver.
   case waiting = "d929d78bbb40ecc0806fc076a8d6bc9f"

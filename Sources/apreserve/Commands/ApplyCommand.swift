@@ -26,7 +26,7 @@ struct ApplyCommand: ParsableCommand {
 
       Where the daemon runs, it is asked to do the work.
 
-      Ends with 0 when everything is done, or waits for vfio_ap to be loaded; with 3 when wishes are \
+      Ends with 0 when everything is done, or waits for vfio_ap to be loaded; with 3 when requests are \
       refused; with 1 when something failed; with 4 where there is no AP bus.
       """)
 
@@ -81,7 +81,7 @@ struct ApplyCommand: ParsableCommand {
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
         settings: settings.agentSettings,
         ownership: record?.ownership ?? Ownership(),
-        surroundings: Agent.Surroundings(
+        environment: Agent.Environment(
           configuration: {
             systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
           }, record: record?.file,
@@ -168,7 +168,7 @@ extension ApplyCommand {
     while agent.status.phase == .beforeFirstScan, time.now < end,
       interruption.wait(until: time.now + .milliseconds(100)) == nil
     {
-      agent.lookAtEverything()
+      agent.scanEverything()
       try agent.reconcile()
     }
   }

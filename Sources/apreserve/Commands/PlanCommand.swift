@@ -8,13 +8,13 @@ struct PlanCommand: ParsableCommand {
     abstract: "Show what would be written and why. Nothing is written.",
     usage: "apreserve plan [<options>]",
     discussion: """
-      Each queue that would change its owner, with the rule that wants it; each wish that is refused, with \
+      Each queue that would change its owner, with the rule that wants it; each request that is refused, with \
       the reason and what would help; and every write as it would be made, in its order.
 
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
 
-      Ends with 0 when there is nothing to do, 2 when changes are pending, 3 when wishes are refused.
+      Ends with 0 when there is nothing to do, 2 when changes are pending, 3 when requests are refused.
       """)
 
   @OptionGroup var options: AssessmentOptions

@@ -21,7 +21,7 @@ struct AssessmentOptions: ParsableArguments {
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
       mechanism: settings.mechanism, mechanismOrigin: settings.origins[.mechanism],
       ownership: snapshot.ownership,
-      circumstances: Circumstances(
+      context: PlanningContext(
         configuration: snapshot.configuration, policy: settings.policy),
       settings: settings.applied)
   }

@@ -60,7 +60,7 @@ struct MaskJudge {
   /// Only what is wanted, has no driver and is outside the pool is looked at by itself.
   private mutating func judgeProbe(_ name: String) {
     let isMeant = machine.unbound.contains { cell in
-      machine.apqn(cell).description == name && machine.wish(cell).isReserved
+      machine.apqn(cell).description == name && machine.request(cell).isReserved
         && !final.hasInHostPool(cell)
     }
     if !isMeant { complaints.append("probes \(name) without need") }
@@ -92,7 +92,9 @@ struct MaskJudge {
   private mutating func judgeOutcome() {
     for (cell, goal) in model.goals {
       // A reservation that is refused may have to go to the host.
-      if refused.contains(cell), machine.wish(cell).isReserved, !model.current.hasInHostPool(cell) {
+      if refused.contains(cell), machine.request(cell).isReserved,
+        !model.current.hasInHostPool(cell)
+      {
         continue
       }
       let place = refused.contains(cell) ? currentPlace(cell) : goal
@@ -112,10 +114,12 @@ struct MaskJudge {
       }
     }
     for (cell, goal) in model.goals
-    where goal == .hostPool && machine.wish(cell) == .host && !final.hasInHostPool(cell) {
+    where goal == .hostPool && machine.request(cell) == .host && !final.hasInHostPool(cell) {
       if canBeHosts(cell) { complaints.append("keeps \(machine.apqn(cell)) from the host") }
     }
-    if !model.hopeless.isSubset(of: refused) { complaints.append("is silent on a hopeless wish") }
+    if !model.hopeless.isSubset(of: refused) {
+      complaints.append("is silent on a hopeless request")
+    }
     for cell in refused.subtracting(model.hopeless) where isPossible(cell) {
       complaints.append(
         "refuses \(machine.apqn(cell)) although it can be had with all that it does")
@@ -138,26 +142,26 @@ struct MaskJudge {
     model.allowed.contains { pair in
       pair.hasInHostPool(wanted)
         && machine.allCells.allSatisfy { cell in
-          if machine.wish(cell) == .host || model.absentHosts.contains(cell) {
+          if machine.request(cell) == .host || model.absentHosts.contains(cell) {
             return pair.hasInHostPool(cell) || !final.hasInHostPool(cell)
           }
           guard let goal = model.goals[cell] else { return true }
           let isStay = goal == currentPlace(cell)
-          return machine.wish(cell).isReserved && machine.isReservable(cell) || !isStay
+          return machine.request(cell).isReserved && machine.isReservable(cell) || !isStay
             || model.isAt(goal, cell, under: pair)
         }
     }
   }
 
-  /// Whether some pair does what the plan does and fulfils this refused wish too, with collateral in
+  /// Whether some pair does what the plan does and fulfils this refused request too, with collateral in
   /// its own row or column where it accepts that.
-  private func isPossible(_ wish: Cell) -> Bool {
-    guard let goal = model.goals[wish] else { return false }
+  private func isPossible(_ request: Cell) -> Bool {
+    guard let goal = model.goals[request] else { return false }
     return model.allowed.contains { pair in
-      model.isAt(goal, wish, under: pair)
+      model.isAt(goal, request, under: pair)
         && machine.queues.union(model.absentHosts).allSatisfy { cell in
-          cell == wish || pair.hasInHostPool(cell) == final.hasInHostPool(cell)
-            || model.isCollateral(cell, of: wish, under: pair)
+          cell == request || pair.hasInHostPool(cell) == final.hasInHostPool(cell)
+            || model.isCollateral(cell, of: request, under: pair)
         }
     }
   }
@@ -189,10 +193,10 @@ struct MaskJudge {
     }
     let isHosts = machine.queues.contains { cell in
       final.hasInHostPool(cell)
-        || model.current.hasInHostPool(cell) && !machine.wish(cell).isReserved
+        || model.current.hasInHostPool(cell) && !machine.request(cell).isReserved
     }
     if emptiesMask, isHosts {
-      complaints.append("writes a mask of zeros although not every queue is wished away")
+      complaints.append("writes a mask of zeros although not every queue is requested away")
     }
     if way.count > 1, zip(way, way.dropFirst()).contains(where: { $0 == $1 }) {
       complaints.append("writes a mask that is there already")
@@ -225,7 +229,7 @@ struct MaskJudge {
     // Which drivers old hardware finds depends on the kernel.
     guard machine.isReservable(cell) else { return before }
     if final.hasInHostPool(cell) { return .host }
-    let isTaken = before != .none || machine.wish(cell).isReserved
+    let isTaken = before != .none || machine.request(cell).isReserved
     return isTaken && machine.hasVfioAP ? .vfioAP : .none
   }
 }

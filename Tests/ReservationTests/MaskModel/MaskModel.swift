@@ -35,7 +35,7 @@ struct MaskModel {
   /// Places without a queue that must be in the host's pool, whoever comes there: those that rules decide
   /// for the host, and those whose queue was here and was the host's.
   let absentHosts: Set<Cell>
-  /// Wishes that no masks could fulfil: hardware too old, a queue that a mediated device has.
+  /// Requests that no masks could fulfil: hardware too old, a queue that a mediated device has.
   let hopeless: Set<Cell>
   /// Every pair that may be written: nobody else's bits set, claimed ids prepared, no veto.
   let allowed: [Pair]
@@ -49,9 +49,9 @@ struct MaskModel {
     for cell in machine.queues {
       let place: Place = current.hasInHostPool(cell) ? .hostPool : .outside
       goals[cell] = place
-      if machine.wish(cell).isReserved {
+      if machine.request(cell).isReserved {
         if machine.isReservable(cell) { goals[cell] = .outside } else { hopeless.insert(cell) }
-      } else if place == .outside, Self.isOurs(cell, machine) {
+      } else if place == .outside, Self.isOwned(cell, machine) {
         let isHeld = machine.devices.contains {
           $0.adapters >> cell.row & 1 == 1 && $0.domains >> cell.column & 1 == 1
         }
@@ -63,9 +63,9 @@ struct MaskModel {
     absentHosts = Set(
       machine.allCells.filter { cell in
         guard !machine.queues.contains(cell) else { return false }
-        let wasHosts = machine.seen.contains(cell) && !machine.wish(cell).isReserved
-        if current.hasInHostPool(cell) { return machine.wish(cell) == .host || wasHosts }
-        return machine.wish(cell) == .host && Self.isOurs(cell, machine)
+        let wasHosts = machine.seen.contains(cell) && !machine.request(cell).isReserved
+        if current.hasInHostPool(cell) { return machine.request(cell) == .host || wasHosts }
+        return machine.request(cell) == .host && Self.isOwned(cell, machine)
       })
     let settable = Pair(
       adapters: machine.adapters | machine.ourAdapters,
@@ -86,7 +86,7 @@ struct MaskModel {
   }
 
   /// A queue outside the pool is ours if no other hand's bit keeps it there.
-  private static func isOurs(_ cell: Cell, _ machine: SmallMachine) -> Bool {
+  private static func isOwned(_ cell: Cell, _ machine: SmallMachine) -> Bool {
     (machine.adapters | machine.ourAdapters) >> cell.row & 1 == 1
       && (machine.domains | machine.ourDomains) >> cell.column & 1 == 1
   }
@@ -95,11 +95,11 @@ struct MaskModel {
   private static func claimed(_ machine: SmallMachine) -> Pair {
     var claimed = Pair(adapters: 0, domains: 0)
     for row in 0...machine.rows where row == machine.rows || machine.types[row] == nil {
-      if machine.wishes[row].allSatisfy(\.isReserved) { claimed.adapters |= 1 << row }
+      if machine.requests[row].allSatisfy(\.isReserved) { claimed.adapters |= 1 << row }
     }
     for column in 0...machine.columns where !machine.queues.contains(where: { $0.column == column })
     {
-      if machine.wishes.allSatisfy({ $0[column].isReserved }) { claimed.domains |= 1 << column }
+      if machine.requests.allSatisfy({ $0[column].isReserved }) { claimed.domains |= 1 << column }
     }
     return claimed
   }
@@ -116,7 +116,7 @@ struct MaskModel {
     }
   }
 
-  /// The pairs that do everything that is wished, move nothing else, and leave to the host what is not
+  /// The pairs that do everything that is requested, move nothing else, and leave to the host what is not
   /// here and is the host's.
   var exact: [Pair] {
     allowed.filter { pair in
@@ -134,13 +134,13 @@ struct MaskModel {
     machine.queues.contains { isCollateral(cell, of: $0, under: pair) }
   }
 
-  /// Whether a queue may be outside the pool for the sake of a wish.
-  func isCollateral(_ cell: Cell, of wish: Cell, under pair: Pair) -> Bool {
-    machine.wish(cell) == .unmanaged
+  /// Whether a queue may be outside the pool for the sake of a request.
+  func isCollateral(_ cell: Cell, of request: Cell, under pair: Pair) -> Bool {
+    machine.request(cell) == .unmanaged
       && (machine.seen.contains(cell) || machine.isReservable(cell))
-      && machine.wish(wish) == .accepting && machine.isReservable(wish)
-      && (wish.row == cell.row && pair.adapters >> cell.row & 1 == 0
-        || wish.column == cell.column && pair.domains >> cell.column & 1 == 0)
+      && machine.request(request) == .accepting && machine.isReservable(request)
+      && (request.row == cell.row && pair.adapters >> cell.row & 1 == 0
+        || request.column == cell.column && pair.domains >> cell.column & 1 == 0)
   }
 
   func cost(of pair: Pair) -> Cost {
@@ -148,7 +148,7 @@ struct MaskModel {
     for row in 0...machine.rows {
       for column in 0...machine.columns {
         let cell = Cell(row: row, column: column)
-        guard !machine.queues.contains(cell), !machine.wish(cell).isReserved,
+        guard !machine.queues.contains(cell), !machine.request(cell).isReserved,
           !pair.hasInHostPool(cell)
         else { continue }
         latent += machine.weight(row, column)

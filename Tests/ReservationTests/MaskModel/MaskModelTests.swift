@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(arguments: Part.all(upTo: Effort.cases(4, deep: 9)))
-  func `is right on every grid of queues and wishes`(_ part: Part) throws {
+  func `is right on every grid of queues and requests`(_ part: Part) throws {
     for grid in part.grids { try judge([grid], in: "grids") }
   }
 

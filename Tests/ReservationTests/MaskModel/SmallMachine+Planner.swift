@@ -79,24 +79,24 @@ extension SmallMachine {
       seen: APQNSet(seen.map(apqn)))
   }
 
-  /// The wishes as rules: the rest's first, then whole rows and columns, then cell by cell.
+  /// The requests as rules: the rest's first, then whole rows and columns, then cell by cell.
   var rules: String {
-    func assignment(_ wish: Wish) -> String {
-      wish == .accepting
-        ? #"RESERVE="vfio_ap", COLLATERAL="accept""# : "RESERVE=\"\(wish.rawValue)\""
+    func assignment(_ request: Request) -> String {
+      request == .accepting
+        ? #"RESERVE="vfio_ap", COLLATERAL="accept""# : "RESERVE=\"\(request.rawValue)\""
     }
-    var lines = [#"APQN=="*", "# + assignment(wishes[rows][columns])]
+    var lines = [#"APQN=="*", "# + assignment(requests[rows][columns])]
     for row in 0..<rows {
       lines.append(
         "ADAPTER==\"0x\(LowerHex.text(Self.adapterIDs[row], digits: 2))\", "
-          + assignment(wishes[row][columns]))
+          + assignment(requests[row][columns]))
     }
     for column in 0..<columns {
       lines.append(
         "DOMAIN==\"0x\(LowerHex.text(Self.domainIDs[column], digits: 4))\", "
-          + assignment(wishes[rows][column]))
+          + assignment(requests[rows][column]))
     }
-    for cell in cells { lines.append("APQN==\"\(apqn(cell))\", " + assignment(wish(cell))) }
+    for cell in cells { lines.append("APQN==\"\(apqn(cell))\", " + assignment(request(cell))) }
     return lines.joined(separator: "\n")
   }
 }

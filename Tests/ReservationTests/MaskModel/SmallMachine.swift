@@ -5,7 +5,7 @@
 /// rest. Nothing here uses the types of the planner.
 struct SmallMachine: Hashable {
   /// What the rules want for an APQN.
-  enum Wish: String, Hashable, CaseIterable {
+  enum Request: String, Hashable, CaseIterable {
     case unmanaged
     case host
     case vfioAP = "vfio_ap"
@@ -34,7 +34,7 @@ struct SmallMachine: Hashable {
   /// The queues that are here.
   var queues: Set<Cell> = []
   /// One more row and column than are in play.
-  var wishes: [[Wish]]
+  var requests: [[Request]]
   /// Bits of `apmask` that are set.
   var adapters: Int
   /// Bits of `aqmask` that are set.
@@ -52,11 +52,11 @@ struct SmallMachine: Hashable {
   /// Places that are empty and had a queue before.
   var seen: Set<Cell> = []
 
-  /// Cards of type 13 and no queues, all bits set, nothing wished.
+  /// Cards of type 13 and no queues, all bits set, nothing requested.
   init(rows: Int, columns: Int) {
     types = Array(repeating: 13, count: rows)
     self.columns = columns
-    wishes = Array(
+    requests = Array(
       repeating: Array(repeating: .unmanaged, count: columns + 1), count: rows + 1)
     adapters = 1 << (rows + 1) - 1
     domains = 1 << (columns + 1) - 1
@@ -73,7 +73,7 @@ struct SmallMachine: Hashable {
     (0...rows).flatMap { row in (0...columns).map { Cell(row: row, column: $0) } }
   }
 
-  func wish(_ cell: Cell) -> Wish { wishes[cell.row][cell.column] }
+  func request(_ cell: Cell) -> Request { requests[cell.row][cell.column] }
   func isReservable(_ cell: Cell) -> Bool { types[cell.row].map { $0 >= 10 } ?? false }
 
   /// How many APQNs a cell stands for.
@@ -92,7 +92,7 @@ struct SmallMachine: Hashable {
 }
 
 extension SmallMachine: CustomStringConvertible {
-  /// The grid with wishes (capitals where a queue is, in parentheses where one was), then masks (`o` cleared by us, `-` by others).
+  /// The grid with requests (capitals where a queue is, in parentheses where one was), then masks (`o` cleared by us, `-` by others).
   var description: String {
     func bit(_ index: Int, _ mask: Int, _ ours: Int) -> String {
       mask >> index & 1 == 1 ? "1" : ours >> index & 1 == 1 ? "o" : "-"
@@ -101,7 +101,7 @@ extension SmallMachine: CustomStringConvertible {
     let lines = (0...rows).map { row in
       let letters = (0...columns).map { column in
         let cell = Cell(row: row, column: column)
-        let letter = String(wish(cell).rawValue.prefix(1))
+        let letter = String(request(cell).rawValue.prefix(1))
         return unbound.contains(cell)
           ? "?"
           : queues.contains(cell)

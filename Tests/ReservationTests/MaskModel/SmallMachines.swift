@@ -2,8 +2,8 @@ import TestSupport
 
 /// Small machines one after the other: all of a kind, or random ones of every kind.
 enum SmallMachines {
-  /// What a place in the grid can be: no queue there, or a queue with one of the wishes.
-  private static let contents: [SmallMachine.Wish?] = [nil] + SmallMachine.Wish.allCases
+  /// What a place in the grid can be: no queue there, or a queue with one of the requests.
+  private static let contents: [SmallMachine.Request?] = [nil] + SmallMachine.Request.allCases
 
   /// Every content of every cell of a grid of cards of type 13, all bits set, the rest unmanaged.
   ///
@@ -59,7 +59,7 @@ enum SmallMachines {
       let content = contents[number % contents.count]
       number /= contents.count
       guard let content else { continue }
-      machine.wishes[cell.row][cell.column] = content
+      machine.requests[cell.row][cell.column] = content
       if machine.types[cell.row] != nil { machine.queues.insert(cell) }
     }
   }
@@ -143,17 +143,17 @@ enum SmallMachines {
     func chance(_ percent: Int) -> Bool { number(1...100) <= percent }
     var machine = SmallMachine(rows: number(1...3), columns: number(1...3))
     for row in 0..<machine.rows where chance(35) { machine.types[row] = chance(50) ? nil : 9 }
-    let wishes = SmallMachine.Wish.allCases
+    let requests = SmallMachine.Request.allCases
     for row in 0...machine.rows {
-      let whole = chance(30) ? wishes[number(0...3)] : nil
+      let whole = chance(30) ? requests[number(0...3)] : nil
       for column in 0...machine.columns {
-        machine.wishes[row][column] =
+        machine.requests[row][column] =
           whole
           ?? (row == machine.rows || column == machine.columns
-            ? chance(25) ? wishes[number(0...3)] : .unmanaged : wishes[number(0...3)])
+            ? chance(25) ? requests[number(0...3)] : .unmanaged : requests[number(0...3)])
       }
     }
-    if chance(5) { machine.wishes = machine.wishes.map { $0.map { _ in .vfioAP } } }
+    if chance(5) { machine.requests = machine.requests.map { $0.map { _ in .vfioAP } } }
     for cell in machine.cells where machine.types[cell.row] != nil && chance(85) {
       machine.queues.insert(cell)
     }

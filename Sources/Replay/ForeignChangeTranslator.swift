@@ -5,7 +5,7 @@ import APBus
 /// A mask write binds and unbinds many queues, and its own event comes after theirs; a new driver takes
 /// queues before it is announced; a new queue is bound at once (ap-bus.md 3.3). Such moves are the
 /// simulated kernel's own to do. What is left is a hand's.
-struct HandTranslator {
+struct ForeignChangeTranslator {
   private enum Move {
     case driver(APQN, String?)
     case online(APQN, Bool)
@@ -55,7 +55,7 @@ struct HandTranslator {
   }
 
   /// A mask was written: moves of queues that changed their pool follow from it.
-  mutating func masked(adapters: Bool, _ mask: APMask) -> [ForeignHand] {
+  mutating func masked(adapters: Bool, _ mask: APMask) -> [ForeignChange] {
     let old = masks
     if adapters { masks.adapters = mask } else { masks.domains = mask }
     let new = masks
@@ -70,7 +70,7 @@ struct HandTranslator {
   }
 
   /// A driver was registered: what it took belongs to that.
-  mutating func registered(_ driver: String) -> [ForeignHand] {
+  mutating func registered(_ driver: String) -> [ForeignChange] {
     moves.removeAll { move in
       if case .driver(_, let taker) = move { taker == driver } else { false }
     }
@@ -78,7 +78,7 @@ struct HandTranslator {
   }
 
   /// A driver went: what it let go of belongs to that.
-  mutating func unregistered(_ driver: String) -> [ForeignHand] {
+  mutating func unregistered(_ driver: String) -> [ForeignChange] {
     moves.removeAll { move in
       if case .driver(_, nil) = move { true } else { false }
     }
@@ -86,7 +86,7 @@ struct HandTranslator {
   }
 
   /// What hands did since the last time.
-  mutating func finish() -> [ForeignHand] {
+  mutating func finish() -> [ForeignChange] {
     defer { moves = [] }
     var switchedCards = APMask()
     return moves.compactMap { move in

@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 
 /// Writes what another hand does, as a person at a shell would.
-struct HandWriter {
+struct ForeignWriter {
   private let bus: SimulatedBus
   /// Queues whose override this hand has set.
   private var overridden: Set<APQN> = []
@@ -11,7 +11,7 @@ struct HandWriter {
     self.bus = bus
   }
 
-  mutating func perform(_ hand: ForeignHand) throws(SysfsError) {
+  mutating func perform(_ hand: ForeignChange) throws(SysfsError) {
     switch hand {
     case .unbind(let apqn):
       guard let driver = bus.driver(of: apqn) else { return }

@@ -1,7 +1,7 @@
 import APBus
 
 /// Watches the queues that we have moved, for somebody who moves them back.
-struct Fights {
+struct ContentionTracker {
   private var watched: Set<APQN> = []
   private var times: [APQN: [Duration]] = [:]
   /// Queues that were moved back too often, with how often that was. They stay here until
@@ -35,6 +35,6 @@ struct Fights {
 
   /// Forgets everything, so that all queues are moved again.
   mutating func forgetAll() {
-    self = Fights()
+    self = ContentionTracker()
   }
 }

@@ -2,7 +2,7 @@ package import APBus
 
 /// What a plan depends on besides the machine and its rules: what the host's other files say, how
 /// careful to be, and what experience has taught.
-package struct Circumstances: Equatable, Sendable {
+package struct PlanningContext: Equatable, Sendable {
   /// What the host's other files say.
   package var configuration: HostConfiguration
   /// How careful to be.
@@ -16,7 +16,7 @@ package struct Circumstances: Equatable, Sendable {
   /// Queues that were found busy when they were about to be taken, whatever they are now.
   package var busy: Set<APQN> = []
 
-  /// Circumstances; new ones are those of a machine of which nothing else is known.
+  /// PlanningContext; new ones are those of a machine of which nothing else is known.
   package init(
     configuration: HostConfiguration = HostConfiguration(), policy: GuardPolicy = GuardPolicy(),
     rulesAreMissing: Bool = false, fought: [APQN: Int] = [:], undrained: Set<APQN> = []

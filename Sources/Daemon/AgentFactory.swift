@@ -5,7 +5,7 @@ import Reservation
 package import ReservationRules
 
 /// What an agent is made of, so that it can be made on the thread where it lives.
-package struct AgentMaterials: Sendable {
+package struct AgentFactory: Sendable {
   /// Opens the bus.
   package var sysfs: @Sendable () throws -> any Sysfs
   /// The rules to begin with.
@@ -50,7 +50,7 @@ package struct AgentMaterials: Sendable {
     return Agent(
       sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
       ownership: record?.ownership ?? Ownership(),
-      surroundings: Agent.Surroundings(
+      environment: Agent.Environment(
         configuration: {
           root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
         }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn),

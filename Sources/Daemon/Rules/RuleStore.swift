@@ -3,7 +3,7 @@ import ReservationRules
 
 /// The rules in force: read at the start, read again when the directories have changed and from time to
 /// time, and logged.
-final class HeldRules {
+final class RuleStore {
   private let keeper: RuleKeeper
   private let log: any MessageLog
   private let onChange: (RuleSet) -> Void

@@ -2,11 +2,11 @@ import APBus
 import ReservationRules
 
 /// What masks are asked to do on a machine, sorted out: which queues must stay with the host, which
-/// must be reserved, and which wishes masks cannot fulfil.
+/// must be reserved, and which requests masks cannot fulfil.
 ///
 /// What rules decide for the host goes before what they want reserved, whether it is here or not. Only
 /// what a mediated device has goes before both, since the kernel does not let it go.
-struct MaskWishes {
+struct MaskRequests {
   /// APQNs that must be in the host's pool, here or not.
   private(set) var hosts = APQNSet()
   /// APQNs that must be outside it.
@@ -34,7 +34,7 @@ struct MaskWishes {
     unmanaged = absent.unmanaged
     hosts = absent.hosts
     reserved = hold.matrix
-    var wishes: [APQN] = []
+    var requests: [APQN] = []
     var fulfilled: [APQN] = []
     var yielding: [APQN] = []
     var releases = APQNSet()
@@ -44,7 +44,7 @@ struct MaskWishes {
       let row = decisions.row(apqn.adapter)
       if goal == .reserve, row.acceptsCollateral.contains(apqn.domain) { accepting.insert(apqn) }
       switch goal {
-      case .reserve where masks.isInHostPool(apqn): wishes.append(apqn)
+      case .reserve where masks.isInHostPool(apqn): requests.append(apqn)
       case .reserve: fulfilled.append(apqn)
       case .giveBack:
         // The kernel's own refusal first: no guard that is switched off changes it.
@@ -62,9 +62,9 @@ struct MaskWishes {
       // A queue keeps its place, bound or not: an unbound one goes to its pool's driver as soon as
       // that is loaded, and one that cannot be decided about must be where it was by then.
       case .stay where !masks.isInHostPool(apqn):
-        let isOurs = ownership.covers(apqn, under: inventory.bus)
+        let isOwned = ownership.covers(apqn, under: inventory.bus)
         let isReservable = inventory.card(apqn.adapter)?.hardwareType.isReservable == true
-        if isOurs, row.undecidable.contains(apqn.domain) || !isReservable {
+        if isOwned, row.undecidable.contains(apqn.domain) || !isReservable {
           yielding.append(apqn)
         } else {
           reserved.insert(apqn)
@@ -81,11 +81,11 @@ struct MaskWishes {
     refuse(release(hostReleases), hold)
     for apqn in yielding where canReserve(apqn) { reserved.insert(apqn) }
     for apqn in fulfilled {
-      if canReserve(apqn) { reserved.insert(apqn) } else { wishes.append(apqn) }
+      if canReserve(apqn) { reserved.insert(apqn) } else { requests.append(apqn) }
     }
     releases = release(releases)
-    acceptCollateral(wishes)
-    reserve(wishes)
+    acceptCollateral(requests)
+    reserve(requests)
     // Where collateral has left a row or column to the guests, more can be given back beside it.
     refuse(release(releases), hold)
   }
@@ -140,10 +140,10 @@ struct MaskWishes {
     return adapter.map { APQN(adapter: $0, domain: apqn.domain) }
   }
 
-  /// Lets go of unmanaged queues in the row or column of wishes whose rules accept that, the cheaper
+  /// Lets go of unmanaged queues in the row or column of requests whose rules accept that, the cheaper
   /// of the two.
-  private mutating func acceptCollateral(_ wishes: [APQN]) {
-    for apqn in wishes where accepting.contains(apqn) {
+  private mutating func acceptCollateral(_ requests: [APQN]) {
+    for apqn in requests where accepting.contains(apqn) {
       guard !canReserve(apqn) else { continue }
       let row = hosts[apqn.adapter]
       let column = hosts.adapters(inDomain: apqn.domain)
@@ -172,7 +172,7 @@ struct MaskWishes {
   }
 
   /// The host's APQNs that `masks` would take although no rule wants them and none that is fulfilled
-  /// by clearing their row or column accepts them. An APQN let go of for one wish can be in reach of
+  /// by clearing their row or column accepts them. An APQN let go of for one request can be in reach of
   /// another one that accepts nothing.
   func takenUnasked(
     by masks: MaskPair, from current: MaskPair, goals: some Sequence<(Queue, Goal)>,
@@ -198,14 +198,14 @@ struct MaskWishes {
       || !masks.adapters.contains(apqn.adapter) && !accepting[apqn.adapter].isEmpty
   }
 
-  private mutating func reserve(_ wishes: [APQN]) {
+  private mutating func reserve(_ requests: [APQN]) {
     let adapters = hosts.adapters
     let domains = hosts.domains
-    let columns = columnsOfHosts(for: wishes, adapters: adapters, domains: domains)
+    let columns = columnsOfHosts(for: requests, adapters: adapters, domains: domains)
     // One list for all refusals of a row or a column: there can be 65,536 of them.
     var rowLists: [UInt8: Refusal.Neighbors] = [:]
     var columnLists: [UInt8: Refusal.Neighbors] = [:]
-    for apqn in wishes {
+    for apqn in requests {
       if MaskSolver.canReserve(apqn, hostAdapters: adapters, hostDomains: domains) {
         reserved.insert(apqn)
         continue
@@ -232,10 +232,10 @@ struct MaskWishes {
     MaskSolver.canReserve(apqn, hostAdapters: hosts.adapters, hostDomains: hosts.domains)
   }
 
-  /// For the domains of wishes that will be refused: the adapters of host queues there.
-  private func columnsOfHosts(for wishes: [APQN], adapters: APMask, domains: APMask) -> [APMask] {
+  /// For the domains of requests that will be refused: the adapters of host queues there.
+  private func columnsOfHosts(for requests: [APQN], adapters: APMask, domains: APMask) -> [APMask] {
     var columns = Array(repeating: APMask(), count: 256)
-    guard wishes.contains(where: { domains.contains($0.domain) }) else { return columns }
+    guard requests.contains(where: { domains.contains($0.domain) }) else { return columns }
     for adapter in adapters {
       for domain in hosts[adapter] { columns[Int(domain)].insert(adapter) }
     }
