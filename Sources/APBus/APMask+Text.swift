@@ -1,5 +1,6 @@
 extension APMask: CustomStringConvertible {
-  /// As the kernel prints a mask: `0x` and exactly 64 lower-case hex digits (ap-bus.md 1.1).
+  /// As the kernel prints a mask: `0x` and exactly 64 lower-case hex digits (SimulatedBus
+  /// documentation, "Bus attributes").
   public var description: String {
     String(unsafeUninitializedCapacity: 66) { buffer in
       buffer[0] = UInt8(ascii: "0")

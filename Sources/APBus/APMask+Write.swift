@@ -4,7 +4,7 @@ extension APMask {
   ///
   /// A first `+` or `-` makes the text relative to this mask; anything else is absolute, and digits
   /// that are missing on the right are zeros, so that `0x` and an empty line clear the whole mask
-  /// (ap-bus.md 1.2, `ap_parse_bitmap_str` in drivers/s390/crypto/ap_bus.c).
+  /// (`ap_parse_bitmap_str` in drivers/s390/crypto/ap_bus.c).
   public func writing(_ text: some Sequence<UInt8>) -> APMask? {
     var scanner = MaskScanner(text)
     return switch scanner.next {

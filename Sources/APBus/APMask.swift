@@ -1,8 +1,8 @@
 /// A set of adapter or domain numbers, 0...255: the 256 bits of `apmask`, `aqmask` and the
 /// configuration masks.
 ///
-/// Bit 0 is the leftmost bit of the printed number (ap-bus.md 1.1). The words are only shifted, never
-/// reinterpreted as bytes, so that byte order does not matter.
+/// Bit 0 is the leftmost bit of the printed number (SimulatedBus documentation, "Bus attributes"). The
+/// words are only shifted, never reinterpreted as bytes, so that byte order does not matter.
 public struct APMask: Hashable, Sendable {
   /// Word 0 holds bits 0...63, bit 0 as its most significant bit.
   @usableFromInline

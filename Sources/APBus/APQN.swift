@@ -1,6 +1,7 @@
 /// The number of one AP queue: an adapter and a usage domain, each 0...255.
 ///
-/// Printed as sysfs names the queue's device, in lower-case hex: `05.0004` (ap-bus.md 1.3).
+/// Printed as sysfs names the queue's device, in lower-case hex: `05.0004` (SimulatedBus documentation,
+/// "Devices and links").
 public struct APQN: Hashable, Sendable {
   /// The adapter's number (APID), the `05` of `05.0004`.
   public let adapter: UInt8

@@ -1,7 +1,7 @@
 /// One thing in sysfs that concerns AP queues, named by its place in the device tree.
 ///
 /// The same places are a uevent's `DEVPATH` (with a leading slash) and directories below `/sys`
-/// (ap-bus.md 1).
+/// (SimulatedBus documentation, "Devices and links").
 public enum BusObject: Hashable, Sendable {
   /// `/bus/ap`: the masks and the bus's settings.
   case bus

@@ -19,7 +19,7 @@ public struct BusState: Equatable, Sendable {
   /// `ap_domain`: the host's default domain; nil where there is none.
   public var defaultDomain: UInt8?
   /// Whether queues have a `driver_override` attribute; nil while there is no queue to see it on and
-  /// the bus has no `bindings_complete_count` that tells (ap-bus.md 0).
+  /// the bus has no `bindings_complete_count` that tells (SimulatedBus documentation, "Kernels").
   public var supportsOverride: Bool?
   /// The AP drivers that are registered, in the order of their names.
   public var drivers: [String]

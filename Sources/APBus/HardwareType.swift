@@ -15,7 +15,7 @@ public struct HardwareType: RawRepresentable, Hashable, Sendable {
   /// Whether `vfio_ap` can take queues of this type.
   public var isReservable: Bool { self >= .oldestReservable }
 
-  /// The product, `CEX5`, or nil for a number that names none (ap-bus.md 2).
+  /// The product, `CEX5`, or nil for a number that names none (SimulatedBus documentation, "Hardware types").
   public var product: String? {
     switch rawValue {
     case 6, 7: "CEX2"

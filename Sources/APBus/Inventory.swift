@@ -88,7 +88,7 @@ public struct Inventory: Equatable, Sendable {
   }
 
   /// The mediated device whose matrix has the queue. At most one has: the kernel refuses a second
-  /// (ap-bus.md 4.5).
+  /// (SimulatedBus documentation, "Kernel log").
   public func mediatedDevice(holding apqn: APQN) -> MediatedDevice? {
     mediatedDevices.first { $0.holds(apqn) }
   }

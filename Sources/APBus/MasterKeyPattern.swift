@@ -13,7 +13,7 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
   /// The pattern in the text of `mkvps`; nil where the text does not tell.
   ///
   /// Of each register only the current key counts. A register that cannot be read shows `-`, and one
-  /// such makes the whole pattern unknown (ap-bus.md 1.5).
+  /// such makes the whole pattern unknown (SimulatedBus documentation, "Queue attributes").
   public init?(attribute text: String) {
     var registers: [String] = []
     var isTold = false

@@ -20,7 +20,7 @@ public struct Queue: Equatable, Sendable {
   /// which is so only while the host has the queue.
   public var masterKeys: MasterKeyPattern?
 
-  /// What `vfio_ap` says of a queue it holds (ap-bus.md 1.5).
+  /// What `vfio_ap` says of a queue it holds (SimulatedBus documentation, "Queue attributes").
   public enum GuestStatus: String, Hashable, Sendable, CaseIterable {
     /// In no mediated device's matrix.
     case unassigned

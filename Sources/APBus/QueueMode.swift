@@ -7,7 +7,7 @@ public enum QueueMode: String, Hashable, Sendable, CaseIterable {
   /// EP11 coprocessor.
   case ep11
 
-  /// The mode that `ap_functions` of a card tells, tested in the kernel's order (ap-bus.md 2).
+  /// The mode that `ap_functions` of a card tells, tested in the kernel's order (`ap_uevent` in ap_bus.c).
   public init?(functions: UInt32) {
     if functions & 0x0800_0000 != 0 {
       self = .accelerator

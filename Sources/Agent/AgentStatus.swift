@@ -8,7 +8,7 @@ package struct AgentStatus: Equatable, Sendable {
     /// There is no AP bus.
     case withoutBus
     /// The first scan of the bus is not done: what would be decided now would be decided on half a
-    /// machine (ap-bus.md 4.7).
+    /// machine (SimulatedBus documentation, "Scans").
     case beforeFirstScan
     /// The kernel is moving queues for another process's write of masks.
     case moving

@@ -33,7 +33,8 @@ package struct Failure: Error, Equatable, Sendable {
     /// The kernel refused masks because a mediated device has a queue that they would take back.
     case vetoed(SysfsError, mediatedDevices: [String])
     /// The kernel refuses masks although no queue has an override: one left with its override set,
-    /// and the kernel's count of overrides with it. Only a reboot mends that (ap-bus.md 4.4).
+    /// and the kernel's count of overrides with it. Only a reboot mends that (SimulatedBus
+    /// documentation, "Overrides").
     case leakedOverrideCount(SysfsError)
     /// The write was taken and changed nothing.
     case noEffect(APQN, expected: Owner, found: Owner)

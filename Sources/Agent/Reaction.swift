@@ -23,7 +23,7 @@ package enum Reaction: Hashable, Sendable {
   package init(to object: BusObject) {
     switch object {
     // A card's driver makes attributes readable that rules match; its CONFIG comes before its
-    // queues' (ap-bus.md 3.3).
+    // queues' (SimulatedBus documentation, "Causes").
     case .card(let adapter): self = .card(adapter)
     // Added, bound to whatever driver, unbound, configured, removed.
     case .queue(let apqn): self = .queue(apqn)

@@ -30,7 +30,8 @@ struct Survey {
   }
 
   /// Reads the master keys of all queues of the host that can have any, once. A queue that we switched
-  /// off to drain it does not tell them; `known` has what it told before (ap-bus.md 8.15).
+  /// off to drain it does not tell them; `known` has what it told before (SimulatedBus documentation,
+  /// "Host use").
   mutating func readKeys(
     into inventory: inout Inventory, switchedOff: Set<APQN>,
     known: inout [APQN: MasterKeyPattern]

@@ -3,7 +3,7 @@ import APBus
 /// Holds the first decision back on kernels that do not count their scans: what is decided while cards
 /// still come would be decided on half a machine.
 ///
-/// Where the bus has `scans`, the agent itself waits for the first one (ap-bus.md 4.7).
+/// Where the bus has `scans`, the agent itself waits for the first one (SimulatedBus documentation, "Scans").
 struct BootGate {
   private let sysfs: any Sysfs
   /// How long nothing must come.

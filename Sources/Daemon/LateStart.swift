@@ -4,9 +4,9 @@ import HostSystem
 
 /// Notices that queues were reserved only after `vfio_ap` had been loaded by something else.
 ///
-/// mdevctl starts its devices when `vfio_ap` announces the matrix device (udev.md 4.7); those whose
-/// queues are not reserved by then fail, and nobody starts them later unless the device is announced
-/// again.
+/// mdevctl starts its devices when `vfio_ap` announces the matrix device (SimulatedBus documentation,
+/// "s390-tools"); those whose queues are not reserved by then fail, and nobody starts them later unless
+/// the device is announced again.
 struct LateStart {
   private let sysfs: any Sysfs
   private let log: any MessageLog

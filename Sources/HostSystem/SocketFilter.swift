@@ -18,9 +18,9 @@ package struct SocketFilter {
 
   /// Lets pass the kernel's messages about one of these places, or about something below one.
   ///
-  /// A message begins with `action@devpath` and a NUL (udev.md 1.1). A place ends at its own last
-  /// character: `/module/ap` does not let `/module/apparmor` pass. A load from behind the end of a
-  /// message drops it, so that no length need be checked.
+  /// A message begins with `action@devpath` and a NUL (SimulatedBus documentation, "Messages"). A place
+  /// ends at its own last character: `/module/ap` does not let `/module/apparmor` pass. A load from
+  /// behind the end of a message drops it, so that no length need be checked.
   package init(places: [String]) {
     findPath()
     for place in places { passIfPath(isAtOrBelow: Array(place.utf8)) }

@@ -5,9 +5,9 @@ package import Uevents
 
 /// The kernel's messages about AP devices as they come, through libudev's monitor on the kernel group.
 ///
-/// The kernel group works where no udevd runs, and tells before udevd's rules have run (udev.md 0).
-/// libudev puts no filter before that group (udev.md 1.6), so it gets one of ours: other devices'
-/// messages neither wake anybody nor take room.
+/// The kernel group works where no udevd runs, and tells before udevd's rules have run.
+/// libudev puts no filter before that group (`sd_device_monitor_filter_update`, systemd 252), so it
+/// gets one of ours: other devices' messages neither wake anybody nor take room.
 package final class UdevMonitor {
   /// The descriptor to wait on: readable while there are messages, or after some were lost.
   package let descriptor: Int32
@@ -21,7 +21,7 @@ package final class UdevMonitor {
     /// The limit is reached and more are there.
     case partial
     /// The kernel dropped some for want of room. The rest has been handed on, and the kernel delivers
-    /// again: now is the time to look at all devices (udev.md 1.5).
+    /// again: now is the time to look at all devices (`netlink_overrun` in net/netlink/af_netlink.c).
     case overrun
   }
 
@@ -88,7 +88,7 @@ package final class UdevMonitor {
   ///
   /// A message that libudev refuses (not from the kernel, or damaged) is passed over. An overrun is
   /// told only when all that had come is handed on: before, the kernel drops whatever is sent
-  /// (udev.md 1.5).
+  /// (`netlink_overrun` in net/netlink/af_netlink.c).
   package func drain(
     limit: Int = .max, _ take: (Uevent) -> Void
   ) throws(UdevMonitorError) -> Outcome {

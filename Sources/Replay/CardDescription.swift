@@ -3,7 +3,8 @@ import Uevents
 
 /// What events and device descriptions tell of a card.
 enum CardDescription {
-  /// The card of an event's properties: DEV_TYPE in hex, MODE on kernels that have it (ap-bus.md 3.2).
+  /// The card of an event's properties: DEV_TYPE in hex, MODE on kernels that have it (SimulatedBus
+  /// documentation, "Keys").
   static func card(_ adapter: UInt8, properties: (String) -> String?)
     throws(CaptureFault.Problem) -> Card
   {

@@ -3,8 +3,8 @@ import APBus
 /// Tells what another hand did from what the kernel did because of it.
 ///
 /// A mask write binds and unbinds many queues, and its own event comes after theirs; a new driver takes
-/// queues before it is announced; a new queue is bound at once (ap-bus.md 3.3). Such moves are the
-/// simulated kernel's own to do. What is left is a hand's.
+/// queues before it is announced; a new queue is bound at once (SimulatedBus documentation, "Causes").
+/// Such moves are the simulated kernel's own to do. What is left is a hand's.
 struct ForeignChangeTranslator {
   private enum Move {
     case driver(APQN, String?)

@@ -27,7 +27,7 @@ struct ForeignWriter {
   }
 
   /// On a kernel with overrides a hand that binds out of the queue's pool must have set or cleared one
-  /// before; events do not tell, since an override has none (ap-bus.md 4.4).
+  /// before; events do not tell, since an override has none (SimulatedBus documentation, "Overrides").
   private mutating func bind(_ apqn: APQN, to driver: String) throws(SysfsError) {
     guard bus.driver(of: apqn) != driver else { return }
     if bus.behavior.hasOverrides, bus.usesDefaultMasks {

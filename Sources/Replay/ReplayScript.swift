@@ -19,7 +19,7 @@ package struct ReplayScript: Equatable, Sendable {
   package var name = ""
 
   /// The boot of a described machine: its hardware is found by the first scan, then its modules are
-  /// loaded, `zcrypt_cex4` first (ap-bus.md T1).
+  /// loaded, `zcrypt_cex4` first (SimulatedBus documentation, "Sequences").
   ///
   /// Masks of the description are in force from the start, as if given on the kernel command line.
   package init(booting machine: Inventory) {

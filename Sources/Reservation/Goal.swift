@@ -20,8 +20,8 @@ struct Goals {
   private(set) var adopted: [APQN] = []
 
   /// Whether a queue that rules decide for the host is on `vfio_ap` because that driver came first: without
-  /// masks the kernel gives a new queue to the first driver that takes it (ap-bus.md 4.1), and nobody has
-  /// meant that.
+  /// masks the kernel gives a new queue to the first driver that takes it (SimulatedBus documentation,
+  /// "Matching"), and nobody has meant that.
   private func isStray(_ queue: Queue, _ row: DecisionRow, _ bus: BusState) -> Bool {
     queue.owner == .vfioAP && !bus.hasMasks && row.host.contains(queue.apqn.domain)
   }

@@ -5,17 +5,17 @@
 /// take is never written, and the kernel's own vetoes stay the kernel's.
 package enum Guard: String, CaseIterable, Hashable, Sendable {
   /// A queue that a mediated device has assigned is not taken from `vfio_ap`: its guest would lose
-  /// every queue of the adapter (ap-bus.md 6.2).
+  /// every queue of the adapter (SimulatedBus documentation, "Guests").
   case assignedQueue = "assigned-queue"
   /// The host's last queue with a master key is not taken while the host has secure keys
-  /// (ap-bus.md 8.15).
+  /// (SimulatedBus documentation, "Host use").
   case protectHost = "protect-host"
   /// A queue with pending requests is drained first, and left where it is when that takes too long.
   case pendingRequests = "pending-requests"
   /// A queue that somebody else keeps moving back is left alone.
   case fighting
   /// Overrides are not chosen while s390-tools' ap-check callout is installed: it refuses to start
-  /// mediated devices whose queues are reserved by override (peers.md 0.2).
+  /// mediated devices whose queues are reserved by override (SimulatedBus documentation, "s390-tools").
   case callout = "ap-check"
   /// A rule set without any rule gives nothing back: most likely the files are gone, not the request.
   case emptyRules = "empty-rules"

@@ -4,7 +4,8 @@ package import APBus
 ///
 /// A queue may be taken when another one of the same mode and the same master keys stays with the host
 /// and is usable there. One whose master keys cannot be read may hold the only ones, and is never
-/// taken; an accelerator, and a queue without a valid master key, holds none (ap-bus.md 8.15).
+/// taken; an accelerator, and a queue without a valid master key, holds none (SimulatedBus
+/// documentation, "Host use").
 package struct HostProtection {
   private struct Kind: Hashable {
     let mode: QueueMode?

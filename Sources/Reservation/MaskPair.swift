@@ -30,7 +30,8 @@ package struct MaskPair: Hashable, Sendable {
   }
 
   /// The writes that lead to `target` without moving any queue that has the same place in both: first
-  /// the adapters that stay, then the domains, then the adapters that are new (ap-bus.md 5).
+  /// the adapters that stay, then the domains, then the adapters that are new (SimulatedBus
+  /// documentation, "Mask arithmetic").
   ///
   /// Where no adapter stays, that would be a mask of zeros on the way, which takes whatever comes. Then
   /// the domains go first; and where none of them stays either, one of the adapters of `absent`, which

@@ -68,8 +68,8 @@ struct MaskTransition {
   }
 
   /// The kernel looks at every queue after each write: it moves one whose driver is not of its pool, and
-  /// binds an unbound one in the host's pool (ap-bus.md 4.3 step 6). What drivers hardware below type 10
-  /// finds depends on the kernel.
+  /// binds an unbound one in the host's pool (`__ap_revise_reserved`, 6.1). What drivers hardware below
+  /// type 10 finds depends on the kernel.
   private func owners(of queue: Queue, along way: [MaskPair]) -> [Owner] {
     let isReservable = inventory.card(queue.apqn.adapter)?.hardwareType.isReservable == true
     var owner = queue.owner

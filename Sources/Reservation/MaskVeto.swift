@@ -1,7 +1,7 @@
 package import APBus
 
 /// What the kernel refuses of a change of masks: bits that give to the host what a mediated device has
-/// assigned (ap-bus.md 4.3 step 4).
+/// assigned (SimulatedBus documentation, "Masks").
 package struct MaskVeto: Equatable, Sendable {
   /// New bits of `apmask` that are refused.
   package var adapters: APMask

@@ -173,8 +173,9 @@ extension Planner {
   /// masks are the default, or all that they keep from the host is ours and no mediated device has any of it.
   ///
   /// Not while what they keep cannot be decided about, which may be so for a moment only; not where the host
-  /// may need the keys of what would be its own meanwhile; and not while a device is defined with a queue that
-  /// is not here, which a guest can have by masks only (ap-bus.md 4.4).
+  /// may need the keys of what would be its own meanwhile; and not while a device is defined with a
+  /// queue that is not here, which a guest can have by masks only (SimulatedBus documentation,
+  /// "Overrides").
   package var canLeaveMasks: Bool {
     guard ownership.mechanism == .mask, inventory.bus.supportsOverride == true,
       !context.configuration.setsMasks,

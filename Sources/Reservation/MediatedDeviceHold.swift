@@ -1,7 +1,7 @@
 import APBus
 
-/// What the kernel does not let masks give to the host because of mediated devices (ap-bus.md 4.3
-/// step 4).
+/// What the kernel does not let masks give to the host because of mediated devices
+/// (SimulatedBus documentation, "Masks").
 ///
 /// The older question is put to the masks of each write: is a device assigned a newly set bit together
 /// with a bit that is set in the other mask? What a device has is outside the host's pool, or it could

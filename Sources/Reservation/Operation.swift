@@ -43,7 +43,7 @@ package struct OwnerChange: Equatable, Sendable {
     /// No rule asked: a mask takes the queue along, which the rules accept.
     case collateral
     /// No rule asked: an effective mask write makes the kernel look at this queue too
-    /// (ap-bus.md 4.3).
+    /// (SimulatedBus documentation, "Masks").
     case sideEffect
   }
 

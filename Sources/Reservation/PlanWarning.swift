@@ -3,13 +3,13 @@ package import APBus
 /// Something a person should know of a plan although nothing is refused.
 package enum PlanWarning: Equatable, Sendable {
   /// A mediated device has queues of this adapter assigned of which one will not be on `vfio_ap`, so
-  /// that its guest gets no queue of the adapter at all (ap-bus.md 6.1).
+  /// that its guest gets no queue of the adapter at all (SimulatedBus documentation, "Guests").
   case guestLosesAdapter(UInt8, missing: APQN, mediatedDevice: String)
   /// The host's default domain has no queue of the host any more; the default does not move by itself
-  /// (ap-bus.md 8.18).
+  /// (`ap_select_domain` in ap_bus.c).
   case defaultDomainTaken(UInt8)
   /// The host has no CCA queue any more, and by that no random number generator of the adapters
-  /// (ap-bus.md 8.15).
+  /// (SimulatedBus documentation, "Host use").
   case lastCCAQueueTaken
   /// These are, or will be, reserved, and no guest can use them now: deconfigured or check-stopped.
   case unusable([APQN])
@@ -18,7 +18,7 @@ package enum PlanWarning: Equatable, Sendable {
   /// When the masks cannot be written to the end they cannot be set back either.
   case cannotBeUndone(mediatedDevice: String)
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
-  /// queues (ap-bus.md 4.3 step 6).
+  /// queues (SimulatedBus documentation, "Masks").
   case undoingBinds([APQN], to: Owner)
   /// What another tool does at the next boot.
   case nextBoot(NextBootConflict)

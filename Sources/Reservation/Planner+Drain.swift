@@ -3,7 +3,7 @@ import APBus
 extension Planner {
   /// The operation with the queues that the host is busy with drained first: switched off, so that no
   /// request is added, and waited for until none is left. An unbind would throw the requests back
-  /// (ap-bus.md 8.16).
+  /// (SimulatedBus documentation, "Host use").
   func draining(_ operation: Operation) -> Operation {
     guard context.isOn(.pendingRequests) else { return operation }
     let busy = operation.changes.filter { $0.from == .host && $0.to != .host }

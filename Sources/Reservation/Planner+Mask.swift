@@ -135,7 +135,8 @@ extension Planner {
   }
 
   /// Unbound queues that the kernel does not look at by itself: a mask write binds those of the
-  /// host's pool only, and no scan ever tries an unbound queue again (ap-bus.md 4.1, 4.3).
+  /// host's pool only, and no scan ever tries an unbound queue again (SimulatedBus documentation,
+  /// "Matching" and "Masks").
   private func probes(after transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {
     let target = transition.target
     return zip(inventory.queues, goals).compactMap { queue, goal in
@@ -203,7 +204,8 @@ extension Planner {
     return nil
   }
 
-  /// Whether the kernel asks for the new bit alone, whatever the other mask is (ap-bus.md 4.3).
+  /// Whether the kernel asks for the new bit alone, whatever the other mask is (SimulatedBus
+  /// documentation, "Masks").
   private var asksWide: Bool { inventory.bus.supportsOverride == true }
 
   /// Adapters and domains that are not here and of which `domains` names every APQN.

@@ -3,7 +3,7 @@ import APBus
 extension Planner {
   /// `driver_override` on each queue: written before the unbind, so that whatever stops us in the
   /// middle leaves a queue that says where it belongs, and so that it can be done before `vfio_ap` is
-  /// loaded (ap-bus.md 4.4, T5).
+  /// loaded (SimulatedBus documentation, "Overrides" and "Sequences").
   ///
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   func planOverrides(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
@@ -83,7 +83,8 @@ extension Planner {
   }
 
   /// A queue of ours that a guest has and that has lost its override, as when we were stopped between
-  /// clearing it and looking again: any write of masks would take it away (ap-bus.md 4.3).
+  /// clearing it and looking again: any write of masks would take it away (SimulatedBus documentation,
+  /// "Masks").
   private func markAssigned(_ queue: Queue, into plan: inout Plan) {
     guard queue.owner == .vfioAP, queue.driverOverride == nil,
       ownership.queues.contains(queue.apqn), inventory.bus.masksAreDefault,

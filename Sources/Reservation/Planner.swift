@@ -100,8 +100,8 @@ package struct Planner {
 
   /// Whether a queue can be given to the host now; what stands in the way goes into the plan.
   ///
-  /// `cex4queue` takes the card driver's data without looking whether there is any (ap-bus.md 1.4),
-  /// so the card must be bound first.
+  /// `cex4queue` takes the card driver's data without looking whether there is any (SimulatedBus
+  /// documentation, "Matching"), so the card must be bound first.
   func canGiveToHost(_ apqn: APQN, _ plan: inout Plan) -> Bool {
     guard inventory.bus.hasDriver(DriverName.cex4queue) else {
       plan.waiting.append(Plan.Waiting(apqn, driver: DriverName.cex4queue))

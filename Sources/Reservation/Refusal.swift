@@ -39,7 +39,7 @@ package struct Refusal: Hashable, Sendable {
     /// Giving the queue back would bring queues into the host's pool that must stay reserved.
     case releaseInexpressible(wouldTake: APQN)
     /// A mediated device has the queue; taking it would take the whole adapter from its guest
-    /// (ap-bus.md 6.2).
+    /// (SimulatedBus documentation, "Guests").
     case assigned(mediatedDevice: String?)
     /// The kernel would veto the mask: it looks at every mediated device with that adapter or domain.
     case vetoed(mediatedDevice: String)
@@ -58,7 +58,7 @@ package struct Refusal: Hashable, Sendable {
     /// under way.
     case maskChangeUnderWay(APQN)
     /// Its card has no driver; a queue bound to the host below such a card can crash the kernel
-    /// (ap-bus.md 1.4).
+    /// (SimulatedBus documentation, "Matching").
     case cardUnbound
     /// No other usable queue of the host has this mode and these master keys, and the host has secure
     /// keys.

@@ -17,7 +17,7 @@ package enum Step: Hashable, Sendable {
   /// Read `status` and the mediated devices' matrices again; go on only if none has the queue.
   ///
   /// An override has no veto: between the plan and the write a guest can be given the queue
-  /// (ap-bus.md 4.4, 8.13).
+  /// (SimulatedBus documentation, "Overrides" and "Guests").
   case requireUnassigned(APQN)
   /// Switch a queue of the host on or off; off, it gets no new requests.
   case setOnline(APQN, Bool)
@@ -49,7 +49,7 @@ package enum Step: Hashable, Sendable {
   /// The text that is written.
   ///
   /// Masks are written in full, 64 digits: a short or relative text means something else to the
-  /// kernel than it seems to (ap-bus.md 8.8).
+  /// kernel than it seems to (SimulatedBus documentation, "Mask texts").
   package var text: String {
     switch self {
     case .setAdapterMask(let mask), .setDomainMask(let mask): mask.description

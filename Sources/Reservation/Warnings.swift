@@ -52,8 +52,8 @@ struct Warnings {
   }
 
   /// The kernel drops an adapter from a guest for any of its APQNs that the machine is configured for and
-  /// that is not on `vfio_ap`, also for one that does not exist here (ap-bus.md 6.1). Of an adapter
-  /// without any queue the guest can lose nothing.
+  /// that is not on `vfio_ap`, also for one that does not exist here (SimulatedBus documentation,
+  /// "Guests"). Of an adapter without any queue the guest can lose nothing.
   private mutating func warnIfIncomplete(_ device: MediatedDevice) {
     let name = context.configuration.name(ofMediatedDevice: device.uuid)
     for adapter in device.adapters {

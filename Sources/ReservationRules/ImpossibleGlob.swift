@@ -62,7 +62,8 @@ extension ImpossibleGlob {
     self.init("\(noun) has at most \(longest) characters, and this asks for \(shortest) or more")
   }
 
-  /// The characters that the kernel prints into attributes that are numbers (ap-bus.md 1.4).
+  /// The characters that the kernel prints into attributes that are numbers (SimulatedBus
+  /// documentation, "Card attributes").
   private init?(attribute: String, _ glob: Glob, _ text: String) {
     let isVersion = attribute == "FW_version"
     guard isVersion || ["raw_hwtype", "max_msg_size", "API_ordinalnr"].contains(attribute) else {

@@ -18,7 +18,7 @@ enum AttributeText {
   static func number(_ number: some BinaryInteger) -> String { "\(number)\n" }
 
   /// The queues of a matrix, one a line. Where only one axis is assigned, what there is of it: `05.`
-  /// or `.0004` (ap-bus.md 1.6).
+  /// or `.0004` (`vfio_ap_mdev_matrix_show`).
   static func matrix(adapters: APMask, domains: APMask) -> String {
     var text = ""
     if domains.isEmpty {
@@ -38,7 +38,7 @@ enum AttributeText {
     domains.reduce(into: "") { $0 += LowerHex.text($1, digits: 4) + "\n" }
   }
 
-  /// What `mkvps` reads while the master keys are unknown (ap-bus.md 1.5).
+  /// What `mkvps` reads while the master keys are unknown (`cca_mkvps_show`, `ep11_mkvps_show`).
   static func unknownMasterKeys(mode: QueueMode?) -> String {
     if mode == .ep11 { return "WK CUR: -\nWK NEW: -\n" }
     return ["AES", "APKA"].reduce(into: "") { text, key in

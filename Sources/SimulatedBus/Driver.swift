@@ -6,9 +6,9 @@ protocol Driver: AnyObject {
   var name: String { get }
   /// The module that brought it; nil for one that is only known from an inventory.
   var module: SimulatedBus.Module? { get }
-  /// The DEFAULT flag: whether it is the host's (ap-bus.md 0).
+  /// The DEFAULT flag: whether it is the host's (`AP_DRIVER_FLAG_DEFAULT`).
   var isDefault: Bool { get }
-  /// Whether its id table names the device: card or queue, and type (ap-bus.md 4.1, stage 1).
+  /// Whether its id table names the device: card or queue, and type (`ap_bus_match` in ap_bus.c).
   func matches(_ device: Device) -> Bool
   /// Takes the device, or says why not.
   func probe(_ device: Device) throws(Errno)
@@ -61,8 +61,9 @@ final class HostQueueDriver: Driver {
     device is QueueDevice && hardwareTypes.contains(device.hardwareType.rawValue)
   }
 
-  /// Takes the queue. A new binding is always online (ap-bus.md 4.1). The kernel would follow a null
-  /// pointer where the card has no driver (ap-bus.md 1.4); here that queue is refused.
+  /// Takes the queue. A new binding is always online (`zcrypt_cex4_queue_probe`). The kernel would
+  /// follow a null pointer where the card has no driver (SimulatedBus documentation, "Matching"); here
+  /// that queue is refused.
   func probe(_ device: Device) throws(Errno) {
     guard let queue = device as? QueueDevice, queue.card.driver != nil else {
       throw .noSuchDevice
@@ -71,7 +72,7 @@ final class HostQueueDriver: Driver {
     queue.traffic.resume()
   }
 
-  /// Gives the queue up: its requests are flushed (ap-bus.md T5).
+  /// Gives the queue up: its requests are flushed (`ap_flush_queue`).
   func remove(_ device: Device) {
     device.isSwitchedOn = false
     (device as? QueueDevice)?.traffic.flush()

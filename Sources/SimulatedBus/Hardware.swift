@@ -1,7 +1,7 @@
 import APBus
 
 /// The machine below the bus: what answers when the kernel asks. The kernel learns of a change only
-/// by a scan (ap-bus.md 4.7).
+/// by a scan (SimulatedBus documentation, "Scans").
 struct Hardware {
   /// The adapters, by number.
   private(set) var cards = [SimulatedCard?](repeating: nil, count: 256)

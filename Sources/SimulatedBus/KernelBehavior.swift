@@ -1,11 +1,11 @@
 public import APBus
 
-/// What differs between the kernels whose AP bus is simulated (ap-bus.md 0, 3.5, 4.3, 4.4).
+/// What differs between the kernels whose AP bus is simulated (SimulatedBus documentation, "Kernels").
 ///
 /// Each flag is one difference, so that a test can mix them; the three kernels for which there are
 /// transcripts are given as whole values.
 public struct KernelBehavior: Equatable, Sendable {
-  /// When `BINDINGS=complete` is sent (ap-bus.md 3.5).
+  /// When `BINDINGS=complete` is sent (SimulatedBus documentation, "Completion").
   public enum CompletionEvents: Sendable {
     /// Never: the kernel has no such event.
     case never
@@ -17,7 +17,7 @@ public struct KernelBehavior: Equatable, Sendable {
     case endOfScan
   }
 
-  /// What a mediated device may be given (ap-bus.md 1.6, 4.4).
+  /// What a mediated device may be given (SimulatedBus documentation, "Mediated devices" and "Overrides").
   public enum Assignment: Sendable {
     /// Queues that are bound to `vfio_ap`, no others.
     case boundQueues
@@ -38,7 +38,7 @@ public struct KernelBehavior: Equatable, Sendable {
   /// Whether the value of APMASK and AQMASK in an event ends with a newline.
   public var maskEventEndsWithNewline: Bool
   /// Whether a mask write is refused that would give the host a queue of a mediated device; a kernel
-  /// that does not refuse it takes the queue away (ap-bus.md 4.3 step 4).
+  /// that does not refuse it takes the queue away (SimulatedBus documentation, "Masks").
   public var vetoesMasks: Bool
   /// Whether a mask write is refused for any mediated device with a newly set adapter or domain,
   /// even where the other mask keeps the queue out of the host's pool.
@@ -50,16 +50,16 @@ public struct KernelBehavior: Equatable, Sendable {
   /// Whether queues have `config` and `chkstop`.
   public var hasQueueConfiguration: Bool
   /// Whether an adapter on standby or check-stopped keeps its devices; otherwise it is as good as gone
-  /// (ap-bus.md 4.7).
+  /// (SimulatedBus documentation, "Scans").
   public var keepsUnusableDevices: Bool
   /// Whether a queue without a driver stays; otherwise one scan deletes it and the next makes it anew,
-  /// and so binds it (ap-bus.md 4.6).
+  /// and so binds it (SimulatedBus documentation, "Unbound queues").
   public var keepsUnboundQueues: Bool
   /// What `bind` answers for a device that has a driver: EBUSY since Linux 5.14, ENODEV before
-  /// (ap-bus.md 4.2).
+  /// (`bind_store` in drivers/base/bus.c).
   public var errorOfBoundDevice: Errno
   /// Whether the removal of a mediated device waits for its guest, as since Linux 5.14; before, it is
-  /// EBUSY (ap-bus.md 1.6).
+  /// EBUSY (SimulatedBus documentation, "Mediated devices").
   public var removalWaitsForGuest: Bool
   /// Whether queues have `ap_functions`, the bus `features` and mediated devices `ap_config`.
   public var hasLateAttributes: Bool
@@ -73,7 +73,8 @@ public struct KernelBehavior: Equatable, Sendable {
   public var hasPowerDirectories: Bool
   /// Whether hardware below type 10 has devices at all.
   public var createsOldDevices: Bool
-  /// The newest type that the kernel knows; newer hardware counts as one of that (ap-bus.md 2).
+  /// The newest type that the kernel knows; newer hardware counts as one of that
+  /// (`ap_get_compatible_type` in ap_bus.c).
   public var newestHardwareType: HardwareType
 
   /// The design of 2018: no masks, any driver may be bound by hand.

@@ -16,7 +16,7 @@ final class MatrixDevice {
   }
 
   /// What a guest of the device gets of its matrix: an adapter is left out whole where one of its
-  /// queues is not bound to `vfio_ap` (ap-bus.md 6.1).
+  /// queues is not bound to `vfio_ap` (`vfio_ap_mdev_filter_matrix`).
   /// `adapters` and `domains` are those that guests may have now.
   func effectiveMatrix(
     of device: MediatedDevice, adapters: APMask, domains: APMask

@@ -1,4 +1,5 @@
-/// The host's requests on a queue, as its counters show them (ap-bus.md 1.5).
+/// The host's requests on a queue, as its counters show them (SimulatedBus documentation, "Queue
+/// attributes").
 struct QueueTraffic {
   /// `requestq_count`: requests that wait for a place in the adapter.
   private(set) var waiting: UInt64 = 0

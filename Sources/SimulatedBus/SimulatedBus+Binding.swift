@@ -1,7 +1,7 @@
 import APBus
 import Uevents
 
-/// Matching, probing, binding and unbinding (ap-bus.md 4.1, 4.2).
+/// Matching, probing, binding and unbinding (SimulatedBus documentation, "Matching" and "Results of writes").
 extension SimulatedBus {
   /// The device of a name written to `bind`, `unbind` or `drivers_probe`.
   func device(named text: String) -> Device? {
@@ -17,7 +17,7 @@ extension SimulatedBus {
   }
 
   /// Whether the bus lets the driver have the device: the gate before the driver's own probe, for
-  /// queues only (ap-bus.md 4.1, stage 2).
+  /// queues only (`ap_device_probe` in ap_bus.c).
   private func gate(_ device: Device, to driver: any Driver) -> Bool {
     guard behavior.hasMasks, let queue = device as? QueueDevice else { return true }
     if let driverOverride = queue.driverOverride { return driverOverride == driver.name }
@@ -106,7 +106,8 @@ extension SimulatedBus {
     return registrations
   }
 
-  /// Tells that every queue is bound, if that is so and a scan has been (ap-bus.md 3.5).
+  /// Tells that every queue is bound, if that is so and a scan has been (SimulatedBus documentation,
+  /// "Completion").
   func tellCompletion() {
     guard behavior.completionEvents != .never, scanCount > 0, boundCount == queueCount else {
       return

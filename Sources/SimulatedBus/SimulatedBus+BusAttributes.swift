@@ -1,6 +1,6 @@
 import APBus
 
-/// The files of `/sys/bus/ap` (ap-bus.md 1.1).
+/// The files of `/sys/bus/ap` (SimulatedBus documentation, "Bus attributes").
 extension SimulatedBus {
   /// The names of the bus's files that this kernel has.
   var busAttributes: [String] {

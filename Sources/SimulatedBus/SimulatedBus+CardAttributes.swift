@@ -1,7 +1,7 @@
 import APBus
 import Uevents
 
-/// The files of a card (ap-bus.md 1.4).
+/// The files of a card (SimulatedBus documentation, "Card attributes").
 extension SimulatedBus {
   /// The names in a card's directory.
   func entries(of card: CardDevice) -> [String] {
@@ -80,7 +80,7 @@ extension SimulatedBus {
       let isConfigured = try AttributeInput.flag(text)
       hardware.update(card.card.adapter) { $0.isConfigured = isConfigured }
       card.isConfigured = isConfigured
-      // The queues' turn comes with the next scan (ap-bus.md T8).
+      // The queues' turn comes with the next scan (SimulatedBus documentation, "Sequences").
       card.queuesAreStale = true
       sendChange(card, "CONFIG", isConfigured)
     case "online" where card.driver != nil:

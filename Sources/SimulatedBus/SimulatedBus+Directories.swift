@@ -1,7 +1,8 @@
 import APBus
 import Uevents
 
-/// Directories and links (ap-bus.md 1.3, 1.6), and the `uevent` files.
+/// Directories and links (SimulatedBus documentation, "Devices and links" and "Mediated devices"), and
+/// the `uevent` files.
 extension SimulatedBus {
   /// The names in an object's directory; nil for an object that does not exist.
   func entries(of object: BusObject) -> [String]? {
@@ -99,7 +100,7 @@ extension SimulatedBus {
     properties(of: object, for: .change).reduce(into: "") { $0 += "\($1.key)=\($1.value)\n" }
   }
 
-  /// A write to a `uevent` file (ap-bus.md 3.1).
+  /// A write to a `uevent` file (SimulatedBus documentation, "Messages").
   func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
     let request = try SyntheticEvent(text)
     // The root device and the matrix device of 2018 are on no bus that would send its events.

@@ -1,7 +1,7 @@
 import APBus
 import Uevents
 
-/// `apmask` and `aqmask` (ap-bus.md 4.3).
+/// `apmask` and `aqmask` (SimulatedBus documentation, "Masks").
 extension SimulatedBus {
   /// One of the two masks.
   enum MaskAxis {
@@ -29,7 +29,7 @@ extension SimulatedBus {
   }
 
   /// Whether a mediated device has what the write would give to the host. Whether a guest runs does
-  /// not matter; without `vfio_ap` nobody is asked (ap-bus.md 4.3 step 4).
+  /// not matter; without `vfio_ap` nobody is asked (`__verify_card_reservations`).
   private func isVetoed(_ axis: MaskAxis, newBits: APMask) -> Bool {
     guard behavior.vetoesMasks, let matrix, !newBits.isEmpty else { return false }
     return matrix.mediatedDevices.values.contains { mediated in
@@ -46,7 +46,7 @@ extension SimulatedBus {
 
   /// Moves every queue whose driver is not of its pool, one by one. An unbound queue counts as one
   /// without a default driver, so that it is probed where it is in the host's pool and left alone
-  /// elsewhere. `drivers_autoprobe` does not matter (ap-bus.md 4.3 step 6).
+  /// elsewhere. `drivers_autoprobe` does not matter (`__ap_revise_reserved`).
   private func reviseBindings() {
     for case let queue as QueueDevice in devices()
     where queue.isRegistered && isInHostPool(queue.apqn) != queue.isHostBound {

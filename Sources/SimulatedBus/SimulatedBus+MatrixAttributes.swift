@@ -1,6 +1,6 @@
 import APBus
 
-/// The files of the matrix device and of mediated devices (ap-bus.md 1.6).
+/// The files of the matrix device and of mediated devices (SimulatedBus documentation, "Mediated devices").
 extension SimulatedBus {
   /// The names in a mediated device's directory.
   func entries(of mediated: SimulatedMediatedDevice) -> [String] {

@@ -1,7 +1,7 @@
 public import APBus
 import Uevents
 
-/// Mediated devices: creating, assigning, removing (ap-bus.md 1.6).
+/// Mediated devices: creating, assigning, removing (SimulatedBus documentation, "Mediated devices").
 extension SimulatedBus {
   /// How many mediated devices there can be.
   static let mediatedDeviceLimit = 65_536
@@ -140,7 +140,7 @@ extension SimulatedBus {
   }
 
   /// Whether a queue belongs to the host: an override decides for a bound queue that has one, else
-  /// the masks do, whether or not the queue exists (ap-bus.md 4.4).
+  /// the masks do, whether or not the queue exists (`ap_apqn_in_matrix_owned_by_def_drv`).
   private func isHostOwned(_ apqn: APQN) -> Bool {
     if let queue = queue(apqn), queue.driverOverride != nil, let driver = queue.driver {
       return driver.isDefault

@@ -1,7 +1,7 @@
 public import APBus
 import Uevents
 
-/// Loading and unloading the modules that bring AP drivers (ap-bus.md 3.3, T1, T2, T10).
+/// Loading and unloading the modules that bring AP drivers (SimulatedBus documentation, "Causes").
 extension SimulatedBus {
   /// A module that brings AP drivers.
   public enum Module: String, Sendable, CaseIterable {

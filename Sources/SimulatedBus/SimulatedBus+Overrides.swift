@@ -1,6 +1,6 @@
 import APBus
 
-/// `driver_override` (ap-bus.md 4.4).
+/// `driver_override` (SimulatedBus documentation, "Overrides").
 extension SimulatedBus {
   /// A write to `driver_override`: nothing is bound or unbound by it, the name is not looked up, and
   /// no event is sent. The text up to the first newline counts; an empty one clears the override.

@@ -1,7 +1,7 @@
 import APBus
 import Uevents
 
-/// The files of a queue (ap-bus.md 1.5).
+/// The files of a queue (SimulatedBus documentation, "Queue attributes").
 extension SimulatedBus {
   /// The names in a queue's directory.
   func entries(of queue: QueueDevice) -> [String] {

@@ -1,7 +1,7 @@
 import APBus
 import Uevents
 
-/// Scans: the kernel looks what the machine has (ap-bus.md 4.7).
+/// Scans: the kernel looks what the machine has (SimulatedBus documentation, "Scans").
 extension SimulatedBus {
   /// Scans the bus: devices of what is new are made and probed, those of what is gone are removed,
   /// and a changed configuration is told. The kernel scans by itself when the machine tells it of a
@@ -92,7 +92,7 @@ extension SimulatedBus {
   }
 
   private func update(_ queue: QueueDevice, to card: SimulatedCard) {
-    // A check-stop has no event (ap-bus.md 3.3).
+    // A check-stop has no event (SimulatedBus documentation, "Causes").
     queue.isCheckStopped = card.isCheckStopped
     if queue.isConfigured != card.isConfigured {
       queue.isConfigured = card.isConfigured
@@ -134,7 +134,7 @@ extension SimulatedBus {
   }
 
   /// Removes a queue. If it had an override, the count of overrides stays too high for ever
-  /// (ap-bus.md 4.4).
+  /// (SimulatedBus documentation, "Overrides").
   private func remove(_ queue: QueueDevice) {
     depart(queue)
     send(.remove, queue.object)

@@ -3,7 +3,7 @@ import Uevents
 
 extension SimulatedBus {
   /// Sends an event of any object, keys in the kernel's order: the sender's own, DEVTYPE, DRIVER, the
-  /// bus's keys (ap-bus.md 3.1). An event that nobody listens to is only counted.
+  /// bus's keys (SimulatedBus documentation, "Messages"). An event that nobody listens to is only counted.
   func send(_ action: Uevent.Action, _ object: BusObject, _ extras: Uevent.Property...) {
     send(action, object, extras)
   }
@@ -80,7 +80,7 @@ extension SimulatedBus {
     if let driver = device.driver { properties.append(.init("DRIVER", driver.name)) }
     if device is CardDevice || !behavior.hasMode {
       properties.append(.init("DEV_TYPE", UpperHex.text(device.hardwareType.rawValue, digits: 4)))
-      // The driver core takes MODALIAS out of unbind events (ap-bus.md 3.2).
+      // The driver core takes MODALIAS out of unbind events (`kobject_uevent_env`).
       if action != .unbind { properties.append(.init("MODALIAS", modalias(of: device))) }
     }
     if behavior.hasMode, let mode { properties.append(.init("MODE", mode.rawValue)) }

@@ -41,10 +41,10 @@ public final class SimulatedBus: Sysfs {
   var adapterMask = APMask.all
   /// `aqmask`.
   var domainMask = APMask.all
-  /// Whether the last mask write left a mask that is not all ones (ap-bus.md 4.4).
+  /// Whether the last mask write left a mask that is not all ones (SimulatedBus documentation, "Overrides").
   var masksInUse = false
   /// How many overrides block mask writes. A queue that vanishes with its override set is never
-  /// subtracted (ap-bus.md 4.4).
+  /// subtracted (SimulatedBus documentation, "Overrides").
   var overrideCount = 0
 
   /// `scans`.
@@ -84,7 +84,7 @@ public final class SimulatedBus: Sysfs {
   ///
   /// `adapterMask` and `domainMask` are what the kernel's command line has for `ap.apmask=` and
   /// `ap.aqmask=`: they change a mask of zeros, a text that is none leaves zeros, and they do not
-  /// count as masks in use (ap-bus.md 4.4, 5).
+  /// count as masks in use (SimulatedBus documentation, "Masks").
   public init(
     behavior: KernelBehavior, adapterMask: String? = nil, domainMask: String? = nil,
     onUevent: ((Uevent) -> Void)? = nil

@@ -2,7 +2,7 @@ import APBus
 import Uevents
 
 /// An event that somebody asks for by writing to a `uevent` file: an action, a UUID of his own if he
-/// likes, and with it arguments (ap-bus.md 3.1).
+/// likes, and with it arguments (`kobject_synth_uevent`).
 struct SyntheticEvent {
   let action: Uevent.Action
   /// SYNTH_UUID, and SYNTH_ARG_ with each argument.

@@ -85,7 +85,7 @@ extension Card {
     var members = Members()
     members.set("name", text: name)
     members.set("hwtype", .integer(hardwareType.rawValue))
-    // As the kernel prints it, ap-bus.md 1.4.
+    // As the kernel prints it (`ap_functions_show` in ap_card.c).
     members.set(
       "ap_functions", text: "0x" + String(repeating: "0", count: 8 - digits.count) + digits)
     members.set("driver", text: driver)

@@ -1,4 +1,5 @@
-/// The two ways in which umockdev writes an attribute's content on one line (udev.md 3.4).
+/// The two ways in which umockdev writes an attribute's content on one line
+/// (`umockdev_testbed_add_from_string`).
 enum AttributeText {
   private static let controls: [UInt8: UInt8] = [
     UInt8(ascii: "a"): 0x07, UInt8(ascii: "b"): 0x08, UInt8(ascii: "t"): 0x09,

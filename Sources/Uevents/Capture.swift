@@ -1,6 +1,6 @@
 /// What a capture file holds: events in their order, or devices as they were at one moment.
 public struct Capture: Equatable, Sendable {
-  /// The form of a capture (udev.md 3).
+  /// The form of a capture.
   public enum Format: String, Hashable, Sendable, CaseIterable {
     /// The text that `udevadm monitor` prints.
     case monitor
@@ -22,7 +22,8 @@ public struct Capture: Equatable, Sendable {
 
   /// One thing in a capture of events.
   public enum Entry: Equatable, Sendable {
-    /// An event, and when it was printed: only differences of times mean anything (udev.md 3.2).
+    /// An event, and when it was printed: only differences of times mean anything (wall-clock times in
+    /// old captures, times since boot in newer ones).
     case event(Uevent, at: Position, time: Duration?)
     /// A comment line without its `#`: what the capture's author did at this point.
     case mark(String, at: Position)

@@ -1,5 +1,5 @@
-/// Reads devices in records of lines `X: value`: udev's database and umockdev's descriptions (udev.md
-/// 3.3 and 3.4). Both are alike but for the letters.
+/// Reads devices in records of lines `X: value`: udev's database (`udevadm info --export-db`) and
+/// umockdev's descriptions (`umockdev-record`). Both are alike but for the letters.
 struct DeviceReader {
   private let name: String
   private let format: Capture.Format

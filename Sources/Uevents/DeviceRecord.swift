@@ -40,7 +40,7 @@ struct DeviceRecord {
   }
 
   /// The device with what its properties and links say about subsystem, type and driver, where no
-  /// line of their own does: older exports have few letters (udev.md 3.3).
+  /// line of their own does: older versions of `udevadm info` print few letters.
   var finished: DeviceDescription {
     var device = device
     device.subsystem = device.subsystem ?? device["SUBSYSTEM"] ?? lastComponent(of: "subsystem")

@@ -1,5 +1,5 @@
 /// The form in which a kernel sends an event: `action@devpath`, then `KEY=VALUE` strings, each ended
-/// by a NUL (udev.md 1.1).
+/// by a NUL (`kobject_uevent_env` in lib/kobject_uevent.c).
 public enum KernelMessage {
   /// How many bytes the strings behind the header have at most (`UEVENT_BUFFER_SIZE`,
   /// include/linux/kobject.h); the header does not count.

@@ -1,4 +1,4 @@
-/// Reads kernel messages that stand one behind the other, without any framing (udev.md 3.5).
+/// Reads kernel messages that stand one behind the other, without any framing.
 ///
 /// A message ends with its SEQNUM; another one's header also ends it.
 enum MessageReader {

@@ -1,4 +1,4 @@
-/// The first line of an event in the text of `udevadm monitor` (udev.md 3.1 and 3.2):
+/// The first line of an event in the text of `udevadm monitor`, of any age:
 /// `KERNEL[5.946278] add      /devices/ap/card00 (ap)`.
 struct MonitorHeader {
   /// Whether udevd sent the event on, as against the kernel's own.

@@ -1,4 +1,5 @@
-/// Reads the text of `udevadm monitor`, with or without `--property` (udev.md 3.1).
+/// Reads the text of `udevadm monitor`, with or without `--property` (`print_device` in
+/// src/udev/udevadm-monitor.c of systemd 252).
 struct MonitorReader {
   private let name: String
   private var entries: [(entry: Capture.Entry, isUdev: Bool)] = []

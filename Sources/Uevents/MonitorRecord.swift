@@ -9,7 +9,7 @@ struct MonitorRecord {
   /// Marks among the event's lines. They come after it: its first line was printed before them.
   var marks: [Capture.Entry] = []
   /// Whether an empty line came before the event was complete. Some kernels put a newline at the end
-  /// of APMASK's and AQMASK's value (udev.md 1.2), so the event may go on.
+  /// of APMASK's and AQMASK's value (`ap_send_mask_changed_uevent`, 6.1), so the event may go on.
   var isInterrupted = false
 
   /// An event that begins with `header`.

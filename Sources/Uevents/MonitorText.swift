@@ -1,4 +1,5 @@
-/// Writes events as `udevadm monitor --kernel --property` prints them (udev.md 3.1).
+/// Writes events as `udevadm monitor --kernel --property` prints them (`print_device` in
+/// src/udev/udevadm-monitor.c of systemd 252).
 ///
 /// What is written reads back the same, for events that carry a sequence number; a value is cut at its
 /// first newline, as udevadm does.

@@ -1,5 +1,5 @@
 extension Uevent {
-  /// Why bytes are not an event that a kernel would send (udev.md 1.4: libudev lets most of it pass).
+  /// Why bytes are not an event that a kernel would send (libudev lets most of it pass).
   public enum Problem: Error, Equatable, Sendable {
     /// The strings behind the header have this many bytes, more than the kernel's buffer.
     case tooLong(Int)

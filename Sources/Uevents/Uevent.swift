@@ -1,6 +1,6 @@
 /// One message of the kernel about a device: what happened, where, and the device's properties then.
 public struct Uevent: Equatable, Sendable {
-  /// What happened. The kernel knows no others (lib/kobject_uevent.c, udev.md 1.1).
+  /// What happened. The kernel knows no others (`kobject_actions` in lib/kobject_uevent.c).
   public enum Action: String, Hashable, Sendable, CaseIterable {
     /// A device appeared.
     case add

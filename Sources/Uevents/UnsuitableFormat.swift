@@ -33,7 +33,8 @@ extension UnsuitableFormat: CustomStringConvertible {
   public var description: String {
     switch self {
     case .packets:
-      // The tap copies only listed netlink protocols, and uevents are not among them (udev.md 3.6).
+      // The tap copies only listed netlink protocols, and uevents are not among them
+      // (`netlink_filter_tap` in net/netlink/af_netlink.c).
       "this is a packet capture, and Linux never copies uevents to a capture interface; record with "
         + "\"udevadm monitor --kernel --property\""
     case .attributeWalk:

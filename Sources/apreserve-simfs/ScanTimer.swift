@@ -1,8 +1,8 @@
 import APBus
 import SimulatedBus
 
-/// The kernel's own scans, `config_time` seconds after the last (ap-bus.md 4.7). The adapters' work goes
-/// on in steps of a second.
+/// The kernel's own scans, `config_time` seconds after the last (SimulatedBus documentation, "Scans").
+/// The adapters' work goes on in steps of a second.
 struct ScanTimer {
   private var nextScan: Duration
   /// `config_time` when `nextScan` was set: writing another one starts the timer anew.

@@ -3,7 +3,8 @@ import Glibc
 import Uevents
 
 /// The kernel's own multicast of uevents, into which those of the simulated bus are put: whoever listens
-/// in this network namespace gets them as if a device had sent them (udev.md 2.1).
+/// in this network namespace gets them as if a device had sent them (`uevent_net_rcv_skb` in
+/// lib/kobject_uevent.c).
 final class UeventInjection {
   /// Why nothing can be sent.
   struct Refused: Error, CustomStringConvertible {

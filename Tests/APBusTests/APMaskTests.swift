@@ -44,7 +44,7 @@ private func hex(_ digits: String) -> String {
   }
 }
 
-/// The table of ap-bus.md 1.2.
+/// Every form of a mask (SimulatedBus documentation, "Mask texts").
 @Suite struct `Text written to a mask` {
   @Test(
     arguments: [

@@ -22,7 +22,7 @@ final class TreeSysfs: Sysfs {
   func remove(_ directory: String) {
     files = files.filter { !$0.key.hasPrefix(directory + "/") }
     links = links.filter { !$0.key.hasPrefix(directory + "/") }
-    // A device's link on the bus is the first thing to go (ap-bus.md 3.6).
+    // A device's link on the bus is the first thing to go (SimulatedBus documentation, "Order").
     if let name = directory.split(separator: "/").last {
       links = links.filter { !$0.key.hasSuffix("/" + name) }
     }

@@ -6,7 +6,7 @@ import Testing
 
 private let bySerial = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#
 
-/// Rules by an attribute that only a bound card shows (ap-bus.md 1.4).
+/// Rules by an attribute that only a bound card shows (SimulatedBus documentation, "Card attributes").
 @Suite struct `A guest's queue is never released` {
   @Test(arguments: Mechanism.allCases)
   func `because its card is deconfigured`(mechanism: Mechanism) throws {

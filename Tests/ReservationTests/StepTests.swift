@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct `What is written` {
   /// The kernel takes "0x1" for a mask with one bit in its first digit, and "+5" for a change
-  /// (ap-bus.md 1.2).
+  /// (SimulatedBus documentation, "Mask texts").
   @Test func `to a mask is never relative and never short, whatever its bits`() {
     var generator = SeededGenerator(seed: 64)
     let random = (0..<200).map { _ in

@@ -3,7 +3,7 @@ import SimulatedBus
 import Testing
 import Uevents
 
-/// The files that there are, and their texts: ap-bus.md 1.1 to 1.5.
+/// The files that exist, and their texts (SimulatedBus documentation, "The kernel's files").
 @Suite struct `An attribute` {
   static let kernels = [KernelBehavior.bind2018, .mask61, .override72]
 

@@ -3,7 +3,8 @@ import SimulatedBus
 import Testing
 import Uevents
 
-/// What holds at the moment of an event, ap-bus.md 3.6, and when completion is told, 3.5.
+/// What holds at the moment of an event, and when completion is reported (SimulatedBus documentation,
+/// "Order" and "Completion").
 @Suite struct `At the moment of an event` {
   static let kernels = [KernelBehavior.bind2018, .mask52, .mask61, .override72]
 

@@ -141,7 +141,8 @@ private let second = "05.0047\n"
     #expect(try machine.write(first, "bus/ap/drivers_probe") == "ok")
     #expect(machine.driver("05.0004") == DriverName.cex4queue)
     #expect(try machine.read(override) == "\n")
-    // The first device took its override along: the count stays too high (ap-bus.md 4.4).
+    // The first device took its override along: the count stays too high (SimulatedBus documentation,
+    // "Overrides").
     #expect(try machine.write("-1\n", "bus/ap/apmask") == "write EINVAL")
   }
 

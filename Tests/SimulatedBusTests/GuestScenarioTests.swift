@@ -1,8 +1,8 @@
 import SimulatedBus
 import Testing
 
-/// The life of a guest with its queues (ap-bus.md 6), as scenarios on kernels whose `vfio_ap` plugs and
-/// unplugs guests.
+/// The life of a guest with its queues (SimulatedBus documentation, "Guests"), as scenarios on kernels
+/// whose `vfio_ap` plugs and unplugs guests.
 @Suite struct `A guest of a scenario` {
   static let device = "11111111-2222-3333-4444-555555555555"
   static let files = "/sys/devices/vfio_ap/matrix/\(device)"

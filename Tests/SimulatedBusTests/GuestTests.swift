@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// Guests: what they get and lose, and who waits for them; ap-bus.md 1.6 and 6.
+/// Guests: what they get and lose, and who waits for them (SimulatedBus documentation, "Guests").
 @Suite struct `A guest` {
   static let kernels = [KernelBehavior.mask61, .override72]
 

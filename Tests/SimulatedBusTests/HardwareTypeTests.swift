@@ -2,7 +2,8 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// Types and modes of hardware, ap-bus.md 2, on the kernel that has devices for all of them.
+/// Types and modes of hardware on the kernel that has devices for all of them (SimulatedBus
+/// documentation, "Hardware types").
 @Suite struct `Hardware` {
   @Test(
     arguments: [

@@ -1,7 +1,8 @@
 import SimulatedBus
 import Testing
 
-/// Every form that `apmask` and `aqmask` take or refuse, ap-bus.md 1.2, as it is written to the files.
+/// Every form that `apmask` and `aqmask` take or refuse, as it is written to the files (SimulatedBus
+/// documentation, "Mask texts").
 @Suite struct `What is written to a mask` {
   private static let files = ["bus/ap/apmask", "bus/ap/aqmask"]
 

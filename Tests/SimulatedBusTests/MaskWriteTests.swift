@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// The algorithm of a mask write, ap-bus.md 4.3, step by step.
+/// A write to a mask, step by step (SimulatedBus documentation, "Masks").
 @Suite struct `A mask write` {
   @Test(arguments: ["+256", "5,6", "+ 5", "0X1", "0x0g", "+5-4"])
   func `is refused whole for a text that is none`(text: String) {

@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// Mediated devices, ap-bus.md 1.6 and 6.
+/// Mediated devices (SimulatedBus documentation, "Mediated devices" and "Guests").
 @Suite struct `A mediated device` {
   private let type = "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough"
 

@@ -3,7 +3,7 @@ import SimulatedBus
 import Testing
 import Uevents
 
-/// The first kernels with masks, ap-bus.md 0 (era E1): Linux 5.2, as its source reads.
+/// The first kernels with masks: Linux 5.2, as its source reads (SimulatedBus documentation, "Kernels").
 @Suite struct `Linux 5.2` {
   private let machine = Machine(.mask52, adapters: [5, 6])
 

@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// `driver_override`, ap-bus.md 4.4.
+/// `driver_override` (SimulatedBus documentation, "Overrides").
 @Suite struct `An override` {
   private let machine = Machine(.override72)
   private let file = "bus/ap/devices/05.0004/driver_override"

@@ -72,7 +72,8 @@ private let kernels = [KernelBehavior.bind2018, .mask61, .override72]
     }
   }
 
-  /// As `ls -l` shows them on a machine (ap-bus.md 1.3, 1.6).
+  /// As `ls -l` shows them on a machine (SimulatedBus documentation, "Devices and links" and "Mediated
+  /// devices").
   @Test(arguments: [
     ("bus/ap/devices/card05", "../../../devices/ap/card05"),
     ("bus/ap/devices/05.0004", "../../../devices/ap/card05/05.0004"),

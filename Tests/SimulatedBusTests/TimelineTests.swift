@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// The timelines of ap-bus.md 7: what happens in which order.
+/// What happens in which order (SimulatedBus documentation, "Sequences").
 @Suite struct `On a timeline` {
   private static let vfioLoad = [
     "add matrix", "add matrix", "bind matrix DRIVER=vfio_ap", "add vfio_ap", "add vfio_ap",

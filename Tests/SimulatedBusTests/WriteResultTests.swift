@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 import Testing
 
-/// The table of results in ap-bus.md 4.2, row by row.
+/// The table of results, row by row (SimulatedBus documentation, "Results of writes").
 @Suite struct `A write to a driver's file` {
   static let kernels = [KernelBehavior.bind2018, .mask61, .override72]
 

@@ -25,10 +25,10 @@ private let bind =
 
   @Test(arguments: [
     bind,
-    // Recorded on a host (udev.md 1.1).
+    // Recorded on a host.
     "change@/devices/virtual/mem/null|ACTION=change|DEVPATH=/devices/virtual/mem/null|SUBSYSTEM=mem|"
       + "SYNTH_UUID=0|MAJOR=1|MINOR=3|DEVNAME=null|DEVMODE=0666|SEQNUM=869|",
-    // The newline belongs to the value on some kernels (udev.md 1.2).
+    // The newline belongs to the value on some kernels (`ap_send_mask_changed_uevent`, 6.1).
     "change@/devices/ap|ACTION=change|DEVPATH=/devices/ap|SUBSYSTEM=ap|APMASK=0xff\n|SEQNUM=1|",
     "add@/m/ü|ACTION=add|DEVPATH=/m/ü|SUBSYSTEM=m|EMPTY=|A=b=c|A=twice|"
       + "SEQNUM=18446744073709551615|",

@@ -46,7 +46,7 @@ extension AttributeReader {
 }
 
 extension MediatedDevice {
-  /// Reads `ap_config`, the three masks in one line (ap-bus.md 1.6).
+  /// Reads `ap_config`, the three masks in one line (SimulatedBus documentation, "Mediated devices").
   init?(uuid: String, configuration text: String) {
     let line = text.utf8.last == UInt8(ascii: "\n") ? text.dropLast() : text[...]
     let masks = line.split(separator: ",", omittingEmptySubsequences: false).map { APMask($0) }
@@ -56,7 +56,7 @@ extension MediatedDevice {
   }
 
   /// Reads `matrix`: `05.0004` for each queue, or `05.` for each adapter while no domain is assigned,
-  /// or `.0004` for each domain while no adapter is (ap-bus.md 1.6).
+  /// or `.0004` for each domain while no adapter is (SimulatedBus documentation, "Mediated devices").
   init?(uuid: String, matrix text: String) {
     self.init(uuid: uuid)
     var lines = text.split(separator: "\n")

@@ -125,7 +125,7 @@ struct AttributeReader {
     return number
   }
 
-  /// The host's default domain; -1 means none (ap-bus.md 1.1).
+  /// The host's default domain; -1 means none (SimulatedBus documentation, "Bus attributes").
   func domain(_ path: SysfsPath) throws(InventoryReaderError) -> UInt8? {
     guard let raw = try rawText(path), raw != "-1\n", raw != "-1" else { return nil }
     return try number(path, upTo: UInt64(UInt8.max)).map { UInt8($0) }
@@ -155,7 +155,7 @@ struct AttributeReader {
   }
 
   /// One of the masks that the hardware's configuration query fills; machines without the query print
-  /// `not supported` (ap-bus.md 1.1).
+  /// `not supported` (SimulatedBus documentation, "Bus attributes").
   func configurationMask(_ path: SysfsPath) throws(InventoryReaderError) -> APMask? {
     guard let text = try text(path), text != "not supported" else { return nil }
     guard let mask = APMask(text) else {

@@ -1,4 +1,5 @@
-/// An error number of the Linux kernel. The numbers are the same on x86 and s390x (ap-bus.md 4.2).
+/// An error number of the Linux kernel. The numbers are the same on x86 and s390x
+/// (include/uapi/asm-generic/errno-base.h and errno.h).
 public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   /// The number.
   public let rawValue: Int32

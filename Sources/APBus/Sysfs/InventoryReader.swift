@@ -1,8 +1,8 @@
 /// Reads cards, queues, owners, masks and mediated devices through the port to sysfs.
 ///
 /// Only what a decision or a guard needs is read, and nothing that sends a request to an adapter:
-/// five small files a queue (ap-bus.md 1.5). A device that goes while it is read is simply not in the
-/// inventory; the event of its going follows.
+/// five small files a queue (SimulatedBus documentation, "Queue attributes"). A device that goes while
+/// it is read is simply not in the inventory; the event of its going follows.
 public struct InventoryReader {
   private let attributes: AttributeReader
 
@@ -134,7 +134,7 @@ public struct InventoryReader {
   }
 
   /// The master keys of a queue's domain; nil when they cannot be told. This sends a request to the
-  /// adapter, and answers only while the host has the queue (ap-bus.md 1.5).
+  /// adapter, and answers only while the host has the queue (SimulatedBus documentation, "Queue attributes").
   public func readMasterKeys(_ apqn: APQN) throws(InventoryReaderError) -> MasterKeyPattern? {
     try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
   }

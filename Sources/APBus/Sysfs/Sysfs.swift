@@ -7,7 +7,7 @@ public protocol Sysfs: AnyObject {
   func read(_ path: SysfsPath) throws(SysfsError) -> String
 
   /// Writes an attribute with one `write(2)`. A write that the kernel took is taken whole
-  /// (ap-bus.md 4.2).
+  /// (SimulatedBus documentation, "Results of writes").
   func write(_ text: String, to path: SysfsPath) throws(SysfsError)
 
   /// The last component of a link's target: the driver's name for `driver`.

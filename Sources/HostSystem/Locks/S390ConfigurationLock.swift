@@ -4,7 +4,8 @@ import Glibc
 import APBus
 
 /// The lock that chzdev, lszdev and ap-check take while they change crypto configuration: a file with
-/// the owner's process number, made by link(2) so that it appears whole or not at all (peers.md 1.4).
+/// the owner's process number, made by link(2) so that it appears whole or not at all (libap/ap.c of
+/// s390-tools 2.43).
 ///
 /// The lock of an owner that has ended is taken; a living owner is waited for, and never for ever. Whoever
 /// may change the configuration is root, so a file of another user is no lock: it is replaced, and that is

@@ -22,7 +22,7 @@ package struct ConfiguredMasks: Equatable, Sendable {
   /// The masks that a kernel command line asks for; nil where it asks for none.
   ///
   /// Here even a relative text starts from all zeros, and a text that makes no sense leaves all zeros
-  /// (ap-bus.md 5).
+  /// (`ap_perms_init` in ap_bus.c).
   package init?(kernelCommandLine text: String, source: String) {
     self.init(adapters: nil, domains: nil, source: source)
     for (name, value) in Self.parameters(text) {

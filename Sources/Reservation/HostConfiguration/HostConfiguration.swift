@@ -18,7 +18,7 @@ package struct HostConfiguration: Equatable, Sendable {
   /// The virtual machines that have mediated devices, as libvirt defines them.
   package var virtualMachines: [VirtualMachine]
   /// Where s390-tools' ap-check callout is installed, which refuses to start a mediated device whose
-  /// queues are reserved by override (peers.md 0.2); nil where it is not.
+  /// queues are reserved by override (SimulatedBus documentation, "s390-tools"); nil where it is not.
   package var callout: String?
   /// Who on the host itself has secure keys, which only a queue of the host can use.
   package var secureKeyUsers: [SecureKeyUser]

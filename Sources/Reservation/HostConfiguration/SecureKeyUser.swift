@@ -1,5 +1,6 @@
 /// Something on the host that has secure keys. Such a key is wrapped by an adapter's master key, so that
-/// without a queue of the host with that master key it can no longer be used (ap-bus.md 8.15).
+/// without a queue of the host with that master key it can no longer be used (SimulatedBus
+/// documentation, "Host use").
 package enum SecureKeyUser: Hashable, Sendable {
   /// The cipher `paes` is in use now.
   case cipherInUse

@@ -39,14 +39,15 @@ public enum CallEffect: Equatable, Sendable {
   /// names.
   case ignore
   /// The call does nothing, and a read or link has this text; a list the names in it. A driver's link
-  /// of a refused probe is such an answer: it is there for an instant (ap-bus.md 8.5).
+  /// of a refused probe is such an answer: it is there for an instant (`driver_sysfs_add` in
+  /// drivers/base/dd.c).
   case answer(String)
   /// The call is done after a pause. Nothing sleeps: `FaultInjector.onDelay` is told.
   case delay(Duration)
   /// The device is unplugged, at that moment of the call.
   case vanish(Moment)
   /// The device is unplugged and another of the same name plugged: without its override, and bound to
-  /// whatever driver takes it (ap-bus.md T9).
+  /// whatever driver takes it (SimulatedBus documentation, "Sequences").
   case replace(Moment)
 
   /// When in a call a device changes.
@@ -70,7 +71,7 @@ public enum EventEffect: Equatable, Sendable {
   /// It arrives after so many later events.
   case postpone(UInt64)
   /// The receiver's buffer is full: this event and those after it, so many in all, are lost, and the
-  /// receiver is told once (ENOBUFS, udev.md 1.4).
+  /// receiver is told once (ENOBUFS, `netlink_overrun` in net/netlink/af_netlink.c).
   case overrun(UInt64)
 }
 

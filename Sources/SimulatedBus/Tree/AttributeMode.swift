@@ -1,6 +1,6 @@
 import APBus
 
-/// The permissions of attributes (ap-bus.md 1.1, 1.3-1.6).
+/// The permissions of attributes (SimulatedBus documentation, "The kernel's files").
 enum AttributeMode {
   private static let commands: Set<String> = [
     "assign_adapter", "assign_control_domain", "assign_domain", "bind", "create", "drivers_probe",

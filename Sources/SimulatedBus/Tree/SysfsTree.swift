@@ -178,7 +178,7 @@ package struct SysfsTree {
     } else {
       return nil
     }
-    // A device that leaves has lost this link first (ap-bus.md 3.6).
+    // A device that leaves has lost this link first (SimulatedBus documentation, "Order").
     guard (try? bus.readLink(SysfsPath(object, "subsystem"))) != nil else { return nil }
     return object.path.split(separator: "/").map { String($0) }
   }

@@ -6,7 +6,8 @@ import Testing
 
 /// Every call of a scenario goes wrong in turn, in every way.
 @Suite struct `Whatever single call goes wrong` {
-  /// The errors of ap-bus.md 4.2 to 4.4 and what any file system answers, and success without effect.
+  /// The errors of the SimulatedBus documentation, "Results of writes", and what any file system
+  /// answers, and success without effect.
   private static let effects: [CallEffect] =
     [
       "EINVAL", "EBUSY", "EAGAIN", "ENODEV", "ENOMEM", "EACCES", "EIO", "EINTR", "ENOENT", "EROFS",

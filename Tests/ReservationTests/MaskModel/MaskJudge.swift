@@ -66,8 +66,9 @@ struct MaskJudge {
     if !isMeant { complaints.append("probes \(name) without need") }
   }
 
-  /// The set bits by index, from a full mask as the kernel reads it (ap-bus.md 1.1). One that is not the
-  /// last may have a single bit of an id that is not here, so that it is not all zeros.
+  /// The set bits by index, from a full mask as the kernel reads it (SimulatedBus documentation, "Bus
+  /// attributes"). One that is not the last may have a single bit of an id that is not here, so that it
+  /// is not all zeros.
   private mutating func bits(
     _ text: String, _ ids: [UInt8], _ inPlay: Int, isLast: Bool = true
   ) -> Int {
@@ -203,7 +204,7 @@ struct MaskJudge {
     }
   }
 
-  /// What the kernel moves once the last mask is written (ap-bus.md 4.3 step 6).
+  /// What the kernel moves once the last mask is written (SimulatedBus documentation, "Masks").
   private mutating func judgeMoves() {
     guard way.count > 1 else {
       if plan.changes.contains(where: { $0.from != .none }) {

@@ -1,7 +1,8 @@
 /// What the kernel's masks can do on a small machine, by trying every pair of them.
 ///
-/// Written from ap-bus.md 4 and 5 and the wording of the mechanisms alone, and sharing nothing with the
-/// planner, so that both cannot be wrong in the same way.
+/// Written from the SimulatedBus documentation, "Masks" and "Mask arithmetic", and the wording of the
+/// mechanisms alone, and sharing nothing with the planner, so that both cannot be wrong in the same
+/// way.
 struct MaskModel {
   typealias Cell = SmallMachine.Cell
 
@@ -104,7 +105,8 @@ struct MaskModel {
     return claimed
   }
 
-  /// Whether the kernel would refuse a write on the flicker-free way (ap-bus.md 4.3 step 4, 5).
+  /// Whether the kernel would refuse a write on the flicker-free way (SimulatedBus documentation,
+  /// "Masks" and "Mask arithmetic").
   private static func isVetoed(from old: Pair, to new: Pair, _ machine: SmallMachine) -> Bool {
     let staying = old.adapters & new.adapters
     return machine.devices.contains { device in

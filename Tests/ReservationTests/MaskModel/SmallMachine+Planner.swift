@@ -64,7 +64,7 @@ extension SmallMachine {
     return inventory
   }
 
-  /// The driver that the kernel has put on a queue (ap-bus.md 4.1).
+  /// The driver that the kernel has put on a queue (SimulatedBus documentation, "Matching").
   private func driver(_ cell: Cell) -> String? {
     if unbound.contains(cell) { return nil }
     if adapters >> cell.row & 1 == 1, domains >> cell.column & 1 == 1 {

@@ -43,7 +43,7 @@ struct SmallMachine: Hashable {
   var ourAdapters = 0
   var ourDomains = 0
   var devices: [Device] = []
-  /// Whether the kernel asks mediated devices about the new bit alone (ap-bus.md 4.3 step 4, E5).
+  /// Whether the kernel asks mediated devices about the new bit alone (`__verify_card_reservations`, 6.19).
   var asksWide = false
   /// Whether `vfio_ap` is loaded.
   var hasVfioAP = true
@@ -82,7 +82,7 @@ struct SmallMachine: Hashable {
   }
 
   /// Whether this can be: queues below cards, no device with a queue of the host's pool
-  /// (ap-bus.md 1.6, EADDRNOTAVAIL), unbound queues in the pool.
+  /// (EADDRNOTAVAIL; SimulatedBus documentation, "Mediated devices"), unbound queues in the pool.
   var isConsistent: Bool {
     queues.allSatisfy { types[$0.row] != nil }
       && unbound.isSubset(of: queues) && seen.isDisjoint(with: queues)
