@@ -20,8 +20,8 @@ import Testing
   }
 }
 
-/// What the README shows to other projects, with nothing but what the library product offers.
-@Suite struct `The example of the README` {
+/// What the documentation shows of scenarios and faults.
+@Suite struct `The example of scenarios and faults` {
   @Test func `holds: a queue of a cleared row goes to vfio_ap`() throws {
     let bus = SimulatedBus(behavior: .mask61)
     #expect(

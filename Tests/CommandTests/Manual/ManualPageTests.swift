@@ -37,13 +37,19 @@ import Testing
   }
 
   @Test func `and the README show what the program prints`() throws {
-    let bench = try Workbench([
-      "packaging/examples/lnx01.json": try SourceFile.text("packaging/examples/lnx01.json")
-    ])
+    // In a fresh clone there are only the files of the repository.
+    let bench = try Workbench()
+    for directory in ["packaging", "rules"] {
+      try bench.link(directory, to: SourceFile.path(directory))
+    }
     let blocks = try SourceFile.text("README.md").split(separator: "```console\n").dropFirst()
       .map { $0.split(separator: "```", maxSplits: 1).first.map(String.init) ?? "" }
     let transcript = ShellTranscript(blocks)
     #expect(transcript.steps.count >= 3)
+    for step in transcript.steps where step.isFile {
+      let file = String(step.command.dropFirst("cat ".count))
+      try #require(bench.has(file), "\(file) is not in the repository")
+    }
     for difference in try transcript.differences(in: bench) {
       Issue.record("printed otherwise than shown:\n\(difference)")
     }

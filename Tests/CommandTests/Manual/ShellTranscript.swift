@@ -3,8 +3,8 @@ import Testing
 /// What a document shows of the program at work: commands behind `$`, each with what it prints.
 ///
 /// `apreserve` is run with its words, in a directory of its own; `> FILE` keeps what it prints in a file.
-/// `cat FILE` makes the file with the text that is shown. A line `...` stands for any number of lines, and
-/// `...` at the end of a line for the rest of it.
+/// `cat FILE` shows a file that exists, or creates it with the text that is shown. A line `...` stands for any
+/// number of lines, and `...` at the end of a line for the rest of it.
 /// Commands behind `#` are for root on a real machine, and are not run.
 struct ShellTranscript {
   struct Step {
@@ -39,7 +39,12 @@ struct ShellTranscript {
     for step in steps {
       let words = step.command.split(separator: " ").map(String.init)
       if words.first == "cat", words.count == 2 {
-        try bench.file(words[1], step.output.map { $0 + "\n" }.joined())
+        let text = step.output.map { $0 + "\n" }.joined()
+        if !bench.has(words[1]) {
+          try bench.file(words[1], text)
+        } else if try bench.text(words[1]) != text {
+          differences.append("$ \(step.command)\n\(try bench.text(words[1]))")
+        }
         continue
       }
       guard words.first == "apreserve" else {
