@@ -54,4 +54,17 @@ import Testing
       Issue.record("printed otherwise than shown:\n\(difference)")
     }
   }
+
+  /// What "make demo" runs.
+  @Test(arguments: [("unequal-6.1-mask", "mask"), ("unequal-7.2-override", "override")])
+  func `and the demo of the README end as promised`(capture: String, mechanism: String) throws {
+    let bench = try Workbench()
+    for directory in ["Tests", "rules"] {
+      try bench.link(directory, to: SourceFile.path(directory))
+    }
+    let files = "Tests/Captures/\(capture)"
+    let result = try bench.run(
+      "replay \(files).events --rules rules/demo --mechanism \(mechanism) --expect \(files).expect")
+    #expect(result.status == 0, "\(result.messages)")
+  }
 }
