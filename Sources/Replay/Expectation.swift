@@ -96,7 +96,7 @@ package struct Expectation: Equatable, Sendable {
       return .count(counter, count)
     }
     let pattern: APQNPattern
-    do throws(APQNPattern.Fault) {
+    do throws(APQNPattern.SyntaxError) {
       pattern = try APQNPattern(subject)
     } catch {
       let counters = Counter.allCases.map(\.rawValue).joined(separator: ", ")

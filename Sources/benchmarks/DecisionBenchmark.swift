@@ -123,10 +123,7 @@ struct DecisionBenchmark {
   }
 
   private static func isHard(_ clause: Clause) -> Bool {
-    switch clause.condition {
-    case .mode, .type, .card: true
-    default: clause.isNegated
-    }
+    clause.isNegated || [.mode, .type, .card].contains(clause.condition.key)
   }
 
   private static func milliseconds(_ nanoseconds: UInt64) -> String {

@@ -2,7 +2,8 @@ package import APBus
 package import ReservationRules
 
 /// Decides a queue by asking every rule in the order written: the baseline of the benchmark and the
-/// oracle of the properties. It shares no step with the compiled table but the typed rules.
+/// oracle of the properties. It shares no step with the compiled table but the typed rules and what
+/// their keys find on a machine.
 package struct NaiveRules {
   private let rules: [Rule]
   private let cards: [Card?]
@@ -97,30 +98,21 @@ package struct NaiveRules {
   private func truth(
     of condition: Condition, _ apqn: APQN, _ name: [UInt8], _ card: Card?
   ) -> Truth {
-    switch condition {
-    case .apqn(let ranges):
-      Self.truth(
+    guard case .value(let found) = condition.finding(for: apqn, card: card, host: host) else {
+      return .unknown
+    }
+    let holds =
+      switch (condition.pattern, found) {
+      case (.numbers(let ranges), .number(let number)): ranges.contains { $0.contains(number) }
+      case (.queues(let ranges), .queue(let apqn)):
         ranges.contains {
           $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
-        })
-    case .adapter(let ranges): Self.truth(ranges.contains { $0.contains(apqn.adapter) })
-    case .domain(let ranges): Self.truth(ranges.contains { $0.contains(apqn.domain) })
-    case .kernel(let pattern): Self.truth(NaiveGlob.matches(pattern, name))
-    case .hardwareType(let ranges):
-      Self.truth(card.map { card in ranges.contains { $0.contains(card.hardwareType.rawValue) } })
-    case .mode(let modes): Self.truth(card?.mode.map(modes.contains))
-    case .type(let pattern): Self.truth(pattern, card?.typeName)
-    case .card(let attribute, let pattern): Self.truth(pattern, card?.attributes[attribute])
-    case .host(let pattern): Self.truth(pattern, host.name)
-    case .lpar(let pattern): Self.truth(pattern, host.lpar)
-    }
-  }
-
-  private static func truth(_ answer: Bool?) -> Truth {
-    answer.map { $0 ? .yes : .no } ?? .unknown
-  }
-
-  private static func truth(_ pattern: GlobPattern, _ value: String?) -> Truth {
-    truth(value.map { NaiveGlob.matches(pattern, Array($0.utf8)) })
+        }
+      case (.words(let words), .text(let word)): words.contains(word)
+      case (.globs(let pattern), .text(let text)): NaiveGlob.matches(pattern, Array(text.utf8))
+      case (.globs(let pattern), .queue): NaiveGlob.matches(pattern, name)
+      default: false
+      }
+    return holds ? .yes : .no
   }
 }

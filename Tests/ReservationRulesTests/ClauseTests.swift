@@ -88,7 +88,7 @@ import Testing
       ]
     ).0.rules
     #expect(rules[0].name == "the \"big\" one")
-    guard case .host(let pattern) = rules[0].clauses[0].condition else {
+    guard case .globs(let pattern) = rules[0].clauses[0].condition.pattern else {
       Issue.record("\(rules)")
       return
     }

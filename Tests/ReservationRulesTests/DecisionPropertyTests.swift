@@ -85,7 +85,7 @@ import benchmarks
       let (rules, diagnostics) = RuleSet.parse(
         files: [RuleFile(path: "f", text: "KERNEL==\"\(text)\", RESERVE=\"host\"")])
       guard diagnostics.isEmpty,
-        case .kernel(let pattern)? = rules.rules.first?.clauses.first?.condition
+        case .globs(let pattern)? = rules.rules.first?.clauses.first?.condition.pattern
       else { continue }
       let table = DecisionTable(rules: rules, inventory: Machine.empty, host: HostIdentity())
       for adapter in stride(from: UInt8(0), through: 255, by: 5) {

@@ -23,7 +23,7 @@ import Testing
   func `has blanks and continuations where it likes`(text: String) {
     let rules = rules(text)
     #expect(rules.count == 1)
-    #expect(rules.first?.clauses.map(\.condition) == [.adapter([5...5])])
+    #expect(rules.first?.clauses.map(\.condition) == [Condition(.adapter, .numbers([5...5]))])
     #expect(rules.first?.reserve == Rule.ReserveAssignment(.host))
   }
 

@@ -1,0 +1,148 @@
+import APBus
+
+/// Clauses of one rule that are each right and that nothing satisfies together, or one that nothing
+/// satisfies.
+struct ClauseConflict {
+  /// The clause after which nothing is left, by its index.
+  var index: Int
+  /// An earlier one that alone contradicts it; nil if it takes several, or none.
+  var other: Int?
+  /// Whether the clause needs no other to be impossible.
+  var isAlone: Bool
+
+  /// The conflicts of a rule, at most one about queues, one about cards and one for each name.
+  static func all(in clauses: [Clause]) -> [ClauseConflict] {
+    let onQueues = first(
+      in: clauses.map { Shape($0) }, of: Shape.all, isEmpty: \.bands.isEmpty,
+      intersection: { $0.intersection($1) })
+    let onCards = first(
+      in: clauses.map { CardKinds($0) }, of: CardKinds.all, isEmpty: \.isEmpty,
+      intersection: { $0.intersection($1) })
+    return [onQueues, onCards].compactMap(\.self) + NameConflicts.all(in: clauses)
+  }
+
+  private static func first<Values>(
+    in clauses: [Values?], of all: Values, isEmpty: (Values) -> Bool,
+    intersection: (Values, Values) -> Values
+  ) -> ClauseConflict? {
+    var left = all
+    for case (let index, let values?) in clauses.enumerated() {
+      let rest = intersection(left, values)
+      guard isEmpty(rest) else {
+        left = rest
+        continue
+      }
+      let isAlone = isEmpty(values)
+      let other = clauses.firstIndex { $0.map { isEmpty(intersection($0, values)) } ?? false }
+      return ClauseConflict(index: index, other: isAlone ? nil : other, isAlone: isAlone)
+    }
+    return nil
+  }
+
+  /// What to report of the clause, and with which code.
+  func message(in clauses: [Clause]) -> (code: DiagnosticCode, sentence: String) {
+    let clause = clauses[index]
+    let quoted = Printable.excerpt(clause.text)
+    if isAlone {
+      return (.neverMatches, "\(quoted) excludes everything, so that the rule never matches")
+    }
+    guard let other = other.map({ clauses[$0] }) else {
+      return (.contradictingClauses, "nothing satisfies \(quoted) and all clauses before it")
+    }
+    let isEither =
+      other.condition.key == clause.condition.key && !other.isNegated && !clause.isNegated
+    return (
+      .contradictingClauses,
+      "nothing satisfies both \(Printable.excerpt(other.text)) and \(quoted)"
+        + (isEither ? "; for either of them write one clause with | between the values" : "")
+    )
+  }
+}
+
+/// Contradictions between clauses that compare one name with texts: HOST, LPAR, and each attribute of
+/// a card.
+private enum NameConflicts {
+  /// More texts or clauses than this nobody writes by hand, and comparing all pairs would take long.
+  private static let limit = 64
+
+  private struct Subject: Hashable {
+    var key: MatchKey
+    var attribute: String
+  }
+
+  private struct Entry {
+    var index: Int
+    var isNegated: Bool
+    var pattern: GlobPattern
+  }
+
+  static func all(in clauses: [Clause]) -> [ClauseConflict] {
+    var groups: [[Entry]] = []
+    var indices: [Subject: Int] = [:]
+    for (index, clause) in clauses.enumerated() {
+      guard let pattern = clause.condition.comparedName else { continue }
+      let subject = Subject(key: clause.condition.key, attribute: clause.condition.attribute)
+      let entry = Entry(index: index, isNegated: clause.isNegated, pattern: pattern)
+      if let group = indices[subject] {
+        groups[group].append(entry)
+      } else {
+        indices[subject] = groups.count
+        groups.append([entry])
+      }
+    }
+    return groups.compactMap { conflict(in: $0) }
+  }
+
+  private static func conflict(in entries: [Entry]) -> ClauseConflict? {
+    if let never = entries.first(where: { $0.isNegated && $0.pattern.matchesAll }) {
+      return ClauseConflict(index: never.index, other: nil, isAlone: true)
+    }
+    guard entries.count <= limit else { return nil }
+    let listed = entries.first { !$0.isNegated && $0.pattern.texts != nil }
+    guard let listed, var texts = listed.pattern.texts, texts.count <= limit else { return nil }
+    for entry in entries where entry.index != listed.index {
+      texts.removeAll { entry.pattern.matches($0) == entry.isNegated }
+      guard texts.isEmpty else { continue }
+      let alone = listed.pattern.texts?.allSatisfy { entry.pattern.matches($0) == entry.isNegated }
+      return ClauseConflict(
+        index: max(listed.index, entry.index),
+        other: alone == true ? min(listed.index, entry.index) : nil, isAlone: false)
+    }
+    return nil
+  }
+}
+
+extension Condition {
+  /// The globs of a condition that compares them with a name that is read: of the card or of the host.
+  fileprivate var comparedName: GlobPattern? {
+    switch key.subject {
+    case .card, .host:
+      guard case .globs(let pattern) = pattern else { return nil }
+      return pattern
+    case .adapter, .domain, .queue, .cardKind: return nil
+    }
+  }
+}
+
+extension GlobPattern {
+  /// Whether one of the alternatives is a lone star.
+  fileprivate var matchesAll: Bool {
+    alternatives.contains { glob in
+      guard glob.elements.count == 1, case .star = glob.elements[0] else { return false }
+      return true
+    }
+  }
+
+  /// All texts that match; nil where a glob or the freedom of case makes them too many.
+  fileprivate var texts: [String]? {
+    guard !ignoresCase else { return nil }
+    var texts: [String] = []
+    for glob in alternatives {
+      guard glob.literalPrefix.count == glob.elements.count else { return nil }
+      var text = String.UnicodeScalarView()
+      text.append(contentsOf: glob.literalPrefix.compactMap(Unicode.Scalar.init))
+      texts.append(String(text))
+    }
+    return texts
+  }
+}

@@ -1,0 +1,103 @@
+/// Something wrong in a rule file: where, what, and what to write instead.
+package struct Diagnostic: Hashable, Sendable {
+  /// How bad it is.
+  package enum Severity: String, Hashable, Sendable {
+    /// The set of rules is not used.
+    case error
+    /// The set of rules is used, but hardly means what it says.
+    case warning
+    /// Nothing is wrong; a person may want to know.
+    case note
+  }
+
+  /// How bad it is.
+  package var severity: Severity { code.severity }
+  /// The kind, stable and in kebab case as `rawValue`.
+  package var code: DiagnosticCode
+  /// The first of the characters it is about.
+  package var location: SourceLocation
+  /// How many Unicode scalars it is about, at least 1; 0 where it is about the whole file.
+  package var length: Int
+  /// The physical line, without its end; what a terminal would not show is `U+FFFD`.
+  package var sourceLine: String
+  /// A sentence: what is wrong and why.
+  package var message: String
+  /// Texts that are likely meant instead of the characters it is about, the likeliest first.
+  package var fixes: [String]
+  /// How many findings it stands for: more than one only where it tells of those left out.
+  package var findings: Int
+
+  /// A diagnostic.
+  package init(
+    code: DiagnosticCode, location: SourceLocation, length: Int, sourceLine: String,
+    message: String, fixes: [String] = [], findings: Int = 1
+  ) {
+    self.code = code
+    self.location = location
+    self.length = length
+    self.sourceLine = sourceLine
+    self.message = message
+    self.fixes = fixes
+    self.findings = findings
+  }
+
+  /// The corrected text, alternatives joined by "or"; nil where none is likely.
+  package var fix: String? { fixes.isEmpty ? nil : fixes.joined(separator: " or ") }
+}
+
+extension Diagnostic {
+  /// A diagnostic about a whole rule.
+  package init(_ code: DiagnosticCode, _ rule: Rule, _ message: String) {
+    self.init(
+      code: code, location: rule.location, length: rule.source.length,
+      sourceLine: rule.source.line, message: message)
+  }
+
+  /// A diagnostic about a whole file or directory.
+  package init(_ code: DiagnosticCode, file path: String, _ message: String) {
+    self.init(
+      code: code, location: SourceLocation(file: path, line: 1, column: 1), length: 0,
+      sourceLine: "", message: message)
+  }
+}
+
+extension Diagnostic: CustomStringConvertible {
+  /// As a person reads it: place, sentence and code, then the line with a caret under each character
+  /// it is about, then the correction.
+  package var description: String {
+    var lines = [
+      "\(Printable.text(location.description)): \(severity.rawValue): \(Printable.text(message)) [\(code.rawValue)]"
+    ]
+    if !sourceLine.isEmpty && length > 0 {
+      let (excerpt, underline) = excerpt
+      lines.append("  " + excerpt)
+      lines.append("  " + underline)
+    }
+    if let fix { lines.append("  write: " + Printable.text(fix)) }
+    return lines.joined(separator: "\n")
+  }
+
+  private static let widest = 100
+
+  /// The line, cut around the place where it is long, and the carets below. Tabs are kept, so that
+  /// both lines are indented alike.
+  private var excerpt: (line: String, underline: String) {
+    let scalars = Array(sourceLine.unicodeScalars)
+    let place = min(location.column - 1, scalars.count)
+    var window = 0..<scalars.count
+    if scalars.count > Self.widest {
+      let start = max(0, min(place - Self.widest / 2, scalars.count - Self.widest))
+      window = start..<min(scalars.count, start + Self.widest)
+    }
+    let isCutBefore = window.lowerBound > 0
+    let isCutBehind = window.upperBound < scalars.count
+    var line = String.UnicodeScalarView()
+    line.append(contentsOf: scalars[window])
+    let indent = scalars[window.lowerBound..<place].map { $0 == "\t" ? "\t" : " " }.joined()
+    let carets = max(1, min(length, window.upperBound - place))
+    return (
+      (isCutBefore ? "\u{2026}" : "") + String(line) + (isCutBehind ? "\u{2026}" : ""),
+      (isCutBefore ? " " : "") + indent + String(repeating: "^", count: carets)
+    )
+  }
+}

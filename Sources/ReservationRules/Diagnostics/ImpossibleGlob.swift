@@ -1,0 +1,145 @@
+import APBus
+
+/// An alternative of a glob that nothing its key is compared with matches: why, and what was probably
+/// meant.
+struct ImpossibleGlob {
+  var code = DiagnosticCode.neverMatches
+  var sentence: String
+  var fix: Fix
+
+  /// What to write instead, if that is known.
+  enum Fix {
+    /// Another value.
+    case value(String?)
+    /// A clause with another key.
+    case clause(String, String?)
+  }
+
+  private init(_ sentence: String, fix: String? = nil) {
+    self.sentence = sentence
+    self.fix = .value(fix)
+  }
+}
+
+// MARK: - Names
+
+extension ImpossibleGlob {
+  init?(queueName glob: Glob, _ text: String) {
+    guard QueueNameAutomaton(glob)?.matchesAny != true else { return nil }
+    if glob.literalPrefix.starts(with: "card".unicodeScalars.map(\.value)) {
+      self.init(cardName: glob)
+    } else {
+      self.init(
+        "no queue's name matches \(Printable.quoted(text)); a name is adapter and domain as sysfs "
+          + "prints them, as 05.0004", fix: Self.likelyQueueName(text))
+    }
+  }
+
+  private init(cardName glob: Glob) {
+    let digits = glob.literalPrefix.dropFirst(4).compactMap { UInt8(exactly: $0) }
+    let number =
+      digits.count == 2 && glob.elements.count == 6
+      ? ValueReader.number(String(decoding: digits, as: UTF8.self), radix: 16) : nil
+    code = .cardInKernel
+    sentence =
+      "KERNEL is the name of a queue, as 05.0004; cards are asked by number with ADAPTER"
+    fix = .clause("ADAPTER", number.map { NumberNotation.hexadecimalFromTen.text($0) })
+  }
+
+  /// What was meant by a name with too few digits or with capitals.
+  private static func likelyQueueName(_ text: String) -> String? {
+    let parts = text.lowercased().split(maxSplits: 1, omittingEmptySubsequences: false) {
+      $0 == "." || $0 == ":"
+    }
+    guard let adapter = padded(parts[0], digits: 2) else { return nil }
+    guard parts.count == 2 else { return adapter + ".*" }
+    guard let domain = padded(parts[1], digits: 4) else { return nil }
+    return adapter + "." + domain
+  }
+
+  /// A number with its leading zeros, or a star.
+  private static func padded(_ word: Substring, digits: Int) -> String? {
+    if word == "*" { return "*" }
+    guard let number = ValueReader.number(word, radix: 16), number <= 255 else { return nil }
+    return LowerHex.text(number, digits: digits)
+  }
+
+  init?(name glob: Glob, _ noun: String, longest: Int) {
+    let shortest = glob.elements.count {
+      if case .star = $0 { false } else { true }
+    }
+    guard shortest > longest else { return nil }
+    self.init("\(noun) has at most \(longest) characters, and this asks for \(shortest) or more")
+  }
+
+  /// For attributes that the kernel prints as numbers (SimulatedBus documentation, "Card
+  /// attributes").
+  init?(attribute: String, _ glob: Glob, _ text: String) {
+    let isVersion = attribute == "FW_version"
+    guard isVersion || ["raw_hwtype", "max_msg_size", "API_ordinalnr"].contains(attribute) else {
+      return nil
+    }
+    let isForeign = glob.elements.contains {
+      guard case .literal(let scalar) = $0 else { return false }
+      return !(0x30...0x39 ~= scalar || isVersion && scalar == 0x2e)
+    }
+    guard isForeign else { return nil }
+    let number = text.hasPrefix("0x") ? ValueReader.number(text.dropFirst(2), radix: 16) : nil
+    self.init(
+      isVersion
+        ? "FW_version is two numbers with a dot between them, as 6.19"
+        : "\(attribute) is a decimal number",
+      fix: isVersion ? nil : number.map { "\($0)" })
+  }
+}
+
+// MARK: - Types
+
+extension ImpossibleGlob {
+  /// The kinds of cards that exist: EP11 since CEX4.
+  private static let existing = CardKinds.each.lazy
+    .filter { $0.mode != .ep11 || $0.type.isReservable }
+    .reduce(into: CardKinds()) { $0.formUnion($1.kinds) }
+
+  private static let withoutEP11 = ["CEX2P", "CEX3P"]
+
+  init?(cardType glob: Glob, _ text: String) {
+    guard !Self.matchesType(glob) else { return nil }
+    let capitals = text.uppercased()
+    code = .impossibleType
+    let candidates = [capitals, capitals + "*", capitals.dropLast() + "*"]
+    let likely = candidates.first { candidate in
+      guard !Self.withoutEP11.contains(capitals) else { return false }
+      guard candidate.utf8.count >= 5 else { return false }
+      let bytes = Array(candidate.utf8)
+      var parser = GlobParser(bytes, bytes.indices, ignoresCase: false)
+      parser.parse()
+      return parser.globs.count == 1 && parser.globs.allSatisfy(Self.matchesType)
+    }
+    let reason = Self.reason(capitals, isSpelling: likely == capitals)
+    fix = .value(likely)
+    sentence = "no card's type matches \(Printable.quoted(text)); \(reason)"
+  }
+
+  private static func matchesType(_ glob: Glob) -> Bool {
+    let pattern = GlobPattern(text: "", ignoresCase: glob.ignoresCase, alternatives: [glob])
+    let matching = MatchKey.type.kinds?.owners(matching: .globs(pattern)) ?? CardKinds()
+    return !matching.intersection(existing).isEmpty
+  }
+
+  private static func reason(_ capitals: String, isSpelling: Bool) -> String {
+    if isSpelling { return "types are written in capitals" }
+    if ValueReader.number(capitals, radix: 10) != nil {
+      return "the number of a type is asked as HWTYPE"
+    }
+    if withoutEP11.contains(capitals) {
+      return "EP11 came with CEX4, so that CEX2 and CEX3 have only A and C"
+    }
+    let digit = capitals.hasPrefix("CEX") ? capitals.utf8.dropFirst(3).first : nil
+    if let digit, UInt8(ascii: "9") == digit || UInt8(ascii: "1") == digit {
+      return "products are CEX2 to CEX8; newer hardware is asked as HWTYPE==\"14-\""
+    }
+    return "a type is a product, CEX2 to CEX8, and its mode's letter: "
+      + "A (accelerator), C (CCA) or P (EP11)"
+  }
+}

@@ -1,0 +1,129 @@
+package import APBus
+
+/// The decisions for all 65,536 queues of the architecture against one inventory.
+package struct DecisionTable: Sendable {
+  /// The rules that decide.
+  package let rules: RuleSet
+  /// The cards that were asked.
+  let cards: [Card]
+  /// The host that was asked.
+  let host: HostIdentity
+
+  private let decisions: [CompactDecision]
+  private let rows: [DecisionRow]
+
+  /// Decides every queue, of absent cards and domains too.
+  package init(rules: RuleSet, inventory: Inventory, host: HostIdentity) {
+    self.rules = rules
+    self.cards = inventory.cards
+    self.host = host
+    var filler = DecisionTableFiller()
+    filler.fill(rules.compiled, facts: Facts(cards: inventory.cards, host: host))
+    decisions = filler.decisions
+    rows = filler.rows
+  }
+
+  /// The decision for one queue.
+  package func decision(for apqn: APQN) -> Decision {
+    Decision(compactDecision(for: apqn), rules: rules.rules)
+  }
+
+  /// The decision for one queue without the rules: for loops over many.
+  package func compactDecision(for apqn: APQN) -> CompactDecision {
+    decisions[Int(apqn.adapter) << 8 | Int(apqn.domain)]
+  }
+
+  /// The decisions of one adapter's 256 domains.
+  package func row(_ adapter: UInt8) -> DecisionRow { rows[Int(adapter)] }
+}
+
+/// What the rules want for one queue.
+package struct Decision: Sendable {
+  /// The request; nil where it hangs on something that cannot be read now.
+  package var reserve: Reserve? { compact.reserve }
+  /// Whether the reservation may move unmanaged queues.
+  package var collateral: Collateral { compact.collateral }
+  /// The rule that won; nil where no rule names the queue or the decision is open.
+  package var rule: Rule? { compact.ruleIndex.map { rules[$0] } }
+  /// The label of the rule that won.
+  package var name: String? { compact.ruleIndex.flatMap { rules[$0].name } }
+  /// The same without the rules.
+  package let compact: CompactDecision
+
+  private let rules: [Rule]
+
+  init(_ compact: CompactDecision, rules: [Rule]) {
+    self.compact = compact
+    self.rules = rules
+  }
+}
+
+/// The decisions of one adapter's 256 domains. Each domain is in exactly one of the first four masks.
+package struct DecisionRow: Hashable, Sendable {
+  /// Domains requested for guests.
+  package var vfioAP = APMask()
+  /// Domains requested for the host.
+  package var host = APMask()
+  /// Domains left with whoever has them.
+  package var unmanaged = APMask()
+  /// Domains whose decision hangs on something that cannot be read now.
+  package var undecidable = APMask()
+  /// Those of `vfioAP` whose reservation may move unmanaged queues.
+  package var acceptsCollateral = APMask()
+  /// Domains that may turn out to be the host's: those of `host`, and those of `undecidable` for which
+  /// an answer is conceivable that makes them the host's.
+  package var possiblyHost = APMask()
+
+  /// A row without any domain.
+  package init() {}
+}
+
+/// A decision in four bytes: the outcome and the index of the rule that won.
+package struct CompactDecision: Hashable, Sendable {
+  /// Outcome in the low three bits, rule index plus one above.
+  @usableFromInline let bits: UInt32
+
+  @inlinable
+  init(_ outcome: Outcome, ruleIndex: Int?) {
+    bits = UInt32(outcome.rawValue) | UInt32((ruleIndex ?? -1) + 1) << 3
+  }
+
+  /// What the rules can come to for a queue; equal where request and collateral are.
+  @usableFromInline
+  enum Outcome: UInt8 {
+    case unmanaged
+    case host
+    case vfioAP
+    case vfioAPWithCollateral
+    case undecidable
+
+    init(_ rule: Rule) {
+      switch rule.reserve.value {
+      case .unmanaged: self = .unmanaged
+      case .host: self = .host
+      case .vfioAP: self = rule.collateral == .accept ? .vfioAPWithCollateral : .vfioAP
+      }
+    }
+  }
+
+  /// The request; nil where it hangs on something that cannot be read now.
+  @inlinable
+  package var reserve: Reserve? {
+    switch Outcome(rawValue: UInt8(bits & 7)) {
+    case .host: .host
+    case .vfioAP, .vfioAPWithCollateral: .vfioAP
+    case .unmanaged: .unmanaged
+    case .undecidable, nil: nil
+    }
+  }
+
+  /// Whether the reservation may move unmanaged queues.
+  @inlinable
+  package var collateral: Collateral {
+    bits & 7 == UInt32(Outcome.vfioAPWithCollateral.rawValue) ? .accept : .refuse
+  }
+
+  /// The index into the set's rules of the rule that won, nil for none.
+  @inlinable
+  package var ruleIndex: Int? { bits >> 3 == 0 ? nil : Int(bits >> 3) - 1 }
+}

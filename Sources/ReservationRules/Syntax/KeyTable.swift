@@ -1,0 +1,138 @@
+import APBus
+
+// The keys of the rule language. A key is defined here and nowhere else.
+
+extension MatchKey {
+  /// The keys in the order in which messages and the manual page list them.
+  package static let all = [
+    apqn, adapter, domain, hardwareType, type, mode, kernel, card, host, lpar,
+  ]
+
+  package static let apqn = MatchKey(
+    "APQN", grammar: .queues, subject: .queue,
+    examples: [#"APQN=="05.0004""#, #"APQN=="04-07.0000-0012|*.0003""#, #"APQN!="02.*""#])
+
+  package static let adapter = MatchKey(
+    "ADAPTER", grammar: .numbers(.hexadecimalFromTen), subject: .adapter,
+    examples: [#"ADAPTER=="5""#, #"ADAPTER=="0-3|0x0a-0xff""#, #"ADAPTER!="2|4""#])
+
+  package static let domain = MatchKey(
+    "DOMAIN", grammar: .numbers(.hexadecimalFromTen), subject: .domain,
+    examples: [#"DOMAIN=="4|0x47""#, #"DOMAIN=="0-0x12""#, #"DOMAIN!="3""#])
+
+  package static let hardwareType = MatchKey(
+    "HWTYPE",
+    grammar: .numbers(
+      .decimal { word in
+        guard word.hasPrefix("CEX"), let generation = word.utf8.dropFirst(3).first,
+          UInt8(ascii: "4")...UInt8(ascii: "8") ~= generation
+        else { return nil }
+        return (
+          "HWTYPE is the card's decimal hwtype; names are asked as TYPE",
+          "\(generation - UInt8(ascii: "0") + 6)"
+        )
+      }),
+    subject: .cardKind({ type, _ in .number(type.rawValue) }, unknown: ""),
+    examples: [#"HWTYPE=="10-""#, #"HWTYPE=="11-12|14""#, #"HWTYPE!="13""#])
+
+  package static let type = MatchKey(
+    "TYPE", grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(cardType: glob, text) }),
+    subject: .cardKind(
+      { type, mode in type.name(mode: mode).map(FoundValue.text) },
+      unknown: "hwtype and ap_functions tell no type"),
+    examples: [#"TYPE=="CEX7C""#, #"TYPE==i"cex8*|CEX[57]P""#, #"TYPE!="CEX?A""#])
+
+  package static let mode = MatchKey(
+    "MODE",
+    grammar: .words(QueueMode.allCases.map(\.rawValue), noun: "mode", unknown: .unknownMode),
+    subject: .cardKind(
+      { _, mode in mode.map { .text($0.rawValue) } }, unknown: "ap_functions tell no mode"),
+    examples: [#"MODE=="cca""#, #"MODE=="accel|ep11""#, #"MODE!="accel""#])
+
+  package static let kernel = MatchKey(
+    "KERNEL",
+    grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(queueName: glob, text) }),
+    subject: .queue,
+    examples: [#"KERNEL=="0[1-3].*""#, #"KERNEL=="05.000?|*4""#, #"KERNEL!="*.0002""#])
+
+  package static let card = MatchKey(
+    "CARD",
+    attributes: Attributes(names: Card.ruleAttributes, refusal: RefusedWord.cardAttribute),
+    // A blank may stand in an attribute's text, and nowhere else.
+    grammar: .globs(
+      GlobGrammar(mayBeEmpty: true, mayHaveBlanks: true) { glob, text, attribute in
+        ImpossibleGlob(attribute: attribute, glob, text)
+      }),
+    subject: .card { card, attribute in card.attributes[attribute].map(FoundValue.text) },
+    examples: [
+      #"CARD{serialnr}=="93AABE*""#, #"CARD{FW_version}!="6.*|?.9""#,
+      #"CARD{max_msg_size}=="65536""#,
+    ])
+
+  package static let host = MatchKey(
+    "HOST",
+    grammar: .globs(
+      GlobGrammar(mayBeEmpty: true) { glob, _, _ in
+        // HOST_NAME_MAX of Linux (gethostname(2)).
+        ImpossibleGlob(name: glob, "a host's name", longest: 64)
+      }),
+    subject: .host({ $0.name.map(FoundValue.text) }, unknown: "the host's name is not known"),
+    examples: [#"HOST=="lnx?rod*""#, #"HOST!="kvm[0-4]*""#])
+
+  package static let lpar = MatchKey(
+    "LPAR",
+    grammar: .globs(
+      GlobGrammar(mayBeEmpty: true) { glob, _, _ in
+        // sysinfo_2_2_2.name of the kernel has eight characters (arch/s390/include/asm/sysinfo.h).
+        ImpossibleGlob(name: glob, "an LPAR's name", longest: 8)
+      }),
+    subject: .host({ $0.lpar.map(FoundValue.text) }, unknown: "the LPAR's name is not known"),
+    examples: [#"LPAR=="P*""#, #"LPAR!=i"test?""#])
+}
+
+/// A key that assigns.
+struct AssignmentKey: Sendable {
+  let name: String
+  /// Whether `:=` is allowed.
+  var canLock = false
+  /// Reads the value; nil, with the reader's diagnostics, if it is none.
+  let read: @Sendable (inout ValueReader, inout Assignments) -> Void
+
+  /// What the assignments of one rule say.
+  struct Assignments {
+    var reserve: Reserve?
+    var name: String?
+    var collateral: Collateral?
+  }
+
+  static let all = [reserve, name, collateral]
+
+  static let reserve = AssignmentKey(name: "RESERVE", canLock: true) { reader, assignments in
+    assignments.reserve = reader.word()
+  }
+
+  static let name = AssignmentKey(name: "NAME") { reader, assignments in
+    assignments.name = reader.label()
+  }
+
+  static let collateral = AssignmentKey(name: "COLLATERAL") { reader, assignments in
+    assignments.collateral = reader.word()
+  }
+}
+
+/// Any key.
+enum Key {
+  case match(MatchKey)
+  case assignment(AssignmentKey)
+
+  static let names = MatchKey.all.map(\.name) + AssignmentKey.all.map(\.name)
+
+  private static let byName = Dictionary(
+    uniqueKeysWithValues: MatchKey.all.map { ($0.name, Key.match($0)) }
+      + AssignmentKey.all.map { ($0.name, Key.assignment($0)) })
+
+  init?(name: String) {
+    guard let key = Self.byName[name] else { return nil }
+    self = key
+  }
+}

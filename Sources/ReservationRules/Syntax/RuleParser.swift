@@ -1,0 +1,214 @@
+import APBus
+
+/// Reads one logical line as a rule.
+struct RuleParser: LineReading {
+  let bytes: [UInt8]
+  var diagnostics: LineDiagnostics
+  private var clauses: [Clause] = []
+  /// The range of each of the clauses.
+  private var ranges: [Range<Int>] = []
+  private var assignments = AssignmentKey.Assignments()
+  private var locks = false
+  /// The range of each assignment, by its key.
+  private var assignmentRanges: [String: Range<Int>] = [:]
+
+  /// A reader of one line that keeps at most so many diagnostics.
+  init(_ bytes: [UInt8], limit: Int) {
+    self.bytes = bytes
+    diagnostics = LineDiagnostics(limit: limit)
+  }
+
+  /// The rule, or nil, with `diagnostics` saying why. It is between blanks and commas in the range
+  /// `content` of the line; `location` and `source` say where that begins and what to show of it.
+  mutating func parse(
+    _ content: Range<Int>, at location: SourceLocation, source: SourceExcerpt
+  ) -> Rule? {
+    var lexer = ClauseLexer(bytes)
+    while let clause = lexer.next() { read(clause) }
+    diagnostics += lexer.diagnostics
+    checkAssignments(content, isWhole: lexer.diagnostics.count == 0)
+    checkClauses()
+    checkReach()
+    guard !diagnostics.hasErrors, let reserve = assignments.reserve else { return nil }
+    return Rule(
+      location: location, clauses: clauses,
+      reserve: Rule.ReserveAssignment(reserve, locks: locks), name: assignments.name,
+      collateral: assignments.collateral ?? .refuse, text: text(content), source: source)
+  }
+
+  private mutating func read(_ clause: RawClause) {
+    switch key(of: clause) {
+    case .match(let key)?: readMatch(key, clause)
+    case .assignment(let key)?: readAssignment(key, clause)
+    case nil: break
+    }
+  }
+
+  private mutating func readMatch(_ key: MatchKey, _ clause: RawClause) {
+    guard let attribute = attribute(of: clause, key.attributes, name: key.name) else { return }
+    switch clause.operation {
+    case .equal, .notEqual: break
+    case .assign, .assignFinally:
+      report(
+        .assignmentOfMatchKey, at: clause.operationRange,
+        "\(key.name) can only be matched, not assigned; use == or !=", write: "==")
+    case .add, .remove: refuseListOperator(of: clause, instead: "==")
+    }
+    if let invisible = LineDiagnostic(invisibleIn: bytes, clause.value) {
+      diagnostics.append(invisible)
+      return
+    }
+    var reader = ValueReader(clause, of: key.name, in: bytes)
+    let pattern = reader.pattern(by: key.grammar, attribute: attribute)
+    diagnostics += reader.diagnostics
+    guard let pattern else { return }
+    clauses.append(
+      Clause(
+        condition: Condition(key, attribute: attribute, pattern),
+        isNegated: clause.operation == .notEqual, text: text(clause.range)))
+    ranges.append(clause.range)
+  }
+
+  private mutating func readAssignment(_ key: AssignmentKey, _ clause: RawClause) {
+    guard attribute(of: clause, nil, name: key.name) != nil else { return }
+    switch clause.operation {
+    case .assign: break
+    case .assignFinally where key.canLock: locks = true
+    case .assignFinally:
+      report(
+        .lockOnlyReserve, at: clause.operationRange,
+        "\(key.name) goes with the rule that wins RESERVE; to lock it write RESERVE:=", write: "=")
+    case .equal, .notEqual:
+      report(
+        .matchOfAssignmentKey, at: clause.operationRange,
+        "\(key.name) can only be assigned, not matched; use =", write: "=")
+    case .add, .remove: refuseListOperator(of: clause, instead: "=")
+    }
+    if clause.ignoresCase {
+      report(
+        .ignoredCaseInAssignment, at: clause.value.lowerBound - 2..<clause.value.lowerBound - 1,
+        "case can be ignored only in a match; leave out the i")
+    }
+    if assignmentRanges.updateValue(clause.range, forKey: key.name) != nil {
+      report(.duplicateAssignment, at: clause.range, "\(key.name) is assigned twice in one rule")
+    }
+    var reader = ValueReader(clause, of: key.name, in: bytes)
+    key.read(&reader, &assignments)
+    diagnostics += reader.diagnostics
+  }
+
+  private mutating func refuseListOperator(of clause: RawClause, instead: String) {
+    report(
+      .refusedOperator, at: clause.operationRange,
+      "\(clause.operation.rawValue) is for lists, and \(text(clause.key)) has one value; "
+        + "use \(instead)", write: instead)
+  }
+}
+
+// MARK: - The rule as a whole
+
+extension RuleParser {
+  /// What is said of words that may be a misspelt RESERVE.
+  private static let unread: Set<DiagnosticCode> = [
+    .unknownKey, .keyCase, .refusedKey,
+  ]
+
+  /// Looks for a missing RESERVE. Where a part of the line could not be read it may be there.
+  private mutating func checkAssignments(_ range: Range<Int>, isWhole: Bool) {
+    if let place = assignmentRanges[AssignmentKey.collateral.name] {
+      if let reserve = assignments.reserve, reserve != .vfioAP {
+        report(
+          .collateralWithoutReservation, at: place,
+          "COLLATERAL has a meaning only with RESERVE=\"vfio_ap\"; leave it out")
+      } else if assignmentRanges[AssignmentKey.reserve.name] == nil {
+        report(
+          .collateralWithoutReservation, at: place,
+          "COLLATERAL without a reservation does nothing; add RESERVE=\"vfio_ap\", or leave it out")
+      }
+    } else if assignmentRanges[AssignmentKey.reserve.name] == nil, isWhole,
+      !diagnostics.contains(Self.unread)
+    {
+      report(
+        .ruleWithoutReserve, at: range,
+        "the rule decides nothing; add RESERVE=\"vfio_ap\", \"host\" or \"unmanaged\"")
+    }
+  }
+
+  /// Looks for a rule that reaches every queue because it names none: a file that is still being
+  /// written has such lines. What has other errors may have lost its clauses to them.
+  private mutating func checkReach() {
+    guard clauses.isEmpty, !diagnostics.hasErrors,
+      let place = assignmentRanges[AssignmentKey.reserve.name]
+    else { return }
+    report(
+      .ruleWithoutMatch, at: place,
+      "the rule has no match clause; name the queues it is for, or write APQN==\"*\" if it is for "
+        + "every queue", write: "APQN==\"*\", " + text(place))
+  }
+
+  /// Looks for clauses that contradict each other or say the same twice.
+  private mutating func checkClauses() {
+    var texts: Set<String> = []
+    if let index = clauses.firstIndex(where: { !texts.insert($0.text).inserted }) {
+      report(
+        .duplicateClause, at: ranges[index],
+        "\(Printable.excerpt(clauses[index].text)) stands in this rule already; leave one of them out"
+      )
+    }
+    for conflict in ClauseConflict.all(in: clauses) {
+      let (code, sentence) = conflict.message(in: clauses)
+      report(code, at: ranges[conflict.index], sentence)
+    }
+  }
+}
+
+// MARK: - Words before the operator
+
+extension RuleParser {
+  private mutating func key(of clause: RawClause) -> Key? {
+    let word = text(clause.key)
+    if let key = Key(name: word) { return key }
+    let upperCase = word.uppercased()
+    if let refused = RefusedWord.key(upperCase, attribute: clause.attribute.map(text)) {
+      report(.refusedKey, at: clause.keyRange, refused.reason, write: refused.fix)
+    } else if Key(name: upperCase) != nil {
+      report(.keyCase, at: clause.key, "keys are written in capitals", write: upperCase)
+    } else if !diagnostics.isFull, let nearest = Spelling.nearest(to: word, among: Key.names) {
+      report(.unknownKey, at: clause.key, "\(quoted(clause.key)) is no key", write: nearest)
+    } else {
+      report(
+        .unknownKey, at: clause.key,
+        "\(quoted(clause.key)) is no key; the keys are " + Key.names.joined(separator: ", "))
+    }
+    return nil
+  }
+
+  /// The name in braces, empty for a key that takes none; nil, with a diagnostic, if it is not one that
+  /// the key takes.
+  private mutating func attribute(
+    of clause: RawClause, _ attributes: MatchKey.Attributes?, name: String
+  ) -> String? {
+    guard let attributes else {
+      guard clause.attribute != nil else { return "" }
+      report(.unexpectedAttribute, at: clause.keyRange, "\(name) has no attributes", write: name)
+      return nil
+    }
+    let list = attributes.names.joined(separator: ", ")
+    guard let range = clause.attribute, !range.isEmpty else {
+      report(
+        .missingAttribute, at: clause.keyRange, "\(name) needs an attribute in braces: \(list)")
+      return nil
+    }
+    let word = text(range)
+    if attributes.names.contains(word) { return word }
+    if let refused = attributes.refusal(word) {
+      report(.refusedAttribute, at: clause.keyRange, refused.reason, write: refused.fix)
+    } else {
+      report(
+        .unknownAttribute, at: range,
+        "\(quoted(range)) is no attribute that rules can ask of a card; those are \(list)",
+        write: Spelling.nearest(to: word, among: attributes.names))
+    }
+    return nil
+  }
+}

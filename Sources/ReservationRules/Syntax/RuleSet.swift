@@ -1,0 +1,130 @@
+/// The rules of all files in effective order.
+package struct RuleSet: Sendable {
+  /// The rules, files in the order of their names, lines in the order written.
+  package let rules: [Rule]
+  /// The paths of the files they come from, in that order, also those without a rule.
+  package let files: [String]
+  /// The rules prepared for any inventory.
+  let compiled: CompiledRules
+
+  /// The set of these rules, compiled.
+  package init(rules: [Rule], files: [String]) {
+    self.rules = rules
+    self.files = files
+    compiled = CompiledRules(rules)
+  }
+
+  /// No rules: every queue is unmanaged.
+  package init() {
+    self.init(rules: [], files: [])
+  }
+
+  /// The rules, the one that beats all others first: the locking ones as written, since the first lock
+  /// holds, then the plain ones backwards, since the last one wins.
+  var indicesByStrength: [Int] {
+    rules.indices.filter { rules[$0].reserve.locks }
+      + rules.indices.reversed().filter { !rules[$0].reserve.locks }
+  }
+
+  /// The most rules of a set.
+  package static let mostRules = 100_000
+  /// The most files that a set comes from, with all other entries of their directories.
+  package static let mostFiles = 4096
+  /// The most bytes of all files together.
+  package static let largestText = 16 * 1024 * 1024
+  /// The most diagnostics before the remaining files are not read.
+  private static let mostDiagnostics = 10_000
+
+  /// Reads files in the order given. The set has the rules without error; whoever uses it must look at
+  /// the diagnostics first, since a set with errors must not be used in part.
+  package static func parse(files: [RuleFile]) -> (RuleSet, [Diagnostic]) {
+    var rules: [Rule] = []
+    var diagnostics: [Diagnostic] = []
+    for (index, file) in files.enumerated() {
+      var parser = RuleFileParser(file)
+      parser.parse()
+      rules += parser.rules
+      diagnostics += parser.diagnostics
+      if rules.count > mostRules {
+        diagnostics.append(
+          Diagnostic(
+            .tooManyRules, file: file.path,
+            "the files up to this one have \(rules.count) rules, and at most \(mostRules) are taken; "
+              + "put several queues into one rule, as ADAPTER==\"1-5\""))
+        return (RuleSet(), diagnostics)
+      }
+      let rest = files.count - index - 1
+      if diagnostics.count >= mostDiagnostics, rest > 0 {
+        diagnostics.append(
+          Diagnostic(
+            .moreErrors, file: file.path,
+            "the \(rest) files after this one are not read; correct those that are first"))
+        return (RuleSet(), diagnostics)
+      }
+    }
+    return (RuleSet(rules: rules, files: files.map(\.path)), diagnostics)
+  }
+}
+
+extension RuleSet: Equatable {
+  package static func == (left: RuleSet, right: RuleSet) -> Bool {
+    left.rules == right.rules && left.files == right.files
+  }
+}
+
+/// One rule: clauses that all must match, and what is assigned then.
+package struct Rule: Hashable, Sendable {
+  /// Where the rule begins.
+  package var location: SourceLocation
+  /// The match clauses in the order written; at least one.
+  package var clauses: [Clause]
+  package var reserve: ReserveAssignment
+  /// The label for people.
+  package var name: String?
+  package var collateral: Collateral
+  /// The rule as written, continued lines joined.
+  package var text: String
+  /// What diagnostics about the rule show of it.
+  package var source: SourceExcerpt
+
+  /// `RESERVE="..."` or `RESERVE:="..."`.
+  package struct ReserveAssignment: Hashable, Sendable {
+    package var value: Reserve
+    /// Whether it was written `:=`, so that no later rule changes it.
+    package var locks: Bool
+
+    package init(_ value: Reserve, locks: Bool = false) {
+      self.value = value
+      self.locks = locks
+    }
+  }
+}
+
+/// One match clause of a rule: `DOMAIN!="4"`.
+package struct Clause: Hashable, Sendable {
+  package var condition: Condition
+  /// Whether it was written `!=`. An unknown condition stays unknown then, too.
+  package var isNegated: Bool
+  /// The clause as written.
+  package var text: String
+}
+
+/// The value of RESERVE: what a rule wants for the queues it matches.
+package enum Reserve: String, Hashable, Sendable, CaseIterable {
+  /// The queue is for guests: bound to `vfio_ap`.
+  case vfioAP = "vfio_ap"
+  /// The queue is never taken from the host, and is given back if apreserve reserved it.
+  case host
+  /// The queue stays where it is, and is given back if apreserve reserved it. A queue that no rule
+  /// matches is unmanaged.
+  case unmanaged
+}
+
+/// The value of COLLATERAL: whether a reservation may move unmanaged queues of type 10 and newer in
+/// the row or column that its mask change clears.
+package enum Collateral: String, Hashable, Sendable, CaseIterable {
+  /// It may not; the default.
+  case refuse
+  /// It may, but never a queue requested for the host.
+  case accept
+}
