@@ -2,10 +2,8 @@
 ///
 /// An attribute that this kernel does not have is nil.
 public struct BusState: Equatable, Sendable {
-  /// `apmask`: the adapters of the host's pool.
-  public var adapterMask: APMask?
-  /// `aqmask`: the domains of the host's pool.
-  public var domainMask: APMask?
+  /// `apmask` and `aqmask`; a kernel has both or none.
+  public var masks: MaskPair?
   /// `scans`: scans completed since boot.
   public var scans: UInt64?
   /// `bindings_complete_count`.
@@ -26,13 +24,12 @@ public struct BusState: Equatable, Sendable {
 
   /// The bus as read.
   public init(
-    adapterMask: APMask? = nil, domainMask: APMask? = nil, scans: UInt64? = nil,
-    bindingsCompleteCount: UInt64? = nil, configuredAdapters: APMask? = nil,
-    configuredDomains: APMask? = nil, controlDomains: APMask? = nil, defaultDomain: UInt8? = nil,
-    supportsOverride: Bool? = nil, drivers: [String] = []
+    masks: MaskPair? = nil, scans: UInt64? = nil, bindingsCompleteCount: UInt64? = nil,
+    configuredAdapters: APMask? = nil, configuredDomains: APMask? = nil,
+    controlDomains: APMask? = nil, defaultDomain: UInt8? = nil, supportsOverride: Bool? = nil,
+    drivers: [String] = []
   ) {
-    self.adapterMask = adapterMask
-    self.domainMask = domainMask
+    self.masks = masks
     self.scans = scans
     self.bindingsCompleteCount = bindingsCompleteCount
     self.configuredAdapters = configuredAdapters
@@ -43,18 +40,6 @@ public struct BusState: Equatable, Sendable {
     self.drivers = drivers
   }
 
-  /// Whether the kernel has masks.
-  public var hasMasks: Bool { adapterMask != nil && domainMask != nil }
-
-  /// Whether both masks are all ones, the kernel's default: every queue in the host's pool.
-  public var masksAreDefault: Bool { adapterMask == .all && domainMask == .all }
-
   /// Whether a driver of that name is registered.
   public func hasDriver(_ name: String) -> Bool { drivers.contains(name) }
-
-  /// Whether the masks put the queue into the host's pool; nil on a kernel without masks.
-  public func isInHostPool(_ apqn: APQN) -> Bool? {
-    guard let adapterMask, let domainMask else { return nil }
-    return adapterMask.contains(apqn.adapter) && domainMask.contains(apqn.domain)
-  }
 }

@@ -93,6 +93,12 @@ public struct Inventory: Equatable, Sendable {
     mediatedDevices.first { $0.holds(apqn) }
   }
 
+  /// Whether a guest has the queue, or gets it when it starts: a mediated device's matrix has it, or
+  /// `vfio_ap` says so of it.
+  public func hasGuest(_ apqn: APQN) -> Bool {
+    mediatedDevice(holding: apqn) != nil || queue(apqn)?.isAssigned == true
+  }
+
   /// Puts a card in its place, or takes it away with its queues when it is nil.
   public mutating func setCard(_ card: Card?, adapter: UInt8) {
     let index = cards.partitioningIndex { $0.adapter >= adapter }

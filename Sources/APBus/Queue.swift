@@ -51,10 +51,17 @@ public struct Queue: Equatable, Sendable {
   /// Who has the queue.
   public var owner: Owner { Owner(driver: driver) }
 
+  /// Whether `status` says that a mediated device has the queue, with or without a running guest.
+  public var isAssigned: Bool { guestStatus == .assigned || guestStatus == .inUse }
+
   /// Whether the queue can do its work for the host: configured, not check-stopped, switched on. What cannot
   /// be read counts as good.
-  public func isUsable(on card: Card?) -> Bool {
+  public func isUsable(on card: Card?) -> Bool { isWorking(on: card) && isOnline != false }
+
+  /// Whether the hardware answers: card and queue configured, and not check-stopped. What cannot be read
+  /// counts as good.
+  public func isWorking(on card: Card?) -> Bool {
     card?.isConfigured != false && card?.isCheckStopped != true
-      && isConfigured != false && isCheckStopped != true && isOnline != false
+      && isConfigured != false && isCheckStopped != true
   }
 }

@@ -46,7 +46,7 @@ extension Agent {
       log.record(.planned(plan))
     }
     hasWritten = false
-    masks = MaskPair((inventory.bus.adapterMask, inventory.bus.domainMask))
+    masks = inventory.bus.masks
     let check = PlanCheck(
       plan, on: inventory, context, reader: InventoryReader(sysfs: sysfs))
     var hasFailed = false
@@ -116,7 +116,7 @@ extension Agent {
       guard let queue = inventory.queue(apqn), queue.driverOverride == nil,
         !decisions.row(apqn.adapter).vfioAP.union(decisions.row(apqn.adapter).undecidable)
           .contains(apqn.domain),
-        queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false
+        queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
       else { return nil }
       return OwnerChange(apqn, from: .none, to: queue.owner, cause: .collateral)
     }
@@ -232,7 +232,7 @@ extension Agent {
     }
     do throws(Failure) {
       try executor.perform(operation, on: inventory)
-      if operation.subject == .masks { masks = MaskPair(plan.masks(after: inventory.bus)) }
+      if operation.subject == .masks { masks = plan.masks(after: inventory.bus) }
       retries.succeed(operation.subject)
       failures[operation.subject] = nil
       for change in operation.changes { note(change, decisions, failure: nil) }
@@ -349,7 +349,7 @@ extension Inventory {
   fileprivate var misplacedQueues: Set<APQN> {
     Set(
       queues.lazy.filter { queue in
-        switch (queue.owner, bus.isInHostPool(queue.apqn)) {
+        switch (queue.owner, bus.masks?.isInHostPool(queue.apqn)) {
         case (.host, false): true
         case (.vfioAP, true): queue.driverOverride == nil
         default: false

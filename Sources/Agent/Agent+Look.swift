@@ -82,8 +82,7 @@ extension Agent {
     // A few files, so that no mask is ever planned on what a lost event has left behind.
     let bus = try reader.reread(inventory.bus)
     // Other masks move any queue, and the rest was read before them.
-    guard bus.adapterMask == inventory.bus.adapterMask, bus.domainMask == inventory.bus.domainMask
-    else {
+    guard bus.masks == inventory.bus.masks else {
       dirty.insert(.everything)
       try refresh()
       return

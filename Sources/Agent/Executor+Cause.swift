@@ -24,14 +24,8 @@ extension Executor {
   private func holders(against step: Step, _ inventory: Inventory) -> [String] {
     let bus = (try? reader.reread(inventory.bus)) ?? inventory.bus
     let devices = (try? reader.readMediatedDevices()) ?? inventory.mediatedDevices
-    guard let adapters = bus.adapterMask, let domains = bus.domainMask else { return [] }
-    let current = MaskPair(adapters: adapters, domains: domains)
-    var target = current
-    switch step {
-    case .setAdapterMask(let mask): target.adapters = mask
-    case .setDomainMask(let mask): target.domains = mask
-    default: return []
-    }
+    guard let current = bus.masks else { return [] }
+    let target = current.applying(step)
     return devices.filter { device in
       MaskVeto(
         from: current, to: target, devices: [device], asksWide: bus.supportsOverride == true) != nil

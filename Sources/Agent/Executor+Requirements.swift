@@ -35,16 +35,16 @@ extension Executor {
   }
 
   func requireUnassigned(_ apqn: APQN) throws(Failure.Cause) {
-    let status: Queue.GuestStatus?
+    let isAssigned: Bool
     let devices: [MediatedDevice]
     do throws(InventoryReaderError) {
-      status = try reader.readQueue(apqn)?.guestStatus
+      isAssigned = try reader.readQueue(apqn)?.isAssigned == true
       devices = try reader.readMediatedDevices()
     } catch {
       // Who cannot be asked may have the queue.
       throw .unreadable("\(error)")
     }
-    if status == .assigned || status == .inUse || devices.contains(where: { $0.holds(apqn) }) {
+    if isAssigned || devices.contains(where: { $0.holds(apqn) }) {
       throw .assignedMeanwhile(apqn)
     }
   }
@@ -58,8 +58,6 @@ extension Executor {
     } catch {
       throw .unreadable("\(error)")
     }
-    guard bus.adapterMask == masks?.adapters, bus.domainMask == masks?.domains else {
-      throw .changedMeanwhile
-    }
+    guard bus.masks == masks else { throw .changedMeanwhile }
   }
 }

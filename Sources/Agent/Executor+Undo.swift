@@ -31,8 +31,8 @@ extension Executor {
 
   private func inverse(of step: Step, _ inventory: Inventory) -> Step? {
     switch step {
-    case .setAdapterMask: inventory.bus.adapterMask.map { .setAdapterMask($0) }
-    case .setDomainMask: inventory.bus.domainMask.map { .setDomainMask($0) }
+    case .setAdapterMask: inventory.bus.masks.map { .setAdapterMask($0.adapters) }
+    case .setDomainMask: inventory.bus.masks.map { .setDomainMask($0.domains) }
     case .setOverride(let apqn, nil):
       inventory.queue(apqn)?.driverOverride.map { .setOverride(apqn, driver: $0) }
     case .setOnline(let apqn, let isOnline): .setOnline(apqn, !isOnline)

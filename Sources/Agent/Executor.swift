@@ -81,11 +81,7 @@ struct Executor {
 
     mutating func note(_ step: Step) {
       if step.path != nil { done.append(step) }
-      switch step {
-      case .setAdapterMask(let mask): masks?.adapters = mask
-      case .setDomainMask(let mask): masks?.domains = mask
-      default: break
-      }
+      masks = masks?.applying(step)
     }
   }
 

@@ -64,8 +64,7 @@ struct PlanCheck {
   /// A mask moves every queue of a row or column, so everything must be as it was.
   private func isUnchanged() throws(InventoryReaderError) -> Bool {
     let fresh = try reader.read()
-    return fresh.bus.adapterMask == inventory.bus.adapterMask
-      && fresh.bus.domainMask == inventory.bus.domainMask
+    return fresh.bus.masks == inventory.bus.masks
       && fresh.bus.drivers == inventory.bus.drivers
       && fresh.mediatedDevices == inventory.mediatedDevices
       && fresh.cards.count == inventory.cards.count

@@ -18,8 +18,7 @@ package struct CapturedMachine {
     inventory = start ?? .empty
     if start == nil {
       // A kernel with masks is the usual one; their events say where they differ from the default.
-      inventory.bus.adapterMask = .all
-      inventory.bus.domainMask = .all
+      inventory.bus.masks = .all
     }
     for device in capture.devices { try take(device) }
     for case .event(let event, let position, _) in capture.entries {
@@ -129,8 +128,10 @@ package struct CapturedMachine {
   private mutating func takeMasks(
     _ event: Uevent, _ position: Capture.Position
   ) throws(CaptureFault) {
-    if let text = event["APMASK"] { inventory.bus.adapterMask = try mask(text, position) }
-    if let text = event["AQMASK"] { inventory.bus.domainMask = try mask(text, position) }
+    var masks = inventory.bus.masks ?? .all
+    if let text = event["APMASK"] { masks.adapters = try mask(text, position) }
+    if let text = event["AQMASK"] { masks.domains = try mask(text, position) }
+    if event["APMASK"] != nil || event["AQMASK"] != nil { inventory.bus.masks = masks }
     if event["INITSCAN"] != nil { inventory.bus.scans = 1 }
   }
 
@@ -163,7 +164,7 @@ package struct CapturedMachine {
   /// overrides.
   private mutating func inferPools() {
     guard !inventory.queues.contains(where: { $0.driverOverride != nil }) else { return }
-    var solver = MaskSolver(current: MaskPair(adapters: .all, domains: .all))
+    var solver = MaskSolver(current: .all)
     for queue in inventory.queues {
       switch queue.owner {
       case .host: solver.hosts.insert(queue.apqn)
@@ -176,9 +177,7 @@ package struct CapturedMachine {
     if solver.reserved.allSatisfy({
       MaskSolver.canReserve($0, hostAdapters: hostAdapters, hostDomains: hostDomains)
     }) {
-      let masks = solver.solution()
-      inventory.bus.adapterMask = masks.adapters
-      inventory.bus.domainMask = masks.domains
+      inventory.bus.masks = solver.solution()
     } else {
       inventory.bus.supportsOverride = true
       for var queue in inventory.queues where queue.owner == .vfioAP {

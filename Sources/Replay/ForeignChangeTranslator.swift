@@ -12,7 +12,7 @@ struct ForeignChangeTranslator {
     case cardOnline(UInt8, Bool)
   }
 
-  private var masks: (adapters: APMask, domains: APMask)
+  private var masks: MaskPair
   private var moves: [Move] = []
   /// Queues that came and were not bound yet.
   private var fresh = APQNSet()
@@ -20,7 +20,7 @@ struct ForeignChangeTranslator {
   private(set) var isAutomatic = false
 
   init(bus: BusState) {
-    masks = (bus.adapterMask ?? .all, bus.domainMask ?? .all)
+    masks = bus.masks ?? .all
   }
 
   mutating func added(_ apqn: APQN) {
@@ -59,12 +59,9 @@ struct ForeignChangeTranslator {
     let old = masks
     if adapters { masks.adapters = mask } else { masks.domains = mask }
     let new = masks
-    func isHost(_ apqn: APQN, _ masks: (adapters: APMask, domains: APMask)) -> Bool {
-      masks.adapters.contains(apqn.adapter) && masks.domains.contains(apqn.domain)
-    }
     moves.removeAll { move in
       guard case .driver(let apqn, _) = move else { return false }
-      return isHost(apqn, old) != isHost(apqn, new)
+      return old.isInHostPool(apqn) != new.isInHostPool(apqn)
     }
     return finish() + [adapters ? .adapterMask(mask) : .domainMask(mask)]
   }

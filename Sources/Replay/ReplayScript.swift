@@ -28,7 +28,7 @@ package struct ReplayScript: Equatable, Sendable {
     empty.bus.drivers = []
     empty.bus.scans = machine.bus.scans.map { _ in 0 }
     start = empty
-    hasMasks = machine.bus.hasMasks
+    hasMasks = machine.bus.masks != nil
     steps.append(
       .hardware(
         machine.cards.map { .plug($0) } + machine.queues.map { .plugQueue($0.apqn) }))

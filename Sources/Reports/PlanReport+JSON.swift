@@ -18,13 +18,12 @@ extension PlanReport {
 
   /// Adds the plan's parts.
   func write(to object: inout JSONObject) {
-    if bus.hasMasks {
-      let after = plan.masks(after: bus)
+    if let before = bus.masks, let after = plan.masks(after: bus) {
       object.set(
         "masks",
         JSONObject.make {
-          $0.set("before", Self.json(bus.adapterMask, bus.domainMask))
-          $0.set("after", Self.json(after.adapters, after.domains))
+          $0.set("before", Self.json(before))
+          $0.set("after", Self.json(after))
         })
     }
     object.set(
@@ -48,10 +47,10 @@ extension PlanReport {
       })
   }
 
-  private static func json(_ adapters: APMask?, _ domains: APMask?) -> JSONValue {
+  private static func json(_ masks: MaskPair) -> JSONValue {
     JSONObject.make {
-      $0.set("apmask", text: adapters?.description)
-      $0.set("aqmask", text: domains?.description)
+      $0.set("apmask", text: masks.adapters.description)
+      $0.set("aqmask", text: masks.domains.description)
     }
   }
 }

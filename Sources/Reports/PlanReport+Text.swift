@@ -35,13 +35,12 @@ extension PlanReport {
   }
 
   private var maskLines: [String] {
-    let after = plan.masks(after: bus)
-    return Self.lines("apmask", bus.adapterMask, after.adapters)
-      + Self.lines("aqmask", bus.domainMask, after.domains)
+    guard let before = bus.masks, let after = plan.masks(after: bus) else { return [] }
+    return Self.lines("apmask", before.adapters, after.adapters)
+      + Self.lines("aqmask", before.domains, after.domains)
   }
 
-  private static func lines(_ name: String, _ before: APMask?, _ after: APMask?) -> [String] {
-    guard let before, let after else { return [] }
+  private static func lines(_ name: String, _ before: APMask, _ after: APMask) -> [String] {
     guard before != after else { return ["\(name)  \(before)  unchanged"] }
     return ["\(name)  \(before)  now", "        \(after)  then"]
   }

@@ -70,10 +70,7 @@ package struct RuleImport {
 
   private func rules() -> String {
     var lines: [String] = []
-    let masks = inventory.bus
-    if let adapters = masks.adapterMask, let domains = masks.domainMask, !masks.masksAreDefault {
-      lines += Self.maskRules(adapters, domains)
-    }
+    if let masks = inventory.bus.masks { lines += Self.maskRules(masks) }
     for pattern in Self.patterns(single) {
       lines.append("APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
     }
@@ -93,18 +90,20 @@ package struct RuleImport {
   private var single: [APQN] {
     inventory.queues.filter { queue in
       (queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP)
-        && inventory.bus.isInHostPool(queue.apqn) != false
+        && inventory.bus.masks?.isInHostPool(queue.apqn) != false
     }.map(\.apqn)
   }
 
   /// A rule for the adapters and one for the domains that masks keep from the host, here or not.
-  private static func maskRules(_ adapters: APMask, _ domains: APMask) -> [String] {
+  private static func maskRules(_ masks: MaskPair) -> [String] {
     var lines: [String] = []
-    if adapters != .all {
-      lines.append("ADAPTER==\"\(numbers(adapters.complement, digits: 2))\", RESERVE=\"vfio_ap\"")
+    if masks.adapters != .all {
+      let adapters = numbers(masks.adapters.complement, digits: 2)
+      lines.append("ADAPTER==\"\(adapters)\", RESERVE=\"vfio_ap\"")
     }
-    if domains != .all {
-      lines.append("DOMAIN==\"\(numbers(domains.complement, digits: 4))\", RESERVE=\"vfio_ap\"")
+    if masks.domains != .all {
+      let domains = numbers(masks.domains.complement, digits: 4)
+      lines.append("DOMAIN==\"\(domains)\", RESERVE=\"vfio_ap\"")
     }
     return lines
   }
@@ -114,13 +113,12 @@ package struct RuleImport {
     var lines: [String] = []
     for masks in [configuration.bootMasks, configuration.persistentMasks].compactMap({ $0 }) {
       guard masks.isRestricting else { continue }
-      let isInForce =
-        (masks.adapters ?? .all) == inventory.bus.adapterMask
-        && (masks.domains ?? .all) == inventory.bus.domainMask
+      let configured = MaskPair(
+        adapters: masks.adapters ?? .all, domains: masks.domains ?? .all)
       lines += ["", "# \(masks.source) sets masks at every boot; remove them there."]
-      guard !isInForce else { continue }
+      guard configured != inventory.bus.masks else { continue }
       lines.append("# They are not those in force. For the same, take away the # of:")
-      lines += Self.maskRules(masks.adapters ?? .all, masks.domains ?? .all).map { "#" + $0 }
+      lines += Self.maskRules(configured).map { "#" + $0 }
     }
     for override in configuration.overrides {
       lines += [
@@ -149,7 +147,7 @@ package struct RuleImport {
   }
 
   private func isReserved(_ apqn: APQN) -> Bool {
-    inventory.queue(apqn)?.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false
+    inventory.queue(apqn)?.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
   }
 
   private static func patterns(_ apqns: some Sequence<APQN>) -> [String] {

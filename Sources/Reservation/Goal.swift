@@ -23,7 +23,7 @@ struct Goals {
   /// masks the kernel gives a new queue to the first driver that takes it (SimulatedBus documentation,
   /// "Matching"), and nobody has meant that.
   private func isStray(_ queue: Queue, _ row: DecisionRow, _ bus: BusState) -> Bool {
-    queue.owner == .vfioAP && !bus.hasMasks && row.host.contains(queue.apqn.domain)
+    queue.owner == .vfioAP && bus.masks == nil && row.host.contains(queue.apqn.domain)
   }
 
   /// `kept` names queues that keep their owner whatever is requested, each with the reason.
@@ -66,17 +66,15 @@ struct Goals {
     guard ownership.covers(apqn, under: inventory.bus) || isStray(queue, row, inventory.bus) else {
       let isForHost = row.host.contains(apqn.domain)
       // Without masks nobody has asked for it to be there: the kernel gave it to the first driver that came.
-      if queue.owner == .vfioAP, isForHost || !inventory.bus.hasMasks { adopted.append(apqn) }
+      if queue.owner == .vfioAP, isForHost || inventory.bus.masks == nil { adopted.append(apqn) }
       return .stay
     }
     if context.rulesAreMissing, context.isOn(.emptyRules) {
       refusals.append(Refusal(apqn, .rulesMissing))
       return .stay
     }
-    let holder = inventory.mediatedDevice(holding: apqn)
-    if context.isOn(.assignedQueue),
-      holder != nil || [.assigned, .inUse].contains(queue.guestStatus)
-    {
+    if context.isOn(.assignedQueue), inventory.hasGuest(apqn) {
+      let holder = inventory.mediatedDevice(holding: apqn)
       let name = holder.map { context.configuration.name(ofMediatedDevice: $0.uuid) }
       refusals.append(Refusal(apqn, .assigned(mediatedDevice: name)))
       return .stay

@@ -45,7 +45,7 @@ package struct HostProtection {
       return inventory.queues(ofCard: card.adapter).filter { queue in
         queue.owner == .none && queue.masterKeys == nil
           && queue.driverOverride != DriverName.vfioAP
-          && inventory.bus.isInHostPool(queue.apqn) != false
+          && inventory.bus.masks?.isInHostPool(queue.apqn) != false
           && !ownership.covers(queue.apqn, under: inventory.bus)
       }.map(\.apqn)
     }

@@ -23,12 +23,8 @@ struct MaskTransition {
     inside = inventory.bus.hasDriver(DriverName.cex4queue) ? .host : .none
     outside = inventory.bus.hasDriver(DriverName.vfioAP) ? .vfioAP : .none
     steps = current.steps(to: target, absent: Self.absentAdapters(on: inventory))
-    var masks = current
     var reached: [MaskPair] = []
-    for step in steps {
-      masks.apply(step)
-      reached.append(masks)
-    }
+    for step in steps { reached.append((reached.last ?? current).applying(step)) }
     self.reached = reached
     thereAndBack = reached.indices.dropLast().map { last in
       let way = reached[...last]
@@ -81,17 +77,6 @@ struct MaskTransition {
       default: break
       }
       return owner
-    }
-  }
-}
-
-extension MaskPair {
-  /// Takes over what a step writes.
-  fileprivate mutating func apply(_ step: Step) {
-    switch step {
-    case .setAdapterMask(let mask): adapters = mask
-    case .setDomainMask(let mask): domains = mask
-    default: break
     }
   }
 }

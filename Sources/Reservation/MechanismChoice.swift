@@ -43,7 +43,7 @@ package struct MechanismChoice: Equatable, Sendable {
     if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       self.init(requested, "asked for")
-    } else if !bus.hasMasks {
+    } else if bus.masks == nil {
       self.init(.bind, "this kernel has no masks")
     } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
       !(recorded == .mask && planner.canLeaveMasks)
@@ -83,7 +83,7 @@ package struct MechanismChoice: Equatable, Sendable {
   private init?(inUseOn inventory: Inventory) {
     if let queue = inventory.queues.first(where: { $0.driverOverride != nil }) {
       self.init(.override, "driver_override is in use, on \(queue.apqn)")
-    } else if !inventory.bus.masksAreDefault {
+    } else if inventory.bus.masks != .all {
       self.init(.mask, "apmask or aqmask is in use")
     } else {
       return nil
@@ -128,8 +128,8 @@ extension Mechanism {
   /// Whether the kernel behind that bus has it.
   package func isAvailable(on bus: BusState) -> Bool {
     switch self {
-    case .bind: !bus.hasMasks
-    case .mask: bus.hasMasks
+    case .bind: bus.masks == nil
+    case .mask: bus.masks != nil
     case .override: bus.supportsOverride == true
     }
   }
@@ -183,7 +183,7 @@ extension Planner {
     else { return false }
     let isUndecided = inventory.queues.contains { queue in
       decisions.row(queue.apqn.adapter).undecidable.contains(queue.apqn.domain)
-        && inventory.bus.isInHostPool(queue.apqn) == false
+        && inventory.bus.masks?.isInHostPool(queue.apqn) == false
     }
     let present = inventory.apqns
     let namesAbsent = context.configuration.definitions.contains { definition in
@@ -193,17 +193,16 @@ extension Planner {
     }
     guard !isUndecided, !namesAbsent else { return false }
     let isFree = ownMasksAreFree && !context.needsKeys
-    return (inventory.bus.masksAreDefault || isFree) && !masksAreExact
+    return (inventory.bus.masks == .all || isFree) && !masksAreExact
   }
 
   /// Whether every cleared bit of the masks is ours and no mediated device has a queue.
   var ownMasksAreFree: Bool {
-    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
-      return false
-    }
-    return adapters.union(ownership.adapters) == .all && domains.union(ownership.domains) == .all
+    guard let masks = inventory.bus.masks else { return false }
+    return masks.adapters.union(ownership.adapters) == .all
+      && masks.domains.union(ownership.domains) == .all
       && inventory.mediatedDevices.allSatisfy { $0.adapters.isEmpty && $0.domains.isEmpty }
-      && !inventory.queues.contains { $0.guestStatus == .assigned || $0.guestStatus == .inUse }
+      && !inventory.queues.contains(where: \.isAssigned)
   }
 }
 

@@ -38,12 +38,9 @@ package struct Ownership: Equatable, Sendable {
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
   /// that keeps it from the host is ours. Where another hand has cleared one too, it is that hand's.
   package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
-    guard bus.isInHostPool(apqn) == false else { return queues.contains(apqn) }
-    guard let adapterMask = bus.adapterMask,
-      let domainMask = bus.domainMask
-    else { return false }
-    return (adapterMask.contains(apqn.adapter) || adapters.contains(apqn.adapter))
-      && (domainMask.contains(apqn.domain) || domains.contains(apqn.domain))
+    guard let masks = bus.masks, !masks.isInHostPool(apqn) else { return queues.contains(apqn) }
+    return (masks.adapters.contains(apqn.adapter) || adapters.contains(apqn.adapter))
+      && (masks.domains.contains(apqn.domain) || domains.contains(apqn.domain))
   }
 
   /// The change that takes back another one which was made to this record.
@@ -81,10 +78,10 @@ package struct Ownership: Equatable, Sendable {
   package func change(by step: Step, on inventory: Inventory) -> OwnershipChange? {
     switch step {
     case .setAdapterMask(let mask):
-      let cleared = inventory.bus.adapterMask?.subtracting(mask) ?? []
+      let cleared = inventory.bus.masks?.adapters.subtracting(mask) ?? []
       return cleared.isSubset(of: adapters) ? nil : .adapters(adapters.union(cleared))
     case .setDomainMask(let mask):
-      let cleared = inventory.bus.domainMask?.subtracting(mask) ?? []
+      let cleared = inventory.bus.masks?.domains.subtracting(mask) ?? []
       return cleared.isSubset(of: domains) ? nil : .domains(domains.union(cleared))
     case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
       // What is on vfio_ap already is only held there from now on: it stays somebody else's.
@@ -92,7 +89,7 @@ package struct Ownership: Equatable, Sendable {
       return .queue(apqn, isOwned: true)
     case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
       // Outside the host's pool it is the masks that reserve it, whoever has set them.
-      guard inventory.bus.isInHostPool(apqn) != false else { return nil }
+      guard inventory.bus.masks?.isInHostPool(apqn) != false else { return nil }
       return queues.contains(apqn) ? nil : .queue(apqn, isOwned: true)
     case .setOnline(let apqn, false):
       return offline.contains(apqn) ? nil : .offline(apqn, isOwned: true)
@@ -105,10 +102,10 @@ package struct Ownership: Equatable, Sendable {
   /// or are gone, with no override left on them, and queues that are not switched off any more.
   package func changes(against inventory: Inventory) -> [OwnershipChange] {
     var changes: [OwnershipChange] = []
-    if let mask = inventory.bus.adapterMask, !adapters.isDisjoint(with: mask) {
+    if let mask = inventory.bus.masks?.adapters, !adapters.isDisjoint(with: mask) {
       changes.append(.adapters(adapters.subtracting(mask)))
     }
-    if let mask = inventory.bus.domainMask, !domains.isDisjoint(with: mask) {
+    if let mask = inventory.bus.masks?.domains, !domains.isDisjoint(with: mask) {
       changes.append(.domains(domains.subtracting(mask)))
     }
     let left = queues.filter { apqn in
@@ -126,7 +123,7 @@ package struct Ownership: Equatable, Sendable {
 
   /// Queues that were not here before, on a kernel with masks, where that matters.
   package func newlySeen(on inventory: Inventory) -> [OwnershipChange] {
-    guard inventory.bus.hasMasks else { return [] }
+    guard inventory.bus.masks != nil else { return [] }
     let present = inventory.apqns
     return inventory.cards.compactMap { card in
       let known = seen[card.adapter]

@@ -70,17 +70,9 @@ package struct Plan: Equatable, Sendable {
   /// Whether there is nothing to write.
   package var isEmpty: Bool { operations.isEmpty }
 
-  /// The masks after the plan, where it writes any.
-  package func masks(after bus: BusState) -> (adapters: APMask?, domains: APMask?) {
-    var masks = (adapters: bus.adapterMask, domains: bus.domainMask)
-    for step in steps {
-      switch step {
-      case .setAdapterMask(let mask): masks.adapters = mask
-      case .setDomainMask(let mask): masks.domains = mask
-      default: break
-      }
-    }
-    return masks
+  /// The masks after the plan; nil on a kernel without masks.
+  package func masks(after bus: BusState) -> MaskPair? {
+    bus.masks.map { steps.reduce($0) { $0.applying($1) } }
   }
 }
 

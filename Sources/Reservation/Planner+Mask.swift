@@ -7,10 +7,7 @@ extension Planner {
   ///
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   func planMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
-    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
-      return
-    }
-    let current = MaskPair(adapters: adapters, domains: domains)
+    guard let current = inventory.bus.masks else { return }
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: context.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
@@ -63,17 +60,12 @@ extension Planner {
   /// Sets all bits again that we cleared, so that the kernel takes overrides, and reserves by these what is
   /// with the host then. Only where no guest has any of the queues that are the host's meanwhile.
   func leaveMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
-    guard let adapters = inventory.bus.adapterMask, let domains = inventory.bus.domainMask else {
-      return
-    }
-    write(
-      MaskPair(adapters: .all, domains: .all),
-      from: MaskPair(adapters: adapters, domains: domains), goals, into: &plan)
+    guard let current = inventory.bus.masks else { return }
+    write(.all, from: current, goals, into: &plan)
     guard let operation = plan.operations.first else { return }
     plan.leavesMasks = true
     var next = inventory
-    next.bus.adapterMask = .all
-    next.bus.domainMask = .all
+    next.bus.masks = .all
     for change in operation.changes {
       guard var queue = next.queue(change.apqn) else { continue }
       queue.driver = change.to == .host ? DriverName.cex4queue : nil
@@ -142,7 +134,7 @@ extension Planner {
     return zip(inventory.queues, goals).compactMap { queue, goal in
       // With the host outside its pool: the masks are right, and the kernel has not moved it.
       if goal == .reserve, hasVfioAP, queue.owner == .host,
-        inventory.bus.isInHostPool(queue.apqn) == false, !target.isInHostPool(queue.apqn)
+        inventory.bus.masks?.isInHostPool(queue.apqn) == false, !target.isInHostPool(queue.apqn)
       {
         return OwnerChange(queue.apqn, from: .host, to: .vfioAP, cause: .wanted)
       }

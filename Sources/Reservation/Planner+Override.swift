@@ -7,7 +7,7 @@ extension Planner {
   ///
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   func planOverrides(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
-    guard inventory.bus.masksAreDefault || !ownMasksAreFree else {
+    guard inventory.bus.masks == .all || !ownMasksAreFree else {
       leaveMasks(goals, kept: kept, into: &plan)
       return
     }
@@ -28,7 +28,7 @@ extension Planner {
         plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
         return
       }
-      guard inventory.bus.masksAreDefault else {
+      guard inventory.bus.masks == .all else {
         plan.refusals.append(Refusal(apqn, .masksInUse))
         return
       }
@@ -67,7 +67,7 @@ extension Planner {
       return
     }
     guard canGiveToHost(apqn, &plan) else { return }
-    guard inventory.bus.isInHostPool(apqn) != false else {
+    guard inventory.bus.masks?.isInHostPool(apqn) != false else {
       plan.refusals.append(Refusal(apqn, .masksInUse))
       return
     }
@@ -87,9 +87,8 @@ extension Planner {
   /// "Masks").
   private func markAssigned(_ queue: Queue, into plan: inout Plan) {
     guard queue.owner == .vfioAP, queue.driverOverride == nil,
-      ownership.queues.contains(queue.apqn), inventory.bus.masksAreDefault,
-      inventory.mediatedDevice(holding: queue.apqn) != nil
-        || [.assigned, .inUse].contains(queue.guestStatus)
+      ownership.queues.contains(queue.apqn), inventory.bus.masks == .all,
+      inventory.hasGuest(queue.apqn)
     else { return }
     plan.operations.append(
       Operation(

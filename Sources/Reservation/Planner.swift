@@ -91,7 +91,7 @@ package struct Planner {
       guard heldBack.contains(.masks), plan.mechanism == .mask,
         case .queue(let apqn) = operation.subject
       else { return false }
-      return inventory.bus.isInHostPool(apqn) == true
+      return inventory.bus.masks?.isInHostPool(apqn) == true
     }
   }
 

@@ -26,7 +26,9 @@ struct Warnings {
       warnIfIncomplete(definition.device)
     }
     warnOfHostLoss()
-    let unusable = inventory.queues.filter { owner($0) == .vfioAP && !isUsable($0) }.map(\.apqn)
+    let unusable = inventory.queues.filter {
+      owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
+    }.map(\.apqn)
     if !unusable.isEmpty { warnings.append(.unusable(unusable)) }
     if plan.leavesMasks { warnings.append(.leavesMasks) }
     if let veto = plan.undoVeto {
@@ -44,12 +46,6 @@ struct Warnings {
 
   /// Who will have the queue.
   private func owner(_ queue: Queue) -> Owner { owners[queue.apqn] ?? queue.owner }
-
-  private func isUsable(_ queue: Queue) -> Bool {
-    let card = inventory.card(queue.apqn.adapter)
-    return card?.isConfigured != false && card?.isCheckStopped != true
-      && queue.isConfigured != false && queue.isCheckStopped != true
-  }
 
   /// The kernel drops an adapter from a guest for any of its APQNs that the machine is configured for and
   /// that is not on `vfio_ap`, also for one that does not exist here (SimulatedBus documentation,
@@ -90,7 +86,7 @@ struct Warnings {
 
   /// Masks that are set before any override can be, and take what rules keep for the host.
   private mutating func warnOfMasksAtNextBoot(_ mechanism: Mechanism) {
-    guard inventory.bus.hasMasks else { return }
+    guard inventory.bus.masks != nil else { return }
     let configuration = context.configuration
     for (tool, masks) in [
       (NextBootConflict.Tool.kernelCommandLine, configuration.bootMasks),

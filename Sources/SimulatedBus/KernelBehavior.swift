@@ -138,7 +138,7 @@ public struct KernelBehavior: Equatable, Sendable {
       bus.supportsOverride == true || bus.bindingsCompleteCount != nil
       || inventory.queues.contains { $0.driverOverride != nil }
     var behavior: KernelBehavior =
-      if !bus.hasMasks { .bind2018 } else if hasOverrides { .override72 } else { .mask61 }
+      if bus.masks == nil { .bind2018 } else if hasOverrides { .override72 } else { .mask61 }
     if inventory.cards.contains(where: { !$0.hardwareType.isReservable }) {
       behavior.createsOldDevices = true
     }

@@ -11,17 +11,12 @@ extension SimulatedBus {
     return device.flatMap { $0.isRegistered ? $0 : nil }
   }
 
-  /// Whether the masks put the queue into the host's pool; without masks there are no pools.
-  func isInHostPool(_ apqn: APQN) -> Bool {
-    adapterMask.contains(apqn.adapter) && domainMask.contains(apqn.domain)
-  }
-
   /// Whether the bus lets the driver have the device: the gate before the driver's own probe, for
   /// queues only (`ap_device_probe` in ap_bus.c).
   private func gate(_ device: Device, to driver: any Driver) -> Bool {
     guard behavior.hasMasks, let queue = device as? QueueDevice else { return true }
     if let driverOverride = queue.driverOverride { return driverOverride == driver.name }
-    return isInHostPool(queue.apqn) == driver.isDefault
+    return masks.isInHostPool(queue.apqn) == driver.isDefault
   }
 
   /// Offers a device to a driver that matches it.

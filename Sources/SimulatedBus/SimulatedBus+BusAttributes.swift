@@ -19,8 +19,8 @@ extension SimulatedBus {
   /// The text of one of them; nil for one that cannot be read.
   func busText(of name: String) -> String? {
     switch name {
-    case "apmask" where behavior.hasMasks: "\(adapterMask)\n"
-    case "aqmask" where behavior.hasMasks: "\(domainMask)\n"
+    case "apmask" where behavior.hasMasks: "\(masks.adapters)\n"
+    case "aqmask" where behavior.hasMasks: "\(masks.domains)\n"
     case "ap_adapter_mask": "\(hardware.configuredAdapters)\n"
     case "ap_usage_domain_mask": "\(hardware.usageDomains)\n"
     case "ap_control_domain_mask": "\(hardware.controlDomains)\n"
@@ -77,7 +77,7 @@ extension SimulatedBus {
 
   private func writeDefaultDomain(_ text: String) throws(Errno) {
     guard let domain = UInt8(exactly: try AttributeInput.unsigned(text)),
-      domainMask.contains(domain)
+      masks.domains.contains(domain)
     else { throw .invalidArgument }
     defaultDomain = domain
   }

@@ -12,8 +12,7 @@ extension SimulatedBus {
   public convenience init(inventory: Inventory, behavior: KernelBehavior? = nil) {
     self.init(behavior: behavior ?? .kernel(of: inventory))
     let bus = inventory.bus
-    adapterMask = bus.adapterMask ?? .all
-    domainMask = bus.domainMask ?? .all
+    masks = bus.masks ?? .all
     scanCount = bus.scans ?? 1
     defaultDomain = bus.defaultDomain
     restoreDrivers(of: inventory)
@@ -25,7 +24,7 @@ extension SimulatedBus {
     scannedDomains = hardware.usageDomains
     guestAdapters = hardware.configuredAdapters
     guestDomains = hardware.usageDomains
-    masksInUse = overrideCount == 0 && (adapterMask != .all || domainMask != .all)
+    masksInUse = overrideCount == 0 && masks != .all
     hasToldCompletion = boundCount == queueCount
     completionCount = bus.bindingsCompleteCount ?? (hasToldCompletion ? 1 : 0)
     restoreMediatedDevices(of: inventory)

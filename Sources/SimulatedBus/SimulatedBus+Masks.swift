@@ -9,20 +9,25 @@ extension SimulatedBus {
     case adapters
     /// `aqmask`.
     case domains
+
+    /// The numbers of that kind, in the masks.
+    var mask: WritableKeyPath<MaskPair, APMask> {
+      switch self {
+      case .adapters: \.adapters
+      case .domains: \.domains
+      }
+    }
   }
 
   /// A write to `apmask` or `aqmask`, the whole algorithm.
   func writeMask(_ axis: MaskAxis, _ text: String) throws(Errno) {
     guard overrideCount == 0 else { throw .invalidArgument }
-    let old = axis == .adapters ? adapterMask : domainMask
+    let old = masks[keyPath: axis.mask]
     guard let new = old.writing(text.utf8) else { throw .invalidArgument }
     guard new != old else { return }
     guard !isVetoed(axis, newBits: new.subtracting(old)) else { throw .busy }
-    switch axis {
-    case .adapters: adapterMask = new
-    case .domains: domainMask = new
-    }
-    masksInUse = adapterMask != .all || domainMask != .all
+    masks[keyPath: axis.mask] = new
+    masksInUse = masks != .all
     reviseBindings()
     let value = behavior.maskEventEndsWithNewline ? "\(new)\n" : "\(new)"
     sendRoot(.init(axis == .adapters ? "APMASK" : "AQMASK", value))
@@ -32,15 +37,11 @@ extension SimulatedBus {
   /// not matter; without `vfio_ap` nobody is asked (`__verify_card_reservations`).
   private func isVetoed(_ axis: MaskAxis, newBits: APMask) -> Bool {
     guard behavior.vetoesMasks, let matrix, !newBits.isEmpty else { return false }
-    return matrix.mediatedDevices.values.contains { mediated in
-      let device = mediated.device
-      let (own, other, otherMask) =
-        switch axis {
-        case .adapters: (device.adapters, device.domains, domainMask)
-        case .domains: (device.domains, device.adapters, adapterMask)
-        }
-      let relevant = behavior.vetoIgnoresOtherMask ? other : other.intersection(otherMask)
-      return !own.isDisjoint(with: newBits) && !relevant.isEmpty
+    var asked = behavior.vetoIgnoresOtherMask ? MaskPair.all : masks
+    asked[keyPath: axis.mask] = newBits
+    return matrix.mediatedDevices.values.contains {
+      !$0.device.adapters.isDisjoint(with: asked.adapters)
+        && !$0.device.domains.isDisjoint(with: asked.domains)
     }
   }
 
@@ -49,7 +50,7 @@ extension SimulatedBus {
   /// elsewhere. `drivers_autoprobe` does not matter (`__ap_revise_reserved`).
   private func reviseBindings() {
     for case let queue as QueueDevice in devices()
-    where queue.isRegistered && isInHostPool(queue.apqn) != queue.isHostBound {
+    where queue.isRegistered && masks.isInHostPool(queue.apqn) != queue.isHostBound {
       detach(queue)
       attach(queue)
     }

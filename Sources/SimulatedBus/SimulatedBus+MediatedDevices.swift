@@ -145,7 +145,7 @@ extension SimulatedBus {
     if let queue = queue(apqn), queue.driverOverride != nil, let driver = queue.driver {
       return driver.isDefault
     }
-    return isInHostPool(apqn)
+    return masks.isInHostPool(apqn)
   }
 
   /// Starts a guest on a mediated device: what of its matrix is there is in use from then on. ENODEV

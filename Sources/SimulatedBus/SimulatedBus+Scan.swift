@@ -35,7 +35,7 @@ extension SimulatedBus {
   /// (`ap_select_domain` in drivers/s390/crypto/ap_bus.c).
   private func selectDefaultDomain() {
     guard defaultDomain == nil else { return }
-    let candidates = hardware.usageDomains.intersection(domainMask)
+    let candidates = hardware.usageDomains.intersection(masks.domains)
     defaultDomain = candidates.first { domain in
       hardware.adapters.contains { hardware.queues[$0].contains(domain) }
     }

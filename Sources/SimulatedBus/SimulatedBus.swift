@@ -37,10 +37,8 @@ public final class SimulatedBus: Sysfs {
   /// The matrix device; nil while `vfio_ap` is not loaded.
   var matrix: MatrixDevice?
 
-  /// `apmask`.
-  var adapterMask = APMask.all
-  /// `aqmask`.
-  var domainMask = APMask.all
+  /// `apmask` and `aqmask`; at their default on a kernel without masks.
+  var masks = MaskPair.all
   /// Whether the last mask write left a mask that is not all ones (SimulatedBus documentation, "Overrides").
   var masksInUse = false
   /// How many overrides block mask writes. A queue that vanishes with its override set is never
@@ -92,8 +90,8 @@ public final class SimulatedBus: Sysfs {
     self.behavior = behavior
     self.onUevent = onUevent
     if behavior.hasMasks {
-      if let adapterMask { self.adapterMask = APMask().writing(adapterMask.utf8) ?? [] }
-      if let domainMask { self.domainMask = APMask().writing(domainMask.utf8) ?? [] }
+      if let adapterMask { masks.adapters = APMask().writing(adapterMask.utf8) ?? [] }
+      if let domainMask { masks.domains = APMask().writing(domainMask.utf8) ?? [] }
     }
     send(.add, .bus)
   }

@@ -17,19 +17,13 @@ extension BusState {
         "configuredDomains", "controlDomains", "defaultDomain", "driverOverride", "drivers",
       ])
     self.init(
-      adapterMask: try fields.mask("apmask"), domainMask: try fields.mask("aqmask"),
-      scans: try fields.number("scans"),
+      masks: try fields.masks(), scans: try fields.number("scans"),
       bindingsCompleteCount: try fields.number("bindingsCompleteCount"),
       configuredAdapters: try fields.mask("configuredAdapters"),
       configuredDomains: try fields.mask("configuredDomains"),
       controlDomains: try fields.mask("controlDomains"),
       defaultDomain: try fields.number("defaultDomain"),
       supportsOverride: try fields.flag("driverOverride"))
-    guard (adapterMask == nil) == (domainMask == nil) else {
-      throw fields.fault(
-        adapterMask == nil ? "apmask" : "aqmask",
-        "it is missing; a kernel has both apmask and aqmask, or neither")
-    }
     for (index, driver) in (try fields.list("drivers") ?? []).enumerated() {
       guard case .string(let name) = driver, isDriverName(name) else {
         throw ValueFault("bus.drivers[\(index)]", "\(shown(driver)) is not a driver's name")
@@ -37,6 +31,21 @@ extension BusState {
       drivers.append(name)
     }
     drivers = Set(drivers).sorted()
+  }
+}
+
+extension Fields {
+  /// Both masks; nil where the snapshot is of a kernel without masks.
+  fileprivate func masks() throws(ValueFault) -> MaskPair? {
+    let adapters = try mask("apmask")
+    let domains = try mask("aqmask")
+    if adapters == nil, domains == nil { return nil }
+    guard let adapters, let domains else {
+      throw fault(
+        adapters == nil ? "apmask" : "aqmask",
+        "it is missing; a kernel has both apmask and aqmask, or neither")
+    }
+    return MaskPair(adapters: adapters, domains: domains)
   }
 }
 

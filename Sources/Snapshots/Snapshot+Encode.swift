@@ -65,8 +65,8 @@ extension HostIdentity {
 extension BusState {
   fileprivate var json: JSONValue {
     var members = Members()
-    members.set("apmask", mask: adapterMask)
-    members.set("aqmask", mask: domainMask)
+    members.set("apmask", mask: masks?.adapters)
+    members.set("aqmask", mask: masks?.domains)
     members.set("scans", scans.map { .integer($0) })
     members.set("bindingsCompleteCount", bindingsCompleteCount.map { .integer($0) })
     members.set("configuredAdapters", mask: configuredAdapters)

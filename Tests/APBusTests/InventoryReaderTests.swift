@@ -10,7 +10,7 @@ import Testing
   @Test func `takes every value that a decision needs`() throws {
     let expected = try Inventory(
       bus: BusState(
-        adapterMask: .all, domainMask: .all.subtracting([4]), scans: .max,
+        masks: MaskPair(adapters: .all, domains: .all.subtracting([4])), scans: .max,
         bindingsCompleteCount: 3, configuredAdapters: [5], configuredDomains: nil,
         controlDomains: nil, defaultDomain: 4, supportsOverride: true,
         drivers: ["cex4card", "cex4queue", "vfio_ap"]),
@@ -89,7 +89,7 @@ import Testing
     }
     let inventory = try InventoryReader(sysfs: tree).read()
     #expect(inventory.cards.isEmpty && inventory.queues.isEmpty)
-    #expect(inventory.bus.adapterMask == .all)
+    #expect(inventory.bus.masks?.adapters == .all)
   }
 
   @Test(arguments: ["driver", "online", "driver_override", "chkstop", "config"])

@@ -134,7 +134,7 @@ import Testing
       return true
     }
     let inventory = try InventoryReader(sysfs: bus).read()
-    #expect(inventory.bus.adapterMask == theirs)
+    #expect(inventory.bus.masks?.adapters == theirs)
     #expect(inventory.queues(ofCard: 1).allSatisfy { $0.owner == .vfioAP })
   }
 

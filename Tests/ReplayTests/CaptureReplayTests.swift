@@ -117,8 +117,7 @@ import Uevents
         + "the machine that the capture was made on with --inventory FILE."
     }
     var inventory = Inventory.empty
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     inventory.bus.scans = 1
     inventory.bus.drivers = ["cex4card", "cex4queue", "vfio_ap"]
     inventory.setCard(

@@ -65,7 +65,7 @@ import Uevents
     #expect(machine.card(5)?.typeName == "CEX7C")
     #expect(machine.queues.map(\.owner) == [.vfioAP])
     // Somebody has reserved the queue, and masks can have done it.
-    #expect(machine.bus.isInHostPool(APQN(adapter: 5, domain: 4)) == false)
+    #expect(machine.bus.masks?.isInHostPool(APQN(adapter: 5, domain: 4)) == false)
   }
 }
 
@@ -74,8 +74,7 @@ import Uevents
   func `runs through scan and modules until the rules hold`(mechanism: Mechanism) throws {
     var machine = Inventory.empty
     if mechanism != .bind {
-      machine.bus.adapterMask = .all
-      machine.bus.domainMask = .all
+      machine.bus.masks = .all
       machine.bus.scans = 9
     }
     for adapter in UInt8(3)...4 {

@@ -103,8 +103,7 @@ import Testing
       HOST=="\(String(repeating: "h", count: 60))", RESERVE="host"
       """
     var inventory = Example.grid(adapters: 1...2, domains: 4...5)
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     let path = "/etc/apreserve/rules.d/50-\(String(repeating: "x", count: 50)).rules"
     let (rules, _) = RuleSet.parse(files: [RuleFile(path: path, text: text)])
     let assessment = try Assessment(
@@ -117,8 +116,7 @@ import Testing
 
   @Test func `shows a mask on two lines that a shell reads as one`() throws {
     var inventory = Example.grid(adapters: 1...2, domains: 4...5)
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     let assessment = try Assessment(
       inventory: inventory, rules: try Example.ruleSet("ADAPTER==\"1\", RESERVE=\"vfio_ap\""))
     let explanation = Explanation(APQN(adapter: 1, domain: 4), in: assessment)

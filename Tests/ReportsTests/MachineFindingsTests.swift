@@ -9,8 +9,7 @@ import Testing
   /// Cards 1 and 2 of type 13 with domains 4 and 5, card 3 of type 9 with domain 4; masks, no overrides.
   private func inventory() -> Inventory {
     var inventory = Example.grid(adapters: 1...2, domains: 4...5)
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     inventory.setCard(
       Card(adapter: 3, hardwareType: HardwareType(rawValue: 9), functions: 0), adapter: 3)
     let old = APQN(adapter: 3, domain: 4)

@@ -57,8 +57,7 @@ import Testing
 
   @Test func `marks what masks take along although no rule asks for it`() throws {
     var inventory = Example.grid(adapters: 5...6, domains: 4...5)
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     let assessment = try Assessment(
       inventory: inventory,
       rules: Example.ruleSet(#"APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept""#))

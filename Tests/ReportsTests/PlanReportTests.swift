@@ -43,8 +43,7 @@ import Testing
 
   @Test func `shows both masks before and after in full`() throws {
     var inventory = Example.grid(adapters: 1...2, domains: 0...1)
-    inventory.bus.adapterMask = .all
-    inventory.bus.domainMask = .all
+    inventory.bus.masks = .all
     let rules = try Example.ruleSet("ADAPTER==\"2\", RESERVE=\"vfio_ap\"")
     let report = PlanReport(try Assessment(inventory: inventory, rules: rules))
     let text = report.text(style: .plain)

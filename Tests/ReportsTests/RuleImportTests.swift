@@ -7,12 +7,12 @@ import Testing
 
 @Suite struct `Imported rules` {
   private static func inventory(
-    apmask: APMask? = .all, aqmask: APMask? = .all, supportsOverride: Bool = false,
+    masks: MaskPair? = .all, supportsOverride: Bool = false,
     adapters: [UInt8] = [1, 2, 3], domains: [UInt8] = [4, 5]
   ) throws -> Inventory {
     var inventory = Inventory.empty
     inventory.bus = BusState(
-      adapterMask: apmask, domainMask: aqmask, scans: apmask.map { _ in 1 },
+      masks: masks, scans: masks.map { _ in 1 },
       supportsOverride: supportsOverride, drivers: ["cex4card", "cex4queue", "vfio_ap"])
     for adapter in adapters {
       inventory.setCard(
@@ -21,7 +21,7 @@ import Testing
           functions: QueueMode.cca.functions, driver: "cex4card"), adapter: adapter)
       for domain in domains {
         let apqn = APQN(adapter: adapter, domain: domain)
-        let isHost = inventory.bus.isInHostPool(apqn) != false
+        let isHost = inventory.bus.masks?.isInHostPool(apqn) != false
         inventory.setQueue(
           Queue(apqn: apqn, driver: isHost ? "cex4queue" : "vfio_ap"), apqn: apqn)
       }
@@ -49,7 +49,7 @@ import Testing
 
   @Test func `name adapters and domains where masks reserve`() throws {
     let inventory = try Self.inventory(
-      apmask: APMask([1, 200, 201]).complement, aqmask: APMask([5]).complement)
+      masks: MaskPair(adapters: .all.subtracting([1, 200, 201]), domains: .all.subtracting([5])))
     #expect(
       text(inventory) == Self.header + """
         ADAPTER=="0x01|0xc8-0xc9", RESERVE="vfio_ap"
@@ -74,7 +74,8 @@ import Testing
   }
 
   @Test func `leave out what is too old or on its way`() throws {
-    var inventory = try Self.inventory(apmask: APMask([1, 2]).complement)
+    var inventory = try Self.inventory(
+      masks: MaskPair(adapters: .all.subtracting([1, 2]), domains: .all))
     var card = try #require(inventory.card(1))
     card.hardwareType = HardwareType(rawValue: 9)
     inventory.setCard(card, adapter: 1)
@@ -133,14 +134,14 @@ import Testing
       var generator = SeededGenerator(seed: seed)
       func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
       let kind = Mechanism.allCases[Int.random(in: 0...2, using: &generator)]
-      var masks: [APMask?] = kind == .bind ? [nil, nil] : [.all, .all]
+      var masks: MaskPair? = kind == .bind ? nil : .all
       if kind == .mask {
-        for index in masks.indices where chance(70) {
-          masks[index] = APMask((0...7).filter { _ in chance(30) } + [255]).complement
+        for mask in [\MaskPair.adapters, \.domains] where chance(70) {
+          masks?[keyPath: mask] = APMask((0...7).filter { _ in chance(30) } + [255]).complement
         }
       }
       var inventory = try Self.inventory(
-        apmask: masks[0], aqmask: masks[1], supportsOverride: kind == .override || chance(50),
+        masks: masks, supportsOverride: kind == .override || chance(50),
         adapters: [0, 1, 2, 3, 9], domains: [0, 1, 4])
       for card in inventory.cards where chance(15) {
         var card = card
@@ -158,8 +159,9 @@ import Testing
       var configuration = HostConfiguration()
       func configured(_ source: String) -> ConfiguredMasks {
         ConfiguredMasks(
-          adapters: chance(50) ? inventory.bus.adapterMask : APMask([1, 9]).complement,
-          domains: chance(50) ? inventory.bus.domainMask : APMask([4]).complement, source: source)
+          adapters: chance(50) ? inventory.bus.masks?.adapters : APMask([1, 9]).complement,
+          domains: chance(50) ? inventory.bus.masks?.domains : APMask([4]).complement,
+          source: source)
       }
       if chance(25) { configuration.bootMasks = configured("/proc/cmdline") }
       if chance(25) {

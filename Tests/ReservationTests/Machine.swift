@@ -17,8 +17,7 @@ struct Machine {
     inventory = .empty
     inventory.bus.drivers = [DriverName.cex4card, DriverName.cex4queue, DriverName.vfioAP]
     if mechanism != .bind {
-      inventory.bus.adapterMask = .all
-      inventory.bus.domainMask = .all
+      inventory.bus.masks = .all
       inventory.bus.scans = 1
     }
     inventory.bus.supportsOverride = mechanism == .override
@@ -46,9 +45,9 @@ struct Machine {
 
   /// Clears bits of the masks and moves the queues outside the pool to `vfio_ap`.
   mutating func clear(adapters: APMask = [], domains: APMask = []) {
-    inventory.bus.adapterMask?.subtract(adapters)
-    inventory.bus.domainMask?.subtract(domains)
-    for var queue in inventory.queues where inventory.bus.isInHostPool(queue.apqn) == false {
+    inventory.bus.masks?.adapters.subtract(adapters)
+    inventory.bus.masks?.domains.subtract(domains)
+    for var queue in inventory.queues where inventory.bus.masks?.isInHostPool(queue.apqn) == false {
       queue.driver = DriverName.vfioAP
       inventory.setQueue(queue, apqn: queue.apqn)
     }

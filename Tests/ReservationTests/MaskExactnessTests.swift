@@ -42,8 +42,7 @@ import Testing
   {
     var machine = Machine(adapters: [], mechanism: .mask)
     for adapter in [1, 2] as [UInt8] { machine.plug(adapter, domains: [0, 5]) }
-    machine.inventory.bus.adapterMask = [1, 7, 9]
-    machine.inventory.bus.domainMask = [0]
+    machine.inventory.bus.masks = MaskPair(adapters: [1, 7, 9], domains: [0])
     for name in ["01.0005", "02.0000", "02.0005"] { try machine.set(name, driver: "vfio_ap") }
     machine.ownership = Ownership(
       adapters: APMask([1, 7, 9]).complement, domains: APMask([0]).complement)

@@ -208,7 +208,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(Set(plan.refusals.map(\.reason.isCardUnbound)) == [true])
     // Nor as a side effect of a mask that is about others.
     try machine.set("01.0000", driver: nil)
-    machine.inventory.bus.adapterMask = .all
+    machine.inventory.bus.masks?.adapters = .all
     machine.ownership = Ownership()
     let other = try machine.plan(.mask, #"ADAPTER=="2", RESERVE="vfio_ap""#)
     #expect(other.isEmpty)
@@ -304,7 +304,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
         uuid: "11111111-2222-3333-4444-555555555555", adapters: [1], domains: [7])
     ]
     // Older kernels ask about domains of the current aqmask, newer ones about any.
-    machine.inventory.bus.domainMask?.remove(7)
+    machine.inventory.bus.masks?.domains.remove(7)
     let plan = try machine.plan(.mask, #"DOMAIN=="1|7", RESERVE="vfio_ap""#)
     #expect(plan.isEmpty == asksWide)
     #expect(plan.refusals.map(\.apqn.description) == refused.filter { $0 == "01.0000" })

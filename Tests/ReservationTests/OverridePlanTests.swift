@@ -30,7 +30,7 @@ private let queue = APQN(adapter: 1, domain: 2)
 
   @Test func `is refused while the masks are in use`() throws {
     var machine = Machine(mechanism: .override)
-    machine.inventory.bus.adapterMask = [0]
+    machine.inventory.bus.masks?.adapters = [0]
     let plan = try machine.plan(.override, rule)
     #expect(plan.isEmpty)
     #expect(plan.refusals.map(\.reason) == [.masksInUse])

@@ -29,14 +29,14 @@ import Testing
 
   private var masks: BusState {
     BusState(
-      adapterMask: .all, domainMask: .all, scans: 7, configuredAdapters: [5, 6, 9],
+      masks: .all, scans: 7, configuredAdapters: [5, 6, 9],
       configuredDomains: [4, 0x47, 8], controlDomains: [0xff], defaultDomain: 4,
       supportsOverride: false, drivers: ["cex4card", "cex4queue", "vfio_ap"])
   }
 
   @Test func `has its drivers, its texts and its counts, and sends nothing for them`() throws {
     var bus = masks
-    bus.adapterMask?.remove(6)
+    bus.masks?.adapters.remove(6)
     let machine = Machine(
       SimulatedBus(
         inventory: try inventory(
@@ -49,7 +49,8 @@ import Testing
     #expect(machine.stored == ["06.0004"])
     #expect(machine.bus.loadedModules == [.zcryptCex4, .vfioAP])
     let texts = [
-      "bus/ap/apmask": bus.adapterMask?.description, "bus/ap/scans": "7", "bus/ap/ap_domain": "4",
+      "bus/ap/apmask": bus.masks?.adapters.description, "bus/ap/scans": "7",
+      "bus/ap/ap_domain": "4",
       "bus/ap/bindings": "2/3", "bus/ap/ap_adapter_mask": APMask([5, 6, 9]).description,
       "bus/ap/ap_usage_domain_mask": APMask([4, 8, 0x47]).description,
       "bus/ap/ap_control_domain_mask": APMask([0xff]).description,
@@ -92,7 +93,7 @@ import Testing
   @Test func `knows masks in use`() throws {
     var bus = masks
     bus.supportsOverride = true
-    bus.domainMask?.remove(9)
+    bus.masks?.domains.remove(9)
     let machine = Machine(
       SimulatedBus(inventory: try inventory(bus, [queue("05.0004", "cex4queue")])))
     #expect(machine.write("vfio_ap", "bus/ap/devices/05.0004/driver_override") == "EINVAL")
@@ -100,7 +101,7 @@ import Testing
 
   @Test func `runs the guests that it shows`() throws {
     var bus = masks
-    bus.adapterMask?.remove(5)
+    bus.masks?.adapters.remove(5)
     var inUse = try queue("05.0004", "vfio_ap")
     inUse.guestStatus = .inUse
     let device = MediatedDevice(uuid: Machine.uuid, adapters: [5], domains: [4])

@@ -46,7 +46,7 @@ import Testing
       host: HostIdentity(name: "lnx01", lpar: "PROD \"1\""),
       inventory: try Inventory(
         bus: BusState(
-          adapterMask: .all, domainMask: .all.subtracting([4]), scans: .max,
+          masks: MaskPair(adapters: .all, domains: .all.subtracting([4])), scans: .max,
           bindingsCompleteCount: 3, configuredAdapters: [5], defaultDomain: 4,
           supportsOverride: true, drivers: ["cex4card", "cex4queue", "vfio_ap"]),
         cards: [
@@ -98,7 +98,8 @@ import Testing
     #expect(snapshot.host == HostIdentity())
     #expect(
       snapshot.inventory.bus
-        == BusState(adapterMask: APMask(0...7), domainMask: APMask(0...15), drivers: ["a", "b"]))
+        == BusState(
+          masks: MaskPair(adapters: APMask(0...7), domains: APMask(0...15)), drivers: ["a", "b"]))
     #expect(snapshot.inventory.card(5)?.typeName == "CEX8P")
     #expect(snapshot.inventory.queues == [Queue(apqn: APQN(adapter: 5, domain: 4))])
     #expect(snapshot.inventory.mediatedDevices.map(\.domains) == [[4, 0xab]])

@@ -22,7 +22,7 @@ public struct InventoryReader {
     for _ in 0..<Self.attempts {
       let inventory = try readOnce()
       let masks = try readMasks()
-      if masks == (inventory.bus.adapterMask, inventory.bus.domainMask) { return inventory }
+      if masks == inventory.bus.masks { return inventory }
     }
     throw .changing
   }
@@ -53,7 +53,7 @@ public struct InventoryReader {
   /// system runs is kept.
   public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
     var bus = bus
-    (bus.adapterMask, bus.domainMask) = try readMasks()
+    bus.masks = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     bus.drivers = try readDrivers()
     return bus
@@ -163,20 +163,21 @@ public struct InventoryReader {
     return devices.sorted { $0.uuid < $1.uuid }
   }
 
-  /// Both masks, or none on a kernel without masks. One alone would make it look like one without.
-  private func readMasks() throws(InventoryReaderError) -> (APMask?, APMask?) {
+  /// Both masks; nil on a kernel without masks. One alone would make it look like one without.
+  private func readMasks() throws(InventoryReaderError) -> MaskPair? {
     let adapters = try attributes.poolMask(.bus("apmask"))
     let domains = try attributes.poolMask(.bus("aqmask"))
-    guard (adapters == nil) == (domains == nil) else {
-      throw .unreadable(
-        SysfsError(.read, .bus(adapters == nil ? "apmask" : "aqmask"), errno: .noSuchFile))
+    switch (adapters, domains) {
+    case (let adapters?, let domains?): return MaskPair(adapters: adapters, domains: domains)
+    case (nil, nil): return nil
+    case (nil, _?): throw .unreadable(SysfsError(.read, .bus("apmask"), errno: .noSuchFile))
+    case (_?, nil): throw .unreadable(SysfsError(.read, .bus("aqmask"), errno: .noSuchFile))
     }
-    return (adapters, domains)
   }
 
   private func readBus(queues: [APQN]) throws(InventoryReaderError) -> BusState {
     var bus = BusState()
-    (bus.adapterMask, bus.domainMask) = try readMasks()
+    bus.masks = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     bus.bindingsCompleteCount = try attributes.number(.bus("bindings_complete_count"))
     bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))

@@ -338,7 +338,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   private func judgeSettled(_ queue: Queue, _ inventory: Inventory) {
     let apqn = queue.apqn
     guard let decision = decision(for: apqn), decision.reserve == .host else { return }
-    guard queue.owner == .vfioAP || inventory.bus.isInHostPool(apqn) == false else { return }
+    guard queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false else { return }
     // Given back as soon as the host has a driver for it, and for its card.
     guard inventory.card(apqn.adapter)?.driver != nil else { return }
     if queue.owner == .vfioAP {
@@ -399,10 +399,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
 
   /// Whether masks keep the queue from the host, and by which bits.
   private func mask(around apqn: APQN) -> (isOutside: Bool, cleared: (row: Bool, column: Bool)) {
-    guard let bus = try? reader.readBus(), let adapters = bus.adapterMask,
-      let domains = bus.domainMask
-    else { return (false, (false, false)) }
-    let cleared = (!adapters.contains(apqn.adapter), !domains.contains(apqn.domain))
+    guard let masks = try? reader.readBus().masks else { return (false, (false, false)) }
+    let cleared = (!masks.adapters.contains(apqn.adapter), !masks.domains.contains(apqn.domain))
     return (cleared.0 || cleared.1, cleared)
   }
 }

@@ -31,8 +31,7 @@ extension SmallMachine {
 
   var inventory: Inventory {
     var inventory = Inventory.empty
-    inventory.bus.adapterMask = adapterMask(adapters)
-    inventory.bus.domainMask = domainMask(domains)
+    inventory.bus.masks = MaskPair(adapters: adapterMask(adapters), domains: domainMask(domains))
     inventory.bus.scans = 1
     inventory.bus.supportsOverride = asksWide
     inventory.bus.drivers =

@@ -1,32 +1,13 @@
 package import APBus
 
-/// `apmask` and `aqmask` together: the host's pool is the rectangle that they span.
-package struct MaskPair: Hashable, Sendable {
-  /// The adapters of the host's pool.
-  package var adapters: APMask
-  /// The domains of the host's pool.
-  package var domains: APMask
-
-  /// The two masks.
-  package init(adapters: APMask, domains: APMask) {
-    self.adapters = adapters
-    self.domains = domains
-  }
-
-  /// The two masks of a kernel that has them.
-  package init?(_ masks: (adapters: APMask?, domains: APMask?)) {
-    guard let adapters = masks.adapters, let domains = masks.domains else { return nil }
-    self.init(adapters: adapters, domains: domains)
-  }
-
-  /// Whether the queue is in the host's pool.
-  package func isInHostPool(_ apqn: APQN) -> Bool {
-    adapters.contains(apqn.adapter) && domains.contains(apqn.domain)
-  }
-
-  /// The domains of one adapter that are in the host's pool.
-  package func hostDomains(of adapter: UInt8) -> APMask {
-    adapters.contains(adapter) ? domains : []
+extension MaskPair {
+  /// The masks after a step; one that writes no mask leaves them as they are.
+  package func applying(_ step: Step) -> MaskPair {
+    switch step {
+    case .setAdapterMask(let mask): MaskPair(adapters: mask, domains: domains)
+    case .setDomainMask(let mask): MaskPair(adapters: adapters, domains: mask)
+    case .setOverride, .unbind, .bind, .probe, .requireUnassigned, .setOnline, .awaitIdle: self
+    }
   }
 
   /// The writes that lead to `target` without moving any queue that has the same place in both: first
