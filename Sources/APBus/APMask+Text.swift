@@ -7,7 +7,7 @@ extension APMask: CustomStringConvertible {
       buffer[1] = UInt8(ascii: "x")
       for index in 0..<64 {
         let word = words[index / 16]
-        buffer[index + 2] = LowerHex.digit(UInt8(word >> UInt64(60 - index % 16 * 4) & 0xf))
+        buffer[index + 2] = Hex.digit(UInt8(word >> UInt64(60 - index % 16 * 4) & 0xf))
       }
       return 66
     }
@@ -24,7 +24,7 @@ extension APMask: CustomStringConvertible {
       case -2: guard byte == UInt8(ascii: "0") else { return nil }
       case -1: guard byte == UInt8(ascii: "x") else { return nil }
       case 0..<64:
-        guard let digit = LowerHex.value(of: byte) else { return nil }
+        guard let digit = Hex.value(of: byte) else { return nil }
         words[index / 16] |= UInt64(digit) << UInt64(60 - index % 16 * 4)
       default: guard index == 64, byte == UInt8(ascii: "\n") else { return nil }
       }

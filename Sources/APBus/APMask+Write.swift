@@ -40,7 +40,7 @@ private struct MaskScanner {
       _ = take("x")
     }
     var bit = 0
-    while bit < 256, let digit = next.flatMap(hexValue) {
+    while bit < 256, let digit = next.flatMap(Hex.value(ofAnyCase:)) {
       for offset in 0..<4 where digit & (8 >> UInt8(offset)) != 0 {
         mask.insert(UInt8(bit + offset))
       }
@@ -87,24 +87,21 @@ private struct MaskScanner {
       radix = 8
       if let byte = next, byte == UInt8(ascii: "x") || byte == UInt8(ascii: "X") {
         // strtoul takes `0x` as a prefix only with a digit behind it.
-        guard index + 1 < bytes.count, hexValue(bytes[index + 1]) != nil else { return nil }
+        guard index + 1 < bytes.count, Hex.value(ofAnyCase: bytes[index + 1]) != nil else {
+          return nil
+        }
         index += 1
         radix = 16
         digits = 0
       }
     }
     var value: UInt32 = 0
-    while let digit = next.flatMap(hexValue), UInt32(digit) < radix {
+    while let digit = next.flatMap(Hex.value(ofAnyCase:)), UInt32(digit) < radix {
       value = value * radix + UInt32(digit)
       guard value <= 255 else { return nil }
       digits += 1
       index += 1
     }
     return digits > 0 ? UInt8(value) : nil
-  }
-
-  private func hexValue(_ byte: UInt8) -> UInt8? {
-    let isUpperCase = (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte)
-    return LowerHex.value(of: isUpperCase ? byte | 0x20 : byte)
   }
 }

@@ -24,7 +24,7 @@ public struct APQN: Hashable, Sendable {
       if count == 2 {
         guard byte == UInt8(ascii: ".") else { return nil }
       } else {
-        guard let digit = LowerHex.value(of: byte) else { return nil }
+        guard let digit = Hex.value(of: byte) else { return nil }
         digits = digits << 4 | UInt32(digit)
       }
       count += 1
@@ -35,7 +35,7 @@ public struct APQN: Hashable, Sendable {
   }
 
   /// The adapter's device name, `card05`.
-  public var cardName: String { "card" + LowerHex.text(adapter, digits: 2) }
+  public var cardName: String { "card" + Hex.text(adapter, digits: 2) }
 }
 
 extension APQN: Comparable {
@@ -48,6 +48,6 @@ extension APQN: Comparable {
 extension APQN: CustomStringConvertible {
   /// The device name, `05.0004`.
   public var description: String {
-    LowerHex.text(adapter, digits: 2) + "." + LowerHex.text(domain, digits: 4)
+    Hex.text(adapter, digits: 2) + "." + Hex.text(domain, digits: 4)
   }
 }

@@ -26,18 +26,13 @@ public enum BusObject: Hashable, Sendable {
 
   /// The name of a card's device, `card05`.
   public static func cardName(_ adapter: UInt8) -> String {
-    "card" + LowerHex.text(adapter, digits: 2)
+    "card" + Hex.text(adapter, digits: 2)
   }
 
   /// Reads a card's device name, `card05`, written exactly as sysfs writes it.
   public static func adapter(ofCardName name: some StringProtocol) -> UInt8? {
-    guard name.utf8.count == 6, name.utf8.starts(with: "card".utf8) else { return nil }
-    var number: UInt8 = 0
-    for byte in name.utf8.dropFirst(4) {
-      guard let digit = LowerHex.value(of: byte) else { return nil }
-      number = number << 4 | digit
-    }
-    return number
+    guard name.utf8.starts(with: "card".utf8) else { return nil }
+    return Hex.byte(name.utf8.dropFirst(4), digits: 2)
   }
 
   /// Reads a path in the device tree, with or without the leading slash; nil for any place that does
@@ -99,7 +94,7 @@ public enum BusObject: Hashable, Sendable {
   private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt16? {
     var number: UInt16 = 0
     for byte in digits {
-      guard let digit = LowerHex.value(of: byte) else { return nil }
+      guard let digit = Hex.value(of: byte) else { return nil }
       number = number << 4 | UInt16(digit)
     }
     return number
@@ -130,8 +125,7 @@ public enum BusObject: Hashable, Sendable {
       if [8, 13, 18, 23].contains(index) {
         guard byte == UInt8(ascii: "-") else { return false }
       } else {
-        let isUpperCase = (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte)
-        guard isUpperCase || LowerHex.value(of: byte) != nil else { return false }
+        guard Hex.value(ofAnyCase: byte) != nil else { return false }
       }
     }
     return true

@@ -41,15 +41,15 @@ package struct ConfigurationDirectory: Equatable, Sendable {
     _ path: String, owner: UInt32? = HostFile.trustedOwner, limit: Int? = nil
   ) throws(FileError) -> ConfigurationDirectory? {
     let number: Int32
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       number = try retrying { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     } catch {
-      if error.value == ENOENT { return nil }
-      throw FileError(path, .failed("opening", Errno(rawValue: error.value)))
+      if error == .noSuchFile { return nil }
+      throw FileError(path, .failed("opening", error))
     }
     let directory = FileDescriptor(number)
     _ = try HostFile.checkedStatus(directory, path, owner: owner)
-    let names = try FileError.wrap("listing", path) { () throws(ErrorNumber) in
+    let names = try FileError.wrap("listing", path) { () throws(Errno) in
       try directory.directoryNames(limit: limit)
     }
     if let limit, names.count > limit { throw FileError(path, .tooManyEntries(limit: limit)) }

@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 
 /// An open file that is closed when its owner lets go of it.
@@ -15,12 +16,12 @@ struct FileDescriptor: ~Copyable {
   }
 
   /// The names in the directory, without `.` and `..`, at most so many and one more.
-  borrowing func directoryNames(limit: Int? = nil) throws(ErrorNumber) -> [String] {
+  borrowing func directoryNames(limit: Int? = nil) throws(Errno) -> [String] {
     let number = number
     // The stream takes a descriptor over and closes it, so it gets one of its own.
     let copy = try retrying { fcntl(number, F_DUPFD_CLOEXEC, 0) }
     guard let stream = fdopendir(copy) else {
-      let error = ErrorNumber(errno)
+      let error = Errno(rawValue: errno)
       close(copy)
       throw error
     }
@@ -30,7 +31,7 @@ struct FileDescriptor: ~Copyable {
       errno = 0
       guard let entry = readdir(stream) else {
         if errno == 0 { return names }
-        throw ErrorNumber(errno)
+        throw Errno(rawValue: errno)
       }
       let name = withUnsafeBytes(of: &entry.pointee.d_name) {
         String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
@@ -41,28 +42,19 @@ struct FileDescriptor: ~Copyable {
   }
 }
 
-/// A C library's error number as a Swift error.
-struct ErrorNumber: Error {
-  let value: Int32
-
-  init(_ value: Int32) {
-    self.value = value
-  }
-}
-
 /// Repeats a system call as long as a signal interrupts it. Negative answers become error numbers.
 func retrying<Result: SignedInteger>(
   _ call: () -> Result
-) throws(ErrorNumber) -> Result {
+) throws(Errno) -> Result {
   while true {
     let result = call()
     if result >= 0 { return result }
-    if errno != EINTR { throw ErrorNumber(errno) }
+    if errno != EINTR { throw Errno(rawValue: errno) }
   }
 }
 
 /// What the link `name` in an open directory points to. It need not exist.
-func linkTarget(_ name: String, in directory: Int32) throws(ErrorNumber) -> String {
+func linkTarget(_ name: String, in directory: Int32) throws(Errno) -> String {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
   let count = try retrying {
     target.withUnsafeMutableBytes { buffer -> Int in

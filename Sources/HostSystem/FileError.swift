@@ -50,12 +50,12 @@ package struct FileError: Error, Equatable, Sendable {
 
   /// Runs calls on a file, and names it and the calls when they fail.
   static func wrap<Value>(
-    _ word: String, _ path: String, _ body: () throws(ErrorNumber) -> Value
+    _ word: String, _ path: String, _ body: () throws(Errno) -> Value
   ) throws(FileError) -> Value {
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       return try body()
     } catch {
-      throw FileError(path, .failed(word, Errno(rawValue: error.value)))
+      throw FileError(path, .failed(word, error))
     }
   }
 }

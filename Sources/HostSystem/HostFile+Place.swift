@@ -20,7 +20,7 @@ extension HostFile {
   @discardableResult
   package static func makeDirectory(_ path: String) throws(FileError) -> String? {
     do throws(FileError) {
-      _ = try FileError.wrap("making", path) { () throws(ErrorNumber) in
+      _ = try FileError.wrap("making", path) { () throws(Errno) in
         try retrying { mkdir(path, 0o700) }
       }
       try change(mode: 0o755, of: path)
@@ -29,7 +29,7 @@ extension HostFile {
       guard case .failed("making", .exists) = error.problem else { throw error }
     }
     var status = stat()
-    _ = try FileError.wrap("examining", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("examining", path) { () throws(Errno) in
       try retrying { stat(path, &status) }
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path, .notDirectory) }
@@ -50,7 +50,7 @@ extension HostFile {
   private static let ownDirectories = ["/run/apreserve", "/var/lib/apreserve"]
 
   private static func change(mode: UInt32, of path: String) throws(FileError) {
-    _ = try FileError.wrap("changing the mode of", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("changing the mode of", path) { () throws(Errno) in
       try retrying { chmod(path, mode) }
     }
   }

@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 
 extension HostFile {
@@ -8,21 +9,21 @@ extension HostFile {
   package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
     let draft = path + ".new"
     unlink(draft)
-    let number = try FileError.wrap("making", draft) { () throws(ErrorNumber) in
+    let number = try FileError.wrap("making", draft) { () throws(Errno) in
       try retrying { open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644) }
     }
     let file = FileDescriptor(number)
     var rest = bytes[...]
     while !rest.isEmpty {
-      let count = try FileError.wrap("writing", draft) { () throws(ErrorNumber) in
+      let count = try FileError.wrap("writing", draft) { () throws(Errno) in
         try retrying { rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) } }
       }
       rest = rest.dropFirst(count)
     }
-    _ = try FileError.wrap("writing", draft) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("writing", draft) { () throws(Errno) in
       try retrying { fsync(file.number) }
     }
-    _ = try FileError.wrap("replacing", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("replacing", path) { () throws(Errno) in
       try retrying { rename(draft, path) }
     }
     try synchronizeDirectory(of: path)
@@ -32,10 +33,10 @@ extension HostFile {
   private static func synchronizeDirectory(of path: String) throws(FileError) {
     let name = path.lastIndex(of: "/").map { path[...$0] } ?? "./"
     let directory = FileDescriptor(
-      try FileError.wrap("opening", String(name)) { () throws(ErrorNumber) in
+      try FileError.wrap("opening", String(name)) { () throws(Errno) in
         try retrying { open(String(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
       })
-    _ = try FileError.wrap("writing", String(name)) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("writing", String(name)) { () throws(Errno) in
       try retrying { fsync(directory.number) }
     }
   }
@@ -50,7 +51,7 @@ extension HostFile {
     for number in 2...mostAside where access(place, F_OK) == 0 {
       place = path + ".damaged-\(number)"
     }
-    _ = try FileError.wrap("renaming", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("renaming", path) { () throws(Errno) in
       try retrying { rename(path, place) }
     }
     return place

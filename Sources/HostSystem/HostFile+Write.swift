@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 
 extension HostFile {
@@ -10,7 +11,7 @@ extension HostFile {
     init(path: String) throws(FileError) {
       self.path = path
       descriptor = FileDescriptor(
-        try FileError.wrap("opening", path) { () throws(ErrorNumber) in
+        try FileError.wrap("opening", path) { () throws(Errno) in
           try retrying { open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0o666) }
         })
     }
@@ -20,7 +21,7 @@ extension HostFile {
       let number = descriptor.number
       var rest = Array(text.utf8)[...]
       while !rest.isEmpty {
-        let count = try FileError.wrap("writing", path) { () throws(ErrorNumber) in
+        let count = try FileError.wrap("writing", path) { () throws(Errno) in
           try retrying { rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) } }
         }
         rest = rest.dropFirst(count)

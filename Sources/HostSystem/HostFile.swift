@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 
 /// A file of the host, read whole.
@@ -30,7 +31,7 @@ package enum HostFile {
     // Without O_NONBLOCK a pipe in a configuration directory would stop the program.
     let waiting = requirements.allowsStreams ? 0 : O_NONBLOCK
     let file = FileDescriptor(
-      try FileError.wrap("opening", path) { () throws(ErrorNumber) in
+      try FileError.wrap("opening", path) { () throws(Errno) in
         try retrying { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting) }
       })
     let status = try checkedStatus(file, path, owner: requirements.owner)
@@ -46,7 +47,7 @@ package enum HostFile {
   ) throws(FileError) -> stat {
     let number = file.number
     var status = stat()
-    _ = try FileError.wrap("examining", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("examining", path) { () throws(Errno) in
       try retrying { fstat(number, &status) }
     }
     guard let owner else { return status }
@@ -64,7 +65,7 @@ package enum HostFile {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
-      let count = try FileError.wrap("reading", path) { () throws(ErrorNumber) in
+      let count = try FileError.wrap("reading", path) { () throws(Errno) in
         try retrying { Glibc.read(number, &chunk, chunk.count) }
       }
       if count == 0 { return bytes }

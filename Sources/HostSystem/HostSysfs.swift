@@ -23,7 +23,7 @@ package final class HostSysfs: Sysfs {
     self.root = root
     walks = walking ? 1 : 0
     directory = FileDescriptor(
-      try FileError.wrap("opening", root) { () throws(ErrorNumber) in
+      try FileError.wrap("opening", root) { () throws(Errno) in
         try retrying { open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
       })
   }
@@ -32,18 +32,18 @@ package final class HostSysfs: Sysfs {
     let file = try openFile(path, O_RDONLY, text: nil)
     // The closure does not throw: before Swift 6.3 the error would come out of here without its type.
     let text = withUnsafeTemporaryAllocation(byteCount: Self.attributeLimit, alignment: 1) {
-      buffer -> Result<String, ErrorNumber> in
-      do throws(ErrorNumber) {
+      buffer -> Result<String, Errno> in
+      do throws(Errno) {
         let count = try retrying { Glibc.read(file.number, buffer.baseAddress, buffer.count) }
         return .success(String(decoding: buffer[..<count], as: UTF8.self))
       } catch {
         return .failure(error)
       }
     }
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       return try text.get()
     } catch {
-      throw SysfsError(.read, path, errno: Errno(rawValue: error.value))
+      throw SysfsError(.read, path, errno: error)
     }
   }
 
@@ -51,10 +51,10 @@ package final class HostSysfs: Sysfs {
     let file = try openFile(path, O_WRONLY, text: text)
     let bytes = Array(text.utf8)
     let count: Int
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       count = try retrying { Glibc.write(file.number, bytes, bytes.count) }
     } catch {
-      throw SysfsError(.write, path, text: text, errno: Errno(rawValue: error.value))
+      throw SysfsError(.write, path, text: text, errno: error)
     }
     // The rest is not written in a second call: the kernel would take it for another command.
     guard count == bytes.count else {
@@ -68,20 +68,20 @@ package final class HostSysfs: Sysfs {
       throw SysfsError(.readLink, path, errno: .invalidArgument)
     }
     let parent = try openDirectory(SysfsPath(path.object), for: .readLink, path)
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       let target = try linkTarget(path.name, in: parent.number)
       return target.split(separator: "/").last.map(String.init) ?? target
     } catch {
-      throw SysfsError(.readLink, path, errno: Errno(rawValue: error.value))
+      throw SysfsError(.readLink, path, errno: error)
     }
   }
 
   package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
     let directory = try openDirectory(path, for: .list, path)
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       return try directory.directoryNames()
     } catch {
-      throw SysfsError(.list, path, errno: Errno(rawValue: error.value))
+      throw SysfsError(.list, path, errno: error)
     }
   }
 

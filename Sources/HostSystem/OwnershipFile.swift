@@ -68,7 +68,7 @@ package final class OwnershipFile: OwnershipRecord {
     }
     // More of them would only fill the memory that /run is in.
     let last = names[names.count - 1]
-    _ = try FileError.wrap("putting aside", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("putting aside", path) { () throws(Errno) in
       try retrying { rename(path, last) }
     }
     return last
@@ -120,7 +120,7 @@ package final class OwnershipFile: OwnershipRecord {
     // Whatever is there, and whoever may write to it.
     unlink(fresh)
     let file = FileDescriptor(
-      try FileError.wrap("opening", fresh) { () throws(ErrorNumber) in
+      try FileError.wrap("opening", fresh) { () throws(Errno) in
         try retrying {
           Glibc.open(
             fresh, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -128,11 +128,11 @@ package final class OwnershipFile: OwnershipRecord {
       })
     let number = file.number
     // Whatever the umask has taken away.
-    _ = try FileError.wrap("changing the mode of", fresh) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("changing the mode of", fresh) { () throws(Errno) in
       try retrying { fchmod(number, 0o600) }
     }
     try write(text, to: file, fresh)
-    _ = try FileError.wrap("renaming", fresh) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("renaming", fresh) { () throws(Errno) in
       try retrying { rename(fresh, path) }
     }
     return file
@@ -145,7 +145,7 @@ package final class OwnershipFile: OwnershipRecord {
     let number = file.number
     let bytes = Array(text.utf8)
     let start = lseek(number, 0, SEEK_END)
-    let count = try FileError.wrap("writing", path) { () throws(ErrorNumber) in
+    let count = try FileError.wrap("writing", path) { () throws(Errno) in
       try retrying { bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) } }
     }
     guard count == bytes.count else {

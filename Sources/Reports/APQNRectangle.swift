@@ -10,9 +10,9 @@ struct APQNRectangle: Hashable, CustomStringConvertible {
   }
 
   private static func text(_ range: ClosedRange<UInt8>, digits: Int) -> String {
-    let first = LowerHex.text(range.lowerBound, digits: digits)
+    let first = Hex.text(range.lowerBound, digits: digits)
     guard range.count > 1 else { return first }
-    return first + "-" + LowerHex.text(range.upperBound, digits: digits)
+    return first + "-" + Hex.text(range.upperBound, digits: digits)
   }
 
   /// Rectangles that hold exactly these queues, in the order of their first ones.

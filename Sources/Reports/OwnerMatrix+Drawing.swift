@@ -96,12 +96,12 @@ private struct MatrixDrawing {
       let domain = matrix.domains[column]
       let middle = left + (column - block.lowerBound) * cell.width + cell.width / 2
       lines.append(
-        text(LowerHex.text(domain, digits: 2), "mono", x: middle, y: y + 14, anchor: "middle"))
+        text(Hex.text(domain, digits: 2), "mono", x: middle, y: y + 14, anchor: "middle"))
       lines.append(text(String(domain), "decimal", x: middle, y: y + 30, anchor: "middle"))
     }
     for (index, row) in matrix.rows.enumerated() {
       let top = y + 38 + index * cell.height
-      lines.append(text(LowerHex.text(row.adapter, digits: 2), "mono", x: 16, y: top + 18))
+      lines.append(text(Hex.text(row.adapter, digits: 2), "mono", x: 16, y: top + 18))
       lines.append(text(String(row.adapter), "decimal", x: 74, y: top + 18))
       lines.append(text(row.type ?? "?", "", x: 104, y: top + 18))
       for column in block {

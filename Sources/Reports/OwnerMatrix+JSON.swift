@@ -11,7 +11,7 @@ extension OwnerMatrix {
         .array(
           domains.map { domain in
             JSONObject.make {
-              $0.set("name", text: LowerHex.text(domain, digits: 4))
+              $0.set("name", text: Hex.text(domain, digits: 4))
               $0.set("number", number: domain)
             }
           }))

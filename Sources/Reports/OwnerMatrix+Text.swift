@@ -20,14 +20,14 @@ extension OwnerMatrix {
   }
 
   private func block(_ range: Range<Int>, _ style: TextStyle) -> [String] {
-    let hex = domains[range].map { "  " + LowerHex.text($0, digits: 2) }.joined()
+    let hex = domains[range].map { "  " + Hex.text($0, digits: 2) }.joined()
     let decimal = domains[range].map { String($0).aligned(to: 4) }.joined()
     var lines = [
       style.paint("domain".aligned(to: Self.labelWidth) + hex, .heading),
       style.paint("adapter     HMC" + decimal, .faint),
     ]
     for row in rows {
-      var line = LowerHex.text(row.adapter, digits: 2)
+      var line = Hex.text(row.adapter, digits: 2)
       line += style.paint(String(row.adapter).aligned(to: 5), .faint)
       line += "  " + (row.type ?? "?").padded(to: 6)
       var blanks = 0

@@ -128,9 +128,9 @@ extension PlanReport {
 
   private static func numbers(_ mask: APMask, digits: Int) -> String {
     APQNRectangle.runs(mask).map { run in
-      let first = "0x" + LowerHex.text(run.lowerBound, digits: digits)
+      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
       guard run.count > 1 else { return first }
-      return first + "-0x" + LowerHex.text(run.upperBound, digits: digits)
+      return first + "-0x" + Hex.text(run.upperBound, digits: digits)
     }.joined(separator: ", ")
   }
 

@@ -157,9 +157,9 @@ package struct RuleImport {
   /// Numbers as a rule writes them.
   private static func numbers(_ mask: APMask, digits: Int) -> String {
     APQNRectangle.runs(mask).map { run in
-      let first = "0x" + LowerHex.text(run.lowerBound, digits: digits)
+      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
       return run.count == 1
-        ? first : first + "-0x" + LowerHex.text(run.upperBound, digits: digits)
+        ? first : first + "-0x" + Hex.text(run.upperBound, digits: digits)
     }.joined(separator: "|")
   }
 }

@@ -37,9 +37,9 @@ extension PlanWarning: CustomStringConvertible {
     switch self {
     case .guestLosesAdapter(let adapter, let missing, let device):
       "the guest of mediated device \(device) gets no queue of adapter "
-        + "0x\(LowerHex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
+        + "0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
     case .defaultDomainTaken(let domain):
-      "the host's default domain 0x\(LowerHex.text(domain, digits: 4)) keeps no queue of the host; "
+      "the host's default domain 0x\(Hex.text(domain, digits: 4)) keeps no queue of the host; "
         + "choose another one by writing its number to /sys/bus/ap/ap_domain"
     case .lastCCAQueueTaken:
       "the host keeps no CCA queue, and with the last one goes its random number generator"

@@ -141,7 +141,7 @@ extension Refusal: CustomStringConvertible {
   }
 
   private static func number(_ number: UInt8, digits: Int) -> String {
-    "0x" + LowerHex.text(number, digits: digits)
+    "0x" + Hex.text(number, digits: digits)
   }
 
   private static func list(_ neighbors: Neighbors) -> String {

@@ -1,14 +1,5 @@
 import APBus
 
-/// Upper-case hex digits, as the kernel prints `ap_functions` and `DEV_TYPE`.
-enum UpperHex {
-  /// `number` with leading zeros up to `digits` digits, without `0x`.
-  static func text(_ number: some BinaryInteger, digits: Int) -> String {
-    let text = String(number, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-}
-
 /// Texts of attributes.
 enum AttributeText {
   /// `1` or `0`, and the newline.
@@ -22,9 +13,9 @@ enum AttributeText {
   static func matrix(adapters: APMask, domains: APMask) -> String {
     var text = ""
     if domains.isEmpty {
-      for adapter in adapters { text += LowerHex.text(adapter, digits: 2) + ".\n" }
+      for adapter in adapters { text += Hex.text(adapter, digits: 2) + ".\n" }
     } else if adapters.isEmpty {
-      for domain in domains { text += "." + LowerHex.text(domain, digits: 4) + "\n" }
+      for domain in domains { text += "." + Hex.text(domain, digits: 4) + "\n" }
     } else {
       for adapter in adapters {
         for domain in domains { text += "\(APQN(adapter: adapter, domain: domain))\n" }
@@ -35,7 +26,7 @@ enum AttributeText {
 
   /// Domains, one a line.
   static func domains(_ domains: APMask) -> String {
-    domains.reduce(into: "") { $0 += LowerHex.text($1, digits: 4) + "\n" }
+    domains.reduce(into: "") { $0 += Hex.text($1, digits: 4) + "\n" }
   }
 
   /// What `mkvps` reads while the master keys are unknown (`cca_mkvps_show`, `ep11_mkvps_show`).

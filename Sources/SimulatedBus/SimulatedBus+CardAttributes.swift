@@ -32,7 +32,7 @@ extension SimulatedBus {
     switch name {
     case "hwtype": return AttributeText.number(card.hardwareType.rawValue)
     case "raw_hwtype": return AttributeText.number(card.card.rawHardwareType)
-    case "ap_functions": return "0x\(UpperHex.text(card.card.functions, digits: 8))\n"
+    case "ap_functions": return "0x\(Hex.text(card.card.functions, digits: 8, uppercase: true))\n"
     case "config" where behavior.hasCardConfiguration:
       return AttributeText.flag(card.isConfigured)
     case "chkstop" where behavior.hasCardConfiguration:

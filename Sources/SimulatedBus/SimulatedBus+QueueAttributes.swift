@@ -44,7 +44,7 @@ extension SimulatedBus {
     case "interrupt": return "Interrupts disabled.\n"
     case "reset": return "No Reset Timer set.\n"
     case "ap_functions" where behavior.hasLateAttributes:
-      return "0x\(UpperHex.text(queue.card.card.functions, digits: 8))\n"
+      return "0x\(Hex.text(queue.card.card.functions, digits: 8, uppercase: true))\n"
     case "uevent": return ueventText(queue.object)
     case "status": return status(of: queue)
     default: return queue.isHostBound ? hostText(of: name, queue: queue) : nil

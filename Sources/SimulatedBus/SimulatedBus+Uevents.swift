@@ -79,7 +79,8 @@ extension SimulatedBus {
     var properties = [Uevent.Property("DEVTYPE", type)]
     if let driver = device.driver { properties.append(.init("DRIVER", driver.name)) }
     if device is CardDevice || !behavior.hasMode {
-      properties.append(.init("DEV_TYPE", UpperHex.text(device.hardwareType.rawValue, digits: 4)))
+      properties.append(
+        .init("DEV_TYPE", Hex.text(device.hardwareType.rawValue, digits: 4, uppercase: true)))
       // The driver core takes MODALIAS out of unbind events (`kobject_uevent_env`).
       if action != .unbind { properties.append(.init("MODALIAS", modalias(of: device))) }
     }
@@ -89,6 +90,6 @@ extension SimulatedBus {
 
   /// `ap:t0D`.
   func modalias(of device: Device) -> String {
-    "ap:t" + UpperHex.text(device.hardwareType.rawValue, digits: 2)
+    "ap:t" + Hex.text(device.hardwareType.rawValue, digits: 2, uppercase: true)
   }
 }

@@ -81,13 +81,11 @@ extension BusState {
 
 extension Card {
   fileprivate func json(queues: ArraySlice<Queue>) -> JSONValue {
-    let digits = String(functions, radix: 16, uppercase: true)
     var members = Members()
     members.set("name", text: name)
     members.set("hwtype", .integer(hardwareType.rawValue))
     // As the kernel prints it (`ap_functions_show` in ap_card.c).
-    members.set(
-      "ap_functions", text: "0x" + String(repeating: "0", count: 8 - digits.count) + digits)
+    members.set("ap_functions", text: "0x" + Hex.text(functions, digits: 8, uppercase: true))
     members.set("driver", text: driver)
     members.set("config", flag: isConfigured)
     members.set("chkstop", flag: isCheckStopped)
@@ -121,10 +119,10 @@ extension MediatedDevice {
   var members: Members {
     var members = Members()
     members.set("uuid", text: uuid)
-    members.set("adapters", .array(adapters.map { .string("0x" + LowerHex.text($0, digits: 2)) }))
-    members.set("domains", .array(domains.map { .string("0x" + LowerHex.text($0, digits: 4)) }))
+    members.set("adapters", .array(adapters.map { .string("0x" + Hex.text($0, digits: 2)) }))
+    members.set("domains", .array(domains.map { .string("0x" + Hex.text($0, digits: 4)) }))
     members.set(
-      "controlDomains", .array(controlDomains.map { .string("0x" + LowerHex.text($0, digits: 4)) }))
+      "controlDomains", .array(controlDomains.map { .string("0x" + Hex.text($0, digits: 4)) }))
     return members
   }
 }

@@ -71,7 +71,7 @@ package struct GeneratedRules {
   }
 
   private static func number(_ number: UInt8) -> String {
-    number < 10 ? "\(number)" : "0x" + LowerHex.text(number, digits: 2)
+    number < 10 ? "\(number)" : "0x" + Hex.text(number, digits: 2)
   }
 
   private mutating func numbers() -> String {
@@ -83,8 +83,8 @@ package struct GeneratedRules {
 
   private mutating func apqns() -> String {
     func part(_ range: (UInt8, UInt8), digits: Int) -> String {
-      let low = LowerHex.text(range.0, digits: digits)
-      return range.0 == range.1 ? low : low + "-" + LowerHex.text(range.1, digits: digits)
+      let low = Hex.text(range.0, digits: digits)
+      return range.0 == range.1 ? low : low + "-" + Hex.text(range.1, digits: digits)
     }
     return (0..<Int.random(in: 1...3, using: &random)).map { _ in
       let adapters = random.chance(rangePercent / 4) ? "*" : part(range(), digits: 2)
@@ -94,8 +94,8 @@ package struct GeneratedRules {
   }
 
   private mutating func queueGlob() -> String {
-    let low = LowerHex.text(UInt8.random(in: 0...span, using: &random), digits: 2)
-    let high = LowerHex.text(UInt8.random(in: 0...span, using: &random), digits: 4)
+    let low = Hex.text(UInt8.random(in: 0...span, using: &random), digits: 2)
+    let high = Hex.text(UInt8.random(in: 0...span, using: &random), digits: 4)
     return switch Int.random(in: 0..<7, using: &random) {
     case 0: "\(low).\(high)"
     case 1: "\(low).*"

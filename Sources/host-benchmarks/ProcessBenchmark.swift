@@ -1,3 +1,4 @@
+import APBus
 import Daemon
 import Glibc
 
@@ -28,7 +29,8 @@ struct ProcessBenchmark {
         + "timer's), \(decimal(memory(of: process, "VmRSS:") / 1024)) MB (goal: 20)")
     for index in 0..<65_536 {
       injector.send(
-        Injector.queue(Scratch.hex(index % 16, 2) + "." + Scratch.hex(index / 16 % 85, 4)))
+        Injector.queue(
+          Hex.text(index % 16, digits: 2) + "." + Hex.text(index / 16 % 85, digits: 4)))
     }
     _ = try settle(tree)
     print(

@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 
 /// A directory in memory that goes with its owner.
@@ -65,13 +66,13 @@ final class Scratch {
     for driver in ["cex4card", "cex4queue", "vfio_ap"] { directory("sys/bus/ap/drivers/\(driver)") }
     directory("sys/bus/ap/devices")
     for adapter in 0..<adapters {
-      let card = "card" + Self.hex(adapter, 2)
+      let card = "card" + Hex.text(adapter, digits: 2)
       try file("sys/devices/ap/\(card)/hwtype", "14\n")
       plainFile("sys/devices/ap/\(card)/ap_functions", "0x92000000\n")
       link("sys/devices/ap/\(card)/driver", to: "../../../bus/ap/drivers/cex4card")
       link("sys/bus/ap/devices/\(card)", to: "../../../devices/ap/\(card)")
       for domain in 0..<domains {
-        let queue = Self.hex(adapter, 2) + "." + Self.hex(domain, 4)
+        let queue = Hex.text(adapter, digits: 2) + "." + Hex.text(domain, digits: 4)
         let place = "sys/devices/ap/\(card)/\(queue)"
         guard mkdir("\(path)/\(place)", 0o755) == 0 else { fatalError("errno \(errno)") }
         plainFile(place + "/config", "1\n")
@@ -81,10 +82,5 @@ final class Scratch {
         link("sys/bus/ap/devices/\(queue)", to: "../../../devices/ap/\(card)/\(queue)")
       }
     }
-  }
-
-  static func hex(_ number: Int, _ digits: Int) -> String {
-    let text = String(number, radix: 16)
-    return String(repeating: "0", count: digits - text.count) + text
   }
 }

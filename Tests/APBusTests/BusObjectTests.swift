@@ -26,7 +26,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test(arguments: [
     "", "/", "/devices/ap/card0A", "/devices/ap/card005", "/devices/ap/card06/05.0004",
     "/devices/ap/card05/05.0004/power", "/devices/ap/../ap", "/devices//ap", "/devices/ap/",
-    "/bus/pci", "/bus/ap/drivers/..", "/devices/ap/card05/05.0104",
+    "/bus/pci", "/bus/ap/drivers/..", "/devices/ap/card05/05.0104", "/devices/ap/card\u{301}05",
   ])
   func `is none where the path is not the kernel's own form`(path: String) {
     #expect(BusObject(path: path) == nil)

@@ -59,11 +59,11 @@ enum Wire {
   }
 
   private static func encoded(_ text: String) -> String {
-    text.utf8.map { LowerHex.text($0, digits: 2) }.joined()
+    text.utf8.map { Hex.text($0, digits: 2) }.joined()
   }
 
   private static func decoded(_ word: Substring) -> String {
-    let digits = word.utf8.compactMap(LowerHex.value)
+    let digits = word.utf8.compactMap(Hex.value(of:))
     let bytes = stride(from: 0, to: digits.count - digits.count % 2, by: 2).map {
       digits[$0] << 4 | digits[$0 + 1]
     }

@@ -80,7 +80,7 @@ struct BusServer {
   }
 
   private func answer(_ words: [String]) {
-    let line = words.map { $0.utf8.map { LowerHex.text($0, digits: 2) }.joined() }
+    let line = words.map { $0.utf8.map { Hex.text($0, digits: 2) }.joined() }
     let bytes = Array((line.joined(separator: "\t") + "\n").utf8)
     // A process that has ended reads nothing any more; its end shows at the next line.
     _ = bytes.withUnsafeBytes {
@@ -94,7 +94,7 @@ struct BusServer {
         let line = buffer[..<end].split(
           separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
         let words = line.map { word in
-          let digits = word.compactMap(LowerHex.value)
+          let digits = word.compactMap(Hex.value(of:))
           let bytes = stride(from: 0, to: digits.count - digits.count % 2, by: 2).map {
             digits[$0] << 4 | digits[$0 + 1]
           }

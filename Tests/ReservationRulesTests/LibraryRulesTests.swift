@@ -57,7 +57,7 @@ import Testing
       cards: cards.map { adapter, type, mode, _ in
         Card(
           adapter: adapter, hardwareType: HardwareType(rawValue: type), functions: mode.functions,
-          driver: "cex4card", attributes: ["serialnr": "93AABC" + LowerHex.text(adapter, digits: 2)]
+          driver: "cex4card", attributes: ["serialnr": "93AABC" + Hex.text(adapter, digits: 2)]
         )
       },
       queues: cards.flatMap { adapter, _, _, domains in

@@ -16,7 +16,7 @@ import Testing
 
     func rules(_ generator: inout SeededGenerator) -> String {
       func domains(_ set: some Sequence<UInt8>) -> String {
-        set.map { "0x" + LowerHex.text($0, digits: 4) }.joined(separator: "|")
+        set.map { "0x" + Hex.text($0, digits: 4) }.joined(separator: "|")
       }
       var lines: [String] = []
       for adapter in UInt8.min...UInt8.max {
@@ -33,7 +33,7 @@ import Testing
         guard !wanted.isEmpty else { continue }
         let accepts = self == .acceptingCollateral ? #", COLLATERAL="accept""# : ""
         lines.append(
-          #"ADAPTER=="0x\#(LowerHex.text(adapter, digits: 2))", DOMAIN=="\#(domains(wanted))", "#
+          #"ADAPTER=="0x\#(Hex.text(adapter, digits: 2))", DOMAIN=="\#(domains(wanted))", "#
             + #"RESERVE="vfio_ap""# + accepts)
       }
       return lines.joined(separator: "\n")
@@ -59,7 +59,7 @@ import Testing
       machine.ownership = Ownership(adapters: ours, domains: ours)
       machine.inventory.mediatedDevices = Self.everything.map { number in
         MediatedDevice(
-          uuid: "00000000-0000-0000-0000-0000000000\(LowerHex.text(number, digits: 2))",
+          uuid: "00000000-0000-0000-0000-0000000000\(Hex.text(number, digits: 2))",
           adapters: ours.contains(number) ? [number] : [], domains: [number])
       }
     }

@@ -36,7 +36,7 @@ extension AttributeReader {
     let controlPath = SysfsPath(object, "control_domains")
     guard let control = try textOfFile(controlPath) else { return nil }
     for line in control.split(separator: "\n") {
-      guard let domain = hexByte(line, digits: 4) else {
+      guard let domain = Hex.byte(line.utf8, digits: 4) else {
         throw .unparsable(path: controlPath, text: control, expected: "a list of domains")
       }
       device.controlDomains.insert(domain)
@@ -66,24 +66,13 @@ extension MediatedDevice {
       let parts = line.split(separator: ".", omittingEmptySubsequences: false)
       guard parts.count == 2, !(parts[0].isEmpty && parts[1].isEmpty) else { return nil }
       if !parts[0].isEmpty {
-        guard let adapter = hexByte(parts[0], digits: 2) else { return nil }
+        guard let adapter = Hex.byte(parts[0].utf8, digits: 2) else { return nil }
         adapters.insert(adapter)
       }
       if !parts[1].isEmpty {
-        guard let domain = hexByte(parts[1], digits: 4) else { return nil }
+        guard let domain = Hex.byte(parts[1].utf8, digits: 4) else { return nil }
         domains.insert(domain)
       }
     }
   }
-}
-
-/// A number of 0 to 255 in exactly that many lower-case hex digits.
-private func hexByte(_ text: Substring, digits: Int) -> UInt8? {
-  guard text.utf8.count == digits else { return nil }
-  var value: UInt32 = 0
-  for byte in text.utf8 {
-    guard let digit = LowerHex.value(of: byte) else { return nil }
-    value = value << 4 | UInt32(digit)
-  }
-  return UInt8(exactly: value)
 }

@@ -21,7 +21,7 @@ package final class InstanceLock {
         throw InstanceLockHeld(path: path, holder: holder)
       }
       // Who has the old file open keeps it, and its name is free.
-      _ = try FileError.wrap("removing", path) { () throws(ErrorNumber) in
+      _ = try FileError.wrap("removing", path) { () throws(Errno) in
         try retrying { unlink(path) }
       }
       found = try Self.open(path, O_EXCL)
@@ -34,7 +34,7 @@ package final class InstanceLock {
     let number = file.number
     self.repairs = repairs
     // Exactly this mode, whatever the umask took away or an earlier version has given.
-    _ = try FileError.wrap("changing the mode of", path) { () throws(ErrorNumber) in
+    _ = try FileError.wrap("changing the mode of", path) { () throws(Errno) in
       try retrying { fchmod(number, 0o600) }
     }
     let text = Array("\(getpid())\n".utf8)
@@ -51,7 +51,7 @@ package final class InstanceLock {
   }
 
   private static func open(_ path: String, _ flags: Int32) throws -> Found {
-    let number = try FileError.wrap("opening", path) { () throws(ErrorNumber) in
+    let number = try FileError.wrap("opening", path) { () throws(Errno) in
       try retrying {
         Glibc.open(
           path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o600)
@@ -62,11 +62,11 @@ package final class InstanceLock {
     guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(path, .notRegular) }
     guard status.st_uid == geteuid() else { throw FileError(path, .foreignOwner(status.st_uid)) }
     var isLocked = true
-    do throws(ErrorNumber) {
+    do throws(Errno) {
       _ = try retrying { flock(number, LOCK_EX | LOCK_NB) }
     } catch {
-      guard error.value == EWOULDBLOCK else {
-        throw FileError(path, .failed("locking", .init(rawValue: error.value)))
+      guard error == .tryAgain else {
+        throw FileError(path, .failed("locking", error))
       }
       isLocked = false
     }

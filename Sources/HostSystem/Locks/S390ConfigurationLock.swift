@@ -173,11 +173,11 @@ package final class S390ConfigurationLock: ConfigurationLock {
   ) throws(ConfigurationLockError) -> Bool {
     let draft = "\(path).\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
     do throws(FileError) {
-      let number = try FileError.wrap("making", draft) { () throws(ErrorNumber) in
-        do throws(ErrorNumber) {
+      let number = try FileError.wrap("making", draft) { () throws(Errno) in
+        do throws(Errno) {
           return try Self.create(draft)
         } catch {
-          guard error.value == ENOENT else { throw error }
+          guard error == .noSuchFile else { throw error }
           makeDirectory()
           return try Self.create(draft)
         }
@@ -185,7 +185,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
       defer { unlink(draft) }
       let file = FileDescriptor(number)
       let text = Array("\(getpid())\n".utf8)
-      _ = try FileError.wrap("writing", draft) { () throws(ErrorNumber) in
+      _ = try FileError.wrap("writing", draft) { () throws(Errno) in
         try retrying { write(number, text, text.count) }
       }
       let status = try HostFile.checkedStatus(file, draft, owner: nil)
@@ -195,7 +195,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     }
   }
 
-  private static func create(_ draft: String) throws(ErrorNumber) -> Int32 {
+  private static func create(_ draft: String) throws(Errno) -> Int32 {
     try retrying { open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644) }
   }
 

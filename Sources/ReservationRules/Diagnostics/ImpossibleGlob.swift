@@ -61,7 +61,7 @@ extension ImpossibleGlob {
   private static func padded(_ word: Substring, digits: Int) -> String? {
     if word == "*" { return "*" }
     guard let number = ValueReader.number(word, radix: 16), number <= 255 else { return nil }
-    return LowerHex.text(number, digits: digits)
+    return Hex.text(number, digits: digits)
   }
 
   init?(name glob: Glob, _ noun: String, longest: Int) {

@@ -1,3 +1,5 @@
+import APBus
+
 /// Makes text from a file fit for a terminal.
 enum Printable {
   /// The text with one `U+FFFD` for each scalar that would move the cursor, change the direction of
@@ -40,9 +42,7 @@ enum Printable {
     for scalar in String(decoding: bytes[range], as: UTF8.self).unicodeScalars {
       let end = offset + UTF8.width(scalar)
       if isInvisible(scalar) {
-        let digits = String(scalar.value, radix: 16, uppercase: true)
-        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
-        return (offset..<end, "U+" + zeros + digits)
+        return (offset..<end, "U+" + Hex.text(scalar.value, digits: 4, uppercase: true))
       }
       offset = end
     }

@@ -163,7 +163,7 @@ struct QueueNameAutomaton: Hashable {
   }
 
   private static func scalar(_ symbol: Int) -> UInt32 {
-    symbol == 16 ? 0x2e : UInt32(LowerHex.digit(UInt8(symbol)))
+    symbol == 16 ? 0x2e : UInt32(Hex.digit(UInt8(symbol)))
   }
 
   private func step(_ positions: Positions, _ symbol: Int) -> Positions {

@@ -1,3 +1,5 @@
+import APBus
+
 /// The last set of rules in force as one text, each file whole and under its own path, so that
 /// decisions name the file and line that a person knows.
 ///
@@ -35,8 +37,7 @@ package enum RuleArchive {
   }
 
   private static func sum(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = String(Checksum(bytes).value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    Hex.text(Checksum(bytes).value, digits: 16)
   }
 
   private static func files(_ bytes: ArraySlice<UInt8>) -> [RuleFile]? {

@@ -88,7 +88,7 @@ enum NumberNotation: Sendable {
   }
 
   func text(_ number: some BinaryInteger) -> String {
-    isDecimal || number < 10 ? "\(number)" : "0x" + LowerHex.text(number, digits: 2)
+    isDecimal || number < 10 ? "\(number)" : "0x" + Hex.text(number, digits: 2)
   }
 }
 

@@ -131,14 +131,14 @@ extension ValueReader {
     var number = 0
     for byte in digits.utf8 {
       let folded = UInt8(ascii: "A")...UInt8(ascii: "F") ~= byte ? byte + 32 : byte
-      guard let digit = LowerHex.value(of: folded), digit < radix else { return nil }
+      guard let digit = Hex.value(of: folded), digit < radix else { return nil }
       number = min(number * radix + Int(digit), 65_536)
     }
     return number
   }
 
   private static func hexadecimal(_ number: Int) -> String {
-    "0x" + LowerHex.text(number, digits: 2)
+    "0x" + Hex.text(number, digits: 2)
   }
 }
 
@@ -191,15 +191,15 @@ extension ValueReader {
     if dash == range.lowerBound {
       report(
         .negativeNumber, at: range,
-        "\(text(range)) is negative; numbers go from \(LowerHex.text(0, digits: digits)) to "
-          + LowerHex.text(255, digits: digits))
+        "\(text(range)) is negative; numbers go from \(Hex.text(0, digits: digits)) to "
+          + Hex.text(255, digits: digits))
       return nil
     }
     let low = number(range.lowerBound..<dash, digits: digits)
     if dash + 1 == range.upperBound {
       report(
         .openRange, at: range, "a range in an APQN needs its end",
-        write: text(range) + LowerHex.text(255, digits: digits))
+        write: text(range) + Hex.text(255, digits: digits))
       return nil
     }
     guard let high = number(dash + 1..<range.upperBound, digits: digits), let low else {
@@ -208,8 +208,8 @@ extension ValueReader {
     guard low <= high else {
       report(
         .reversedRange, at: range, "the range begins above its end and is empty",
-        write: LowerHex.text(Int(high), digits: digits) + "-"
-          + LowerHex.text(Int(low), digits: digits))
+        write: Hex.text(Int(high), digits: digits) + "-"
+          + Hex.text(Int(low), digits: digits))
       return nil
     }
     return low...high
@@ -232,10 +232,10 @@ extension ValueReader {
     guard let small = UInt8(exactly: number) else {
       report(
         .numberTooLarge, at: range,
-        "\(quoted(range)) is too large; \(LowerHex.text(255, digits: digits)) is the last")
+        "\(quoted(range)) is too large; \(Hex.text(255, digits: digits)) is the last")
       return nil
     }
-    let asPrinted = LowerHex.text(number, digits: digits)
+    let asPrinted = Hex.text(number, digits: digits)
     guard word == asPrinted || clause.ignoresCase && word.lowercased() == asPrinted else {
       reportSpelling(word, at: range, noun: noun, asPrinted: asPrinted)
       return nil

@@ -37,14 +37,14 @@ struct ImpossibleStep {
       return missing(domains, in: bus.controlDomains, "control domain")
     case .plugQueue(let apqn):
       guard !bus.answeringAdapters.contains(apqn.adapter) else { return nil }
-      return "there is no adapter \(LowerHex.text(apqn.adapter, digits: 2)) for the queue \(apqn)"
+      return "there is no adapter \(Hex.text(apqn.adapter, digits: 2)) for the queue \(apqn)"
     case .unplugQueue(let apqn):
       return bus.answeringQueues.contains(apqn) ? nil : "there is no queue \(apqn)"
     }
   }
 
   private static func missing(_ numbers: [UInt8], in mask: APMask, _ what: String) -> String? {
-    let missing = numbers.filter { !mask.contains($0) }.map { LowerHex.text($0, digits: 2) }
+    let missing = numbers.filter { !mask.contains($0) }.map { Hex.text($0, digits: 2) }
     switch missing.count {
     case 0: return nil
     case 1: return "there is no \(what) \(missing[0])"

@@ -87,12 +87,12 @@ extension SmallMachine {
     var lines = [#"APQN=="*", "# + assignment(requests[rows][columns])]
     for row in 0..<rows {
       lines.append(
-        "ADAPTER==\"0x\(LowerHex.text(Self.adapterIDs[row], digits: 2))\", "
+        "ADAPTER==\"0x\(Hex.text(Self.adapterIDs[row], digits: 2))\", "
           + assignment(requests[row][columns]))
     }
     for column in 0..<columns {
       lines.append(
-        "DOMAIN==\"0x\(LowerHex.text(Self.domainIDs[column], digits: 4))\", "
+        "DOMAIN==\"0x\(Hex.text(Self.domainIDs[column], digits: 4))\", "
           + assignment(requests[rows][column]))
     }
     for cell in cells { lines.append("APQN==\"\(apqn(cell))\", " + assignment(request(cell))) }

@@ -1,0 +1,41 @@
+/// Hex digits as sysfs has them: lower-case, with a fixed number of digits.
+package enum Hex {
+  /// The value of a digit; nil for any byte but `0`-`9` and `a`-`f`.
+  package static func value(of byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+
+  /// The same, for upper-case digits too.
+  package static func value(ofAnyCase byte: UInt8) -> UInt8? {
+    let isUpperCase = (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(byte)
+    return value(of: isUpperCase ? byte | 0x20 : byte)
+  }
+
+  /// The digit of a value of 0...15, as ASCII.
+  package static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
+
+  /// `number` with leading zeros up to `digits` digits, without `0x`.
+  package static func text(
+    _ number: some BinaryInteger, digits: Int, uppercase: Bool = false
+  ) -> String {
+    let text = String(number, radix: 16, uppercase: uppercase)
+    return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+  }
+
+  /// A number of 0 to 255 in exactly that many lower-case digits.
+  package static func byte(_ text: some Collection<UInt8>, digits: Int) -> UInt8? {
+    guard text.count == digits else { return nil }
+    var number: UInt32 = 0
+    for byte in text {
+      guard let digit = value(of: byte), number < 0x100 else { return nil }
+      number = number << 4 | UInt32(digit)
+    }
+    return UInt8(exactly: number)
+  }
+}
