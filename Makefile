@@ -1,37 +1,42 @@
-# `make demo` shows what apreserve does, `make check` tests all of it. Both begin on a fresh machine.
+# `make demo` shows what apreserve does, and `make check` tests it. Both work on a fresh machine.
 
-# One directory for all of them, so that what one has built the others need not build again.
+# One directory for all targets, so that nothing is built twice.
 SCRATCH = .build
 SWIFT_BUILD = swift build --scratch-path $(SCRATCH)
 
-# Warnings are errors, in our own targets only (Package.swift). The setting is the same for everything
-# here: another one would mean to build all anew.
+# Warnings are errors, in the project's own targets only (Package.swift). The setting is the same for all targets, because
+# another one would mean building everything again.
 export APRESERVE_WARNINGS = error
 
 .PHONY: help manual dependencies build demo lint clients test check check-tools check-library check-deep check-asan check-tsan fuzz check-kernel record-kernel bench bench-host clean
 
 help:
-	@echo 'make build   build everything, in debug mode'
-	@echo 'make demo    replay a capture of a real kernel on the simulated bus'
-	@echo 'make check   build with warnings as errors, lint, and run all tests'
-	@echo 'make check-deep   the proofs at length, with totals (DEEP_MINUTES=240, DEEP_SEED=1)'
-	@echo 'make check-asan, make check-tsan   the tests under a sanitizer'
-	@echo 'make soak    disturb a daemon without pause and measure it (SOAK_MINUTES=30); as root'
-	@echo 'make fuzz    every parser for ten minutes (FUZZ_SECONDS=600)'
-	@echo 'make mutate  whether the tests notice faults (MUTANTS=500, SEED=1, MODULES="Reservation Agent", AGAIN=1)'
-	@echo 'make check-tools   run driverctl, mdevctl, lszcrypt and others on the mounted bus; as root'
-	@echo 'make check-packages, make check-boot   the Debian packages: lintian, and in a container with systemd'
-	@echo 'make check-varlinkctl   ask the daemon through systemd'\''s Varlink client'
-	@echo 'make check-library   build and test another package that uses the simulated bus'
-	@echo 'make check-kernel   play scenarios on real kernels in virtual machines'
-	@echo 'make install  install it (PREFIX=/usr/local, DESTDIR=); make uninstall'
-	@echo 'make deb     Debian packages, in .build/deb'
-	@echo 'make sdk-s390x, make build-s390x, make deb ARCH=s390x   for the architecture of the mainframe'
-	@echo 'make check-s390x   boot its kernel in QEMU and run the programs there'
-	@echo 'make bench   measure, in release mode'
-	@echo 'make bench-host   measure the daemon, in release mode; as root'
-	@echo 'make manual   write the generated parts of the manual pages anew'
-	@echo 'make clean   remove everything built'
+	@echo 'usage: make TARGET'
+	@echo '  build                  build everything in debug mode'
+	@echo '  demo                   build, and replay the capture of a real kernel on the simulated bus'
+	@echo '  check                  lint, build with warnings as errors, and run all tests'
+	@echo '  install, uninstall     install (PREFIX=/usr/local, DESTDIR=), or remove what was installed'
+	@echo '  deb                    build Debian packages in .build/deb'
+	@echo '  lint                   check the layout of the sources'
+	@echo '  manual                 generate parts of the manual pages'
+	@echo '  check-packages         check the Debian and RPM packages'
+	@echo '  check-boot             boot the packages in a container with systemd; as root'
+	@echo '  boot-shell             start a shell in that container; as root'
+	@echo '  check-tools            run driverctl, mdevctl, lszcrypt and others on the mounted simulated bus; as root'
+	@echo '  check-varlinkctl       query the daemon with varlinkctl of systemd'
+	@echo '  check-kernel           run scenarios on real kernels in virtual machines; as root'
+	@echo '  record-kernel          the same, and keep what the kernels did as test data'
+	@echo '  check-library          build and test a package that uses the simulated bus'
+	@echo '  check-deep             run the property tests for hours (DEEP_MINUTES=240, DEEP_SEED=1)'
+	@echo '  check-asan, check-tsan run the tests under a sanitizer'
+	@echo '  fuzz                   fuzz every parser for ten minutes (FUZZ_SECONDS=600)'
+	@echo '  soak                   disturb a daemon continuously and measure it (SOAK_MINUTES=30); as root'
+	@echo '  mutate                 check whether the tests detect faults (MUTANTS=100, SEED=1, MODULES="Reservation Agent", AGAIN=1)'
+	@echo '  bench                  run the benchmarks'
+	@echo '  bench-host             run the benchmarks of the daemon; as root'
+	@echo '  sdk-s390x, build-s390x build a Swift SDK for s390x, and the programs with it; also deb ARCH=s390x'
+	@echo '  check-s390x            run the programs on an s390x kernel in QEMU'
+	@echo '  clean                  remove everything that was built'
 
 dependencies:
 	@packaging/install-build-dependencies
@@ -54,14 +59,14 @@ demo: build
 lint:
 	swift format lint --strict -r -p Sources Tests Package.swift
 
-# Other programs that judge what the daemon says are asked where they can be had.
+# Clients of other projects that the tests use if they are available.
 clients:
 	@Tests/Tools/install-clients $(SCRATCH)/python
 
 test: dependencies clients
 	swift test --scratch-path $(SCRATCH) --disable-xctest
 
-# The parts of the manual pages that are made of what the program says of itself.
+# The parts of the manual pages that are generated from the program's help and from the message catalog.
 manual: dependencies
 	APRESERVE_UPDATE_MANUAL=1 swift test --scratch-path $(SCRATCH) --disable-xctest \
 		--filter 'The manual pages'
@@ -69,9 +74,9 @@ manual: dependencies
 # Linting first: it takes a second.
 check: lint test
 
-# The proofs at length, and optimised: random ones go from seed DEEP_SEED on until DEEP_MINUTES are
-# shared out among them (hours where that says hours); those that can end run to their end. Each proof
-# ends with its totals and the seeds it has tried, so that the next run can go on behind them.
+# The property tests at length, in release mode. Random tests start with seed DEEP_SEED and share DEEP_MINUTES; exhaustive
+# tests run to their end. Each test prints its totals and the seeds that it has tried, so that the next run can
+# continue after them.
 DEEP_MINUTES = 240
 DEEP_SEED = 1
 DEEP_TESTS = ReservationTests|AgentTests|CrashTests|FuzzTests|KernelBedTests
@@ -82,8 +87,8 @@ check-deep: dependencies
 		swift test -c release -Xswiftc -enable-testing --scratch-path .build/deep \
 		--disable-xctest --filter '$(DEEP_TESTS)'
 
-# What is read by nobody's mistake, and what two threads touch at once. Leaks are not looked for: Swift keeps
-# the case of an enumeration in spare bits of a pointer, where the leak detector does not see the pointer.
+# Invalid memory accesses and data races. Leaks are not checked: Swift stores the case of an enumeration in spare bits of
+# a pointer, which hides the pointer from the leak detector.
 check-asan: dependencies
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/asan --disable-xctest
 
@@ -91,7 +96,7 @@ check-tsan: dependencies
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.suppressions \
 		swift test --sanitize=thread --scratch-path .build/tsan --disable-xctest
 
-# Whether a daemon that everybody disturbs all the time grows, or ends, or forgets what the rules want.
+# Whether a daemon that is disturbed continuously grows, exits, or fails to hold the rules.
 SOAK_MINUTES = 30
 SOAK_SEED = 1
 
@@ -101,8 +106,8 @@ soak: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product apreserve-simfs
 	Tests/Soak/soak --minutes $(SOAK_MINUTES) --seed $(SOAK_SEED) $(SCRATCH)/release
 
-# Each parser that meets the outside, one after the other, from its corpus in Tests/Fuzz. New inputs
-# go to .build/fuzz; an input that makes a parser fail stays in .build/fuzz/TARGET as crash-*.
+# Each parser of external input, one after the other, starting from its corpus in Tests/Fuzz. New inputs are written to
+# .build/fuzz/found/TARGET, and an input that makes a parser fail to .build/fuzz/found/TARGET-crash-*.
 FUZZ_SECONDS = 600
 FUZZ_TARGETS = $(notdir $(wildcard Tests/Fuzz/Corpus/*))
 FUZZ_PROGRAM = .build/fuzz/release/fuzz
@@ -121,15 +126,15 @@ fuzz: dependencies
 		grep -E 'number_of_executed_units|new_units_added' .build/fuzz/found/$$target.log; \
 	done
 
-# Whether the tests would notice a fault: mutants of modules, all in one copy of the sources, and the tests
-# with one after the other. Those that no test notices are in .build/mutate/survivors, in the form in which
-# Tests/Mutation/equivalent explains those that nothing can notice. AGAIN=1 runs only the survivors of the
-# run before; MUTANTS=0 runs all.
+# Whether the tests detect faults: mutants of modules are built into one copy of the sources, and the tests run with one
+# after the other. Mutants that no test detects are listed in .build/mutate/survivors, in the format of
+# Tests/Mutation/equivalent, which explains the ones that no test can detect. AGAIN=1 runs only the survivors of the last
+# run; MUTANTS=0 runs all mutants.
 MUTANTS = 100
 SEED = 1
 MODULES = Reservation Agent APBus ReservationRules
 MUTATE_GOAL = 95
-# The suites that need nothing of the machine.
+# The suites that do not depend on the machine.
 MUTATE_SUITES = ReservationTests AgentTests APBusTests ReservationRulesTests \
 	KernelBedTests SnapshotsTests ReportsTests ReplayTests
 MUTATE_TOOL = --package-path Tests/Mutation --scratch-path .build/mutate/tool
@@ -140,18 +145,17 @@ mutate: dependencies
 	swift run $(MUTATE_TOOL) --quiet mutate --mutants $(MUTANTS) --seed $(SEED) --goal $(MUTATE_GOAL) \
 		$(MODULES:%=--module %) $(MUTATE_SUITES:%=--suite %) $(if $(AGAIN),--again)
 
-# Programs that know nothing of us, on the mounted bus.
+# Tools of other projects on the mounted simulated bus.
 check-tools: build
 	Tests/Tools/check-tools $(SCRATCH)/debug .cache
 
-# systemd's own client on the control socket; it is newer than the systemd of some machines.
+# The Varlink client of systemd, which some versions of systemd do not have yet.
 .PHONY: check-varlinkctl
 check-varlinkctl: build
 	Tests/Tools/check-varlinkctl $(SCRATCH)/debug .cache/varlinkctl
 
-# The programs as they are installed, in a directory of their own, since they are built with other options:
-# the Swift library is in them, nothing is looked for beside them, and all addresses are resolved before
-# they begin.
+# The programs as they are installed. They are built in a separate directory with other options: the Swift library is
+# linked statically, there is no run path, and all symbols are resolved at start.
 PACKAGE_BUILD = swift build -c release --scratch-path .build/package --static-swift-stdlib \
 	--disable-local-rpath -Xlinker -z -Xlinker now -Xcc -fstack-protector-strong
 BINARIES = .build/package/release
@@ -161,11 +165,11 @@ package-programs: dependencies
 	$(PACKAGE_BUILD) --product apreserve
 	$(PACKAGE_BUILD) --product apreserve-simfs
 
-# A package of somebody else that uses the library product: whether it offers what they need.
+# A package that uses the library product as another project would.
 check-library: dependencies
 	swift test --package-path Tests/LibraryExample --scratch-path .build/library --disable-xctest
 
-# Where things go, what DESTDIR= and PREFIX= mean, and all other variables: packaging/install-files.
+# packaging/install-files documents DESTDIR=, PREFIX= and the other variables, and knows where files are installed.
 PREFIX = /usr/local
 export DESTDIR PREFIX SYSCONFDIR ZSHDIR FISHDIR GENERATOR
 COMPONENTS = apreserve simulator
@@ -173,24 +177,24 @@ COMPONENTS = apreserve simulator
 .PHONY: install install-files uninstall
 install: package-programs install-files
 
-# Without building: of what is in BINARIES.
+# Without building: installs what is in BINARIES.
 install-files:
 	BINARIES="$(BINARIES)" packaging/install-files install $(COMPONENTS)
 
 uninstall:
 	BINARIES="$(BINARIES)" packaging/install-files uninstall $(COMPONENTS)
 
-# Debian packages, in .build/deb. Those of another architecture are made of programs that were built for
-# it: make deb ARCH=s390x DEB_BINARIES=DIR GENERATOR=FILE LIBRARIES=DIR
+# Debian packages, in .build/deb. Packages of another architecture are made from programs that were built for it:
+# make deb ARCH=s390x DEB_BINARIES=DIR GENERATOR=FILE LIBRARIES=DIR
 ARCH = $(shell dpkg --print-architecture)
 DEB_BINARIES = $(BINARIES)
 DEB_DIRECTORY = .build/deb
-# The one of the program itself; the shell finds its version.
+# The package of the program itself; the shell expands the version.
 DEB = $(DEB_DIRECTORY)/apreserve_*_$(ARCH).deb
 
 .PHONY: deb
 ifeq ($(ARCH),s390x)
-# Built here for there; what runs here makes the completions.
+# Cross-built programs; the native program generates the completions.
 DEB_BINARIES = $(S390X_BINARIES)
 GENERATOR = $(SCRATCH)/debug/apreserve
 LIBRARIES = $(S390X_CACHE)/download/libraries
@@ -202,8 +206,7 @@ deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb "$(DEB_DIRECTORY)" "$(DEB_BINARIES)" $(ARCH) "$(or $(GENERATOR),$(DEB_BINARIES)/apreserve)" $(if $(LIBRARIES),"$(LIBRARIES)")
 
-# The packages as they are: lintian finds no error, mandoc nothing in the pages, no file is empty, and the RPM
-# packages have the same files.
+# The packages: no errors of lintian, no warnings of mandoc, no empty files, and the same files in the RPM packages.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb
 	mandoc -T lint -W warning packaging/man/*
@@ -212,17 +215,17 @@ check-packages: deb
 	Tests/Packages/check-hardening $(BINARIES)
 	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
 
-# The packages in a container with systemd, on the simulated bus; as root.
+# The packages in a container with systemd on the simulated bus; as root.
 check-boot: deb
 	@packaging/install-build-dependencies boot
 	Tests/Boot/check-boot $(DEB_DIRECTORY)
 
-# The same container as it is behind its first boot, with a shell in it.
+# The same container after its first boot, with a shell.
 boot-shell: deb
 	@packaging/install-build-dependencies boot
 	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY)
 
-# What the judge says is worth as much as the judge.
+# The judge is tested first.
 check-kernel: deb
 	python3 -B Tests/KernelBed/judge_test.py
 	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) $(SCENARIOS)
@@ -230,7 +233,7 @@ check-kernel: deb
 record-kernel: deb
 	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) --record Tests/KernelBed/transcripts $(SCENARIOS)
 
-# For the users' architecture, with an SDK that is built from Debian's packages (packaging/s390x/README.md).
+# s390x, with an SDK that is built from Debian's packages (packaging/s390x/README.md).
 export S390X_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/apreserve/s390x
 S390X_BINARIES = $(SCRATCH)/s390x-programs
 
@@ -249,7 +252,7 @@ bench: dependencies
 	$(SCRATCH)/release/benchmarks decisions
 	$(SCRATCH)/release/benchmarks bus
 
-# As root, since it injects uevents in a network namespace of its own.
+# As root, because it injects uevents in a network namespace.
 bench-host: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product apreserve
 	swift run -c release --scratch-path $(SCRATCH) host-benchmarks

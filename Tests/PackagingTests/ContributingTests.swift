@@ -84,4 +84,16 @@ import Testing
       #expect(names.contains(String(parts[parts.count - 1])), "\(path)")
     }
   }
+
+  @Test func `name types that exist where they follow a uevent and a rule line`() throws {
+    let text = try SourceFile.text("CONTRIBUTING.md")
+    let ways = text.split(separator: "\n## ").filter { $0.hasPrefix("The way of ") }.joined()
+    let named = Set(ways.matches(of: /`([A-Z]\w*[a-z]\w*)/).map { String($0.1) })
+    #expect(named.count > 15)
+    let declarations = try Shell.run(
+      "grep -rhoE '(struct|class|enum|protocol) [A-Z][A-Za-z0-9]*' '\(SourceFile.path("Sources"))'")
+    let types = Set(
+      declarations.lines.compactMap { $0.split(separator: " ").last.map(String.init) })
+    #expect(named.subtracting(types) == [])
+  }
 }
