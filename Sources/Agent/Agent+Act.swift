@@ -7,14 +7,16 @@ extension Agent {
   enum Outcome {
     /// Nothing was to be written, or nothing more can be now.
     case finished
-    /// Something was written, so that another look is due.
+    /// The kernel is moving queues for another process's write of masks, so nothing was written.
+    case moving
+    /// Something was written, so that another scan is due.
     case written
     /// What the plan was made on has changed before its end.
     case obsolete
   }
 
-  /// Makes a plan of what was seen and does it.
-  func act() throws -> Outcome {
+  /// Makes a plan for the machine as scanned, and does it.
+  func act() throws(Status.Obstacle) -> Outcome {
     guard var inventory else { return .finished }
     news = News()
     let decisions =
@@ -22,35 +24,55 @@ extension Agent {
     self.decisions = decisions
     context.undrained = drains.undrained
     context.fought = contention.given
-    let choice = try mechanism(on: inventory, decisions)
-    reportArrivals(on: inventory, decisions)
-    let plan = try plan(on: &inventory, decisions, by: choice.mechanism)
+    let choice = try mechanism(on: inventory, by: decisions)
+    self.choice = choice
+    reportArrivals(on: inventory, by: decisions)
+    let plan: Plan
+    do throws(InventoryReaderError) {
+      plan = try self.plan(on: &inventory, by: decisions, mechanism: choice.mechanism)
+    } catch {
+      throw .unreadable(error)
+    }
     self.inventory = inventory
-    let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
-    retries.forget(except: subjects)
-    failures = failures.filter { subjects.contains($0.key) }
-    drains.forget(
-      except: Set(
-        plan.steps.compactMap { step in if case .awaitIdle(let apqn) = step { apqn } else { nil } })
-    )
-    report(plan, choice, inventory, decisions)
+    self.plan = plan
+    forgetTries(except: plan)
+    for event in announced.events(of: plan, decisions: decisions) { report(event) }
+    announced.forgetDrained(except: drains.draining)
+    scheduleRelease(of: plan.refusals.filter(\.endsWithoutEvent).map(\.apqn))
     guard !isMoving(inventory, by: choice.mechanism) else {
-      status.phase = .moving
       dirty.insert(.everything)
-      return .finished
+      return .moving
     }
     guard !plan.isEmpty else { return .finished }
     if !plan.leavesMasks { try keep(choice) }
-    if announced.operations != plan.operations {
-      announced.operations = plan.operations
-      log.record(.planned(plan))
+    if announced.isNew(plan.operations) {
+      report(.planned(plan, moves(plan.changes, by: decisions)))
     }
+    return try perform(plan, choice, on: inventory, by: decisions)
+  }
+
+  /// Forgets tries at what the plan does not contain any more.
+  private func forgetTries(except plan: Plan) {
+    let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
+    retries.forget(except: subjects)
+    failures = failures.filter { subjects.contains($0.key) }
+    drains.forget(except: Set(plan.operations.flatMap(\.awaited)))
+  }
+
+  private func scheduleRelease(of apqns: [APQN]) {
+    let due = min(pendingRelease?.due ?? .seconds(Int64.max), time.now + Self.releasePause)
+    pendingRelease = apqns.isEmpty ? nil : (due, apqns)
+  }
+
+  /// Does the operations of a plan, as long as it answers to what is requested and to the machine.
+  private func perform(
+    _ plan: Plan, _ choice: MechanismChoice, on inventory: Inventory, by decisions: DecisionTable
+  ) throws(Status.Obstacle) -> Outcome {
     hasWritten = false
     masks = inventory.bus.masks
     let check = PlanCheck(
       plan, on: inventory, context, reader: InventoryReader(sysfs: sysfs))
     var hasFailed = false
-    var isObsolete = false
     undone = []
     operations: for (index, operation) in plan.operations.enumerated() {
       var result = Result.interrupted
@@ -58,7 +80,7 @@ extension Agent {
       if !environment.isInterrupted() {
         result =
           try isCurrent(inventory)
-          ? perform(operation, of: plan, check, inventory, decisions) : .obsolete
+          ? perform(operation, of: plan, checkedBy: check, on: inventory, by: decisions) : .obsolete
       }
       switch result {
       case .done:
@@ -73,8 +95,8 @@ extension Agent {
         break operations
       case .obsolete:
         dirty.insert(.everything)
-        isObsolete = true
-        break operations
+        retries.postponeOverdue(now: time.now)
+        return .obsolete
       case .interrupted:
         undone = Array(plan.operations[index...])
         dirty.insert(.everything)
@@ -82,22 +104,23 @@ extension Agent {
       }
     }
     retries.postponeOverdue(now: time.now)
-    status.failures = Array(failures.values)
-    status.draining = drains.draining
-    if isObsolete { return .obsolete }
     return hasWritten || hasFailed ? .written : .finished
   }
 
-  /// Whether a plan still answers to what is asked and to the bus as a whole. Each operation asks about its
-  /// own queues by itself.
-  private func isCurrent(_ planned: Inventory) throws(InventoryReaderError) -> Bool {
+  /// Whether a plan still answers to what is requested and to the bus as a whole. Each operation asks about
+  /// its own queues by itself.
+  private func isCurrent(_ planned: Inventory) throws(Status.Obstacle) -> Bool {
     guard !news.changesRequest else { return false }
     guard news.concernsBus else { return true }
     news.concernsBus = false
     let reader = InventoryReader(sysfs: sysfs)
-    let drivers = try reader.reread(planned.bus).drivers
-    let devices = try reader.readMediatedDevices()
-    return drivers == planned.bus.drivers && devices == planned.mediatedDevices
+    do throws(InventoryReaderError) {
+      let drivers = try reader.reread(planned.bus).drivers
+      let devices = try reader.readMediatedDevices()
+      return drivers == planned.bus.drivers && devices == planned.mediatedDevices
+    } catch {
+      throw .unreadable(error)
+    }
   }
 
   /// Whether the kernel seems to be moving queues for another process's mask write, which it does one by one
@@ -109,40 +132,35 @@ extension Agent {
     return !queues.isEmpty && time.now < misplaced.since + RetrySchedule.firstPause
   }
 
-  /// Reports queues that came and went to `vfio_ap` unasked.
-  private func reportArrivals(on inventory: Inventory, _ decisions: DecisionTable) {
+  /// Reports queues that were added and kept from the host although no rule reserves them.
+  private func reportArrivals(on inventory: Inventory, by decisions: DecisionTable) {
     defer { arrivals = [] }
-    let taken = arrivals.sorted().compactMap { apqn -> OwnerChange? in
+    let taken = arrivals.sorted().compactMap { apqn -> Move? in
+      let row = decisions.row(apqn.adapter)
       guard let queue = inventory.queue(apqn), queue.driverOverride == nil,
-        !decisions.row(apqn.adapter).vfioAP.union(decisions.row(apqn.adapter).undecidable)
-          .contains(apqn.domain),
+        !row.vfioAP.union(row.undecidable).contains(apqn.domain),
         queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
       else { return nil }
-      return OwnerChange(apqn, from: .none, to: queue.owner, cause: .collateral)
+      return Move(
+        time: time.sinceEpoch, apqn, from: .none, to: queue.owner, cause: .collateral,
+        mechanism: choice?.mechanism)
     }
-    guard !taken.isEmpty else { return }
-    log.record(.takenOnArrival(taken))
-    for change in taken {
-      history.append(
-        HistoryEntry(
-          time: time.sinceEpoch, apqn: change.apqn, from: change.from, to: change.to,
-          cause: change.cause, rule: nil, mechanism: choice?.mechanism, failure: nil))
-    }
+    if !taken.isEmpty { report(.takenOnArrival(taken)) }
   }
 
   /// The plan, made with all that it must know: what it takes is surveyed, and what it takes then.
   private func plan(
-    on inventory: inout Inventory, _ decisions: DecisionTable, by mechanism: Mechanism
+    on inventory: inout Inventory, by decisions: DecisionTable, mechanism: Mechanism
   ) throws(InventoryReaderError) -> Plan {
     var survey = Survey(InventoryReader(sysfs: sysfs))
     // Without the guard that needs the keys, to see whether they are needed at all.
-    let draft = planner(for: inventory, decisions, without: .protectHost).plan(by: mechanism)
+    let draft = planner(for: inventory, by: decisions, without: .protectHost).plan(by: mechanism)
     if context.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
       try survey.readKeys(
         into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
     }
     while true {
-      let plan = planner(for: inventory, decisions).plan(by: mechanism)
+      let plan = planner(for: inventory, by: decisions).plan(by: mechanism)
       guard context.isOn(.pendingRequests), try survey.count(plan, in: &inventory) else {
         return plan
       }
@@ -160,7 +178,7 @@ extension Agent {
   }
 
   private func planner(
-    for inventory: Inventory, _ decisions: DecisionTable, without forced: Guard? = nil
+    for inventory: Inventory, by decisions: DecisionTable, without forced: Guard? = nil
   ) -> Planner {
     var context = context
     if let forced { context.policy.forced.insert(forced) }
@@ -172,39 +190,40 @@ extension Agent {
   /// The mechanism: the one that is kept, as long as the kernel has it, or the one to choose now. A
   /// guard that refuses for a while does not decide about it.
   private func mechanism(
-    on inventory: Inventory, _ decisions: DecisionTable
-  ) throws(MechanismChoice.Unavailable) -> MechanismChoice {
-    let planner = planner(for: inventory, decisions, without: .protectHost)
-    if let choice, choice.mechanism.isAvailable(on: inventory.bus),
+    on inventory: Inventory, by decisions: DecisionTable
+  ) throws(Status.Obstacle) -> MechanismChoice {
+    let planner = planner(for: inventory, by: decisions, without: .protectHost)
+    if let keptChoice, keptChoice.mechanism.isAvailable(on: inventory.bus),
       settings.mechanism != nil || !planner.canLeaveMasks
     {
+      return keptChoice
+    }
+    keptChoice = nil
+    do throws(MechanismChoice.Unavailable) {
+      var choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
+      if settings.mechanism != nil { choice.noteOrigin(settings.mechanismOrigin) }
+      if let event = announced.event(of: choice) { report(event) }
       return choice
+    } catch {
+      throw .unavailable(error)
     }
-    choice = nil
-    var choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
-    if settings.mechanism != nil { choice.noteOrigin(settings.mechanismOrigin) }
-    if announced.choice != choice {
-      announced.choice = choice
-      log.record(.chose(choice))
-    }
-    return choice
   }
 
   /// Keeps the mechanism from the first plan on that has anything to write: before, there was nothing
-  /// to choose it by. What a person has asked for is not on record, since it is asked for each time.
-  private func keep(_ choice: MechanismChoice) throws(OwnershipRecordError) {
-    guard self.choice == nil else { return }
+  /// to choose it by. One that a person has asked for is not put on record, since it is asked for each time.
+  private func keep(_ choice: MechanismChoice) throws(Status.Obstacle) {
+    guard self.keptChoice == nil else { return }
     if settings.mechanism == nil, ownership.mechanism != choice.mechanism {
       try put([.mechanism(choice.mechanism)])
     }
-    self.choice = choice
+    self.keptChoice = choice
   }
 
   private func perform(
-    _ operation: Operation, of plan: Plan, _ check: PlanCheck, _ inventory: Inventory,
-    _ decisions: DecisionTable
+    _ operation: Operation, of plan: Plan, checkedBy check: PlanCheck, on inventory: Inventory,
+    by decisions: DecisionTable
   ) -> Result {
-    let place: Reaction =
+    let scope: ScanScope =
       switch operation.subject {
       case .masks: .everything
       case .queue(let apqn), .online(let apqn): .queue(apqn)
@@ -212,60 +231,54 @@ extension Agent {
     let before = ownership
     var claims: [OwnershipChange] = []
     let executor = Executor(
-      sysfs: sysfs, log: log, lock: environment.lock,
+      sysfs: sysfs, inventory: inventory, lock: environment.lock,
       configuration: context.configuration,
       isCurrent: { [self] operation throws(InventoryReaderError) in
         try check.isCurrent(operation) { context.busy.insert($0) }
       },
-      mechanism: plan.mechanism, masks: masks
-    ) { [self] step throws(Failure.Cause) in
-      if let change = ownership.change(by: step, on: inventory) {
-        do throws(OwnershipRecordError) {
-          try put([change])
+      mechanism: plan.mechanism, masks: masks,
+      willWrite: { [self] step throws(Failure.Cause) in
+        if let change = ownership.change(by: step, on: inventory) {
+          do throws(OwnershipRecordError) {
+            try environment.record?.append([change])
+          } catch {
+            throw .unrecorded(error)
+          }
+          ownership.apply(change)
           claims.append(change)
-        } catch {
-          throw .unrecorded(error)
         }
-      }
-      hasWritten = true
-      dirty.insert(place)
-    }
+        hasWritten = true
+        dirty.insert(scope)
+      },
+      didWrite: { [self] in report(.wrote($0, error: $1)) })
     do throws(Failure) {
-      try executor.perform(operation, on: inventory)
+      let changes = try executor.perform(operation)
       if operation.subject == .masks { masks = plan.masks(after: inventory.bus) }
       retries.succeed(operation.subject)
       failures[operation.subject] = nil
-      for change in operation.changes { note(change, decisions, failure: nil) }
+      noteMoves(changes, by: decisions)
       return .done
     } catch {
       if case .busy(let apqn, let requests) = error.cause {
-        return wait(for: apqn, requests: requests, of: operation)
+        return wait(for: apqn, requests: requests, in: operation)
       }
       switch error.cause {
       case .outdated: return .obsolete
       case .changedMeanwhile where error.isWithoutTrace: return .obsolete
+      // Whoever is to stop does not wait for the lock of others, and that is no failure.
+      case .locked where environment.isInterrupted(): return .interrupted
       default: break
       }
-      // Whoever is to come to an end does not wait for others' locks, and that is no failure.
-      if case .locked = error.cause, environment.isInterrupted() { return .interrupted }
-      let pause = retries.fail(error, now: time.now)
-      var error = error
-      let owners = Dictionary(error.moves.map { ($0.apqn, $0.to) }) { _, last in last }
-      let missed = operation.changes.filter { owners[$0.apqn] != $0.to }
-      error.missed = missed.map(\.apqn)
-      failures[operation.subject] = error
-      for change in error.moves { note(change, decisions, failure: nil) }
-      for change in missed { note(change, decisions, failure: "\(error)") }
-      log.record(.failed(error, pause: pause))
-      dirty.insert(place)
-      // Nothing was done, so what was put on record before the write is not so.
+      dirty.insert(scope)
+      note(error, of: operation, by: decisions)
+      // Nothing was done, so what was put on record before the write is undone.
       if error.isWithoutTrace { try? put(claims.compactMap(before.undoing)) }
       if case .locked = error.cause { return .locked }
       return .failed
     }
   }
 
-  private func wait(for apqn: APQN, requests: Int, of operation: Operation) -> Result {
+  private func wait(for apqn: APQN, requests: Int, in operation: Operation) -> Result {
     guard
       drains.wait(
         for: apqn, of: operation.awaited, now: time.now, limit: settings.policy.drainLimit)
@@ -274,63 +287,53 @@ extension Agent {
       return .failed
     }
     retries.wait(for: operation.subject)
-    if announced.draining.insert(apqn).inserted { log.record(.draining(apqn, requests: requests)) }
+    if let event = announced.event(ofDraining: apqn, requests: requests) { report(event) }
     return .waiting
   }
 
-  private func note(_ change: OwnerChange, _ decisions: DecisionTable, failure: String?) {
-    if let failure {
-      // Once for the same reason, so that tries again do not fill the history.
-      guard announced.failures.updateValue(failure, forKey: change.apqn) != failure else { return }
-    } else {
-      announced.failures[change.apqn] = nil
+  /// Reports an operation that failed, with what has moved all the same.
+  private func note(_ failure: Failure, of operation: Operation, by decisions: DecisionTable) {
+    let pause = retries.fail(failure, now: time.now)
+    var failure = failure
+    let owners = Dictionary(failure.moves.map { ($0.apqn, $0.to) }) { _, last in last }
+    let missed = operation.changes.filter { owners[$0.apqn] != $0.to }
+    failure.missed = missed.map(\.apqn)
+    failures[operation.subject] = failure
+    noteMoves(failure.moves, by: decisions)
+    let reason = "\(failure)"
+    let moves = moves(missed, by: decisions).map { move in
+      var move = move
+      if announced.isNew(failure: reason, of: move.apqn) { move.failure = reason }
+      return move
+    }
+    report(.failed(failure, missed: moves, pause: pause))
+  }
+
+  /// Reports queues that have another owner, and watches those that were reserved.
+  private func noteMoves(_ changes: [OwnerChange], by decisions: DecisionTable) {
+    guard !changes.isEmpty else { return }
+    for change in changes {
+      announced.forgetFailure(of: change.apqn)
       if change.to == .vfioAP {
         contention.watch(change.apqn)
       } else {
         contention.forget(change.apqn)
       }
     }
-    history.append(
-      HistoryEntry(
-        time: time.sinceEpoch, apqn: change.apqn, from: change.from, to: change.to,
-        cause: change.cause, rule: decisions.decision(for: change.apqn).rule,
-        mechanism: choice?.mechanism, failure: failure))
+    report(.moved(moves(changes, by: decisions)))
   }
 
-  private func report(
-    _ plan: Plan, _ choice: MechanismChoice, _ inventory: Inventory, _ decisions: DecisionTable
-  ) {
-    for refusal in plan.refusals where !announced.refusals.contains(refusal) {
-      log.record(.refused(refusal))
-    }
-    let newlyWaiting = plan.waiting.filter { !announced.waiting.contains($0) }
-    for driver in Set(newlyWaiting.map(\.driver)).sorted() {
-      log.record(
-        .waiting(newlyWaiting.filter { $0.driver == driver }.map(\.apqn), driver: driver))
-    }
-    for warning in plan.warnings where !announced.warnings.contains(warning) {
-      log.record(.warned(warning))
-    }
-    announced.refusals = Set(plan.refusals)
-    announced.waiting = Set(plan.waiting)
-    announced.warnings = plan.warnings
-    announced.draining.formIntersection(drains.draining)
-    let held = plan.refusals.filter(\.endsWithoutEvent).map(\.apqn)
-    let due = min(pendingRelease?.due ?? .seconds(Int64.max), time.now + Self.releasePause)
-    pendingRelease = held.isEmpty ? nil : (due, held)
-    status = AgentStatus(phase: failures.isEmpty ? .settled : .retrying)
-    status.mechanism = choice
-    status.plan = plan
-    status.failures = Array(failures.values)
-    status.draining = drains.draining
-    for queue in inventory.queues
-    where decisions.row(queue.apqn.adapter).vfioAP.contains(queue.apqn.domain) {
-      status.wanted += 1
-      if queue.owner == .vfioAP { status.reserved += 1 }
+  /// Changes of owners with the time, the rule behind each, and the mechanism.
+  private func moves(_ changes: [OwnerChange], by decisions: DecisionTable) -> [Move] {
+    let now = time.sinceEpoch
+    return changes.map {
+      Move(
+        time: now, $0.apqn, from: $0.from, to: $0.to, cause: $0.cause,
+        rule: decisions.decision(for: $0.apqn).rule, mechanism: choice?.mechanism)
     }
   }
 
-  /// The pause before a queue that a guest has is looked at again.
+  /// The pause before a queue that a guest has is read again.
   private static let releasePause = Duration.seconds(1)
 }
 

@@ -3,29 +3,33 @@ package import Reservation
 package import ReservationRules
 package import Uevents
 
-/// Holds every queue against the rules: looks, plans, writes, reads back.
+/// Fulfils the rules on a bus: scans it, plans, writes, reads back.
 ///
-/// The agent is level-triggered. An event only makes it look again; the same inventory and rules give
-/// the same plan; doing a plan twice changes nothing.
+/// The agent is level-triggered. An event only makes it scan again; the same inventory and rules give
+/// the same plan; doing a plan twice changes nothing. What it does and finds out it reports as events, and
+/// `reconcile` returns how far it has come.
 package final class Agent {
   let sysfs: any Sysfs
-  let log: any ActivityLog
   let time: any MonotonicTime
   let environment: Environment
+  private let listener: (Event) -> Void
   var host: HostIdentity
   var settings: Settings
 
   var rules: RuleSet
   var context: PlanningContext
-  var dirty: Set<Reaction> = [.everything]
+  /// What to scan again.
+  var dirty: Set<ScanScope> = [.everything]
+  /// The last plan.
+  var plan: Plan?
   var retries = RetrySchedule()
   var drains = Drains()
   var contention = ContentionTracker()
   var failures: [Operation.Subject: Failure] = [:]
   var announced = Announced()
-  /// Master keys of queues that we have switched off, which do not tell them any more.
+  /// Master keys of queues that the agent has switched off, which do not show them then.
   var knownMasterKeys: [APQN: MasterKeyPattern] = [:]
-  /// When to look again after a look that came to no end, and the pause before that.
+  /// When to scan again after a reconciliation that was not finished, and the pause before that.
   var unfinished: (due: Duration, pause: Duration)?
   /// Whether the plan that is being done has written anything.
   var hasWritten = false
@@ -35,32 +39,34 @@ package final class Agent {
   var unrecorded: [OwnershipChange] = []
   /// What has happened since the plan that is being done was made.
   var news = News()
-  /// Queues that came since the last plan.
+  /// Queues that were added since the last plan.
   var arrivals: Set<APQN> = []
-  /// Whether a person has asked to look afresh at what there is.
+  /// Whether a person has asked to forget what this system is not configured for any more.
   var forgetsUnconfigured = false
-  /// Queues that have gone since the last scan: what is there under the same name then is another one.
+  /// Queues that were removed since the last scan: what has the same name then is another one.
   var departures: Set<APQN> = []
   /// Queues that were not with the driver of their pool at the last scan, as while the kernel moves what
   /// another process's mask write moves, and since when it is these.
   var misplaced: (queues: Set<APQN>, since: Duration) = ([], .zero)
-  /// When a queue that a guest has and that is to be given back is looked at again: unassigning it
-  /// sends no event.
+  /// When queues that guests have and that are to be given back are read again: unassigning them sends no
+  /// event.
   var pendingRelease: (due: Duration, queues: [APQN])?
 
-  /// How queues are moved; nil until that is chosen.
-  package internal(set) var choice: MechanismChoice?
-  /// What was seen at the last look; nil before the first and without a bus.
+  /// The mechanism that is kept, from the first plan on that has anything to write.
+  package internal(set) var keptChoice: MechanismChoice?
+  /// The mechanism of the last plan.
+  var choice: MechanismChoice?
+  /// The machine as of the last scan; nil before the first and without a bus.
   package internal(set) var inventory: Inventory?
-  /// What the rules decide about the machine as last seen.
+  /// What the rules decide about the machine as of the last scan.
   package internal(set) var decisions: DecisionTable?
-  /// What is reserved by us.
+  /// What the agent has reserved.
   package internal(set) var ownership: Ownership
-  /// How far the last look has led.
-  package internal(set) var status = AgentStatus()
   /// The last moves.
-  package internal(set) var history = History()
-  /// What the host's other files said at the last look at everything.
+  package private(set) var history = History()
+  /// How far the last reconciliation has come.
+  package private(set) var status = Status()
+  /// What the host's other files said at the last scan of everything.
   package var configuration: HostConfiguration { context.configuration }
   /// What the last plan has and was not begun, because the agent was interrupted.
   package internal(set) var undone: [Operation] = []
@@ -85,18 +91,18 @@ package final class Agent {
     }
   }
 
-  /// What surrounds an agent on a host and is not there in a simulation.
+  /// What an agent has around it on a host, and not in a simulation.
   package struct Environment {
     /// Reads what the host's other files say, now.
     package var configuration: () -> HostConfiguration
-    /// Where it is put on record what is ours; nil where nothing outlives the agent.
+    /// The record of what the agent has reserved; nil where nothing outlives the agent.
     package var record: (any OwnershipRecord)?
     /// The lock that other tools share; nil where there are none.
     package var lock: (any ConfigurationLock)?
-    /// Whether to come to an end: asked before each operation, since one that has begun is better finished.
+    /// Whether to stop. Called before each operation, since one that has begun is better finished.
     package var isInterrupted: () -> Bool
-    /// Called before each operation: hands the agent what has come since the plan was made, events, rules and
-    /// settings, by calling its methods.
+    /// Called before each operation, to pass on the events, rules and settings that have arrived since the
+    /// plan was made, by the methods of the agent.
     package var takeIn: (Agent) -> Void
 
     /// Nothing, unless given.
@@ -116,36 +122,27 @@ package final class Agent {
 
   /// What can make a plan obsolete while it is being done.
   struct News {
-    /// Other rules or other settings are to be held.
+    /// There are other rules or other settings.
     var changesRequest = false
     /// Something has happened to the bus as a whole.
     var concernsBus = false
   }
 
-  /// What was told already, so that it is told once.
-  struct Announced {
-    var choice: MechanismChoice?
-    var operations: [Operation] = []
-    var failures: [APQN: String] = [:]
-    var refusals: Set<Refusal> = []
-    var waiting: Set<Plan.Waiting> = []
-    var warnings: [PlanWarning] = []
-    var draining: Set<APQN> = []
-  }
-
-  /// How often a look that wrote something is followed by another one. Two are enough where nobody
+  /// How many scans that led to writes are made in one reconciliation. Two are enough where nobody
   /// interferes: one to write and one that finds nothing left to do.
-  private static let roundsPerLook = 8
+  private static let roundLimit = 8
   /// How many plans are given up for a newer one before the agent pauses.
-  private static let replansPerLook = 256
+  private static let replanLimit = 256
 
-  /// An agent that holds `rules` on the bus behind `sysfs`.
+  /// An agent that fulfils `rules` on the bus behind `sysfs`.
   ///
-  /// `ownership` is what is on record of an earlier agent since the same boot.
+  /// `ownership` is what is on record of an earlier agent since the same boot; `report` is called with each
+  /// event, on the thread of the agent and in their order.
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     settings: Settings = Settings(), ownership: Ownership = Ownership(),
-    environment: Environment = Environment(), log: any ActivityLog, time: any MonotonicTime
+    environment: Environment = Environment(), time: any MonotonicTime,
+    report: @escaping (Event) -> Void = { _ in }
   ) {
     self.sysfs = sysfs
     self.rules = rules
@@ -153,33 +150,35 @@ package final class Agent {
     self.settings = settings
     self.ownership = ownership
     self.environment = environment
-    self.log = log
+    listener = report
     self.time = time
     context = PlanningContext(policy: settings.policy, rulesAreMissing: rules.rules.isEmpty)
   }
 
-  /// Notes that something happened; what it calls for is done by the next `reconcile`.
+  /// Notes an event of the kernel; what it calls for is done by the next `reconcile`.
   package func handle(_ event: Uevent) {
-    guard let reaction = Reaction(to: event) else { return }
-    dirty.insert(reaction)
-    if reaction == .everything { news.concernsBus = true }
-    // What comes under the same name is another device: nobody has moved it back.
-    if event.action == .remove, case .queue(let apqn) = reaction {
-      contention.forget(apqn)
-      departures.insert(apqn)
-    }
+    guard let object = BusObject(path: event.devicePath) else { return }
+    scan(ScanScope(of: object))
+    if event.action == .remove, case .queue(let apqn) = object { noteDeparture(of: apqn) }
   }
 
-  /// Notes that events may have been lost, or that it is time to look at what sends none.
-  package func scanEverything() {
-    dirty.insert(.everything)
-    news.concernsBus = true
+  /// Scans this again at the next `reconcile`.
+  package func scan(_ scope: ScanScope) {
+    dirty.insert(scope)
+    if scope == .everything { news.concernsBus = true }
   }
 
-  /// Holds other rules from the next `reconcile` on, and tries at once whatever had failed.
+  /// Notes that a queue was removed. What is added under the same name is another device, so nobody has
+  /// moved it back.
+  package func noteDeparture(of apqn: APQN) {
+    contention.forget(apqn)
+    departures.insert(apqn)
+  }
+
+  /// Fulfils other rules from the next `reconcile` on, and tries at once what had failed.
   ///
-  /// `isExplicit` says that a person has asked for it: rules that are all gone then mean that
-  /// everything is given back, and what this system is not configured for any more is forgotten.
+  /// `isExplicit` says that a person has asked for it: an empty set of rules then means that everything is
+  /// given back, and what this system is not configured for any more is forgotten.
   package func replaceRules(_ rules: RuleSet, isExplicit: Bool = false) {
     forgetsUnconfigured = forgetsUnconfigured || isExplicit
     self.rules = rules
@@ -193,7 +192,7 @@ package final class Agent {
     failures = [:]
   }
 
-  /// Decides the rules for a machine of these names from the next `reconcile` on.
+  /// Decides the rules for a host of these names from the next `reconcile` on.
   package func replaceHost(_ host: HostIdentity) {
     guard host != self.host else { return }
     self.host = host
@@ -202,71 +201,117 @@ package final class Agent {
     news.changesRequest = true
   }
 
-  /// Works by other settings from the next `reconcile` on. Another mechanism is chosen only where
+  /// Works by other settings from the next `reconcile` on. Another mechanism is choice only where
   /// another one is asked for.
   package func replaceSettings(_ settings: Settings) {
-    if settings.mechanism != self.settings.mechanism { choice = nil }
+    if settings.mechanism != self.settings.mechanism { keptChoice = nil }
     if settings != self.settings { news.changesRequest = true }
     self.settings = settings
     context.policy = settings.policy
     dirty.insert(.everything)
   }
 
-  /// When `reconcile` is due again without any event; nil when nothing waits.
+  /// When `reconcile` is due again without any event; nil when nothing is.
   package var nextDue: Duration? {
     [retries.nextDue, drains.nextDue, pendingRelease?.due, unfinished?.due].compactMap { $0 }.min()
   }
 
-  /// Looks at what may have changed, and writes what the rules want.
+  /// Scans what may have changed, and writes what the rules want.
   ///
-  /// Without a reason to look, nothing is read and nothing written.
-  ///
-  /// - Throws: `InventoryReaderError` for a bus that makes no sense, `MechanismChoice.Unavailable`
-  ///   for a mechanism that this kernel does not have, `OwnershipRecordError` where nothing can be put
-  ///   on record. A bus that is not there is no error.
-  package func reconcile() throws {
+  /// Without a reason to scan, nothing is read and nothing written. An error is a phase of the status
+  /// returned; `Status.get` throws it.
+  @discardableResult
+  package func reconcile() -> Status {
     wake()
     context.busy = []
-    guard !dirty.isEmpty else { return }
-    do {
-      var rounds = 0
-      var replans = 0
-      while rounds < Self.roundsPerLook, replans < Self.replansPerLook {
-        guard try look() else {
-          // There is nothing to try again until there is a bus.
-          forgetTries()
-          break
-        }
-        let outcome = try act()
-        guard outcome != .finished, !environment.isInterrupted() else { break }
-        if outcome == .obsolete { replans += 1 } else { rounds += 1 }
-      }
+    guard !dirty.isEmpty else { return status }
+    let phase: Status.Phase
+    do throws(Status.Obstacle) {
+      phase = try work()
     } catch {
-      // What was seen was not acted on.
+      // What was scanned was not acted on.
       dirty.insert(.everything)
-      lookAgain()
-      throw error
+      phase = .blocked(error)
     }
+    scheduleNextScan(after: phase)
+    enter(phase)
+    return status
+  }
+
+  /// Scans and acts until nothing is left to do, and returns what the agent waits for then.
+  private func work() throws(Status.Obstacle) -> Status.Phase {
+    var rounds = 0
+    var replans = 0
+    var phase = Status.Phase.settled
+    while rounds < Self.roundLimit, replans < Self.replanLimit {
+      if let waiting = try scan() {
+        // There is nothing to try again until there is a bus.
+        forgetTries()
+        return waiting
+      }
+      switch try act() {
+      case .finished: return finishedPhase
+      case .moving: return .moving
+      case .written: rounds += 1
+      case .obsolete: replans += 1
+      }
+      phase = finishedPhase
+      if environment.isInterrupted() { break }
+    }
+    return phase
+  }
+
+  private var finishedPhase: Status.Phase { failures.isEmpty ? .settled : .retrying }
+
+  private func scheduleNextScan(after phase: Status.Phase) {
     if dirty.isEmpty {
       unfinished = nil
-    } else if status.phase == .moving {
+    } else if phase == .moving {
       let pause = RetrySchedule.firstPause
       unfinished = (misplaced.since + pause, pause)
     } else {
-      lookAgain()
+      // The pause grows as long as reconciliations are not finished.
+      let pause = min(unfinished.map { $0.pause * 2 } ?? RetrySchedule.firstPause, .seconds(60))
+      unfinished = (time.now + pause, pause)
     }
   }
 
-  /// Switches on again what was switched off to be drained. To be called before the agent is given up.
+  /// The one place where the status is set. While nothing can be decided, it keeps what was known before.
+  private func enter(_ phase: Status.Phase) {
+    let last = status.phase
+    switch phase {
+    case .starting, .withoutBus, .beforeFirstScan: status = Status(phase: phase)
+    case .blocked: status.phase = phase
+    case .moving, .settled, .retrying:
+      status = Status(phase: phase)
+      status.mechanism = choice
+      status.plan = plan
+      status.failures = Array(failures.values)
+      status.draining = drains.draining
+      if let inventory, let decisions {
+        (status.wanted, status.reserved) = decisions.reservations(on: inventory)
+      }
+    }
+    if phase != last { report(.entered(phase, from: last)) }
+  }
+
+  func report(_ event: Event) {
+    history.note(event)
+    listener(event)
+  }
+
+  /// Switches on again what was switched off to be drained. Call it before the agent is given up.
   package func abandonDrains() {
-    let executor = Executor(
-      sysfs: sysfs, log: log, lock: nil, configuration: HostConfiguration(),
-      isCurrent: { _ in true }, mechanism: .bind, masks: nil, willWrite: { _ in })
-    for apqn in ownership.offline.sorted() {
-      let step = Step.setOnline(apqn, true)
-      guard let inventory, inventory.queue(apqn)?.owner == .host else { continue }
-      // A queue that stays off is on record, and the next agent switches it on.
-      try? executor.perform(Operation(.online(apqn), steps: [step], changes: []), on: inventory)
+    if let inventory {
+      let executor = Executor(
+        sysfs: sysfs, inventory: inventory, lock: nil, configuration: HostConfiguration(),
+        isCurrent: { _ in true }, mechanism: .bind, masks: nil, willWrite: { _ in },
+        didWrite: { [self] in report(.wrote($0, error: $1)) })
+      for apqn in ownership.offline.sorted() where inventory.queue(apqn)?.owner == .host {
+        // A queue that stays off is on record, and the next agent switches it on.
+        let step = Step.setOnline(apqn, true)
+        _ = try? executor.perform(Operation(.online(apqn), steps: [step], changes: []))
+      }
     }
     drains.forgetAll()
     dirty.insert(.everything)
@@ -279,13 +324,7 @@ package final class Agent {
     pendingRelease = nil
   }
 
-  /// Looks again after a pause, which grows as long as that comes to no end.
-  private func lookAgain() {
-    let pause = min(unfinished.map { $0.pause * 2 } ?? RetrySchedule.firstPause, .seconds(60))
-    unfinished = (time.now + pause, pause)
-  }
-
-  /// Makes dirty what is due without any event.
+  /// Notes what is due without any event.
   private func wake() {
     let now = time.now
     if let unfinished, unfinished.due <= now { dirty.insert(.everything) }

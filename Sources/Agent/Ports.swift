@@ -1,12 +1,6 @@
 package import Reservation
 
-/// The port through which the agent tells what it does.
-package protocol ActivityLog: AnyObject {
-  /// Takes note of one activity. Called in order, from the agent's own thread.
-  func record(_ activity: Activity)
-}
-
-/// The port through which the agent knows the time.
+/// The port to the clock.
 package protocol MonotonicTime: AnyObject {
   /// The time since some fixed moment; it never goes back.
   var now: Duration { get }
@@ -14,7 +8,7 @@ package protocol MonotonicTime: AnyObject {
   var sinceEpoch: Duration { get }
 }
 
-/// The port through which the agent keeps what is its own, so that it is known after a restart.
+/// The port to the record of what the agent has reserved, which is read after a restart.
 package protocol OwnershipRecord: AnyObject {
   /// Puts changes on record. When it returns, they survive this process.
   func append(_ changes: [OwnershipChange]) throws(OwnershipRecordError)
@@ -35,11 +29,11 @@ package struct OwnershipRecordError: Error, Equatable, Sendable, CustomStringCon
 package protocol ConfigurationLock: AnyObject {
   /// Takes the lock, and waits for its owner within limits.
   func acquire() throws(ConfigurationLockError)
-  /// Gives it back.
+  /// Releases the lock.
   func release()
 }
 
-/// Why the lock cannot be had.
+/// Why the lock was not acquired.
 package struct ConfigurationLockError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One clause that says who has it.
   package var description: String

@@ -1,6 +1,8 @@
-import Agent
-import HostSystem
-import APBus
+package import APBus
+package import Agent
+package import HostSystem
+import Reservation
+package import ReservationRules
 
 /// The agent on a thread of its own, the only one that writes to sysfs: whatever the kernel makes it
 /// wait for, the event loop goes on.
@@ -10,16 +12,16 @@ struct AgentWorker {
   private let mailbox: Mailbox
   private let board: StatusBoard
   private let time: HostTime
-  /// How often everything is looked at without a reason, since a check-stop sends no event.
+  /// How often everything is scanned without a reason, since a check-stop sends no event.
   private var interval: Duration
   private var gate: BootGate
   private var lateStart: LateStart
   private var reannouncesMatrix: Bool
-  private let messages: AgentMessages
-  /// Mail that the agent has had while it was at a plan.
+  private let journal: AgentJournal
+  /// Mail that was delivered to the agent while it performed a plan.
   private let received: ReceivedMail
   private var report = AgentReport()
-  /// When everything is looked at again.
+  /// When everything is scanned again.
   private var nextSurvey: Duration
 
   /// Starts the thread. It ends when the mail says so.
@@ -31,7 +33,7 @@ struct AgentWorker {
         var worker = try AgentWorker(materials, mailbox, board)
         worker.run()
       } catch {
-        board.note { $0.report.problem = "\(error)" }
+        board.note { $0.ending = "\(error)" }
       }
       board.publish { $0.hasEnded = true }
     }
@@ -40,15 +42,15 @@ struct AgentWorker {
   private init(_ materials: AgentFactory, _ mailbox: Mailbox, _ board: StatusBoard) throws {
     let time = HostTime()
     let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
-    let log = AgentMessages(materials.log)
+    let journal = AgentJournal(materials.log)
+    self.journal = journal
     lock = materials.lock { mailbox.isStopped }
     let received = ReceivedMail()
     self.received = received
     agent = try materials.agent(
-      sysfs: sysfs, lock: lock, log: log, time: time, isInterrupted: { mailbox.isStopped },
-      takeIn: { agent in received.add(mailbox.take(), to: agent) })
-    log.agent = agent
-    messages = log
+      sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
+      takeIn: { agent in received.add(mailbox.take(), to: agent) },
+      report: { journal.note($0) })
     lateStart = LateStart(sysfs: sysfs, log: materials.log, root: materials.root)
     reannouncesMatrix = materials.configuration.reannouncesMatrix
     gate = BootGate(sysfs: sysfs, settleTime: materials.configuration.busSettle)
@@ -61,10 +63,10 @@ struct AgentWorker {
 
   private mutating func run() {
     var mail = Mail()
-    mail.look(at: .everything)
+    mail.scan(.everything)
     while !mailbox.isStopped {
       board.publish { $0.isBusy = true }
-      deal(with: mail)
+      handle(mail)
       let report = report
       board.publish {
         $0.report = report
@@ -73,16 +75,14 @@ struct AgentWorker {
       if endsSinceReadOnly() { break }
       mail = mailbox.wait(pause)
     }
-    messages.tellLeft(by: agent)
+    journal.noteLeft(by: agent)
     agent.abandonDrains()
   }
 
   /// How long until something is due without any mail; nil where only an event can bring anything, since
   /// there is no AP bus.
   private var pause: Duration? {
-    let isWithoutBus =
-      report.looks > 0 && report.problem == nil && agent.status.phase == .withoutBus
-    let survey = isWithoutBus ? nil : nextSurvey
+    let survey = agent.status.phase == .withoutBus ? nil : nextSurvey
     let due = [agent.nextDue, gate.nextDue, survey].compactMap(\.self).min()
     return due.map { max(.zero, $0 - time.now) }
   }
@@ -93,33 +93,27 @@ struct AgentWorker {
     guard let failure = agent.status.failures.first(where: \.isReadOnly) else { return false }
     let sentence =
       "\(failure); sysfs is read-only for this process, which ends so that it can be started anew"
-    board.note { $0.report.problem = sentence }
+    board.note { $0.ending = sentence }
     return true
   }
 
-  private mutating func deal(with mail: Mail) {
+  private mutating func handle(_ mail: Mail) {
     mail.deliver(to: agent)
     note(mail)
     let isSurvey = nextSurvey <= time.now
     if isSurvey {
-      agent.look(at: .everything)
+      agent.scan(.everything)
       nextSurvey = time.now + interval
     }
-    guard gate.isOpen(now: time.now, isEvent: !mail.reactions.isEmpty) else { return }
-    do {
-      try agent.reconcile()
-      report.problem = nil
-    } catch {
-      report.problem = "\(error)"
-    }
+    guard gate.isOpen(now: time.now, isEvent: !mail.scopes.isEmpty) else { return }
+    report.status = agent.reconcile()
     note(received.take())
-    report.looks += 1
+    report.reconciliations += 1
     if agent.status.isDecided, agent.status.draining.isEmpty, !mailbox.isStopped {
-      lateStart.noteLook(
-        reserved: messages.reserved, isComplete: agent.status.phase == .settled,
+      lateStart.noteReconciliation(
+        reserved: journal.reserved, isComplete: agent.status.phase == .settled,
         reannounces: reannouncesMatrix)
     }
-    report.status = agent.status
     report.inventory = agent.inventory
     report.decisions = agent.decisions
     report.ownership = agent.ownership
@@ -136,12 +130,12 @@ struct AgentWorker {
       reannouncesMatrix = configuration.reannouncesMatrix
       nextSurvey = min(nextSurvey, time.now + interval)
     }
-    if mail.reactions.contains(.everything) { nextSurvey = time.now + interval }
+    if mail.scopes.contains(.everything) { nextSurvey = time.now + interval }
     report.ticket = max(report.ticket, mail.ticket)
   }
 }
 
-/// Mail that was delivered to the agent between two operations of a plan, kept for the rest of what it says.
+/// Mail that was delivered to the agent between two operations of a plan, kept for what is not the agent's.
 private final class ReceivedMail {
   private var mail = Mail()
 
@@ -153,5 +147,79 @@ private final class ReceivedMail {
   func take() -> Mail {
     defer { mail = Mail() }
     return mail
+  }
+}
+
+/// Makes the agent on the thread where it lives.
+package struct AgentFactory: Sendable {
+  /// Opens the bus.
+  package var sysfs: @Sendable () throws -> any Sysfs
+  /// The rules to begin with.
+  package var rules: RuleSet
+  /// Whose names rules may match.
+  package var host: HostIdentity
+  /// What an administrator has set.
+  package var configuration: Configuration
+  /// The lock that other tools share; nil for none.
+  package var configurationLock: String?
+  /// The directory of the record of what is ours, and what tells this boot from others.
+  package var record: (directory: String, boot: String)?
+  /// The directory below which the host's other files are; nil for none.
+  package var root: String?
+  /// Where messages go.
+  package var log: any MessageLog
+
+  package init(
+    _ settings: DaemonSettings, _ configuration: Configuration, rules: RuleSet, host: HostIdentity,
+    log: any MessageLog,
+    sysfs: @escaping @Sendable () throws -> any Sysfs
+  ) {
+    self.sysfs = sysfs
+    self.rules = rules
+    self.log = log
+    self.host = host
+    self.configuration = configuration
+    configurationLock = settings.configurationLock
+    record = settings.record
+    root = settings.root
+  }
+
+  /// Makes the agent, on the thread that will use it.
+  func agent(
+    sysfs: any Sysfs, lock: S390ConfigurationLock?, time: HostTime,
+    isInterrupted: @escaping () -> Bool, takeIn: @escaping (Agent) -> Void,
+    report: @escaping (Agent.Event) -> Void
+  ) throws -> Agent {
+    let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
+    if let damage = record?.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
+    let root = root
+    return Agent(
+      sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
+      ownership: record?.ownership ?? Ownership(),
+      environment: Agent.Environment(
+        configuration: {
+          root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+        }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn),
+      time: time, report: report)
+  }
+
+  /// The lock that other tools share, if there is one.
+  func lock(isInterrupted: @escaping () -> Bool) -> S390ConfigurationLock? {
+    let log = log
+    return configurationLock.map { path in
+      S390ConfigurationLock(
+        path: path, limit: configuration.lockTimeout, isInterrupted: isInterrupted
+      ) { sentence in
+        log.write(LogMessage(.notice, .lockHeld, sentence, fields: [.init("AP_PATH", path)]))
+      }
+    }
+  }
+}
+
+extension Configuration {
+  /// What of it the agent works by.
+  package var agentSettings: Agent.Settings {
+    Agent.Settings(
+      mechanism: mechanism, mechanismOrigin: origins[.mechanism], policy: policy)
   }
 }

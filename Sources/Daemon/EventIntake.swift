@@ -2,9 +2,9 @@ import APBus
 import Agent
 package import HostSystem
 
-/// Takes the kernel's events in, as fast as they come, and leaves word of what to look at.
+/// Receives the kernel's events, as fast as they come, and posts what to scan.
 ///
-/// An event that makes no sense is counted and passed over. When receiving fails, another monitor is
+/// A malformed event is counted and skipped. When receiving fails, another monitor is
 /// opened; when that happens again and again, the process is to end, since a new one may do better.
 package final class EventIntake {
   private let loop: EventLoop
@@ -20,13 +20,13 @@ package final class EventIntake {
   private let time = HostTime()
   private var rate = MessageRate()
 
-  /// How many are taken in before the loop looks at what else is due.
+  /// How many are received before the loop turns to what else is due.
   private static let turn = 4096
   /// The pause before a monitor that could not be opened is tried again.
   private static let pause = Duration.seconds(1)
 
-  /// Opens the monitor: what happens from here on is noticed. `onGivingUp` is told why events cannot be
-  /// received any more, once.
+  /// Opens the monitor: what happens from here on is noticed. `onGivingUp` is called once, with the reason,
+  /// when events cannot be received any more.
   package init(
     _ loop: EventLoop, mailbox: Mailbox, log: any MessageLog,
     onGivingUp: @escaping (String) -> Void
@@ -47,30 +47,30 @@ package final class EventIntake {
   /// The open monitor's descriptor.
   var descriptor: Int32? { monitor?.descriptor }
 
-  /// Takes in what has come. All of it is one reason to look.
+  /// Receives what has arrived. All of it is one reason to scan.
   package func takeIn() {
     guard let monitor else { return }
-    var reactions: Set<Reaction> = []
+    var scopes: Set<ScanScope> = []
     var departures: Set<APQN> = []
     let malformed = monitor.counts.malformed
     let outcome: UdevMonitor.Outcome
     do throws(UdevMonitorError) {
       outcome = try monitor.drainPlaces(limit: Self.turn) { path, isRemoval in
         guard let object = BusObject(path: path) else { return }
-        reactions.insert(Reaction(to: object))
+        scopes.insert(ScanScope(of: object))
         if isRemoval, case .queue(let apqn) = object { departures.insert(apqn) }
       }
     } catch {
       return fail("\(error)")
     }
-    if outcome == .overrun { tellOverrun() }
-    // What an event without sense was about is unknown.
+    if outcome == .overrun { reportOverrun() }
+    // What a malformed event was about is unknown.
     let isBlind = outcome == .overrun || monitor.counts.malformed != malformed
-    guard !reactions.isEmpty || isBlind else { return }
+    guard !scopes.isEmpty || isBlind else { return }
     mailbox.post { mail in
-      for reaction in reactions { mail.look(at: reaction) }
-      for apqn in departures { mail.note(departure: apqn) }
-      if isBlind { mail.look(at: .everything) }
+      for scope in scopes { mail.scan(scope) }
+      for apqn in departures { mail.noteDeparture(of: apqn) }
+      if isBlind { mail.scan(.everything) }
     }
   }
 
@@ -96,7 +96,7 @@ package final class EventIntake {
     log.write(
       LogMessage(
         .warning, .overrun,
-        "\(problem); events may be lost, so the monitor is opened again and everything looked at"))
+        "\(problem); events may be lost, so the monitor is opened again and everything is scanned"))
     reopen()
   }
 
@@ -109,7 +109,7 @@ package final class EventIntake {
       return failToOpen("\(error)")
     }
     // After opening: what happens from then on is noticed.
-    mailbox.post { $0.look(at: .everything) }
+    mailbox.post { $0.scan(.everything) }
   }
 
   private func failToOpen(_ problem: String) {
@@ -119,12 +119,13 @@ package final class EventIntake {
     retry?.set(after: Self.pause)
   }
 
-  private func tellOverrun() {
+  private func reportOverrun() {
     let kind = MessageKind.overrun.identifier
     guard case .write = rate.verdict(kind, now: time.now) else { return }
     log.write(
       LogMessage(
-        .warning, .overrun, "the kernel has dropped events for want of room; looking at everything")
+        .warning, .overrun,
+        "the kernel has dropped events because the buffer was full; scanning everything")
     )
   }
 }

@@ -4,12 +4,12 @@ package import HostSystem
 package import ReservationRules
 import Synchronization
 
-/// What the agent's thread is asked to do next, put together from all that was asked since it last
-/// looked: a thousand events about a queue are one reason to read it again.
+/// What the agent's thread is asked to do next, collected from all that was asked since it last took its
+/// mail: a thousand events of a queue are one reason to read it again.
 package struct Mail: Sendable {
-  /// Where to look again.
-  package var reactions: Set<Reaction> = []
-  /// Queues that have gone: what comes under the same name is another device.
+  /// What to scan again.
+  package var scopes: Set<ScanScope> = []
+  /// Queues that were removed: what is added under the same name is another device.
   package var departures: Set<APQN> = []
   /// Other rules to hold.
   package var rules: RuleDelivery?
@@ -34,44 +34,44 @@ package struct Mail: Sendable {
     }
   }
 
-  /// More single places than this are worth one look at everything.
-  static let reactionLimit = 4096
+  /// More single scopes than this are replaced by a scan of everything.
+  static let scopeLimit = 4096
 
   /// Nothing to do.
   package init() {}
 
-  /// Notes a place to look at.
-  package mutating func look(at reaction: Reaction) {
-    guard !reactions.contains(.everything) else { return }
-    if reaction == .everything || reactions.count >= Self.reactionLimit {
-      reactions = [.everything]
+  /// Adds something to scan.
+  package mutating func scan(_ scope: ScanScope) {
+    guard !scopes.contains(.everything) else { return }
+    if scope == .everything || scopes.count >= Self.scopeLimit {
+      scopes = [.everything]
     } else {
-      reactions.insert(reaction)
+      scopes.insert(scope)
     }
   }
 
-  /// Hands the agent what concerns it: rules, settings, and where to look again.
+  /// Passes on to the agent what concerns it: rules, settings, and what to scan again.
   func deliver(to agent: Agent) {
     if let configuration { agent.replaceSettings(configuration.agentSettings) }
     if let host { agent.replaceHost(host) }
     if let rules { agent.replaceRules(rules.rules, isExplicit: rules.isExplicit) }
-    for apqn in departures { agent.note(departure: apqn) }
-    for reaction in reactions { agent.look(at: reaction) }
+    for apqn in departures { agent.noteDeparture(of: apqn) }
+    for scope in scopes { agent.scan(scope) }
   }
 
   /// Adds newer mail.
   mutating func add(_ newer: Mail) {
-    for reaction in newer.reactions { look(at: reaction) }
-    for apqn in newer.departures { note(departure: apqn) }
+    for scope in newer.scopes { scan(scope) }
+    for apqn in newer.departures { noteDeparture(of: apqn) }
     if let rules = newer.rules { self.rules = rules }
     if let host = newer.host { self.host = host }
     if let configuration = newer.configuration { self.configuration = configuration }
     ticket = max(ticket, newer.ticket)
   }
 
-  /// Notes a queue that has gone.
-  package mutating func note(departure apqn: APQN) {
-    if departures.count < Self.reactionLimit { departures.insert(apqn) }
+  /// Notes a queue that was removed.
+  package mutating func noteDeparture(of apqn: APQN) {
+    if departures.count < Self.scopeLimit { departures.insert(apqn) }
   }
 
   /// Notes other rules. A set that was asked for stays so when it comes once more; another one that
@@ -100,12 +100,12 @@ package final class Mailbox: Sendable {
     wakeup.signal()
   }
 
-  /// Numbers a request, for a look at everything or for whatever is to be done anyway.
+  /// Numbers a request for a scan of everything, or for whatever is to be done anyway.
   package func postTicket(scansEverything: Bool = true) -> UInt64 {
     let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue
     post {
       $0.ticket = max($0.ticket, ticket)
-      if scansEverything { $0.look(at: .everything) }
+      if scansEverything { $0.scan(.everything) }
     }
     return ticket
   }
@@ -116,7 +116,7 @@ package final class Mailbox: Sendable {
     wakeup.signal()
   }
 
-  /// Whether somebody has asked to stop.
+  /// Whether it was asked to stop.
   package var isStopped: Bool { stops.load(ordering: .acquiring) }
 
   /// Waits for mail, at most that long, and takes it. It may be empty.

@@ -1,8 +1,9 @@
 package import APBus
 import Agent
-package import HostSystem
 import Glibc
+package import HostSystem
 import JSONText
+import Reservation
 import ReservationRules
 
 /// The daemon: an event loop that takes everything in and answers, and a thread with the agent, which
@@ -59,7 +60,7 @@ package final class ReservationDaemon {
     service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
     longWrites = try LongWriteReporter(loop, board: board, log: log)
     stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
-    // Events first, then the first look: what happens in between is noticed.
+    // Events first, then the first scan: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
     }
     tellConfigurationProblems()
@@ -105,18 +106,13 @@ package final class ReservationDaemon {
     longWrites?.note(isBusy: state.isBusy)
     if state.hasEnded { return noteEnd(state) }
     guard !state.isBusy else { return }
-    rules?.isNeeded =
-      state.report.problem != nil || state.report.looks == 0
-      || state.report.status.phase != .withoutBus
-    let isDecided =
-      state.report.problem != nil
-      || state.report.looks > 0 && state.report.status.phase != .beforeFirstScan
-    service?.tell(status.summary, isReady: isDecided)
+    rules?.isNeeded = state.report.status.phase != .withoutBus
+    service?.report(status.summary, of: state.report.status)
     for waiter in settles.take(state) { waiter.finish() }
   }
 
   private func noteEnd(_ state: StatusBoard.State) {
-    if !isStopping { failure = state.report.problem ?? "the agent has ended" }
+    if !isStopping { failure = state.ending ?? "the agent has ended" }
     loop.stop()
   }
 
@@ -247,4 +243,35 @@ package final class ReservationDaemon {
 package struct DaemonFailure: Error, CustomStringConvertible {
   /// One sentence.
   package var description: String
+}
+
+/// Who waits until everything that is asked for is done or refused.
+struct PendingSettles {
+  private var waiting: [(ticket: UInt64, waiter: any SettleWaiter)] = []
+
+  /// How many wait.
+  var count: Int { waiting.count }
+
+  /// Adds somebody, whose request has that number. Those who have gone meanwhile are forgotten, since it
+  /// may never settle.
+  mutating func add(_ ticket: UInt64, _ waiter: any SettleWaiter) {
+    waiting.removeAll { !$0.waiter.isThere }
+    waiting.append((ticket, waiter))
+  }
+
+  /// Takes out those whose wait is over.
+  mutating func take(_ state: StatusBoard.State) -> [any SettleWaiter] {
+    guard !state.isBusy, state.report.status.isSettled else { return [] }
+    let done = waiting.filter { $0.ticket <= state.report.ticket }
+    waiting.removeAll { $0.ticket <= state.report.ticket }
+    return done.map(\.waiter)
+  }
+}
+
+/// Somebody who waits, and may go without a word.
+protocol SettleWaiter {
+  /// Whether anybody is still there.
+  var isThere: Bool { get }
+  /// Lets them go on.
+  func finish()
 }

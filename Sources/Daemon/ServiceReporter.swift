@@ -1,6 +1,8 @@
+import APBus
+import Agent
 import HostSystem
 
-/// Tells the service manager how far the daemon has come: ready once, and a line whenever it changes.
+/// Reports to the service manager: ready once, and a line whenever it changes.
 final class ServiceReporter {
   private let manager = ServiceManager()
   private let log: any MessageLog
@@ -36,25 +38,26 @@ final class ServiceReporter {
     manager.notify(.extendTimeout(left + Self.reserve))
   }
 
-  /// Tells the line, and that the service is ready if it is.
-  func tell(_ line: String, isReady ready: Bool) {
-    if ready && !isReady {
-      become(line)
-      log.write(LogMessage(.info, .ready, line))
+  /// Reports a line, and that the service is ready once there is nothing more that a boot should wait for:
+  /// what blocks the agent does not block the boot. The journal has the obstacle from the agent.
+  func report(_ line: String, of status: Agent.Status) {
+    if !isReady && status.endsBoot {
+      becomeReady(line)
+      if status.obstacle == nil { log.write(LogMessage(.info, .ready, line)) }
     } else if line != self.line {
       manager.notify(.status(line))
     }
     self.line = line
   }
 
-  /// Tells that the configuration is being read, and that it has been.
+  /// Reports that the configuration is being read, and that it has been.
   func reload(_ body: () -> Void) {
     if isReady { manager.notify(.reloading) }
     body()
     if isReady { manager.notify(.ready) }
   }
 
-  /// Tells that the service ends.
+  /// Reports that the service ends.
   func stop() {
     deadline?.clear()
     manager.notify(.stopping, .status("stopping; what is reserved stays reserved"))
@@ -67,12 +70,72 @@ final class ServiceReporter {
         .warning, .ready,
         "the first reconciliation is not done after \(limit.components.seconds) s; it goes on, and "
           + "nothing waits for it any longer: \(line)"))
-    become(line)
+    becomeReady(line)
   }
 
-  private func become(_ line: String) {
+  private func becomeReady(_ line: String) {
     isReady = true
     deadline?.clear()
     manager.notify(.ready, .status(line))
+  }
+}
+
+extension Agent.Status {
+  /// Whether the first reconciliation is done, or could not be.
+  fileprivate var endsBoot: Bool {
+    switch phase {
+    case .starting, .beforeFirstScan: false
+    case .withoutBus, .blocked, .moving, .settled, .retrying: true
+    }
+  }
+}
+
+/// Reports a write that takes long. Nothing can be done about it.
+final class LongWriteReporter {
+  private let board: StatusBoard
+  private let log: any MessageLog
+  private let time = HostTime()
+  private var timer: EventTimer?
+  /// The write that was reported last, and how long it had taken then.
+  private var reported: (write: WriteInProgress, after: Duration)?
+
+  /// A write that takes longer is reported, and again whenever it has taken twice as long.
+  static let patience = Duration.seconds(5)
+
+  init(_ loop: EventLoop, board: StatusBoard, log: any MessageLog) throws(EventLoopError) {
+    self.board = board
+    self.log = log
+    timer = try EventTimer(loop, tolerance: .milliseconds(500)) { [weak self] in self?.check() }
+  }
+
+  /// Takes note of whether the agent is at work.
+  func note(isBusy: Bool) {
+    if !isBusy {
+      timer?.clear()
+      reported = nil
+    } else if timer?.isSet == false {
+      timer?.set(after: Self.patience)
+    }
+  }
+
+  private func check() {
+    let state = board.read()
+    guard state.isBusy else { return }
+    timer?.set(after: Self.patience)
+    guard let write = state.writing else { return }
+    let lasting = time.now - write.since
+    let due = reported?.write == write ? (reported?.after ?? .zero) * 2 : Self.patience
+    guard lasting >= due else { return }
+    reported = (write, lasting)
+    log.write(Self.message(write, now: time.now, "other writes wait, everything else goes on"))
+  }
+
+  /// The message of a write that lasts.
+  static func message(_ write: WriteInProgress, now: Duration, _ outlook: String) -> LogMessage {
+    LogMessage(
+      .warning, .longWrite,
+      "writing \"\(write.text.filter { $0 != "\n" })\" to \(write.path) has taken "
+        + "\((now - write.since).components.seconds) s so far; \(outlook)",
+      fields: [.init("AP_PATH", write.path.description)])
   }
 }

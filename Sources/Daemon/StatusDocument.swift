@@ -6,7 +6,7 @@ import Reports
 package import Reservation
 import ReservationRules
 
-/// Everything that `GetStatus` tells (`org.apreserve.varlink`).
+/// The answer to `GetStatus` (`org.apreserve.varlink`).
 package struct StatusDocument {
   /// What the agent's thread shows.
   package var board: StatusBoard.State
@@ -26,26 +26,10 @@ package struct StatusDocument {
   /// Lists are cut behind so many elements; the numbers beside them are of all.
   static let listLimit = 100
 
-  private var status: AgentStatus { board.report.status }
-
-  /// The phase in one word.
-  package var phase: String {
-    guard board.report.looks > 0 else { return "starting" }
-    return switch status.phase {
-    case .withoutBus: "without-bus"
-    case .beforeFirstScan: "before-first-scan"
-    case .moving: "moving"
-    case .settled: "settled"
-    case .retrying: "retrying"
-    }
-  }
+  private var status: Agent.Status { board.report.status }
 
   /// One line.
-  package var summary: String {
-    if let problem = board.report.problem { return problem }
-    guard board.report.looks > 0 else { return "starting: looking at the machine" }
-    return degradation + status.description
-  }
+  package var summary: String { board.ending ?? degradation + status.description }
 
   /// Which of the files have errors; empty where none has.
   private var degradation: String {
@@ -59,7 +43,8 @@ package struct StatusDocument {
 
   /// Everything that is wrong.
   private var allProblems: [String] {
-    (board.report.problem.map { [$0] } ?? []) + problems + rules.errors + configurationErrors
+    [board.ending, status.obstacle?.description].compactMap(\.self) + problems + rules.errors
+      + configurationErrors
   }
 
   /// The members of the type `Status`.
@@ -67,7 +52,7 @@ package struct StatusDocument {
     let plan = status.plan
     return .object([
       .init("version", .string(ProgramVersion.text)),
-      .init("phase", .string(phase)),
+      .init("phase", .string(status.phase.word)),
       .init("summary", .string(summary)),
       .init("degraded", .bool(rules.isDegraded || !allProblems.isEmpty)),
       .init("problems", Self.list(allProblems) { .string($0) }),
@@ -120,7 +105,7 @@ package struct StatusDocument {
       .init("malformedEvents", .integer(events.malformed)),
       .init("overruns", .integer(events.overruns)),
       .init("monitorReopenings", .integer(events.reopenings)),
-      .init("looks", .integer(board.report.looks)),
+      .init("reconciliations", .integer(board.report.reconciliations)),
       .init("writes", .integer(board.writes.done)),
       .init("refusedWrites", .integer(board.writes.refused)),
     ])
@@ -132,5 +117,152 @@ package struct StatusDocument {
     _ elements: [Element], _ json: (Element) -> JSONValue
   ) -> JSONValue {
     .array(elements.prefix(listLimit).map(json))
+  }
+}
+
+/// A daemon's status as its answer has it, for people and for Prometheus.
+package struct StatusView {
+  private let status: JSONValue
+
+  /// A view of a value of the type `Status` (`org.apreserve.varlink`).
+  package init(_ status: JSONValue) {
+    self.status = status
+  }
+
+  /// For people: the line that says it all first.
+  package func text() -> String {
+    var lines = [status["summary"]?.text ?? "?"]
+    if let mechanism = status["mechanism"]?.text {
+      lines.append("mechanism  \(mechanism): \(status["mechanismReason"]?.text ?? "")")
+    }
+    let rules = status["rules"]
+    let files = (rules?["files"]?.elements ?? []).compactMap(\.text)
+    lines.append(
+      "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
+        + Self.origin(rules?["origin"]?.text))
+    if let events = events { lines.append("events     \(events)") }
+    if let writing = status["writing"] {
+      lines.append(
+        "writing    \(writing["text"]?.text ?? "") > \(writing["path"]?.text ?? ""), for "
+          + "\(Self.digits(writing["seconds"])) s")
+    }
+    lines += section("problems", texts("problems"))
+    lines += section(
+      "refused", (status["refusals"]?.elements ?? []).compactMap { $0["message"]?.text },
+      of: number("refused"))
+    lines += section(
+      "waiting",
+      (status["waitingQueues"]?.elements ?? []).map {
+        "\($0["queue"]?.text ?? "") until \($0["driver"]?.text ?? "") is loaded"
+      }, of: number("waiting"))
+    lines += section("failed", texts("failures"), of: number("failed"))
+    lines += section("warnings", texts("warnings"))
+    lines += section(
+      "settings",
+      (status["settings"]?.elements ?? []).map {
+        "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
+      })
+    return lines.map { $0.printable + "\n" }.joined()
+  }
+
+  /// What a status comes to, as exit statuses tell it.
+  package enum Outcome: Equatable, Sendable {
+    /// What is requested is done, or waits.
+    case fine
+    /// Something does not work.
+    case error
+    /// Something is refused, or has failed.
+    case refused
+  }
+
+  /// What this status comes to.
+  package var outcome: Outcome {
+    if status["degraded"]?.isTrue == true { return .error }
+    return number("refused") + number("failed") > 0 ? .refused : .fine
+  }
+
+  /// Everything that does not work.
+  package var problems: [String] { texts("problems") }
+
+  /// For Prometheus, in its text format.
+  package func metrics() -> String {
+    var text = ""
+    func metric(_ name: String, _ kind: String, _ help: String, _ value: Int) {
+      text += "# HELP apreserve_\(name) \(help)\n# TYPE apreserve_\(name) \(kind)\n"
+      text += "apreserve_\(name) \(value)\n"
+    }
+    metric(
+      "queues_wanted", "gauge", "Present queues that the rules want on vfio_ap.", number("wanted"))
+    metric("queues_reserved", "gauge", "Queues of these that are on vfio_ap.", number("reserved"))
+    metric("queues_refused", "gauge", "Requests that are refused.", number("refused"))
+    metric("queues_waiting", "gauge", "Requests that wait for a driver.", number("waiting"))
+    metric(
+      "queues_undecidable", "gauge", "Queues for which the rules cannot be decided now.",
+      number("undecidable"))
+    metric("operations_failed", "gauge", "Operations that failed last.", number("failed"))
+    metric(
+      "degraded", "gauge", "Whether something does not work as configured.",
+      status["degraded"]?.isTrue == true ? 1 : 0)
+    text += "# HELP apreserve_phase What the agent is at: 1 for one phase, 0 for the others.\n"
+    text += "# TYPE apreserve_phase gauge\n"
+    for word in Agent.Status.Phase.words {
+      text += "apreserve_phase{phase=\"\(word)\"} \(status["phase"]?.text == word ? 1 : 0)\n"
+    }
+    metric("rules", "gauge", "Rules in force.", status["rules"]?["count"]?.integer ?? 0)
+    let counters = status["counters"]
+    for (name, key, help) in [
+      ("events_total", "events", "Kernel events about the AP bus."),
+      ("events_malformed_total", "malformedEvents", "Malformed events."),
+      ("overruns_total", "overruns", "How often the kernel lost events."),
+      (
+        "monitor_reopenings_total", "monitorReopenings",
+        "How often receiving events failed and was restarted."
+      ),
+      ("reconciliations_total", "reconciliations", "Reconciliations done."),
+      ("writes_total", "writes", "Writes that the kernel has taken."),
+      ("writes_refused_total", "refusedWrites", "Writes that the kernel has refused."),
+    ] {
+      metric(name, "counter", help, counters?[key]?.integer ?? 0)
+    }
+    return text
+  }
+
+  /// What went wrong with events; nil while nothing did.
+  private var events: String? {
+    let counters = status["counters"]
+    let odd = [
+      ("malformedEvents", "malformed"), ("overruns", "times some were lost"),
+      ("monitorReopenings", "times receiving failed"),
+    ].compactMap { key, words in
+      (counters?[key]?.integer).flatMap { $0 > 0 ? "\($0) \(words)" : nil }
+    }
+    guard !odd.isEmpty else { return nil }
+    return (["\(counters?["events"]?.integer ?? 0) received"] + odd).joined(separator: ", ")
+  }
+
+  private func number(_ key: String) -> Int { status[key]?.integer ?? 0 }
+
+  private func texts(_ key: String) -> [String] {
+    (status[key]?.elements ?? []).compactMap(\.text)
+  }
+
+  private func section(_ title: String, _ content: [String], of count: Int? = nil) -> [String] {
+    guard !content.isEmpty else { return [] }
+    let rest = (count ?? content.count) - content.count
+    return ["", title] + content.map { "  " + $0 } + (rest > 0 ? ["  and \(rest) more"] : [])
+  }
+
+  private static func origin(_ word: String?) -> String {
+    switch word {
+    case "earlier-files": ", as they were before the files had errors"
+    case "last-good": ", kept by an earlier run, since the files have errors"
+    case "nowhere": "; the files have errors and no earlier rules are known"
+    default: ""
+    }
+  }
+
+  private static func digits(_ value: JSONValue?) -> String {
+    guard case .number(let digits)? = value else { return "?" }
+    return digits
   }
 }

@@ -1,6 +1,6 @@
-import APBus
+package import APBus
 import SimulatedBus
-import Uevents
+package import Uevents
 
 /// Turns the events of a capture into what happened to the machine.
 struct CaptureTranslator {
@@ -18,13 +18,13 @@ struct CaptureTranslator {
   /// Hardware changes that one scan finds: they follow each other with nothing but the kernel's own
   /// work in between.
   private var changes: [HardwareChange] = []
-  private var hands: ForeignChangeTranslator?
+  private var foreignChanges: ForeignChangeTranslator?
 
   init(capture: String, inventory: Inventory, translatesHands: Bool) {
     self.capture = capture
     cards = inventory.adapters
     queues = APQNSet(inventory.queues.lazy.map(\.apqn))
-    hands = translatesHands ? ForeignChangeTranslator(bus: inventory.bus) : nil
+    foreignChanges = translatesHands ? ForeignChangeTranslator(bus: inventory.bus) : nil
   }
 
   mutating func take(_ entry: Capture.Entry) throws(CaptureFault) {
@@ -50,7 +50,7 @@ struct CaptureTranslator {
   /// Ends what belongs together.
   private mutating func flush() {
     flushHardware()
-    if let done = hands?.finish() { steps += done.map { .hand($0) } }
+    if let done = foreignChanges?.finish() { steps += done.map { .foreign($0) } }
   }
 
   private mutating func flushHardware() {
@@ -62,7 +62,7 @@ struct CaptureTranslator {
   private mutating func change(_ change: HardwareChange) {
     // A scan would not see what comes and goes between two looks.
     if changes.contains(where: { $0.object == change.object }) { flushHardware() }
-    if changes.isEmpty, let done = hands?.finish() { steps += done.map { .hand($0) } }
+    if changes.isEmpty, let done = foreignChanges?.finish() { steps += done.map { .foreign($0) } }
     changes.append(change)
   }
 
@@ -89,7 +89,7 @@ struct CaptureTranslator {
     }
     if event.action == .change, let online = event["ONLINE"] {
       flushHardware()
-      hands?.cardSwitched(adapter, online == "1")
+      foreignChanges?.cardSwitched(adapter, online == "1")
     }
   }
 
@@ -100,7 +100,7 @@ struct CaptureTranslator {
       throw CaptureFault(capture, position, .queueWithoutCard(apqn))
     }
     if event.action == .remove {
-      hands?.removed(apqn)
+      foreignChanges?.removed(apqn)
       if queues.contains(apqn) { change(.unplugQueue(apqn)) }
       queues.remove(apqn)
       return
@@ -108,23 +108,23 @@ struct CaptureTranslator {
     if !queues.contains(apqn) {
       change(.plugQueue(apqn))
       queues.insert(apqn)
-      hands?.added(apqn)
+      foreignChanges?.added(apqn)
     }
     switch event.action {
     case .unbind, .bind:
       flushHardwareForHands()
-      hands?.changed(apqn, driver: event.action == .bind ? event["DRIVER"] : nil)
+      foreignChanges?.changed(apqn, driver: event.action == .bind ? event["DRIVER"] : nil)
     case .change:
       guard let online = event["ONLINE"] else { break }
       flushHardwareForHands()
-      hands?.switched(apqn, online == "1")
+      foreignChanges?.switched(apqn, online == "1")
     default: break
     }
   }
 
   /// What a hand did after a plug must not be done before it.
   private mutating func flushHardwareForHands() {
-    guard let hands, !hands.isAutomatic else { return }
+    guard let foreignChanges, !foreignChanges.isAutomatic else { return }
     flushHardware()
   }
 
@@ -139,11 +139,11 @@ struct CaptureTranslator {
     switch event.action {
     case .add:
       registered.insert(module)
-      steps += (hands?.registered(name) ?? []).map { .hand($0) }
+      steps += (foreignChanges?.registered(name) ?? []).map { .foreign($0) }
       steps.append(.load(module))
     case .remove:
       registered.insert(module)
-      steps += (hands?.unregistered(name) ?? []).map { .hand($0) }
+      steps += (foreignChanges?.unregistered(name) ?? []).map { .foreign($0) }
       steps.append(.unload(module))
     default: break
     }
@@ -159,8 +159,59 @@ struct CaptureTranslator {
         throw CaptureFault(capture, position, .unreadableMask(String(text.prefix(80))))
       }
       flushHardware()
-      let done = hands?.masked(adapters: key == "APMASK", mask) ?? []
-      steps += done.map { .hand($0) }
+      let done = foreignChanges?.masked(adapters: key == "APMASK", mask) ?? []
+      steps += done.map { .foreign($0) }
     }
+  }
+}
+
+/// Why a capture cannot be turned into a machine or replayed, although it could be read.
+package struct CaptureFault: Error, Equatable, Sendable {
+  /// The capture's name.
+  package var capture: String
+  /// Where in it.
+  package var position: Capture.Position
+  /// What is wrong there.
+  package var problem: Problem
+
+  /// What is wrong.
+  package enum Problem: Error, Equatable, Sendable {
+    /// An event about a queue of a card that the capture never shows.
+    case queueWithoutCard(APQN)
+    /// A card's event does not tell its hardware type.
+    case cardWithoutType(UInt8, found: String?)
+    /// A mask's event does not carry a mask.
+    case unreadableMask(String)
+  }
+
+  /// A fault at a place.
+  package init(_ capture: String, _ position: Capture.Position, _ problem: Problem) {
+    self.capture = capture
+    self.position = position
+    self.problem = problem
+  }
+}
+
+extension CaptureFault: CustomStringConvertible {
+  /// One sentence with its place.
+  package var description: String {
+    let place =
+      switch position {
+      case .line(let line): "\(capture):\(line)"
+      case .offset(let offset): "\(capture): at byte \(offset)"
+      }
+    let sentence =
+      switch problem {
+      case .queueWithoutCard(let apqn):
+        "queue \(apqn) appears, but the capture never shows its card \(apqn.cardName); give the "
+          + "machine that the capture was made on with --inventory FILE"
+      case .cardWithoutType(let adapter, nil):
+        "\(BusObject.cardName(adapter)) appears without DEV_TYPE, so that its hardware type is not "
+          + "known; give the machine that the capture was made on with --inventory FILE"
+      case .cardWithoutType(let adapter, let found?):
+        "\(BusObject.cardName(adapter)) has the DEV_TYPE \"\(found)\", which is no hardware type"
+      case .unreadableMask(let text): "\"\(text)\" is no mask of 64 hex digits"
+      }
+    return "\(place): \(sentence).".printable
   }
 }

@@ -10,13 +10,13 @@ package enum ReplayOccurrence: Equatable, Sendable {
   /// A step of the script begins.
   case step(ReplayStep)
   /// The simulated kernel sends an event.
-  case event(Uevent)
+  case uevent(Uevent)
   /// The bus calls into a driver.
   case callback(DriverCallback)
-  /// The agent does something.
-  case activity(Activity)
-  /// Another hand's write is refused by the simulated kernel.
-  case handRefused(SysfsError)
+  /// The agent has done something, or found it out.
+  case agent(Agent.Event)
+  /// The simulated kernel refuses another process's write.
+  case foreignWriteRefused(SysfsError)
   /// A fault strikes a call of the agent.
   case fault(SysfsCall, CallEffect)
   /// Events are lost on their way to the agent.
@@ -62,8 +62,7 @@ package final class ReplaySession {
     }
   }
 
-  /// The time that the agent sees.
-  package fileprivate(set) var now = Duration.zero
+  private let time: SimulatedTime
   /// How often the agent wrote.
   package private(set) var writeCount = 0
   /// How many events the simulated kernel sent after the start.
@@ -77,7 +76,7 @@ package final class ReplaySession {
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
   private let agent: Agent
-  private var hands: ForeignWriter
+  private var foreignWriter: ForeignWriter
   /// Through it the agent sees the bus.
   private let injector: FaultInjector
   private let scenario: ScenarioRun
@@ -97,28 +96,30 @@ package final class ReplaySession {
     } else {
       bus = SimulatedBus(behavior: behavior)
     }
-    hands = ForeignWriter(bus: bus)
+    foreignWriter = ForeignWriter(bus: bus)
     scenario = ScenarioRun(on: bus, file: script.name)
     for module in script.loaded { bus.loadModule(module) }
     injector = FaultInjector(bus, plan: options.faults)
-    let listener = Listener()
+    let time = SimulatedTime()
+    self.time = time
+    var report: (Agent.Event) -> Void = { _ in }
     agent = Agent(
       sysfs: injector, rules: rules, host: options.host,
       settings: Agent.Settings(mechanism: options.mechanism, policy: options.policy),
       ownership: options.ownership,
-      environment: Agent.Environment(configuration: { options.configuration }), log: listener,
-      time: listener)
-    listener.session = self
+      environment: Agent.Environment(configuration: { options.configuration }), time: time,
+      report: { report($0) })
+    report = { [unowned self] in note($0) }
     let inject = bus.onUevent
     bus.onUevent = { [unowned self] event in
       eventCount += 1
       scenario.take(event)
-      observe(.event(event))
+      observe(.uevent(event))
       inject?(event)
     }
     injector.onUevent = { [unowned self] in pending.append($0) }
     injector.onOverrun = { observe(.overrun) }
-    injector.onDelay = { [unowned self] _, pause in now += pause }
+    injector.onDelay = { _, pause in time.now += pause }
     injector.onFault = { observe(.fault($0, $1)) }
     bus.onCallback = { observe(.callback($0)) }
   }
@@ -130,7 +131,7 @@ package final class ReplaySession {
   }
 
   /// How far the agent has come.
-  package var status: AgentStatus { agent.status }
+  package var status: Agent.Status { agent.status }
 
   /// What the rules decide about the machine as the agent last saw it.
   package var decisions: DecisionTable? { agent.decisions }
@@ -158,7 +159,7 @@ package final class ReplaySession {
       let events = pending
       pending = []
       for event in events { agent.handle(event) }
-      try agent.reconcile()
+      try agent.reconcile().get()
     } while !pending.isEmpty
   }
 
@@ -167,7 +168,7 @@ package final class ReplaySession {
 
   private func waitForRetries() throws {
     while let due = agent.nextDue, due <= Self.patience {
-      now = max(now, due)
+      time.now = max(time.now, due)
       try settle()
     }
   }
@@ -179,11 +180,11 @@ package final class ReplaySession {
       bus.scan()
     case .load(let module): bus.loadModule(module)
     case .unload(let module): try? bus.unloadModule(module)
-    case .hand(let hand):
+    case .foreign(let change):
       do throws(SysfsError) {
-        try hands.perform(hand)
+        try foreignWriter.perform(change)
       } catch {
-        observe(.handRefused(error))
+        observe(.foreignWriteRefused(error))
       }
     case .scenario(let line):
       if let failure = scenario.perform(line) {
@@ -208,24 +209,17 @@ package final class ReplaySession {
     }
   }
 
-  /// Takes note of what the agent does.
-  fileprivate func record(_ activity: Activity) {
-    if case .wrote(_, error: nil) = activity { writeCount += 1 }
-    if case .planned = activity, before == nil { before = agent.inventory }
-    observe(.activity(activity))
+  private func note(_ event: Agent.Event) {
+    if case .wrote(_, error: nil) = event { writeCount += 1 }
+    if case .planned = event, before == nil { before = agent.inventory }
+    observe(.agent(event))
   }
 }
 
-/// What the agent is told time by and tells what it does: the session, which owns the agent and is not
-/// owned by it.
-private final class Listener: ActivityLog, MonotonicTime {
-  weak var session: ReplaySession?
-
-  var now: Duration { session?.now ?? .zero }
-  /// The session begins when time does, so that what it tells is the same at every run.
+/// The time of a replay. It begins with the replay, so that what is reported is the same at every run.
+private final class SimulatedTime: MonotonicTime {
+  var now = Duration.zero
   var sinceEpoch: Duration { now }
-
-  func record(_ activity: Activity) { session?.record(activity) }
 }
 
 extension ReplaySession {

@@ -15,6 +15,11 @@ struct APQNRectangle: Hashable, CustomStringConvertible {
     return first + "-" + Hex.text(range.upperBound, digits: digits)
   }
 
+  /// These queues in as few names as possible.
+  static func names(of apqns: some Sequence<APQN>) -> String {
+    covering(apqns).map(\.description).joined(separator: ", ")
+  }
+
   /// Rectangles that hold exactly these queues, in the order of their first ones.
   static func covering(_ apqns: some Sequence<APQN>) -> [APQNRectangle] {
     let set = APQNSet(apqns)

@@ -1,15 +1,15 @@
 package import Agent
 import APBus
 package import Reservation
-package import ReservationRules
+import ReservationRules
 package import JSONText
 
 /// What one reconciliation has come to.
 package struct ApplyReport {
-  private let status: AgentStatus
+  private let status: Agent.Status
 
   /// The report on an agent's state after its reconciliation.
-  package init(_ status: AgentStatus) {
+  package init(_ status: Agent.Status) {
     self.status = status
   }
 
@@ -29,7 +29,11 @@ package struct ApplyReport {
 
   /// What this one has come to; the worst counts.
   package var outcome: Outcome {
-    guard status.phase != .beforeFirstScan else { return .beforeFirstScan }
+    switch status.phase {
+    case .starting, .beforeFirstScan: return .beforeFirstScan
+    case .blocked: return .failed
+    case .withoutBus, .moving, .settled, .retrying: break
+    }
     if !status.failures.isEmpty { return .failed }
     guard let plan = status.plan else { return .done }
     if !plan.refusals.isEmpty { return .refused }
@@ -41,7 +45,7 @@ package struct ApplyReport {
 
   /// For programs: everything that was done in order, and the outcome.
   package func json(
-    _ activities: [Activity], decisions: DecisionTable?, settings: [AppliedSetting]
+    events: [Agent.Event], settings: [AppliedSetting]
   ) -> JSONValue {
     JSONObject.document("apply") {
       $0.set("outcome", text: outcome.rawValue)
@@ -51,7 +55,7 @@ package struct ApplyReport {
       $0.set("reserved", number: status.reserved)
       $0.set("undecidable", texts: (status.plan?.undecidable ?? []).map(\.description))
       $0.set("adopted", texts: (status.plan?.adopted ?? []).map(\.description))
-      $0.set("activities", .array(activities.map { $0.json(decisions: decisions) }))
+      $0.set("activities", .array(events.map(\.json)))
     }
   }
 }

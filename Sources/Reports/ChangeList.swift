@@ -1,3 +1,4 @@
+package import Agent
 import APBus
 import Reservation
 import ReservationRules
@@ -24,16 +25,27 @@ struct ChangeList {
 
   /// `longest` is the longest list that names every queue.
   init(_ changes: [OwnerChange], decisions: DecisionTable?, longest: Int = 16) {
+    self.init(
+      changes.map { change in
+        let origin = decisions?.decision(for: change.apqn).origin
+        let reason = OwnerChange.reason(for: change.cause, origin: origin)
+        return (change.apqn, Way(from: change.from, to: change.to, reason: reason))
+      }, longest: longest)
+  }
+
+  init(_ moves: [Agent.Move], longest: Int = 16) {
+    self.init(
+      moves.map { ($0.apqn, Way(from: $0.from, to: $0.to, reason: $0.reason)) }, longest: longest)
+  }
+
+  private init(_ changes: [(apqn: APQN, way: Way)], longest: Int) {
     var order: [Way] = []
     var ways: [Way: [APQN]] = [:]
     var single: [Line] = []
-    for change in changes {
-      let decision = decisions?.decision(for: change.apqn)
-      let way = Way(from: change.from, to: change.to, reason: Self.reason(change, decision))
+    for (apqn, way) in changes {
       if ways[way] == nil { order.append(way) }
-      ways[way, default: []].append(change.apqn)
-      single.append(
-        Line(queues: change.apqn.description, from: way.from, to: way.to, reason: way.reason))
+      ways[way, default: []].append(apqn)
+      single.append(Line(queues: apqn.description, from: way.from, to: way.to, reason: way.reason))
     }
     guard changes.count > longest else {
       lines = single
@@ -43,16 +55,6 @@ struct ChangeList {
       APQNRectangle.covering(ways[way] ?? []).map {
         Line(queues: $0.description, from: way.from, to: way.to, reason: way.reason)
       }
-    }
-  }
-
-  private static func reason(_ change: OwnerChange, _ decision: Decision?) -> String {
-    let origin = decision?.origin
-    return switch change.cause {
-    case .wanted: origin ?? ""
-    case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule wants it reserved")
-    case .collateral: "collateral, accepted by the rules"
-    case .sideEffect: "side effect of the mask write"
     }
   }
 
@@ -69,7 +71,24 @@ struct ChangeList {
   }
 }
 
+extension Agent.Move {
+  /// Why the queue was moved, in a few words.
+  package var reason: String { OwnerChange.reason(for: cause, origin: rule?.origin) }
+}
+
 extension OwnerChange {
+  /// Why a queue is moved, in a few words; `cause` is nil where another process moves it, and `origin` names
+  /// the rule.
+  static func reason(for cause: Cause?, origin: String?) -> String {
+    switch cause {
+    case .wanted: origin ?? ""
+    case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule wants it reserved")
+    case .collateral: "collateral, accepted by the rules"
+    case .sideEffect: "side effect of the mask write"
+    case nil: "by another process"
+    }
+  }
+
   /// As JSON, with the decision behind it.
   func json(_ decision: Decision?) -> JSONValue {
     JSONObject.make {

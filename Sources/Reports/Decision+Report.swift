@@ -1,11 +1,13 @@
 import APBus
-import ReservationRules
+package import ReservationRules
 import JSONText
 
 extension SourceLocation {
   /// The file's base name and the line. Among files in effect a base name is there once, since an
   /// earlier directory replaces it in a later one.
-  var shortFileAndLine: String {
+  package var shortFileAndLine: String { Self.shortText(file: file, line: line) }
+
+  static func shortText(file: String, line: Int) -> String {
     let base = file.split(separator: "/").last.map(String.init) ?? file
     return "\(base):\(line)".printable
   }
@@ -19,6 +21,13 @@ extension SourceLocation {
   }
 }
 
+extension Rule {
+  /// Where it is written, and the label for people: `50-db.rules:2 "db guests"`.
+  package var origin: String {
+    location.shortFileAndLine + (name.map { " \"\($0.printable)\"" } ?? "")
+  }
+}
+
 extension Decision {
   /// The request in one word; `-` where no rule names the queue.
   var request: String {
@@ -27,11 +36,7 @@ extension Decision {
   }
 
   /// The rule that won and the label for people: `50-db.rules:2 "db guests"`.
-  var origin: String? {
-    guard let rule else { return nil }
-    let label = rule.name.map { " \"\($0.printable)\"" } ?? ""
-    return rule.location.shortFileAndLine + label
-  }
+  var origin: String? { rule?.origin }
 
   /// Adds request, rule and label.
   func write(to object: inout JSONObject) {

@@ -1,4 +1,5 @@
 package import APBus
+package import JSONText
 package import Reservation
 import ReservationRules
 
@@ -66,5 +67,154 @@ package struct Explanation {
     default: break
     }
     return sentences
+  }
+}
+
+extension Explanation {
+  /// The explanation for people, in lines of 80 characters.
+  package func text(style: TextStyle) -> String {
+    let decimal = "adapter \(apqn.adapter), domain \(apqn.domain) on the HMC"
+    var lines = [style.paint(apqn.description, .heading) + "  (\(decimal))", ""]
+    var facts = TextTable()
+    facts.append([.init("card"), .init(cardText)])
+    facts.append([.init("queue"), .init(queueText, queue.map { Ink($0.owner) })])
+    if let holder {
+      let name = assessment.context.configuration.name(ofMediatedDevice: holder.uuid)
+      facts.append([.init("guest"), .init("mediated device \(name.printable)")])
+    }
+    if let isOwned {
+      facts.append([
+        .init("owned"),
+        .init("\(isOwned ? "yes, apreserve has" : "no, apreserve has not") reserved it"),
+      ])
+    }
+    facts.append([.init("request"), .init(requestText)])
+    lines += facts.lines(indentation: "  ", width: Self.width, style: style)
+    lines += ["", style.paint("rules", .heading)]
+    lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
+    lines += ["", style.paint("plan", .heading)] + planLines(style)
+    let obstacles = obstacles
+    if !obstacles.isEmpty {
+      lines += ["", style.paint("blocked by", .problem)] + obstacles.flatMap(Self.paragraph)
+    }
+    if !warnings.isEmpty {
+      lines += ["", style.paint("warnings", .problem)] + warnings.flatMap(Self.paragraph)
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static let width = 80
+
+  /// A sentence behind two blanks, its further lines behind four.
+  private static func paragraph(_ text: String) -> [String] {
+    text.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
+  }
+
+  private var cardText: String {
+    guard let card else { return "\(apqn.cardName) is not there" }
+    var parts = [
+      card.name, card.typeName ?? "unknown type", "hwtype \(card.hardwareType.rawValue)",
+    ]
+    if let mode = card.mode { parts.append("mode \(mode.rawValue)") }
+    parts.append(card.driver.map { "bound to \($0.printable)" } ?? "unbound")
+    if card.isConfigured == false { parts.append("deconfigured") }
+    if card.isCheckStopped == true { parts.append("check-stopped") }
+    return parts.joined(separator: ", ")
+  }
+
+  private var queueText: String {
+    guard let queue else { return "is not there" }
+    let state = QueueState(queue, in: assessment.inventory)
+    var parts = [queue.driver.map { "on \($0.printable)" } ?? "without a driver"]
+    if state != .unknown, state != .unbound { parts.append(state.rawValue) }
+    if let driver = queue.driverOverride { parts.append("driver_override \(driver.printable)") }
+    return parts.joined(separator: ", ")
+  }
+
+  private var requestText: String {
+    let decision = decision
+    guard decision.reserve != nil else { return "undecidable" }
+    guard let origin = decision.origin else { return "unmanaged: no rule names it" }
+    let collateral = decision.collateral == .accept ? ", accepts collateral" : ""
+    return "\(decision.request), by \(origin)\(collateral)"
+  }
+
+  private func verdictLines(_ style: TextStyle) -> [String] {
+    var table = TextTable()
+    for verdict in verdicts {
+      let decides = verdict.outcome == .decides
+      table.append([
+        .init(verdict.rule.location.shortFileAndLine),
+        .init(verdict.word, decides ? .heading : nil),
+        .init(verdict.detail ?? verdict.rule.text.printable),
+      ])
+    }
+    return table.lines(indentation: "  ", width: Self.width, style: style)
+  }
+
+  private func planLines(_ style: TextStyle) -> [String] {
+    let mechanism = "\(assessment.choice.mechanism.rawValue), \(assessment.choice.reason)"
+    guard let change else { return Self.paragraph("nothing to write (\(mechanism))") }
+    let way = "\(change.from.rawValue) -> \(change.to.rawValue) by \(mechanism)"
+    let steps = steps
+    let digits = String(steps.count).count
+    return Self.paragraph(way)
+      + steps.enumerated().flatMap { number, step -> [String] in
+        let start = "  \(String(number + 1).aligned(to: digits))  "
+        let lines = Self.commandLines(step, room: Self.width - start.count)
+        let below = String(repeating: " ", count: start.count)
+        return lines.enumerated().map { ($0 == 0 ? start : below) + $1 }
+      }
+  }
+
+  /// The write as a person would type it, on two lines where one is too long: a mask has 64 digits.
+  private static func commandLines(_ step: Step, room: Int) -> [String] {
+    let line = step.commandLine
+    guard line.count > room, let arrow = line.firstRange(of: " > ") else {
+      return line.wrapped(to: room)
+    }
+    return [line[..<arrow.lowerBound] + " \\", "  " + line[arrow.lowerBound...].dropFirst()]
+  }
+}
+
+extension Explanation {
+  /// The explanation for programs.
+  package var json: JSONValue {
+    JSONObject.document("explain") {
+      $0.set("queue", text: apqn.description)
+      $0.set("adapter", number: apqn.adapter)
+      $0.set("domain", number: apqn.domain)
+      $0.set("present", flag: queue != nil)
+      $0.set("type", text: card?.typeName)
+      $0.set("hwtype", number: card?.hardwareType.rawValue)
+      $0.set("mode", text: card?.mode?.rawValue)
+      $0.set("owner", text: queue?.owner.rawValue)
+      $0.set("driver", text: queue?.driver)
+      $0.set("driver_override", text: queue?.driverOverride)
+      $0.set("state", text: state?.rawValue)
+      $0.set("mediatedDevice", text: holder?.uuid)
+      $0.set(
+        "virtualMachine",
+        text: holder.flatMap { holder in
+          assessment.context.configuration.virtualMachines
+            .first { $0.mediatedDevices.contains(holder.uuid) }?.name
+        })
+      $0.set("owned", flag: isOwned)
+      decision.write(to: &$0)
+      $0.set("collateral", text: decision.collateral.rawValue)
+      $0.set("rules", .array(verdicts.map(\.json)))
+      $0.set("mechanism", text: assessment.choice.mechanism.rawValue)
+      $0.set("reason", text: assessment.choice.reason)
+      $0.set("change", change?.json(nil))
+      $0.set("steps", .array(change == nil ? [] : steps.map(\.json)))
+      $0.set("inTheWay", .array(obstacles.map { .string($0) }))
+      $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map { .string($0) }))
+    }
+  }
+
+  private var state: QueueState? {
+    guard let queue else { return nil }
+    let state = QueueState(queue, in: assessment.inventory)
+    return state == .unknown ? nil : state
   }
 }

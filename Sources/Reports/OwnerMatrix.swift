@@ -1,6 +1,7 @@
 package import APBus
-package import ReservationRules
+package import JSONText
 package import Reservation
+package import ReservationRules
 
 /// The grid of adapters x domains that are there: who has each queue, and what is to become of it.
 package struct OwnerMatrix: Equatable, Sendable {
@@ -98,4 +99,196 @@ package struct OwnerMatrix: Equatable, Sendable {
 
   /// The cells of all rows.
   var cells: some Sequence<Cell> { rows.lazy.flatMap(\.cells) }
+}
+
+extension OwnerMatrix.Mark {
+  /// The character behind the owner's.
+  var symbol: String {
+    switch self {
+    case .toVfioAP: "V"
+    case .collateral: "c"
+    case .toHost: "h"
+    case .toNone: "-"
+    case .refused: "!"
+    case .waiting: "~"
+    case .undecidable: "?"
+    case .adopted: "*"
+    case .absent: "+"
+    }
+  }
+
+  /// What it means, for the legend.
+  var meaning: String {
+    switch self {
+    case .toVfioAP: "to be moved to vfio_ap"
+    case .collateral: "to be moved to vfio_ap as collateral, which no rule asks for"
+    case .toHost: "to be moved to the host"
+    case .toNone: "to be left unbound"
+    case .refused: "request refused"
+    case .waiting: "waiting for a driver"
+    case .undecidable: "cannot be decided now"
+    case .adopted: "not reserved by apreserve, so not given back"
+    case .absent: "requested for guests, no such queue"
+    }
+  }
+
+  /// Whether it says something that will not be as the rules want it.
+  var isProblem: Bool { self == .refused || self == .undecidable }
+
+  /// Whether it stands for a move, which has an arrow before it.
+  var isMove: Bool { nextOwner != nil }
+
+  /// Who has the queue after the move; nil for what is no move.
+  var nextOwner: Owner? {
+    switch self {
+    case .toVfioAP, .collateral: .vfioAP
+    case .toHost: .host
+    case .toNone: Owner.none
+    case .refused, .waiting, .undecidable, .adopted, .absent: nil
+    }
+  }
+}
+
+extension Owner {
+  /// The character in a grid.
+  var symbol: String {
+    switch self {
+    case .host: "h"
+    case .vfioAP: "V"
+    case .none: "-"
+    }
+  }
+
+  /// What it means, for the legend.
+  var meaning: String {
+    switch self {
+    case .host: "host"
+    case .vfioAP: "vfio_ap"
+    case .none: "unbound"
+    }
+  }
+}
+
+extension OwnerMatrix.Cell {
+  /// Up to three characters: `h`, `h>V`, `h!`; empty where there is nothing.
+  var symbol: String {
+    let tail = mark.map { ($0.isMove ? ">" : "") + $0.symbol } ?? ""
+    return (owner?.symbol ?? "") + tail
+  }
+}
+
+extension OwnerMatrix {
+  private static let domainsPerBlock = 16
+  private static let labelWidth = 15
+
+  /// The grid in blocks of 16 domains, each narrow enough for 80 columns, and its legend.
+  package func text(style: TextStyle) -> String {
+    guard !rows.isEmpty else { return "no cards on the AP bus\n" }
+    guard !domains.isEmpty else {
+      return "\(counted(rows.count, "card")), no queues on the AP bus\n"
+    }
+    var lines: [String] = []
+    for start in stride(from: 0, to: domains.count, by: Self.domainsPerBlock) {
+      lines += block(start..<min(start + Self.domainsPerBlock, domains.count), style)
+      lines.append("")
+    }
+    lines += legend(style)
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func block(_ range: Range<Int>, _ style: TextStyle) -> [String] {
+    let hex = domains[range].map { "  " + Hex.text($0, digits: 2) }.joined()
+    let decimal = domains[range].map { String($0).aligned(to: 4) }.joined()
+    var lines = [
+      style.paint("domain".aligned(to: Self.labelWidth) + hex, .heading),
+      style.paint("adapter     HMC" + decimal, .faint),
+    ]
+    for row in rows {
+      var line = Hex.text(row.adapter, digits: 2)
+      line += style.paint(String(row.adapter).aligned(to: 5), .faint)
+      line += "  " + (row.type ?? "?").padded(to: 6)
+      var blanks = 0
+      for cell in row.cells[range] {
+        let symbol = cell.symbol
+        guard !symbol.isEmpty else {
+          blanks += 4
+          continue
+        }
+        // Moves take a character more; it stands before the column's.
+        let lead = cell.owner == nil ? 3 : 2 - (symbol.count > 2 ? 1 : 0)
+        line += String(repeating: " ", count: blanks + lead)
+        if let owner = cell.owner { line += style.paint(owner.symbol, Ink(owner)) }
+        line += style.paint(String(symbol.dropFirst(cell.owner == nil ? 0 : 1)), cell.ink)
+        blanks = 4 - lead - symbol.count
+      }
+      lines.append(line)
+    }
+    return lines
+  }
+
+  private func legend(_ style: TextStyle) -> [String] {
+    var owners = Set<Owner>()
+    var marks = Set<Mark>()
+    for cell in cells {
+      if let owner = cell.owner { owners.insert(owner) }
+      if let mark = cell.mark { marks.insert(mark) }
+    }
+    let shown = Owner.allCases.filter(owners.contains).map {
+      "\(style.paint($0.symbol, Ink($0))) \($0.meaning)"
+    }
+    var lines = [shown.joined(separator: "   ")]
+    for mark in Mark.allCases where marks.contains(mark) {
+      lines.append("\(mark.isMove ? ">" : "")\(mark.symbol)".padded(to: 3) + mark.meaning)
+    }
+    return lines
+  }
+}
+
+extension OwnerMatrix.Cell {
+  /// The colour of what stands behind the owner.
+  fileprivate var ink: Ink? {
+    switch mark {
+    case .toVfioAP, .collateral: .vfioAP
+    case .toHost: .host
+    case .toNone: .unbound
+    case let mark?: mark.isProblem ? .problem : .heading
+    case nil: nil
+    }
+  }
+}
+
+extension OwnerMatrix {
+  /// The grid for programs: the axes, and each place that has a queue or a mark.
+  package var json: JSONValue {
+    JSONObject.document("matrix") {
+      $0.set("adapters", .array(rows.map(Self.json)))
+      $0.set(
+        "domains",
+        .array(
+          domains.map { domain in
+            JSONObject.make {
+              $0.set("name", text: Hex.text(domain, digits: 4))
+              $0.set("number", number: domain)
+            }
+          }))
+      let shown = cells.filter { $0.owner != nil || $0.mark != nil }
+      $0.set("queues", .array(shown.map(Self.json)))
+    }
+  }
+
+  private static func json(_ row: Row) -> JSONValue {
+    JSONObject.make {
+      $0.set("name", text: BusObject.cardName(row.adapter))
+      $0.set("number", number: row.adapter)
+      $0.set("type", text: row.type)
+    }
+  }
+
+  private static func json(_ cell: Cell) -> JSONValue {
+    JSONObject.make {
+      $0.set("name", text: cell.apqn.description)
+      $0.set("owner", text: cell.owner?.rawValue)
+      $0.set("mark", text: cell.mark?.rawValue)
+    }
+  }
 }

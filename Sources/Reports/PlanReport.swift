@@ -1,4 +1,5 @@
 import APBus
+package import JSONText
 package import Reservation
 import ReservationRules
 
@@ -37,14 +38,359 @@ package struct PlanReport {
     return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending
   }
 
-  /// How many queues that are here the rules want on `vfio_ap`, and how many of them are there.
-  var reserved: (wanted: Int, present: Int) {
-    var count = (wanted: 0, present: 0)
-    for queue in inventory.queues
-    where decisions.row(queue.apqn.adapter).vfioAP.contains(queue.apqn.domain) {
-      count.wanted += 1
-      if queue.owner == .vfioAP { count.present += 1 }
+  /// How many of the present queues the rules want on `vfio_ap`, and how many of them are there.
+  var reservations: (wanted: Int, reserved: Int) { decisions.reservations(on: inventory) }
+}
+
+extension PlanReport {
+  /// The report for people; the summary is its last line.
+  package func text(style: TextStyle) -> String {
+    var lines = [
+      style.paint("mechanism", .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
+    ]
+    lines += section("settings", settingLines, style)
+    lines += section("masks", maskLines, style)
+    lines += section("owners", changeLines(style), style)
+    lines += section("writes", writeLines, style)
+    lines += section("refused", Refusal.sentences(plan.refusals), style, ink: .problem)
+    lines += section("alternatives", alternativeLines, style)
+    lines += section("warnings", plan.warnings.map(\.description), style, ink: .problem)
+    lines += section("waiting", waitingLines, style)
+    lines += section("undecidable", undecidableLines, style)
+    lines += section("adopted", adoptedLines, style)
+    lines += section("latent collateral", latentLines, style)
+    lines += ["", summary]
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func section(
+    _ title: String, _ content: [String], _ style: TextStyle, ink: Ink = .heading
+  ) -> [String] {
+    guard !content.isEmpty else { return [] }
+    return ["", style.paint(title, ink)] + content.map { "  " + $0 }
+  }
+
+  /// What somebody has set, and where.
+  private var settingLines: [String] {
+    settings.filter(\.isSet).map { "\($0.text)  (\($0.origin))" }
+  }
+
+  private var maskLines: [String] {
+    guard let before = bus.masks, let after = plan.masks(after: bus) else { return [] }
+    return Self.lines("apmask", before.adapters, after.adapters)
+      + Self.lines("aqmask", before.domains, after.domains)
+  }
+
+  private static func lines(_ name: String, _ before: APMask, _ after: APMask) -> [String] {
+    guard before != after else { return ["\(name)  \(before)  unchanged"] }
+    return ["\(name)  \(before)  now", "        \(after)  then"]
+  }
+
+  private func changeLines(_ style: TextStyle) -> [String] {
+    ChangeList(plan.changes, decisions: decisions).table().lines(style: style)
+  }
+
+  private var writeLines: [String] {
+    let steps = plan.steps
+    let width = String(steps.count).count
+    return steps.enumerated().map { "\(String($0 + 1).aligned(to: width))  \($1.commandLine)" }
+  }
+
+  private var waitingLines: [String] {
+    var order: [String] = []
+    var queues: [String: [APQN]] = [:]
+    for waiting in plan.waiting {
+      if queues[waiting.driver] == nil { order.append(waiting.driver) }
+      queues[waiting.driver, default: []].append(waiting.apqn)
     }
-    return count
+    return order.map { driver in
+      "\(Self.list(queues[driver] ?? [])) until \(driver) is loaded"
+    }
+  }
+
+  private var undecidableLines: [String] {
+    guard !plan.undecidable.isEmpty else { return [] }
+    return [
+      "\(Self.list(plan.undecidable)): a rule asks for something that cannot be read now; "
+        + "the owner stays"
+    ]
+  }
+
+  /// What could be done instead of what is refused. The sentence of a single refusal says it already.
+  private var alternativeLines: [String] {
+    let isSaid = plan.refusals.count == 1
+    var lines = (isSaid ? [] : plan.alternatives).map { alternative in
+      var bits: [String] = []
+      if !alternative.adapters.isEmpty {
+        bits.append("apmask without adapter \(Self.numbers(alternative.adapters, digits: 2))")
+      }
+      if !alternative.domains.isEmpty {
+        bits.append("aqmask without domain \(Self.numbers(alternative.domains, digits: 4))")
+      }
+      let taken = alternative.alsoTaken
+      return bits.joined(separator: " and ") + " would do it, and also take "
+        + (taken.isEmpty ? "nothing else" : "\(counted(taken.count, "queue")): \(Self.list(taken))")
+    }
+    if !plan.refusals.isEmpty, let advice = choice.advice { lines.append(advice) }
+    return lines
+  }
+
+  private var adoptedLines: [String] {
+    guard !plan.adopted.isEmpty else { return [] }
+    return [
+      "\(Self.list(plan.adopted)): on vfio_ap, although no rule reserves \(plan.adopted.count == 1 ? "it" : "them"), "
+        + "and not reserved by apreserve; left there"
+    ]
+  }
+
+  private var latentLines: [String] {
+    let latent = plan.latentCollateral
+    guard latent.count > 0 else { return [] }
+    var lines: [String] = []
+    if !latent.adapters.isEmpty {
+      lines.append("new domains of adapter \(Self.numbers(latent.adapters, digits: 2))")
+    }
+    if !latent.domains.isEmpty {
+      lines.append("new adapters in domain \(Self.numbers(latent.domains, digits: 4))")
+    }
+    lines.append(
+      "would go to vfio_ap unasked when they come: "
+        + counted(latent.count, "queue that is not here", plural: "queues that are not here")
+        + (latent.hostCount == 0
+          ? "; none of them is reserved for the host"
+          : "; \(latent.hostCount) of them the rules reserve for the host, and another process keeps "
+            + "from it"))
+    return lines
+  }
+
+  private static func list(_ apqns: [APQN]) -> String {
+    APQNRectangle.covering(apqns).map(\.description).joined(separator: ", ")
+  }
+
+  private static func numbers(_ mask: APMask, digits: Int) -> String {
+    APQNRectangle.runs(mask).map { run in
+      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
+      guard run.count > 1 else { return first }
+      return first + "-0x" + Hex.text(run.upperBound, digits: digits)
+    }.joined(separator: ", ")
+  }
+
+  /// One line: what is to do, and what cannot be done.
+  package var summary: String {
+    let changes = plan.changes
+    var parts: [String] = []
+    let reservations = reservations
+    if plan.isEmpty {
+      let isDone = plan.refusals.isEmpty && plan.waiting.isEmpty
+      parts.append(
+        "nothing to \(isDone ? "do" : "write"): \(reservations.reserved) of \(reservations.wanted) requested queues on vfio_ap"
+      )
+    } else {
+      for owner in [Owner.vfioAP, .host, .none] {
+        let count = changes.count { $0.to == owner }
+        guard count > 0 else { continue }
+        let way = owner == .none ? "left unbound" : "to \(owner.rawValue)"
+        parts.append("\(counted(count, "queue")) \(way)")
+      }
+      parts.append(counted(plan.steps.count { $0.path != nil }, "write"))
+    }
+    for (count, word) in [
+      (plan.refusals.count, "refused"), (plan.waiting.count, "waiting"),
+      (plan.undecidable.count, "undecidable"), (plan.adopted.count, "adopted"),
+    ] where count > 0 {
+      parts.append("\(count) \(word)")
+    }
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension PlanReport {
+  /// The report for programs.
+  package var json: JSONValue {
+    JSONObject.document("plan") {
+      $0.set("outcome", text: outcome.rawValue)
+      $0.set("mechanism", text: choice.mechanism.rawValue)
+      $0.set("reason", text: choice.reason)
+      $0.set("advice", text: choice.advice)
+      $0.set("settings", settings.isEmpty ? nil : .array(settings.map(\.json)))
+      write(to: &$0)
+    }
+  }
+
+  /// Adds the plan's parts.
+  func write(to object: inout JSONObject) {
+    if let before = bus.masks, let after = plan.masks(after: bus) {
+      object.set(
+        "masks",
+        JSONObject.make {
+          $0.set("before", Self.json(before))
+          $0.set("after", Self.json(after))
+        })
+    }
+    object.set(
+      "changes",
+      .array(plan.changes.map { $0.json(decisions.decision(for: $0.apqn)) }))
+    object.set("steps", .array(plan.steps.map(\.json)))
+    object.set("refused", .array(plan.refusals.map(\.json)))
+    object.set("alternatives", .array(plan.alternatives.map(\.json)))
+    object.set("waiting", .array(plan.waiting.map(\.json)))
+    object.set("undecidable", texts: plan.undecidable.map(\.description))
+    object.set("adopted", texts: plan.adopted.map(\.description))
+    object.set("warnings", .array(plan.warnings.map(\.json)))
+    let latent = plan.latentCollateral
+    object.set(
+      "latentCollateral",
+      JSONObject.make {
+        $0.set("adapters", .array(latent.adapters.map { .integer($0) }))
+        $0.set("domains", .array(latent.domains.map { .integer($0) }))
+        $0.set("count", number: latent.count)
+        $0.set("hostCount", number: latent.hostCount)
+      })
+  }
+
+  private static func json(_ masks: MaskPair) -> JSONValue {
+    JSONObject.make {
+      $0.set("apmask", text: masks.adapters.description)
+      $0.set("aqmask", text: masks.domains.description)
+    }
+  }
+}
+
+extension MaskAlternative {
+  /// As JSON.
+  var json: JSONValue {
+    JSONObject.make {
+      $0.set("adapters", .array(adapters.map { .integer($0) }))
+      $0.set("domains", .array(domains.map { .integer($0) }))
+      $0.set("alsoTaken", texts: alsoTaken.map(\.description))
+    }
+  }
+}
+
+extension Plan.Waiting {
+  /// As JSON.
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("queue", text: apqn.description)
+      $0.set("driver", text: driver)
+    }
+  }
+}
+
+extension Refusal {
+  /// The reason in one word.
+  var code: String {
+    switch reason {
+    case .hardwareTooOld: "hardware-too-old"
+    case .inexpressible: "inexpressible"
+    case .releaseInexpressible: "release-inexpressible"
+    case .assigned: "assigned"
+    case .vetoed: "vetoed"
+    case .masksInUse: "masks-in-use"
+    case .overrideInUse: "override-in-use"
+    case .strandedInHostPool: "stranded-in-host-pool"
+    case .wouldBindBelowUnboundCard: "would-bind-below-unbound-card"
+    case .wouldTakeEverything: "would-take-everything"
+    case .maskChangeUnderWay: "mask-change-under-way"
+    case .cardUnbound: "card-unbound"
+    case .lastWithMasterKeys: "last-with-master-keys"
+    case .masterKeysUnknown: "master-keys-unknown"
+    case .busy: "busy"
+    case .fought: "fought"
+    case .rulesMissing: "rules-missing"
+    case .overriddenByOthers: "overridden-by-others"
+    }
+  }
+
+  /// As JSON.
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("queue", text: apqn.description)
+      $0.set("reason", text: code)
+      $0.set("message", text: description)
+    }
+  }
+
+  /// The sentences of some refusals. Where many queues have the very same reason, the first one's
+  /// sentence is followed by the others' names.
+  static func sentences(_ refusals: [Refusal]) -> [String] {
+    var groups: [[Refusal]] = []
+    var places: [Reason: Int] = [:]
+    for refusal in refusals {
+      if let place = places[refusal.reason] {
+        groups[place].append(refusal)
+      } else {
+        places[refusal.reason] = groups.count
+        groups.append([refusal])
+      }
+    }
+    return groups.flatMap { group in
+      guard group.count > 3, let first = group.first else { return group.map(\.description) }
+      let others = APQNRectangle.covering(group.dropFirst().map(\.apqn))
+      return [first.description, "  likewise " + others.map(\.description).joined(separator: ", ")]
+    }
+  }
+}
+
+extension PlanWarning {
+  /// The warning in one word.
+  var code: String {
+    switch self {
+    case .guestLosesAdapter: "guest-loses-adapter"
+    case .defaultDomainTaken: "default-domain-taken"
+    case .lastCCAQueueTaken: "last-cca-queue-taken"
+    case .unusable: "unusable"
+    case .leavesMasks: "leaves-masks"
+    case .cannotBeUndone: "cannot-be-undone"
+    case .undoingBinds: "undoing-binds"
+    case .nextBoot(let conflict):
+      switch conflict.effect {
+      case .takes: "next-boot-takes"
+      case .binds: "next-boot-binds"
+      case .setsMasks: "next-boot-sets-masks"
+      case .setsOverrides: "next-boot-sets-overrides"
+      }
+    }
+  }
+
+  /// As JSON.
+  var json: JSONValue {
+    JSONObject.make {
+      $0.set("warning", text: code)
+      $0.set("message", text: description)
+    }
+  }
+}
+
+extension Step {
+  /// The write as a person would type it into a shell; a step that only looks, in words.
+  var commandLine: String {
+    guard let path else { return "(\(self))" }
+    let words = text.filter { $0 != "\n" }
+    return "echo \(words.isEmpty ? "" : words + " ")> \(path)"
+  }
+
+  /// As JSON: the file and the exact text, or the queue that is only looked at.
+  var json: JSONValue {
+    JSONObject.make {
+      switch self {
+      case .requireUnassigned(let apqn): $0.set("requireUnassigned", text: apqn.description)
+      case .awaitIdle(let apqn): $0.set("awaitIdle", text: apqn.description)
+      default:
+        $0.set("path", text: path?.description)
+        $0.set("text", text: text)
+      }
+    }
+  }
+}
+
+extension AppliedSetting {
+  /// As JSON.
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("key", text: name)
+      $0.set("value", text: value)
+      $0.set("origin", text: origin)
+    }
   }
 }

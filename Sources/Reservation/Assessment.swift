@@ -67,3 +67,15 @@ package struct Assessment {
     self.plan = plan
   }
 }
+
+extension DecisionTable {
+  /// How many of the present queues the rules want on `vfio_ap`, and how many of these are there.
+  package func reservations(on inventory: Inventory) -> (wanted: Int, reserved: Int) {
+    var count = (wanted: 0, reserved: 0)
+    for queue in inventory.queues where row(queue.apqn.adapter).vfioAP.contains(queue.apqn.domain) {
+      count.wanted += 1
+      if queue.owner == .vfioAP { count.reserved += 1 }
+    }
+    return count
+  }
+}

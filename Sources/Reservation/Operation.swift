@@ -35,7 +35,7 @@ package struct Operation: Equatable, Sendable {
 /// A queue that a plan moves.
 package struct OwnerChange: Equatable, Sendable {
   /// Why a queue moves.
-  package enum Cause: Equatable, Sendable {
+  package enum Cause: CaseIterable, Sendable {
     /// A rule wants it there.
     case wanted
     /// A rule, or no rule any more, lets us give back what we took.

@@ -36,7 +36,7 @@ package struct Ownership: Equatable, Sendable {
   }
 
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
-  /// that keeps it from the host is ours. Where another hand has cleared one too, it is that hand's.
+  /// that keeps it from the host is ours. Where another process has cleared one too, it is that process's.
   package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
     guard let masks = bus.masks, !masks.isInHostPool(apqn) else { return queues.contains(apqn) }
     return (masks.adapters.contains(apqn.adapter) || adapters.contains(apqn.adapter))

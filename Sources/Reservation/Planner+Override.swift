@@ -61,7 +61,7 @@ extension Planner {
         Operation(.queue(apqn), steps: [.setOverride(apqn, driver: nil)], changes: []))
       return
     }
-    // Written over ours by another hand, which has plans of its own for the queue.
+    // Written over ours by another process, which has plans of its own for the queue.
     if let other = queue.driverOverride, other != DriverName.vfioAP {
       plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
       return

@@ -35,20 +35,14 @@ final class ReplayPlayer {
     var activities: [JSONValue] = []
     let isSilent = isSilent
     let isJSON = output.json
-    var running: ReplaySession?
     let session = ReplaySession(script, rules: rules, options: options) { occurrence in
-      let decisions = running?.decisions
-      if isJSON, case .activity(let activity) = occurrence {
-        activities.append(activity.json(decisions: decisions))
-      }
+      if isJSON, case .agent(let event) = occurrence { activities.append(event.json) }
       guard !isSilent, !isJSON else { return }
-      let lines = report.lines(occurrence, decisions: decisions)
+      let lines = report.lines(occurrence)
       // What cannot be written now cannot be written at the end either, and is an error there.
       for line in lines { _ = try? Terminal.print(line + "\n") }
     }
-    running = session
     try session.run()
-    running = nil
     let end = try session.inventory()
     mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
     problems = session.failures.map { "\($0)" }

@@ -129,9 +129,9 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
     let next = Agent(
       sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="9", RESERVE="vfio_ap""#),
-      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, log: stage,
-      time: stage)
-    try next.reconcile()
+      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, time: stage.time,
+      report: stage.note)
+    try next.reconcile().get()
     #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
     #expect(next.ownership.offline == [])
   }
@@ -189,9 +189,11 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   @Test func `is told of, once for each time`() throws {
     let stage = try Stage(.bind)
     try fight(stage, times: 1, every: .seconds(1))
-    #expect(
-      stage.activities.contains(
-        .movedByOthers([OwnerChange(apqn, from: .vfioAP, to: .host, cause: .sideEffect)])))
+    let moves = stage.events.compactMap { event in
+      if case .movedByOthers(let moves) = event { moves } else { nil }
+    }
+    #expect(moves.map { $0.map(\.apqn) } == [[apqn]])
+    #expect(moves.first?.first?.from == .vfioAP && moves.first?.first?.to == .host)
   }
 
   @Test(arguments: Mechanism.allCases)
@@ -229,7 +231,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     throws
   {
     let stage = try Stage(mechanism)
-    let entries = stage.agent.history.entries
+    let entries = stage.agent.history.moves
     #expect(entries.map(\.apqn) == (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) })
     let entry = try #require(entries.first)
     #expect(entry.time == .seconds(1_800_000_000))
@@ -244,25 +246,25 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let faults = try FaultPlan(text: "write /sys/bus/ap/drivers/vfio_ap/bind 1 fail EIO")
     let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
-    let first = stage.agent.history.entries.filter {
-      $0.apqn == stage.agent.history.entries[0].apqn
+    let first = stage.agent.history.moves.filter {
+      $0.apqn == stage.agent.history.moves[0].apqn
     }
     // The host has lost it all the same, and that is told too.
     #expect(first.map(\.to) == [.none, .vfioAP])
     #expect(first[0].failure == nil && first[1].failure?.contains("EIO") == true)
     try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
-    let foreign = stage.agent.history.entries.filter { $0.mechanism == nil }
+    let foreign = stage.agent.history.moves.filter { $0.mechanism == nil }
     #expect(foreign.map(\.apqn.description) == ["01.0002"])
     #expect(foreign.map(\.cause) == [nil])
   }
 
   @Test func `is kept until a thousand more have come`() throws {
     let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
-    while stage.agent.history.entries.count < History.capacity {
+    while stage.agent.history.moves.count < History.capacity {
       try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
     }
     try stage.happens { _ in try stage.hand(moves: "01.0003", to: DriverName.cex4queue) }
-    let entries = stage.agent.history.entries
+    let entries = stage.agent.history.moves
     #expect(entries.count == History.capacity)
     #expect(entries.suffix(2).map(\.apqn.description) == ["01.0003", "01.0003"])
     #expect(entries.first?.apqn.description == "01.0002")

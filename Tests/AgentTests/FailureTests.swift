@@ -44,7 +44,7 @@ private final class FaultySysfs: Sysfs {
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
       sysfs: sysfs, rules: try Stage.rules(rules),
-      settings: Agent.Settings(mechanism: mechanism), log: stage, time: stage)
+      settings: Agent.Settings(mechanism: mechanism), time: stage.time, report: stage.note)
     stage.bus.onUevent = { agent.handle($0) }
     return (agent, sysfs)
   }
@@ -58,19 +58,19 @@ private final class FaultySysfs: Sysfs {
     sysfs.fault = { path, text in
       text.hasPrefix("01.0002") && path.name == "unbind" ? .some(.inputOutput) : nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.phase == .retrying)
     #expect(agent.status.description == "3 of 4 queues reserved, 1 failed")
     #expect(agent.nextDue == .seconds(1))
     stage.now = .seconds(1)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.nextDue == .seconds(3))
     sysfs.fault = { _, _ in nil }
     stage.now = .seconds(2)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
     stage.now = .seconds(3)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(agent.nextDue == nil)
     #expect(agent.status.description == "4 of 4 queues reserved")
@@ -80,7 +80,7 @@ private final class FaultySysfs: Sysfs {
     let stage = try Stage(.bind, rules: "")
     let (agent, sysfs) = try agent(.bind, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     sysfs.fault = { path, _ in path.name == "bind" ? .some(nil) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(
       stage.failures.map(\.description) == [
         "01.0002 was to go to vfio_ap, the kernel took the write, and the queue is with none"
@@ -96,7 +96,7 @@ private final class FaultySysfs: Sysfs {
         DOMAIN=="2", RESERVE="vfio_ap"
         """)
     sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.busy) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == "\(APMask.all)\n")
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     #expect(agent.status.phase == .retrying)
@@ -113,18 +113,18 @@ private final class FaultySysfs: Sysfs {
     try stage.bus.write("\(apqn)", to: .driver(DriverName.cex4queue, "unbind"))
     let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
     sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.busy) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0003") == DriverName.cex4queue)
     let change = OwnerChange(apqn, from: .none, to: .host, cause: .sideEffect)
     #expect(stage.failures.first?.moves == [change])
-    #expect(stage.activities.contains(.moved([change])))
-    let entry = try #require(agent.history.entries.last { $0.apqn == apqn && $0.failure == nil })
-    #expect(entry.from == .none && entry.to == .host && entry.cause == .sideEffect)
+    let move = try #require(agent.history.moves.last { $0.apqn == apqn && $0.failure == nil })
+    #expect(move.from == .none && move.to == .host && move.cause == .sideEffect)
+    #expect(stage.events.contains(.moved([move])))
   }
 
   /// The moves that an agent tells in its history, without those that failed.
   private func moves(_ agent: Agent) -> [String] {
-    agent.history.entries.filter { $0.failure == nil }.map {
+    agent.history.moves.filter { $0.failure == nil }.map {
       "\($0.apqn) \($0.from.rawValue)>\($0.to.rawValue)"
     }
   }
@@ -135,7 +135,7 @@ private final class FaultySysfs: Sysfs {
     try stage.bus.write("02.0003", to: .driver(DriverName.cex4queue, "unbind"))
     var (first, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
     sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.inputOutput) : nil }
-    try first.reconcile()
+    try first.reconcile().get()
     #expect(moves(first) == ["02.0003 none>host"])
     // Outside the pool, given back by the second of three, and taken by vfio_ap when that is set back.
     stage = try Stage(.mask, rules: Self.pairOfMasks)
@@ -143,11 +143,12 @@ private final class FaultySysfs: Sysfs {
     sysfs = FaultySysfs(stage.bus)
     first = Agent(
       sysfs: sysfs, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#),
-      settings: .init(mechanism: .mask), ownership: stage.agent.ownership, log: stage, time: stage)
+      settings: .init(mechanism: .mask), ownership: stage.agent.ownership, time: stage.time,
+      report: stage.note)
     sysfs.fault = { path, text in
       path == .bus("apmask") && text == "\(APMask([2]).complement)" ? .some(.inputOutput) : nil
     }
-    try first.reconcile()
+    try first.reconcile().get()
     #expect(stage.driver("00.0002") == DriverName.vfioAP)
     #expect(moves(first) == ["00.0002 none>vfio_ap"])
   }
@@ -159,9 +160,9 @@ private final class FaultySysfs: Sysfs {
       path == .bus("aqmask") || path == .bus("apmask") && text == "\(APMask.all)"
         ? .some(.inputOutput) : nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(moves(agent) == (0...3).map { "01.000\($0) host>vfio_ap" })
-    #expect(agent.history.entries.filter { $0.failure != nil }.map(\.apqn.adapter) == [0, 2])
+    #expect(agent.history.moves.filter { $0.failure != nil }.map(\.apqn.adapter) == [0, 2])
   }
 
   @Test(arguments: ["apmask", "aqmask"])
@@ -171,7 +172,7 @@ private final class FaultySysfs: Sysfs {
     let stage = try Stage(.mask, rules: "")
     let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
     sysfs.fault = { path, _ in path == .bus(name) ? .some(nil) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == "\(APMask.all)\n")
     #expect(try stage.bus.read(.bus("aqmask")) == "\(APMask.all)\n")
     let text = try #require(stage.failures.first).description
@@ -183,7 +184,7 @@ private final class FaultySysfs: Sysfs {
     let (agent, sysfs) = try agent(
       .override, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     sysfs.fault = { path, _ in path == .bus("drivers_probe") ? .some(.inputOutput) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == nil)
     #expect(moves(agent) == ["01.0002 host>none"])
   }
@@ -200,8 +201,8 @@ private final class FaultySysfs: Sysfs {
         """
         ADAPTER=="2", RESERVE="vfio_ap"
         DOMAIN=="3", RESERVE="vfio_ap"
-        """), settings: .init(mechanism: .mask), ownership: stage.agent.ownership, log: stage,
-      time: stage)
+        """), settings: .init(mechanism: .mask), ownership: stage.agent.ownership, time: stage.time,
+      report: stage.note)
     // The last of three writes fails, and then the second cannot be set back.
     let last = "\(APMask([2]).complement)"
     sysfs.fault = { path, text in
@@ -209,14 +210,14 @@ private final class FaultySysfs: Sysfs {
         path == .bus("apmask") && text == last || path == .bus("aqmask") && text == "\(APMask.all)"
       return fails ? .some(.inputOutput) : nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == "\(APMask([1, 2]).complement)\n")
     #expect(try stage.bus.read(.bus("aqmask")) == "\(APMask([3]).complement)\n")
     let text = try #require(stage.failures.first).description
     #expect(text.contains("what was done before could not be taken back"), "\(text)")
     sysfs.fault = { _, _ in nil }
     stage.now = .seconds(2)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == last + "\n")
     #expect(agent.status.phase == .settled)
   }
@@ -232,7 +233,8 @@ private final class FaultySysfs: Sysfs {
       sysfs: sysfs, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: Agent.Settings(mechanism: .mask), ownership: stage.agent.ownership,
       environment: Agent.Environment(
-        configuration: { HostConfiguration(virtualMachines: [machine]) }), log: stage, time: stage)
+        configuration: { HostConfiguration(virtualMachines: [machine]) }), time: stage.time,
+      report: stage.note)
     // Between the last look and the write, the guest is given a queue.
     sysfs.fault = { [bus = stage.bus] path, _ in
       guard path == .bus("apmask") else { return nil }
@@ -241,7 +243,7 @@ private final class FaultySysfs: Sysfs {
       try? bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
       return nil
     }
-    try next.reconcile()
+    try next.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
     let text = try #require(stage.failures.first).description
     #expect(text.contains("\(uuid) (virtual machine db1)"), "\(text)")
@@ -253,7 +255,7 @@ private final class FaultySysfs: Sysfs {
     try stage.bus.write("vfio_ap", to: .queue(APQN(adapter: 2, domain: 0), "driver_override"))
     stage.bus.unplug(card: 2)
     let (agent, _) = try agent(.mask, stage)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.failures.map(\.isFinal) == [true])
     #expect(agent.nextDue == nil)
     #expect(stage.failures.first?.description.hasSuffix("until the next reboot") == true)
@@ -267,7 +269,7 @@ private final class FaultySysfs: Sysfs {
       bus.unplugQueue(APQN(adapter: 1, domain: 1))
       return nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.failures.map(\.cause) == [.vanished(APQN(adapter: 1, domain: 1))])
     #expect(agent.status.reserved == 3)
     #expect(agent.status.wanted == 3)
@@ -280,10 +282,10 @@ private final class FaultySysfs: Sysfs {
     let stage = try Stage(.bind, rules: "")
     let (agent, sysfs) = try agent(.bind, stage)
     sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.failures.count == 4)
     agent.replaceRules(RuleSet(), isExplicit: true)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.nextDue == nil)
     #expect(agent.status.failures.isEmpty)
   }
@@ -297,7 +299,7 @@ private final class FaultySysfs: Sysfs {
     sysfs.fault = { path, text in
       path == .bus("drivers_probe") && text == "01.0002" ? .some(.noSuchDevice) : nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.reserved == 3)
     #expect(stage.driver("01.0001") == DriverName.vfioAP)
     #expect(stage.driver("01.0002") == nil)
@@ -309,12 +311,12 @@ private final class FaultySysfs: Sysfs {
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
       sysfs: sysfs, rules: RuleSet(), settings: .init(mechanism: .override),
-      ownership: Ownership(queues: [apqn]), log: stage, time: stage)
+      ownership: Ownership(queues: [apqn]), time: stage.time, report: stage.note)
     sysfs.fault = { [sysfs] path, text in
       if path.name == "driver_override", text == "\n" { sysfs.isUnreadable = true }
       return nil
     }
-    try? agent.reconcile()
+    agent.reconcile()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
   }
@@ -323,21 +325,21 @@ private final class FaultySysfs: Sysfs {
     let stage = try Stage(.mask, rules: "")
     let (agent, sysfs) = try agent(.mask, stage, rules: #"ADAPTER=="9", RESERVE="vfio_ap""#)
     sysfs.fault = { path, _ in path == .bus("apmask") ? .some(nil) : nil }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.failures.count == 1)
     #expect(agent.nextDue == .seconds(1))
   }
 
-  @Test func `is not done at all where another hand has changed the masks unseen`() throws {
+  @Test func `is not done at all where another process has changed the masks unseen`() throws {
     let stage = try Stage(.mask, rules: "")
     let (agent, _) = try agent(.mask, stage, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
-    try agent.reconcile()
+    try agent.reconcile().get()
     // The event of this write is lost.
     stage.bus.onUevent = nil
     try stage.bus.write("-5", to: .bus("apmask"))
     stage.bus.onUevent = { agent.handle($0) }
     agent.replaceRules(try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#))
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == "\(APMask([2, 5]).complement)\n")
   }
 
@@ -349,8 +351,8 @@ private final class FaultySysfs: Sysfs {
     let sysfs = FaultySysfs(stage.bus)
     let agent = Agent(
       sysfs: sysfs, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="host""#),
-      settings: .init(mechanism: .override), ownership: Ownership(queues: [apqn]), log: stage,
-      time: stage)
+      settings: .init(mechanism: .override), ownership: Ownership(queues: [apqn]), time: stage.time,
+      report: stage.note)
     sysfs.fault = { [bus = stage.bus] path, text in
       guard path.name == "driver_override", text == "\n" else { return nil }
       try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
@@ -358,7 +360,7 @@ private final class FaultySysfs: Sysfs {
       try? bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
       return nil
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.failures.first?.cause == .assignedMeanwhile(apqn))
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")

@@ -20,7 +20,7 @@ import Testing
         operations += 1
         guard operations == operation else { return }
         do { try happens(agent) } catch { Issue.record(error) }
-      }), log: stage, time: stage)
+      }), time: stage.time, report: stage.note)
   }
 
   private func reserved(_ stage: Stage) throws -> [String] {
@@ -37,12 +37,12 @@ import Testing
     let agent = try agent(stage, mechanism, #"ADAPTER=="0-2", RESERVE="vfio_ap""#, before: 4) {
       $0.replaceRules(other)
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try reserved(stage) == ["00.0000", "02.0003"])
     // Three were taken before, and two of these given back; none was taken by the old rules after that.
-    let taken = agent.history.entries.filter { $0.to == .vfioAP }.map(\.apqn.description)
+    let taken = agent.history.moves.filter { $0.to == .vfioAP }.map(\.apqn.description)
     #expect(taken == ["00.0000", "00.0001", "00.0002", "02.0003"])
-    let later = agent.history.entries.dropFirst(3).compactMap(\.rule)
+    let later = agent.history.moves.dropFirst(3).compactMap(\.rule)
     #expect(later.allSatisfy { other.rules.contains($0) })
   }
 
@@ -60,7 +60,7 @@ import Testing
     let agent = try agent(stage, .bind, rule, policy: GuardPolicy(protectHost: .no), before: 3) {
       $0.replaceSettings(.init(mechanism: .bind, policy: GuardPolicy(protectHost: .yes)))
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try reserved(stage).count == 11)
     #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["02.0003"])
   }
@@ -77,7 +77,7 @@ import Testing
       stage.bus.setCheckStopped(card: 2, true)
       stage.bus.scan()
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["01.0003"])
     #expect(stage.driver("01.0003") == DriverName.cex4queue)
     #expect(try reserved(stage).count == 7)
@@ -91,10 +91,10 @@ import Testing
       try stage.bus.write(
         "1", to: .queue(APQN(adapter: 1, domain: 2), "request_count"))
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.failures == [])
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    let history = agent.history.entries.first { $0.apqn == APQN(adapter: 1, domain: 3) }
+    let history = agent.history.moves.first { $0.apqn == APQN(adapter: 1, domain: 3) }
     #expect(history?.from == Owner.none)
   }
 
@@ -104,7 +104,7 @@ import Testing
       stage.bus.setLoad(
         QueueLoad(pending: 2, drainRate: 0), on: APQN(adapter: 1, domain: 2))
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
     #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
   }
@@ -115,7 +115,7 @@ import Testing
       stage.bus.setLoad(
         QueueLoad(pending: 2, drainRate: 0), on: APQN(adapter: 1, domain: 2))
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
   }
@@ -149,13 +149,13 @@ import Testing
       return false
     }
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#), log: stage,
-      time: stage)
-    #expect(throws: InventoryReaderError.changing) { try agent.reconcile() }
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#), time: stage.time,
+      report: stage.note)
+    #expect(throws: InventoryReaderError.changing) { try agent.reconcile().get() }
     #expect(stage.writes == [])
     bus.beforeRead = nil
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 2) == [DriverName.vfioAP])
   }
 
@@ -169,13 +169,13 @@ import Testing
     let lock = TestLock()
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
-      environment: .init(lock: lock), log: stage, time: stage)
-    try agent.reconcile()
+      environment: .init(lock: lock), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
     #expect(bus.writes == [])
     #expect(agent.status.phase == .moving)
     // Still there after a while: not moved by anybody, so it is unbound and probed, under the lock.
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(bus.writes.first == "01.0003 > /sys/bus/ap/drivers/cex4queue/unbind")
     #expect(lock.uses > 0)
   }
@@ -216,12 +216,12 @@ private final class BusWithStraggler: Sysfs {
       $0.plug(card: Stage.card(7))
       $0.scan()
     }
-    let arrived = stage.activities.compactMap { activity -> [String]? in
-      guard case .takenOnArrival(let changes) = activity else { return nil }
-      return changes.map(\.apqn.description)
+    let arrived = stage.events.compactMap { event -> [String]? in
+      guard case .takenOnArrival(let moves) = event else { return nil }
+      return moves.map(\.apqn.description)
     }
     #expect(arrived.flatMap { $0 } == ["07.0003"])
-    let entry = stage.agent.history.entries.first { $0.apqn == APQN(adapter: 7, domain: 3) }
+    let entry = stage.agent.history.moves.first { $0.apqn == APQN(adapter: 7, domain: 3) }
     #expect(entry?.to == .vfioAP && entry?.rule == nil)
     // A whole domain is reserved, so it cannot be had back, and the status says so.
     #expect(

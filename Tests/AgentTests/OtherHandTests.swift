@@ -27,26 +27,26 @@ final class BusWithAnotherProcess: Sysfs {
   }
 }
 
-@Suite struct `Another hand between the plan and the write` {
+@Suite struct `Another process between the plan and the write` {
   private let apqn = APQN(adapter: 1, domain: 2)
 
   @Test func `that has taken the queue keeps it: it does not become ours`() throws {
     let stage = try Stage(.bind, rules: "")
     let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#), log: stage,
-      time: stage)
+      sysfs: bus, rules: try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#), time: stage.time,
+      report: stage.note)
     bus.before = { [bus = stage.bus] path, text in
       guard path.name == "unbind" else { return false }
       try bus.write(text, to: .driver(DriverName.cex4queue, "unbind"))
       try bus.write(text, to: .driver(DriverName.vfioAP, "bind"))
       return true
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(agent.ownership.queues == [])
     agent.replaceRules(try Stage.rules(#"ADAPTER=="1", RESERVE="unmanaged""#))
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
   }
 
@@ -55,21 +55,21 @@ final class BusWithAnotherProcess: Sysfs {
     stage.bus.setLoad(QueueLoad(pending: 1), on: apqn)
     let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), log: stage,
-      time: stage)
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), time: stage.time,
+      report: stage.note)
     let theirs = APMask([2]).complement
     bus.before = { [bus = stage.bus] path, _ in
       guard path.name == "online" else { return false }
       try bus.write(theirs.description, to: .bus("apmask"))
       return true
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     let mask = APMask(try stage.bus.read(.bus("apmask")))
     #expect(mask?.contains(2) == false)
     #expect(try stage.drivers(ofCard: 2) == [DriverName.vfioAP])
     // The look behind it plans anew, on what is there.
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(APMask(try stage.bus.read(.bus("apmask"))) == APMask([1, 2]).complement)
     #expect(agent.ownership.adapters == [1])
   }
@@ -81,13 +81,13 @@ final class BusWithAnotherProcess: Sysfs {
       sysfs: bus,
       rules: try Stage.rules(
         "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nDOMAIN==\"2\", RESERVE=\"vfio_ap\""),
-      log: stage, time: stage)
+      time: stage.time, report: stage.note)
     bus.before = { [bus = stage.bus] path, _ in
       guard path.name == "aqmask" else { return false }
       try bus.write(APMask([1, 2]).complement.description, to: .bus("apmask"))
       return true
     }
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(APMask(try stage.bus.read(.bus("apmask")))?.contains(2) == false)
   }
 
@@ -106,8 +106,8 @@ final class BusWithAnotherProcess: Sysfs {
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       ownership: stage.agent.ownership,
-      environment: .init(lock: GivingLock(stage.bus, lock)), log: stage, time: stage)
-    try agent.reconcile()
+      environment: .init(lock: GivingLock(stage.bus, lock)), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
     #expect(stage.failures == [])
     #expect(agent.status.plan?.refusals.map(\.apqn).contains(apqn) == true)
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
@@ -128,8 +128,8 @@ final class BusWithAnotherProcess: Sysfs {
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       ownership: stage.agent.ownership,
-      environment: .init(lock: lock), log: stage, time: stage)
-    try agent.reconcile()
+      environment: .init(lock: lock), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
     #expect(stage.failures == [])
     #expect(agent.status.plan?.refusals.map(\.apqn).contains(apqn) == true)
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
@@ -168,14 +168,14 @@ private final class GivingLock: ConfigurationLock {
     let stage = try Stage(.mask, rules: "")
     let bus = FaultInjector(stage.bus, plan: faults)
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), log: stage,
-      time: stage)
-    #expect(throws: InventoryReaderError.self) { try agent.reconcile() }
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), time: stage.time,
+      report: stage.note)
+    #expect(throws: InventoryReaderError.self) { try agent.reconcile().get() }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     // And it is tried again by itself.
     bus.plan = FaultPlan()
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
@@ -195,9 +195,9 @@ private final class GivingLock: ConfigurationLock {
     let agent = Agent(
       sysfs: FaultInjector(stage.bus, plan: faults),
       rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
-      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, log: stage,
-      time: stage)
-    #expect(throws: InventoryReaderError.self) { try agent.reconcile() }
+      settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, time: stage.time,
+      report: stage.note)
+    #expect(throws: InventoryReaderError.self) { try agent.reconcile().get() }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     if mechanism == .override {
       #expect(

@@ -34,7 +34,7 @@ private final class WatchedBus: Sysfs {
     let bus = WatchedBus(stage.bus, record, lock)
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(rule), settings: .init(mechanism: mechanism),
-      environment: .init(record: record, lock: lock), log: stage, time: stage)
+      environment: .init(record: record, lock: lock), time: stage.time, report: stage.note)
     return (agent, bus)
   }
 
@@ -42,7 +42,7 @@ private final class WatchedBus: Sysfs {
   func `is on record before it is written`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, rules: "")
     let (agent, bus) = try watched(mechanism, stage)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
     let first = try #require(bus.seen.first)
     if mechanism == .mask {
@@ -58,14 +58,14 @@ private final class WatchedBus: Sysfs {
     let stage = try Stage(mechanism, rules: "")
     let (agent, bus) = try watched(mechanism, stage)
     record.isBroken = true
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(bus.seen.isEmpty)
     #expect(
       stage.failures.first?.description
         == "nothing was written, since writing /run/apreserve/ownership: no space left")
     record.isBroken = false
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
@@ -75,12 +75,12 @@ private final class WatchedBus: Sysfs {
   {
     let stage = try Stage(mechanism, rules: "")
     let (agent, _) = try watched(mechanism, stage)
-    try agent.reconcile()
+    try agent.reconcile().get()
     let next = Agent(
       sysfs: stage.bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
       settings: .init(mechanism: mechanism), ownership: record.ownership,
-      environment: .init(record: record), log: stage, time: stage)
-    try next.reconcile()
+      environment: .init(record: record), time: stage.time, report: stage.note)
+    try next.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     var left = record.ownership
     left.seen = APQNSet()
@@ -92,8 +92,8 @@ private final class WatchedBus: Sysfs {
     let stage = try Stage(mechanism, rules: rule)
     let next = Agent(
       sysfs: stage.bus, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
-      settings: .init(mechanism: mechanism), log: stage, time: stage)
-    try next.reconcile()
+      settings: .init(mechanism: mechanism), time: stage.time, report: stage.note)
+    try next.reconcile().get()
     // Without masks the kernel itself puts queues there when vfio_ap comes first.
     #expect(
       try stage.drivers(ofCard: 1)
@@ -118,12 +118,12 @@ private final class WatchedBus: Sysfs {
   {
     let stage = try Stage(mechanism, rules: "")
     let (agent, bus) = try watched(mechanism, stage)
-    try agent.reconcile()
+    try agent.reconcile().get()
     // Without masks, what takes one queue from the host concerns nobody else's configuration.
     #expect(bus.seen.allSatisfy { $0.isLocked == (mechanism == .mask) })
     let count = bus.seen.count
     agent.replaceRules(try Stage.rules(#"APQN=="*", RESERVE="host""#))
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(bus.seen.count > count)
     let later = bus.seen[count...].allSatisfy(\.isLocked)
     #expect(later)
@@ -134,7 +134,7 @@ private final class WatchedBus: Sysfs {
     let stage = try Stage(.mask, rules: "")
     let (agent, bus) = try watched(.mask, stage)
     lock.owner = "process 4711 (chzdev)"
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(bus.seen.isEmpty)
     #expect(
       stage.failures.map(\.description) == [
@@ -142,7 +142,7 @@ private final class WatchedBus: Sysfs {
       ])
     lock.owner = nil
     stage.now = try #require(agent.nextDue)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 }

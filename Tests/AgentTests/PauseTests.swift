@@ -40,7 +40,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
         """)
     let stage = try Stage(.bind, rules: rule, seenThrough: { FaultInjector($0, plan: faults) })
     for _ in 0..<5 {
-      stage.agent.scanEverything()
+      stage.agent.scan(.everything)
       try stage.settle()
     }
     #expect(stage.agent.status.phase == .withoutBus)
@@ -125,10 +125,10 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let next = Agent(
       sysfs: stage.bus,
       rules: try Stage.rules(Self.adapter + "\n" + #"APQN=="05.0002", RESERVE="vfio_ap""#),
-      ownership: stage.agent.ownership, log: stage, time: stage)
+      ownership: stage.agent.ownership, time: stage.time, report: stage.note)
     stage.bus.plug(card: Stage.card(5))
     stage.bus.scan()
-    try next.reconcile()
+    try next.reconcile().get()
     return next
   }
 
@@ -182,7 +182,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     }
     // Of an hour, at most the limit of ten seconds for each of 60, 120, 240, ... seconds.
     #expect(off <= 610)
-    let plans = stage.activities.filter { if case .planned = $0 { true } else { false } }
+    let plans = stage.events.filter { if case .planned = $0 { true } else { false } }
     #expect(plans.count < 20)
   }
 }

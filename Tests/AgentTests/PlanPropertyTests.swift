@@ -8,16 +8,14 @@ import Testing
 
 /// Any rules on any machine, many times over, from a seed.
 @Suite struct `A plan that is done` {
-  private final class Log: ActivityLog, MonotonicTime {
+  private final class Log {
     var writes: [Step] = []
     var failures: [Failure] = []
-    var now = Duration.zero
-    var sinceEpoch: Duration { now }
 
-    func record(_ activity: Activity) {
-      switch activity {
+    func note(_ event: Agent.Event) {
+      switch event {
       case .wrote(let step, _): writes.append(step)
-      case .failed(let failure, _): failures.append(failure)
+      case .failed(let failure, _, _): failures.append(failure)
       default: break
       }
     }
@@ -34,14 +32,15 @@ import Testing
       let bus = scene.bus()
       let log = Log()
       let agent = Agent(
-        sysfs: bus, rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism), log: log,
-        time: log)
+        sysfs: bus, rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism),
+        time: TestTime(),
+        report: log.note)
       bus.onUevent = { agent.handle($0) }
       let reader = InventoryReader(sysfs: bus)
       for round in 1...3 {
         let text = scene.rules()
         scene.otherHands(on: bus)
-        agent.scanEverything()
+        agent.scan(.everything)
         let rules = try Stage.rules(text)
         let before = try reader.read()
         let decisions = DecisionTable(rules: rules, inventory: before, host: HostIdentity())
@@ -49,7 +48,7 @@ import Testing
           .plan(by: mechanism)
         log.writes = []
         agent.replaceRules(rules, isExplicit: true)
-        try agent.reconcile()
+        try agent.reconcile().get()
         let after = try reader.read()
         let place: Comment = "seed \(seed), round \(round), rules:\n\(text)"
 
@@ -84,7 +83,7 @@ import Testing
 
         log.writes = []
         agent.replaceRules(rules, isExplicit: true)
-        try agent.reconcile()
+        try agent.reconcile().get()
         #expect(log.writes == [], place)
         if !log.failures.isEmpty { return }
       }

@@ -41,7 +41,7 @@ import Uevents
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `a queue that another hand has bound to the host`(mechanism: Mechanism) throws {
+  func `a queue that another process has bound to the host`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
     #expect(!stage.writes.isEmpty)
@@ -49,7 +49,7 @@ import Uevents
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `a queue that another hand has unbound`(mechanism: Mechanism) throws {
+  func `a queue that another process has unbound`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try stage.happens { try $0.write("01.0002", to: .driver(DriverName.vfioAP, "unbind")) }
     #expect(!stage.writes.isEmpty)
@@ -168,7 +168,7 @@ import Uevents
     let stage = try Stage(mechanism)
     let before = stage.bus.sequenceNumber
     stage.agent.handle(.init(.add, "/devices/pci0000:00/0000:00:01.0", subsystem: "pci"))
-    #expect(Reaction(to: .init(.add, "/devices/apx/card01", subsystem: "ap")) == nil)
+    #expect(BusObject(path: "/devices/apx/card01") == nil)
     try stage.settle()
     #expect(stage.bus.sequenceNumber == before)
   }
@@ -230,8 +230,8 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let stage = try Stage(.mask, adapters: [])
     let bus = SimulatedBus(behavior: .mask61)
     let agent = Agent(
-      sysfs: bus, rules: try Stage.rules(stageRule), log: stage, time: stage)
-    try agent.reconcile()
+      sysfs: bus, rules: try Stage.rules(stageRule), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
     #expect(agent.status.phase == .beforeFirstScan)
     #expect(agent.status.description == "waiting for the first scan of the AP bus")
     bus.onUevent = { agent.handle($0) }
@@ -239,7 +239,7 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     bus.plug(card: Stage.card(1))
     bus.loadModule(.zcryptCex4)
     bus.loadModule(.vfioAP)
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.reserved == 1)
   }
 
@@ -247,14 +247,14 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let stage = try Stage(.mask, rules: "")
     let sysfs = LateBus(stage.bus)
     let agent = Agent(
-      sysfs: sysfs, rules: try Stage.rules(stageRule), log: stage, time: stage)
-    try agent.reconcile()
+      sysfs: sysfs, rules: try Stage.rules(stageRule), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
     #expect(agent.status.description == "waiting for an AP bus")
     sysfs.isThere = true
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.phase == .withoutBus)
     agent.handle(Uevent(.add, "/bus/ap", subsystem: "bus"))
-    try agent.reconcile()
+    try agent.reconcile().get()
     #expect(agent.status.reserved == 4)
   }
 }

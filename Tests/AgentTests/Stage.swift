@@ -7,12 +7,16 @@ import Testing
 import Uevents
 
 /// A simulated machine with the agent on it, as a test plays on it step by step.
-final class Stage: ActivityLog, MonotonicTime {
+final class Stage {
   let bus: SimulatedBus
   let agent: Agent
-  var now = Duration.zero
-  var sinceEpoch: Duration { .seconds(1_800_000_000) + now }
-  private(set) var activities: [Activity] = []
+  /// The events of the last step.
+  private(set) var events: [Agent.Event] = []
+  let time = TestTime(sinceEpoch: .seconds(1_800_000_000))
+  var now: Duration {
+    get { time.now }
+    set { time.now = newValue }
+  }
   private var pending: [Uevent] = []
   /// Events of these places never reach the agent: a lost event, or a reaction that is missing.
   var isLost: (Uevent) -> Bool = { _ in false }
@@ -30,12 +34,12 @@ final class Stage: ActivityLog, MonotonicTime {
     for adapter in adapters { bus.plug(card: Self.card(adapter), quietly: true) }
     bus.scan()
     for module in modules { bus.loadModule(module) }
-    let listener = Listener<Stage>()
+    var report: (Agent.Event) -> Void = { _ in }
     agent = Agent(
       sysfs: wrap(bus), rules: try Self.rules(rules),
       settings: Agent.Settings(mechanism: autoMechanism ? nil : mechanism, policy: policy),
-      ownership: ownership, environment: environment, log: listener, time: listener)
-    listener.owner = self
+      ownership: ownership, environment: environment, time: time, report: { report($0) })
+    report = { [unowned self] in note($0) }
     bus.onUevent = { [unowned self] event in pending.append(event) }
     try settle()
   }
@@ -54,23 +58,24 @@ final class Stage: ActivityLog, MonotonicTime {
     return set
   }
 
-  func record(_ activity: Activity) {
-    activities.append(activity)
+  /// Keeps an event.
+  func note(_ event: Agent.Event) {
+    events.append(event)
   }
 
   /// Lets the agent work until no event is left.
   func settle() throws {
     repeat {
-      let events = pending
+      let uevents = pending
       pending = []
-      for event in events where !isLost(event) { agent.handle(event) }
-      try agent.reconcile()
+      for event in uevents where !isLost(event) { agent.handle(event) }
+      try agent.reconcile().get()
     } while !pending.isEmpty
   }
 
   /// Does something to the machine and lets the agent react.
   func happens(_ change: (SimulatedBus) throws -> Void) throws {
-    activities = []
+    events = []
     try change(bus)
     try settle()
   }
@@ -88,15 +93,15 @@ final class Stage: ActivityLog, MonotonicTime {
 
   /// The writes of the last step, as a person would type them, and the answer of the kernel.
   var writes: [String] {
-    activities.compactMap { activity in
-      guard case .wrote(let step, let error) = activity else { return nil }
+    events.compactMap { event in
+      guard case .wrote(let step, let error) = event else { return nil }
       return step.description + (error.map { ": \($0.errno.name)" } ?? "")
     }
   }
 
   var failures: [Failure] {
-    activities.compactMap { activity in
-      guard case .failed(let failure, _) = activity else { return nil }
+    events.compactMap { event in
+      guard case .failed(let failure, _, _) = event else { return nil }
       return failure
     }
   }

@@ -26,7 +26,7 @@ private let bySerial = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#
   {
     let stage = try Stage(mechanism, rules: bySerial)
     try stage.happens { try $0.write("card01", to: .driver(DriverName.cex4card, "unbind")) }
-    stage.agent.scanEverything()
+    stage.agent.scan(.everything)
     try stage.settle()
     #expect(stage.writes == [])
     #expect(stage.agent.status.plan?.undecidable.map(\.adapter) == [1, 1, 1, 1])

@@ -22,7 +22,7 @@ import Testing
     #expect(status.output.contains("\n  FightLimit=3  (default)\n"))
     #expect(try bench.run("status --control c --history").output == "")
     let metrics = try bench.run("status --control c --metrics").output
-    #expect(metrics.contains("# TYPE apreserve_looks_total counter\n"))
+    #expect(metrics.contains("# TYPE apreserve_reconciliations_total counter\n"))
     #expect(metrics.contains("\napreserve_rules 1\n"))
     let json = try JSONParser.parse(Array(try bench.run("status --control c --json").output.utf8))
     #expect(json["phase"] == "settled")

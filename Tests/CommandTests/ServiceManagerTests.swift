@@ -102,7 +102,9 @@ extension Workbench {
   fileprivate var looks: Int {
     get throws {
       let metrics = try run("status --control c --metrics").output
-      let line = metrics.split(separator: "\n").first { $0.hasPrefix("apreserve_looks_total ") }
+      let line = metrics.split(separator: "\n").first {
+        $0.hasPrefix("apreserve_reconciliations_total ")
+      }
       return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
   }

@@ -10,10 +10,6 @@ import ReservationRules
 /// record in the directory STATE. Empty rules are meant.
 @main
 enum CrashAgent {
-  private final class Silence: ActivityLog {
-    func record(_ activity: Activity) {}
-  }
-
   static func main() throws {
     let arguments = CommandLine.arguments
     guard arguments.count == 4, let mechanism = Mechanism(rawValue: arguments[2]) else {
@@ -28,9 +24,8 @@ enum CrashAgent {
     let agent = Agent(
       sysfs: WireSysfs(), rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism),
       ownership: ownership,
-      environment: Agent.Environment(record: WireRecord(record)), log: Silence(),
-      time: HostTime())
+      environment: Agent.Environment(record: WireRecord(record)), time: HostTime())
     agent.replaceRules(rules, isExplicit: true)
-    try agent.reconcile()
+    try agent.reconcile().get()
   }
 }

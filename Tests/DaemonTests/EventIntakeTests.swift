@@ -43,10 +43,10 @@ struct `The intake of events` {
       fixture.injection.inject(
         "change@/devices/ap", "ACTION=change", "DEVPATH=", "SUBSYSTEM=ap")
       fixture.intake.takeIn()
-      #expect(fixture.mailbox.wait(.zero).reactions == [.everything])
+      #expect(fixture.mailbox.wait(.zero).scopes == [.everything])
       fixture.injection.injectQueue(1)
       fixture.intake.takeIn()
-      let reactions = fixture.mailbox.wait(.zero).reactions
+      let reactions = fixture.mailbox.wait(.zero).scopes
       #expect(!reactions.isEmpty && !reactions.contains(.everything))
       #expect(fixture.intake.counts.malformed == 1)
       #expect(fixture.intake.counts.events == 1)
@@ -60,10 +60,10 @@ struct `The intake of events` {
       fixture.intake.takeIn()
       _ = fixture.mailbox.wait(.zero)
       try fixture.breakMonitor()
-      #expect(fixture.mailbox.wait(.zero).reactions == [.everything])
+      #expect(fixture.mailbox.wait(.zero).scopes == [.everything])
       fixture.injection.injectQueue(2)
       fixture.intake.takeIn()
-      #expect(!fixture.mailbox.wait(.zero).reactions.isEmpty)
+      #expect(!fixture.mailbox.wait(.zero).scopes.isEmpty)
       #expect(fixture.intake.counts.events == 2)
       #expect(fixture.intake.counts.reopenings == 1)
       #expect(fixture.reason.get() == nil)

@@ -11,27 +11,27 @@ import Testing
 
   @Test func `has each place once, however often something happened there`() {
     var mail = Mail()
-    for _ in 0..<1000 { mail.look(at: .queue(apqn(3))) }
-    mail.look(at: .card(0))
-    #expect(mail.reactions == [.queue(apqn(3)), .card(0)])
+    for _ in 0..<1000 { mail.scan(.queue(apqn(3))) }
+    mail.scan(.card(0))
+    #expect(mail.scopes == [.queue(apqn(3)), .card(0)])
   }
 
   @Test func `has everything instead of single places once everything is to be looked at`() {
     var mail = Mail()
-    mail.look(at: .card(1))
-    mail.look(at: .everything)
-    mail.look(at: .card(2))
-    #expect(mail.reactions == [.everything])
+    mail.scan(.card(1))
+    mail.scan(.everything)
+    mail.scan(.card(2))
+    #expect(mail.scopes == [.everything])
   }
 
   @Test func `does not grow with the number of places`() {
     var mail = Mail()
     for index in 0..<65_536 {
-      mail.look(at: .queue(apqn(index)))
-      mail.note(departure: apqn(index))
-      #expect(mail.reactions.count <= 4096)
+      mail.scan(.queue(apqn(index)))
+      mail.noteDeparture(of: apqn(index))
+      #expect(mail.scopes.count <= 4096)
     }
-    #expect(mail.reactions == [.everything])
+    #expect(mail.scopes == [.everything])
     #expect(mail.departures.count <= 4096)
   }
 
@@ -54,12 +54,12 @@ import Testing
 
   @Test func `is taken whole, and once`() throws {
     let mailbox = try Mailbox()
-    mailbox.post { $0.look(at: .card(7)) }
+    mailbox.post { $0.scan(.card(7)) }
     let ticket = mailbox.postTicket()
     let mail = mailbox.wait(nil)
     #expect(mail.ticket == ticket)
-    #expect(mail.reactions == [.everything])
-    #expect(mailbox.wait(.zero).reactions.isEmpty)
+    #expect(mail.scopes == [.everything])
+    #expect(mailbox.wait(.zero).scopes.isEmpty)
     #expect(mailbox.postTicket() > ticket)
   }
 
@@ -67,6 +67,6 @@ import Testing
     let mailbox = try Mailbox()
     let ticket = mailbox.postTicket(scansEverything: false)
     let mail = mailbox.wait(nil)
-    #expect(mail.ticket == ticket && mail.reactions.isEmpty)
+    #expect(mail.ticket == ticket && mail.scopes.isEmpty)
   }
 }

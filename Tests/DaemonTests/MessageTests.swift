@@ -25,9 +25,10 @@ import Testing
 
   @Test func `say what moved, with fields for programs`() throws {
     let apqns = (4...13).map { APQN(adapter: 5, domain: UInt8($0)) }
-    let activity = Activity.moved(
-      apqns.map { OwnerChange($0, from: .host, to: .vfioAP, cause: .wanted) })
-    let message = try #require(LogMessage.messages(activity, decisions: nil).first)
+    let moves = apqns.map {
+      Agent.Move(time: .zero, $0, from: .host, to: .vfioAP, cause: .wanted)
+    }
+    let message = try #require(LogMessage.messages(.moved(moves)).first)
     #expect(message.text.hasPrefix("05.0004, 05.0005,"))
     #expect(message.text.hasSuffix("05.000b and 2 more moved from host to vfio_ap"))
     #expect(message.fields.count { $0.name == "AP_QUEUE" } == 10)
@@ -43,13 +44,20 @@ import Testing
     let apqns = (0...255).flatMap { domain in
       (1...2).map { APQN(adapter: $0, domain: UInt8(domain)) }
     }
-    let changes =
-      apqns.map { OwnerChange($0, from: .host, to: .vfioAP, cause: .collateral) }
-      + [OwnerChange(APQN(adapter: 9, domain: 1), from: .none, to: .host, cause: .sideEffect)]
-    let messages = LogMessage.messages(.moved(changes), decisions: nil, mechanism: .mask)
+    var moves = apqns.map {
+      Agent.Move(
+        time: .zero, $0, from: .host, to: .vfioAP, cause: .collateral, mechanism: .mask)
+    }
+    moves.append(
+      Agent.Move(
+        time: .zero, APQN(adapter: 9, domain: 1), from: .none, to: .host, cause: .sideEffect,
+        mechanism: .mask))
+    let messages = LogMessage.messages(.moved(moves))
     #expect(messages.count == 3)
     #expect(messages[0].text == messages[1].text)
-    #expect(messages[0].text.hasSuffix("504 more moved from host to vfio_ap (collateral)"))
+    #expect(
+      messages[0].text.hasSuffix(
+        "504 more moved from host to vfio_ap (collateral, accepted by the rules)"))
     #expect(
       messages[2].text == "09.0001 moved from none to host (side effect of the mask write)")
     let names = messages.flatMap(\.fields).filter { $0.name == "AP_QUEUE" }.map(\.value)
@@ -67,7 +75,7 @@ import Testing
     var failure = Failure(.masks, .refused(error))
     failure.missed = [apqn]
     let message = try #require(
-      LogMessage.messages(.failed(failure, pause: .seconds(1)), decisions: nil).first)
+      LogMessage.messages(.failed(failure, missed: [], pause: .seconds(1))).first)
     #expect(message.fields == [.init("AP_QUEUE", "05.0004")])
   }
 
@@ -76,8 +84,10 @@ import Testing
     (2, "05.0004, 05.0005 wait until vfio_ap is loaded"),
   ])
   func `say what is waited for`(count: UInt8, text: String) {
-    let apqns = (0..<count).map { APQN(adapter: 5, domain: 4 + $0) }
-    let messages = LogMessage.messages(.waiting(apqns, driver: "vfio_ap"), decisions: nil)
+    let requests = (0..<count).map {
+      Agent.RequestedQueue(APQN(adapter: 5, domain: 4 + $0), rule: nil)
+    }
+    let messages = LogMessage.messages(.waiting(requests, driver: "vfio_ap"))
     #expect(messages.map(\.text) == [text])
   }
 
@@ -87,11 +97,11 @@ import Testing
     let path = try #require(step.path)
     let error = SysfsError(.write, path, text: step.text, errno: .busy)
     let message = try #require(
-      LogMessage.messages(.wrote(step, error: error), decisions: nil).first)
+      LogMessage.messages(.wrote(step, error: error)).first)
     #expect(message.level == .warning)
     #expect(message.fields.contains(.init("AP_ERRNO", "EBUSY")))
     #expect(message.fields.contains(.init("AP_PATH", "/sys/bus/ap/drivers/cex4queue/unbind")))
-    #expect(LogMessage.messages(.wrote(step, error: nil), decisions: nil).isEmpty)
+    #expect(LogMessage.messages(.wrote(step, error: nil)).isEmpty)
   }
 
   @Test func `are lines with their level on a terminal`() {

@@ -16,9 +16,8 @@ import Testing
   private func state(_ ticket: UInt64, isBusy: Bool = false) -> StatusBoard.State {
     var state = StatusBoard.State()
     state.isBusy = isBusy
-    state.report.looks = 1
     state.report.ticket = ticket
-    state.report.status = AgentStatus(phase: .settled)
+    state.report.status = Agent.Status(phase: .settled)
     return state
   }
 

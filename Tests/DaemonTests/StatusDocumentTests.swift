@@ -7,7 +7,78 @@ import Testing
 
 @testable import Daemon
 
+/// A phase, and what each place that shows the status makes of it.
+private struct Row: Sendable {
+  var phase: Agent.Status.Phase
+  var word: String
+  var summary: String
+  /// The journal's messages when the phase is entered.
+  var messages: [(kind: MessageKind, level: LogMessage.Level)]
+  var isDegraded = false
+  var outcome = StatusView.Outcome.fine
+
+  static let obstacles: [Agent.Status.Obstacle] = [
+    .unreadable(.changing),
+    .unreadable(.unreadable(SysfsError(.read, .bus("apmask"), errno: .inputOutput))),
+    .unavailable(.init(mechanism: .override)),
+    .unrecorded(OwnershipRecordError("/run/apreserve/owned: ENOSPC (no space left on device)")),
+  ]
+
+  static let all: [Row] =
+    [
+      Row(
+        phase: .starting, word: "starting", summary: "starting: scanning the machine", messages: []),
+      Row(
+        phase: .withoutBus, word: "without-bus", summary: "waiting for an AP bus",
+        messages: [(.withoutBus, .info)]),
+      Row(
+        phase: .beforeFirstScan, word: "before-first-scan",
+        summary: "waiting for the first scan of the AP bus", messages: [(.beforeFirstScan, .info)]),
+      Row(
+        phase: .moving, word: "moving",
+        summary: "2 of 2 queues reserved, waiting for another process's change of the masks",
+        messages: []),
+      Row(phase: .settled, word: "settled", summary: "2 of 2 queues reserved", messages: []),
+    ]
+    + obstacles.map {
+      Row(
+        phase: .blocked($0), word: "blocked", summary: "\($0)", messages: [(.problem, .error)],
+        isDegraded: true, outcome: .error)
+    }
+}
+
 @Suite struct `The status` {
+  @Test(arguments: Row.all)
+  fileprivate func `of each phase is the same in summary, JSON, metrics, journal and exit status`(
+    row: Row
+  ) throws {
+    var report = AgentReport()
+    report.status = Agent.Status(phase: row.phase)
+    (report.status.wanted, report.status.reserved) = (2, 2)
+    let document = document(report)
+    let json = document.json
+    #expect(document.summary == row.summary)
+    #expect(json["phase"]?.text == row.word)
+    #expect(json["degraded"]?.isTrue == row.isDegraded)
+    #expect((json["problems"]?.elements ?? []) == (row.isDegraded ? [.string(row.summary)] : []))
+    let view = StatusView(json)
+    let shown = view.metrics().split(separator: "\n").filter {
+      $0.hasPrefix("apreserve_phase{") && $0.hasSuffix(" 1")
+    }
+    #expect(shown == ["apreserve_phase{phase=\"\(row.word)\"} 1"])
+    #expect(view.metrics().contains("\napreserve_degraded \(row.isDegraded ? 1 : 0)\n"))
+    #expect(view.outcome == row.outcome)
+    let messages = LogMessage.messages(.entered(row.phase, from: .settled))
+    #expect(messages.map(\.kind) == row.messages.map(\.kind))
+    #expect(messages.map(\.level) == row.messages.map(\.level))
+    if row.isDegraded { #expect(messages.map(\.text) == [row.summary]) }
+  }
+
+  @Test func `knows the word of every phase`() {
+    #expect(Set(Row.all.map(\.word) + ["retrying"]) == Set(Agent.Status.Phase.words))
+    #expect(Agent.Status.Phase.retrying.word == "retrying")
+  }
+
   private func document(_ report: AgentReport) -> StatusDocument {
     var board = StatusBoard.State()
     board.report = report
@@ -18,21 +89,8 @@ import Testing
       events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .zero)
   }
 
-  @Test func `claims nothing of the machine before it was looked at`() {
-    #expect(document(AgentReport()).summary == "starting: looking at the machine")
-    #expect(document(AgentReport()).phase == "starting")
-  }
-
-  @Test func `says that there is no AP bus once that was seen`() {
-    var report = AgentReport()
-    report.looks = 1
-    #expect(document(report).summary == "waiting for an AP bus")
-    #expect(document(report).phase == "without-bus")
-  }
-
   @Test func `has the warnings of the last plan`() {
     var report = AgentReport()
-    report.looks = 1
     report.status.phase = .settled
     var plan = Plan(mechanism: .mask)
     plan.warnings = [.lastCCAQueueTaken]

@@ -143,7 +143,7 @@ def reported_moves(report):
 
 
 def judge_disturbed(report, events, before, after, promise):
-    """Of a run into which another hand came: it reports precisely what it did and what it did not, and
+    """Of a run into which another process came: it reports precisely what it did and what it did not, and
     touches no queue but those of its plan."""
     moved = reported_moves(report)
     for queue, owner in after.items():

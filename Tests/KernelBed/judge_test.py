@@ -103,7 +103,7 @@ class JudgeTest(unittest.TestCase):
         self.assertFault("apply with 1")
 
     def disturb(self):
-        """Another hand came: the mask write failed and was taken back, and the report says so."""
+        """Another process came: the mask write failed and was taken back, and the report says so."""
         self.played.files["1.disturbed"] = "watching\nok\n"
         self.played.files["1.after"] = self.played.files["1.before"]
         self.played.report["activities"] = [{"activity": "failed", "message": "EBUSY"}]

@@ -19,7 +19,7 @@ def answer(write):
 
 
 def is_replayable(played):
-    """Whether the transcript has every write in its order: not where another hand, or the daemon, wrote
+    """Whether the transcript has every write in its order: not where another process, or the daemon, wrote
     beside the scenario."""
     return not any(name.endswith((".disturbed", "daemon.log")) for name in os.listdir(played))
 

@@ -56,7 +56,7 @@ import Uevents
   }
 
   @Test(arguments: [Mechanism.bind, .override])
-  func `does what another hand did if asked, and the agent undoes the drift`(
+  func `does what another process did if asked, and the agent undoes the drift`(
     mechanism: Mechanism
   ) throws {
     let text =
@@ -64,7 +64,7 @@ import Uevents
       + Play.event("unbind", 13)
     let script = try ReplayScript(Play.capture(text), foreign: true)
     let hands = script.steps.compactMap { step -> String? in
-      if case .hand(let hand) = step { hand.description } else { nil }
+      if case .foreign(let hand) = step { hand.description } else { nil }
     }
     #expect(hands == ["unbinds 05.0004"])
     let idle = try Play.run(script, rules: "", mechanism: mechanism)
@@ -79,7 +79,7 @@ import Uevents
   @Test func `knows what a mask moved from what a hand moved`() throws {
     let script = try ReplayScript(Play.walk("real-6.1-mask"), foreign: true)
     let hands = script.steps.compactMap { step -> String? in
-      if case .hand(let hand) = step { hand.description } else { nil }
+      if case .foreign(let hand) = step { hand.description } else { nil }
     }
     // The walk's effective writes.
     #expect(hands.filter { $0.hasSuffix("to apmask") }.count == 6)

@@ -187,7 +187,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.isEmpty)
   }
 
-  @Test func `never gives back what another hand has taken out of the pool as well`() throws {
+  @Test func `never gives back what another process has taken out of the pool as well`() throws {
     var machine = Machine(adapters: [1], domains: [2], mechanism: .mask)
     machine.clear(adapters: [1], domains: [2])
     machine.ownership.domains = [2]

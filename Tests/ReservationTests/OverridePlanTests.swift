@@ -73,7 +73,8 @@ private let queue = APQN(adapter: 1, domain: 2)
         == ["(an empty line) > /sys/devices/ap/card01/01.0002/driver_override"])
   }
 
-  @Test func `gives back no queue on which another hand has set an override of its own`() throws {
+  @Test func `gives back no queue on which another process has set an override of its own`() throws
+  {
     var machine = Machine(mechanism: .override)
     for driver in [DriverName.vfioAP, nil] {
       try machine.set("01.0002", driver: driver, driverOverride: "theirs")

@@ -17,7 +17,7 @@ struct ControlMethods {
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
   /// Whether one more long answer is too many.
   var isAnsweringTooMuch: () -> Bool
-  /// The plan's answer, made once for each look.
+  /// The answer with the plan, made once for each reconciliation.
   private let plans = LastAnswer()
 
   /// Methods on these.
@@ -40,16 +40,16 @@ struct ControlMethods {
     case "org.apreserve.GetHistory":
       guard !isAnsweringTooMuch() else { return .reply(busy) }
       let history = status().board.report.history
-      return .reply(Reply([.init("moves", HistoryReport(history.entries).json)]))
+      return .reply(Reply([.init("moves", history.json)]))
     case "org.apreserve.ListQueues": return list(call)
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload() : .permissionDenied)
     case "org.apreserve.Settle":
-      // A look at everything costs the machine something, so it is not for everybody.
-      let looks = ControlPermission.mayChange(peer)
-      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), looks) }
+      // A scan of everything costs the machine something, so it is not for everybody.
+      let scans = ControlPermission.mayChange(peer)
+      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), scans) }
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
@@ -76,7 +76,7 @@ struct ControlMethods {
 
   private var noInventory: Reply { Reply(error: "org.apreserve.NoInventory") }
 
-  /// The machine as the agent has seen it last, held against the rules that it holds.
+  /// The machine as of the agent's last scan, assessed by the rules in force.
   private var assessment: Assessment? {
     let status = status()
     let report = status.board.report
@@ -100,13 +100,16 @@ struct ControlMethods {
   private var plan: Answer {
     guard !isAnsweringTooMuch() else { return .reply(busy) }
     return .message(
-      plans.message(asOf: status().board.report.looks) {
+      plans.message(asOf: status().board.report.reconciliations) {
         guard let assessment else { return noInventory }
         return Reply([.init("plan", PlanReport(assessment).json)])
       })
   }
 
   private var busy: Reply { Reply(error: "org.apreserve.Busy") }
+
+  /// The most queues in one answer: about a megabyte of text.
+  private static let queueLimit = 4096
 
   private func list(_ call: Call) -> Answer {
     guard let assessment else { return .reply(noInventory) }
@@ -118,16 +121,16 @@ struct ControlMethods {
       }
       adapters = adapters.filter { $0 == number }
     }
-    let rows = QueueRows(inventory: inventory, decisions: assessment.decisions)
+    let rows = QueueList(inventory: inventory, decisions: assessment.decisions)
     guard call.wantsMore else {
       let count = adapters.reduce(0) { $0 + inventory.queues(ofCard: $1).count }
-      guard count <= QueueRows.limitOfOneReply else { return .reply(.expectedMore) }
-      return .reply(Reply([.init("queues", .array(adapters.flatMap(rows.json)))]))
+      guard count <= Self.queueLimit else { return .reply(.expectedMore) }
+      return .reply(Reply([.init("queues", .array(adapters.flatMap(rows.json(ofCard:))))]))
     }
     guard !isAnsweringTooMuch() else { return .reply(busy) }
     var rest = adapters[...]
     return .replies {
-      let queues = rest.popFirst().map(rows.json) ?? []
+      let queues = rest.popFirst().map(rows.json(ofCard:)) ?? []
       return Reply([.init("queues", .array(queues))], continues: !rest.isEmpty)
     }
   }
@@ -136,14 +139,14 @@ struct ControlMethods {
 /// An answer that is made once for as long as nothing has changed, however often it is asked for: on a
 /// large machine it can take megabytes, and a good part of a second.
 private final class LastAnswer {
-  private var looks: UInt64?
+  private var reconciliation: UInt64?
   private var message: [UInt8] = []
 
-  /// The message as of a look; made anew where that is another one.
-  func message(asOf looks: UInt64, _ make: () -> Reply) -> [UInt8] {
-    if self.looks != looks {
+  /// The message as of a reconciliation; made again where that is another one.
+  func message(asOf reconciliation: UInt64, make: () -> Reply) -> [UInt8] {
+    if self.reconciliation != reconciliation {
       message = make().message
-      self.looks = looks
+      self.reconciliation = reconciliation
     }
     return message
   }

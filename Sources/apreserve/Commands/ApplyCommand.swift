@@ -76,7 +76,10 @@ struct ApplyCommand: ParsableCommand {
       let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
       let settings = try settings.settings(for: machine.files)
       let interruption = Interruption()
-      let log = AppliedActivities(style: output.json ? nil : output.style)
+      let isJSON = output.json
+      var report = AgentEventReport(style: output.style)
+      report.goesOn = false
+      var events: [Agent.Event] = []
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
         settings: settings.agentSettings,
@@ -90,9 +93,14 @@ struct ApplyCommand: ParsableCommand {
               path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasCome }
             ) { Terminal.say($0) }
           }, isInterrupted: { interruption.hasCome }),
-        log: log, time: HostTime())
-      log.agent = agent
-      try agent.reconcile()
+        time: HostTime(),
+        report: { [report] event in
+          events.append(event)
+          guard !isJSON else { return }
+          // Whatever becomes of the output, the writes that follow are to be done.
+          for line in report.lines(event) { _ = try? Terminal.print(line + "\n") }
+        })
+      try agent.reconcile().get()
       if prepare { try waitForFirstScan(agent, interruption) }
       // Queues that are being drained were switched off, so this does not end without them, nor while the
       // kernel moves queues for somebody else.
@@ -100,18 +108,17 @@ struct ApplyCommand: ParsableCommand {
         let due = agent.nextDue,
         interruption.wait(until: due) == nil
       {
-        try agent.reconcile()
+        try agent.reconcile().get()
       }
       if let signal = interruption.signal { try stop(agent, signal) }
       guard agent.status.phase != .withoutBus else {
         return try withoutBus()
       }
-      let report = ApplyReport(agent.status)
+      let outcome = ApplyReport(agent.status)
       try output.print(
-        text: report.text,
-        json: report.json(
-          log.activities, decisions: agent.decisions, settings: settings.applied))
-      switch report.outcome {
+        text: outcome.text,
+        json: outcome.json(events: events, settings: settings.applied))
+      switch outcome.outcome {
       case .done, .waiting: break
       case .refused: throw ExitStatus.refused
       case .failed, .beforeFirstScan: throw ExitStatus.error
@@ -168,28 +175,8 @@ extension ApplyCommand {
     while agent.status.phase == .beforeFirstScan, time.now < end,
       interruption.wait(until: time.now + .milliseconds(100)) == nil
     {
-      agent.scanEverything()
-      try agent.reconcile()
+      agent.scan(.everything)
+      try agent.reconcile().get()
     }
-  }
-}
-
-/// Prints what the agent does as it does it.
-private final class AppliedActivities: ActivityLog {
-  private let style: TextStyle?
-  private(set) var activities: [Activity] = []
-  weak var agent: Agent?
-
-  init(style: TextStyle?) {
-    self.style = style
-  }
-
-  func record(_ activity: Activity) {
-    activities.append(activity)
-    guard let style else { return }
-    var report = ActivityReport(decisions: agent?.decisions, style: style)
-    report.goesOn = false
-    // Whatever becomes of the output, the writes that follow are to be done.
-    for line in report.lines(activity) { _ = try? Terminal.print(line + "\n") }
   }
 }

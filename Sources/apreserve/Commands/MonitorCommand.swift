@@ -35,7 +35,7 @@ struct MonitorCommand: ParsableCommand {
       let rules = try rules.rules()
       let recording = try record.map { try EventRecording(path: $0) }
       let monitor = try UdevMonitor()
-      let report = EventReport(style: output.style)
+      let report = UeventReport(style: output.style)
       let time = HostTime()
       var isRead = true
       while isRead {
@@ -48,7 +48,7 @@ struct MonitorCommand: ParsableCommand {
         for event in events {
           try recording?.append(event, at: time.now)
           let decision = BusObject(path: event.devicePath).flatMap { object in
-            decisions.flatMap { EventReport.decision(about: object, $0) }
+            decisions.flatMap { UeventReport.decision(about: object, $0) }
           }
           let line =
             output.json ? report.json(event, decision).text() : report.line(event, decision)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Agent
 import Daemon
 import JSONText
 import Reports
@@ -14,7 +15,10 @@ struct StatusCommand: ParsableCommand {
         apreserve status --history
 
       --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
-      text for Prometheus, for a timer that writes it where node_exporter's textfile collector looks.
+      text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
+
+      Ends with 0 when everything requested is done or waits, with 1 when something is blocked or does not \
+      work, with 3 when something is refused or has failed; --metrics and --history with 0.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -38,12 +42,15 @@ struct StatusCommand: ParsableCommand {
     try reportingErrors {
       if history {
         let moves = try control.call("GetHistory")["moves"] ?? .array([])
-        try Terminal.print(json ? moves.documentText : HistoryView(moves.elements).text())
+        try Terminal.print(
+          json ? moves.documentText : moves.elements.map { Agent.Move.line(of: $0) + "\n" }.joined()
+        )
         return
       }
       let status = try control.call("GetStatus")["status"] ?? .object([])
       let view = StatusView(status)
       try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())
+      if !metrics { try ControlOptions.end(with: status, silently: true) }
     }
   }
 }

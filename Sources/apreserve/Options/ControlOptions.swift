@@ -18,17 +18,16 @@ struct ControlOptions: ParsableArguments {
     try ControlClient(path: control).call(Call("org.apreserve.\(method)"), timeout: timeout)
   }
 
-  /// Ends a command as the status says that it waited for: with 1 and what does not work where the daemon
-  /// is degraded, with 3 where something is refused or failed.
-  static func end(with status: JSONValue) throws {
-    if status["degraded"]?.isTrue == true {
-      for problem in status["problems"]?.elements ?? [] {
-        if let text = problem.text { Terminal.say(text) }
-      }
+  /// Ends a command as a status says: with 1 where something does not work, with 3 where something is refused
+  /// or has failed. What does not work is printed unless it was before.
+  static func end(with status: JSONValue, silently: Bool = false) throws {
+    let view = StatusView(status)
+    switch view.outcome {
+    case .fine: break
+    case .refused: throw ExitStatus.refused
+    case .error:
+      if !silently { view.problems.forEach(Terminal.say) }
       throw ExitStatus.error
-    }
-    if (status["refused"]?.integer ?? 0) + (status["failed"]?.integer ?? 0) > 0 {
-      throw ExitStatus.refused
     }
   }
 }

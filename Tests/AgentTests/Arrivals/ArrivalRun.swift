@@ -10,18 +10,16 @@ import Uevents
 ///
 /// The judge decides by rules and the machine as it is then, and by nothing of the planner's but the
 /// refusals and the latent collateral that its plans have announced.
-final class ArrivalRun: ActivityLog, MonotonicTime {
+final class ArrivalRun {
   let bus: SimulatedBus
   private(set) var agent: Agent
   private let kernel: ArrivalCase.Kernel
-  private let listener = Listener<ArrivalRun>()
   private let reader: InventoryReader
   private(set) var violations: [ArrivalViolation] = []
   /// How many queues have come and gone, and how often one was given to `vfio_ap`.
   private(set) var counts = (arrivals: 0, departures: 0, probes: 0)
   private(set) var step = 0
-  var now = Duration.zero
-  var sinceEpoch: Duration { now }
+  private let time = TestTime()
 
   private var rules: RuleSet
   /// The decisions for one card as it is, by the rules in force.
@@ -67,10 +65,9 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     for module in start.modules { bus.loadModule(module) }
     agent = Agent(
       sysfs: bus, rules: rules, settings: Agent.Settings(mechanism: kernel.mechanism),
-      log: listener,
-      time: listener)
+      time: time)
     adopted = Set(try reader.read().queues.filter { $0.owner == .vfioAP }.map(\.apqn))
-    listener.owner = self
+    agent = newAgent(ownership: Ownership())
     bus.onUevent = { [unowned self] in note($0) }
     bus.onCallback = { [unowned self] in judge($0) }
     try settle()
@@ -86,7 +83,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   /// Lets something happen, and the agent settle.
   func play(_ happening: ArrivalCase.Step) throws {
     step += 1
-    now += .seconds(100)
+    time.now += .seconds(100)
     reported = []
     switch happening {
     case .plug(let adapter): bus.plug(card: adapter.card)
@@ -121,9 +118,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       agent.replaceRules(rules, isExplicit: isExplicit)
     case .restart:
       refused = [:]
-      agent = Agent(
-        sysfs: bus, rules: rules, settings: Agent.Settings(mechanism: kernel.mechanism),
-        ownership: agent.ownership, log: listener, time: listener)
+      agent = newAgent(ownership: agent.ownership)
     }
     try settle()
   }
@@ -138,12 +133,18 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     }
   }
 
-  // MARK: - What the agent says
+  // MARK: - What the agent reports
 
-  func record(_ activity: Activity) {
-    switch activity {
-    case .moved(let changes), .movedByOthers(let changes), .takenOnArrival(let changes):
-      reported.formUnion(changes.map(\.apqn))
+  private func newAgent(ownership: Ownership) -> Agent {
+    Agent(
+      sysfs: bus, rules: rules, settings: Agent.Settings(mechanism: kernel.mechanism),
+      ownership: ownership, time: time, report: { [unowned self] in note($0) })
+  }
+
+  private func note(_ event: Agent.Event) {
+    switch event {
+    case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
+      reported.formUnion(moves.map(\.apqn))
     default: break
     }
   }
@@ -158,7 +159,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       isAgentAtWork = true
       defer { isAgentAtWork = false }
       do {
-        try agent.reconcile()
+        try agent.reconcile().get()
       } catch {
         violations.append(ArrivalViolation(kind: .error, step: step, detail: "\(error)"))
         return
@@ -166,7 +167,7 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
       guard pending.isEmpty else { continue }
       if agent.status.phase == .retrying, tries < 4, let due = agent.nextDue {
         tries += 1
-        now = max(now, due)
+        time.now = max(time.now, due)
         continue
       }
       isAgentAtWork = false
@@ -178,7 +179,9 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
   }
 
   private func noteChoice() {
-    guard let mechanism = agent.choice?.mechanism, choice?.mechanism != mechanism else { return }
+    guard let mechanism = agent.keptChoice?.mechanism, choice?.mechanism != mechanism else {
+      return
+    }
     choice = (mechanism, bus.configuredAdapters, bus.usageDomains)
   }
 
@@ -314,8 +317,8 @@ final class ArrivalRun: ActivityLog, MonotonicTime {
     let kept = Set(
       agent.status.plan?.refusals.filter { $0.reason == .rulesMissing }.map(\.apqn) ?? [])
     for apqn in takenUnasked.subtracting(kept).sorted() {
-      let isInHistory = agent.history.entries.contains {
-        $0.apqn == apqn && $0.to == .vfioAP && $0.time > now - .seconds(100)
+      let isInHistory = agent.history.moves.contains {
+        $0.apqn == apqn && $0.to == .vfioAP && $0.time > time.now - .seconds(100)
       }
       guard !isInHistory || !reported.contains(apqn) else { continue }
       violations.append(

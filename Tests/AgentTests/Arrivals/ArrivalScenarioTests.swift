@@ -121,7 +121,7 @@ import Testing
     try expect(run, reserves: ["05.0004", "05.0010", "0a.0010"], "when another one has come")
     #expect(run.agent.status.plan?.adopted == [APQN(adapter: 0xa, domain: 0x10)])
     #expect(
-      run.agent.history.entries.contains {
+      run.agent.history.moves.contains {
         $0.apqn == APQN(adapter: 0xa, domain: 4) && $0.to == .host
       })
   }
@@ -164,10 +164,10 @@ import Testing
 
   @Test func `give way to overrides where the kernel has them, and all is given back`() throws {
     let run = try run(.automatic72)
-    #expect(run.agent.choice?.mechanism == .mask)
+    #expect(run.agent.keptChoice?.mechanism == .mask)
     try arrive(on: run)
     #expect(run.violations == [])
-    #expect(run.agent.choice?.mechanism == .override)
+    #expect(run.agent.keptChoice?.mechanism == .override)
     #expect(try reserved(on: run) == ["05.0004", "06.0004"])
   }
 
@@ -176,7 +176,7 @@ import Testing
     try run.play(.assign(APQN(adapter: 5, domain: 4)))
     try arrive(on: run)
     #expect(run.violations == [])
-    #expect(run.agent.choice?.mechanism == .mask)
+    #expect(run.agent.keptChoice?.mechanism == .mask)
     #expect(try reserved(on: run).starts(with: ["05.0004"]))
     #expect(run.bus.driver(of: APQN(adapter: 6, domain: 4)) == DriverName.vfioAP)
   }
@@ -189,7 +189,7 @@ import Testing
     #expect(!taken.isEmpty)
     for name in taken {
       #expect(
-        run.agent.history.entries.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
+        run.agent.history.moves.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
     }
   }
 }

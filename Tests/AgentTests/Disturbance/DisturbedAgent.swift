@@ -7,14 +7,12 @@ import TestSupport
 import Uevents
 
 /// An agent that is disturbed at its work, with what the simulator itself says happened.
-final class DisturbedAgent: ActivityLog, MonotonicTime {
+final class DisturbedAgent {
   let injector: FaultInjector
   private var agent: Agent
   private let mechanism: Mechanism
   private let rules: RuleSet
-  private let listener = Listener<DisturbedAgent>()
-  var now = Duration.zero
-  var sinceEpoch: Duration { now }
+  private let time = TestTime()
   /// Queues that a driver was taken from or given to, by the simulator's own log.
   private(set) var touched: Set<APQN> = []
   /// Whether a driver was taken from or given to anything else, such as a card.
@@ -39,13 +37,11 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     self.mechanism = mechanism
     self.rules = try Stage.rules(rules)
     injector = FaultInjector(bus)
-    let quiet = Quiet()
     agent = Agent(
       sysfs: injector, rules: try Stage.rules(before),
-      settings: Agent.Settings(mechanism: mechanism), log: quiet, time: quiet)
-    try agent.reconcile()
+      settings: Agent.Settings(mechanism: mechanism), time: TestTime())
+    try agent.reconcile().get()
     try change(bus)
-    listener.owner = self
     agent = next()
     told = try owners()
     injector.onFault = { [unowned self] call, effect in struck.append((call, effect)) }
@@ -69,28 +65,22 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     }
   }
 
-  private final class Quiet: ActivityLog, MonotonicTime {
-    var now = Duration.zero
-    var sinceEpoch = Duration.zero
-    func record(_ activity: Activity) {}
-  }
-
   /// Another process, which knows what was on record.
   private func next() -> Agent {
     Agent(
       sysfs: injector, rules: rules, settings: Agent.Settings(mechanism: mechanism),
-      ownership: agent.ownership, log: listener, time: listener)
+      ownership: agent.ownership, time: time, report: { [unowned self] in note($0) })
   }
 
-  func record(_ activity: Activity) {
-    switch activity {
+  private func note(_ event: Agent.Event) {
+    switch event {
     case .wrote(let step, _): writes.append(step.description)
     case .moved(let changes):
       for change in changes { told[change.apqn] = change.to }
-    case .failed(let failure, _):
+    case .failed(let failure, _, _):
       unread.formUnion(failure.unread)
       missed.formUnion(failure.missed)
-    case .planned(let plan):
+    case .planned(let plan, _):
       everPlanned.formUnion(plan.changes.map(\.apqn) + plan.changesByUndoing.map(\.apqn))
     default: break
     }
@@ -114,7 +104,7 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
   /// One pass with these faults.
   func disturb(_ plan: FaultPlan) {
     injector.plan = plan
-    do { try agent.reconcile() } catch { self.error = error }
+    do { try agent.reconcile().get() } catch { self.error = error }
   }
 
   /// Queues whose owner is another than was told, of which the agent does not say either that it cannot
@@ -131,13 +121,13 @@ final class DisturbedAgent: ActivityLog, MonotonicTime {
     injector.plan = FaultPlan()
     agent = next()
     for _ in 0..<8 {
-      try agent.reconcile()
+      try agent.reconcile().get()
       guard let due = agent.nextDue else { break }
-      now = max(now, due)
+      time.now = max(time.now, due)
     }
     agent = next()
     writes = []
-    try agent.reconcile()
+    try agent.reconcile().get()
     return writes
   }
 }

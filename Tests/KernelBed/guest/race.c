@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * race WATCHED FILE VALUE: writes VALUE to FILE as soon as WATCHED reads otherwise than at the start,
- * and says what came of it. So another hand gets between two writes of the program under test.
+ * and says what came of it. So another process gets between two writes of the program under test.
  */
 #define _GNU_SOURCE
 #include <errno.h>

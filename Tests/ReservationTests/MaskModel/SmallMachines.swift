@@ -97,7 +97,7 @@ enum SmallMachines {
     }
   }
 
-  /// Each bit set, cleared by another hand, or cleared by us.
+  /// Each bit set, cleared by another process, or cleared by us.
   static func masks(of machine: SmallMachine) -> [SmallMachine] {
     let rows = machine.rows
     return (0..<power(3, rows + machine.columns)).map { number in

@@ -1,10 +1,10 @@
 package import APBus
-package import ReservationRules
 package import JSONText
+package import ReservationRules
 package import Uevents
 
 /// Events as they come, a line or a JSON object each.
-package struct EventReport {
+package struct UeventReport {
   private let style: TextStyle
 
   /// A report in that style.

@@ -10,7 +10,7 @@ import Uevents
 
   @Test func `has action, device and what the event tells`() {
     #expect(
-      EventReport(style: .plain).line(event)
+      UeventReport(style: .plain).line(event)
         == "bind /devices/ap/card05/05.0004 DRIVER=vfio_ap DEV_TYPE=000d")
   }
 
@@ -18,12 +18,12 @@ import Uevents
     let event = Uevent(
       .change, "/devices/ap", subsystem: "ap", properties: [.init("DRIVER", "a\u{1b}[2J")])
     #expect(
-      EventReport(style: .plain).line(event) == "change /devices/ap DRIVER=a\\u{1B}[2J")
+      UeventReport(style: .plain).line(event) == "change /devices/ap DRIVER=a\\u{1B}[2J")
   }
 
   @Test func `is an object for programs`() {
     #expect(
-      EventReport(style: .plain).json(event).text()
+      UeventReport(style: .plain).json(event).text()
         == """
         {"action": "bind", "devicePath": "/devices/ap/card05/05.0004", "subsystem": "ap", \
         "properties": {"DRIVER": "vfio_ap", "DEV_TYPE": "000d"}, "sequenceNumber": 7}

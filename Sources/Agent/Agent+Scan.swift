@@ -1,32 +1,61 @@
-import APBus
+package import APBus
 import Reservation
 import ReservationRules
 
+/// What to scan again.
+///
+/// An event is never believed: it only says where to read. A forged one costs a few reads, and a lost
+/// one is made up for by the next scan of everything.
+package enum ScanScope: Hashable, Sendable {
+  /// The card and its queues.
+  case card(UInt8)
+  /// The queue.
+  case queue(APQN)
+  /// The whole bus.
+  case everything
+
+  /// What to scan after something has happened to an object.
+  package init(of object: BusObject) {
+    switch object {
+    // A card's driver makes attributes readable that rules match; the event of its `config` is sent before
+    // those of its queues (`ap_scan_adapter`, 6.1).
+    case .card(let adapter): self = .card(adapter)
+    // Added, bound to whatever driver, unbound, configured, removed.
+    case .queue(let apqn): self = .queue(apqn)
+    // The end of the first scan, all queues bound, masks written by another process.
+    case .root: self = .everything
+    // A driver is registered or gone, and with it what can be bound. Events of modules come later than those
+    // of their drivers, and on some kernels earlier as well.
+    case .driver, .module: self = .everything
+    // The bus itself; mediated devices, which can hold queues.
+    case .bus, .matrixRoot, .matrix, .mediatedDeviceType, .mediatedDevice: self = .everything
+    }
+  }
+}
+
 extension Agent {
-  /// Reads again what is dirty. False while nothing can be decided.
-  func look() throws -> Bool {
+  /// Reads again what may have changed. Returns what is waited for while nothing can be decided.
+  func scan() throws(Status.Obstacle) -> Status.Phase? {
     do throws(InventoryReaderError) {
       try refresh()
     } catch .noAPBus {
       inventory = nil
       dirty = []
-      status = AgentStatus(phase: .withoutBus)
-      return false
+      return .withoutBus
+    } catch {
+      throw .unreadable(error)
     }
-    guard let inventory else { return false }
-    guard inventory.bus.scans != 0 else {
-      status = AgentStatus(phase: .beforeFirstScan)
-      return false
-    }
+    guard let inventory else { return .withoutBus }
+    guard inventory.bus.scans != 0 else { return .beforeFirstScan }
     try put(ownership.changes(against: inventory))
     if forgetsUnconfigured { noteSeen(ownership.noLongerConfigured(on: inventory.bus)) }
     forgetsUnconfigured = false
     noteSeen(ownership.newlySeen(on: inventory))
-    return true
+    return nil
   }
 
-  /// Notes which queues there have been. That they cannot be put on record now is no reason to do nothing;
-  /// it is tried again at the next scan.
+  /// Notes which queues there have been. Where they cannot be put on record now, that is tried again at the
+  /// next scan.
   private func noteSeen(_ changes: [OwnershipChange]) {
     for change in changes { ownership.apply(change) }
     unrecorded += changes
@@ -44,19 +73,23 @@ extension Agent {
     }
   }
 
-  /// Puts changes of what is ours on record, then takes them over.
-  func put(_ changes: [OwnershipChange]) throws(OwnershipRecordError) {
+  /// Puts changes of what the agent owns on record, then takes them over.
+  func put(_ changes: [OwnershipChange]) throws(Status.Obstacle) {
     guard !changes.isEmpty else { return }
-    try environment.record?.append(changes)
+    do throws(OwnershipRecordError) {
+      try environment.record?.append(changes)
+    } catch {
+      throw .unrecorded(error)
+    }
     for change in changes { ownership.apply(change) }
   }
 
   private func refresh() throws(InventoryReaderError) {
     let reader = InventoryReader(sysfs: sysfs)
-    let places = dirty
-    guard !places.isEmpty else { return }
+    let scopes = dirty
+    guard !scopes.isEmpty else { return }
     // Whether there are overrides shows on a queue, so the first queue is a reason to read all again.
-    guard var inventory, !places.contains(.everything), inventory.bus.supportsOverride != nil
+    guard var inventory, !scopes.contains(.everything), inventory.bus.supportsOverride != nil
     else {
       let inventory = try reader.read()
       context.configuration = environment.configuration()
@@ -67,10 +100,10 @@ extension Agent {
       noteMovesByOthers(among: inventory.queues.map(\.apqn))
       return
     }
-    for place in places {
-      switch place {
+    for scope in scopes {
+      switch scope {
       case .everything: break
-      case .card(let adapter): try reread(adapter, in: &inventory, reader)
+      case .card(let adapter): try reread(adapter, in: &inventory, by: reader)
       case .queue(let apqn):
         if inventory.card(apqn.adapter) == nil {
           inventory.setCard(try reader.readCard(apqn.adapter), adapter: apqn.adapter)
@@ -90,13 +123,13 @@ extension Agent {
     inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
-    noteArrivals(among: places.flatMap { queues(of: $0, in: inventory) })
+    noteArrivals(among: scopes.flatMap { queues(in: $0, of: inventory) })
     self.inventory = inventory
     dirty = []
-    noteMovesByOthers(among: places.flatMap { queues(of: $0, in: inventory) })
+    noteMovesByOthers(among: scopes.flatMap { queues(in: $0, of: inventory) })
   }
 
-  /// Takes note of queues that were not here at the last scan.
+  /// Notes queues that were absent at the last scan.
   private func noteArrivals(among apqns: [APQN]) {
     defer { departures = [] }
     guard let inventory else { return }
@@ -106,7 +139,7 @@ extension Agent {
   }
 
   private func reread(
-    _ adapter: UInt8, in inventory: inout Inventory, _ reader: InventoryReader
+    _ adapter: UInt8, in inventory: inout Inventory, by reader: InventoryReader
   ) throws(InventoryReaderError) {
     let card = try reader.readCard(adapter)
     inventory.setCard(card, adapter: adapter)
@@ -115,21 +148,21 @@ extension Agent {
     }
   }
 
-  private func queues(of place: Reaction, in inventory: Inventory) -> [APQN] {
-    switch place {
+  private func queues(in scope: ScanScope, of inventory: Inventory) -> [APQN] {
+    switch scope {
     case .everything: []
     case .card(let adapter): inventory.queues(ofCard: adapter).map(\.apqn)
     case .queue(let apqn): [apqn]
     }
   }
 
-  /// Takes note of queues that we reserved and that somebody else has moved away. Without the driver
-  /// nobody could have kept them there, so its going is no such move.
+  /// Notes queues that the agent reserved and that another process has moved away. Without the driver nobody
+  /// could have kept them there, so its removal is no such move.
   private func noteMovesByOthers(among apqns: [APQN]) {
     guard contention.isWatching, let inventory, inventory.bus.hasDriver(DriverName.vfioAP) else {
       return
     }
-    var moves: [OwnerChange] = []
+    var moves: [Move] = []
     for apqn in contention.watched(among: apqns) {
       guard let queue = inventory.queue(apqn) else {
         contention.forget(apqn)
@@ -139,12 +172,9 @@ extension Agent {
       contention.note(
         apqn, now: time.now, limit: settings.policy.fightLimit,
         interval: settings.policy.fightInterval)
-      moves.append(OwnerChange(apqn, from: .vfioAP, to: queue.owner, cause: .sideEffect))
-      history.append(
-        HistoryEntry(
-          time: time.sinceEpoch, apqn: apqn, from: .vfioAP, to: queue.owner, cause: nil, rule: nil,
-          mechanism: nil, failure: nil))
+      moves.append(
+        Move(time: time.sinceEpoch, apqn, from: .vfioAP, to: queue.owner, cause: nil))
     }
-    if !moves.isEmpty { log.record(.movedByOthers(moves)) }
+    if !moves.isEmpty { report(.movedByOthers(moves)) }
   }
 }

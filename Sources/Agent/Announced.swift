@@ -1,0 +1,65 @@
+import APBus
+import Reservation
+import ReservationRules
+
+/// What has been reported, so that each fact is reported once until it changes.
+struct Announced {
+  private var choice: MechanismChoice?
+  private var operations: [Operation] = []
+  private var failures: [APQN: String] = [:]
+  private var refusals: Set<Refusal> = []
+  private var waiting: Set<Plan.Waiting> = []
+  private var warnings: [PlanWarning] = []
+  private var draining: Set<APQN> = []
+
+  /// The event of a choice; nil where it was reported last.
+  mutating func event(of choice: MechanismChoice) -> Agent.Event? {
+    guard self.choice != choice else { return nil }
+    self.choice = choice
+    return .chose(choice)
+  }
+
+  /// The events of what a plan does not do, and warns of.
+  mutating func events(of plan: Plan, decisions: DecisionTable) -> [Agent.Event] {
+    var events: [Agent.Event] = plan.refusals.filter { !refusals.contains($0) }.map {
+      .refused($0, rule: decisions.decision(for: $0.apqn).rule)
+    }
+    let new = Dictionary(grouping: plan.waiting.filter { !waiting.contains($0) }, by: \.driver)
+    events += new.sorted { $0.key < $1.key }.map { driver, requests in
+      .waiting(
+        requests.map { .init($0.apqn, rule: decisions.decision(for: $0.apqn).rule) },
+        driver: driver)
+    }
+    events += plan.warnings.filter { !warnings.contains($0) }.map { .warned($0) }
+    refusals = Set(plan.refusals)
+    waiting = Set(plan.waiting)
+    warnings = plan.warnings
+    return events
+  }
+
+  /// Whether a plan has other operations than the one reported last.
+  mutating func isNew(_ operations: [Operation]) -> Bool {
+    defer { self.operations = operations }
+    return self.operations != operations
+  }
+
+  /// The event of a queue that is being drained; nil where it was reported.
+  mutating func event(ofDraining apqn: APQN, requests: Int) -> Agent.Event? {
+    draining.insert(apqn).inserted ? .draining(apqn, requests: requests) : nil
+  }
+
+  /// Keeps only queues that are still being drained.
+  mutating func forgetDrained(except apqns: [APQN]) {
+    draining.formIntersection(apqns)
+  }
+
+  /// Whether the queue was reported last with another failure, or with none.
+  mutating func isNew(failure: String, of apqn: APQN) -> Bool {
+    failures.updateValue(failure, forKey: apqn) != failure
+  }
+
+  /// Forgets the failure of a queue that was moved.
+  mutating func forgetFailure(of apqn: APQN) {
+    failures[apqn] = nil
+  }
+}

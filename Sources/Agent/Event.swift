@@ -1,0 +1,118 @@
+package import APBus
+package import Reservation
+package import ReservationRules
+
+extension Agent {
+  /// Something the agent did or found out. All that it reports leaves it as these, in the order in which
+  /// it happened, and each carries what a listener needs.
+  ///
+  /// Listeners switch over all cases, so that a kind without a journal message, a line, a JSON form or a
+  /// place in the history does not compile.
+  package enum Event: Equatable, Sendable {
+    /// The agent has come from one phase into another.
+    case entered(Status.Phase, from: Status.Phase)
+    /// A mechanism was chosen.
+    case chose(MechanismChoice)
+    /// A plan with something to write was made; the moves are those that it announces.
+    case planned(Plan, [Move])
+    /// A write was done, or refused by the kernel.
+    case wrote(Step, error: SysfsError?)
+    /// Queues have another owner, as read back; those of one operation together.
+    case moved([Move])
+    /// An operation failed. `missed` are the moves that it announced and did not make; they carry the
+    /// failure where it is another one than at the last try. `pause` is the time until the next try; nil
+    /// when there is none.
+    case failed(Failure, missed: [Move], pause: Duration?)
+    /// A request is refused; reported once until it changes.
+    case refused(Refusal, rule: Rule?)
+    /// Requests wait for a driver; reported once.
+    case waiting([RequestedQueue], driver: String)
+    /// Queues that the agent reserved were moved away by another process.
+    case movedByOthers([Move])
+    /// Queues were added and kept from the host although no rule reserves them: by the masks, or because
+    /// `vfio_ap` was there first.
+    case takenOnArrival([Move])
+    /// A plan's warning, or the machine's; reported once until it changes.
+    case warned(PlanWarning)
+    /// A queue finishes this many requests before it is taken; reported once.
+    case draining(APQN, requests: Int)
+  }
+
+  /// A queue and the rule that requests something for it.
+  package struct RequestedQueue: Hashable, Sendable {
+    package var apqn: APQN
+    /// The rule that decides; nil where none does.
+    package var rule: Rule?
+
+    package init(_ apqn: APQN, rule: Rule?) {
+      self.apqn = apqn
+      self.rule = rule
+    }
+  }
+
+  /// A queue that has another owner, or was to have it.
+  package struct Move: Equatable, Sendable {
+    /// When, since the beginning of 1970.
+    package var time: Duration
+    package var apqn: APQN
+    package var from: Owner
+    /// The owner now; of a failed move, the one that it was to have.
+    package var to: Owner
+    /// Why; nil where another process moved the queue.
+    package var cause: OwnerChange.Cause?
+    /// The rule that decides about the queue; nil where none does.
+    package var rule: Rule?
+    /// How the queue was moved; nil where another process moved it.
+    package var mechanism: Mechanism?
+    /// Why the move was not made; nil for one that was.
+    package var failure: String?
+
+    package init(
+      time: Duration, _ apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
+      rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil
+    ) {
+      self.time = time
+      self.apqn = apqn
+      self.from = from
+      self.to = to
+      self.cause = cause
+      self.rule = rule
+      self.mechanism = mechanism
+      self.failure = failure
+    }
+  }
+}
+
+/// The last moves, the oldest first: what remains of the events.
+package struct History: Equatable, Sendable {
+  /// How many are kept.
+  package static let capacity = 1000
+
+  private var ring: [Agent.Move] = []
+  private var start = 0
+
+  package init() {}
+
+  /// The moves, the oldest first.
+  package var moves: [Agent.Move] { Array(ring[start...] + ring[..<start]) }
+
+  /// Keeps the moves of an event. A move that was not made is kept once for each reason.
+  package mutating func note(_ event: Agent.Event) {
+    switch event {
+    case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
+      for move in moves { append(move) }
+    case .failed(_, let missed, _):
+      for move in missed where move.failure != nil { append(move) }
+    case .entered, .chose, .planned, .wrote, .refused, .waiting, .warned, .draining: break
+    }
+  }
+
+  private mutating func append(_ move: Agent.Move) {
+    guard ring.count == Self.capacity else {
+      ring.append(move)
+      return
+    }
+    ring[start] = move
+    start = (start + 1) % Self.capacity
+  }
+}

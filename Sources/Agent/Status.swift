@@ -1,0 +1,144 @@
+package import APBus
+package import Reservation
+
+extension Agent {
+  /// How far the agent has come with fulfilling the rules, as of its last reconciliation.
+  package struct Status: Equatable, Sendable {
+    package var phase: Phase
+    /// The mechanism in use, once one was chosen.
+    package var mechanism: MechanismChoice?
+    /// How many of the present queues the rules want on `vfio_ap`.
+    package var wanted = 0
+    /// How many of these are there.
+    package var reserved = 0
+    /// The last plan: what the rules want and cannot have.
+    package var plan: Plan?
+    /// What failed at the last try.
+    package var failures: [Failure] = []
+    /// Queues whose pending requests are waited for.
+    package var draining: [APQN] = []
+
+    /// The status of an agent that has not scanned yet.
+    package init(phase: Phase = .starting) {
+      self.phase = phase
+    }
+  }
+}
+
+extension Agent.Status {
+  /// What the agent is at.
+  package enum Phase: Equatable, Sendable {
+    /// Nothing has been scanned yet.
+    case starting
+    /// There is no AP bus.
+    case withoutBus
+    /// The kernel has not scanned the bus yet, so that a decision would be one on half a machine
+    /// (`ap_scan_bus`, which counts `scans` since Linux 5.9).
+    case beforeFirstScan
+    /// Nothing can be decided or done.
+    case blocked(Obstacle)
+    /// The kernel is moving queues for another process's write of masks.
+    case moving
+    /// Everything that can be done is done.
+    case settled
+    /// Something failed and is tried again later.
+    case retrying
+
+    /// The phase in one word, as JSON and metrics have it.
+    package var word: String {
+      switch self {
+      case .starting: "starting"
+      case .withoutBus: "without-bus"
+      case .beforeFirstScan: "before-first-scan"
+      case .blocked: "blocked"
+      case .moving: "moving"
+      case .settled: "settled"
+      case .retrying: "retrying"
+      }
+    }
+
+    /// The words of all phases.
+    package static let words = [
+      "starting", "without-bus", "before-first-scan", "blocked", "moving", "settled", "retrying",
+    ]
+  }
+
+  /// Why nothing can be decided or done.
+  package enum Obstacle: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The bus cannot be read.
+    case unreadable(InventoryReaderError)
+    /// The kernel does not have the mechanism that the settings ask for.
+    case unavailable(MechanismChoice.Unavailable)
+    /// What is about to be written cannot be put on record first.
+    case unrecorded(OwnershipRecordError)
+
+    /// One sentence.
+    package var description: String { "\(cause)" }
+
+    /// The error itself.
+    package var cause: any Error {
+      switch self {
+      case .unreadable(let error): error
+      case .unavailable(let error): error
+      case .unrecorded(let error): error
+      }
+    }
+  }
+
+  /// Why nothing can be decided or done; nil while something can.
+  package var obstacle: Obstacle? {
+    if case .blocked(let obstacle) = phase { obstacle } else { nil }
+  }
+
+  /// The status, or the error that it reports.
+  ///
+  /// - Throws: `InventoryReaderError` for a bus that cannot be read, `MechanismChoice.Unavailable` for a
+  ///   mechanism that this kernel does not have, `OwnershipRecordError` where nothing can be put on record.
+  @discardableResult
+  package func get() throws -> Agent.Status {
+    if let obstacle { throw obstacle.cause }
+    return self
+  }
+
+  /// Whether the rules have been applied to a whole machine.
+  package var isDecided: Bool {
+    switch phase {
+    case .starting, .withoutBus, .beforeFirstScan, .blocked: false
+    case .moving, .settled, .retrying: true
+    }
+  }
+
+  /// Whether nothing is left that is expected to change by itself: what is requested is done or refused, or
+  /// cannot be done.
+  package var isSettled: Bool {
+    switch phase {
+    case .starting, .beforeFirstScan, .moving: false
+    case .withoutBus, .blocked: true
+    case .settled, .retrying:
+      (plan?.waiting.isEmpty ?? true) && draining.isEmpty && failures.allSatisfy(\.isFinal)
+    }
+  }
+}
+
+extension Agent.Status: CustomStringConvertible {
+  /// One line, such as `24 of 24 queues reserved`.
+  package var description: String {
+    switch phase {
+    case .starting: return "starting: scanning the machine"
+    case .withoutBus: return "waiting for an AP bus"
+    case .beforeFirstScan: return "waiting for the first scan of the AP bus"
+    case .blocked(let obstacle): return "\(obstacle)"
+    case .moving, .settled, .retrying: break
+    }
+    var parts = ["\(reserved) of \(wanted) queues reserved"]
+    if phase == .moving { parts.append("waiting for another process's change of the masks") }
+    if let plan {
+      if !plan.refusals.isEmpty { parts.append("\(plan.refusals.count) refused") }
+      if !plan.waiting.isEmpty { parts.append("\(plan.waiting.count) waiting for a driver") }
+      if !plan.undecidable.isEmpty { parts.append("\(plan.undecidable.count) undecidable") }
+    }
+    if !draining.isEmpty { parts.append("\(draining.count) draining") }
+    if !failures.isEmpty { parts.append("\(failures.count) failed") }
+    return parts.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,255 @@
+import Reports
+package import APBus
+package import Agent
+package import HostSystem
+package import Reservation
+import ReservationRules
+
+/// Writes the agent's events to the journal. It lives on the agent's thread.
+final class AgentJournal {
+  private let log: any MessageLog
+  private let time = HostTime()
+  private var rate = MessageRate()
+  /// How many queues have been reserved.
+  private(set) var reserved = 0
+
+  init(_ log: any MessageLog) {
+    self.log = log
+  }
+
+  func note(_ event: Agent.Event) {
+    if case .moved(let moves) = event { reserved += moves.count { $0.to == .vfioAP } }
+    for message in LogMessage.messages(event) { write(message) }
+  }
+
+  /// Reports what an agent that is given up leaves undone.
+  func noteLeft(by agent: Agent) {
+    guard let message = LogMessage.left(agent.undone, draining: agent.status.draining) else {
+      return
+    }
+    log.write(message)
+  }
+
+  private func write(_ message: LogMessage) {
+    guard message.level <= .warning else { return log.write(message) }
+    switch rate.verdict(message.kind.identifier, now: time.now) {
+    case .suppress(isFirst: false): break
+    case .suppress(isFirst: true):
+      log.write(
+        LogMessage(
+          .warning, .suppressed,
+          "more messages like the last one are left out for a while; \"apreserve status\" has them all"
+        ))
+    case .write(let suppressed):
+      if suppressed > 0 {
+        log.write(
+          LogMessage(
+            .warning, .suppressed,
+            "\(suppressed) messages like the next one were left out"))
+      }
+      log.write(message)
+    }
+  }
+}
+
+extension LogMessage {
+  /// The journal's messages of an event: none of plans and of writes that the kernel took, since the moves
+  /// that they lead to are reported.
+  package static func messages(_ event: Agent.Event) -> [LogMessage] {
+    switch event {
+    case .planned, .wrote(_, error: nil): []
+    case .entered(let phase, from: let last): entered(phase, from: last)
+    case .chose(let choice):
+      [
+        LogMessage(
+          .notice, .mechanism, "queues are moved by \(choice.mechanism.rawValue): \(choice.reason)",
+          fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
+      ]
+    case .wrote(let step, let error?): [writeRefused(step, error)]
+    case .moved(let moves): moved(moves)
+    case .failed(let failure, _, let pause): failed(failure, pause: pause)
+    case .refused(let refusal, let rule):
+      [
+        LogMessage(
+          .warning, .refused, refusal.description,
+          fields: [Field("AP_QUEUE", refusal.apqn.description), Field("AP_ACTION", "refuse")]
+            + fields(of: rule))
+      ]
+    case .movedByOthers(let moves):
+      [
+        LogMessage(
+          .warning, .movedByOthers,
+          "\(names(moves.map(\.apqn))) moved away from vfio_ap by another process",
+          fields: queues(moves.map(\.apqn)))
+      ]
+    case .takenOnArrival(let moves):
+      fieldSets(of: moves.map(\.apqn)).map { fields in
+        LogMessage(
+          .warning, .takenOnArrival,
+          "\(names(moves.map(\.apqn))) added and taken from the host although no rule reserves "
+            + (moves.count == 1 ? "it" : "them"),
+          fields: fields + [Field("AP_ACTION", "arrive")])
+      }
+    case .warned(let warning): [LogMessage(.warning, .warned, warning.description)]
+    case .draining(let apqn, let requests):
+      [
+        LogMessage(
+          .info, .draining, "\(apqn) has \(requests) requests to finish before it is moved",
+          fields: queues([apqn]) + [Field("AP_ACTION", "drain")])
+      ]
+    case .waiting(let requests, let driver):
+      [
+        LogMessage(
+          .notice, .waiting,
+          "\(names(requests.map(\.apqn))) \(requests.count == 1 ? "waits" : "wait") until \(driver) is loaded",
+          fields: queues(requests.map(\.apqn)) + [Field("AP_ACTION", "wait")])
+      ]
+    }
+  }
+
+  /// What the agent waits for, or what blocks it. Of the phases in which it works, its other events tell.
+  private static func entered(
+    _ phase: Agent.Status.Phase, from last: Agent.Status.Phase
+  ) -> [LogMessage] {
+    switch phase {
+    case .withoutBus: return [LogMessage(.info, .withoutBus, "waiting for an AP bus")]
+    case .beforeFirstScan:
+      return [LogMessage(.info, .beforeFirstScan, "waiting for the first scan of the AP bus")]
+    case .blocked(let obstacle): return [LogMessage(.error, .problem, "\(obstacle)")]
+    case .starting, .moving, .settled, .retrying:
+      guard case .blocked = last else { return [] }
+      return [LogMessage(.notice, .problem, "no longer blocked; the rules are applied again")]
+    }
+  }
+
+  /// The message of a program that stops before all is done; nil where nothing is left.
+  package static func left(_ operations: [Operation], draining: [APQN]) -> LogMessage? {
+    let apqns = Set(operations.flatMap(\.changes).map(\.apqn) + draining).sorted()
+    guard !operations.isEmpty || !draining.isEmpty else { return nil }
+    let what = apqns.isEmpty ? "masks" : names(apqns)
+    var sentence =
+      "stopped before \(what) could be moved; that is done when apreserve is started again"
+    if !draining.isEmpty { sentence += "; switched on again after draining: \(names(draining))" }
+    return LogMessage(.notice, .left, sentence, fields: queues(apqns))
+  }
+
+  private static func writeRefused(_ step: Step, _ error: SysfsError) -> LogMessage {
+    LogMessage(
+      .warning, .writeRefused, error.description,
+      fields: [
+        Field("AP_PATH", error.path.description), Field("AP_TEXT", step.text.filter { $0 != "\n" }),
+        Field("AP_ERRNO", error.errno.name),
+      ])
+  }
+
+  private static func failed(_ failure: Failure, pause: Duration?) -> [LogMessage] {
+    let outlook =
+      pause.map { "next try in \($0.components.seconds) s" } ?? "not tried again"
+    let subject: [APQN] =
+      switch failure.subject {
+      case .masks: []
+      case .queue(let apqn), .online(let apqn): [apqn]
+      }
+    return fieldSets(of: failure.missed.isEmpty ? subject : failure.missed).map {
+      LogMessage(.error, .failed, "\(failure); \(outlook)", fields: $0)
+    }
+  }
+
+  /// A message for each way and reason, with the rule where one asked for it.
+  private static func moved(_ moves: [Agent.Move]) -> [LogMessage] {
+    struct Way: Hashable {
+      var from: Owner
+      var to: Owner
+      var reason: String
+      var rule: Rule?
+      var mechanism: Mechanism?
+    }
+    let ways = Dictionary(grouping: moves) { move in
+      let isRequested = move.cause == .wanted || move.cause == .givenBack
+      return Way(
+        from: move.from, to: move.to, reason: move.reason, rule: isRequested ? move.rule : nil,
+        mechanism: move.mechanism)
+    }
+    let sorted = ways.map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
+      .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
+    return sorted.flatMap { way, apqns in
+      let text =
+        "\(names(apqns)) moved from \(way.from.rawValue) to \(way.to.rawValue)"
+        + (way.reason.isEmpty ? "" : " (\(way.reason))")
+      var fields = [
+        Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release"),
+        Field("AP_FROM", way.from.rawValue), Field("AP_TO", way.to.rawValue),
+      ]
+      fields += Self.fields(of: way.rule)
+      if let mechanism = way.mechanism { fields.append(Field("AP_MECHANISM", mechanism.rawValue)) }
+      return fieldSets(of: apqns).map {
+        LogMessage(.notice, .moved, text, fields: $0 + fields)
+      }
+    }
+  }
+
+  private static func fields(of rule: Rule?) -> [Field] {
+    rule.map { [Field("AP_RULE", $0.location.fileAndLine)] } ?? []
+  }
+
+  /// The journal takes a field several times, and 256 of them are not too many for it.
+  private static func queues(_ apqns: [APQN]) -> [Field] {
+    apqns.prefix(fieldLimit).map { Field("AP_QUEUE", $0.description) }
+  }
+
+  private static let fieldLimit = 256
+
+  /// As many sets of fields as it takes to name every queue; one where there is none.
+  private static func fieldSets(of apqns: [APQN]) -> [[Field]] {
+    guard !apqns.isEmpty else { return [[]] }
+    return stride(from: 0, to: apqns.count, by: fieldLimit).map { start in
+      queues(Array(apqns[start...]))
+    }
+  }
+
+  private static func names(_ apqns: [APQN]) -> String {
+    let shown = apqns.prefix(8).map(\.description).joined(separator: ", ")
+    return apqns.count > 8 ? "\(shown) and \(apqns.count - 8) more" : shown
+  }
+}
+
+/// Bounds how many messages of a kind are written: a broken adapter of 85 queues says the same thing 85
+/// times, again and again.
+struct MessageRate: Equatable, Sendable {
+  /// How many of a kind are written within `interval`.
+  var burst = 20
+  /// When counting begins anew.
+  var interval = Duration.seconds(30)
+
+  private struct Window: Equatable {
+    var start: Duration
+    var count = 0
+    var suppressed = 0
+  }
+
+  private var windows: [String: Window] = [:]
+
+  /// What to do with a message.
+  enum Verdict: Equatable {
+    /// Write it; before it, say how many of its kind were left out meanwhile.
+    case write(suppressed: Int)
+    /// Leave it out; before the first one, say that this begins.
+    case suppress(isFirst: Bool)
+  }
+
+  /// Decides about a message of that kind.
+  mutating func verdict(_ kind: String, now: Duration) -> Verdict {
+    var window = windows[kind] ?? Window(start: now)
+    var suppressed = 0
+    if now - window.start >= interval {
+      suppressed = window.suppressed
+      window = Window(start: now)
+    }
+    window.count += 1
+    let isWritten = window.count <= burst
+    if !isWritten { window.suppressed += 1 }
+    windows[kind] = window
+    return isWritten
+      ? .write(suppressed: suppressed) : .suppress(isFirst: window.suppressed == 1)
+  }
+}

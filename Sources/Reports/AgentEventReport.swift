@@ -1,0 +1,204 @@
+import APBus
+package import Agent
+import Glibc
+package import JSONText
+import Reservation
+import ReservationRules
+
+/// The agent's events as lines: a word for the kind, then what happened.
+package struct AgentEventReport {
+  /// Whether the agent goes on, so that it tries again what failed.
+  package var goesOn = true
+  private let style: TextStyle
+
+  package init(style: TextStyle) {
+    self.style = style
+  }
+
+  /// The lines of an event. A plan has a line for each decision that it follows.
+  package func lines(_ event: Agent.Event) -> [String] {
+    switch event {
+    case .entered(.blocked(let obstacle), _): [line("blocked", "\(obstacle)", .problem)]
+    case .entered: []
+    case .chose(let choice):
+      [line("mechanism", "\(choice.mechanism.rawValue): \(choice.reason)")]
+    case .planned(let plan, let moves):
+      [line("plan", Self.summary(plan))] + lines("decide", moves)
+    case .wrote(let step, let error):
+      [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
+    case .moved(let moves): lines("moved", moves)
+    case .failed(let failure, _, let pause):
+      [line("failed", failure.description + (goesOn ? Self.outlook(pause) : ""), .problem)]
+    case .refused(let refusal, _): [line("refused", refusal.description, .problem)]
+    case .waiting(let requests, let driver): waitingLines(requests, driver: driver)
+    case .movedByOthers(let moves):
+      byOwner(moves).map { owner, queues in
+        line("drift", "\(queues) vfio_ap -> \(owner.rawValue), by another process")
+      }
+    case .takenOnArrival(let moves):
+      byOwner(moves).map { owner, queues in
+        line("arrival", "\(queues) added and taken by \(owner.rawValue), unrequested", .problem)
+      }
+    case .warned(let warning): [line("warning", warning.description)]
+    case .draining(let apqn, let requests):
+      [
+        line(
+          "draining",
+          "\(apqn) has \(counted(requests, "pending request")); it is switched off until they are done"
+        )
+      ]
+    }
+  }
+
+  /// A line with its word in the first column, for callers that have more to print than events.
+  package func line(_ word: String, _ text: String, _ ink: Ink? = nil) -> String {
+    style.paint(word.padded(to: 9), ink ?? .faint) + "  " + text
+  }
+
+  private func lines(_ word: String, _ moves: [Agent.Move]) -> [String] {
+    ChangeList(moves, longest: 1).table().lines(style: style).map { line(word, $0) }
+  }
+
+  /// The queues of each owner that has them now, as few names as possible.
+  private func byOwner(_ moves: [Agent.Move]) -> [(owner: Owner, queues: String)] {
+    Dictionary(grouping: moves, by: \.to).sorted { $0.key.rawValue < $1.key.rawValue }.map {
+      ($0, APQNRectangle.names(of: $1.map(\.apqn)))
+    }
+  }
+
+  /// A line for each rule whose request waits.
+  private func waitingLines(_ requests: [Agent.RequestedQueue], driver: String) -> [String] {
+    let origins = Dictionary(grouping: requests) { $0.rule?.origin ?? "" }
+    return origins.sorted { $0.key < $1.key }.map { origin, requests in
+      let queues = APQNRectangle.names(of: requests.map(\.apqn))
+      return line(
+        "waiting", "\(queues)  until \(driver) is loaded" + (origin.isEmpty ? "" : "  \(origin)"))
+    }
+  }
+
+  private static func outlook(_ pause: Duration?) -> String {
+    pause.map { "; next try in \($0.components.seconds) s" } ?? "; not tried again"
+  }
+
+  private static func summary(_ plan: Plan) -> String {
+    let queues = counted(plan.changes.count, "queue")
+    return "\(queues) by \(counted(plan.steps.count { $0.path != nil }, "write"))"
+  }
+
+  private func result(_ error: SysfsError?) -> String {
+    guard let error else { return style.paint("ok", .faint) }
+    return style.paint(error.errno.description, .problem)
+  }
+}
+
+extension Agent.Event {
+  /// For programs: an object whose `activity` names the kind.
+  package var json: JSONValue {
+    JSONObject.make { object in
+      object.set("activity", text: word)
+      switch self {
+      case .entered(let phase, _):
+        object.set("phase", text: phase.word)
+        if case .blocked(let obstacle) = phase { object.set("message", text: "\(obstacle)") }
+      case .chose(let choice):
+        object.set("mechanism", text: choice.mechanism.rawValue)
+        object.set("reason", text: choice.reason)
+      case .planned(let plan, let moves):
+        object.set("changes", .array(moves.map(\.json)))
+        object.set("steps", .array(plan.steps.map(\.json)))
+      case .wrote(let step, let error):
+        object.set("path", text: step.path?.description)
+        object.set("text", text: step.text)
+        object.set("errno", text: error?.errno.name)
+      case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
+        object.set("changes", .array(moves.map(\.json)))
+      case .failed(let failure, _, let pause):
+        object.set("message", text: failure.description)
+        object.set("pauseSeconds", number: pause?.components.seconds)
+      case .refused(let refusal, let rule):
+        object.set("queue", text: refusal.apqn.description)
+        object.set("reason", text: refusal.code)
+        object.set("message", text: refusal.description)
+        object.set("rule", rule?.location.json)
+      case .waiting(let requests, let driver):
+        object.set("queues", texts: requests.map(\.apqn.description))
+        object.set("driver", text: driver)
+      case .warned(let warning):
+        object.set("warning", text: warning.code)
+        object.set("message", text: warning.description)
+      case .draining(let apqn, let requests):
+        object.set("queue", text: apqn.description)
+        object.set("requests", number: requests)
+      }
+    }
+  }
+
+  private var word: String {
+    switch self {
+    case .entered: "phase"
+    case .chose: "mechanism"
+    case .planned: "plan"
+    case .wrote: "write"
+    case .moved: "moved"
+    case .failed: "failed"
+    case .refused: "refused"
+    case .waiting: "waiting"
+    case .movedByOthers: "moved-by-others"
+    case .takenOnArrival: "taken-on-arrival"
+    case .warned: "warning"
+    case .draining: "draining"
+    }
+  }
+}
+
+extension History {
+  /// The moves for programs, the oldest first: values of the type `Move` (`org.apreserve.varlink`).
+  package var json: JSONValue { .array(moves.map(\.json)) }
+}
+
+extension Agent.Move {
+  /// A value of the type `Move` (`org.apreserve.varlink`).
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("time", text: Self.text(ofTime: time))
+      $0.set("queue", text: apqn.description)
+      $0.set("from", text: from.rawValue)
+      $0.set("to", text: to.rawValue)
+      $0.set("cause", text: cause?.word ?? Self.wordOfAnotherProcess)
+      $0.set("rule", rule?.location.json)
+      $0.set("label", text: rule?.name)
+      $0.set("mechanism", text: mechanism?.rawValue)
+      $0.set("failure", text: failure)
+    }
+  }
+
+  private static let wordOfAnotherProcess = "others"
+
+  /// A moment since the beginning of 1970 as RFC 3339 writes it, in UTC and to the second.
+  static func text(ofTime sinceEpoch: Duration) -> String {
+    var seconds = time_t(sinceEpoch.components.seconds)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
+      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+  }
+
+  /// The line of a move that a daemon has sent as JSON.
+  package static func line(of json: JSONValue) -> String {
+    let rule = json["rule"].map { rule in
+      SourceLocation.shortText(
+        file: rule["file"]?.text ?? "?", line: rule["line"]?.integer ?? 0)
+    }
+    let label = json["label"]?.text.map { "\"\($0)\"" }
+    let origin = [rule, label].compactMap(\.self).joined(separator: " ")
+    let cause = OwnerChange.Cause.allCases.first { $0.word == json["cause"]?.text }
+    let way =
+      ["time", "queue", "from"].map { json[$0]?.text ?? "?" } + ["->", json["to"]?.text ?? "?"]
+    var columns = [way.joined(separator: " ")]
+    if let mechanism = json["mechanism"]?.text { columns.append(mechanism) }
+    columns.append(OwnerChange.reason(for: cause, origin: origin.isEmpty ? nil : origin))
+    if let failure = json["failure"]?.text { columns.append("failed: \(failure)") }
+    return columns.joined(separator: "  ").printable
+  }
+}
