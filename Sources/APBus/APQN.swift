@@ -51,3 +51,76 @@ extension APQN: CustomStringConvertible {
     Hex.text(adapter, digits: 2) + "." + Hex.text(domain, digits: 4)
   }
 }
+
+/// A set of APQNs: a row of 256 domains for each of the 256 adapters.
+///
+/// Whole rows are combined at once, so that working on all 65,536 APQNs stays cheap.
+public struct APQNSet: Equatable, Sendable {
+  private var rows: [APMask]
+
+  /// The empty set.
+  public init() {
+    rows = Array(repeating: APMask(), count: 256)
+  }
+
+  /// The set of `apqns`.
+  public init(_ apqns: some Sequence<APQN>) {
+    self.init()
+    for apqn in apqns { insert(apqn) }
+  }
+
+  /// The domains of one adapter's members.
+  public subscript(adapter: UInt8) -> APMask {
+    get { rows[Int(adapter)] }
+    set { rows[Int(adapter)] = newValue }
+  }
+
+  /// Whether `apqn` is a member.
+  public func contains(_ apqn: APQN) -> Bool { rows[Int(apqn.adapter)].contains(apqn.domain) }
+
+  /// Adds `apqn`.
+  public mutating func insert(_ apqn: APQN) { rows[Int(apqn.adapter)].insert(apqn.domain) }
+
+  /// Takes `apqn` out.
+  public mutating func remove(_ apqn: APQN) { rows[Int(apqn.adapter)].remove(apqn.domain) }
+
+  /// Adds the members of `other`.
+  public mutating func formUnion(_ other: APQNSet) {
+    for index in rows.indices { rows[index].formUnion(other.rows[index]) }
+  }
+
+  /// The adapters of all members.
+  public var adapters: APMask {
+    APMask((UInt8.min...UInt8.max).lazy.filter { !self[$0].isEmpty })
+  }
+
+  /// The domains of all members.
+  public var domains: APMask { rows.reduce(into: APMask()) { $0.formUnion($1) } }
+
+  /// The adapters of the members in one domain.
+  public func adapters(inDomain domain: UInt8) -> APMask {
+    APMask((UInt8.min...UInt8.max).lazy.filter { self[$0].contains(domain) })
+  }
+
+  /// Whether there are no members.
+  public var isEmpty: Bool { rows.allSatisfy(\.isEmpty) }
+
+  /// How many members there are.
+  public var count: Int { rows.reduce(0) { $0 + $1.count } }
+}
+
+extension APQNSet: Sequence {
+  /// The members in ascending order.
+  public func makeIterator() -> AnyIterator<APQN> {
+    var adapter = 0
+    var domains = rows[0].makeIterator()
+    return AnyIterator { [rows] in
+      while true {
+        if let domain = domains.next() { return APQN(adapter: UInt8(adapter), domain: domain) }
+        guard adapter < 255 else { return nil }
+        adapter += 1
+        domains = rows[adapter].makeIterator()
+      }
+    }
+  }
+}

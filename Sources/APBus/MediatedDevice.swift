@@ -24,3 +24,35 @@ public struct MediatedDevice: Equatable, Sendable {
     adapters.contains(apqn.adapter) && domains.contains(apqn.domain)
   }
 }
+
+extension MediatedDevice {
+  /// Reads `ap_config`, the three masks in one line (SimulatedBus documentation, "Mediated devices").
+  init?(uuid: String, configuration text: String) {
+    let line = text.utf8.last == UInt8(ascii: "\n") ? text.dropLast() : text[...]
+    let masks = line.split(separator: ",", omittingEmptySubsequences: false).map { APMask($0) }
+    guard masks.count == 3, let adapters = masks[0], let domains = masks[1], let control = masks[2]
+    else { return nil }
+    self.init(uuid: uuid, adapters: adapters, domains: domains, controlDomains: control)
+  }
+
+  /// Reads `matrix`: `05.0004` for each queue, or `05.` for each adapter while no domain is assigned,
+  /// or `.0004` for each domain while no adapter is (SimulatedBus documentation, "Mediated devices").
+  init?(uuid: String, matrix text: String) {
+    self.init(uuid: uuid)
+    var lines = text.split(separator: "\n")
+    // The kernel fills one page and cuts the line that no longer fits in it.
+    if text.utf8.count >= 4088, text.utf8.last != UInt8(ascii: "\n") { lines.removeLast() }
+    for line in lines {
+      let parts = line.split(separator: ".", omittingEmptySubsequences: false)
+      guard parts.count == 2, !(parts[0].isEmpty && parts[1].isEmpty) else { return nil }
+      if !parts[0].isEmpty {
+        guard let adapter = Hex.byte(parts[0].utf8, digits: 2) else { return nil }
+        adapters.insert(adapter)
+      }
+      if !parts[1].isEmpty {
+        guard let domain = Hex.byte(parts[1].utf8, digits: 4) else { return nil }
+        domains.insert(domain)
+      }
+    }
+  }
+}

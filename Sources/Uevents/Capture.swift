@@ -60,3 +60,186 @@ public struct Capture: Equatable, Sendable {
     }
   }
 }
+
+extension Capture {
+  /// Reads a capture of whatever form its content shows. `name` is the file's name in messages.
+  ///
+  /// It never fails as a whole: what is wrong is in `damage`, what was read before it in `entries` or
+  /// `devices`.
+  public static func read(bytes: [UInt8], name: String) -> Capture {
+    switch recognise(bytes) {
+    case .failure(let refusal):
+      var capture = Capture(name: name, format: nil)
+      capture.damage = CaptureError(
+        file: name, position: refusal.position, problem: refusal.problem)
+      return capture
+    case .success(.monitor): return MonitorReader.read(bytes, name: name)
+    case .success(.messages): return MessageReader.read(bytes, name: name)
+    case .success(.database): return DeviceReader.read(bytes, name: name, format: .database)
+    case .success(.descriptions):
+      return DeviceReader.read(bytes, name: name, format: .descriptions)
+    }
+  }
+
+  /// Why no form was recognised.
+  private struct Refusal: Error {
+    let position: Position?
+    let problem: CaptureError.Problem
+  }
+
+  private static func recognise(_ bytes: [UInt8]) -> Result<Format, Refusal> {
+    func refuse(_ problem: CaptureError.Problem, at position: Position?) -> Result<Format, Refusal>
+    {
+      .failure(Refusal(position: position, problem: problem))
+    }
+    guard !bytes.isEmpty else { return refuse(.empty, at: nil) }
+    if let format = UnsuitableFormat(magic: bytes) { return refuse(.unsuitable(format), at: nil) }
+
+    var hasMarks = false
+    for line in TextLines(bytes) {
+      if line.isMark { hasMarks = true }
+      if line.isMark || line.bytes.isEmpty { continue }
+      let position = Position.line(line.number)
+      if line.number == 1, KernelMessage.isHeader(line.bytes),
+        line.bytes.contains(0) || !line.isTerminated
+      {
+        return .success(.messages)
+      }
+      if MonitorHeader.isIntroduction(line) || MonitorHeader.hasTag(line) {
+        return .success(.monitor)
+      }
+      if line.starts(with: "P: ") { return .success(DeviceReader.format(of: bytes)) }
+      let words = line.bytes.drop { $0 == UInt8(ascii: " ") }
+      if words.starts(with: "looking at device ".utf8)
+        || words.starts(with: "Udevadm info starts with ".utf8)
+      {
+        return refuse(.unsuitable(.attributeWalk), at: position)
+      }
+      if words.first == UInt8(ascii: "{") || words.first == UInt8(ascii: "[") {
+        return refuse(.unsuitable(.json), at: position)
+      }
+      let isText =
+        !line.bytes.contains(0) && String(validating: line.bytes, as: UTF8.self) != nil
+      return refuse(
+        .unknownFormat(Quotation.of(line.bytes)), at: isText ? position : .offset(0))
+    }
+    return hasMarks ? .success(.monitor) : refuse(.empty, at: nil)
+  }
+}
+
+/// Why a capture could not be read, or not to its end.
+public struct CaptureError: Error, Equatable, Sendable {
+  /// The file's name.
+  public var file: String
+  /// Where in the file; nil if the whole file is meant.
+  public var position: Capture.Position?
+  /// What is wrong there.
+  public var problem: Problem
+
+  /// An error at that place.
+  public init(file: String, position: Capture.Position?, problem: Problem) {
+    self.file = file
+    self.position = position
+    self.problem = problem
+  }
+
+  /// What is wrong with a capture.
+  public enum Problem: Error, Equatable, Sendable {
+    /// The file has no content.
+    case empty
+    /// The content is none of the forms that are read.
+    case unknownFormat(String)
+    /// The content is known, but holds no events and no state that could be used.
+    case unsuitable(UnsuitableFormat)
+    /// The file ends inside the event or device, named here, that begins at the position.
+    case cutOff(String)
+    /// A line that belongs to no event and no device.
+    case stray(String)
+    /// An event is not as a kernel would send it.
+    case event(Uevent.Problem)
+    /// A device's description is wrong.
+    case device(DeviceDescription.Problem)
+  }
+}
+
+extension CaptureError: CustomStringConvertible {
+  /// One sentence with the place in front, `FILE:LINE: what is wrong.`
+  public var description: String {
+    switch position {
+    case nil: "\(file): \(problem)."
+    case .line(let line): "\(file):\(line): \(problem)."
+    case .offset(let offset): "\(file): at byte \(offset): \(problem)."
+    }
+  }
+}
+
+extension CaptureError.Problem: CustomStringConvertible {
+  /// One sentence without a full stop.
+  public var description: String {
+    switch self {
+    case .empty: "the file is empty; a capture has at least one event or device"
+    case .unknownFormat(let text):
+      "\"\(text)\" begins no known capture; expected the output of \"udevadm monitor --kernel "
+        + "--property\" or \"udevadm info --export-db\", umockdev device descriptions, or kernel "
+        + "messages"
+    case .unsuitable(let format): format.description
+    case .cutOff(let what): "the file is cut off in the middle of \(what)"
+    case .stray(let text): "\"\(text)\" belongs to no event or device"
+    case .event(let problem): problem.description
+    case .device(let problem): problem.description
+    }
+  }
+}
+
+/// A file that people may take for a capture and that cannot be one.
+public enum UnsuitableFormat: String, Equatable, Sendable, CaseIterable {
+  /// A packet capture, such as of an nlmon interface.
+  case packets
+  /// The text of `udevadm info --attribute-walk`.
+  case attributeWalk
+  /// Messages in the form in which udevd sends them on.
+  case udevMessages
+  /// A compressed file.
+  case compressed
+  /// JSON.
+  case json
+
+  /// The format of `bytes` if their beginning shows one of these.
+  init?(magic bytes: [UInt8]) {
+    let magics: [(UnsuitableFormat, [UInt8])] = [
+      // pcap in both byte orders, also with nanoseconds, and pcapng.
+      (.packets, [0xa1, 0xb2, 0xc3, 0xd4]), (.packets, [0xd4, 0xc3, 0xb2, 0xa1]),
+      (.packets, [0xa1, 0xb2, 0x3c, 0x4d]), (.packets, [0x4d, 0x3c, 0xb2, 0xa1]),
+      (.packets, [0x0a, 0x0d, 0x0d, 0x0a]),
+      (.udevMessages, Array("libudev\0".utf8)),
+      // gzip, xz, zstd, bzip2.
+      (.compressed, [0x1f, 0x8b]), (.compressed, [0xfd, 0x37, 0x7a, 0x58, 0x5a]),
+      (.compressed, [0x28, 0xb5, 0x2f, 0xfd]), (.compressed, Array("BZh".utf8)),
+    ]
+    guard let match = magics.first(where: { bytes.starts(with: $0.1) }) else { return nil }
+    self = match.0
+  }
+}
+
+extension UnsuitableFormat: CustomStringConvertible {
+  /// Why it cannot be used and what to use, without a full stop.
+  public var description: String {
+    switch self {
+    case .packets:
+      // The tap copies only listed netlink protocols, and uevents are not among them
+      // (`netlink_filter_tap` in net/netlink/af_netlink.c).
+      "this is a packet capture, and Linux never copies uevents to a capture interface; record with "
+        + "\"udevadm monitor --kernel --property\""
+    case .attributeWalk:
+      "this is the output of \"udevadm info --attribute-walk\", which shows one device and its "
+        + "parents for writing rules; use \"udevadm info --export-db\""
+    case .udevMessages:
+      "these are messages that udevd sends on, not the kernel's; record with "
+        + "\"udevadm monitor --kernel --property\""
+    case .compressed: "this is a compressed file; unpack it first"
+    case .json:
+      "this is JSON; a capture is the text of \"udevadm monitor --kernel --property\" or "
+        + "\"udevadm info --export-db\""
+    }
+  }
+}

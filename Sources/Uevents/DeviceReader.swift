@@ -114,3 +114,140 @@ struct DeviceReader {
     devices.append(device)
   }
 }
+
+/// A device whose lines are being read.
+struct DeviceRecord {
+  /// The device as far as it was read.
+  private(set) var device: DeviceDescription
+  private var attributeNames: Set<String> = []
+
+  /// A device of which only the first line was read.
+  init(device: DeviceDescription) {
+    self.device = device
+  }
+
+  /// Takes a line's value; says whether the letter has a meaning in that form.
+  mutating func take(
+    _ letter: Character, _ value: ArraySlice<UInt8>, format: Capture.Format
+  ) throws(DeviceDescription.Problem) -> Bool {
+    switch letter {
+    case "E":
+      let (key, bytes) = try split(letter, value)
+      device.properties.append(Uevent.Property(key, try text(bytes)))
+    case "N":
+      // umockdev appends the node's first content.
+      device.node = try text(value.prefix { $0 != UInt8(ascii: "=") })
+    case "S": _ = try text(value)
+    case "A" where format == .descriptions:
+      let (name, bytes) = try split(letter, value)
+      try add(name, .content(AttributeText.unescape(bytes)))
+    case "H" where format == .descriptions:
+      let (name, bytes) = try split(letter, value)
+      try add(name, .content(AttributeText.unhex(bytes)))
+    case "L" where format == .descriptions:
+      let (name, bytes) = try split(letter, value)
+      try add(name, .link(text(bytes)))
+    case "U" where format == .database: device.subsystem = try text(value)
+    case "T" where format == .database: device.deviceType = try text(value)
+    case "V" where format == .database: device.driver = try text(value)
+    case "M", "R", "D", "I", "L", "Q", "J", "B": return format == .database
+    default: return false
+    }
+    return true
+  }
+
+  /// The device with what its properties and links say about subsystem, type and driver, where no
+  /// line of their own does: older versions of `udevadm info` print few letters.
+  var finished: DeviceDescription {
+    var device = device
+    device.subsystem = device.subsystem ?? device["SUBSYSTEM"] ?? lastComponent(of: "subsystem")
+    device.deviceType = device.deviceType ?? device["DEVTYPE"]
+    device.driver = device.driver ?? device["DRIVER"] ?? lastComponent(of: "driver")
+    return device
+  }
+
+  private func lastComponent(of link: String) -> String? {
+    device.link(link)?.split(separator: "/").last.map(String.init)
+  }
+
+  private mutating func add(
+    _ name: String, _ value: DeviceDescription.Value
+  ) throws(DeviceDescription.Problem) {
+    guard attributeNames.insert(name).inserted else {
+      throw .duplicateAttribute(Quotation.of(name.utf8))
+    }
+    device.attributes.append(DeviceDescription.Attribute(name: name, value: value))
+  }
+
+  private func split(
+    _ letter: Character, _ value: ArraySlice<UInt8>
+  ) throws(DeviceDescription.Problem) -> (name: String, value: ArraySlice<UInt8>) {
+    guard let equals = value.firstIndex(of: UInt8(ascii: "=")), equals > value.startIndex else {
+      throw .noEquals(letter: letter, text: Quotation.of(value))
+    }
+    return (try text(value[..<equals]), value[(equals + 1)...])
+  }
+
+  private func text(_ bytes: ArraySlice<UInt8>) throws(DeviceDescription.Problem) -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
+    return text
+  }
+}
+
+/// The two ways in which umockdev writes an attribute's content on one line
+/// (`umockdev_testbed_add_from_string`).
+enum AttributeText {
+  private static let controls: [UInt8: UInt8] = [
+    UInt8(ascii: "a"): 0x07, UInt8(ascii: "b"): 0x08, UInt8(ascii: "t"): 0x09,
+    UInt8(ascii: "n"): 0x0a, UInt8(ascii: "v"): 0x0b, UInt8(ascii: "f"): 0x0c,
+    UInt8(ascii: "r"): 0x0d,
+  ]
+
+  /// Decodes C escapes: `\n` and the like, up to three octal digits, any other byte for itself.
+  static func unescape(_ text: ArraySlice<UInt8>) throws(DeviceDescription.Problem) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count)
+    var rest = text
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "\\") else {
+        bytes.append(byte)
+        continue
+      }
+      guard let next = rest.first else { throw .escape(Quotation.of(text)) }
+      let octal = rest.prefix(3).prefix { (UInt8(ascii: "0")...UInt8(ascii: "7")).contains($0) }
+      if octal.isEmpty {
+        rest.removeFirst()
+        bytes.append(controls[next] ?? next)
+      } else {
+        rest = rest.dropFirst(octal.count)
+        let number = octal.reduce(0) { $0 << 3 | Int($1 & 7) }
+        guard let value = UInt8(exactly: number) else { throw .escape(Quotation.of(text)) }
+        bytes.append(value)
+      }
+    }
+    return bytes
+  }
+
+  /// Decodes pairs of hex digits of either case.
+  static func unhex(_ text: ArraySlice<UInt8>) throws(DeviceDescription.Problem) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count / 2)
+    var rest = text
+    while let high = rest.popFirst() {
+      guard let low = rest.popFirst(), let upper = digit(high), let lower = digit(low) else {
+        throw .hex(Quotation.of(text))
+      }
+      bytes.append(upper << 4 | lower)
+    }
+    return bytes
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}

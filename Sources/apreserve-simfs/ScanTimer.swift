@@ -1,4 +1,6 @@
 import APBus
+import CFuse
+import Glibc
 import SimulatedBus
 
 /// The kernel's own scans, `config_time` seconds after the last (SimulatedBus documentation, "Scans").
@@ -29,5 +31,20 @@ struct ScanTimer {
       nextScan = now + .seconds(Int64(interval))
     }
     return MonotonicTime.milliseconds(from: now, until: min(nextScan, nextStep))
+  }
+}
+
+/// Time as it passes, whatever the clock on the wall is set to.
+enum MonotonicTime {
+  static var now: Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+
+  /// How many milliseconds `poll` is to wait until then: at least one.
+  static func milliseconds(from now: Duration, until then: Duration) -> Int32 {
+    let rest = (then - now).components
+    return Int32(clamping: max(1, rest.seconds * 1000 + rest.attoseconds / 1_000_000_000_000_000))
   }
 }
