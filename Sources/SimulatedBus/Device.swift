@@ -23,6 +23,9 @@ class Device {
   /// What an administrator last wrote to `online`; a probe by the host's driver switches it on.
   var isSwitchedOn = false
 
+  /// Whether a driver has it.
+  var isBound: Bool { driver != nil }
+
   /// A device of that type, bound to nothing.
   init(_ object: BusObject, hardwareType: HardwareType) {
     self.object = object

@@ -1,78 +1,90 @@
 import APBus
 
-/// The files of `/sys/bus/ap` (SimulatedBus documentation, "Bus attributes").
+/// The files of `/sys/bus/ap`, of a driver, of the root device and of a module, a row each (SimulatedBus
+/// documentation, "Bus attributes").
 extension SimulatedBus {
-  /// The names of the bus's files that this kernel has.
-  var busAttributes: [String] {
-    var names = [
-      "ap_adapter_mask", "ap_control_domain_mask", "ap_domain", "ap_interrupts",
-      "ap_max_domain_id", "ap_usage_domain_mask", "config_time", "drivers_autoprobe",
-      "drivers_probe", "poll_thread", "poll_timeout", "uevent",
-    ]
-    if behavior.hasMasks { names += ["apmask", "aqmask"] }
-    if behavior.hasBusEvents { names += ["ap_max_adapter_id", "bindings", "scans"] }
-    if behavior.hasOverrides { names.append("bindings_complete_count") }
-    if behavior.hasLateAttributes { names.append("features") }
-    return names
-  }
+  static let busAttributes: [Attribute<Void>] = [
+    Attribute(
+      "apmask", on: \.hasMasks, show: { bus, _ in "\(bus.masks.adapters)\n" },
+      store: { (bus, _, text) throws(Errno) in try bus.writeMask(.adapters, text) }),
+    Attribute(
+      "aqmask", on: \.hasMasks, show: { bus, _ in "\(bus.masks.domains)\n" },
+      store: { (bus, _, text) throws(Errno) in try bus.writeMask(.domains, text) }),
+    Attribute("ap_adapter_mask", show: { bus, _ in "\(bus.hardware.configuredAdapters)\n" }),
+    Attribute("ap_usage_domain_mask", show: { bus, _ in "\(bus.hardware.usageDomains)\n" }),
+    Attribute("ap_control_domain_mask", show: { bus, _ in "\(bus.hardware.controlDomains)\n" }),
+    Attribute(
+      "ap_domain", show: { bus, _ in .number(bus.defaultDomain.map(Int.init) ?? -1) },
+      store: { (bus, _, text) throws(Errno) in try bus.writeDefaultDomain(text) }),
+    Attribute("ap_max_domain_id", show: { _, _ in .number(UInt8.max) }),
+    Attribute(
+      "ap_max_adapter_id", on: \.hasBusEvents, show: { _, _ in .number(UInt8.max) }),
+    Attribute("ap_interrupts", show: { _, _ in .flag(false) }),
+    Attribute(
+      "config_time", show: { bus, _ in .number(bus.configTime) },
+      store: { (bus, _, text) throws(Errno) in
+        let seconds = try AttributeInput.decimal(text)
+        guard (5...120).contains(seconds) else { throw .invalidArgument }
+        bus.configTime = Int(seconds)
+      }),
+    Attribute(
+      "poll_thread", show: { bus, _ in .flag(bus.hasPollThread) },
+      store: { (bus, _, text) throws(Errno) in
+        bus.hasPollThread =
+          bus.behavior.hasLateAttributes
+          ? try AttributeInput.truth(text) : try AttributeInput.decimal(text) != 0
+      }),
+    Attribute(
+      "poll_timeout", show: { bus, _ in .number(bus.pollTimeout) },
+      store: { (bus, _, text) throws(Errno) in
+        let nanoseconds = try AttributeInput.unsigned(text)
+        guard nanoseconds <= 120_000_000_000 else { throw .invalidArgument }
+        bus.pollTimeout = nanoseconds
+      }),
+    Attribute(
+      "scans", on: \.hasBusEvents, show: { bus, _ in .number(bus.scanCount) },
+      store: { bus, _, _ in if bus.scanCount > 0 { bus.scan() } }),
+    Attribute("bindings", on: \.hasBusEvents, show: { bus, _ in bus.bindings }),
+    Attribute(
+      "bindings_complete_count", on: \.hasOverrides,
+      show: { bus, _ in .number(bus.completionCount) }),
+    Attribute("features", on: \.hasLateAttributes, show: { _, _ in "APSC APXA\n" }),
+    Attribute(
+      "drivers_autoprobe", show: { bus, _ in .flag(bus.autoprobes) },
+      store: { bus, _, text in bus.autoprobes = text.utf8.first != UInt8(ascii: "0") }),
+    Attribute(
+      "drivers_probe", store: { (bus, _, text) throws(Errno) in try bus.rescan(text) }),
+    Attribute(
+      "uevent", store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, .bus) }),
+  ]
 
-  /// The text of one of them; nil for one that cannot be read.
-  func busText(of name: String) -> String? {
-    switch name {
-    case "apmask" where behavior.hasMasks: "\(masks.adapters)\n"
-    case "aqmask" where behavior.hasMasks: "\(masks.domains)\n"
-    case "ap_adapter_mask": "\(hardware.configuredAdapters)\n"
-    case "ap_usage_domain_mask": "\(hardware.usageDomains)\n"
-    case "ap_control_domain_mask": "\(hardware.controlDomains)\n"
-    case "ap_domain": AttributeText.number(defaultDomain.map(Int.init) ?? -1)
-    case "ap_max_domain_id": "255\n"
-    case "ap_max_adapter_id" where behavior.hasBusEvents: "255\n"
-    case "ap_interrupts": "0\n"
-    case "config_time": AttributeText.number(configTime)
-    case "poll_thread": AttributeText.flag(hasPollThread)
-    case "poll_timeout": AttributeText.number(pollTimeout)
-    case "drivers_autoprobe": AttributeText.flag(autoprobes)
-    case "scans" where behavior.hasBusEvents: AttributeText.number(scanCount)
-    case "bindings" where behavior.hasBusEvents: bindings
-    case "bindings_complete_count" where behavior.hasOverrides:
-      AttributeText.number(completionCount)
-    case "features" where behavior.hasLateAttributes: "APSC APXA\n"
-    default: nil
-    }
-  }
+  static let driverAttributes: [Attribute<any Driver>] = [
+    Attribute(
+      "bind", store: { (bus, driver, text) throws(Errno) in try bus.bind(text, to: driver) }),
+    Attribute(
+      "unbind", store: { (bus, driver, text) throws(Errno) in try bus.unbind(text, from: driver) }),
+    Attribute(
+      "uevent",
+      store: { (bus, driver, text) throws(Errno) in
+        try bus.synthesize(text, .driver(driver.name))
+      }),
+  ]
+
+  /// Of both root devices, `/sys/devices/ap` and `/sys/devices/vfio_ap`.
+  static let rootAttributes: [Attribute<BusObject>] = [
+    Attribute(
+      "uevent", show: { bus, object in bus.ueventText(object) },
+      store: { (bus, object, text) throws(Errno) in try bus.synthesize(text, object) })
+  ]
+
+  static let moduleAttributes: [Attribute<Module>] = [
+    Attribute("initstate", show: { _, _ in "live\n" }),
+    Attribute("refcnt", show: { bus, module in .number(bus.userCount(of: module)) }),
+  ]
 
   private var bindings: String {
     let isComplete = scanCount > 0 && boundCount == queueCount
     return "\(boundCount)/\(queueCount)\(isComplete ? " (complete)" : "")\n"
-  }
-
-  /// Writes one of them; false for one that cannot be written.
-  func storeBus(_ text: String, to name: String) throws(Errno) -> Bool {
-    switch name {
-    case "apmask" where behavior.hasMasks: if !text.isEmpty { try writeMask(.adapters, text) }
-    case "aqmask" where behavior.hasMasks: if !text.isEmpty { try writeMask(.domains, text) }
-    case "drivers_probe": if !text.isEmpty { try rescan(text) }
-    case "drivers_autoprobe": if let first = text.utf8.first { autoprobes = first != 0x30 }
-    case "scans" where behavior.hasBusEvents: if !text.isEmpty, scanCount > 0 { scan() }
-    case "ap_domain": if !text.isEmpty { try writeDefaultDomain(text) }
-    case "config_time":
-      guard !text.isEmpty else { break }
-      let seconds = try AttributeInput.decimal(text)
-      guard (5...120).contains(seconds) else { throw .invalidArgument }
-      configTime = Int(seconds)
-    case "poll_thread":
-      guard !text.isEmpty else { break }
-      hasPollThread =
-        behavior.hasLateAttributes
-        ? try AttributeInput.answer(text) : try AttributeInput.decimal(text) != 0
-    case "poll_timeout":
-      guard !text.isEmpty else { break }
-      let nanoseconds = try AttributeInput.unsigned(text)
-      guard nanoseconds <= 120_000_000_000 else { throw .invalidArgument }
-      pollTimeout = nanoseconds
-    default: return false
-    }
-    return true
   }
 
   private func writeDefaultDomain(_ text: String) throws(Errno) {
@@ -80,5 +92,11 @@ extension SimulatedBus {
       masks.domains.contains(domain)
     else { throw .invalidArgument }
     defaultDomain = domain
+  }
+
+  /// How many users a module has: guests with an open mediated device.
+  private func userCount(of module: Module) -> Int {
+    guard module == .vfioAP, let matrix else { return 0 }
+    return matrix.mediatedDevices.values.count(where: \.hasGuest)
   }
 }

@@ -85,3 +85,128 @@ extension SimulatedBus {
     if !quietly { scan() }
   }
 }
+
+/// A crypto adapter as the machine has it: what the kernel finds when it scans.
+public struct SimulatedCard: Equatable, Sendable {
+  /// The adapter's number.
+  public var adapter: UInt8
+  /// The compatible type, which `hwtype` prints and drivers match on.
+  public var hardwareType: HardwareType
+  /// The type that the hardware reports, `raw_hwtype`.
+  public var rawHardwareType: UInt8
+  /// The bits of `ap_functions`; they tell the mode.
+  public var functions: UInt32
+  /// Whether the adapter is configured, not on standby.
+  public var isConfigured: Bool
+  /// Whether the adapter is check-stopped.
+  public var isCheckStopped: Bool
+  /// Texts of attributes that the firmware tells, by name, without the trailing newline: `serialnr`,
+  /// `FW_version`, `API_ordinalnr`, `max_msg_size`, `op_modes`. One that is missing reads as an empty
+  /// line, as with hardware that does not answer.
+  public var attributes: [String: String]
+  /// What `mkvps` of each of its queues reads; nil for master keys that are unknown.
+  public var masterKeys: String?
+
+  /// An adapter of a mode, configured and working.
+  public init(
+    adapter: UInt8, hardwareType: HardwareType = HardwareType(rawValue: 14),
+    rawHardwareType: UInt8? = nil, mode: QueueMode = .cca, functions: UInt32? = nil,
+    isConfigured: Bool = true, isCheckStopped: Bool = false, attributes: [String: String] = [:],
+    masterKeys: String? = nil
+  ) {
+    self.adapter = adapter
+    self.hardwareType = hardwareType
+    self.rawHardwareType = rawHardwareType ?? hardwareType.rawValue
+    self.functions = functions ?? (0xe200_0000 | mode.functions)
+    self.isConfigured = isConfigured
+    self.isCheckStopped = isCheckStopped
+    self.attributes = attributes
+    self.masterKeys = masterKeys
+  }
+
+  /// The adapter behind a card as read from a bus.
+  public init(_ card: Card) {
+    let raw = card.attributes["raw_hwtype"].flatMap { UInt8($0) }
+    self.init(
+      adapter: card.adapter, hardwareType: card.hardwareType, rawHardwareType: raw,
+      functions: card.functions, isConfigured: card.isConfigured ?? true,
+      isCheckStopped: card.isCheckStopped ?? false, attributes: card.attributes)
+  }
+
+  /// The mode, from the function bits.
+  public var mode: QueueMode? { QueueMode(functions: functions) }
+
+  /// Whether its domains have master keys, which accelerators do not.
+  var hasMasterKeys: Bool { mode == .cca || mode == .ep11 }
+}
+
+/// The machine below the bus: what answers when the kernel asks. The kernel learns of a change only
+/// by a scan (SimulatedBus documentation, "Scans").
+struct Hardware {
+  /// The adapters, by number.
+  private(set) var cards = [SimulatedCard?](repeating: nil, count: 256)
+  /// The queues that answer, by adapter.
+  private(set) var queues = APQNSet()
+  /// The adapters that exist.
+  private(set) var adapters = APMask()
+  /// Adapters that this system has by its configuration, though none of their queues answers.
+  var silentAdapters = APMask()
+  /// The adapters of this system's configuration, whether or not they answer.
+  var configuredAdapters: APMask { adapters.union(silentAdapters) }
+  /// The usage domains of this system.
+  var usageDomains = APMask()
+  /// The control domains of this system.
+  var controlDomains = APMask()
+
+  /// Puts an adapter in, or exchanges the one of that number. Its queues answer in `domains`.
+  mutating func plug(_ card: SimulatedCard, domains: APMask) {
+    cards[Int(card.adapter)] = card
+    adapters.insert(card.adapter)
+    usageDomains.formUnion(domains)
+    controlDomains.formUnion(domains)
+    queues[card.adapter] = domains
+  }
+
+  /// Takes an adapter out.
+  mutating func unplug(_ adapter: UInt8) {
+    cards[Int(adapter)] = nil
+    adapters.remove(adapter)
+    silentAdapters.remove(adapter)
+    queues[adapter] = []
+  }
+
+  /// Gives this system a usage domain: every adapter has a queue more.
+  mutating func addDomain(_ domain: UInt8) {
+    usageDomains.insert(domain)
+    controlDomains.insert(domain)
+    for adapter in adapters { queues[adapter].insert(domain) }
+  }
+
+  /// Takes a usage domain away, with its queues.
+  mutating func removeDomain(_ domain: UInt8) {
+    usageDomains.remove(domain)
+    controlDomains.remove(domain)
+    for adapter in adapters { queues[adapter].remove(domain) }
+  }
+
+  /// Lets a single queue answer. Its adapter must be there.
+  mutating func plugQueue(_ apqn: APQN) {
+    guard adapters.contains(apqn.adapter) else { return }
+    usageDomains.insert(apqn.domain)
+    controlDomains.insert(apqn.domain)
+    queues.insert(apqn)
+  }
+
+  /// Silences a single queue; its domain stays this system's.
+  mutating func unplugQueue(_ apqn: APQN) {
+    queues.remove(apqn)
+  }
+
+  /// Changes a property of an adapter that is there.
+  mutating func update(_ adapter: UInt8, _ change: (inout SimulatedCard) -> Void) {
+    guard var card = cards[Int(adapter)] else { return }
+    change(&card)
+    card.adapter = adapter
+    cards[Int(adapter)] = card
+  }
+}

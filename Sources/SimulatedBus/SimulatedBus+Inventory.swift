@@ -93,8 +93,10 @@ extension SimulatedBus {
     let inUse = inventory.queues.lazy.filter { $0.guestStatus == .inUse }.map(\.apqn)
     for device in inventory.mediatedDevices {
       let hasGuest = inUse.contains { device.holds($0) }
-      matrix?.mediatedDevices[device.uuid] = SimulatedMediatedDevice(
-        device: device, isBound: true, hasGuest: hasGuest)
+      let mediated = SimulatedMediatedDevice(device)
+      mediated.isBound = true
+      mediated.hasGuest = hasGuest
+      matrix?.mediatedDevices[device.uuid] = mediated
     }
   }
 }

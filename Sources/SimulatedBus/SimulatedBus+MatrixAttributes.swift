@@ -1,90 +1,95 @@
 import APBus
 
-/// The files of the matrix device and of mediated devices (SimulatedBus documentation, "Mediated devices").
+/// The files of the matrix device and of mediated devices, a row each (SimulatedBus documentation,
+/// "Mediated devices").
 extension SimulatedBus {
-  /// The names in a mediated device's directory.
-  func entries(of mediated: SimulatedMediatedDevice) -> [String] {
-    guard !mediated.isLeaving else { return ["iommu_group", "vfio-dev"] }
-    var names = [
-      "assign_adapter", "assign_control_domain", "assign_domain", "control_domains", "driver",
-      "iommu_group", "matrix", "mdev_type", "remove", "subsystem", "uevent", "unassign_adapter",
-      "unassign_control_domain", "unassign_domain", "vfio-dev",
+  static let matrixAttributes: [Attribute<MatrixDevice>] = [
+    Attribute(
+      "features", on: \.hasLateAttributes,
+      show: { _, _ in "guest_matrix hotplug ap_config migratable\n" }),
+    Attribute(
+      "uevent", show: { bus, _ in bus.ueventText(.matrix) },
+      store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, .matrix) }),
+  ]
+
+  static let mediatedDeviceTypeAttributes: [Attribute<MatrixDevice>] = [
+    Attribute(
+      "available_instances",
+      show: { _, matrix in .number(mediatedDeviceLimit - matrix.mediatedDevices.count) }),
+    Attribute("device_api", show: { _, _ in "vfio-ap\n" }),
+    Attribute("name", show: { _, _ in "VFIO AP Passthrough Device\n" }),
+    Attribute(
+      "create",
+      store: { (bus, matrix, text) throws(Errno) in
+        try bus.createMediatedDevice(text, in: matrix)
+      }),
+  ]
+
+  static let mediatedDeviceAttributes: [Attribute<SimulatedMediatedDevice>] =
+    [
+      Attribute("matrix", show: { _, mediated in .matrix(mediated.device) }),
+      Attribute(
+        "guest_matrix", on: \.hasGuestMatrix,
+        show: { bus, mediated in
+          bus.matrix.map { .matrix(bus.effectiveMatrix(of: mediated.device, in: $0)) } ?? ""
+        }),
+      Attribute(
+        "control_domains",
+        show: { _, mediated in
+          mediated.device.controlDomains.reduce(into: "") { $0 += Hex.text($1, digits: 4) + "\n" }
+        }),
+      Attribute(
+        "ap_config", on: \.hasLateAttributes,
+        show: { _, mediated in
+          let device = mediated.device
+          return "\(device.adapters),\(device.domains),\(device.controlDomains)\n"
+        },
+        store: { (bus, mediated, text) throws(Errno) in try bus.configure(mediated, text) }),
+      Attribute(
+        "remove",
+        store: { (bus, mediated, text) throws(Errno) in
+          try bus.removeMediatedDevice(text, mediated)
+        }),
+      Attribute(
+        "uevent", show: { bus, mediated in bus.ueventText(.mediatedDevice(mediated.device.uuid)) },
+        store: { (bus, mediated, text) throws(Errno) in
+          try bus.synthesize(text, .mediatedDevice(mediated.device.uuid))
+        }),
     ]
-    if behavior.hasGuestMatrix { names.append("guest_matrix") }
-    if behavior.hasLateAttributes { names.append("ap_config") }
-    if behavior.hasPowerDirectories { names.append("power") }
-    return names
-  }
+    + assigning("adapter", \.adapters) + assigning("domain", \.domains)
+    + assigning("control_domain", \.controlDomains)
 
-  /// The text of a file of the matrix device or of its type of mediated devices.
-  func text(of path: SysfsPath, matrix: MatrixDevice) -> String? {
-    switch (path.object, path.name) {
-    case (.matrix, "uevent"), (.matrixRoot, "uevent"): ueventText(path.object)
-    case (.matrix, "features") where behavior.hasLateAttributes:
-      "guest_matrix hotplug ap_config migratable\n"
-    case (.mediatedDeviceType, "available_instances"):
-      AttributeText.number(Self.mediatedDeviceLimit - matrix.mediatedDevices.count)
-    case (.mediatedDeviceType, "device_api"): "vfio-ap\n"
-    case (.mediatedDeviceType, "name"): "VFIO AP Passthrough Device\n"
-    default: nil
-    }
+  /// `assign_adapter` and `unassign_adapter`, or their like.
+  private static func assigning(
+    _ name: String, _ axis: any WritableKeyPath<MediatedDevice, APMask> & Sendable
+  ) -> [Attribute<SimulatedMediatedDevice>] {
+    [
+      Attribute(
+        "assign_" + name,
+        store: { (bus, mediated, text) throws(Errno) in try bus.assign(text, axis, to: mediated) }),
+      Attribute(
+        "unassign_" + name,
+        store: { (bus, mediated, text) throws(Errno) in
+          try bus.unassign(text, axis, from: mediated)
+        }),
+    ]
   }
+}
 
-  /// The text of a mediated device's file.
-  func text(
-    of name: String, mediated: SimulatedMediatedDevice, in matrix: MatrixDevice
-  ) -> String? {
-    guard !mediated.isLeaving else { return nil }
-    let device = mediated.device
-    switch name {
-    case "matrix":
-      return AttributeText.matrix(adapters: device.adapters, domains: device.domains)
-    case "guest_matrix" where behavior.hasGuestMatrix:
-      let effective = effectiveMatrix(of: device, in: matrix)
-      return AttributeText.matrix(adapters: effective.adapters, domains: effective.domains)
-    case "control_domains": return AttributeText.domains(device.controlDomains)
-    case "ap_config" where behavior.hasLateAttributes:
-      return "\(device.adapters),\(device.domains),\(device.controlDomains)\n"
-    case "uevent": return ueventText(.mediatedDevice(device.uuid))
-    default: return nil
+extension String {
+  /// The queues of a matrix, one a line. Where only one axis is assigned, its part of the names: `05.` or
+  /// `.0004` (`vfio_ap_mdev_matrix_show`).
+  fileprivate static func matrix(_ device: MediatedDevice) -> String {
+    if device.domains.isEmpty {
+      return device.adapters.reduce(into: "") { $0 += Hex.text($1, digits: 2) + ".\n" }
     }
-  }
-
-  /// Writes a mediated device's file; false for one that cannot be written.
-  func store(
-    _ text: String, to name: String, mediated uuid: String, in matrix: MatrixDevice
-  ) throws(Errno) -> Bool {
-    if name == "remove" {
-      if !text.isEmpty { try removeMediatedDevice(text, uuid: uuid) }
-      return true
+    if device.adapters.isEmpty {
+      return device.domains.reduce(into: "") { $0 += "." + Hex.text($1, digits: 4) + "\n" }
     }
-    if name == "ap_config", behavior.hasLateAttributes {
-      if !text.isEmpty { try configure(text, uuid: uuid, in: matrix) }
-      return true
+    var text = ""
+    for adapter in device.adapters {
+      for domain in device.domains { text += "\(APQN(adapter: adapter, domain: domain))\n" }
     }
-    let isUnassigning = name.hasPrefix("un")
-    let axis: AssignmentAxis
-    switch isUnassigning ? name.dropFirst(2) : name[...] {
-    case "assign_adapter": axis = .adapter
-    case "assign_domain": axis = .domain
-    case "assign_control_domain": axis = .controlDomain
-    default: return false
-    }
-    if !text.isEmpty {
-      try assign(axis, text, isUnassigning: isUnassigning, uuid: uuid, in: matrix)
-    }
-    return true
-  }
-
-  /// The text of a module's file.
-  func moduleText(of name: String, module: String) -> String? {
-    switch name {
-    case "initstate": "live\n"
-    case "refcnt":
-      AttributeText.number(
-        module == Module.vfioAP.rawValue
-          ? matrix?.mediatedDevices.values.count(where: \.hasGuest) ?? 0 : 0)
-    default: nil
-    }
+    return text
   }
 }

@@ -1,7 +1,8 @@
 public import APBus
 import Uevents
 
-/// Mediated devices: creating, assigning, removing (SimulatedBus documentation, "Mediated devices").
+/// Mediated devices: creating, assigning, removing, and the guests that have them (SimulatedBus
+/// documentation, "Mediated devices" and "Guests").
 extension SimulatedBus {
   /// How many mediated devices there can be.
   static let mediatedDeviceLimit = 65_536
@@ -15,23 +16,24 @@ extension SimulatedBus {
     guard matrix.mediatedDevices.count < Self.mediatedDeviceLimit else {
       throw behavior.hasGuestMatrix ? .tooManyUsers : .notPermitted
     }
-    matrix.mediatedDevices[uuid] = SimulatedMediatedDevice(device: MediatedDevice(uuid: uuid))
+    let mediated = SimulatedMediatedDevice(MediatedDevice(uuid: uuid))
+    matrix.mediatedDevices[uuid] = mediated
     send(.add, .mediatedDevice(uuid))
-    matrix.mediatedDevices[uuid]?.isBound = true
+    mediated.isBound = true
     send(.bind, .mediatedDevice(uuid))
   }
 
   /// A write to `remove`. Where a guest has the device, older kernels refuse. Newer ones ask for it and
   /// wait; what cannot wait, such as a call here, is answered as a call that a signal ends. The removal
   /// has begun then, and is done when the guest stops.
-  func removeMediatedDevice(_ text: String, uuid: String) throws(Errno) {
+  func removeMediatedDevice(
+    _ text: String, _ mediated: SimulatedMediatedDevice
+  ) throws(Errno) {
     guard try AttributeInput.unsigned(text) != 0 else { return }
-    guard matrix?.mediatedDevices[uuid]?.hasGuest == true else {
-      remove(mediatedDevice: uuid)
-      return
-    }
+    let uuid = mediated.device.uuid
+    guard mediated.hasGuest else { return remove(mediatedDevice: uuid) }
     guard behavior.removalWaitsForGuest else { throw .busy }
-    matrix?.mediatedDevices[uuid]?.isLeaving = true
+    mediated.isLeaving = true
     onGuestRequest?(uuid)
     guard !isWaitingForGuest(uuid) else { throw .interrupted }
   }
@@ -49,60 +51,53 @@ extension SimulatedBus {
     matrix?.mediatedDevices[uuid] = nil
   }
 
-  /// What an assignment changes.
-  enum AssignmentAxis {
-    /// `assign_adapter`, `unassign_adapter`.
-    case adapter
-    /// `assign_domain`, `unassign_domain`.
-    case domain
-    /// `assign_control_domain`, `unassign_control_domain`.
-    case controlDomain
-
-    /// The numbers of that kind.
-    var mask: WritableKeyPath<MediatedDevice, APMask> {
-      switch self {
-      case .adapter: \.adapters
-      case .domain: \.domains
-      case .controlDomain: \.controlDomains
-      }
-    }
+  /// A write to one of the assign files.
+  func assign(
+    _ text: String, _ axis: WritableKeyPath<MediatedDevice, APMask>,
+    to mediated: SimulatedMediatedDevice
+  ) throws(Errno) {
+    var device = mediated.device
+    guard device[keyPath: axis].insert(try number(text, for: mediated)).inserted else { return }
+    // Control domains have no queues that another could have.
+    if axis != \.controlDomains { try validate(device) }
+    mediated.device = device
   }
 
-  /// A write to one of the assign and unassign files.
-  func assign(
-    _ axis: AssignmentAxis, _ text: String, isUnassigning: Bool, uuid: String,
-    in matrix: MatrixDevice
+  /// A write to one of the unassign files.
+  func unassign(
+    _ text: String, _ axis: WritableKeyPath<MediatedDevice, APMask>,
+    from mediated: SimulatedMediatedDevice
   ) throws(Errno) {
-    guard let mediated = matrix.mediatedDevices[uuid] else { throw .noSuchDevice }
+    mediated.device[keyPath: axis].remove(try number(text, for: mediated))
+  }
+
+  /// The number of an adapter or domain; older kernels change nothing while a guest runs.
+  private func number(
+    _ text: String, for mediated: SimulatedMediatedDevice
+  ) throws(Errno) -> UInt8 {
     if behavior.assignment == .boundQueues, mediated.hasGuest { throw .busy }
     guard let number = UInt8(exactly: try AttributeInput.unsigned(text)) else {
       throw .noSuchDevice
     }
-    var device = mediated.device
-    if isUnassigning {
-      device[keyPath: axis.mask].remove(number)
-    } else {
-      guard device[keyPath: axis.mask].insert(number).inserted else { return }
-      if axis != .controlDomain { try validate(device, in: matrix) }
-    }
-    matrix.mediatedDevices[uuid]?.device = device
+    return number
   }
 
   /// A write to `ap_config`: three whole masks, taken at once or not at all.
-  func configure(_ text: String, uuid: String, in matrix: MatrixDevice) throws(Errno) {
+  func configure(_ mediated: SimulatedMediatedDevice, _ text: String) throws(Errno) {
     let parts = AttributeInput.name(text).split(separator: ",", omittingEmptySubsequences: false)
     let masks = parts.compactMap { part in
       part.utf8.starts(with: "0x".utf8) ? APMask().writing(part.utf8) : nil
     }
     guard parts.count == 3, masks.count == 3 else { throw .invalidArgument }
     let device = MediatedDevice(
-      uuid: uuid, adapters: masks[0], domains: masks[1], controlDomains: masks[2])
-    try validate(device, in: matrix)
-    matrix.mediatedDevices[uuid]?.device = device
+      uuid: mediated.device.uuid, adapters: masks[0], domains: masks[1], controlDomains: masks[2])
+    try validate(device)
+    mediated.device = device
   }
 
   /// Refuses a matrix with a queue of the host or of another mediated device.
-  private func validate(_ device: MediatedDevice, in matrix: MatrixDevice) throws(Errno) {
+  private func validate(_ device: MediatedDevice) throws(Errno) {
+    guard let matrix else { throw .noSuchDevice }
     switch behavior.assignment {
     case .pools:
       for adapter in device.adapters {
@@ -155,7 +150,7 @@ extension SimulatedBus {
       throw .noSuchDevice
     }
     guard !mediated.hasGuest else { throw .busy }
-    matrix?.mediatedDevices[uuid]?.hasGuest = true
+    mediated.hasGuest = true
   }
 
   /// Stops the guest of a mediated device, if it has one. A removal that waits for it is done then.
@@ -167,5 +162,54 @@ extension SimulatedBus {
   /// What a guest of the device gets of its matrix.
   func effectiveMatrix(of device: MediatedDevice, in matrix: MatrixDevice) -> MediatedDevice {
     matrix.effectiveMatrix(of: device, adapters: guestAdapters, domains: guestDomains)
+  }
+}
+
+/// `/sys/devices/vfio_ap/matrix`: exists while the module `vfio_ap` is loaded, and holds the APQNs of
+/// the queues that `vfio_ap` has taken.
+final class MatrixDevice {
+  /// The queues that `vfio_ap` has.
+  var queues = APQNSet()
+  /// Whether it is bound to the driver on its own bus.
+  var isBound = false
+  /// The mediated devices, by UUID.
+  var mediatedDevices: [String: SimulatedMediatedDevice] = [:]
+
+  /// The mediated device in whose matrix the queue is; at most one is.
+  func mediatedDevice(holding apqn: APQN) -> SimulatedMediatedDevice? {
+    mediatedDevices.values.first { $0.device.holds(apqn) }
+  }
+
+  /// What a guest of the device gets of its matrix: an adapter is left out whole where one of its
+  /// queues is not bound to `vfio_ap` (`vfio_ap_mdev_filter_matrix`).
+  /// `adapters` and `domains` are those that guests may have now.
+  func effectiveMatrix(
+    of device: MediatedDevice, adapters: APMask, domains: APMask
+  ) -> MediatedDevice {
+    var effective = device
+    effective.domains.formIntersection(domains)
+    effective.adapters.formIntersection(adapters)
+    for adapter in effective.adapters
+    where !effective.domains.isSubset(of: queues[adapter]) {
+      effective.adapters.remove(adapter)
+    }
+    return effective
+  }
+}
+
+/// A mediated device and whether a guest has it open.
+final class SimulatedMediatedDevice {
+  /// What is assigned to it.
+  var device: MediatedDevice
+  /// Whether it is bound to its driver.
+  var isBound = false
+  /// Whether a guest runs with it.
+  var hasGuest = false
+  /// Whether its removal has begun and waits for the guest: its files are gone, and what is assigned to
+  /// it is assigned still (`mdev_device_remove` in drivers/vfio/mdev/mdev_core.c).
+  var isLeaving = false
+
+  init(_ device: MediatedDevice) {
+    self.device = device
   }
 }

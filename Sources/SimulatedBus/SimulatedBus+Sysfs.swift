@@ -1,166 +1,208 @@
 public import APBus
+import Uevents
 
 /// The port: four system calls, and which of their errors belong to opening the file.
 extension SimulatedBus {
-  /// The text of an attribute.
+  /// Reads an attribute.
+  ///
+  /// - Parameter path: The file.
+  /// - Returns: The text, as one `read(2)` has it.
+  /// - Throws: ENOENT, EACCES or EISDIR.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    if let text = text(of: path) { return text }
-    switch kind(of: path) {
-    case nil: throw SysfsError(.open, path, errno: .noSuchFile)
-    case .attribute: throw SysfsError(.open, path, errno: .permissionDenied)
-    case .directory: throw SysfsError(.read, path, errno: .isDirectory)
+    do throws(Errno) {
+      guard let attributes = attributes(of: path.object) else { throw .noSuchFile }
+      return try attributes.read(path.name)
+    } catch {
+      if isDirectory(path) { throw SysfsError(.read, path, errno: .isDirectory) }
+      throw SysfsError(.open, path, errno: error)
     }
   }
 
-  /// Writes an attribute. A zero-length write reaches no attribute and has no effect.
+  /// Writes an attribute. A write of no bytes does not reach the attribute and has no effect.
+  ///
+  /// - Parameters:
+  ///   - text: What one `write(2)` writes.
+  ///   - path: The file.
+  /// - Throws: ENOENT, EACCES or EISDIR of opening the file; else the error of the attribute.
   public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    let wasTaken: Bool
+    let store: (String) throws(Errno) -> Void
     do throws(Errno) {
-      wasTaken = try store(text, to: path)
+      guard let attributes = attributes(of: path.object) else { throw .noSuchFile }
+      store = try attributes.store(in: path.name)
+    } catch {
+      let errno = isDirectory(path) ? .isDirectory : error
+      throw SysfsError(.open, path, text: text, errno: errno)
+    }
+    guard !text.isEmpty else { return }
+    do throws(Errno) {
+      try store(text)
     } catch {
       throw SysfsError(.write, path, text: text, errno: error)
     }
-    guard !wasTaken else { return }
-    let errno: Errno =
-      switch kind(of: path) {
-      case nil: .noSuchFile
-      case .attribute: .permissionDenied
-      case .directory: .isDirectory
-      }
-    throw SysfsError(.open, path, text: text, errno: errno)
   }
 
-  /// The last component of a link's target.
+  /// Reads a link.
+  ///
+  /// - Parameter path: The link.
+  /// - Returns: The last component of its target, such as a driver's name.
+  /// - Throws: ENOENT, or EINVAL for what is not a link.
   public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
     if let target = linkTarget(path) { return target }
-    let errno: Errno = kind(of: path) == nil ? .noSuchFile : .invalidArgument
-    throw SysfsError(.readLink, path, errno: errno)
+    throw SysfsError(.readLink, path, errno: exists(path) ? .invalidArgument : .noSuchFile)
   }
 
-  /// The names in a directory.
+  /// Lists a directory.
+  ///
+  /// - Parameter path: The directory.
+  /// - Returns: The names in it, in no particular order.
+  /// - Throws: ENOENT or ENOTDIR.
   public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
     if let names = names(in: path) { return names }
-    let errno: Errno = kind(of: path) == nil ? .noSuchFile : .notDirectory
-    throw SysfsError(.list, path, errno: errno)
+    throw SysfsError(.list, path, errno: exists(path) ? .notDirectory : .noSuchFile)
+  }
+}
+
+/// What exists: attributes, directories, links (SimulatedBus documentation, "Devices and links").
+extension SimulatedBus {
+  private func exists(_ path: SysfsPath) -> Bool {
+    isDirectory(path) || attributes(of: path.object)?.mode(of: path.name) != nil
   }
 
-  private enum Kind {
-    case attribute
-    case directory
+  /// The attributes of an object; nil for one that does not exist, or that has none any more.
+  private func attributes(of object: BusObject) -> (any ObjectAttributes)? {
+    switch object {
+    case .bus: return AttributesOf(table: tables.bus, object: (), bus: self)
+    case .driver(let name):
+      return driver(name).map { AttributesOf(table: tables.driver, object: $0, bus: self) }
+    case .root: return AttributesOf(table: tables.root, object: object, bus: self)
+    case .card(let adapter):
+      guard let card = card(adapter), card.isRegistered else { return nil }
+      return AttributesOf(table: tables.card, object: card, bus: self)
+    case .queue(let apqn):
+      guard let queue = queue(apqn), queue.isRegistered else { return nil }
+      return AttributesOf(table: tables.queue, object: queue, bus: self)
+    case .matrixRoot:
+      return matrix.map { _ in AttributesOf(table: tables.root, object: object, bus: self) }
+    case .matrix:
+      return matrix.map { AttributesOf(table: tables.matrix, object: $0, bus: self) }
+    case .mediatedDeviceType:
+      return matrix.map { AttributesOf(table: tables.mediatedDeviceType, object: $0, bus: self) }
+    case .mediatedDevice(let uuid):
+      guard let mediated = matrix?.mediatedDevices[uuid], !mediated.isLeaving else { return nil }
+      return AttributesOf(table: tables.mediatedDevice, object: mediated, bus: self)
+    case .module(let name):
+      return modules.first { $0.rawValue == name }
+        .map { AttributesOf(table: tables.module, object: $0, bus: self) }
+    }
   }
 
-  /// What a path names; nil for what does not exist. A link is what it leads to: a directory.
+  /// The permissions of an attribute; nil for what is not one.
+  func mode(of path: SysfsPath) -> UInt16? { attributes(of: path.object)?.mode(of: path.name) }
+
+  /// Directories in an object's own that are not objects; nil for an object that does not exist.
+  private func directories(in object: BusObject) -> [String]? {
+    let power = behavior.hasPowerDirectories ? ["power"] : []
+    switch object {
+    case .bus: return ["devices", "drivers"]
+    case .driver(let name): return driver(name).map { _ in [] }
+    case .root: return power
+    case .card(let adapter): return card(adapter).map { $0.isRegistered ? power : [] }
+    case .queue(let apqn): return queue(apqn).map { $0.isRegistered ? power : [] }
+    case .matrixRoot: return matrix.map { _ in ["matrix"] + power }
+    case .matrix: return matrix.map { _ in ["mdev_supported_types"] + power }
+    case .mediatedDeviceType: return matrix.map { _ in ["devices"] }
+    case .mediatedDevice(let uuid):
+      return matrix?.mediatedDevices[uuid].map {
+        ["iommu_group", "vfio-dev"] + ($0.isLeaving ? [] : power)
+      }
+    case .module(let name): return modules.contains { $0.rawValue == name } ? [] : nil
+    }
+  }
+
+  /// Whether a path is a directory. A link counts as what it leads to, and all lead to directories.
   ///
   /// No list is made of what an object may have thousands of, its devices: programs ask for each of them
   /// by name, and such a list each time would be a matter of minutes.
-  private func kind(of path: SysfsPath) -> Kind? {
-    switch path.object {
-    case .queue, .card: return kind(ofDeviceEntry: path)
-    default: break
-    }
-    guard let names = ownEntries(of: path.object) else { return nil }
-    guard !path.name.isEmpty else { return .directory }
-    if names.contains(path.name) {
-      let isDirectory = Self.directoryNames.contains(path.name) || linkTarget(path) != nil
-      return isDirectory ? .directory : .attribute
-    }
-    return hasDevice(path) ? .directory : nil
+  func isDirectory(_ path: SysfsPath) -> Bool {
+    guard let directories = directories(in: path.object) else { return false }
+    return path.name.isEmpty || directories.contains(path.name) || linkTarget(path) != nil
+      || hasChild(path)
   }
 
-  /// Whether an object that is no device of the AP bus has that device in its directory, or a link to it.
-  private func hasDevice(_ path: SysfsPath) -> Bool {
+  /// Whether a device has another one in its directory.
+  private func hasChild(_ path: SysfsPath) -> Bool {
     switch path.object {
-    case .driver: linkTarget(path) != nil
-    case .root: BusObject.adapter(ofCardName: path.name).flatMap { card($0) } != nil
-    case .matrix: matrix?.mediatedDevices[path.name] != nil
-    default: false
-    }
-  }
-
-  /// The same for a card or queue, without making a list of names: asking for what is not there is
-  /// part of every look at a queue. Such a device has no file that cannot be read.
-  private func kind(ofDeviceEntry path: SysfsPath) -> Kind? {
-    let isThere: Bool
-    switch path.object {
-    case .queue(let apqn): isThere = queue(apqn) != nil
-    case .card(let adapter): isThere = card(adapter) != nil
-    default: isThere = false
-    }
-    guard isThere else { return nil }
-    let isDirectory =
-      switch path.name {
-      case "": true
-      case "subsystem": linkTarget(path) != nil
-      case "driver": linkTarget(path) != nil
-      case "power": behavior.hasPowerDirectories
-      default: isQueue(path)
-      }
-    return isDirectory ? .directory : text(of: path) == nil ? nil : .attribute
-  }
-
-  private func isQueue(_ path: SysfsPath) -> Bool {
-    guard case .card(let adapter) = path.object, let apqn = APQN(path.name) else { return false }
-    return apqn.adapter == adapter && queue(apqn) != nil
-  }
-
-  private static let directoryNames: Set<String> = [
-    "devices", "drivers", "iommu_group", "mdev_supported_types", "power", "vfio-dev",
-  ]
-
-  /// The text of a path that can be read; nil for any other.
-  private func text(of path: SysfsPath) -> String? {
-    switch path.object {
-    case .queue(let apqn):
-      guard let queue = queue(apqn) else { return nil }
-      return text(of: path.name, queue: queue)
+    case .root: return BusObject.adapter(ofCardName: path.name).flatMap { card($0) } != nil
     case .card(let adapter):
-      guard let card = card(adapter) else { return nil }
-      return text(of: path.name, card: card)
-    case .bus: return busText(of: path.name)
-    case .root: return path.name == "uevent" ? "" : nil
-    case .matrix, .matrixRoot, .mediatedDeviceType:
-      guard let matrix else { return nil }
-      return text(of: path, matrix: matrix)
-    case .mediatedDevice(let uuid):
-      guard let matrix, let mediated = matrix.mediatedDevices[uuid] else { return nil }
-      return text(of: path.name, mediated: mediated, in: matrix)
-    case .module(let name):
-      guard modules.contains(where: { $0.rawValue == name }) else { return nil }
-      return moduleText(of: path.name, module: name)
-    case .driver: return nil
+      guard let apqn = APQN(path.name), apqn.adapter == adapter else { return false }
+      return queue(apqn) != nil
+    case .matrix: return matrix?.mediatedDevices[path.name] != nil
+    default: return false
     }
   }
 
-  /// Writes to a path that can be written; false for any other.
-  private func store(_ text: String, to path: SysfsPath) throws(Errno) -> Bool {
-    if path.name == "uevent", kind(of: path) == .attribute {
-      if !text.isEmpty { try synthesize(text, path.object) }
-      return true
+  /// The names in a directory; nil for what is not a directory.
+  private func names(in path: SysfsPath) -> [String]? {
+    switch (path.object, path.name) {
+    case (let object, ""):
+      guard let directories = directories(in: object) else { return nil }
+      let links = Self.linkNames.filter { linkTarget(SysfsPath(object, $0)) != nil }
+      return (attributes(of: object)?.names ?? []) + directories + links + children(of: object)
+    case (.bus, "devices"): return devices().map { Self.name(of: $0) }
+    case (.bus, "drivers"): return drivers.map(\.name)
+    case (.matrix, "mdev_supported_types"): return matrix.map { _ in ["vfio_ap-passthrough"] }
+    case (.mediatedDeviceType, "devices"):
+      return matrix.map { $0.mediatedDevices.filter { !$0.value.isLeaving }.map(\.key) }
+    default: return nil
     }
-    switch path.object {
-    case .queue(let apqn):
-      guard let queue = queue(apqn) else { return false }
-      return try store(text, to: path.name, queue: queue)
-    case .card(let adapter):
-      guard let card = card(adapter) else { return false }
-      return try store(text, to: path.name, card: card)
-    case .bus: return try storeBus(text, to: path.name)
+  }
+
+  /// The devices in an object's directory, and the links to those of a driver.
+  private func children(of object: BusObject) -> [String] {
+    switch object {
     case .driver(let name):
-      guard let driver = driver(name) else { return false }
-      switch path.name {
-      case "bind": if !text.isEmpty { try bind(text, to: driver) }
-      case "unbind": if !text.isEmpty { try unbind(text, from: driver) }
-      default: return false
-      }
-      return true
-    case .mediatedDeviceType:
-      guard let matrix, path.name == "create" else { return false }
-      if !text.isEmpty { try createMediatedDevice(text, in: matrix) }
-      return true
-    case .mediatedDevice(let uuid):
-      guard let matrix, matrix.mediatedDevices[uuid]?.isLeaving == false else { return false }
-      return try store(text, to: path.name, mediated: uuid, in: matrix)
-    case .root, .matrixRoot, .matrix, .module: return false
+      guard let driver = driver(name) else { return [] }
+      return devices().lazy.filter { $0.driver === driver }.map { Self.name(of: $0) }
+    case .root: return cards.compactMap { $0?.card.adapter }.map(BusObject.cardName)
+    case .card(let adapter):
+      guard let card = card(adapter), card.isRegistered else { return [] }
+      return card.domains.map { "\(APQN(adapter: adapter, domain: $0))" }
+    case .matrix: return matrix.map { Array($0.mediatedDevices.keys) } ?? []
+    default: return []
     }
   }
+
+  private static func name(of device: Device) -> String {
+    switch device.object {
+    case .card(let adapter): BusObject.cardName(adapter)
+    case .queue(let apqn): "\(apqn)"
+    default: ""
+    }
+  }
+
+  private static let linkNames = ["driver", "mdev_type", "module", "subsystem"]
+
+  /// The last component of a link's target; nil for what is not a link.
+  private func linkTarget(_ path: SysfsPath) -> String? {
+    switch (path.object, path.name) {
+    case (.queue(let apqn), "driver"): queue(apqn)?.driver?.name
+    case (.card(let adapter), "driver"): card(adapter)?.driver?.name
+    case (.queue(let apqn), "subsystem"): queue(apqn)?.isRegistered == true ? "ap" : nil
+    case (.card(let adapter), "subsystem"): card(adapter)?.isRegistered == true ? "ap" : nil
+    case (.driver(let name), "module"): driver(name)?.module?.rawValue
+    case (.driver(let name), let device):
+      driver(name).flatMap { self.device(named: device)?.driver === $0 ? device : nil }
+    case (.matrix, "driver"): matrix?.isBound == true ? DriverName.vfioAP : nil
+    case (.matrix, "subsystem"): matrix?.isBound == true ? "matrix" : nil
+    case (.mediatedDevice(let uuid), let name):
+      matrix?.mediatedDevices[uuid].flatMap {
+        $0.isLeaving ? nil : Self.mediatedDeviceLinks[name]
+      }
+    default: nil
+    }
+  }
+
+  private static let mediatedDeviceLinks = [
+    "driver": "vfio_ap_mdev", "mdev_type": "vfio_ap-passthrough", "subsystem": "mdev",
+  ]
 }

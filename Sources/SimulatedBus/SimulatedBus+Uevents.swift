@@ -92,4 +92,59 @@ extension SimulatedBus {
   func modalias(of device: Device) -> String {
     "ap:t" + Hex.text(device.hardwareType.rawValue, digits: 2, uppercase: true)
   }
+
+  /// What a `uevent` file reads: the variables that an event would have now.
+  func ueventText(_ object: BusObject) -> String {
+    properties(of: object, for: .change).reduce(into: "") { $0 += "\($1.key)=\($1.value)\n" }
+  }
+
+  /// A write to a `uevent` file sends a synthetic event.
+  func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
+    let request = try SyntheticEvent(text)
+    // The root device and the matrix device of 2018 are on no bus that would send its events.
+    if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
+    send(request.action, object, request.properties)
+  }
+}
+
+/// An event that somebody asks for by writing to a `uevent` file: an action, a UUID of his own if he
+/// likes, and with it arguments (`kobject_synth_uevent`).
+struct SyntheticEvent {
+  let action: Uevent.Action
+  /// SYNTH_UUID, and SYNTH_ARG_ with each argument.
+  let properties: [Uevent.Property]
+
+  /// Reads what was written, as `kobject_action_args` in lib/kobject_uevent.c: one blank before each
+  /// argument, keys and values of letters and digits only.
+  init(_ text: String) throws(Errno) {
+    let words = AttributeInput.name(text).split(separator: " ", omittingEmptySubsequences: false)
+    guard let action = words.first.flatMap({ Uevent.Action(rawValue: String($0)) }) else {
+      throw .invalidArgument
+    }
+    self.action = action
+    guard words.count > 1 else {
+      properties = [.init("SYNTH_UUID", "0")]
+      return
+    }
+    guard BusObject.isUUID(words[1]) else { throw .invalidArgument }
+    var properties = [Uevent.Property("SYNTH_UUID", String(words[1]))]
+    for word in words.dropFirst(2) {
+      let parts = word.split(separator: "=", omittingEmptySubsequences: false)
+      guard parts.count == 2, parts.allSatisfy(Self.isWord) else { throw .invalidArgument }
+      properties.append(.init("SYNTH_ARG_" + parts[0], String(parts[1])))
+    }
+    self.properties = properties
+  }
+
+  private static func isWord(_ text: Substring) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "a")...UInt8(ascii: "z"):
+          true
+        default: false
+        }
+      }
+  }
 }

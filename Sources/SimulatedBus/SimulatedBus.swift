@@ -20,6 +20,8 @@ public final class SimulatedBus: Sysfs {
   /// SEQNUM of the last event; events are counted whether or not somebody listens.
   public var sequenceNumber: UInt64 = 0
 
+  /// The files that this kernel has.
+  let tables: AttributeTables
   /// The machine below.
   var hardware = Hardware()
   /// The devices of adapters, by number.
@@ -88,6 +90,7 @@ public final class SimulatedBus: Sysfs {
     onUevent: ((Uevent) -> Void)? = nil
   ) {
     self.behavior = behavior
+    tables = AttributeTables(on: behavior)
     self.onUevent = onUevent
     if behavior.hasMasks {
       if let adapterMask { masks.adapters = APMask().writing(adapterMask.utf8) ?? [] }

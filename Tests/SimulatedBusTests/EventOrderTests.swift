@@ -6,7 +6,7 @@ import Uevents
 /// What holds at the moment of an event, and when completion is reported (SimulatedBus documentation,
 /// "Order" and "Completion").
 @Suite struct `At the moment of an event` {
-  static let kernels = [KernelBehavior.bind2018, .mask52, .mask61, .override72]
+  static let kernels = KernelBehavior.kernels.map(\.behavior)
 
   /// What a look at a queue shows at each of its events: the event, whether it is on the bus, whether it
   /// has a file of every queue, a file of its driver, a directory.

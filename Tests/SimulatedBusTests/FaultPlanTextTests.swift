@@ -6,7 +6,7 @@ import Testing
   @Test(arguments: [
     (
       "write /sys/bus/ap/apmask 1-2 fail EBUSY",
-      Fault.call(.write(to: "/sys/bus/ap/apmask"), .numbers(1...2), .fail(.busy))
+      InjectedFault.call(.write(to: "/sys/bus/ap/apmask"), .numbers(1...2), .fail(.busy))
     ),
     (
       "write 05.* > /sys/bus/ap/drivers/*/unbind 3 ignore",
@@ -40,7 +40,7 @@ import Testing
     ("event * 2 postpone 3", .event(.any, .number(2), .postpone(3))),
     ("event * 2 overrun 100", .event(.any, .number(2), .overrun(100))),
   ])
-  func `has a fault a line`(line: String, fault: Fault) throws {
+  func `has a fault a line`(line: String, fault: InjectedFault) throws {
     #expect(try FaultPlan(text: line) == FaultPlan([fault]))
   }
 

@@ -10,7 +10,7 @@ private final class FaultyMachine {
   private(set) var headers: [String] = []
   private(set) var overruns = 0
 
-  init(_ faults: Fault..., seed: UInt64 = 0, domains: [UInt8] = [4, 0x47]) {
+  init(_ faults: InjectedFault..., seed: UInt64 = 0, domains: [UInt8] = [4, 0x47]) {
     machine = Machine(.override72, adapters: [5], domains: domains)
     injector = FaultInjector(machine.bus, plan: FaultPlan(faults, seed: seed))
     injector.onUevent = { [unowned self] in
@@ -198,7 +198,7 @@ private let second = "05.0047\n"
 @Suite struct `A fault of an event` {
   private let script = ["unbind 05.0004", "bind 05.0004", "unbind 05.0047", "bind 05.0047"]
 
-  private func play(_ fault: Fault) throws -> FaultyMachine {
+  private func play(_ fault: InjectedFault) throws -> FaultyMachine {
     let machine = FaultyMachine(fault)
     for name in [first, second] {
       #expect(try machine.write(name, unbind) == "ok")

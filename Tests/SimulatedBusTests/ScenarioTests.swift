@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("kernel 5.4", "\"5.4\" is no kernel: 2018, 5.2, 6.1 or 7.2"),
+    ("kernel 5.4", "unknown kernel \"5.4\"; write one of 2018, 5.2, 6.1, 7.2"),
     ("scan\nkernel 6.1", "the kernel is chosen once, before the first step"),
     ("quiet scan", "only a change of cards, domains and queues can be quiet"),
     ("scan now", "\"now\" is too much in this line"),

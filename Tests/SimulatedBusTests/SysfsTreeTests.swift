@@ -19,7 +19,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 
 private func parts(_ path: String) -> [String] { path.split(separator: "/").map { String($0) } }
 
-private let kernels = [KernelBehavior.bind2018, .mask61, .override72]
+private let kernels = KernelBehavior.kernels.map(\.behavior)
 
 @Suite struct `The tree of the simulated bus` {
   /// Every path of the tree with what it is, links not followed.

@@ -186,3 +186,108 @@ extension SimulatedBus {
     }
   }
 }
+
+/// The way of events from the bus to the program under test.
+extension FaultInjector {
+  /// Takes an event from the bus.
+  func receive(_ event: Uevent) {
+    eventCount += 1
+    let effect = effect(on: event)
+    if overrunLeft > 0 {
+      overrunLeft -= 1
+    } else {
+      switch effect {
+      case nil: onUevent?(event)
+      case .lose: break
+      case .duplicate:
+        onUevent?(event)
+        onUevent?(event)
+      case .postpone(let count):
+        // Counted from the next event on.
+        postponed.append((event, count &+ 1))
+      case .overrun(let count):
+        overrunLeft = max(count, 1) - 1
+        onOverrun?()
+      }
+    }
+    for index in postponed.indices { postponed[index].count -= 1 }
+    let due = postponed.filter { $0.count == 0 }
+    postponed.removeAll { $0.count == 0 }
+    for entry in due { onUevent?(entry.event) }
+  }
+
+  /// Delivers the events that are postponed still. Without it they wait for later ones.
+  public func releasePostponedEvents() {
+    let events = postponed.map(\.event)
+    postponed = []
+    for event in events { onUevent?(event) }
+  }
+
+  private func effect(on event: Uevent) -> EventEffect? {
+    var struck: EventEffect?
+    for (index, fault) in plan.faults.enumerated() {
+      guard case .event(let pattern, let occurrence, let effect) = fault,
+        pattern.matches(event), progress[index].count(occurrence), struck == nil
+      else { continue }
+      progress[index].strike()
+      struck = effect
+    }
+    return struck
+  }
+}
+
+/// One call on sysfs, with its place among all of them.
+public struct SysfsCall: Equatable, Sendable {
+  /// Its number; the first call has 1.
+  public var index: UInt64
+  /// What is done.
+  public var operation: SysfsError.Operation
+  /// Where.
+  public var path: SysfsPath
+  /// What is written; nil for any other call.
+  public var text: String?
+
+  /// A call.
+  public init(
+    index: UInt64, _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+  ) {
+    self.index = index
+    self.operation = operation
+    self.path = path
+    self.text = text
+  }
+
+  /// The device that the call is about: the one whose file it is, or the one that is named to a driver
+  /// or to the bus.
+  var device: BusObject? {
+    switch path.object {
+    case .card, .queue, .mediatedDevice: return path.object
+    default: break
+    }
+    guard let name = text.map(AttributeInput.name) else { return nil }
+    if let apqn = APQN(name) { return .queue(apqn) }
+    return BusObject.adapter(ofCardName: name).map { .card($0) }
+  }
+}
+
+extension SysfsCall: CustomStringConvertible {
+  /// One line, such as `write 05.0004 > /sys/bus/ap/drivers/vfio_ap/bind`.
+  public var description: String {
+    guard let text else { return "\(operation.rawValue) \(path)" }
+    return "\(operation.rawValue) \(AttributeInput.name(text)) > \(path)"
+  }
+}
+
+/// A call that has come in and been counted, with what goes wrong with it; it has not been done.
+package struct AdmittedCall {
+  /// The call.
+  package let call: SysfsCall
+  /// What goes wrong; nil for nothing.
+  let effect: CallEffect?
+
+  /// How long the call waits before it is done; nil if it does not.
+  package var pause: Duration? {
+    guard case .delay(let duration) = effect else { return nil }
+    return duration
+  }
+}

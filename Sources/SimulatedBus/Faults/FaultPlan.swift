@@ -1,3 +1,5 @@
+import APBus
+
 /// The faults of a test, and the seed of those that strike by chance. The same plan on the same machine
 /// strikes at the same places in every run.
 ///
@@ -5,12 +7,12 @@
 /// all that fit its own pattern.
 public struct FaultPlan: Equatable, Sendable {
   /// The faults, by precedence.
-  public var faults: [Fault]
+  public var faults: [InjectedFault]
   /// The seed of those that strike by chance.
   public var seed: UInt64
 
   /// A plan of these faults.
-  public init(_ faults: [Fault] = [], seed: UInt64 = 0) {
+  public init(_ faults: [InjectedFault] = [], seed: UInt64 = 0) {
     self.faults = faults
     self.seed = seed
   }
@@ -53,5 +55,218 @@ struct FaultProgress {
     mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
     mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
     return mixed ^ mixed >> 31
+  }
+}
+
+/// The text form of a plan: one fault a line, `#` begins a comment.
+///
+///     seed 7
+///     write /sys/bus/ap/apmask                              1-2     fail EBUSY
+///     write 05.* > /sys/bus/ap/drivers/*/unbind             3       ignore
+///     read /sys/devices/ap/*/05.0004/config                 always  vanish during
+///     readlink /sys/devices/ap/*/05.0004/driver             1       answer vfio_ap
+///     call *                                                17      fail EIO
+///     event bind@/devices/ap/*                              1/8     lose
+extension FaultPlan {
+  /// Reads a plan. The error tells of the first line that is wrong.
+  public init(text: some StringProtocol) throws(FaultPlanError) {
+    self.init()
+    // A carriage return and its newline are one character.
+    let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+    for (index, line) in lines.enumerated() {
+      let words = FaultPlanLine.words(of: line)
+      guard let first = words.first else { continue }
+      do throws(FaultPlanLine.Problem) {
+        if first == "seed" {
+          seed = try FaultPlanLine.seed(words)
+        } else {
+          faults.append(try FaultPlanLine.fault(words))
+        }
+      } catch {
+        throw FaultPlanError(line: index + 1, problem: error.text)
+      }
+    }
+  }
+}
+
+/// A line of a plan of faults that says nothing that could be done.
+public struct FaultPlanError: Error, Equatable, Sendable {
+  /// The line's number, from 1.
+  public var line: Int
+  /// What is wrong, and what to write instead.
+  public var problem: String
+
+  /// An error in a line.
+  public init(line: Int, problem: String) {
+    self.line = line
+    self.problem = problem
+  }
+}
+
+extension FaultPlanError: CustomStringConvertible {
+  /// One line, such as `line 3: "EBUSSY" is no error ...`.
+  public var description: String { "line \(line): \(problem)".printable }
+}
+
+/// One line of a plan's text, as words.
+enum FaultPlanLine {
+  struct Problem: Error {
+    var text: String
+  }
+
+  private typealias Words = ArraySlice<String>
+
+  /// The words of a line. A `#` ends it where it begins a word; a text in quotes may be empty.
+  static func words(of line: some StringProtocol) -> [String] {
+    var words: [String] = []
+    for word in line.split(whereSeparator: \.isWhitespace) {
+      if word.hasPrefix("#") { break }
+      let isQuoted = word.count > 1 && word.hasPrefix("\"") && word.hasSuffix("\"")
+      words.append(isQuoted ? String(word.dropFirst().dropLast()) : String(word))
+    }
+    return words
+  }
+
+  static func seed(_ words: [String]) throws(Problem) -> UInt64 {
+    guard words.count == 2, let seed = UInt64(words[1]) else {
+      throw Problem(text: "a seed is one decimal number, such as: seed 7")
+    }
+    return seed
+  }
+
+  static func fault(_ words: [String]) throws(Problem) -> InjectedFault {
+    var rest = words.dropFirst()
+    if words[0] == "event" {
+      let header = try next(&rest, "the event's header, such as bind@/devices/ap/*")
+      let occurrence = try occurrence(&rest)
+      return .event(EventPattern(header), occurrence, try eventEffect(&rest))
+    }
+    guard let operations = operations[words[0]] else {
+      throw Problem(
+        text: "\"\(words[0])\" is no kind of fault: write, read, readlink, list, call or event")
+    }
+    var path = try next(&rest, "a place, such as /sys/bus/ap/apmask")
+    var text: String?
+    if rest.first == ">" {
+      guard operations == [.write] else {
+        throw Problem(text: "only a write has a text before a >")
+      }
+      rest.removeFirst()
+      text = path
+      path = try next(&rest, "the place that is written to, behind the >")
+    }
+    guard path.hasPrefix("/sys/") || path.hasPrefix("*") else {
+      throw Problem(text: "\"\(path)\" is no place below /sys: begin it with /sys/ or *")
+    }
+    let occurrence = try occurrence(&rest)
+    let effect = try callEffect(&rest)
+    if case .answer = effect, operations == [.write] {
+      throw Problem(text: "a write has no answer: write ignore to let it succeed without effect")
+    }
+    return .call(CallPattern(operations, path: path, text: text), occurrence, effect)
+  }
+
+  private static let operations: [String: Set<SysfsError.Operation>] = [
+    "write": [.write], "read": [.read], "readlink": [.readLink], "list": [.list],
+    "call": [.write, .read, .readLink, .list],
+  ]
+
+  private static func next(_ rest: inout Words, _ what: String) throws(Problem) -> String {
+    guard let word = rest.popFirst() else { throw Problem(text: "missing: \(what)") }
+    return word
+  }
+
+  private static func end(_ rest: Words) throws(Problem) {
+    if let word = rest.first { throw Problem(text: "\"\(word)\" is too much in this line") }
+  }
+
+  /// `always`, `3`, `2-4`, `5-`, `1/8`.
+  private static func occurrence(_ rest: inout Words) throws(Problem) -> Occurrence {
+    let word = try next(&rest, "at which of them: always, 3, 2-4, 5- or, by chance, 1/8")
+    if word == "always" { return .every }
+    if let number = UInt64(word), number > 0 { return .number(number) }
+    let share = word.split(separator: "/", omittingEmptySubsequences: false)
+    if share.count == 2, share[0] == "1", let count = UInt64(share[1]), count > 0 {
+      return .chance(oneIn: count)
+    }
+    let ends = word.split(separator: "-", omittingEmptySubsequences: false)
+    if ends.count == 2, let first = UInt64(ends[0]), first > 0 {
+      let last = ends[1].isEmpty ? UInt64.max : UInt64(ends[1])
+      if let last, first <= last { return .numbers(first...last) }
+    }
+    throw Problem(
+      text: "\"\(word)\" does not say at which of them: always, 3, 2-4, 5- or, by chance, 1/8")
+  }
+
+  private static func callEffect(_ rest: inout Words) throws(Problem) -> CallEffect {
+    let word = try next(&rest, "what happens, such as fail EBUSY")
+    let effect: CallEffect
+    switch word {
+    case "fail": effect = .fail(try errno(&rest))
+    case "ignore": effect = .ignore
+    case "answer":
+      // What is left of the line: a list has several names.
+      effect = .answer(rest.joined(separator: " "))
+      rest = []
+    case "delay":
+      let duration = try next(&rest, "how long, such as delay 20s")
+      effect = .delay(try seconds(duration))
+    case "vanish": effect = .vanish(try moment(&rest))
+    case "replace": effect = .replace(try moment(&rest))
+    default:
+      throw Problem(
+        text: "\"\(word)\" is nothing that can happen to a call: fail, ignore, answer, delay, "
+          + "vanish or replace")
+    }
+    try end(rest)
+    return effect
+  }
+
+  private static func errno(_ rest: inout Words) throws(Problem) -> Errno {
+    let name = try next(&rest, "an error's name, such as EBUSY")
+    guard let errno = Errno(name: name) else {
+      throw Problem(text: "\"\(name)\" is no error that sysfs answers: EBUSY, EIO, ENODEV, ...")
+    }
+    return errno
+  }
+
+  private static func seconds(_ word: String) throws(Problem) -> Duration {
+    guard word.hasSuffix("s"), let seconds = UInt32(word.dropLast()) else {
+      throw Problem(text: "\"\(word)\" is no time: write whole seconds, such as 20s")
+    }
+    return .seconds(Int64(seconds))
+  }
+
+  private static func moment(_ rest: inout Words) throws(Problem) -> CallEffect.Moment {
+    let word = try next(&rest, "when: before, during or after the call")
+    guard let moment = CallEffect.Moment(rawValue: word) else {
+      throw Problem(text: "\"\(word)\" is no moment of a call: before, during or after")
+    }
+    return moment
+  }
+
+  private static func eventEffect(_ rest: inout Words) throws(Problem) -> EventEffect {
+    let word = try next(&rest, "what happens: lose, duplicate, postpone 3 or overrun 100")
+    let effect: EventEffect
+    switch word {
+    case "lose": effect = .lose
+    case "duplicate": effect = .duplicate
+    case "postpone": effect = .postpone(try count(&rest))
+    case "overrun": effect = .overrun(try count(&rest))
+    default:
+      throw Problem(
+        text: "\"\(word)\" is nothing that can happen to an event: lose, duplicate, postpone or "
+          + "overrun")
+    }
+    try end(rest)
+    return effect
+  }
+
+  private static func count(_ rest: inout Words) throws(Problem) -> UInt64 {
+    let word = try next(&rest, "of how many events")
+    guard let count = UInt64(word), count > 0 else {
+      throw Problem(text: "\"\(word)\" is no number of events")
+    }
+    return count
   }
 }

@@ -32,13 +32,12 @@ struct ScenarioLine {
 
   /// `kernel 6.1`.
   func kernel() throws(ScenarioProblem) -> KernelBehavior {
-    switch words.dropFirst().joined(separator: " ") {
-    case "2018": return .bind2018
-    case "5.2": return .mask52
-    case "6.1": return .mask61
-    case "7.2": return .override72
-    case let other: throw ScenarioProblem("\"\(other)\" is no kernel: 2018, 5.2, 6.1 or 7.2")
+    let name = words.dropFirst().joined(separator: " ")
+    guard let kernel = KernelBehavior.kernels.first(where: { $0.name == name }) else {
+      let names = KernelBehavior.kernels.map(\.name).joined(separator: ", ")
+      throw ScenarioProblem("unknown kernel \"\(name)\"; write one of \(names)")
     }
+    return kernel.behavior
   }
 
   /// A line that is not indented.
@@ -133,5 +132,136 @@ struct ScenarioLine {
       throw ScenarioProblem("\"\(text)\" is no file of the AP bus below /sys")
     }
     return path
+  }
+}
+
+/// Changes on the hardware's side.
+extension ScenarioLine {
+  /// `card add LIST [TYPE [MODE]]` and its like; lists are in hex, types in decimal.
+  func hardware(_ words: [String]) throws(ScenarioProblem) -> HardwareStep {
+    guard words.count > 2 else {
+      throw ScenarioProblem("\(words[0]): add or del, and which, such as: \(words[0]) add 05")
+    }
+    let last = words[0] == "card" ? (words[1] == "add" ? 5 : words[1] == "del" ? 3 : 4) : 3
+    guard words.count <= last else {
+      throw ScenarioProblem("\"\(words[last])\" is too much in this line")
+    }
+    switch (words[0], words[1]) {
+    case ("card", "add"):
+      return .plug(try numbers(words[2]), try type(words), try mode(words))
+    case ("card", "del"): return .unplug(try numbers(words[2]))
+    case ("card", "config"): return .configure(try numbers(words[2]), try flag(words))
+    case ("card", "chkstop"): return .checkStop(try numbers(words[2]), try flag(words))
+    case ("domain", "add"), ("dom", "add"): return .addDomains(try numbers(words[2]))
+    case ("domain", "del"), ("dom", "del"): return .removeDomains(try numbers(words[2]))
+    case ("control", "add"): return .addControlDomains(try numbers(words[2]))
+    case ("control", "del"): return .removeControlDomains(try numbers(words[2]))
+    case ("queue", "add"): return .plugQueue(try Self.queue(words[2]))
+    case ("queue", "del"): return .unplugQueue(try Self.queue(words[2]))
+    default:
+      throw ScenarioProblem(
+        "\"\(words[1])\" is nothing that happens to a \(words[0]): "
+          + (words[0] == "card" ? "add, del, config or chkstop" : "add or del"))
+    }
+  }
+
+  private func type(_ words: [String]) throws(ScenarioProblem) -> HardwareType {
+    guard words.count > 3 else { return HardwareType(rawValue: 13) }
+    guard let type = UInt8(words[3]) else {
+      throw ScenarioProblem("\"\(words[3])\" is no hardware type: a decimal number, such as 13")
+    }
+    return HardwareType(rawValue: type)
+  }
+
+  private func mode(_ words: [String]) throws(ScenarioProblem) -> QueueMode {
+    guard words.count > 4 else { return .cca }
+    guard let mode = QueueMode(rawValue: words[4]) else {
+      throw ScenarioProblem("\"\(words[4])\" is no mode: accel, cca or ep11")
+    }
+    return mode
+  }
+
+  private func flag(_ words: [String]) throws(ScenarioProblem) -> Bool {
+    guard words.count > 3, words[3] == "0" || words[3] == "1" else {
+      throw ScenarioProblem("1 or 0 is missing at the end")
+    }
+    return words[3] == "1"
+  }
+
+  private func numbers(_ text: String) throws(ScenarioProblem) -> [UInt8] {
+    guard let numbers = NumberList.numbers(text, radix: 16) else {
+      throw ScenarioProblem(
+        "\"\(text)\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a")
+    }
+    return numbers
+  }
+}
+
+/// Lists of adapters or domains, as people write them: `0-3,8`.
+package enum NumberList {
+  /// The numbers, in the order of the text; nil for what is none.
+  package static func numbers(_ text: some StringProtocol, radix: Int) -> [UInt8]? {
+    var numbers: [UInt8] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false)
+        .map { UInt8($0, radix: radix) }
+      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil,
+        first <= last
+      else { return nil }
+      numbers += first...last
+    }
+    return numbers
+  }
+}
+
+/// What is to be so after a step.
+extension ScenarioLine {
+  /// `ok`, `ok (8)`, `EBUSY`, `write: EBUSY (16)`, `open: ENOENT (2)`; nil for what is no outcome.
+  func outcome() throws(ScenarioProblem) -> WriteOutcome? {
+    let last = words.count > 1 ? words[words.count - 1] : ""
+    let hasNumber = last.hasPrefix("(") && last.hasSuffix(")")
+    let essence = hasNumber ? Array(words.dropLast()) : words
+    switch essence.count {
+    case 1 where essence[0] == "ok": return .success
+    case 1:
+      return Errno(name: essence[0]).map { .failure($0, opening: false) }
+    case 2 where essence[0] == "open:" || essence[0] == "write:":
+      guard let errno = Errno(name: essence[1]) else {
+        throw ScenarioProblem("\"\(essence[1])\" is no error that sysfs answers")
+      }
+      return .failure(errno, opening: essence[0] == "open:")
+    default: return nil
+    }
+  }
+
+  /// A line that is indented, and no outcome.
+  func claim() throws(ScenarioProblem) -> ScenarioClaim {
+    if words[0] == "event" {
+      guard words.count > 1 else {
+        throw ScenarioProblem("an event has a header: event bind@/devices/ap/card05/05.0004")
+      }
+      let properties = Array(words.dropFirst(2))
+      for property in properties where !property.contains("=") {
+        throw ScenarioProblem("\"\(property)\" is no property; write KEY=VALUE")
+      }
+      return .event(EventPattern(words[1]), properties)
+    }
+    if words[0] == "no", words.count > 1, words[1] == "event" || words[1] == "events" {
+      guard words.count <= 3 else { throw ScenarioProblem("only a header stands behind no event") }
+      return .noEvent(words.count == 3 ? EventPattern(words[2]) : .any)
+    }
+    if words.count > 1, words[1] == "driver:" {
+      guard words.count <= 3 else { throw ScenarioProblem("a queue has one driver, or none") }
+      return .driver(try Self.queue(words[0]), words.count == 3 ? words[2] : nil)
+    }
+    if words.count > 1, words[1] == "=" {
+      // What stands behind the sign, blanks within it as they are.
+      let rest = text.drop { $0 != "=" }.dropFirst().drop(while: \.isWhitespace)
+      let value = rest.replacing("\\n", with: "\n")
+      return .text(try Self.place(words[0]), value == "(absent)" ? nil : String(value))
+    }
+    throw ScenarioProblem(
+      "\"\(text)\" claims nothing: write an outcome such as EBUSY, FILE = TEXT, "
+        + "QUEUE driver: NAME, event HEADER or no events")
   }
 }

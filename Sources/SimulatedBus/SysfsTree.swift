@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 
 /// The simulated bus as a tree of directories, links and files: what `/sys` shows of AP queues.
 package struct SysfsTree {
@@ -26,15 +26,8 @@ package struct SysfsTree {
       return .link(Self.relative(target, from: parts.dropLast()))
     }
     guard let place else { return nil }
-    do throws(SysfsError) {
-      _ = try bus.readLink(place)
-      return nil
-    } catch {
-      guard error.errno == .invalidArgument else { return nil }
-    }
-    if place.name.isEmpty || Self.directories.contains(place.name) { return .directory }
-    let mode = AttributeMode.mode(of: place, hasLateAttributes: bus.behavior.hasLateAttributes)
-    return .attribute(place, mode: mode)
+    if let mode = bus.mode(of: place) { return .attribute(place, mode: mode) }
+    return bus.isDirectory(place) ? .directory : nil
   }
 
   /// The names in a directory; nil for what is none.
@@ -47,11 +40,6 @@ package struct SysfsTree {
     guard let place = Self.place(parts), node(parts) == .directory else { return nil }
     return (try? bus.list(place)) ?? []
   }
-
-  /// Directories in an object's own.
-  private static let directories: Set<String> = [
-    "devices", "drivers", "mdev_supported_types", "power", "vfio-dev",
-  ]
 
   /// An object, or something in its directory. Objects are where the kernel has them: what is named
   /// through a link is not.
@@ -192,5 +180,26 @@ package struct SysfsTree {
     }
     let up = Array(repeating: "..", count: directory.count - common)
     return (up + target[common...]).joined(separator: "/")
+  }
+}
+
+/// What a name in the tree stands for.
+package enum SysfsNode: Equatable, Sendable {
+  /// A directory of an object, or one that holds such.
+  case directory
+  /// A link, with its target relative to where the link is, as the kernel writes it.
+  case link(String)
+  /// A file, with its permissions.
+  case attribute(SysfsPath, mode: UInt16)
+  /// The file by which a person makes something happen to the machine: it takes steps of scenarios.
+  case control
+
+  /// What `stat` tells as a file's size: attributes have a page, whatever they read; links and
+  /// directories have none (fs/kernfs/inode.c, fs/sysfs/file.c).
+  package var size: Int {
+    switch self {
+    case .attribute: 4096
+    case .directory, .link, .control: 0
+    }
   }
 }
