@@ -76,8 +76,8 @@ import Testing
     try installation.run("install")
     let file = "\(installation.path)/etc/apreserve/apreserve.conf"
     _ = try Shell.run("echo '# mine' >>'\(file)'")
-    #expect(try installation.run("install").output.contains("was changed, and stays as it is"))
-    #expect(try installation.run("uninstall").output.contains("was changed, and is left"))
+    #expect(try installation.run("install").output.contains("was changed, and is not replaced"))
+    #expect(try installation.run("uninstall").output.contains("was changed, and is not removed"))
     #expect(try installation.files == [file])
     #expect(try Shell.run("tail -n 1 '\(file)'").output == "# mine\n")
   }

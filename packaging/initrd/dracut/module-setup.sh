@@ -1,6 +1,6 @@
 #!/bin/bash
-# Reserves AP queues before the root file system is there. Only in an initrd that asks for it, by
-# add_dracutmodules+=" apreserve " in a file of /etc/dracut.conf.d.
+# Reserves AP queues before the root file system is mounted. Only included on request, by
+# add_dracutmodules+=" apreserve " in a file in /etc/dracut.conf.d.
 
 check() {
   require_binaries /usr/bin/apreserve || return 1
