@@ -45,7 +45,8 @@ let pureTargets: [Target] = [
   .target(name: "JSONText"),
   .target(name: "ReservationRules", dependencies: ["APBus"]),
   .target(name: "Reservation", dependencies: ["APBus", "JSONText", "ReservationRules"]),
-  .target(name: "Snapshots", dependencies: ["APBus", "JSONText", "Reservation"]),
+  .target(
+    name: "Snapshots", dependencies: ["APBus", "JSONText", "ReservationRules", "Reservation"]),
   .target(
     name: "Agent", dependencies: ["APBus", "Uevents", "ReservationRules", "Reservation"]),
   .target(

@@ -1,21 +1,18 @@
 package import APBus
+import JSONText
 package import Reservation
 
-/// A machine at one moment, as a file can describe it: its names, everything on its AP bus, and what
-/// else a plan depends on.
+/// A machine at one moment: its names, everything on its AP bus, and what else a plan depends on.
 ///
-/// The same description starts a simulated bus.
+/// A file describes it as JSON. The same description starts a simulated bus.
 package struct Snapshot: Equatable, Sendable {
-  /// The machine's names.
   package var host: HostIdentity
-  /// What is on its AP bus.
   package var inventory: Inventory
-  /// What its other files say of its crypto queues.
+  /// What other files of the machine say about its crypto queues.
   package var configuration: HostConfiguration
-  /// What apreserve has reserved there.
+  /// What apreserve has reserved on it.
   package var ownership: Ownership
 
-  /// A machine of these parts.
   package init(
     host: HostIdentity = HostIdentity(), inventory: Inventory,
     configuration: HostConfiguration = HostConfiguration(), ownership: Ownership = Ownership()
@@ -26,9 +23,46 @@ package struct Snapshot: Equatable, Sendable {
     self.ownership = ownership
   }
 
-  /// The same machine with everything replaced that identifies it or its keys: serial numbers, master
-  /// keys' patterns, names of virtual machines, volumes and keys. Equal ones are replaced by equal
-  /// words, so that rules and guards still tell them apart.
+  /// The version of the format that this program reads and writes.
+  package static let version = 1
+
+  /// The most bytes of a description. 65,536 queues take some 10 MiB.
+  package static let sizeLimit = 64 << 20
+
+  /// Reads a description; `file` is its name in messages.
+  package static func decode(_ bytes: [UInt8], file: String) throws(SnapshotError) -> Snapshot {
+    guard bytes.count <= sizeLimit else {
+      throw SnapshotError(
+        file: file, place: .file,
+        message: "the file is larger than 64 MiB, the most that is read of a machine description")
+    }
+    // Some editors put a byte order mark in front.
+    let text = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
+    guard text.contains(where: { !" \t\r\n".utf8.contains($0) }) else {
+      throw SnapshotError(file: file, place: .file, message: "the file is empty")
+    }
+    let value: JSONValue
+    do throws(JSONSyntaxError) {
+      value = try JSONParser.parse(text)
+    } catch {
+      throw SnapshotError(
+        file: file, place: .position(line: error.line, column: error.column),
+        message: error.problem)
+    }
+    do throws(ValueError) {
+      return try Snapshot(value)
+    } catch {
+      throw SnapshotError(
+        file: file, place: error.path.isEmpty ? .file : .value(error.path), message: error.message)
+    }
+  }
+
+  /// The description as text, a line for each queue. The same machine gives the same bytes everywhere.
+  package func encoded() -> String { json.documentText }
+
+  /// The same machine without what identifies it or its keys: serial numbers, master key verification
+  /// patterns, names of virtual machines, volumes and keys. Each is replaced by a word, equal ones by the
+  /// same word, so that rules and guards still tell them apart.
   package func redacted() -> Snapshot {
     var snapshot = self
     var words = Redaction()
@@ -57,7 +91,7 @@ package struct Snapshot: Equatable, Sendable {
   }
 }
 
-/// Words that stand for what is not to be told.
+/// The words that replace confidential texts.
 private struct Redaction {
   private var words: [String: String] = [:]
 
@@ -66,5 +100,34 @@ private struct Redaction {
     let word = "REDACTED-\(words.count + 1)"
     words[text] = word
     return word
+  }
+}
+
+/// Why a file is not a machine description: which file, where in it, and what to write instead.
+package struct SnapshotError: Error, Equatable, Sendable {
+  /// A place in the file.
+  package enum Place: Equatable, Sendable {
+    /// The file as a whole.
+    case file
+    /// A line and a column, from 1, where the text is not JSON.
+    case position(line: Int, column: Int)
+    /// A value, such as `cards[2].queues[0].name`.
+    case value(String)
+  }
+
+  /// The name of the file, as it was given.
+  package var file: String
+  package var place: Place
+  package var message: String
+}
+
+extension SnapshotError: CustomStringConvertible {
+  /// Such as `machine.json: cards[2].hwtype: 300 is not a number of 0 to 255`.
+  package var description: String {
+    switch place {
+    case .file: "\(file): \(message)"
+    case .position(let line, let column): "\(file):\(line):\(column): \(message)"
+    case .value(let path): "\(file): \(path): \(message)"
+    }
   }
 }

@@ -16,7 +16,7 @@ import Testing
       "02.0004", "02.0100",
       "cards[1].queues[0].name: \"02.0100\" is not a queue's name, \"00.0000\" to \"ff.00ff\""
     ),
-    ("\"hwtype\": 13", "\"hwtyp\": 13", "cards[0]: unknown key \"hwtyp\"; write \"hwtype\""),
+    ("\"hwtype\": 13", "\"hwtyp\": 13", "cards[0]: unknown key \"hwtyp\"; did you mean \"hwtype\"?"),
     ("\"version\": 1", "\"version\": 2", "version: 2 stands here; this program reads 1"),
   ])
   func `in a machine description is an error with its place`(
@@ -37,7 +37,7 @@ import Testing
   @Test(
     arguments: [
       ([], ": the file is empty"),
-      (Array("{\"apreserve\":".utf8), ":1:14: the file ends where a value is expected"),
+      (Array("{\"apreserve\":".utf8), ":1:14: expected a value, but the file ends here"),
       (
         Array("{\"\u{0}\": 1}".utf8),
         ":1:3: a string has a line break or another control character in it"
@@ -46,10 +46,10 @@ import Testing
       (Array("KERNEL[1] add".utf8), ":1:1: \"K\" stands where a value is expected"),
       (
         Array("{}".utf8),
-        ": this is no machine description; one begins with \"apreserve\": \"snapshot\""
+        ": this is not a machine description; one begins with \"apreserve\": \"snapshot\""
       ),
     ] as [([UInt8], String)])
-  func `that is no machine description is an error with its place`(
+  func `that is not a machine description is an error with its place`(
     bytes: [UInt8], message: String
   ) throws {
     let bench = try Sample.bench()

@@ -15,25 +15,25 @@ import Testing
     ("[]", "machine.json: a machine description is an object, { ... }; this is an array"),
     (
       "{\"a\": 1}",
-      "machine.json: this is no machine description; one begins with \"apreserve\": \"snapshot\""
+      "machine.json: this is not a machine description; one begins with \"apreserve\": \"snapshot\""
     ),
     (
       "{\"apreserve\": \"snapshot\"}",
-      "machine.json: version: nothing stands here; this program reads 1"
+      "machine.json: version: this is missing; it must be 1"
     ),
     (
       "{\"apreserve\": \"snapshot\", \"version\": 2, \"new\": 1}",
-      "machine.json: version: 2 stands here; this program reads 1"
+      "machine.json: version: 2 is not supported; this program reads version 1"
     ),
-    ("{\n  \"a\": tru\n}", "machine.json:2:8: \"t\" stands where a value is expected"),
-    ("{\"ä\": }", "machine.json:1:7: \"}\" stands where a value is expected"),
-    ("{\"a\" 1}", "machine.json:1:6: \"1\" stands where a colon is expected"),
-    ("{\"a\": 1", "machine.json:1:8: the file ends where a comma or \"}\" is expected"),
-    ("{\"a\": 1,}", "machine.json:1:9: \"}\" stands where a key in quotes is expected"),
-    ("{\"a\": [1 2]}", "machine.json:1:10: \"2\" stands where a comma or \"]\" is expected"),
-    ("{} x", "machine.json:1:4: \"x\" stands where nothing more is expected"),
+    ("{\n  \"a\": tru\n}", "machine.json:2:8: expected a value, found \"t\""),
+    ("{\"ä\": }", "machine.json:1:7: expected a value, found \"}\""),
+    ("{\"a\" 1}", "machine.json:1:6: expected a colon, found \"1\""),
+    ("{\"a\": 1", "machine.json:1:8: expected a comma or \"}\", but the file ends here"),
+    ("{\"a\": 1,}", "machine.json:1:9: expected a key in quotes, found \"}\""),
+    ("{\"a\": [1 2]}", "machine.json:1:10: expected a comma or \"]\", found \"2\""),
+    ("{} x", "machine.json:1:4: expected the end of the file, found \"x\""),
     ("{\"a\": 012}", "machine.json:1:7: a number does not begin with 0"),
-    ("{\"a\": -}", "machine.json:1:8: \"}\" stands where a digit is expected"),
+    ("{\"a\": -}", "machine.json:1:8: expected a digit, found \"}\""),
     ("{\"a", "machine.json:1:2: this string has no closing quote"),
     (
       "{\"a\n\"}", "machine.json:1:4: a string has a line break or another control character in it"
@@ -42,7 +42,7 @@ import Testing
       "{\"\\x\"}",
       "machine.json:1:3: JSON has no such escape; a backslash itself is written \\\\"
     ),
-    ("{\"\\u12", "machine.json:1:3: \\u needs four hex digits behind it"),
+    ("{\"\\u12", "machine.json:1:3: \\u needs four hex digits after it"),
     ("{\"\\ud800\"}", "machine.json:1:3: this escape is half a character"),
   ])
   func `is refused as a text`(text: String, expected: String) throws {
@@ -57,13 +57,13 @@ import Testing
     (
       "\"cards\": {}", "cards: an object is not an array, [ ... ]"
     ),
-    ("\"card\": []", "unknown key \"card\"; write \"cards\""),
+    ("\"card\": []", "unknown key \"card\"; did you mean \"cards\"?"),
     (
       "\"something\": 1",
       "unknown key \"something\"; keys here are apreserve, version, host, bus, cards, "
         + "mediatedDevices, configuration, ownership"
     ),
-    ("\"cards\": [], \"cards\": []", "the key \"cards\" is there twice"),
+    ("\"cards\": [], \"cards\": []", "the key \"cards\" is given twice"),
     (
       "\"bus\": {\"apmask\": \"-5\"}",
       "bus.apmask: \"-5\" is not a mask of 0x and up to 64 hex digits, bit 0 leftmost"
@@ -126,11 +126,11 @@ import Testing
       ),
       (
         ["{\"name\": \"card01\", \"hwtype\": 10, \"drivr\": \"cex4card\"}"],
-        "cards[0]: unknown key \"drivr\"; write \"driver\""
+        "cards[0]: unknown key \"drivr\"; did you mean \"driver\"?"
       ),
       (
         ["{\"name\": \"card01\", \"hwtype\": 10, \"attributes\": {\"serial\": \"1\"}}"],
-        "cards[0].attributes: unknown key \"serial\"; write \"serialnr\""
+        "cards[0].attributes: unknown key \"serial\"; did you mean \"serialnr\"?"
       ),
       (
         ["{\"name\": \"card01\", \"hwtype\": 10}", "{\"name\": \"card01\", \"hwtype\": 10}"],
@@ -150,7 +150,7 @@ import Testing
     ),
     (
       "{\"name\": \"06.0004\"}",
-      "queues[0].name: queue 06.0004 stands below card05; move it to card06"
+      "queues[0].name: queue 06.0004 is listed under card05; move it to card06"
     ),
     (
       "{\"name\": \"05.0004\"}, {\"name\": \"05.0004\"}",
@@ -219,7 +219,7 @@ import Testing
         == "machine.json:2:3: this is not UTF-8 text")
     #expect(
       try message([UInt8](repeating: 0x20, count: Snapshot.sizeLimit + 1))
-        == "machine.json: the file is larger than 64 MiB; a machine description never is")
+        == "machine.json: the file is larger than 64 MiB, the most that is read of a machine description")
     #expect(
       try message([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000))
         == "machine.json:1:65: arrays and objects are nested deeper than 64")

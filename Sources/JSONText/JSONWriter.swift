@@ -1,6 +1,6 @@
 extension JSONValue {
-  /// The value as text: on one line where it fits in `width` columns, else each element on a line of
-  /// its own. Without a width everything is on one line.
+  /// The value as text: on one line where it fits in `width` columns, else with each element on its own
+  /// line. Without a width everything is on one line.
   package func text(width: Int? = nil) -> String {
     var writer = JSONWriter(width: width)
     writer.write(self, column: 0, indentation: 0)
@@ -8,14 +8,10 @@ extension JSONValue {
   }
 }
 
-/// Puts a value's text together.
+/// Writes the text of a value.
 private struct JSONWriter {
   let width: Int?
   var bytes: [UInt8] = []
-
-  init(width: Int?) {
-    self.width = width
-  }
 
   mutating func write(_ value: JSONValue, column: Int, indentation: Int) {
     switch value {
@@ -54,7 +50,7 @@ private struct JSONWriter {
     put(close)
   }
 
-  /// Whether a value must be broken into lines, a comma behind it counted in.
+  /// Whether a value must be broken into lines, counting the comma after it.
   private func mustBreak(_ value: JSONValue, column: Int) -> Bool {
     guard let width else { return false }
     var room = width - column - 1

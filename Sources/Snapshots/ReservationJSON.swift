@@ -1,10 +1,12 @@
 import APBus
-import Reservation
 import JSONText
+import Reservation
+
+// The JSON of what a reservation depends on beside the bus.
 
 extension HostConfiguration {
   var json: JSONValue {
-    var members = Members()
+    var members = JSONObject()
     members.set("bootMasks", bootMasks?.json)
     members.set("persistentMasks", persistentMasks?.json)
     members.set("overrides", .array(overrides.map(\.json)))
@@ -12,10 +14,10 @@ extension HostConfiguration {
     members.set("virtualMachines", .array(virtualMachines.map(\.json)))
     members.set("callout", text: callout)
     members.set("secureKeyUsers", .array(secureKeyUsers.map(\.json)))
-    return members.object
+    return members.value
   }
 
-  init(_ value: JSONValue) throws(ValueFault) {
+  init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(
       value, at: "configuration",
       keys: [
@@ -52,14 +54,14 @@ extension HostConfiguration {
 
 extension ConfiguredMasks {
   fileprivate var json: JSONValue {
-    var members = Members()
+    var members = JSONObject()
     members.set("apmask", mask: adapters)
     members.set("aqmask", mask: domains)
     members.set("source", text: source)
-    return members.object
+    return members.value
   }
 
-  fileprivate init(_ value: JSONValue, at path: String) throws(ValueFault) {
+  fileprivate init(_ value: JSONValue, at path: String) throws(ValueError) {
     let fields = try Fields(value, at: path, keys: ["apmask", "aqmask", "source"])
     self.init(
       adapters: try fields.mask("apmask"), domains: try fields.mask("aqmask"),
@@ -69,16 +71,16 @@ extension ConfiguredMasks {
 
 extension ConfiguredOverride {
   fileprivate var json: JSONValue {
-    var members = Members()
+    var members = JSONObject()
     members.set("queue", text: apqn.description)
     members.set("driver", text: driver)
     members.set("source", text: source)
-    return members.object
+    return members.value
   }
 
-  fileprivate init(_ fields: Fields) throws(ValueFault) {
+  fileprivate init(_ fields: Fields) throws(ValueError) {
     guard let driver = try fields.driverName("driver") else {
-      throw fields.fault("driver", not: "a driver's name")
+      throw fields.error(at: "driver", expecting: "a driver's name")
     }
     self.init(
       apqn: try fields.apqn("queue"), driver: driver, source: try fields.requiredText("source"))
@@ -89,22 +91,22 @@ extension MediatedDeviceDefinition {
   fileprivate var json: JSONValue {
     var members = device.members
     members.set("start", text: startsAutomatically ? "auto" : "manual")
-    return members.object
+    return members.value
   }
 }
 
 extension VirtualMachine {
   fileprivate var json: JSONValue {
-    var members = Members()
+    var members = JSONObject()
     members.set("name", text: name)
-    members.set("mediatedDevices", .array(mediatedDevices.map { .string($0) }))
-    return members.object
+    members.set("mediatedDevices", texts: mediatedDevices)
+    return members.value
   }
 }
 
 extension SecureKeyUser {
   fileprivate var json: JSONValue {
-    var members = Members()
+    var members = JSONObject()
     switch self {
     case .cipherInUse: members.set("kind", text: "cipher")
     case .encryptedVolume(let name):
@@ -117,16 +119,65 @@ extension SecureKeyUser {
       members.set("kind", text: "key")
       members.set("name", text: name)
     }
-    return members.object
+    return members.value
   }
 
-  fileprivate init(_ fields: Fields) throws(ValueFault) {
+  fileprivate init(_ fields: Fields) throws(ValueError) {
     switch try fields.text("kind") {
     case "cipher": self = .cipherInUse
     case "volume": self = .encryptedVolume(try fields.requiredText("name"))
     case "unreadable": self = .unreadable(try fields.requiredText("name"))
     case "key": self = .repositoryKey(try fields.requiredText("name"))
-    default: throw fields.fault("kind", not: "\"cipher\", \"volume\", \"key\" or \"unreadable\"")
+    default:
+      throw fields.error(at: "kind", expecting: "\"cipher\", \"volume\", \"key\" or \"unreadable\"")
+    }
+  }
+}
+
+extension Ownership {
+  var json: JSONValue {
+    var members = JSONObject()
+    members.set("mechanism", text: mechanism?.rawValue)
+    if !adapters.isEmpty { members.set("adapters", mask: adapters) }
+    if !domains.isEmpty { members.set("domains", mask: domains) }
+    members.set("queues", queues: queues)
+    members.set("offline", queues: offline)
+    members.set(
+      "seen",
+      .array(
+        seen.adapters.map { adapter in
+          var members = JSONObject()
+          members.set("card", text: BusObject.cardName(adapter))
+          members.set("domains", mask: seen[adapter])
+          members.set("reservable", flag: !olderAdapters.contains(adapter))
+          return members.value
+        }))
+    return members.value
+  }
+
+  init(_ value: JSONValue) throws(ValueError) {
+    let fields = try Fields(
+      value, at: "ownership",
+      keys: ["mechanism", "adapters", "domains", "queues", "offline", "seen"])
+    let word = try fields.text("mechanism")
+    let mechanism = word.flatMap(Mechanism.init(rawValue:))
+    guard word == nil || mechanism != nil else {
+      throw fields.error(
+        at: "mechanism", expecting: "a mechanism: \"bind\", \"mask\" or \"override\"")
+    }
+    self.init(
+      queues: try fields.apqns("queues"), adapters: try fields.mask("adapters") ?? [],
+      domains: try fields.mask("domains") ?? [], offline: try fields.apqns("offline"),
+      mechanism: mechanism)
+    for fields in try fields.objects("seen", keys: ["card", "domains", "reservable"]) {
+      guard let adapter = BusObject.adapter(ofCardName: try fields.requiredText("card")) else {
+        throw fields.error(at: "card", expecting: "a card's name, \"card00\" to \"cardff\"")
+      }
+      let domains = try fields.mask("domains") ?? []
+      apply(
+        .seen(
+          adapter: adapter, domains: domains,
+          isReservable: try fields.flag("reservable") ?? true))
     }
   }
 }

@@ -1,15 +1,24 @@
 import APBus
 import JSONText
 
+// The JSON of what is on the bus.
+
 extension HostIdentity {
-  init(_ value: JSONValue) throws(ValueFault) {
+  init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(value, at: "host", keys: ["name", "lpar"])
     self.init(name: try fields.text("name"), lpar: try fields.text("lpar"))
+  }
+
+  var json: JSONValue {
+    var members = JSONObject()
+    members.set("name", text: name)
+    members.set("lpar", text: lpar)
+    return members.value
   }
 }
 
 extension BusState {
-  init(_ value: JSONValue) throws(ValueFault) {
+  init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(
       value, at: "bus",
       keys: [
@@ -26,24 +35,39 @@ extension BusState {
       supportsOverride: try fields.flag("driverOverride"))
     for (index, driver) in (try fields.list("drivers") ?? []).enumerated() {
       guard case .string(let name) = driver, isDriverName(name) else {
-        throw ValueFault("bus.drivers[\(index)]", "\(shown(driver)) is not a driver's name")
+        throw ValueError("\(shown(driver)) is not a driver's name", at: "bus.drivers[\(index)]")
       }
       drivers.append(name)
     }
     drivers = Set(drivers).sorted()
   }
+
+  var json: JSONValue {
+    var members = JSONObject()
+    members.set("apmask", mask: masks?.adapters)
+    members.set("aqmask", mask: masks?.domains)
+    members.set("scans", number: scans)
+    members.set("bindingsCompleteCount", number: bindingsCompleteCount)
+    members.set("configuredAdapters", mask: configuredAdapters)
+    members.set("configuredDomains", mask: configuredDomains)
+    members.set("controlDomains", mask: controlDomains)
+    members.set("defaultDomain", number: defaultDomain)
+    members.set("driverOverride", flag: supportsOverride)
+    members.set("drivers", texts: drivers)
+    return members.value
+  }
 }
 
 extension Fields {
-  /// Both masks; nil where the snapshot is of a kernel without masks.
-  fileprivate func masks() throws(ValueFault) -> MaskPair? {
+  /// Both masks; nil if the description is of a kernel without masks.
+  fileprivate func masks() throws(ValueError) -> MaskPair? {
     let adapters = try mask("apmask")
     let domains = try mask("aqmask")
     if adapters == nil, domains == nil { return nil }
     guard let adapters, let domains else {
-      throw fault(
-        adapters == nil ? "apmask" : "aqmask",
-        "it is missing; a kernel has both apmask and aqmask, or neither")
+      throw error(
+        "it is missing; a kernel has both apmask and aqmask, or neither",
+        at: adapters == nil ? "apmask" : "aqmask")
     }
     return MaskPair(adapters: adapters, domains: domains)
   }
@@ -54,13 +78,13 @@ extension Card {
     "name", "hwtype", "ap_functions", "mode", "driver", "config", "chkstop", "attributes", "queues",
   ]
 
-  init(_ fields: Fields) throws(ValueFault) {
+  init(_ fields: Fields) throws(ValueError) {
     guard let name = try fields.text("name"), let adapter = BusObject.adapter(ofCardName: name)
     else {
-      throw fields.fault("name", not: "a card's name, \"card00\" to \"cardff\"")
+      throw fields.error(at: "name", expecting: "a card's name, \"card00\" to \"cardff\"")
     }
     guard let type = try fields.number("hwtype", as: UInt8.self) else {
-      throw fields.fault("hwtype", not: "a hardware type, such as 13 for CEX7")
+      throw fields.error(at: "hwtype", expecting: "a hardware type, such as 13 for CEX7")
     }
     self.init(
       adapter: adapter, hardwareType: HardwareType(rawValue: type),
@@ -72,11 +96,11 @@ extension Card {
   }
 
   /// The function bits, given as the kernel prints them or by the mode that they mean.
-  private static func functions(_ fields: Fields) throws(ValueFault) -> UInt32 {
+  private static func functions(_ fields: Fields) throws(ValueError) -> UInt32 {
     let word = try fields.text("mode")
     let mode = word.flatMap(QueueMode.init(rawValue:))
     guard word == nil || mode != nil else {
-      throw fields.fault("mode", not: "a mode: \"accel\", \"cca\" or \"ep11\"")
+      throw fields.error(at: "mode", expecting: "a mode: \"accel\", \"cca\" or \"ep11\"")
     }
     guard let text = try fields.text("ap_functions") else { return mode?.functions ?? 0 }
     let digits = text.utf8.dropFirst(2)
@@ -84,12 +108,28 @@ extension Card {
       digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-"),
       let functions = UInt32(text.dropFirst(2), radix: 16)
     else {
-      throw fields.fault("ap_functions", not: "0x and up to 8 hex digits in quotes")
+      throw fields.error(at: "ap_functions", expecting: "0x and up to 8 hex digits in quotes")
     }
     guard mode == nil || mode == QueueMode(functions: functions) else {
-      throw fields.fault("mode", "ap_functions says another mode; leave one of the two out")
+      throw fields.error("ap_functions says another mode; leave one of the two out", at: "mode")
     }
     return functions
+  }
+
+  func json(queues: ArraySlice<Queue>) -> JSONValue {
+    var members = JSONObject()
+    members.set("name", text: name)
+    members.set("hwtype", number: hardwareType.rawValue)
+    // As the kernel prints it (`ap_functions_show` in ap_card.c).
+    members.set("ap_functions", text: "0x" + Hex.text(functions, digits: 8, uppercase: true))
+    members.set("driver", text: driver)
+    members.set("config", flag: isConfigured)
+    members.set("chkstop", flag: isCheckStopped)
+    let attributes = attributes.sorted { $0.key < $1.key }
+    members.set(
+      "attributes", .object(attributes.map { JSONValue.Member($0.key, .string($0.value)) }))
+    members.set("queues", .array(queues.map(\.json)))
+    return members.value
   }
 }
 
@@ -99,14 +139,15 @@ extension Queue {
     "mkvps",
   ]
 
-  init(_ fields: Fields) throws(ValueFault) {
+  init(_ fields: Fields) throws(ValueError) {
     guard let name = try fields.text("name"), let apqn = APQN(name) else {
-      throw fields.fault("name", not: "a queue's name, \"00.0000\" to \"ff.00ff\"")
+      throw fields.error(at: "name", expecting: "a queue's name, \"00.0000\" to \"ff.00ff\"")
     }
     let word = try fields.text("status")
     let status = word.flatMap(GuestStatus.init(rawValue:))
     guard word == nil || status != nil else {
-      throw fields.fault("status", not: "a status: \"unassigned\", \"assigned\" or \"in use\"")
+      throw fields.error(
+        at: "status", expecting: "a status: \"unassigned\", \"assigned\" or \"in use\"")
     }
     self.init(
       apqn: apqn, driver: try fields.driverName("driver"),
@@ -116,14 +157,28 @@ extension Queue {
       pendingRequests: try fields.number("pending", as: Int32.self).map { max(0, Int($0)) },
       masterKeys: try fields.texts("mkvps").map { MasterKeyPattern(registers: $0) })
   }
+
+  var json: JSONValue {
+    var members = JSONObject()
+    members.set("name", text: apqn.description)
+    members.set("driver", text: driver)
+    members.set("driver_override", text: driverOverride)
+    members.set("online", flag: isOnline)
+    members.set("config", flag: isConfigured)
+    members.set("chkstop", flag: isCheckStopped)
+    members.set("status", text: guestStatus?.rawValue)
+    members.set("pending", number: pendingRequests)
+    members.set("mkvps", masterKeys.map { .array($0.registers.map { .string($0) }) })
+    return members.value
+  }
 }
 
 extension MediatedDevice {
   static let keys = ["uuid", "adapters", "domains", "controlDomains"]
 
-  init(_ fields: Fields) throws(ValueFault) {
+  init(_ fields: Fields) throws(ValueError) {
     guard let uuid = try fields.text("uuid"), BusObject.isUUID(uuid) else {
-      throw fields.fault("uuid", not: "a UUID")
+      throw fields.error(at: "uuid", expecting: "a UUID")
     }
     self.init(
       uuid: uuid, adapters: try Self.numbers(fields, "adapters", "an adapter", last: "0xff"),
@@ -133,13 +188,13 @@ extension MediatedDevice {
 
   private static func numbers(
     _ fields: Fields, _ key: String, _ noun: String, last: String
-  ) throws(ValueFault) -> APMask {
+  ) throws(ValueError) -> APMask {
     var mask = APMask()
     for (index, element) in (try fields.list(key) ?? []).enumerated() {
       guard let number = number(element) else {
-        throw ValueFault(
-          "\(fields.path(key))[\(index)]",
-          "\(shown(element)) is not \(noun); write 0 to 255, or \"0x0\" to \"\(last)\"")
+        throw ValueError(
+          "\(shown(element)) is not \(noun); write 0 to 255, or \"0x0\" to \"\(last)\"",
+          at: "\(fields.path(key))[\(index)]")
       }
       mask.insert(number)
     }
@@ -156,5 +211,26 @@ extension MediatedDevice {
       return UInt8(digits, radix: 16)
     default: return nil
     }
+  }
+
+  var json: JSONValue { members.value }
+
+  var members: JSONObject {
+    var members = JSONObject()
+    members.set("uuid", text: uuid)
+    members.set("adapters", texts: adapters.map { "0x" + Hex.text($0, digits: 2) })
+    members.set("domains", texts: domains.map { "0x" + Hex.text($0, digits: 4) })
+    members.set("controlDomains", texts: controlDomains.map { "0x" + Hex.text($0, digits: 4) })
+    return members
+  }
+}
+
+extension JSONObject {
+  mutating func set(_ key: String, mask: APMask?) {
+    set(key, text: mask?.description)
+  }
+
+  mutating func set(_ key: String, queues: some Sequence<APQN>) {
+    set(key, texts: queues.sorted().map(\.description))
   }
 }

@@ -1,52 +1,42 @@
 import APBus
+package import JSONText
 import Reservation
-import JSONText
+
+// The description as a whole. Each type reads and writes its own object: `DeviceJSON.swift` has those of
+// the bus, `ReservationJSON.swift` those of the reservation.
 
 extension Snapshot {
-  /// The size from which on a file is refused unread. 65,536 queues take some 10 MiB.
-  package static let sizeLimit = 64 << 20
-
-  /// Reads a description; `file` is its name in messages.
-  package static func decode(_ bytes: [UInt8], file: String) throws(SnapshotError) -> Snapshot {
-    guard bytes.count <= sizeLimit else {
-      throw SnapshotError(
-        file: file, place: .file,
-        message: "the file is larger than 64 MiB; a machine description never is")
-    }
-    // Some editors put a byte order mark in front.
-    let text = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
-    guard text.contains(where: { !" \t\r\n".utf8.contains($0) }) else {
-      throw SnapshotError(file: file, place: .file, message: "the file is empty")
-    }
-    let value: JSONValue
-    do throws(JSONSyntaxError) {
-      value = try JSONParser.parse(text)
-    } catch {
-      throw SnapshotError(
-        file: file, place: .position(line: error.line, column: error.column),
-        message: error.problem)
-    }
-    do throws(ValueFault) {
-      return try Snapshot(value)
-    } catch {
-      throw SnapshotError(
-        file: file, place: error.path.isEmpty ? .file : .value(error.path), message: error.message)
-    }
+  /// The description as a JSON value.
+  package var json: JSONValue {
+    var members = JSONObject()
+    members.set("apreserve", "snapshot")
+    members.set("version", .integer(Self.version))
+    members.set("host", host.json)
+    members.set("bus", inventory.bus.json)
+    members.set(
+      "cards", .array(inventory.cards.map { $0.json(queues: inventory.queues(ofCard: $0.adapter)) })
+    )
+    members.set("mediatedDevices", .array(inventory.mediatedDevices.map(\.json)))
+    if configuration != HostConfiguration() { members.set("configuration", configuration.json) }
+    if ownership != Ownership() { members.set("ownership", ownership.json) }
+    return members.value
   }
 
-  private init(_ value: JSONValue) throws(ValueFault) {
+  init(_ value: JSONValue) throws(ValueError) {
     guard case .object(let members) = value else {
-      throw ValueFault("", "a machine description is an object, { ... }; this is \(value.kind)")
+      throw ValueError("a machine description is an object, { ... }; this is \(value.kind)", at: "")
     }
-    // Told first, so that a file of quite another kind is not answered with its first key.
+    // Checked first: a file of another kind must not be answered with its first unknown key.
     guard members.contains(where: { $0.key == "apreserve" && $0.value == "snapshot" }) else {
-      throw ValueFault(
-        "", "this is no machine description; one begins with \"apreserve\": \"snapshot\"")
+      throw ValueError(
+        "this is not a machine description; one begins with \"apreserve\": \"snapshot\"", at: "")
     }
     let version = members.first { $0.key == "version" }?.value
     guard version == .integer(Self.version) else {
-      let found = version.map(shown) ?? "nothing"
-      throw ValueFault("version", "\(found) stands here; this program reads \(Self.version)")
+      throw ValueError(
+        version.map {
+          "\(shown($0)) is not supported; this program reads version \(Self.version)"
+        } ?? "this is missing; it must be \(Self.version)", at: "version")
     }
     let fields = try Fields(
       value, at: "",
@@ -63,13 +53,13 @@ extension Snapshot {
     if let value = fields["ownership"] { ownership = try Ownership(value) }
   }
 
-  private mutating func addCards(_ fields: Fields) throws(ValueFault) {
+  private mutating func addCards(_ fields: Fields) throws(ValueError) {
     var queues: Set<APQN> = []
     for (index, value) in (try fields.list("cards") ?? []).enumerated() {
       let fields = try Fields(value, at: "cards[\(index)]", keys: Card.keys)
       let card = try Card(fields)
       guard inventory.card(card.adapter) == nil else {
-        throw fields.fault("name", "\(card.name) is described twice")
+        throw fields.error("\(card.name) is described twice", at: "name")
       }
       inventory.setCard(card, adapter: card.adapter)
       for (index, value) in (try fields.list("queues") ?? []).enumerated() {
@@ -77,19 +67,19 @@ extension Snapshot {
           value, at: "\(fields.path).queues[\(index)]", keys: Queue.keys)
         let queue = try Queue(fields)
         guard queue.apqn.adapter == card.adapter else {
-          throw fields.fault(
-            "name",
-            "queue \(queue.apqn) stands below \(card.name); move it to \(queue.apqn.cardName)")
+          throw fields.error(
+            "queue \(queue.apqn) is listed under \(card.name); move it to \(queue.apqn.cardName)",
+            at: "name")
         }
         guard queues.insert(queue.apqn).inserted else {
-          throw fields.fault("name", "queue \(queue.apqn) is described twice")
+          throw fields.error("queue \(queue.apqn) is described twice", at: "name")
         }
         inventory.setQueue(queue, apqn: queue.apqn)
       }
     }
   }
 
-  private mutating func addMediatedDevices(_ fields: Fields) throws(ValueFault) {
+  private mutating func addMediatedDevices(_ fields: Fields) throws(ValueError) {
     var uuids: Set<String> = []
     // The domains of each adapter that some mediated device has: the kernel gives a queue to one.
     var taken = [APMask](repeating: [], count: 256)
@@ -98,13 +88,13 @@ extension Snapshot {
         value, at: "mediatedDevices[\(index)]", keys: MediatedDevice.keys)
       let device = try MediatedDevice(fields)
       guard uuids.insert(device.uuid).inserted else {
-        throw fields.fault("uuid", "mediated device \(device.uuid) is described twice")
+        throw fields.error("mediated device \(device.uuid) is described twice", at: "uuid")
       }
       for adapter in device.adapters {
         if let domain = taken[Int(adapter)].intersection(device.domains).first {
           let apqn = APQN(adapter: adapter, domain: domain)
-          throw ValueFault(
-            fields.path, "queue \(apqn) is assigned to another mediated device already")
+          throw ValueError(
+            "queue \(apqn) is assigned to another mediated device already", at: fields.path)
         }
         taken[Int(adapter)].formUnion(device.domains)
       }
