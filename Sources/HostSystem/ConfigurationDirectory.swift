@@ -1,69 +1,68 @@
 import Glibc
 import APBus
 
-/// The names in a directory of configuration files such as `rules.d`, and what each one is.
+/// The entries of a directory of configuration files such as `rules.d`.
 ///
-/// Which of them count, and in which order, is not decided here.
+/// Whoever reads it decides which of them count, and in which order.
 package struct ConfigurationDirectory: Equatable, Sendable {
-  /// The directory's path as it was given.
+  /// The path as it was given.
   package var path: String
-  /// What is in it, ascending by name, byte by byte.
+  /// Sorted by the bytes of the name.
   package var entries: [Entry]
 
-  /// A name in a directory.
   package struct Entry: Equatable, Sendable {
-    /// The name.
     package var name: String
-    /// What it is.
     package var kind: Kind
   }
 
-  /// What a name can be; links are followed but for the one to `/dev/null`.
+  /// What an entry is. Links are followed, except one to `/dev/null`.
   package enum Kind: String, Hashable, Sendable {
-    /// A file with something in it. Whether it can be read shows when it is.
+    /// A file that is not empty. It may still be unreadable.
     case file
-    /// A file of no bytes.
     case emptyFile
     /// A link to `/dev/null`, by which administrators mask a file of that name elsewhere.
     case linkToNull
-    /// A link to nothing, or to itself.
+    /// A link to nothing or to itself.
     case danglingLink
-    /// A directory.
     case directory
     /// A device, a pipe or a socket.
     case other
   }
 
-  /// Reads a directory; nil when there is none. With an `owner` it must belong to that user, who
-  /// alone may write to it: whoever can put a name into it can replace or mask the others. With a
-  /// `limit` it has at most so many entries, and is not listed further.
+  /// Reads a directory; nil if it does not exist.
+  ///
+  /// With an `owner` it must belong to that user, who alone may write to it: whoever can add an entry can
+  /// replace or mask the others. One with more than `limit` entries is an error.
   package static func read(
     _ path: String, owner: UInt32? = HostFile.trustedOwner, limit: Int? = nil
   ) throws(FileError) -> ConfigurationDirectory? {
-    let number: Int32
-    do throws(Errno) {
-      number = try retrying { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    let directory: FileDescriptor
+    do throws(FileError) {
+      directory = FileDescriptor(
+        try systemCall("opening", on: path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
     } catch {
-      if error == .noSuchFile { return nil }
-      throw FileError(path, .failed("opening", error))
+      if error.isAbsence { return nil }
+      throw error
     }
-    let directory = FileDescriptor(number)
-    _ = try HostFile.checkedStatus(directory, path, owner: owner)
-    let names = try FileError.wrap("listing", path) { () throws(Errno) in
-      try directory.directoryNames(limit: limit)
+    _ = try directory.status(path, owner: owner)
+    let names: [String]
+    do throws(Errno) {
+      names = try directory.directoryNames(limit: limit)
+    } catch {
+      throw FileError(path, .failed("listing", error))
     }
     if let limit, names.count > limit { throw FileError(path, .tooManyEntries(limit: limit)) }
     var entries: [Entry] = []
     for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      guard let kind = try kind(of: name, in: directory.number, path) else { continue }
+      guard let kind = try kind(of: name, in: directory.number, path: path) else { continue }
       entries.append(Entry(name: name, kind: kind))
     }
     return ConfigurationDirectory(path: path, entries: entries)
   }
 
-  /// What a name is; nil when it has gone since the directory was listed.
+  /// What an entry is; nil if it was removed since the directory was listed.
   private static func kind(
-    of name: String, in directory: Int32, _ path: String
+    of name: String, in directory: Int32, path: String
   ) throws(FileError) -> Kind? {
     var status = stat()
     guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -71,10 +70,10 @@ package struct ConfigurationDirectory: Equatable, Sendable {
       throw FileError("\(path)/\(name)", .failed("examining", Errno(rawValue: errno)))
     }
     if status.st_mode & S_IFMT == S_IFLNK {
-      // The text of the link counts, so that it means the same below another root.
+      // Its text is compared, so that the link means the same below another root.
       if (try? linkTarget(name, in: directory)) == "/dev/null" { return .linkToNull }
       guard fstatat(directory, name, &status, 0) == 0 else {
-        // A target that may not be looked at is named by the error when the file is read.
+        // Reading the file reports a target that cannot be examined.
         return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? .danglingLink : .file
       }
     }

@@ -1,7 +1,7 @@
-import APBus
+package import APBus
 import Glibc
 
-/// An open file that is closed when its owner lets go of it.
+/// An open file, closed when its owner is destroyed.
 struct FileDescriptor: ~Copyable {
   /// The kernel's number for it.
   let number: Int32
@@ -15,10 +15,35 @@ struct FileDescriptor: ~Copyable {
     close(number)
   }
 
-  /// The names in the directory, without `.` and `..`, at most so many and one more.
+  /// The status of the file. With an `owner` it must belong to that user, who alone may write to it.
+  borrowing func status(_ path: String, owner: UInt32? = nil) throws(FileError) -> stat {
+    let number = number
+    var status = stat()
+    try systemCall("examining", on: path) { fstat(number, &status) }
+    guard let owner else { return status }
+    guard status.st_uid == owner else { throw FileError(path, .foreignOwner(status.st_uid)) }
+    guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+      throw FileError(path, .writable(mode: status.st_mode & 0o7777))
+    }
+    return status
+  }
+
+  /// Writes all bytes, in as many calls as it takes.
+  borrowing func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+    let number = number
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = try systemCall("writing", on: path) {
+        rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
+      }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// The names in the directory without `.` and `..`. With a `limit` at most one more than that.
   borrowing func directoryNames(limit: Int? = nil) throws(Errno) -> [String] {
     let number = number
-    // The stream takes a descriptor over and closes it, so it gets one of its own.
+    // The stream takes over the descriptor and closes it, so it gets a duplicate.
     let copy = try retrying { fcntl(number, F_DUPFD_CLOEXEC, 0) }
     guard let stream = fdopendir(copy) else {
       let error = Errno(rawValue: errno)
@@ -42,10 +67,19 @@ struct FileDescriptor: ~Copyable {
   }
 }
 
-/// Repeats a system call as long as a signal interrupts it. Negative answers become error numbers.
-func retrying<Result: SignedInteger>(
-  _ call: () -> Result
-) throws(Errno) -> Result {
+/// What distinguishes a file from all others, whatever its names are.
+struct FileIdentity: Equatable {
+  let device: UInt64
+  let inode: UInt64
+
+  init(_ status: stat) {
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
+  }
+}
+
+/// Repeats a system call as long as a signal interrupts it.
+func retrying<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
   while true {
     let result = call()
     if result >= 0 { return result }
@@ -53,7 +87,20 @@ func retrying<Result: SignedInteger>(
   }
 }
 
-/// What the link `name` in an open directory points to. It need not exist.
+/// Makes a system call on a file, again as long as a signal interrupts it. A failure names the path and
+/// the call, as in "opening PATH".
+@discardableResult
+func systemCall<Result: SignedInteger>(
+  _ verb: String, on path: String, _ call: () -> Result
+) throws(FileError) -> Result {
+  do throws(Errno) {
+    return try retrying(call)
+  } catch {
+    throw FileError(path, .failed(verb, error))
+  }
+}
+
+/// The target of the link `name` in an open directory. It need not exist.
 func linkTarget(_ name: String, in directory: Int32) throws(Errno) -> String {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
   let count = try retrying {
@@ -63,4 +110,79 @@ func linkTarget(_ name: String, in directory: Int32) throws(Errno) -> String {
     }
   }
   return String(decoding: target[..<count], as: UTF8.self)
+}
+
+/// A file or directory of the host that cannot be used: which, and why.
+package struct FileError: Error, Equatable, Sendable {
+  /// The path as it was given.
+  package let path: String
+  package let problem: Problem
+
+  package enum Problem: Equatable, Sendable {
+    /// A call on the file failed. The word says which, such as `opening`.
+    case failed(String, Errno)
+    /// It is a directory, a pipe or a device.
+    case notRegular
+    case notDirectory
+    case notSocket
+    /// A process listens on this socket; its number, if the kernel knows it.
+    case inUse(Int32?)
+    case tooLarge(limit: Int)
+    case tooManyEntries(limit: Int)
+    /// It belongs to this user, who could change it.
+    case foreignOwner(UInt32)
+    /// Others than its owner may write to it.
+    case writable(mode: UInt32)
+  }
+
+  package init(_ path: String, _ problem: Problem) {
+    self.path = path
+    self.problem = problem
+  }
+
+  /// Whether the file does not exist.
+  package var isAbsence: Bool {
+    if case .failed(_, .noSuchFile) = problem { true } else { false }
+  }
+
+  /// Whether another attempt would most likely fail in the same way: the file is at fault, and not a
+  /// passing lack of memory or descriptors.
+  var isLasting: Bool {
+    guard case .failed(_, let errno) = problem else { return true }
+    return [ELOOP, ENXIO, EIO, EISDIR].contains(errno.rawValue)
+  }
+}
+
+extension FileError: CustomStringConvertible {
+  package var description: String {
+    let path = path.printable
+    return switch problem {
+    case .failed(let verb, let errno): "\(verb) \(path): \(errno)"
+    case .notRegular: "\(path) is not a regular file"
+    case .notDirectory: "\(path) is not a directory"
+    case .notSocket: "\(path) exists and is not a socket; remove it, or use another path"
+    case .inUse(let process):
+      "\(path) is in use: \(process.map(ProcessName.text) ?? "another process") listens on it; "
+        + "use another path for the control socket of a second daemon"
+    case .tooLarge(let limit): "\(path) has more than \(limit) bytes and is not read"
+    case .tooManyEntries(let limit): "\(path) has more than \(limit) entries and is not read"
+    case .foreignOwner(let user):
+      "\(path) is not trusted: it belongs to user \(user); it must belong to root"
+    case .writable(let mode):
+      "\(path) is not trusted: other users may write to it (mode \(String(mode, radix: 8))); run "
+        + "\"chmod go-w \(path)\""
+    }
+  }
+}
+
+/// The name of a process for a person.
+enum ProcessName {
+  /// Such as `chzdev (process 4711)`. A process can have any name, so it is made printable.
+  static func text(_ process: Int32) -> String {
+    guard let bytes = try? HostFile.read("/proc/\(process)/comm", sizeLimit: 64) else {
+      return "process \(process)"
+    }
+    let name = String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
+    return "\(name.printable) (process \(process))"
+  }
 }

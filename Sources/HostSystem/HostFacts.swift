@@ -1,34 +1,37 @@
 package import APBus
 import Glibc
+import JSONText
+package import Reservation
 
-/// What the host knows of itself outside sysfs.
+/// What files outside sysfs say about the host itself: its names and the current boot.
 package struct HostFacts: Sendable {
   private let root: String
 
-  /// The facts of the system whose root directory is `root`. Only for `/` is the running kernel asked
-  /// as well.
+  private static let sizeLimit = 65536
+
+  /// The facts of the system whose root directory is `root`. The running kernel counts only for `/`.
   package init(root: String = "/") {
     self.root = root.hasSuffix("/") ? String(root.dropLast()) : root
   }
 
-  /// The machine's names, as far as they are known.
+  /// The names of the machine, as far as they are known.
   package func identity() -> HostIdentity {
     HostIdentity(name: hostName(), lpar: text("/proc/sysinfo").flatMap(Self.lparName))
   }
 
-  /// What tells this boot from all others; empty where it is not known.
+  /// The kernel's random identifier of the current boot (random(4)); empty if it is not known.
   package var bootID: String {
     (text("/proc/sys/kernel/random/boot_id") ?? "").split(whereSeparator: \.isWhitespace).joined()
   }
 
-  /// The file with the static host name, which neither DHCP nor a container's runtime changes.
+  /// The file with the static host name, which neither DHCP nor a container runtime changes.
   package var nameFile: String { root + "/etc/hostname" }
 
-  /// The static host name; the kernel's where there is no file with it. A file that cannot be read says
-  /// nothing, and then the kernel's name may be another one.
+  /// The static host name, or the kernel's if there is no such file. If the file cannot be read, the
+  /// result is nil, since the kernel's name may be a different one.
   private func hostName() -> String? {
     do throws(FileError) {
-      let bytes = try HostFile.read(nameFile, HostFile.Requirements(sizeLimit: 65536))
+      let bytes = try HostFile.read(nameFile, sizeLimit: Self.sizeLimit)
       let text = String(decoding: bytes, as: UTF8.self)
       if let line = Self.hostNameLine(text) { return Self.known(line) }
     } catch {
@@ -45,19 +48,18 @@ package struct HostFacts: Sendable {
   }
 
   private func text(_ path: String) -> String? {
-    // A file that cannot be read tells nothing, as one that is not there.
-    guard let bytes = try? HostFile.read(root + path, HostFile.Requirements(sizeLimit: 65536))
+    guard let bytes = try? HostFile.read(root + path, sizeLimit: Self.sizeLimit)
     else { return nil }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The name in the text of `/etc/hostname`; nil where it has none.
+  /// The name in the text of `/etc/hostname`; nil if there is none.
   package static func hostName(_ text: String) -> String? {
     hostNameLine(text).flatMap(known)
   }
 
-  /// A name that tells one host from others: what hosts are called before they have a name is none
-  /// (hostname(7); the kernel's UTS_NODENAME is `(none)`).
+  /// The name unless it is one that hosts have before they are named (hostname(7); the kernel's
+  /// UTS_NODENAME is `(none)`).
   private static func known(_ name: String) -> String? {
     let unnamed = ["", "(none)", "localhost", "localhost.localdomain"]
     let bare = name.lowercased()
@@ -73,8 +75,8 @@ package struct HostFacts: Sendable {
     return nil
   }
 
-  /// The value of the line `LPAR Name:` in `/proc/sysinfo` (arch/s390/kernel/sysinfo.c). Machines
-  /// without partitions have none.
+  /// The value of the line `LPAR Name:` in `/proc/sysinfo` (`stsi_2_2_2`, 6.1); nil on machines without
+  /// partitions.
   package static func lparName(_ text: String) -> String? {
     let key = "LPAR Name:"
     for line in text.split(separator: "\n") where line.hasPrefix(key) {
@@ -89,5 +91,120 @@ package struct HostFacts: Sendable {
     var text = text.drop(while: isSpace)
     while let last = text.last, isSpace(last) { text.removeLast() }
     return String(text)
+  }
+}
+
+/// Reads what the files of other programs say about the crypto queues of the host.
+///
+/// A file that does not exist, is unreadable or invalid says nothing: the files belong to other programs,
+/// and none of them may keep apreserve from working.
+package struct HostConfigurationReader {
+  private let root: String
+
+  /// The most bytes that are read of a file; the definition of a virtual machine can be long.
+  private static let sizeLimit = 1 << 20
+
+  /// A reader of the system whose root directory is `root`.
+  package init(root: String = "/") {
+    self.root = root.hasSuffix("/") ? String(root.dropLast()) : root
+  }
+
+  package func read() -> HostConfiguration {
+    HostConfiguration(
+      bootMasks: text("/proc/cmdline").flatMap {
+        ConfiguredMasks(kernelCommandLine: $0, source: "the kernel's command line")
+      },
+      persistentMasks: text("/etc/udev/rules.d/41-ap.rules").flatMap {
+        ConfiguredMasks(udevRule: $0, source: "/etc/udev/rules.d/41-ap.rules")
+      },
+      overrides: overrides(), definitions: definitions(), virtualMachines: virtualMachines(),
+      callout: callout(), secureKeyUsers: secureKeyUsers())
+  }
+
+  private func overrides() -> [ConfiguredOverride] {
+    let directory = "/etc/driverctl.d"
+    return names(in: directory).filter { $0.hasPrefix("ap-") }.compactMap { name in
+      let path = "\(directory)/\(name)"
+      return text(path).flatMap { ConfiguredOverride(fileName: name, text: $0, source: path) }
+    }
+  }
+
+  private func definitions() -> [MediatedDeviceDefinition] {
+    let directory = "/etc/mdevctl.d/matrix"
+    return names(in: directory).compactMap { name in
+      guard BusObject.isUUID(name), let bytes = bytes("\(directory)/\(name)"),
+        let json = try? JSONParser.parse(bytes)
+      else { return nil }
+      return MediatedDeviceDefinition(fileName: name, json: json)
+    }
+  }
+
+  /// Defined machines, and running ones that are not defined.
+  private func virtualMachines() -> [VirtualMachine] {
+    var machines: [VirtualMachine] = []
+    for directory in ["/etc/libvirt/qemu", "/run/libvirt/qemu"] {
+      for name in names(in: directory) where name.hasSuffix(".xml") {
+        guard let machine = text("\(directory)/\(name)").flatMap(VirtualMachine.init(domainXML:)),
+          !machines.contains(where: { $0.name == machine.name })
+        else { continue }
+        machines.append(machine)
+      }
+    }
+    return machines
+  }
+
+  private func callout() -> String? {
+    for directory in [
+      "/usr/lib/mdevctl/scripts.d/callouts", "/etc/mdevctl.d/scripts.d/callouts",
+    ] {
+      if let name = names(in: directory).first(where: { $0.hasPrefix("ap-check") }) {
+        return "\(directory)/\(name)"
+      }
+    }
+    return nil
+  }
+
+  /// Here an unreadable file counts: it may name the keys of the root volume.
+  private func secureKeyUsers() -> [SecureKeyUser] {
+    users(in: "/proc/crypto") { SecureKeyUser.isCipherInUse(procCrypto: $0) ? [.cipherInUse] : [] }
+      + users(in: "/etc/crypttab") { text in
+        SecureKeyUser.encryptedVolumes(crypttab: text).map { .encryptedVolume($0) }
+      } + repositoryKeys()
+  }
+
+  private func users(
+    in path: String, read: (String) -> [SecureKeyUser]
+  ) -> [SecureKeyUser] {
+    do throws(FileError) {
+      let bytes = try HostFile.read(root + path, sizeLimit: Self.sizeLimit)
+      return read(String(decoding: bytes, as: UTF8.self))
+    } catch {
+      return error.isAbsence ? [] : [.unreadable(path)]
+    }
+  }
+
+  private func repositoryKeys() -> [SecureKeyUser] {
+    let path = "/etc/zkey/repository"
+    let suffix = ".skey"
+    do throws(FileError) {
+      let directory = try ConfigurationDirectory.read(root + path, owner: nil)
+      return (directory?.entries.map(\.name) ?? []).filter { $0.hasSuffix(suffix) }
+        .map { .repositoryKey(String($0.dropLast(suffix.count))) }
+    } catch {
+      return [.unreadable(path)]
+    }
+  }
+
+  private func names(in directory: String) -> [String] {
+    let listing = try? ConfigurationDirectory.read(root + directory, owner: nil)
+    return listing.flatMap { $0 }?.entries.map(\.name) ?? []
+  }
+
+  private func bytes(_ path: String) -> [UInt8]? {
+    try? HostFile.read(root + path, sizeLimit: Self.sizeLimit)
+  }
+
+  private func text(_ path: String) -> String? {
+    bytes(path).map { String(decoding: $0, as: UTF8.self) }
   }
 }

@@ -1,76 +1,146 @@
 import APBus
+import CLinux
 import Glibc
 
-/// A file of the host, read whole.
+/// Whole files and directories of the host.
+///
+/// Reads are bounded and believe a file only from the right owner; replacing is atomic. Every error names
+/// the path and the call.
 package enum HostFile {
-  /// What a file must be before its contents are believed.
-  package struct Requirements: Sendable {
-    /// The most bytes that are read.
-    package var sizeLimit: Int
-    /// Whether pipes and devices are read too, as for a file that a person names.
-    package var allowsStreams: Bool
-    /// The user that must own the file, and who alone may write to it; nil if it does not matter.
-    package var owner: UInt32?
-
-    /// Requirements of a file.
-    package init(sizeLimit: Int, allowsStreams: Bool = false, owner: UInt32? = nil) {
-      self.sizeLimit = sizeLimit
-      self.allowsStreams = allowsStreams
-      self.owner = owner
-    }
-  }
-
-  /// The owner that configuration must have for this process: root when it runs as root, since it
-  /// would act on another user's word with rights that user lacks.
+  /// The user that configuration files must belong to: root if this process runs as root, since it would
+  /// otherwise act for another user with rights which that user lacks; nil if the owner does not matter.
   package static var trustedOwner: UInt32? { geteuid() == 0 ? 0 : nil }
 
-  /// Reads a file.
+  /// Reads a file of at most `sizeLimit` bytes.
+  ///
+  /// With an `owner` the file must belong to that user, who alone may write to it. Pipes and devices are
+  /// read only with `allowsStreams`, as for a file that a person names.
   package static func read(
-    _ path: String, _ requirements: Requirements
+    _ path: String, sizeLimit: Int, owner: UInt32? = nil, allowsStreams: Bool = false
   ) throws(FileError) -> [UInt8] {
     // Without O_NONBLOCK a pipe in a configuration directory would stop the program.
-    let waiting = requirements.allowsStreams ? 0 : O_NONBLOCK
+    let waiting = allowsStreams ? 0 : O_NONBLOCK
     let file = FileDescriptor(
-      try FileError.wrap("opening", path) { () throws(Errno) in
-        try retrying { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting) }
+      try systemCall("opening", on: path) {
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting)
       })
-    let status = try checkedStatus(file, path, owner: requirements.owner)
-    guard status.st_mode & S_IFMT == S_IFREG || requirements.allowsStreams else {
+    let status = try file.status(path, owner: owner)
+    guard status.st_mode & S_IFMT == S_IFREG || allowsStreams else {
       throw FileError(path, .notRegular)
     }
-    return try contents(file, path, limit: requirements.sizeLimit)
-  }
-
-  /// The status of an open file that has passed the test of its owner and mode.
-  static func checkedStatus(
-    _ file: borrowing FileDescriptor, _ path: String, owner: UInt32?
-  ) throws(FileError) -> stat {
-    let number = file.number
-    var status = stat()
-    _ = try FileError.wrap("examining", path) { () throws(Errno) in
-      try retrying { fstat(number, &status) }
-    }
-    guard let owner else { return status }
-    guard status.st_uid == owner else { throw FileError(path, .foreignOwner(status.st_uid)) }
-    guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
-      throw FileError(path, .writable(mode: status.st_mode & 0o7777))
-    }
-    return status
-  }
-
-  private static func contents(
-    _ file: borrowing FileDescriptor, _ path: String, limit: Int
-  ) throws(FileError) -> [UInt8] {
-    let number = file.number
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
-      let count = try FileError.wrap("reading", path) { () throws(Errno) in
-        try retrying { Glibc.read(number, &chunk, chunk.count) }
+      let count = try systemCall("reading", on: path) {
+        Glibc.read(file.number, &chunk, chunk.count)
       }
       if count == 0 { return bytes }
       bytes.append(contentsOf: chunk[..<count])
-      guard bytes.count <= limit else { throw FileError(path, .tooLarge(limit: limit)) }
+      guard bytes.count <= sizeLimit else { throw FileError(path, .tooLarge(limit: sizeLimit)) }
     }
   }
+
+  /// Writes a text to a file, which is created or overwritten.
+  package static func write(_ text: String, to path: String) throws(FileError) {
+    try Output(path: path).write(text)
+  }
+
+  /// A file that is created or overwritten and then written piece by piece.
+  final class Output {
+    private let path: String
+    private let file: FileDescriptor
+
+    init(path: String) throws(FileError) {
+      self.path = path
+      file = FileDescriptor(
+        try systemCall("opening", on: path) {
+          open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0o666)
+        })
+    }
+
+    func write(_ text: String) throws(FileError) {
+      try file.write(Array(text.utf8), to: path)
+    }
+  }
+
+  /// Replaces a file so that a reader sees the old contents or the new ones, whatever happens meanwhile.
+  /// Once this returns, a power cut leaves the new ones.
+  package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+    let draft = path + ".new"
+    unlink(draft)
+    let file = FileDescriptor(
+      try systemCall("creating", on: draft) {
+        open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+      })
+    try file.write(bytes, to: draft)
+    try systemCall("writing", on: draft) { fsync(file.number) }
+    try systemCall("replacing", on: path) { rename(draft, path) }
+    // The name is on the disk only when its directory is (fsync(2)).
+    let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
+    let directory = FileDescriptor(
+      try systemCall("opening", on: parent) {
+        open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      })
+    try systemCall("writing", on: parent) { fsync(directory.number) }
+  }
+
+  /// The most damaged files that are kept of one path: more of them would only fill the file system.
+  private static let mostDamagedFiles = 10
+
+  /// Renames a file whose contents are damaged, so that it can be examined and nothing replaces it:
+  /// `.damaged`, or `.damaged-2` and so on if that exists. Returns the new path.
+  package static func putAside(_ path: String) throws(FileError) -> String {
+    var place = path + ".damaged"
+    for number in 2...mostDamagedFiles {
+      switch apreserve_rename_to_free(path, place) {
+      case 0: return place
+      case -EEXIST: place = path + ".damaged-\(number)"
+      case let error: throw FileError(path, .failed("renaming", Errno(rawValue: -error)))
+      }
+    }
+    try systemCall("renaming", on: path) { rename(path, place) }
+    return place
+  }
+
+  /// The path from the root directory on, without `.` and without a slash at its end. `..` stays.
+  package static func absolute(_ path: String) -> String {
+    var parts = path.split(separator: "/").filter { $0 != "." }
+    if !path.hasPrefix("/"), let directory = getcwd(nil, 0) {
+      defer { free(directory) }
+      parts = String(cString: directory).split(separator: "/").map { $0 } + parts
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+
+  /// Creates a directory unless it exists; its parent must exist. Everybody may read it, and only its
+  /// owner, the user of this process, may write to it, whatever the umask.
+  ///
+  /// - Returns: what was repaired of an existing one, a sentence.
+  @discardableResult
+  package static func makeDirectory(_ path: String) throws(FileError) -> String? {
+    do throws(FileError) {
+      try systemCall("creating", on: path) { mkdir(path, 0o700) }
+      try systemCall("changing the mode of", on: path) { chmod(path, 0o755) }
+      return nil
+    } catch {
+      guard case .failed("creating", .exists) = error.problem else { throw error }
+    }
+    var status = stat()
+    try systemCall("examining", on: path) { stat(path, &status) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw FileError(path, .notDirectory) }
+    // Another user's process trusts nothing here that this user could not do anyway.
+    guard geteuid() == 0 else { return nil }
+    guard status.st_uid == 0 else { throw FileError(path, .foreignOwner(status.st_uid)) }
+    // In a sticky directory such as /tmp others cannot replace files of root.
+    guard status.st_mode & (S_IWGRP | S_IWOTH) != 0, status.st_mode & S_ISVTX == 0 else {
+      return nil
+    }
+    let mode = status.st_mode & 0o7777
+    guard ownDirectories.contains(path) else { throw FileError(path, .writable(mode: mode)) }
+    try systemCall("changing the mode of", on: path) { chmod(path, 0o755) }
+    return "others could write to \(path) (mode \(String(mode, radix: 8))); its mode is 755 now"
+  }
+
+  /// The directories that no other program uses, whose modes are repaired.
+  private static let ownDirectories = ["/run/apreserve", "/var/lib/apreserve"]
 }

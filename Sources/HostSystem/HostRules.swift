@@ -1,22 +1,23 @@
+import APBus
 package import ReservationRules
 
-/// The rules in directories of the host, as they are at one moment.
+/// The rules in the files of the host at one moment.
 package struct HostRules {
-  /// The rules without error.
+  /// The rules that have no error.
   package let rules: RuleSet
   /// What is wrong with the files.
   package let diagnostics: [Diagnostic]
-  /// Which files were read, and what became of the others.
+  /// Which files were read, and why others were not.
   package let selection: RuleFileSelection
   /// The files that could be read, in effective order.
   package let files: [RuleFile]
 
-  /// Reads directories, the strongest first.
+  /// Reads directories, the one with the highest priority first.
   package init(directories: [String], owner: UInt32? = HostFile.trustedOwner) {
     self.init(RuleSources(directories: directories, owner: owner))
   }
 
-  /// Reads files, and all those of directories, by name, as if they stood in one directory.
+  /// Reads files, and all files of directories, by name, as if they were in one directory.
   package init(paths: [String], owner: UInt32? = nil) {
     self.init(RuleSources(paths: paths, owner: owner))
   }
@@ -26,7 +27,7 @@ package struct HostRules {
     selection = sources.selection
     files = sources.files
     let (rules, diagnostics) = RuleSet.parse(files: sources.isTooMuch ? [] : sources.files)
-    // Files that cannot be read belong to the set, which is not used then.
+    // Unreadable files belong to the set, too; such a set is not used.
     self.rules =
       rules.files == selection.paths ? rules : RuleSet(rules: rules.rules, files: selection.paths)
     let ranks = selection.ranks
@@ -34,5 +35,137 @@ package struct HostRules {
       let (left, right) = (ranks[$0.element.location.file], ranks[$1.element.location.file])
       return (left ?? -1, $0.offset) < (right ?? -1, $1.offset)
     }.map(\.element)
+  }
+}
+
+/// The rule files of the host at one moment, not yet parsed.
+package struct RuleSources {
+  package let selection: RuleFileSelection
+  /// The files that could be read, in effective order.
+  package private(set) var files: [RuleFile] = []
+  /// Files and directories that could not be read.
+  package private(set) var problems: [Diagnostic]
+  /// Whether the files exceed a limit, and none of them is parsed.
+  package var isTooMuch: Bool { problems.contains { $0.code == .tooManyRules } }
+  /// The same for the same files and problems.
+  package private(set) var checksum = Checksum()
+
+  /// Reads directories, the one with the highest priority first. One that does not exist counts as empty;
+  /// one that cannot be read is a problem.
+  ///
+  /// With an `owner` directories and files must belong to that user, who alone may write to them.
+  package init(directories: [String], owner: UInt32?) {
+    var listings: [RuleDirectoryListing] = []
+    var problems: [Diagnostic] = []
+    var rest = RuleSet.mostFiles
+    for path in directories {
+      do throws(FileError) {
+        guard
+          let directory = try ConfigurationDirectory.read(path, owner: owner, limit: rest)
+        else { continue }
+        rest -= directory.entries.count
+        listings.append(RuleDirectoryListing(directory))
+      } catch {
+        problems.append(error.asRuleFileProblem.diagnostic(path, noun: "directory"))
+      }
+    }
+    self.init(RuleFileSelection(listings), owner: owner, problems: problems)
+  }
+
+  /// Reads files, and all files of directories, by name, as if they were in one directory.
+  package init(paths: [String], owner: UInt32?) {
+    var selection = RuleFileSelection([])
+    var files: [String] = []
+    var problems: [Diagnostic] = []
+    for path in paths {
+      do throws(FileError) {
+        if let directory = try ConfigurationDirectory.read(
+          path, owner: owner, limit: RuleSet.mostFiles)
+        {
+          let own = RuleFileSelection([RuleDirectoryListing(directory)])
+          files += own.paths
+          selection.skipped += own.skipped
+        } else {
+          files.append(path)
+        }
+      } catch {
+        if case .failed(_, .notDirectory) = error.problem {
+          files.append(path)
+        } else {
+          problems.append(error.asRuleFileProblem.diagnostic(path, noun: "directory"))
+        }
+      }
+    }
+    var known: Set<String> = []
+    selection.paths = RuleFileSelection.sortedByName(files).filter { known.insert($0).inserted }
+    self.init(selection, owner: owner, problems: problems)
+  }
+
+  private init(_ selection: RuleFileSelection, owner: UInt32?, problems: [Diagnostic]) {
+    self.selection = selection
+    self.problems = problems
+    var rest = RuleSet.largestText
+    for path in selection.paths {
+      do throws(FileError) {
+        // One byte more than a rule file may have, so that the parser reports the limit.
+        let bytes = try HostFile.read(
+          path, sizeLimit: RuleFile.largestFile + 1, owner: owner)
+        rest -= bytes.count
+        guard rest >= 0 else {
+          self.problems.append(
+            Self.tooLarge(at: path, read: files.count, of: selection.paths.count))
+          break
+        }
+        files.append(RuleFile(path: path, bytes: bytes))
+      } catch {
+        self.problems.append(error.asRuleFileProblem.diagnostic(path, noun: "file"))
+      }
+    }
+    for file in files {
+      checksum.add("\(file.bytes.count) \(file.path)\n".utf8)
+      checksum.add(file.bytes)
+    }
+    for problem in self.problems { checksum.add("\(problem)".utf8) }
+  }
+
+  private static func tooLarge(at path: String, read count: Int, of all: Int) -> Diagnostic {
+    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? path
+    return Diagnostic(
+      .tooManyRules, file: directory,
+      "the rule files together have more than \(RuleSet.largestText) bytes, the most that are read; "
+        + "\(count) of \(all) files were read, and \(path) was not")
+  }
+}
+
+extension RuleDirectoryListing {
+  fileprivate init(_ directory: ConfigurationDirectory) {
+    self.init(
+      path: directory.path,
+      entries: directory.entries.compactMap { entry in
+        RuleDirectoryListing.Kind(rawValue: entry.kind.rawValue).map {
+          RuleDirectoryListing.Entry(name: entry.name, kind: $0)
+        }
+      })
+  }
+}
+
+extension FileError {
+  /// The same as a problem of a rule file.
+  fileprivate var asRuleFileProblem: RuleFileProblem {
+    switch problem {
+    case .foreignOwner, .writable:
+      RuleFileProblem(reason: description, code: .untrustedFile)
+    case .tooLarge:
+      RuleFileProblem(
+        reason: "the file has more than \(RuleFile.largestFile) bytes, the most that are read; "
+          + "divide it into several files", code: .fileTooLarge)
+    case .tooManyEntries(let limit):
+      RuleFileProblem(
+        reason:
+          "the directory has more than \(limit) entries, and all directories together may have at "
+          + "most \(RuleSet.mostFiles); move other files elsewhere, and put several rules into one file",
+        code: .tooManyRules)
+    default: RuleFileProblem(reason: description)
+    }
   }
 }

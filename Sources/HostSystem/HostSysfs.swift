@@ -2,34 +2,31 @@ package import APBus
 import CLinux
 import Glibc
 
-/// The real sysfs, or a directory tree in its form.
+/// The real sysfs, or a directory tree of the same form.
 ///
-/// The root is held open, and nothing outside it can be reached: no link is followed, wherever a
-/// hostile tree may have one. Every attribute is opened anew for each call, since sysfs keeps what was
-/// read through an open file.
+/// The root is held open, and nothing outside it can be reached: links are not followed, since a hostile
+/// tree may have one anywhere. Every call opens the attribute again, since sysfs keeps what was read
+/// through an open file.
 package final class HostSysfs: Sysfs {
-  /// The root's path as it was given.
+  /// The path of the root as it was given.
   package let root: String
   private let directory: FileDescriptor
   private let walks: Int32
 
-  /// The most that is read of an attribute: the kernel prints at most a page, and pages have this size
-  /// on all machines with an AP bus.
+  /// The most bytes that are read of an attribute: the kernel prints at most a page (`sysfs_emit`, 5.10),
+  /// and pages have this size on all machines with an AP bus.
   package static let attributeLimit = 4096
 
-  /// The tree below `root`; `/sys` has the kernel's own. With `walking` openat2 is not used even if
-  /// the kernel has it.
+  /// Opens the tree at `root`. With `walking` openat2(2) is not used even if the kernel has it.
   package init(root: String = "/sys", walking: Bool = false) throws(FileError) {
     self.root = root
     walks = walking ? 1 : 0
     directory = FileDescriptor(
-      try FileError.wrap("opening", root) { () throws(Errno) in
-        try retrying { open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-      })
+      try systemCall("opening", on: root) { open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
   }
 
   package func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    let file = try openFile(path, O_RDONLY, text: nil)
+    let file = try openFile(path, flags: O_RDONLY)
     // The closure does not throw: before Swift 6.3 the error would come out of here without its type.
     let text = withUnsafeTemporaryAllocation(byteCount: Self.attributeLimit, alignment: 1) {
       buffer -> Result<String, Errno> in
@@ -48,7 +45,7 @@ package final class HostSysfs: Sysfs {
   }
 
   package func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    let file = try openFile(path, O_WRONLY, text: text)
+    let file = try openFile(path, flags: O_WRONLY, writing: text)
     let bytes = Array(text.utf8)
     let count: Int
     do throws(Errno) {
@@ -56,18 +53,18 @@ package final class HostSysfs: Sysfs {
     } catch {
       throw SysfsError(.write, path, text: text, errno: error)
     }
-    // The rest is not written in a second call: the kernel would take it for another command.
+    // The rest is not written in a second call: the kernel would treat it as another command.
     guard count == bytes.count else {
       throw SysfsError(.write, path, text: text, errno: .inputOutput)
     }
   }
 
   package func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    // The kernel follows links within the name it is given, so that must be one component.
+    // readlinkat(2) follows links in all components but the last, so the name must be a single one.
     guard !path.name.isEmpty, !path.name.utf8.contains(where: { $0 == 0 || $0 == 0x2f }) else {
       throw SysfsError(.readLink, path, errno: .invalidArgument)
     }
-    let parent = try openDirectory(SysfsPath(path.object), for: .readLink, path)
+    let parent = try openDirectory(SysfsPath(path.object), for: .readLink, of: path)
     do throws(Errno) {
       let target = try linkTarget(path.name, in: parent.number)
       return target.split(separator: "/").last.map(String.init) ?? target
@@ -77,7 +74,7 @@ package final class HostSysfs: Sysfs {
   }
 
   package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    let directory = try openDirectory(path, for: .list, path)
+    let directory = try openDirectory(path, for: .list, of: path)
     do throws(Errno) {
       return try directory.directoryNames()
     } catch {
@@ -86,7 +83,7 @@ package final class HostSysfs: Sysfs {
   }
 
   private func openFile(
-    _ path: SysfsPath, _ flags: Int32, text: String?
+    _ path: SysfsPath, flags: Int32, writing text: String? = nil
   ) throws(SysfsError) -> FileDescriptor {
     let number = apreserve_open_file_beneath(
       directory.number, Self.relativePath(path), flags, walks)
@@ -97,7 +94,7 @@ package final class HostSysfs: Sysfs {
   }
 
   private func openDirectory(
-    _ path: SysfsPath, for operation: SysfsError.Operation, _ whole: SysfsPath
+    _ path: SysfsPath, for operation: SysfsError.Operation, of whole: SysfsPath
   ) throws(SysfsError) -> FileDescriptor {
     let number = apreserve_open_directory_beneath(
       directory.number, Self.relativePath(path), walks)
@@ -107,8 +104,8 @@ package final class HostSysfs: Sysfs {
     return FileDescriptor(number)
   }
 
-  /// The path below the root. A NUL would end it early for the kernel; `/` in its place makes a path
-  /// that is refused.
+  /// The path below the root. A NUL would end it early for the kernel; then the result is `/`, which is
+  /// refused.
   private static func relativePath(_ path: SysfsPath) -> String {
     let text = path.object.path.dropFirst() + (path.name.isEmpty ? "" : "/" + path.name)
     return text.utf8.contains(0) ? "/" : String(text)

@@ -1,30 +1,78 @@
 import Agent
+import CSystemd
 import Glibc
 
-/// The time of this host since it was started, sleep not counted.
+/// The clocks of this host for the agent.
 package final class HostTime: MonotonicTime {
-  /// The clock.
   package init() {}
 
-  /// CLOCK_MONOTONIC.
-  package var now: Duration {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-  }
+  /// CLOCK_MONOTONIC: the time since the boot without suspension.
+  package var now: Duration { Self.read(CLOCK_MONOTONIC) }
 
   /// CLOCK_REALTIME.
-  package var sinceEpoch: Duration {
+  package var sinceEpoch: Duration { Self.read(CLOCK_REALTIME) }
+
+  private static func read(_ clock: clockid_t) -> Duration {
     var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
+    clock_gettime(clock, &time)
     return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
+}
 
-  /// Waits until `now` is `moment`.
-  package static func sleep(until moment: Duration) {
-    let (seconds, attoseconds) = moment.components
-    var time = timespec(
-      tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
-    while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
+/// Signals that ask the program to end, held back so that it ends between two operations.
+package final class Interruption {
+  private var signals = sigset_t()
+  /// The signal that was received; nil for none.
+  package private(set) var signal: Int32?
+
+  /// Blocks SIGINT, SIGTERM and SIGHUP. To be called while there is only one thread.
+  package init() {
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
+
+  /// Whether one of the signals was received.
+  package var hasOccurred: Bool { wait(atMost: .zero) != nil }
+
+  /// Waits until one of the signals is received, whose number is the result; nil if the time is over.
+  package func wait(atMost time: Duration) -> Int32? {
+    let clock = SuspendingClock()
+    let end = clock.now.advanced(by: time)
+    while signal == nil {
+      var timeout = max(.zero, clock.now.duration(to: end)).timespec
+      let number = sigtimedwait(&signals, nil, &timeout)
+      if number > 0 {
+        signal = number
+      } else if errno != EINTR {
+        break
+      }
+    }
+    return signal
+  }
+}
+
+extension Duration {
+  /// Blocks the thread for this long.
+  func sleep() {
+    var time = timespec
+    var rest = time
+    while nanosleep(&time, &rest) != 0, errno == EINTR { time = rest }
+  }
+
+  fileprivate var timespec: timespec {
+    let (seconds, attoseconds) = components
+    return Glibc.timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+  }
+
+  /// Whole microseconds, rounded up; 0 for a negative time.
+  package var microseconds: UInt64 {
+    guard self > .zero else { return 0 }
+    let (seconds, attoseconds) = components
+    let (whole, overflows) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000)
+    return overflows ? .max : whole + UInt64((attoseconds + 999_999_999_999) / 1_000_000_000_000)
+  }
+
+  /// The timeout of poll(2): whole milliseconds, rounded up.
+  var pollTimeout: Int32 { Int32(clamping: (microseconds + 999) / 1000) }
 }

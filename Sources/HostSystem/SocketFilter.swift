@@ -1,7 +1,7 @@
 import CLinux
 
-/// A program that the kernel runs on each message for a socket, and that lets it pass or drops it
-/// (classic BPF, linux/filter.h).
+/// A program that the kernel runs for each message to a socket, to pass or to drop it (classic BPF,
+/// linux/filter.h).
 package struct SocketFilter {
   private(set) var instructions: [apreserve_filter_instruction] = []
 
@@ -16,49 +16,49 @@ package struct SocketFilter {
     static let answer: UInt16 = 0x06  // BPF_RET | BPF_K
   }
 
-  /// Lets pass the kernel's messages about one of these places, or about something below one.
+  /// A filter that passes uevents of devices at these paths and below.
   ///
-  /// A message begins with `action@devpath` and a NUL (SimulatedBus documentation, "Messages"). A place
-  /// ends at its own last character: `/module/ap` does not let `/module/apparmor` pass. A load from
-  /// behind the end of a message drops it, so that no length need be checked.
-  package init(places: [String]) {
+  /// A message begins with `action@devpath` and a NUL (SimulatedBus documentation, "Messages"). Paths match whole names:
+  /// `/module/ap` does not match `/module/apparmor`. A load from beyond the end of a message drops it, so
+  /// no length is checked.
+  package init(paths: [String]) {
     findPath()
-    for place in places { passIfPath(isAtOrBelow: Array(place.utf8)) }
+    for path in paths { pass(ifAtOrBelow: Array(path.utf8)) }
     append(Code.answer, 0)
   }
 
-  /// Leaves the path's place in the index register. The kernel's actions are 3, 4, 6 or 7 characters
-  /// long, and the first of these places that has an `@` is the end of the action.
+  /// Puts the offset of the path into the index register. The names of the kernel's actions have 3, 4, 6 or
+  /// 7 characters; the `@` at the first of these offsets is the end of the action.
   private mutating func findPath() {
     let lengths: [UInt32] = [3, 4, 6, 7]
     for (position, length) in lengths.enumerated() {
       append(Code.loadByte, length)
       append(Code.jumpIfEqual, UInt32(UInt8(ascii: "@")), ifTrue: 0, ifFalse: 2)
       append(Code.setIndex, length + 1)
-      // Behind this one come four instructions for each length that is left, and the drop.
+      // Four instructions for each remaining length follow, and the drop.
       append(Code.jump, UInt32(4 * (lengths.count - position - 1) + 1))
     }
     append(Code.answer, 0)
   }
 
-  /// Lets the message pass if its path has this beginning and then ends or has a slash.
-  private mutating func passIfPath(isAtOrBelow place: [UInt8]) {
+  /// Passes the message if its path begins with this one and then ends or continues with a slash.
+  private mutating func pass(ifAtOrBelow path: [UInt8]) {
     var mismatches: [Int] = []
     var offset = 0
-    while offset < place.count {
-      let rest = place.count - offset
+    while offset < path.count {
+      let rest = path.count - offset
       let (code, size) =
         rest >= 4
         ? (Code.loadWordAtIndex, 4)
         : rest >= 2 ? (Code.loadHalfAtIndex, 2) : (Code.loadByteAtIndex, 1)
       // Loads are in network byte order on every machine.
-      let value = place[offset..<offset + size].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      let value = path[offset..<offset + size].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
       append(code, UInt32(offset))
       mismatches.append(instructions.count)
       append(Code.jumpIfEqual, value)
       offset += size
     }
-    append(Code.loadByteAtIndex, UInt32(place.count))
+    append(Code.loadByteAtIndex, UInt32(path.count))
     append(Code.jumpIfEqual, 0, ifTrue: 1, ifFalse: 0)
     mismatches.append(instructions.count)
     append(Code.jumpIfEqual, UInt32(UInt8(ascii: "/")))
@@ -76,7 +76,6 @@ package struct SocketFilter {
         code: code, jump_if_true: ifTrue, jump_if_false: ifFalse, operand: operand))
   }
 
-  /// Puts the filter before a socket.
   package func attach(to socket: Int32) throws(UdevMonitorError) {
     let result = apreserve_attach_filter(socket, instructions, UInt16(instructions.count))
     guard result == 0 else {
@@ -86,9 +85,9 @@ package struct SocketFilter {
 }
 
 extension SocketFilter {
-  /// Lets pass what can matter to a reservation: INITSCAN, BINDINGS and mask events come from
+  /// Passes the uevents that can matter to a reservation. INITSCAN, BINDINGS and mask events have the path
   /// `/devices/ap` itself.
-  package static let adjunctProcessor = SocketFilter(places: [
+  package static let adjunctProcessor = SocketFilter(paths: [
     "/devices/ap", "/bus/ap", "/devices/vfio_ap", "/module/ap", "/module/zcrypt_cex4",
     "/module/vfio_ap",
   ])

@@ -3,44 +3,41 @@ import Glibc
 package import APBus
 package import Uevents
 
-/// The kernel's messages about AP devices as they come, through libudev's monitor on the kernel group.
+/// Receives the kernel's uevents of AP devices, through libudev's monitor on the kernel group.
 ///
-/// The kernel group works where no udevd runs, and tells before udevd's rules have run.
-/// libudev puts no filter before that group (`sd_device_monitor_filter_update`, systemd 252), so it
-/// gets one of ours: other devices' messages neither wake anybody nor take room.
+/// The kernel group works without udevd, and delivers before udevd has processed its rules. libudev filters
+/// only the group of udevd (`sd_device_monitor_filter_update`, systemd 252), so the socket gets a filter here:
+/// uevents of other devices neither wake the process nor fill the buffer.
 package final class UdevMonitor {
-  /// The descriptor to wait on: readable while there are messages, or after some were lost.
+  /// Readable while there are messages, or after some were lost.
   package let descriptor: Int32
   private let context: OpaquePointer
   private let monitor: OpaquePointer
 
-  /// What became of the messages that had come.
+  /// The result of draining the socket.
   package enum Outcome: Equatable, Sendable {
-    /// All have been handed on.
+    /// All messages were delivered.
     case complete
-    /// The limit is reached and more are there.
+    /// The limit was reached, and there are more.
     case partial
-    /// The kernel dropped some for want of room. The rest has been handed on, and the kernel delivers
-    /// again: now is the time to look at all devices (`netlink_overrun` in net/netlink/af_netlink.c).
+    /// The kernel dropped messages because the buffer was full. The others were delivered, and the kernel
+    /// sends again: now all devices must be scanned.
     case overrun
   }
 
-  /// What has come so far.
   package struct Counts: Equatable, Sendable {
-    /// Messages that were handed on.
+    /// Messages that were delivered.
     package var events: UInt64 = 0
-    /// Messages that were not: damaged, or with an action that no kernel sends. What does not come
-    /// from the kernel is dropped by libudev without a word.
+    /// Messages that are damaged or have an unknown action. libudev silently drops those that are not from
+    /// the kernel.
     package var malformed: UInt64 = 0
-    /// How often the kernel said that it dropped some.
+    /// How often the kernel reported that it dropped messages.
     package var overruns: UInt64 = 0
-    /// How often receiving failed, so that another monitor was opened.
+    /// How often receiving failed and another monitor was opened.
     package var reopenings: UInt64 = 0
 
-    /// Nothing yet.
     package init() {}
 
-    /// What two monitors have counted one after the other.
     package static func + (left: Counts, right: Counts) -> Counts {
       var sum = left
       sum.events += right.events
@@ -51,12 +48,11 @@ package final class UdevMonitor {
     }
   }
 
-  /// What has come so far.
   package private(set) var counts = Counts()
-  /// Whether there was an overrun that the caller was not told of yet.
+  /// Whether there was an overrun that was not reported yet.
   private var isOverrun = false
 
-  /// Opens the monitor. Messages queue up from here on, so open it before looking at the devices.
+  /// Opens the monitor. Messages are queued from now on, so open it before scanning the devices.
   package init() throws(UdevMonitorError) {
     guard let context = udev_new() else { throw UdevMonitorError("starting libudev") }
     guard let monitor = udev_monitor_new_from_netlink(context, "kernel") else {
@@ -74,8 +70,8 @@ package final class UdevMonitor {
     self.context = context
     self.monitor = monitor
     descriptor = udev_monitor_get_fd(monitor)
-    // After enable_receiving, which would replace it. What slipped in before is no harm: an event only
-    // says where to look.
+    // After enable_receiving, which would replace it. A message that arrived before does no harm: an event
+    // only says which device to read.
     try SocketFilter.adjunctProcessor.attach(to: descriptor)
   }
 
@@ -84,37 +80,36 @@ package final class UdevMonitor {
     udev_unref(context)
   }
 
-  /// Hands on the messages that have come, at most `limit` of them, and does not wait for more.
+  /// Delivers the queued messages, at most `limit` of them, and does not wait for more.
   ///
-  /// A message that libudev refuses (not from the kernel, or damaged) is passed over. An overrun is
-  /// told only when all that had come is handed on: before, the kernel drops whatever is sent
-  /// (`netlink_overrun` in net/netlink/af_netlink.c).
+  /// A message that libudev refuses (not from the kernel, or damaged) is skipped. An overrun is reported
+  /// only when the queue is empty: until then the kernel drops all new messages (`netlink_rcv_wake`, 6.1).
   package func drain(
-    limit: Int = .max, _ take: (Uevent) -> Void
+    limit: Int = .max, _ deliver: (Uevent) -> Void
   ) throws(UdevMonitorError) -> Outcome {
     try drainDevices(limit: limit) { device in
       guard let event = Uevent(device) else { return false }
-      take(event)
+      deliver(event)
       return true
     }
   }
 
-  /// The same for who only wants to know where something happened, and whether a device went: the rest of
-  /// a message costs more than all of libudev.
+  /// The same with only the path of the device and whether it was removed: reading the rest of a message
+  /// costs more than all of libudev.
   package func drainPlaces(
-    limit: Int = .max, _ take: (_ devicePath: String, _ isRemoval: Bool) -> Void
+    limit: Int = .max, _ deliver: (_ devicePath: String, _ isRemoval: Bool) -> Void
   ) throws(UdevMonitorError) -> Outcome {
     try drainDevices(limit: limit) { device in
       guard let action = udev_device_get_action(device), let path = udev_device_get_devpath(device)
       else { return false }
-      take(String(cString: path), strcmp(action, "remove") == 0)
+      deliver(String(cString: path), strcmp(action, "remove") == 0)
       return true
     }
   }
 
-  /// Hands on devices as libudev has them; `take` says whether one makes sense.
+  /// Delivers the devices of libudev; `deliver` returns whether one is valid.
   private func drainDevices(
-    limit: Int, _ take: (OpaquePointer) -> Bool
+    limit: Int, _ deliver: (OpaquePointer) -> Bool
   ) throws(UdevMonitorError) -> Outcome {
     var left = limit
     while left > 0 {
@@ -127,7 +122,7 @@ package final class UdevMonitor {
           counts.overruns += 1
         case EINTR: break
         case let number where Self.isAboutMessage(number): counts.malformed += 1
-        // libudev answers alike for an empty socket and for a message that it does not trust.
+        // The result of libudev is the same for an empty socket and for a message that it does not trust.
         case 0, EAGAIN:
           guard try !hasMore() else { continue }
           defer { isOverrun = false }
@@ -137,13 +132,13 @@ package final class UdevMonitor {
         continue
       }
       defer { udev_device_unref(device) }
-      if take(device) { counts.events += 1 } else { counts.malformed += 1 }
+      if deliver(device) { counts.events += 1 } else { counts.malformed += 1 }
     }
     return .partial
   }
 
-  /// Whether libudev's answer is about one message, which it has taken out of the socket, and not about
-  /// the socket: `recvmsg` on netlink has none of these (netlink(7)).
+  /// Whether an error of libudev is about a message, which it has removed from the socket, and not about
+  /// the socket: `recvmsg` on netlink has none of these errors (netlink(7)).
   ///
   /// EINVAL: too short, cut off, without `ACTION=`, `DEVPATH=` or `SUBSYSTEM=`. ENODEV: a `DEVPATH=` that
   /// is empty or `/`. ERANGE: a number beyond 64 bits. The others come from the same readers of numbers,
@@ -154,14 +149,14 @@ package final class UdevMonitor {
     ].contains(number)
   }
 
-  /// All messages that have come.
+  /// All queued messages.
   package func receive() throws(UdevMonitorError) -> (events: [Uevent], outcome: Outcome) {
     var events: [Uevent] = []
     let outcome = try drain { events.append($0) }
     return (events, outcome)
   }
 
-  /// Whether something is left in the socket, a loss that is yet to be told included.
+  /// Whether something is left in the socket, the report of a loss included.
   private func hasMore() throws(UdevMonitorError) -> Bool {
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     while true {
@@ -175,24 +170,21 @@ package final class UdevMonitor {
 
 /// A failed call on the monitor.
 package struct UdevMonitorError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What was tried.
+  /// Such as "receiving uevents".
   package var attempt: String
-  /// The kernel's answer.
   package var errno: Errno
 
-  /// A failure with the C library's current error number, or with a given one.
   init(_ attempt: String, errno number: Int32 = Glibc.errno) {
     self.attempt = attempt
     errno = Errno(rawValue: number)
   }
 
-  /// One sentence.
   package var description: String { "\(attempt): \(errno)" }
 }
 
 extension Uevent {
-  /// The message as libudev gives it: values end at a line break, and DEVNAME has `/dev/` in front.
-  /// Nil for an action that no kernel sends.
+  /// The message as libudev presents it: values end at a line break, and DEVNAME begins with `/dev/`. Nil
+  /// for an unknown action.
   fileprivate init?(_ device: OpaquePointer) {
     guard let word = udev_device_get_action(device).map({ String(cString: $0) }),
       let action = Action(rawValue: word),
@@ -211,5 +203,22 @@ extension Uevent {
       }
       entry = udev_list_entry_get_next(current)
     }
+  }
+}
+
+/// A file to which received events are appended, in the format of `udevadm monitor`.
+///
+/// Each event is written with a single call, so that a recording that is killed ends between events.
+package final class EventRecording {
+  private let file: HostFile.Output
+
+  package init(path: String) throws(FileError) {
+    file = try HostFile.Output(path: path)
+    try file.write(MonitorText.introduction)
+  }
+
+  /// Appends an event that was received at `time` since the boot.
+  package func append(_ event: Uevent, at time: Duration) throws(FileError) {
+    try file.write(MonitorText.record(event, at: time))
   }
 }

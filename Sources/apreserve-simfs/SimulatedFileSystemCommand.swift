@@ -119,6 +119,6 @@ struct SimulatedMachine {
   private static func read(_ path: String) throws -> [UInt8] {
     try HostFile.read(
       path == "-" ? "/dev/stdin" : path,
-      .init(sizeLimit: Snapshot.sizeLimit, allowsStreams: true))
+      sizeLimit: Snapshot.sizeLimit, allowsStreams: true)
   }
 }

@@ -25,7 +25,7 @@ struct LatencyBenchmark {
       ruleDirectories: [directory.path + "/rules"], control: directory.path + "/control",
       configuration: { _ in
         var configuration = Configuration()
-        configuration.override(.mechanism, "override", origin: "benchmark")
+        configuration.override(.mechanism, with: "override", origin: "benchmark")
         return configuration
       })
     try WorkerThread.start {

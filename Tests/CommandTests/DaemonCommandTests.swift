@@ -77,7 +77,7 @@ import Testing
     let status = try bench.run("status --control c").output
     #expect(status.contains("\n  FightLimit=7  (my.conf:2)\n"))
     #expect(status.contains("\n  Force=fighting  (command line)\n"))
-    #expect(status.contains("\n  my.conf:3: there is no setting Colour; "))
+    #expect(status.contains("\n  my.conf:3: unknown setting Colour; "))
     withExtendedLifetime(daemon) {}
   }
 
@@ -87,7 +87,7 @@ import Testing
     #expect(second.status == 1)
     #expect(
       second.messages.hasPrefix(
-        "apreserve: another apreserve works on this machine (process \(daemon.process))"))
+        "apreserve: another apreserve process (\(daemon.process)) is using this machine"))
     let apply = try bench.run("apply --sysfs tree --rules rules --state state")
     #expect(apply.status == 1)
     #expect(apply.messages == second.messages)

@@ -83,7 +83,7 @@ import Testing
     try tree.wait { (try? bench.text(".other")) == "here\n" }
     let refused = try bench.run(DaemonTree.words)
     #expect(refused.status == 1)
-    #expect(refused.messages.contains("another apreserve works on this machine (process 4711)"))
+    #expect(refused.messages.contains("another apreserve process (4711) is using this machine"))
     #expect(try bench.text("state/lock") == "4711\n")
     _ = other.end(SIGKILL)
   }
@@ -105,7 +105,7 @@ import Testing
     #expect(second.status == 1)
     #expect(
       second.messages.contains(
-        "/c is in use: apreserve (process \(first.process)) answers there; a second daemon needs"),
+        "/c is in use: apreserve (process \(first.process)) listens on it; use another path"),
       "\(second.messages)")
     #expect(try bench.run("settle --control c --timeout 60").status == 0)
     // A dead one's is taken over.
@@ -120,7 +120,7 @@ import Testing
     let daemon = try BackgroundProgram(
       "daemon --sysfs tree --rules rules --control precious --state state", in: bench)
     try tree.wait { try bench.text(".daemon").contains("requests cannot be served: ") }
-    #expect(try bench.text(".daemon").contains("/precious is there and is no socket; remove it"))
+    #expect(try bench.text(".daemon").contains("/precious exists and is not a socket; remove it"))
     #expect(daemon.end(SIGTERM) == 0)
     #expect(try bench.text("precious") == "text\n")
   }
@@ -142,8 +142,8 @@ import Testing
     let status = try bench.run("status --control c").output
     #expect(
       status.contains(
-        "  descriptor 3, which the service manager has passed on (LISTEN_FDS=), is not a listening "
-          + "stream socket of the family AF_UNIX"), "\(what): \(status)")
+        "  descriptor 3, which the service manager passed (LISTEN_FDS=), is not a listening stream "
+          + "socket of the family AF_UNIX"), "\(what): \(status)")
     #expect(daemon.end(SIGTERM) == 0)
   }
 

@@ -17,7 +17,7 @@ import Testing
       "cards[1].queues[0].name: \"02.0100\" is not a queue's name, \"00.0000\" to \"ff.00ff\""
     ),
     ("\"hwtype\": 13", "\"hwtyp\": 13", "cards[0]: unknown key \"hwtyp\"; did you mean \"hwtype\"?"),
-    ("\"version\": 1", "\"version\": 2", "version: 2 stands here; this program reads 1"),
+    ("\"version\": 1", "\"version\": 2", "version: 2 is not supported; this program reads version 1"),
   ])
   func `in a machine description is an error with its place`(
     old: String, new: String, message: String
@@ -43,7 +43,7 @@ import Testing
         ":1:3: a string has a line break or another control character in it"
       ),
       ([0x7b, 0x22, 0xff, 0x22], ":1:3: this is not UTF-8 text"),
-      (Array("KERNEL[1] add".utf8), ":1:1: \"K\" stands where a value is expected"),
+      (Array("KERNEL[1] add".utf8), ":1:1: expected a value, found \"K\""),
       (
         Array("{}".utf8),
         ": this is not a machine description; one begins with \"apreserve\": \"snapshot\""

@@ -13,7 +13,7 @@ private struct Visibility {
   /// Further files of the host.
   var files: KeyValuePairs<String, String> = [:]
 
-  init(_ key: ConfigurationKey) {
+  init(_ key: Setting) {
     switch key {
     case .mechanism:
       value = "override"
@@ -45,13 +45,13 @@ private func json(_ result: Program.Result) throws -> JSONValue {
 struct `Settings of the configuration file` {
   private static let machine = "--sysfs sys --root root --rules rules"
 
-  private func bus(_ key: ConfigurationKey, _ row: Visibility) throws -> MountedBus {
+  private func bus(_ key: Setting, _ row: Visibility) throws -> MountedBus {
     let bus = try MountedBus([
       "rules/50.rules": "MODE==\"cca\", RESERVE=\"vfio_ap\"\n", "empty.conf": "",
     ])
     for (name, text) in row.files { try bus.bench.file("root/\(name)", text) }
     try bus.bench.file(
-      "root/etc/apreserve/apreserve.conf", "[\(key.section)]\n\(key.rawValue)=\(row.value)\n")
+      "root/etc/apreserve/apreserve.conf", "[\(key.section.rawValue)]\n\(key.rawValue)=\(row.value)\n")
     return bus
   }
 
@@ -60,8 +60,8 @@ struct `Settings of the configuration file` {
     (list?.elements ?? []).compactMap { $0["queue"]?.text }
   }
 
-  @Test(arguments: ConfigurationKey.allCases)
-  func `are obeyed alike by plan, explain, apply and the daemon`(key: ConfigurationKey) throws {
+  @Test(arguments: Setting.allCases)
+  func `are obeyed alike by plan, explain, apply and the daemon`(key: Setting) throws {
     let row = Visibility(key)
     let bus = try bus(key, row)
     let bench = bus.bench
@@ -110,8 +110,8 @@ struct `Settings of the configuration file` {
     try bench.file(
       "root/etc/apreserve/apreserve.conf", "[Reservation]\nProtectHost=yes # the last stays\n")
     let problem =
-      "root/etc/apreserve/apreserve.conf:2: ProtectHost=yes # the last stays is not understood: "
-      + "write one of auto, yes, no; a comment needs a line of its own; in force: ProtectHost=yes"
+      "root/etc/apreserve/apreserve.conf:2: ProtectHost=yes # the last stays is invalid: "
+      + "write one of auto, yes, no; a comment must be on a separate line; in force: ProtectHost=yes"
     for command in ["plan", "list", "matrix", "explain 05.0004"] {
       let result = try bench.run("\(command) \(Self.machine)")
       #expect(result.messages == "apreserve: \(problem)\n")

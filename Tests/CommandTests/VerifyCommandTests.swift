@@ -62,6 +62,6 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.messages
-        == "apreserve: two/10.rules:1:1: \"A\" stands where a value is expected\n")
+        == "apreserve: two/10.rules:1:1: expected a value, found \"A\"\n")
   }
 }

@@ -93,7 +93,7 @@ final class LiveMachine {
 
   init(
     _ mechanism: Mechanism, rules: String, adapters: [UInt8] = [0, 1, 2],
-    domains: ClosedRange<UInt8> = 0...3, configuration: [ConfigurationKey: String] = [:],
+    domains: ClosedRange<UInt8> = 0...3, configuration: [Setting: String] = [:],
     host: KeyValuePairs<String, String> = [:], hasBus: Bool = true,
     settings change: (inout DaemonSettings) -> Void = { _ in }
   ) throws {
@@ -118,9 +118,9 @@ final class LiveMachine {
     let (name, given) = (mechanism.rawValue, configuration)
     settings.configuration = { _ in
       var configuration = Configuration()
-      configuration.override(.mechanism, name, origin: "test")
-      configuration.override(.busSettle, "50ms", origin: "test")
-      for (key, value) in given { configuration.override(key, value, origin: "test") }
+      configuration.override(.mechanism, with: name, origin: "test")
+      configuration.override(.busSettle, with: "50ms", origin: "test")
+      for (key, value) in given { configuration.override(key, with: value, origin: "test") }
       return configuration
     }
     settings.record = (tree.path + "/state", "this boot")

@@ -260,7 +260,7 @@ extension LiveMachine {
   /// that started this one too.
   static func peakMemory() throws -> Int {
     let text = String(
-      decoding: try HostFile.read("/proc/self/status", .init(sizeLimit: 65536)), as: UTF8.self)
+      decoding: try HostFile.read("/proc/self/status", sizeLimit: 65536), as: UTF8.self)
     let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
     return try #require(Int(line.filter(\.isNumber)))
   }

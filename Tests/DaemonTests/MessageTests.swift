@@ -12,7 +12,7 @@ import Testing
   @Test func `are explained by the catalogue, each kind once, and nothing else is`() throws {
     let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
     let bytes = try HostFile.read(
-      "/\(folder)/packaging/apreserve.catalog", .init(sizeLimit: 1 << 20))
+      "/\(folder)/packaging/apreserve.catalog", sizeLimit: 1 << 20)
     let lines = String(decoding: bytes, as: UTF8.self).split(
       separator: "\n", omittingEmptySubsequences: false)
     let numbers = lines.filter { $0.hasPrefix("-- ") }.map { String($0.dropFirst(3)) }

@@ -121,7 +121,7 @@ import Testing
     let entry = " ino:\(String(status.st_ino, radix: 16)) "
     for descriptor in 0..<256 {
       let path = "/proc/self/fdinfo/\(descriptor)"
-      guard access(path, F_OK) == 0, let text = try? HostFile.read(path, .init(sizeLimit: 1 << 20))
+      guard access(path, F_OK) == 0, let text = try? HostFile.read(path, sizeLimit: 1 << 20)
       else { continue }
       let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
       if lines.contains(where: { $0.hasPrefix("inotify ") && $0.contains(entry) }) { return true }

@@ -75,7 +75,7 @@ import Testing
   private func read(limit: Int = 10, streams: Bool = false, owner: UInt32? = nil) throws -> [UInt8]
   {
     try HostFile.read(
-      path, HostFile.Requirements(sizeLimit: limit, allowsStreams: streams, owner: owner))
+      path, sizeLimit: limit, owner: owner, allowsStreams: streams)
   }
 
   @Test func `is read whole, byte for byte`() throws {
@@ -102,13 +102,13 @@ import Testing
   }
 
   @Test(arguments: [(0o664, "664"), (0o602, "602"), (0o4646, "4646")] as [(mode_t, String)])
-  func `is not trusted when others may write to it`(mode: mode_t, shown: String) throws {
+  func `is not trusted if other users may write to it`(mode: mode_t, shown: String) throws {
     try tree.file("f", "x", mode: mode)
     let error = try #require(throws: FileError.self) { try read(owner: geteuid()) }
     #expect(
       error.description
-        == "\(path) is not trusted: others may write to it (mode \(shown)); take the right away with "
-        + "chmod go-w")
+        == "\(path) is not trusted: other users may write to it (mode \(shown)); run \"chmod go-w "
+        + "\(path)\"")
     #expect(try read() == [0x78])
   }
 

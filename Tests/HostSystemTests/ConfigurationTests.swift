@@ -18,7 +18,7 @@ import Testing
   @Test func `has a default for everything`() {
     let configuration = configuration("")
     #expect(configuration == Configuration())
-    #expect(configuration.applied.map(\.name) == ConfigurationKey.allCases.map(\.rawValue))
+    #expect(configuration.applied.map(\.name) == Setting.allCases.map(\.rawValue))
     #expect(configuration.applied.allSatisfy { $0.origin == "default" })
   }
 
@@ -61,8 +61,8 @@ import Testing
   }
 
   @Test func `reads back the values that it shows`() {
-    let written = zip(ConfigurationKey.allCases, Configuration().applied).map {
-      "[\($0.section)]\n\($1.text)\n"
+    let written = zip(Setting.allCases, Configuration().applied).map {
+      "[\($0.section.rawValue)]\n\($1.text)\n"
     }
     let read = configuration(written.joined())
     #expect(read.problems.isEmpty)
@@ -83,47 +83,47 @@ import Testing
     ("x", "0.conf:1: \"x\" is neither a section nor Key=value"),
     (
       "[Reservations]",
-      "0.conf:1: [Reservations] is no section; there are [Reservation] and [Daemon]"
+      "0.conf:1: unknown section [Reservations]; the sections are [Reservation] and [Daemon]"
     ),
-    ("[Daemon", "0.conf:1: [Daemon is no section; there are [Reservation] and [Daemon]"),
+    ("[Daemon", "0.conf:1: unknown section [Daemon; the sections are [Reservation] and [Daemon]"),
     (
-      "FightLimit=3", "0.conf:1: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+      "FightLimit=3",
+      "0.conf:1: FightLimit belongs in the section [Reservation]; in force: FightLimit=3"
     ),
     (
       "[Daemon]\nFightLimit=3",
-      "0.conf:2: FightLimit belongs below [Reservation]; in force: FightLimit=3"
+      "0.conf:2: FightLimit belongs in the section [Reservation]; in force: FightLimit=3"
     ),
     (
       "[Daemon]\nRescan=3",
-      "0.conf:2: there is no setting Rescan; there are RescanIntervalSec, BusSettleSec, "
+      "0.conf:2: unknown setting Rescan; the settings are RescanIntervalSec, BusSettleSec, "
         + "StartTimeoutSec, LockTimeoutSec"
     ),
     (
       "[Reservation]\nFihgtLimit=5",
-      "0.conf:2: there is no setting FihgtLimit; write FightLimit if that is meant; in force: "
-        + "FightLimit=3"
+      "0.conf:2: unknown setting FihgtLimit (did you mean FightLimit?); in force: FightLimit=3"
     ),
     (
       "[Reservation]\nfightlimit=3",
-      "0.conf:2: write FightLimit instead of fightlimit; in force: FightLimit=3"
+      "0.conf:2: unknown setting fightlimit (did you mean FightLimit?); in force: FightLimit=3"
     ),
     (
       "[Reservation]\nMechanism=magic",
-      "0.conf:2: Mechanism=magic is not understood: write one of auto, bind, mask, override; in force: "
+      "0.conf:2: Mechanism=magic is invalid: write one of auto, bind, mask, override; in force: "
         + "Mechanism=auto"
     ),
     (
       "[Reservation]\nFightLimit=0",
-      "0.conf:2: FightLimit=0 is not understood: write a number from 1 to 1000; in force: FightLimit=3"
+      "0.conf:2: FightLimit=0 is invalid: write a number from 1 to 1000; in force: FightLimit=3"
     ),
     (
       "[Daemon]\nRescanIntervalSec=0",
-      "0.conf:2: RescanIntervalSec=0 is not understood: write a time such as 30, 500ms or 2min, from "
+      "0.conf:2: RescanIntervalSec=0 is invalid: write a time such as 30, 500ms or 2min, from "
         + "1s to 24 h; in force: RescanIntervalSec=60s"
     ),
     (
       "[Reservation]\nReannounceMatrix=maybe",
-      "0.conf:2: ReannounceMatrix=maybe is not understood: write yes or no; in force: "
+      "0.conf:2: ReannounceMatrix=maybe is invalid: write yes or no; in force: "
         + "ReannounceMatrix=no"
     ),
   ])
@@ -141,7 +141,7 @@ import Testing
     var protective: String
   }
 
-  private func strictness(_ key: ConfigurationKey) -> Strictness {
+  private func strictness(_ key: Setting) -> Strictness {
     switch key {
     case .mechanism: Strictness(loose: "override", protective: "override")
     case .protectHost: Strictness(loose: "no", strict: "yes", protective: "yes")
@@ -157,14 +157,14 @@ import Testing
     }
   }
 
-  private func value(_ key: ConfigurationKey, _ configuration: Configuration) -> String? {
+  private func value(_ key: Setting, _ configuration: Configuration) -> String? {
     configuration.applied.first { $0.name == key.rawValue }?.value
   }
 
-  @Test(arguments: ConfigurationKey.allCases)
-  func `protects as far as it can where a line cannot be understood`(key: ConfigurationKey) {
+  @Test(arguments: Setting.allCases)
+  func `protects as far as it can where a line cannot be understood`(key: Setting) {
     let row = strictness(key)
-    let header = "[\(key.section)]\n"
+    let header = "[\(key.section.rawValue)]\n"
     let loose = header + "\(key.rawValue)=\(row.loose)\n"
     let wrong = [
       header + "\(key.rawValue)=\(row.loose) # a remark", header + "\(key.rawValue)=",
@@ -196,7 +196,8 @@ import Testing
 
   @Test func `takes a file that cannot be read for one that protects`() {
     let loose = sources(["[Reservation]\nProtectHost=no\nForce=fighting\n"])
-    let problem = ConfigurationProblem("x.conf", 0, "opening x.conf: EACCES (permission denied)")
+    let problem = ConfigurationProblem(
+      "opening x.conf: EACCES (permission denied)", path: "x.conf")
     let configuration = Configuration(loose + [.unreadable(problem)])
     #expect(configuration.policy.protectHost == .yes)
     #expect(configuration.policy.forced.isEmpty)
@@ -212,11 +213,11 @@ import Testing
     let configuration = configuration("[Reservation]\nProtectHost=yes # the last queue stays\n")
     #expect(
       configuration.problems.map(\.description) == [
-        "0.conf:2: ProtectHost=yes # the last queue stays is not understood: write one of auto, yes, "
-          + "no; a comment needs a line of its own; in force: ProtectHost=yes"
+        "0.conf:2: ProtectHost=yes # the last queue stays is invalid: write one of auto, yes, "
+          + "no; a comment must be on a separate line; in force: ProtectHost=yes"
       ])
     #expect(
-      configuration.applied.first { $0.name == "ProtectHost" }?.origin == "0.conf:2, not understood"
+      configuration.applied.first { $0.name == "ProtectHost" }?.origin == "0.conf:2, invalid"
     )
   }
 
@@ -243,6 +244,6 @@ import Testing
       #expect(lines.contains(".B \(setting.text)"), "\(setting.text)")
     }
     let settings = lines.filter { $0.hasPrefix(".B ") && $0.contains("=") && $0.last != "=" }
-    #expect(settings.count == ConfigurationKey.allCases.count - 1)
+    #expect(settings.count == Setting.allCases.count - 1)
   }
 }

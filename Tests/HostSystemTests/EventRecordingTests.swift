@@ -16,7 +16,7 @@ import Uevents
     let recording = try EventRecording(path: path)
     for event in events { try recording.append(event, at: .milliseconds(1500)) }
     let capture = Capture.read(
-      bytes: try HostFile.read(path, .init(sizeLimit: 4096)), name: path)
+      bytes: try HostFile.read(path, sizeLimit: 4096), name: path)
     #expect(capture.format == .monitor)
     #expect(capture.damage == nil)
     #expect(capture.events == events)

@@ -102,7 +102,7 @@ import Testing
       ])
   }
 
-  @Test func `are an error where others may write to a file, beside all other errors`() throws {
+  @Test func `are an error if other users may write to a file, beside all other errors`() throws {
     try file("etc/a.rules", mode: 0o664)
     try file("etc/b.rules")
     try file("etc/c.rules", "hst", mode: 0o646)
@@ -110,10 +110,10 @@ import Testing
     let rules = rules(owner: geteuid())
     #expect(
       rules.diagnostics.map(\.description) == [
-        "\(etc)/a.rules:1:1: error: \(etc)/a.rules is not trusted: others may write to it (mode 664); "
-          + "take the right away with chmod go-w [untrusted-file]",
-        "\(etc)/c.rules:1:1: error: \(etc)/c.rules is not trusted: others may write to it (mode 646); "
-          + "take the right away with chmod go-w [untrusted-file]",
+        "\(etc)/a.rules:1:1: error: \(etc)/a.rules is not trusted: other users may write to it (mode "
+          + "664); run \"chmod go-w \(etc)/a.rules\" [untrusted-file]",
+        "\(etc)/c.rules:1:1: error: \(etc)/c.rules is not trusted: other users may write to it (mode "
+          + "646); run \"chmod go-w \(etc)/c.rules\" [untrusted-file]",
       ])
     #expect(rules.rules.rules.map(\.location.file) == [etc + "/b.rules"])
   }
@@ -126,8 +126,7 @@ import Testing
     #expect(
       rules.diagnostics.map(\.description) == [
         "\(usr):1:1: error: the directory has more than 0 entries, and all directories together may have "
-          + "at most 4096; move elsewhere what is no rule file, and put several rules into one file "
-          + "[too-many-rules]"
+          + "at most 4096; move other files elsewhere, and put several rules into one file [too-many-rules]"
       ])
   }
 
@@ -138,8 +137,8 @@ import Testing
     try tree.file("usr/26.rules", "#\n")
     #expect(
       rules().diagnostics.map(\.description) == [
-        "\(usr):1:1: error: the rule files have more than 16777216 bytes together, the most that are "
-          + "read; 16 of 17 files were, and \(usr)/26.rules was not [too-many-rules]"
+        "\(usr):1:1: error: the rule files together have more than 16777216 bytes, the most that are "
+          + "read; 16 of 17 files were read, and \(usr)/26.rules was not [too-many-rules]"
       ])
   }
 
@@ -152,7 +151,7 @@ import Testing
     #expect(said(named) == ["/etc/a.rules untrusted-file"])
   }
 
-  @Test func `are an error where others may write to a directory`() throws {
+  @Test func `are an error if other users may write to a directory`() throws {
     try file("etc/a.rules")
     try tree.mode("etc", 0o777)
     #expect(said(rules(owner: geteuid())) == ["/etc untrusted-file"])

@@ -57,7 +57,7 @@ import Testing
         return questions > 3
       }, report: { _ in })
     let error = try #require(throws: ConfigurationLockError.self) { try lock.acquire() }
-    #expect(error.description.contains("holds \(path), and it is no time to wait"))
+    #expect(error.description.contains("holds \(path), and the wait for it was interrupted"))
     #expect(try tree.text("s390apconfig.lock") == "\(getppid())\n")
   }
 
@@ -162,31 +162,31 @@ import Testing
   }
 
   private static let kinds: [Form] = [
-    Form("a pipe", .named(["is a pipe, which is no lock of any tool", "ls -ld "])) { tree, _ in
+    Form("a pipe", .named(["is a pipe and not a lock", "ls -ld "])) { tree, _ in
       try tree.pipe(file)
     },
-    Form("an empty directory", .named(["is a directory, which"])) { tree, _ in
+    Form("an empty directory", .named(["is a directory and"])) { tree, _ in
       try tree.directory(file)
     },
-    Form("a full directory", .named(["is a directory, which"])) { tree, _ in
+    Form("a full directory", .named(["is a directory and"])) { tree, _ in
       try tree.file(file + "/file", "1\n")
     },
-    Form("a link to a lock", .named(["is a symbolic link, which"])) { tree, _ in
+    Form("a link to a lock", .named(["is a symbolic link and"])) { tree, _ in
       try tree.file("elsewhere", "1\n")
       try tree.link(file, to: "elsewhere")
     },
-    Form("a link to nothing", .named(["is a symbolic link, which"])) { tree, _ in
+    Form("a link to nothing", .named(["is a symbolic link and"])) { tree, _ in
       try tree.link(file, to: "nowhere")
     },
-    Form("a link to itself", .named(["is a symbolic link, which"])) { tree, _ in
+    Form("a link to itself", .named(["is a symbolic link and"])) { tree, _ in
       try tree.link(file, to: file)
     },
-    Form("a link to a device that blocks", .named(["is a symbolic link, which"])) { tree, _ in
+    Form("a link to a device that blocks", .named(["is a symbolic link and"])) { tree, _ in
       try tree.link(file, to: "/dev/tty")
     },
-    Form("a socket", .named(["is a socket, which"])) { _, path in _ = try DatagramSocket(at: path)
+    Form("a socket", .named(["is a socket and"])) { _, path in _ = try DatagramSocket(at: path)
     },
-    Form("a device", .named(["is a device, which"])) { tree, path in
+    Form("a device", .named(["is a device and"])) { tree, path in
       // Character device 1:3 is /dev/null (Documentation/admin-guide/devices.txt).
       if mknod(path, S_IFCHR | 0o666, 0x103) != 0 { try tree.link(file, to: "/dev/null") }
     },
@@ -200,14 +200,14 @@ import Testing
       .named(["(process \(getppid()))", "ps -fp \(getppid())\""])),
     text("a process that cannot be", "4194305\n", .taken),
     text(
-      "a number too large for a process", "99999999999999999999\n", .named(["it names no process"])),
-    text("a negative number", "-1\n", .named(["it names no process; if none", "remove it"])),
-    text("text", "sixteen\n", .named(["it names no process"])),
-    text("nothing", "", .named(["it names no process"])),
-    text("zeros", String(repeating: "\0", count: 100), .named(["it names no process"])),
-    text("10 MB", String(repeating: "x", count: 10_000_000), .named(["it names no process"])),
+      "a number too large for a process", "99999999999999999999\n", .named(["it has no process number"])),
+    text("a negative number", "-1\n", .named(["it has no process number; if no process", "remove it"])),
+    text("text", "sixteen\n", .named(["it has no process number"])),
+    text("nothing", "", .named(["it has no process number"])),
+    text("zeros", String(repeating: "\0", count: 100), .named(["it has no process number"])),
+    text("10 MB", String(repeating: "x", count: 10_000_000), .named(["it has no process number"])),
     text(
-      "10 MB of digits", String(repeating: "1", count: 10_000_000), .named(["it names no process"])),
+      "10 MB of digits", String(repeating: "1", count: 10_000_000), .named(["it has no process number"])),
     text("writable by all", "1\n", .named(["(process 1) has held"]), mode: 0o666),
     Form("locked by flock", .taken) { tree, path in
       try tree.file(file, "4194305\n")
@@ -215,7 +215,7 @@ import Testing
       let descriptor = open(path, O_RDONLY)
       try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
     },
-    Form("another name of a file of root's", .named(["it names no process"])) { tree, path in
+    Form("another name of a file of root's", .named(["it has no process number"])) { tree, path in
       try tree.file("elsewhere", "root:x:0:0\n")
       try #require(link(tree.path + "/elsewhere", path) == 0)
     },

@@ -71,8 +71,7 @@ package final class TemporaryTree {
 
   /// A file's text.
   package func text(_ name: String) throws -> String {
-    let requirements = HostFile.Requirements(sizeLimit: 65536)
-    return String(decoding: try HostFile.read(path + "/" + name, requirements), as: UTF8.self)
+    String(decoding: try HostFile.read(path + "/" + name, sizeLimit: 65536), as: UTF8.self)
   }
 
   /// Removes a file, or a directory with all that is in it.

@@ -31,7 +31,7 @@ enum Documents {
     for document in all {
       results.check("\(document.name): the same bytes here") {
         let theirs = try HostFile.read(
-          "\(directory)/\(document.name)", .init(sizeLimit: 1 << 26))
+          "\(directory)/\(document.name)", sizeLimit: 1 << 26)
         let ours = Array(try document.text().utf8)
         guard ours != theirs else { return [] }
         let place = zip(ours, theirs).enumerated().first { $0.element.0 != $0.element.1 }?.offset
@@ -40,7 +40,7 @@ enum Documents {
       guard document.name.hasSuffix(".json") else { continue }
       results.check("\(document.name): read here, and written again the same") {
         let theirs = try HostFile.read(
-          "\(directory)/\(document.name)", .init(sizeLimit: 1 << 26))
+          "\(directory)/\(document.name)", sizeLimit: 1 << 26)
         let again = try Snapshot.decode(theirs, file: document.name).encoded()
         return Array(again.utf8) == theirs ? [] : ["another description"]
       }

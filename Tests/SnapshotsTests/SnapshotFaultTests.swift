@@ -219,7 +219,8 @@ import Testing
         == "machine.json:2:3: this is not UTF-8 text")
     #expect(
       try message([UInt8](repeating: 0x20, count: Snapshot.sizeLimit + 1))
-        == "machine.json: the file is larger than 64 MiB, the most that is read of a machine description")
+        == "machine.json: the file is larger than 64 MiB, the most that is read of a machine description"
+    )
     #expect(
       try message([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000))
         == "machine.json:1:65: arrays and objects are nested deeper than 64")

@@ -98,7 +98,7 @@ package final class RuleKeeper {
     guard let archive else { return nil }
     do throws(FileError) {
       let bytes = try HostFile.read(
-        archive, .init(sizeLimit: 2 * RuleSet.largestText, owner: owner))
+        archive, sizeLimit: 2 * RuleSet.largestText, owner: owner)
       guard let files = RuleArchive.decode(bytes) else {
         putAside(archive, "it is damaged")
         return nil

@@ -102,7 +102,7 @@ package final class RuleWatch {
       return changeWay()
     }
     guard let directory = plan?.directories[path] else { return }
-    if directory.counts(name) { note(change.kind, path == "/" ? "/" + name : path + "/" + name) }
+    if directory.matters(name) { note(change.kind, path == "/" ? "/" + name : path + "/" + name) }
     if directory.turns.contains(name) { changeWay() }
   }
 
@@ -115,9 +115,9 @@ package final class RuleWatch {
   private func note(_ kind: DirectoryWatch.Change.Kind, _ file: String) {
     switch kind {
     case .modified: writing[file] = writing[file] ?? time.now
-    case .made where Self.isEmpty(file): writing[file] = writing[file] ?? time.now
-    case .finished, .gone: writing[file] = nil
-    case .made, .other: break
+    case .created where Self.isEmpty(file): writing[file] = writing[file] ?? time.now
+    case .finished, .removed: writing[file] = nil
+    case .created, .other: break
     }
     noteChange()
   }

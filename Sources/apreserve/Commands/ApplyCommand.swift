@@ -80,6 +80,7 @@ struct ApplyCommand: ParsableCommand {
       var report = AgentEventReport(style: output.style)
       report.goesOn = false
       var events: [Agent.Event] = []
+      let time = HostTime()
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
         settings: settings.agentSettings,
@@ -90,10 +91,10 @@ struct ApplyCommand: ParsableCommand {
           }, record: record?.file,
           lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
             S390ConfigurationLock(
-              path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasCome }
+              path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasOccurred }
             ) { Terminal.say($0) }
-          }, isInterrupted: { interruption.hasCome }),
-        time: HostTime(),
+          }, isInterrupted: { interruption.hasOccurred }),
+        time: time,
         report: { [report] event in
           events.append(event)
           guard !isJSON else { return }
@@ -106,7 +107,7 @@ struct ApplyCommand: ParsableCommand {
       // kernel moves queues for somebody else.
       while !agent.status.draining.isEmpty || agent.status.phase == .moving,
         let due = agent.nextDue,
-        interruption.wait(until: due) == nil
+        interruption.wait(atMost: due - time.now) == nil
       {
         try agent.reconcile().get()
       }
@@ -173,7 +174,7 @@ extension ApplyCommand {
     let time = HostTime()
     let end = time.now + Self.scanLimit
     while agent.status.phase == .beforeFirstScan, time.now < end,
-      interruption.wait(until: time.now + .milliseconds(100)) == nil
+      interruption.wait(atMost: .milliseconds(100)) == nil
     {
       agent.scan(.everything)
       try agent.reconcile().get()

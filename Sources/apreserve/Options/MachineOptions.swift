@@ -146,6 +146,6 @@ struct MachineOptions: ParsableArguments {
   static func read(_ path: String) throws -> [UInt8] {
     try HostFile.read(
       path == "-" ? "/dev/stdin" : path,
-      .init(sizeLimit: Snapshot.sizeLimit, allowsStreams: true))
+      sizeLimit: Snapshot.sizeLimit, allowsStreams: true)
   }
 }

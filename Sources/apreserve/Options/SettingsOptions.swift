@@ -62,7 +62,7 @@ struct SettingsOptions: ParsableArguments {
   func source(for machine: MachineFiles) -> @Sendable (Configuration?) -> Configuration {
     let path = config
     let (root, owner) = (machine.root, machine.owner(isNamed: config != nil))
-    var given: [(key: ConfigurationKey, value: String)] = []
+    var given: [(setting: Setting, value: String)] = []
     if let mechanism { given.append((.mechanism, mechanism.rawValue)) }
     if let protectHost { given.append((.protectHost, protectHost.rawValue)) }
     if !force.isEmpty { given.append((.force, force.map(\.rawValue).joined(separator: " "))) }
@@ -72,8 +72,8 @@ struct SettingsOptions: ParsableArguments {
         path.map { ConfigurationFiles(path: $0, owner: owner) }
         ?? root.map { ConfigurationFiles(root: $0, owner: owner) }
       var configuration = files?.configuration(previous: previous) ?? Configuration()
-      for (key, value) in overrides {
-        configuration.override(key, value, origin: AppliedSetting.commandLineOrigin)
+      for (setting, value) in overrides {
+        configuration.override(setting, with: value, origin: AppliedSetting.commandLineOrigin)
       }
       return configuration
     }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import APBus
 
-/// A connection between processes of this host (unix(7)), closed when its owner lets go of it.
+/// A socket between processes of this host (unix(7)), closed when it is released.
 package final class LocalSocket {
   /// The kernel's number for it.
   package let descriptor: Int32
@@ -12,8 +12,8 @@ package final class LocalSocket {
     self.descriptor = descriptor
   }
 
-  /// Takes over a listening socket that somebody else has opened. The service manager passes it on so that
-  /// accepting waits (NonBlocking= in systemd.service(5)), and there is nothing here that may wait.
+  /// Takes over a listening socket that another process has opened. The service manager passes it in
+  /// blocking mode (NonBlocking= in systemd.service(5)), but nothing here may block.
   package init(listening descriptor: Int32) {
     self.descriptor = descriptor
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
@@ -23,38 +23,36 @@ package final class LocalSocket {
     close(descriptor)
   }
 
-  /// Who is at the other end.
+  /// The process at the other end.
   package struct Peer: Equatable, Sendable {
-    /// The process, when the connection was made.
+    /// The process that made the connection.
     package var process: Int32
-    /// Its user.
     package var user: UInt32
 
-    /// A peer.
     package init(process: Int32, user: UInt32) {
       self.process = process
       self.user = user
     }
   }
 
-  /// What the kernel says of the other end; it cannot be forged.
+  /// The other end as the kernel reports it, which cannot be forged (SO_PEERCRED in unix(7)).
   package var peer: Peer? {
     var peer = apreserve_peer()
     guard apreserve_peer(descriptor, &peer) == 0 else { return nil }
     return Peer(process: peer.process, user: peer.user)
   }
 
-  /// What became of sending or receiving.
+  /// The result of sending or receiving.
   package enum Outcome: Equatable, Sendable {
-    /// So many bytes went through.
+    /// The number of bytes.
     case count(Int)
     /// There is no room, or nothing to read, now.
     case notNow
-    /// The other end has gone.
+    /// The other end is closed.
     case closed
   }
 
-  /// Sends as much as there is room for.
+  /// Sends as many bytes as there is room for.
   package func send(_ bytes: ArraySlice<UInt8>) -> Outcome {
     let count = bytes.withUnsafeBytes {
       apreserve_send(descriptor, $0.baseAddress, UInt64($0.count))
@@ -63,7 +61,7 @@ package final class LocalSocket {
     return count == -Int64(EAGAIN) ? .notNow : .closed
   }
 
-  /// Receives into `buffer`, whose size is the most that is taken at once.
+  /// Receives into `buffer`, at most as many bytes as it has.
   package func receive(_ buffer: inout [UInt8]) -> Outcome {
     while true {
       let count = read(descriptor, &buffer, buffer.count)
@@ -74,14 +72,12 @@ package final class LocalSocket {
     }
   }
 
-  /// Waits until something can be received, at most that long; false when the time is over.
+  /// Waits until something can be received; false when the time is over, nil waits without limit.
   package func waitForBytes(_ timeout: Duration?) -> Bool {
     var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    let milliseconds = timeout.map { Int32(clamping: ($0.microseconds + 999) / 1000) }
-    return poll(&request, 1, milliseconds ?? -1) != 0
+    return poll(&request, 1, timeout?.pollTimeout ?? -1) != 0
   }
 
-  /// Connects to the socket file at `path`.
   package static func connect(to path: String) throws(FileError) -> LocalSocket {
     let number = apreserve_connect(path, 1)
     guard number >= 0 else {
@@ -90,10 +86,10 @@ package final class LocalSocket {
     return LocalSocket(number)
   }
 
-  /// Makes a socket file and listens on it; one that a dead process has left is replaced, and one on which
-  /// somebody listens is not. For root's daemon the file belongs to `group`, if there is such a group, and its members may connect.
+  /// Creates a socket file and listens on it. A file on which no process listens any more is replaced. The
+  /// members of `group`, if it exists and this process is root, may connect.
   ///
-  /// It gets its name when all of that is done, so that whoever sees it can connect.
+  /// The file gets its name at last, so that whoever sees it can connect.
   package static func listen(at path: String, group: String?) throws(FileError) -> LocalSocket {
     try requireFree(path)
     let draft = path + ".new"
@@ -114,12 +110,12 @@ package final class LocalSocket {
     return socket
   }
 
-  /// Throws unless there is nothing at `path`, or a socket that nobody listens on.
+  /// Throws unless `path` does not exist or is a socket on which no process listens.
   private static func requireFree(_ path: String) throws(FileError) {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw FileError(path, .notSocket) }
-    // Without waiting: a listener that does not accept is one as well.
+    // Without waiting: a process that does not accept counts, too.
     let number = apreserve_connect(path, 0)
     switch number {
     case 0...:
@@ -129,7 +125,7 @@ package final class LocalSocket {
     }
   }
 
-  /// The next connection that waits; nil when none does.
+  /// The next pending connection; nil if there is none.
   package func accept() -> LocalSocket? {
     let number = apreserve_accept(descriptor)
     return number >= 0 ? LocalSocket(number) : nil

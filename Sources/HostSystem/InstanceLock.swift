@@ -1,42 +1,40 @@
 import Glibc
 import APBus
 
-/// The lock of everything of ours that writes to a machine: a daemon, or one `apply`. The kernel gives it
-/// back when its holder ends, however it ends (flock(2)).
+/// The lock that a daemon or `apply` holds while it writes to a machine. The kernel releases it when the
+/// holder ends (flock(2)).
 ///
-/// Whoever may read a file may lock it, so nobody else may read this one, whatever the umask. A file that
-/// others could open before may be held by one of them: then another takes its place.
+/// Whoever can open a file can lock it, so other users cannot open this one, whatever the umask. If an
+/// existing file is open to others and locked by one of them, it is replaced.
 package final class InstanceLock {
   private let file: FileDescriptor
-  /// What was mended on the way, each a sentence.
+  /// What had to be repaired, each a sentence.
   package let repairs: [String]
 
-  /// Takes the lock, or says who has it.
+  /// Acquires the lock.
+  ///
+  /// - Throws: `InstanceLockHeld` if another process holds it, `FileError` if the file cannot be used.
   package init(path: String) throws {
-    var found = try Self.open(path, 0)
+    var found = try Self.open(path)
     var repairs: [String] = []
     if !found.isLocked {
       let holder = Self.holder(found.file)
       guard found.wasOpenToOthers, Self.isHeldByStrangers(found.identity) else {
         throw InstanceLockHeld(path: path, holder: holder)
       }
-      // Who has the old file open keeps it, and its name is free.
-      _ = try FileError.wrap("removing", path) { () throws(Errno) in
-        try retrying { unlink(path) }
-      }
-      found = try Self.open(path, O_EXCL)
+      // Others keep the file that they have open; its name becomes free.
+      try systemCall("removing", on: path) { unlink(path) }
+      found = try Self.open(path, flags: O_EXCL)
       guard found.isLocked else { throw InstanceLockHeld(path: path, holder: nil) }
       repairs.append(
-        "\(path) was locked by a process of another user, and has been replaced by a file that others "
-          + "cannot open")
+        "\(path) was locked by a process of another user; it was replaced by a file that others cannot "
+          + "open")
     }
     file = found.file
     let number = file.number
     self.repairs = repairs
-    // Exactly this mode, whatever the umask took away or an earlier version has given.
-    _ = try FileError.wrap("changing the mode of", path) { () throws(Errno) in
-      try retrying { fchmod(number, 0o600) }
-    }
+    // Exactly this mode, whatever the umask is and whoever created the file.
+    try systemCall("changing the mode of", on: path) { fchmod(number, 0o600) }
     let text = Array("\(getpid())\n".utf8)
     _ = ftruncate(number, 0)
     _ = pwrite(number, text, text.count, 0)
@@ -50,24 +48,20 @@ package final class InstanceLock {
     let isLocked: Bool
   }
 
-  private static func open(_ path: String, _ flags: Int32) throws -> Found {
-    let number = try FileError.wrap("opening", path) { () throws(Errno) in
-      try retrying {
-        Glibc.open(
-          path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o600)
-      }
+  private static func open(_ path: String, flags: Int32 = 0) throws -> Found {
+    let number = try systemCall("opening", on: path) {
+      Glibc.open(
+        path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o600)
     }
     let file = FileDescriptor(number)
-    let status = try HostFile.checkedStatus(file, path, owner: nil)
+    let status = try file.status(path)
     guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(path, .notRegular) }
     guard status.st_uid == geteuid() else { throw FileError(path, .foreignOwner(status.st_uid)) }
     var isLocked = true
     do throws(Errno) {
       _ = try retrying { flock(number, LOCK_EX | LOCK_NB) }
     } catch {
-      guard error == .tryAgain else {
-        throw FileError(path, .failed("locking", error))
-      }
+      guard error == .tryAgain else { throw FileError(path, .failed("locking", error)) }
       isLocked = false
     }
     return Found(
@@ -82,18 +76,18 @@ package final class InstanceLock {
     return Int32(String(decoding: buffer[..<count].prefix { $0 != 10 }, as: UTF8.self))
   }
 
-  /// Whether the kernel knows who holds locks of the file, and nobody of our user is among them
-  /// (proc_locks(5)): `1: FLOCK  ADVISORY  WRITE 4711 00:19:1234 0 EOF`. A holder that has ended, and
-  /// has left the open file to another process, is not listed.
+  /// Whether only processes of other users hold locks of the file, as far as the kernel knows
+  /// (proc_locks(5)): `1: FLOCK  ADVISORY  WRITE 4711 00:19:1234 0 EOF`. A holder that has ended after
+  /// passing the open file to another process is not listed.
   private static func isHeldByStrangers(_ file: FileIdentity) -> Bool {
-    guard let bytes = try? HostFile.read("/proc/locks", .init(sizeLimit: 16 << 20)) else {
+    guard let bytes = try? HostFile.read("/proc/locks", sizeLimit: 16 << 20) else {
       return false
     }
     let text = String(decoding: bytes, as: UTF8.self)
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
-      // The device's number is not compared: some file systems tell another one there.
-      guard words.count > 5, words[1] == "FLOCK", words[5].hasSuffix(":\(file.file)") else {
+      // The device number is not compared: some file systems have a different one there.
+      guard words.count > 5, words[1] == "FLOCK", words[5].hasSuffix(":\(file.inode)") else {
         continue
       }
       var status = stat()
@@ -104,16 +98,14 @@ package final class InstanceLock {
   }
 }
 
-/// Somebody else works on the same machine.
+/// Another apreserve process uses the same machine.
 package struct InstanceLockHeld: Error, Equatable, CustomStringConvertible {
-  /// The lock.
   package var path: String
-  /// The process that has it, if it says so.
+  /// The number that the process has written into the lock.
   package var holder: Int32?
 
-  /// One sentence.
   package var description: String {
-    "another apreserve works on this machine"
-      + (holder.map { " (process \($0))" } ?? "") + ", since it holds \(path)"
+    "another apreserve process" + (holder.map { " (\($0))" } ?? "")
+      + " is using this machine and holds \(path)"
   }
 }

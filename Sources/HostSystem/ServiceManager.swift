@@ -2,23 +2,17 @@ import APBus
 import CSystemd
 import Glibc
 
-/// The service manager that started this process, as far as it wants to be told anything
-/// (sd_notify(3)). Without one nothing is told.
+/// The service manager that started this process, if it expects notifications (sd_notify(3)).
 package struct ServiceManager: Sendable {
-  /// What the manager can be told.
   package enum Notification: Equatable, Sendable {
-    /// What the service was started for is done.
     case ready
-    /// The configuration is being read again.
     case reloading
-    /// The service ends.
     case stopping
     /// A line for `systemctl status`.
     case status(String)
-    /// Starting or stopping may take that much longer, from now on.
+    /// From now on, starting or stopping may take that much longer.
     case extendTimeout(Duration)
 
-    /// The assignments of the protocol.
     package var text: String {
       switch self {
       case .ready: "READY=1"
@@ -30,18 +24,16 @@ package struct ServiceManager: Sendable {
     }
   }
 
-  /// The manager of this process.
   package init() {}
 
-  /// Tells the manager.
   package func notify(_ notifications: Notification...) {
     _ = sd_notify(0, notifications.map(\.text).joined(separator: "\n"))
   }
 
-  /// A listening socket that the manager has opened for us, and passes on with that name; else the
-  /// only one without a name that says otherwise. Nil where none is passed on.
+  /// The listening socket that the manager has passed with that name (sd_listen_fds(3)), or the only one
+  /// if its name is different; nil if there is none.
   ///
-  /// - Throws: when what is passed on is something else.
+  /// - Throws: if the descriptor is not a listening stream socket.
   package static func takeListeningSocket(
     named name: String
   ) throws(UnsuitableSocket) -> LocalSocket? {
@@ -54,7 +46,7 @@ package struct ServiceManager: Sendable {
 
   private static func passedDescriptor(named name: String) -> Int32? {
     var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-    // The variables are taken out of the environment: they are not for anybody else.
+    // This removes the variables from the environment, so that no child process uses them.
     let count = sd_listen_fds_with_names(1, &names)
     guard count > 0 else { return nil }
     defer {
@@ -69,14 +61,12 @@ package struct ServiceManager: Sendable {
   }
 }
 
-/// What the service manager passed on as control socket is none.
+/// The descriptor that the service manager passed is not a socket to listen on.
 package struct UnsuitableSocket: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Its number.
   package var descriptor: Int32
 
-  /// One sentence.
   package var description: String {
-    "descriptor \(descriptor), which the service manager has passed on (LISTEN_FDS=), is not a listening "
-      + "stream socket of the family AF_UNIX, and is not used; look at apreserve.socket"
+    "descriptor \(descriptor), which the service manager passed (LISTEN_FDS=), is not a listening stream "
+      + "socket of the family AF_UNIX and is not used; check apreserve.socket"
   }
 }
