@@ -16,8 +16,13 @@ import Testing
       "02.0004", "02.0100",
       "cards[1].queues[0].name: \"02.0100\" is not a queue's name, \"00.0000\" to \"ff.00ff\""
     ),
-    ("\"hwtype\": 13", "\"hwtyp\": 13", "cards[0]: unknown key \"hwtyp\"; did you mean \"hwtype\"?"),
-    ("\"version\": 1", "\"version\": 2", "version: 2 is not supported; this program reads version 1"),
+    (
+      "\"hwtype\": 13", "\"hwtyp\": 13", "cards[0]: unknown key \"hwtyp\"; did you mean \"hwtype\"?"
+    ),
+    (
+      "\"version\": 1", "\"version\": 2",
+      "version: 2 is not supported; this program reads version 1"
+    ),
   ])
   func `in a machine description is an error with its place`(
     old: String, new: String, message: String

@@ -51,7 +51,8 @@ struct `Settings of the configuration file` {
     ])
     for (name, text) in row.files { try bus.bench.file("root/\(name)", text) }
     try bus.bench.file(
-      "root/etc/apreserve/apreserve.conf", "[\(key.section.rawValue)]\n\(key.rawValue)=\(row.value)\n")
+      "root/etc/apreserve/apreserve.conf",
+      "[\(key.section.rawValue)]\n\(key.rawValue)=\(row.value)\n")
     return bus
   }
 

@@ -200,14 +200,17 @@ import Testing
       .named(["(process \(getppid()))", "ps -fp \(getppid())\""])),
     text("a process that cannot be", "4194305\n", .taken),
     text(
-      "a number too large for a process", "99999999999999999999\n", .named(["it has no process number"])),
-    text("a negative number", "-1\n", .named(["it has no process number; if no process", "remove it"])),
+      "a number too large for a process", "99999999999999999999\n",
+      .named(["it has no process number"])),
+    text(
+      "a negative number", "-1\n", .named(["it has no process number; if no process", "remove it"])),
     text("text", "sixteen\n", .named(["it has no process number"])),
     text("nothing", "", .named(["it has no process number"])),
     text("zeros", String(repeating: "\0", count: 100), .named(["it has no process number"])),
     text("10 MB", String(repeating: "x", count: 10_000_000), .named(["it has no process number"])),
     text(
-      "10 MB of digits", String(repeating: "1", count: 10_000_000), .named(["it has no process number"])),
+      "10 MB of digits", String(repeating: "1", count: 10_000_000),
+      .named(["it has no process number"])),
     text("writable by all", "1\n", .named(["(process 1) has held"]), mode: 0o666),
     Form("locked by flock", .taken) { tree, path in
       try tree.file(file, "4194305\n")
