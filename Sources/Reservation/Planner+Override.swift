@@ -53,7 +53,8 @@ extension Planner {
       Operation(.queue(apqn), steps: steps, changes: owner == queue.owner ? [] : [change]))
   }
 
-  private func giveBackByOverride(_ queue: Queue, into plan: inout Plan) {
+  /// Clears the override of a queue that we reserved, and lets the host have it.
+  func giveBackByOverride(_ queue: Queue, into plan: inout Plan) {
     let apqn = queue.apqn
     if queue.owner == .host {
       // Interrupted between override and unbind: the mark is all there is to take back.
@@ -66,14 +67,22 @@ extension Planner {
       plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
       return
     }
-    guard canGiveToHost(apqn, &plan) else { return }
+    let canGiveToHost = canGiveToHost(apqn, &plan)
     guard inventory.bus.masks?.isInHostPool(apqn) != false else {
-      plan.refusals.append(Refusal(apqn, .masksInUse))
+      if canGiveToHost { plan.refusals.append(Refusal(apqn, .masksInUse)) }
       return
     }
     var steps: [Step] = []
     if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
     if context.isOn(.assignedQueue) { steps.append(.requireUnassigned(apqn)) }
+    guard canGiveToHost else {
+      // Nobody has the queue, and as long as the override says so, vfio_ap would be given it on registration
+      // (SimulatedBus documentation, "Matching"). The host's driver gets it by its own registration.
+      if queue.owner == .none, queue.driverOverride != nil {
+        plan.operations.append(Operation(.queue(apqn), steps: steps, changes: []))
+      }
+      return
+    }
     if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
     steps.append(.probe(apqn))
     plan.operations.append(

@@ -73,6 +73,37 @@ private let queue = APQN(adapter: 1, domain: 2)
         == ["(an empty line) > /sys/devices/ap/card01/01.0002/driver_override"])
   }
 
+  @Test(arguments: [nil, DriverName.cex4queue])
+  func `clears the override of a queue without driver although the host cannot take it`(
+    driver: String?
+  ) throws {
+    var machine = Machine(mechanism: .override)
+    machine.inventory.bus.drivers = [driver].compactMap { $0 }
+    try machine.change(card: 1) { $0.driver = nil }
+    try machine.set("01.0002", driver: nil, driverOverride: "vfio_ap")
+    machine.ownership.queues = [queue]
+    let plan = try machine.plan(.override, "")
+    #expect(
+      plan.writes == [
+        "(an empty line) > /sys/devices/ap/card01/01.0002/driver_override",
+        "look again that no mediated device has 01.0002",
+      ])
+    #expect(plan.moves.isEmpty)
+    #expect(plan.waiting.map(\.apqn) == (driver == nil ? [queue] : []))
+    #expect(plan.refusals == (driver == nil ? [] : [Refusal(queue, .cardUnbound)]))
+    try machine.set("01.0002", driver: nil)
+    #expect(try machine.plan(.override, "").isEmpty)
+  }
+
+  @Test func `leaves the override of a queue on vfio_ap as long as the host cannot take it`() throws
+  {
+    var machine = Machine(mechanism: .override)
+    machine.inventory.bus.drivers = [DriverName.vfioAP]
+    try machine.set("01.0002", driver: DriverName.vfioAP, driverOverride: "vfio_ap")
+    machine.ownership.queues = [queue]
+    #expect(try machine.plan(.override, "").isEmpty)
+  }
+
   @Test func `gives back no queue on which another process has set an override of its own`() throws
   {
     var machine = Machine(mechanism: .override)
