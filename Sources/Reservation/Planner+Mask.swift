@@ -8,6 +8,7 @@ extension Planner {
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   func planMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard let current = inventory.bus.masks else { return }
+    let goals = giveBackOverridden(goals, into: &plan)
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: context.configuration)
     // What may be wanted again once its card shows what it is stays prepared, so that the host does
@@ -55,6 +56,18 @@ extension Planner {
     plan.refusals += requests.refusals
     plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
     write(target, from: current, goals, into: &plan)
+  }
+
+  /// Gives back by its override what an override of ours reserves, as since before masks were asked for: no
+  /// mask can do that, and none can be written before. The goals that are left for masks are returned.
+  private func giveBackOverridden(_ goals: [Goal], into plan: inout Plan) -> [Goal] {
+    zip(inventory.queues, goals).map { queue, goal in
+      guard goal == .giveBack, queue.driverOverride == DriverName.vfioAP,
+        inventory.bus.masks?.isInHostPool(queue.apqn) == true
+      else { return goal }
+      giveBackByOverride(queue, into: &plan)
+      return .stay
+    }
   }
 
   /// Sets all bits again that we cleared, so that the kernel takes overrides, and reserves by these what is

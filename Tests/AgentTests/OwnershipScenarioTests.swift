@@ -101,6 +101,29 @@ private final class WatchedBus: Sysfs {
     #expect(next.status.plan?.adopted.count == (mechanism == .bind ? 0 : 4))
   }
 
+  @Test(arguments: [[], [SimulatedBus.Module.zcryptCex4, .vfioAP]])
+  func `by overrides is given back although masks are asked for since`(
+    modules: [SimulatedBus.Module]
+  ) throws {
+    let stage = try Stage(.override, rules: rule, modules: modules)
+    stage.agent.replaceSettings(Agent.Settings(mechanism: .mask))
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="1", RESERVE:="host""#))
+    }
+    if modules.isEmpty {
+      try stage.happens { $0.loadModule(.vfioAP) }
+      #expect(try stage.drivers(ofCard: 1) == ["none"])
+      try stage.happens { $0.loadModule(.zcryptCex4) }
+    }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    // No override is left that would keep masks from being written.
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="2", RESERVE="vfio_ap""#))
+    }
+    #expect(try stage.drivers(ofCard: 2) == [DriverName.vfioAP])
+    #expect(stage.bus.driver(of: APQN(adapter: 1, domain: 0)) == DriverName.cex4queue)
+  }
+
   @Test(arguments: Mechanism.allCases)
   func `stays when all rules are gone, until that is said to be meant`(mechanism: Mechanism) throws
   {

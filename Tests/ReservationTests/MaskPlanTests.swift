@@ -293,6 +293,21 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.refusals.first?.reason == .overrideInUse(APQN(adapter: 3, domain: 3)))
   }
 
+  @Test(arguments: [DriverName.vfioAP, nil])
+  func `gives back what an override of ours reserves`(driver: String?) throws {
+    var machine = Machine(mechanism: .override)
+    try machine.set("03.0003", driver: driver, driverOverride: "vfio_ap")
+    machine.ownership.queues = [APQN(adapter: 3, domain: 3)]
+    let plan = try machine.plan(.mask, #"ADAPTER=="3", RESERVE:="host""#)
+    let unbind = driver.map { _ in ["03.0003 > /sys/bus/ap/drivers/vfio_ap/unbind"] } ?? []
+    #expect(
+      plan.writes == [
+        "(an empty line) > /sys/devices/ap/card03/03.0003/driver_override",
+        "look again that no mediated device has 03.0003",
+      ] + unbind + ["03.0003 > /sys/bus/ap/drivers_probe"])
+    #expect(plan.refusals.isEmpty)
+  }
+
   @Test(arguments: [(false, [String]()), (true, ["01.0000", "01.0001"])])
   func `refuses to give back what the kernel would veto`(asksWide: Bool, refused: [String]) throws {
     var machine = Machine(adapters: [1, 2], domains: [0, 1], mechanism: .mask)
