@@ -100,10 +100,13 @@ struct MaskRequests {
     }
   }
 
-  /// Why a queue cannot be let into the host's pool, if so.
+  /// Why a queue cannot be let into the host's pool, if so: below a card without driver no queue may be bound
+  /// to `cex4queue`, which takes none of hardware below type 10 (SimulatedBus documentation,
+  /// "Matching").
   private static func obstacle(to queue: Queue, _ inventory: Inventory) -> Refusal.Reason? {
     guard inventory.bus.hasDriver(DriverName.cex4queue) else { return nil }
-    return inventory.card(queue.apqn.adapter)?.driver == nil ? .cardUnbound : nil
+    guard let card = inventory.card(queue.apqn.adapter) else { return .cardUnbound }
+    return card.driver == nil && card.hardwareType.isReservable ? .cardUnbound : nil
   }
 
   /// Moves `releases` to the host, but for those that would drag along what stays reserved; these are
