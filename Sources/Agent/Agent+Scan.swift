@@ -93,7 +93,7 @@ extension Agent {
     else {
       let inventory = try reader.read()
       context.configuration = environment.configuration()
-      noteArrivals(among: inventory.queues.map(\.apqn))
+      noteArrivals(among: inventory.queues.map(\.apqn), in: inventory)
       self.inventory = inventory
       dirty = []
       decisions = nil
@@ -123,17 +123,26 @@ extension Agent {
     inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
-    noteArrivals(among: scopes.flatMap { queues(in: $0, of: inventory) })
+    noteArrivals(among: scopes.flatMap { queues(in: $0, of: inventory) }, in: inventory)
     self.inventory = inventory
     dirty = []
     noteMovesByOthers(among: scopes.flatMap { queues(in: $0, of: inventory) })
   }
 
-  /// Notes queues that were absent at the last scan.
-  private func noteArrivals(among apqns: [APQN]) {
+  /// Notes queues that were absent at the last scan, and those that masks of the agent kept from the host
+  /// without a driver until `vfio_ap` was loaded.
+  private func noteArrivals(among apqns: [APQN], in fresh: Inventory) {
     defer { departures = [] }
     guard let inventory else { return }
-    for apqn in apqns where inventory.queue(apqn) == nil || departures.contains(apqn) {
+    for apqn in apqns {
+      guard let known = inventory.queue(apqn), !departures.contains(apqn) else {
+        arrivals.insert(apqn)
+        continue
+      }
+      guard !inventory.bus.hasDriver(DriverName.vfioAP), known.owner == .none,
+        fresh.queue(apqn)?.owner == .vfioAP,
+        ownership.covers(apqn, under: fresh.bus)
+      else { continue }
       arrivals.insert(apqn)
     }
   }

@@ -29,8 +29,8 @@ extension Agent {
     case waiting([RequestedQueue], driver: String)
     /// Queues that the agent reserved were moved away by another process.
     case movedByOthers([Move])
-    /// Queues were added and kept from the host although no rule reserves them: by the masks, or because
-    /// `vfio_ap` was there first.
+    /// Queues were added, or `vfio_ap` was loaded, and they are kept from the host although no rule reserves
+    /// them: by the masks, or because that driver was there first.
     case takenOnArrival([Move])
     /// A plan's warning, or the machine's; reported once until it changes.
     case warned(PlanWarning)
