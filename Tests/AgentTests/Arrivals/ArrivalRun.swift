@@ -22,6 +22,8 @@ final class ArrivalRun {
   private let time = TestTime()
 
   private var rules: RuleSet
+  /// Whether the rules are all gone without anybody having asked for that: what is reserved stays so.
+  private var rulesAreMissing = false
   /// The decisions for one card as it is, by the rules in force.
   private var decisions: [(card: Card, table: DecisionTable)] = []
   /// The decisions without any card, by the rules in force.
@@ -112,12 +114,15 @@ final class ArrivalRun {
       blindDecisions = nil
       boundByKernel = []
       refused = [:]
+      rulesAreMissing = rules.rules.isEmpty
       agent.replaceRules(rules)
     case .reload(let isExplicit):
       if isExplicit { refused = [:] }
+      rulesAreMissing = rules.rules.isEmpty && !isExplicit
       agent.replaceRules(rules, isExplicit: isExplicit)
     case .restart:
       refused = [:]
+      rulesAreMissing = rules.rules.isEmpty
       agent = newAgent(ownership: agent.ownership)
     }
     try settle()
@@ -220,10 +225,7 @@ final class ArrivalRun {
     counts.probes += 1
     let (isOutside, cleared) = mask(around: apqn)
     // Where another process has cleared a bit, it is that process's doing.
-    guard
-      !(cleared.row && foreignAdapters.contains(apqn.adapter)
-        || cleared.column && foreignDomains.contains(apqn.domain))
-    else { return }
+    guard !isTakenByOthers(apqn) else { return }
     switch decision(for: apqn)?.reserve {
     case .host: judgeHost(apqn)
     case .unmanaged: judgeUnmanaged(apqn, cleared)
@@ -241,6 +243,9 @@ final class ArrivalRun {
       return
     } else if isOfAnotherCard(apqn) {
       return
+    } else if isKeptOutByGuests(apqn) {
+      takenUnasked.insert(apqn)
+      return
     } else if blind(apqn).reserve == .host {
       kind = .hostTakenOnArrival
     } else {
@@ -252,12 +257,22 @@ final class ArrivalRun {
   private func judgeUnmanaged(_ apqn: APQN, _ cleared: (row: Bool, column: Bool)) {
     // On the kernel of 2018 whoever is there first has it.
     guard isAgentAtWork || kernel != .bind2018 else { return }
+    // Prepared for vfio_ap by the rules there were, the queue is not taken by that driver's coming.
+    guard !(rulesAreMissing && hasOverride(apqn)) else { return }
     guard !isAccepted(apqn, cleared) else { return }
     if isAgentAtWork, !takenUnasked.contains(apqn) {
       violations.append(ArrivalViolation(kind: .unmanagedTakenByAgent, apqn: apqn, step: step))
       return
     }
-    if !kernel.hasOnlyMasks, !isOfAnotherCard(apqn), blind(apqn).reserve != nil, let choice,
+    // Masks stay as they are when the rules are all gone and nobody has asked for that.
+    let keepsMasks = rulesAreMissing && choice?.mechanism == .mask
+    // It was there before, and masks could not give it back, as a plan has said.
+    let isReturn =
+      settled.queue(apqn)?.owner == .vfioAP
+      && agent.status.plan?.refusals.contains { $0.apqn == apqn } == true
+    if !kernel.hasOnlyMasks, !keepsMasks, !isReturn, !isOfAnotherCard(apqn),
+      blind(apqn).reserve != nil,
+      let choice,
       choice.mechanism == .override
         || choice.adapters.contains(apqn.adapter) && choice.domains.contains(apqn.domain)
     {
@@ -283,22 +298,54 @@ final class ArrivalRun {
       || cleared.column && column.contains(where: accepts)
   }
 
+  /// Whether masks cannot leave the APQN to the host: newer kernels let nobody set a bit of what a mediated
+  /// device has, whatever the other mask is (SimulatedBus documentation, "Masks"). What is taken
+  /// then must be reported.
+  private func isKeptOutByGuests(_ apqn: APQN) -> Bool {
+    guard kernel.behavior.hasOverrides, let devices = try? reader.readMediatedDevices() else {
+      return false
+    }
+    let cleared = mask(around: apqn).cleared
+    return devices.contains { device in
+      !device.adapters.isEmpty && !device.domains.isEmpty
+        && (cleared.row && device.adapters.contains(apqn.adapter)
+          || cleared.column && device.domains.contains(apqn.domain))
+    }
+  }
+
+  private func hasOverride(_ apqn: APQN) -> Bool {
+    (try? reader.readQueue(apqn))?.driverOverride == DriverName.vfioAP
+  }
+
   private func judgeRequest(_ apqn: APQN, _ cleared: (row: Bool, column: Bool)) {
     guard let blocking = refused[apqn] else { return }
     func isGone(_ queue: APQN) -> Bool {
       guard !bus.hasDevice(of: queue) else { return false }
+      // What another process has taken from the host is not in the way any more, here or not.
+      guard !isTakenByOthers(queue) else { return false }
       // Another card in its place may be one that rules want.
       let decision = decision(for: queue) ?? blind(queue)
       return decision.reserve != .vfioAP || olderAdapters.contains(queue.adapter)
     }
     let byRow = cleared.row && !blocking.row.contains(where: isGone)
     let byColumn = cleared.column && !blocking.column.contains(where: isGone)
-    guard !byRow, !byColumn else { return }
+    guard !byRow, !byColumn else {
+      // Fulfilled with all that was in the way still here, it is a reservation as any other.
+      refused[apqn] = nil
+      return
+    }
     let gone = blocking.row.union(blocking.column).filter(isGone).sorted()
     violations.append(
       ArrivalViolation(
         kind: .fulfilledByAbsence, apqn: apqn, step: step, detail: "without \(gone)"))
     refused[apqn] = nil
+  }
+
+  /// Whether a bit that another process has cleared keeps the APQN from the host.
+  private func isTakenByOthers(_ apqn: APQN) -> Bool {
+    let cleared = mask(around: apqn).cleared
+    return cleared.row && foreignAdapters.contains(apqn.adapter)
+      || cleared.column && foreignDomains.contains(apqn.domain)
   }
 
   // MARK: - When the agent has settled

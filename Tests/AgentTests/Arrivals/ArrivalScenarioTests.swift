@@ -181,6 +181,86 @@ import Testing
     #expect(run.bus.driver(of: APQN(adapter: 6, domain: 4)) == DriverName.vfioAP)
   }
 
+  @Test(arguments: [Kernel.masks61, .masks72])
+  func `report what vfio_ap gets of them when it comes`(kernel: Kernel) throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: kernel, domains: [4, 0x47],
+        adapters: [ArrivalCase.Adapter(number: 0), ArrivalCase.Adapter(number: 5)],
+        modules: [.zcryptCex4],
+        rules: [ArrivalCase.RuleLine(#"ADAPTER!="6", RESERVE="vfio_ap""#)], steps: []))
+    // What is not wanted any more lies in the row or the column of what still is.
+    try run.play(.replaceRules([ArrivalCase.RuleLine(#"APQN=="05.0004", RESERVE="vfio_ap""#)]))
+    try run.play(.load(.vfioAP))
+    #expect(run.violations == [])
+    let taken = try reserved(on: run).filter { $0 != "05.0004" }
+    #expect(!taken.isEmpty)
+    for name in taken {
+      #expect(
+        run.agent.history.moves.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
+    }
+    // Once is enough.
+    let count = run.agent.history.moves.count
+    try run.play(.reload(isExplicit: false))
+    #expect(run.agent.history.moves.count == count)
+  }
+
+  @Test func `stay when rules are gone and nobody has asked for that, whatever comes back`() throws
+  {
+    let run = try run(.automatic72)
+    try #require(run.agent.keptChoice?.mechanism == .mask)
+    try run.play(.replaceRules([]))
+    try run.play(.replug(ArrivalCase.Adapter(number: 5)))
+    #expect(try reserved(on: run) == ["05.0004", "06.0004"])
+    #expect(run.violations == [])
+    try run.play(.reload(isExplicit: true))
+    #expect(try reserved(on: run) == [])
+    #expect(run.violations == [])
+  }
+
+  /// Which card the host is to have cannot be read as long as it has no queue of it.
+  @Test func `stay while others cannot be decided about, and what comes back is reported`() throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: .automatic72, domains: [0x47],
+        adapters: [
+          ArrivalCase.Adapter(number: 5, serial: "S2"),
+          ArrivalCase.Adapter(number: 6, mode: .accelerator),
+          ArrivalCase.Adapter(number: 0xa),
+        ],
+        rules: [ArrivalCase.RuleLine(#"HWTYPE=="13-", RESERVE="vfio_ap""#)], steps: []))
+    try #require(run.agent.keptChoice?.mechanism == .mask)
+    try run.play(
+      .replaceRules([
+        ArrivalCase.RuleLine(#"ADAPTER=="5|6", CARD{serialnr}=="S1", RESERVE:="host""#)
+      ]))
+    let queue = APQN(adapter: 0xa, domain: 0x47)
+    #expect(run.agent.status.plan?.refusals.map(\.apqn).contains(queue) == true)
+    let count = run.agent.history.moves.count
+    try run.play(.replug(ArrivalCase.Adapter(number: 0xa)))
+    #expect(run.agent.history.moves.dropFirst(count).map(\.apqn).contains(queue))
+    #expect(run.violations == [])
+  }
+
+  /// What a guest has keeps masks from being set, and so the host from what comes beside it.
+  @Test func `report what rules lock to the host and a guest's column takes`() throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: .masks72, domains: [4], adapters: [ArrivalCase.Adapter(number: 0xa)],
+        rules: [ArrivalCase.RuleLine(#"DOMAIN=="4", RESERVE="vfio_ap""#)], steps: []))
+    try run.play(.assign(APQN(adapter: 0xa, domain: 4)))
+    try run.play(.replaceRules([ArrivalCase.RuleLine(#"ADAPTER!="0xa", RESERVE:="host""#)]))
+    try run.play(.plug(ArrivalCase.Adapter(number: 0)))
+    #expect(run.violations == [])
+    #expect(
+      run.agent.history.moves.contains {
+        $0.apqn == APQN(adapter: 0, domain: 4) && $0.to == .vfioAP
+      })
+    try run.play(.removeMediatedDevice)
+    #expect(try reserved(on: run) == [])
+    #expect(run.violations == [])
+  }
+
   @Test func `report what they took where there is nothing else`() throws {
     let run = try run(.masks61)
     try arrive(on: run)
@@ -191,5 +271,149 @@ import Testing
       #expect(
         run.agent.history.moves.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
     }
+  }
+}
+
+/// Queues whose override was set before any driver was there to take them.
+@Suite struct `What is prepared for vfio_ap` {
+  typealias Kernel = ArrivalCase.Kernel
+
+  private let queue = APQN(adapter: 5, domain: 4)
+
+  /// The kernel has overrides and no driver of queues, and rules want one adapter of two.
+  private func prepared(_ kernel: Kernel = .overrides72) throws -> ArrivalRun {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: kernel, domains: [4],
+        adapters: [ArrivalCase.Adapter(number: 5), ArrivalCase.Adapter(number: 6)], modules: [],
+        rules: [ArrivalCase.RuleLine(#"ADAPTER=="5", RESERVE="vfio_ap""#)], steps: []))
+    try #require(try driverOverride(on: run) == DriverName.vfioAP)
+    return run
+  }
+
+  private func driverOverride(on run: ArrivalRun) throws -> String? {
+    try InventoryReader(sysfs: run.bus).readQueue(queue)?.driverOverride
+  }
+
+  /// Another set of rules for the queue: for the host, locked or not, for another queue, or for no queue.
+  private static let otherRules = [
+    #"ADAPTER=="5", RESERVE:="host""#, #"ADAPTER=="5", RESERVE="host""#,
+    #"ADAPTER=="5", RESERVE="unmanaged""#, #"ADAPTER=="6", RESERVE="vfio_ap""#,
+  ]
+
+  @Test(arguments: otherRules)
+  func `is not taken when rules have changed before the driver comes`(rule: String) throws {
+    let run = try prepared()
+    try run.play(.replaceRules([ArrivalCase.RuleLine(rule)]))
+    #expect(try driverOverride(on: run) == nil)
+    try run.play(.load(.vfioAP))
+    #expect(run.bus.driver(of: queue) == nil)
+    try run.play(.load(.zcryptCex4))
+    #expect(run.bus.driver(of: queue) == DriverName.cex4queue)
+    #expect(run.violations == [])
+  }
+
+  @Test func `is prepared again when rules want it again`() throws {
+    let run = try prepared()
+    try run.play(.replaceRules([ArrivalCase.RuleLine(Self.otherRules[0])]))
+    try run.play(.replaceRules([ArrivalCase.RuleLine(#"ADAPTER=="5", RESERVE="vfio_ap""#)]))
+    #expect(try driverOverride(on: run) == DriverName.vfioAP)
+    try run.play(.load(.vfioAP))
+    #expect(run.bus.driver(of: queue) == DriverName.vfioAP)
+    #expect(run.violations == [])
+  }
+
+  @Test func `stays so when rules are gone and nobody has asked for that`() throws {
+    let run = try prepared()
+    try run.play(.replaceRules([]))
+    try run.play(.load(.vfioAP))
+    #expect(run.bus.driver(of: queue) == DriverName.vfioAP)
+    #expect(run.violations == [])
+    try run.play(.load(.zcryptCex4))
+    try run.play(.reload(isExplicit: true))
+    #expect(run.bus.driver(of: queue) == DriverName.cex4queue)
+    #expect(run.violations == [])
+  }
+
+  @Test func `is not taken when rules are gone and somebody has asked for that`() throws {
+    let run = try prepared()
+    try run.play(.replaceRules([]))
+    try run.play(.reload(isExplicit: true))
+    try run.play(.load(.vfioAP))
+    #expect(run.bus.driver(of: queue) == nil)
+    #expect(run.violations == [])
+  }
+}
+
+/// Queues of hardware that `vfio_ap` does not take, in a row or column that masks clear.
+@Suite struct `Older hardware beside what is reserved` {
+  typealias Kernel = ArrivalCase.Kernel
+
+  @Test(arguments: [
+    #"ADAPTER=="0-0xff", RESERVE="host""#, #"HWTYPE=="13-", RESERVE:="host""#,
+    #"ADAPTER=="5", RESERVE="unmanaged""#,
+  ])
+  func `does not keep others from the host when it has no driver`(rule: String) throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: .masks61, domains: [4, 0x10], adapters: [ArrivalCase.Adapter(number: 5)],
+        rules: [ArrivalCase.RuleLine(#"DOMAIN=="4", RESERVE="vfio_ap""#)], steps: []))
+    try run.play(.plug(ArrivalCase.Adapter(number: 6, type: 9)))
+    try #require(run.bus.driver(of: APQN(adapter: 5, domain: 4)) == DriverName.vfioAP)
+    try run.play(.replaceRules([ArrivalCase.RuleLine(rule)]))
+    #expect(run.violations == [])
+    #expect(run.bus.driver(of: APQN(adapter: 5, domain: 4)) == DriverName.cex4queue)
+    #expect(run.agent.status.plan?.refusals.isEmpty == true)
+  }
+}
+
+/// Bits of masks that another process clears.
+@Suite struct `What another process has taken by masks` {
+  typealias Kernel = ArrivalCase.Kernel
+
+  /// The queue that kept a request from being fulfilled is not the host's any more, here or not.
+  @Test(arguments: [Kernel.masks61, .masks72], [false, true])
+  func `keeps no request from being fulfilled`(kernel: Kernel, isAbsent: Bool) throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: kernel, domains: [4, 0x10],
+        adapters: [ArrivalCase.Adapter(number: 0), ArrivalCase.Adapter(number: 0xa)],
+        rules: [
+          ArrivalCase.RuleLine(#"ADAPTER=="0xa", DOMAIN=="0x10", RESERVE="vfio_ap""#),
+          ArrivalCase.RuleLine(#"ADAPTER=="0xa", DOMAIN=="4", RESERVE:="host""#),
+        ], steps: []))
+    let request = APQN(adapter: 0xa, domain: 0x10)
+    try #require(run.bus.driver(of: request) == DriverName.cex4queue)
+    if isAbsent {
+      try run.play(.unplugQueue(APQN(adapter: 0, domain: 0x10)))
+      #expect(run.bus.driver(of: request) == DriverName.cex4queue)
+    }
+    try run.play(.clearAdapterBit(0))
+    #expect(run.bus.driver(of: request) == DriverName.vfioAP)
+    #expect(run.violations == [])
+  }
+}
+
+/// A card that is another one when it comes back under the same number.
+@Suite struct `A request that another card makes possible` {
+  @Test func `is fulfilled as any other from then on`() throws {
+    let run = try ArrivalRun(
+      ArrivalCase(
+        kernel: .masks61, domains: [4, 0x2f],
+        adapters: [
+          ArrivalCase.Adapter(number: 6, serial: "S2"), ArrivalCase.Adapter(number: 0xa, type: 9),
+        ],
+        rules: [
+          ArrivalCase.RuleLine(#"CARD{serialnr}=="S1", RESERVE="vfio_ap""#),
+          ArrivalCase.RuleLine(#"DOMAIN=="0x2f", RESERVE="vfio_ap""#),
+        ], steps: []))
+    let request = APQN(adapter: 6, domain: 0x2f)
+    try #require(run.bus.driver(of: request) == DriverName.cex4queue)
+    try run.play(.replug(ArrivalCase.Adapter(number: 6, serial: "S1")))
+    #expect(run.bus.driver(of: request) == DriverName.vfioAP)
+    try run.play(.removeDomain(4))
+    try run.play(.plug(ArrivalCase.Adapter(number: 6, type: 11, serial: "S2")))
+    #expect(run.bus.driver(of: request) == DriverName.vfioAP)
+    #expect(run.violations == [])
   }
 }
