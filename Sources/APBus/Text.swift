@@ -49,24 +49,48 @@ extension String {
   /// The same for a text of several lines that is meant to have them.
   package var printableLines: String { escaped { $0 != "\n" && $0 != "\t" } }
 
-  private func escaped(where isSpecial: (Unicode.Scalar) -> Bool) -> String {
-    func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-      // Nearly all text is of these.
-      if (0x20..<0x7f).contains(scalar.value) { return false }
-      return switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: isSpecial(scalar)
-      default: false
-      }
+  /// The same for a line below which columns are marked: one `U+FFFD` for each scalar that would be
+  /// escaped. Tabs stay.
+  package var printableColumns: String {
+    guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
+    var text = UnicodeScalarView()
+    for scalar in unicodeScalars {
+      text.append(scalar.isUnprintable && scalar != "\t" ? "\u{fffd}" : scalar)
     }
-    guard unicodeScalars.contains(where: isHarmful) else { return self }
+    return String(text)
+  }
+
+  private func escaped(where isSpecial: (Unicode.Scalar) -> Bool) -> String {
+    guard unicodeScalars.contains(where: { $0.isUnprintable && isSpecial($0) }) else { return self }
     var text = ""
     for scalar in unicodeScalars {
-      if isHarmful(scalar) {
+      if scalar.isUnprintable && isSpecial(scalar) {
         text += scalar.escaped(asASCII: true)
       } else {
         text.unicodeScalars.append(scalar)
       }
     }
     return text
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether a terminal would act on the scalar or hide it, or would show it like the blank that it is
+  /// not.
+  package var isUnprintable: Bool {
+    // Nearly all text is of these.
+    if (0x20..<0x7f).contains(value) { return false }
+    return switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator: true
+    default: false
+    }
+  }
+}
+
+extension Collection {
+  /// The first elements with commas between them, and how many more there are: `a, b and 3 more`.
+  package func shortList(of limit: Int = 8) -> String {
+    let shown = prefix(limit).map { "\($0)" }.joined(separator: ", ")
+    return count > limit ? "\(shown) and \(count - limit) more" : shown
   }
 }

@@ -38,8 +38,7 @@ struct MachineFindings {
     case .undecidable: "those that match cannot be decided now"
     case .decided(let locations):
       "those that match are decided by "
-        + locations.prefix(3).map(\.shortFileAndLine).joined(separator: ", ")
-        + (locations.count > 3 ? " and \(locations.count - 3) more" : "")
+        + locations.map(\.shortFileAndLine).shortList(of: 3)
     }
   }
 
@@ -117,8 +116,6 @@ struct MachineFindings {
 
   /// The queues as a rule would name them, the first few.
   private static func list(_ apqns: [APQN]) -> String {
-    let rectangles = APQNRectangle.covering(apqns)
-    let named = rectangles.prefix(4).map(\.description).joined(separator: ", ")
-    return rectangles.count > 4 ? "\(named) and more" : named
+    APQNRectangle.covering(apqns).shortList(of: 4)
   }
 }

@@ -63,13 +63,13 @@ package struct NextBootConflict: Equatable, Sendable {
 extension NextBootConflict: CustomStringConvertible {
   /// One sentence: who does what, against what, and what removes it.
   package var description: String {
-    let source = APQNText.list(sources, limit: 3)
+    let source = sources.shortList(of: 3)
     let verb = sources.count == 1 ? "sets" : "set"
     let text =
       switch effect {
       case .takes(let apqns, let rules):
-        "\(source) takes \(APQNText.list(apqns)) from the host at the next boot, against "
-          + APQNText.list(rules, limit: 3)
+        "\(source) takes \(apqns.shortList()) from the host at the next boot, against "
+          + rules.shortList(of: 3)
       case .binds(let apqn, let driver, let rule):
         "\(source) binds \(apqn) to \(driver) at the next boot, against \(rule)"
       case .setsMasks:
@@ -80,14 +80,5 @@ extension NextBootConflict: CustomStringConvertible {
           + "what is reserved by masks now is lost"
       }
     return "\(text); \(remedy)"
-  }
-}
-
-/// Lists in sentences.
-enum APQNText {
-  /// The first few, and how many there are more.
-  static func list<Element>(_ elements: [Element], limit: Int = 8) -> String {
-    let shown = elements.prefix(limit).map { "\($0)" }.joined(separator: ", ")
-    return elements.count > limit ? "\(shown) and \(elements.count - limit) more" : shown
   }
 }

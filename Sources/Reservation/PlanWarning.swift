@@ -45,7 +45,7 @@ extension PlanWarning: CustomStringConvertible {
       "the host keeps no CCA queue, and with the last one goes its random number generator"
     case .unusable(let apqns):
       "reserved, and of no use to a guest now, since deconfigured or check-stopped: "
-        + APQNText.list(apqns)
+        + apqns.shortList()
     case .leavesMasks:
       "the masks are set back to all ones first, since they do not express the rules any more; what the "
         + "rules reserve is taken by driver_override right after that"
@@ -54,7 +54,7 @@ extension PlanWarning: CustomStringConvertible {
         + "has the adapter or domain assigned"
     case .undoingBinds(let apqns, let owner):
       "if the masks cannot be written to the end, setting them back moves to \(owner.rawValue) what has "
-        + "no driver now: " + APQNText.list(apqns)
+        + "no driver now: " + apqns.shortList()
     case .nextBoot(let conflict): conflict.description
     }
   }

@@ -147,10 +147,7 @@ extension Refusal: CustomStringConvertible {
   private static func list(_ neighbors: Neighbors) -> String {
     let apqns = neighbors.present
     var parts: [String] = []
-    if !apqns.isEmpty {
-      let shown = apqns.prefix(4).map(\.description).joined(separator: ", ")
-      parts.append(apqns.count > 4 ? "\(shown) and \(apqns.count - 4) more" : shown)
-    }
+    if !apqns.isEmpty { parts.append(apqns.shortList(of: 4)) }
     if neighbors.absentCount > 0 {
       parts.append("\(neighbors.absentCount) that are not here now and may be the host's")
     }

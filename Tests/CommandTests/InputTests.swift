@@ -142,15 +142,15 @@ import Testing
       ),
       (
         Array("ADAPTER==\"256\", RESERVE=\"host\"\n".utf8),
-        "1:11: error: \"256\" is too large; 0xff (255) is the last [number-too-large]"
+        "1:11: error: \"256\" is too large; the largest number is 0xff (255) [number-too-large]"
       ),
       (
         Array("DOMAIN==\"-1\", RESERVE=\"host\"\n".utf8),
-        "1:10: error: -1 is negative; numbers go from 0 to 255 [negative-number]"
+        "1:10: error: -1 is negative; numbers are 0 to 255 [negative-number]"
       ),
       (
         Array("DOMIAN==\"1\", RESERVE=\"host\"\n".utf8),
-        "1:1: error: \"DOMIAN\" is no key [unknown-key]"
+        "1:1: error: unknown key \"DOMIAN\"; did you mean \"DOMAIN\"? [unknown-key]"
       ),
     ] as [([UInt8], String)])
   func `in a rule file is an error with its place, and nothing is planned`(

@@ -93,7 +93,7 @@ import Testing
         "\(etc)/a.rules:1:1: error: the file cannot be read: opening \(etc)/a.rules: EACCES "
           + "(permission denied) [unreadable-file]",
         """
-        \(etc)/b.rules:1:21: error: "hst" is no value of RESERVE; write "vfio_ap", "host" or \
+        \(etc)/b.rules:1:21: error: unknown value "hst" of RESERVE; write "vfio_ap", "host" or \
         "unmanaged" [unknown-value]
           APQN=="*", RESERVE="hst"
                               ^^^

@@ -102,7 +102,7 @@ import Testing
               "file": "a.rules",
               "span": {"line": 2, "column": 2, "length": 1},
               "sourceLine": " \u{e9}, RESERVE=\\"hst\\"",
-              "message": "\\"\u{e9}\\" is followed by no operator; write a clause as KEY==\\"value\\"",
+              "message": "\\"\u{e9}\\" is not followed by an operator; write a clause as KEY==\\"value\\"",
               "fixes": []
             },
             {
@@ -111,7 +111,7 @@ import Testing
               "file": "a.rules",
               "span": {"line": 2, "column": 14, "length": 3},
               "sourceLine": " \u{e9}, RESERVE=\\"hst\\"",
-              "message": "\\"hst\\" is no value of RESERVE; write \\"vfio_ap\\", \\"host\\" or \\"unmanaged\\"",
+              "message": "unknown value \\"hst\\" of RESERVE; write \\"vfio_ap\\", \\"host\\" or \\"unmanaged\\"",
               "fixes": ["host"]
             }
           ]

@@ -4,26 +4,26 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host""#,
       #"""
-      f:1:10: error: no queue's name matches "5.4"; a name is adapter and domain as sysfs prints them, as 05.0004 [never-matches]
+      f:1:10: error: no queue name matches "5.4"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]
         KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host"
                  ^^^
         write: 05.0004
-      f:1:14: error: no queue's name matches "0A.0004"; a name is adapter and domain as sysfs prints them, as 05.0004 [never-matches]
+      f:1:14: error: no queue name matches "0A.0004"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]
         KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host"
                      ^^^^^^^
         write: 0a.0004
-      f:1:22: error: no queue's name matches "5"; a name is adapter and domain as sysfs prints them, as 05.0004 [never-matches]
+      f:1:22: error: no queue name matches "5"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]
         KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host"
                              ^
         write: 05.*
-      f:1:24: error: no queue's name matches "05.00100"; a name is adapter and domain as sysfs prints them, as 05.0004 [never-matches]
+      f:1:24: error: no queue name matches "05.00100"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]
         KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host"
                                ^^^^^^^^
       """#),
     DiagnosticRow(
       #"KERNEL!="05:0004", RESERVE="host""#,
       #"""
-      f:1:10: error: no queue's name matches "05:0004"; a name is adapter and domain as sysfs prints them, as 05.0004 [never-matches]
+      f:1:10: error: no queue name matches "05:0004"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]
         KERNEL!="05:0004", RESERVE="host"
                  ^^^^^^^
         write: 05.0004
@@ -31,7 +31,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"KERNEL=="05.0004,05.0005", RESERVE="host""#,
       #"""
-      f:1:10: error: alternatives are divided by |, not by a comma [comma-in-value]
+      f:1:10: error: alternatives are separated by |, not by a comma [comma-in-value]
         KERNEL=="05.0004,05.0005", RESERVE="host"
                  ^^^^^^^^^^^^^^^
         write: 05.0004|05.0005
@@ -39,7 +39,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"KERNEL=="05.0004 | 05.0005", RESERVE="host""#,
       #"""
-      f:1:10: error: the value of KERNEL has no blanks [blank-in-value]
+      f:1:10: error: the value of KERNEL cannot have blanks [blank-in-value]
         KERNEL=="05.0004 | 05.0005", RESERVE="host"
                  ^^^^^^^^^^^^^^^^^
         write: 05.0004|05.0005
@@ -47,17 +47,17 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"TYPE=="CEX9C|CEX10C", RESERVE="host""#,
       #"""
-      f:1:8: error: no card's type matches "CEX9C"; products are CEX2 to CEX8; newer hardware is asked as HWTYPE=="14-" [impossible-type]
+      f:1:8: error: no card type matches "CEX9C"; known types are CEX2 to CEX8; to match newer hardware, use HWTYPE=="14-" [impossible-type]
         TYPE=="CEX9C|CEX10C", RESERVE="host"
                ^^^^^
-      f:1:14: error: no card's type matches "CEX10C"; products are CEX2 to CEX8; newer hardware is asked as HWTYPE=="14-" [impossible-type]
+      f:1:14: error: no card type matches "CEX10C"; known types are CEX2 to CEX8; to match newer hardware, use HWTYPE=="14-" [impossible-type]
         TYPE=="CEX9C|CEX10C", RESERVE="host"
                      ^^^^^^
       """#),
     DiagnosticRow(
       #"TYPE=="cex7c", RESERVE="host""#,
       #"""
-      f:1:8: error: no card's type matches "cex7c"; types are written in capitals [impossible-type]
+      f:1:8: error: no card type matches "cex7c"; types are written in capital letters [impossible-type]
         TYPE=="cex7c", RESERVE="host"
                ^^^^^
         write: CEX7C
@@ -65,11 +65,11 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"TYPE=="CEX7|CEX7S", RESERVE="host""#,
       #"""
-      f:1:8: error: no card's type matches "CEX7"; a type is a product, CEX2 to CEX8, and its mode's letter: A (accelerator), C (CCA) or P (EP11) [impossible-type]
+      f:1:8: error: no card type matches "CEX7"; a type is CEX2 to CEX8 followed by the letter of the mode: A (accelerator), C (CCA) or P (EP11) [impossible-type]
         TYPE=="CEX7|CEX7S", RESERVE="host"
                ^^^^
         write: CEX7*
-      f:1:13: error: no card's type matches "CEX7S"; a type is a product, CEX2 to CEX8, and its mode's letter: A (accelerator), C (CCA) or P (EP11) [impossible-type]
+      f:1:13: error: no card type matches "CEX7S"; a type is CEX2 to CEX8 followed by the letter of the mode: A (accelerator), C (CCA) or P (EP11) [impossible-type]
         TYPE=="CEX7|CEX7S", RESERVE="host"
                     ^^^^^
         write: CEX7*
@@ -77,20 +77,20 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"TYPE=="CEX3P|13|Crypto*", RESERVE="host""#,
       #"""
-      f:1:8: error: no card's type matches "CEX3P"; EP11 came with CEX4, so that CEX2 and CEX3 have only A and C [impossible-type]
+      f:1:8: error: no card type matches "CEX3P"; EP11 exists since CEX4; CEX2 and CEX3 have only A and C [impossible-type]
         TYPE=="CEX3P|13|Crypto*", RESERVE="host"
                ^^^^^
-      f:1:14: error: no card's type matches "13"; the number of a type is asked as HWTYPE [impossible-type]
+      f:1:14: error: no card type matches "13"; to match the number of a type, use HWTYPE [impossible-type]
         TYPE=="CEX3P|13|Crypto*", RESERVE="host"
                      ^^
-      f:1:17: error: no card's type matches "Crypto*"; a type is a product, CEX2 to CEX8, and its mode's letter: A (accelerator), C (CCA) or P (EP11) [impossible-type]
+      f:1:17: error: no card type matches "Crypto*"; a type is CEX2 to CEX8 followed by the letter of the mode: A (accelerator), C (CCA) or P (EP11) [impossible-type]
         TYPE=="CEX3P|13|Crypto*", RESERVE="host"
                         ^^^^^^^
       """#),
     DiagnosticRow(
       #"TYPE!="CEX8X", RESERVE="host""#,
       #"""
-      f:1:8: error: no card's type matches "CEX8X"; a type is a product, CEX2 to CEX8, and its mode's letter: A (accelerator), C (CCA) or P (EP11) [impossible-type]
+      f:1:8: error: no card type matches "CEX8X"; a type is CEX2 to CEX8 followed by the letter of the mode: A (accelerator), C (CCA) or P (EP11) [impossible-type]
         TYPE!="CEX8X", RESERVE="host"
                ^^^^^
         write: CEX8*
@@ -98,7 +98,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"TYPE=="CEX7C,CEX8C", RESERVE="host""#,
       #"""
-      f:1:8: error: alternatives are divided by |, not by a comma [comma-in-value]
+      f:1:8: error: alternatives are separated by |, not by a comma [comma-in-value]
         TYPE=="CEX7C,CEX8C", RESERVE="host"
                ^^^^^^^^^^^
         write: CEX7C|CEX8C
@@ -106,7 +106,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"HOST=="lnx01, lnx02", RESERVE="host""#,
       #"""
-      f:1:8: error: alternatives are divided by |, not by a comma [comma-in-value]
+      f:1:8: error: alternatives are separated by |, not by a comma [comma-in-value]
         HOST=="lnx01, lnx02", RESERVE="host"
                ^^^^^^^^^^^^
         write: lnx01|lnx02
@@ -114,14 +114,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"LPAR=="PRODUCTION|PROD*", RESERVE="host""#,
       #"""
-      f:1:8: error: an LPAR's name has at most 8 characters, and this asks for 10 or more [never-matches]
+      f:1:8: error: an LPAR name has at most 8 characters, but this matches only 10 or more [never-matches]
         LPAR=="PRODUCTION|PROD*", RESERVE="host"
                ^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"HOST=="hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", RESERVE="host""#,
       #"""
-      f:1:8: error: a host's name has at most 64 characters, and this asks for 65 or more [never-matches]
+      f:1:8: error: a host name has at most 64 characters, but this matches only 65 or more [never-matches]
         HOST=="hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", RESERVE="host"
                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       """#),
@@ -139,7 +139,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD{FW_version}=="v6*", RESERVE="host""#,
       #"""
-      f:1:20: error: FW_version is two numbers with a dot between them, as 6.19 [never-matches]
+      f:1:20: error: FW_version is two numbers separated by a dot, such as 6.19 [never-matches]
         CARD{FW_version}=="v6*", RESERVE="host"
                            ^^^
       """#),

@@ -4,7 +4,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"RESERV="host""#,
       #"""
-      f:1:1: error: "RESERV" is no key [unknown-key]
+      f:1:1: error: unknown key "RESERV"; did you mean "RESERVE"? [unknown-key]
         RESERV="host"
         ^^^^^^
         write: RESERVE
@@ -12,14 +12,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"FOO=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: "FOO" is no key; the keys are APQN, ADAPTER, DOMAIN, HWTYPE, TYPE, MODE, KERNEL, CARD, HOST, LPAR, RESERVE, NAME, COLLATERAL [unknown-key]
+      f:1:1: error: unknown key "FOO"; the keys are APQN, ADAPTER, DOMAIN, HWTYPE, TYPE, MODE, KERNEL, CARD, HOST, LPAR, RESERVE, NAME, COLLATERAL [unknown-key]
         FOO=="1", RESERVE="host"
         ^^^
       """#),
     DiagnosticRow(
       #"adapter=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: keys are written in capitals [key-case]
+      f:1:1: error: keys are written in capital letters [key-case]
         adapter=="1", RESERVE="host"
         ^^^^^^^
         write: ADAPTER
@@ -27,21 +27,21 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ACTION=="add", RESERVE="host""#,
       #"""
-      f:1:1: error: a rule describes a state, not an event; leave ACTION out [refused-key]
+      f:1:1: error: a rule describes a state, not an event; remove ACTION [refused-key]
         ACTION=="add", RESERVE="host"
         ^^^^^^
       """#),
     DiagnosticRow(
       #"DRIVER=="cex4queue", RESERVE="host""#,
       #"""
-      f:1:1: error: the driver is what a rule decides; leave DRIVER out and assign RESERVE [refused-key]
+      f:1:1: error: the driver is what rules decide; remove DRIVER and assign RESERVE [refused-key]
         DRIVER=="cex4queue", RESERVE="host"
         ^^^^^^
       """#),
     DiagnosticRow(
       #"ENV{MODE}=="cca", RESERVE="host""#,
       #"""
-      f:1:1: error: rules do not see the variables of an event; ask MODE [refused-key]
+      f:1:1: error: rules cannot match event variables; match MODE [refused-key]
         ENV{MODE}=="cca", RESERVE="host"
         ^^^^^^^^^
         write: MODE
@@ -49,20 +49,20 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"RUN+="/bin/true", GOTO="end", IMPORT{program}="x""#,
       #"""
-      f:1:1: error: rules run no programs and test no files; leave RUN out [refused-key]
+      f:1:1: error: rules cannot run programs or test files; remove RUN [refused-key]
         RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
         ^^^
-      f:1:19: error: rules have no jumps; repeat the clauses in each rule, the last matching one wins [refused-key]
+      f:1:19: error: rules have no jumps; repeat the clauses in each rule, of which the last that matches wins [refused-key]
         RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
                           ^^^^
-      f:1:31: error: rules import nothing; ask the card with CARD{attribute}, the host with HOST or LPAR [refused-key]
+      f:1:31: error: rules cannot import properties; match the card with CARD{attribute}, the host with HOST or LPAR [refused-key]
         RUN+="/bin/true", GOTO="end", IMPORT{program}="x"
                                       ^^^^^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"ATTR{hwtype}=="13", RESERVE="host""#,
       #"""
-      f:1:1: error: the card's type is asked as HWTYPE [refused-key]
+      f:1:1: error: the type of the card is matched with HWTYPE [refused-key]
         ATTR{hwtype}=="13", RESERVE="host"
         ^^^^^^^^^^^^
         write: HWTYPE
@@ -70,14 +70,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ATTR{online}=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: online comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-key]
+      f:1:1: error: online depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-key]
         ATTR{online}=="1", RESERVE="host"
         ^^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"ATTRS{serialnr}=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: an attribute of the card is asked as CARD{serialnr} [refused-key]
+      f:1:1: error: an attribute of the card is matched with CARD{serialnr} [refused-key]
         ATTRS{serialnr}=="1", RESERVE="host"
         ^^^^^^^^^^^^^^^
         write: CARD{serialnr}
@@ -85,14 +85,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD=="x", RESERVE="host""#,
       #"""
-      f:1:1: error: CARD needs an attribute in braces: API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [missing-attribute]
+      f:1:1: error: CARD needs an attribute in braces, one of API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [missing-attribute]
         CARD=="x", RESERVE="host"
         ^^^^
       """#),
     DiagnosticRow(
       #"ADAPTER{x}=="5", RESERVE="host""#,
       #"""
-      f:1:1: error: ADAPTER has no attributes [unexpected-attribute]
+      f:1:1: error: ADAPTER takes no attribute [unexpected-attribute]
         ADAPTER{x}=="5", RESERVE="host"
         ^^^^^^^^^^
         write: ADAPTER
@@ -100,10 +100,10 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host""#,
       #"""
-      f:1:6: error: "serialnumber" is no attribute that rules can ask of a card; those are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
+      f:1:6: error: unknown attribute "serialnumber" of CARD; the attributes are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
         CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host"
              ^^^^^^^^^^^^
-      f:1:31: error: "serialn" is no attribute that rules can ask of a card; those are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
+      f:1:31: error: unknown attribute "serialn" of CARD; the attributes are API_ordinalnr, FW_version, max_msg_size, raw_hwtype, serialnr [unknown-attribute]
         CARD{serialnumber}=="x", CARD{serialn}=="x", RESERVE="host"
                                       ^^^^^^^
         write: serialnr
@@ -111,13 +111,13 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: online comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+      f:1:1: error: online depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
         CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
         ^^^^^^^^^^^^
-      f:1:20: error: config changes while the machine runs, and a reservation must outlast that; ask what stays: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
+      f:1:20: error: config changes while the machine runs, but a reservation must last; match something lasting: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
         CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
                            ^^^^^^^^^^^^
-      f:1:39: error: the card's type is asked as HWTYPE [refused-attribute]
+      f:1:39: error: the type of the card is matched with HWTYPE [refused-attribute]
         CARD{online}=="1", CARD{config}=="1", CARD{hwtype}=="1", RESERVE="host"
                                               ^^^^^^^^^^^^
         write: HWTYPE
@@ -125,27 +125,27 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host""#,
       #"""
-      f:1:1: error: mkvps comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+      f:1:1: error: mkvps depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
         ^^^^^^^^^^^
-      f:1:19: error: load comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+      f:1:19: error: load depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
                           ^^^^^^^^^^
-      f:1:36: error: status comes and goes with the driver, which is what a rule decides; ask what stays: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+      f:1:36: error: status depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
                                            ^^^^^^^^^^^^
-      f:1:55: error: chkstop changes while the machine runs, and a reservation must outlast that; ask what stays: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
+      f:1:55: error: chkstop changes while the machine runs, but a reservation must last; match something lasting: ADAPTER, HWTYPE or CARD{serialnr} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
                                                               ^^^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"ADAPTER+="5", RESERVE+="host""#,
       #"""
-      f:1:8: error: += is for lists, and ADAPTER has one value; use == [refused-operator]
+      f:1:8: error: += is for lists, but ADAPTER has one value; use == [refused-operator]
         ADAPTER+="5", RESERVE+="host"
                ^^
         write: ==
-      f:1:22: error: += is for lists, and RESERVE has one value; use = [refused-operator]
+      f:1:22: error: += is for lists, but RESERVE has one value; use = [refused-operator]
         ADAPTER+="5", RESERVE+="host"
                              ^^
         write: =
@@ -173,7 +173,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"RESERVE="vfio_ap", NAME:="x""#,
       #"""
-      f:1:24: error: NAME goes with the rule that wins RESERVE; to lock it write RESERVE:= [lock-only-reserve]
+      f:1:24: error: NAME comes from the rule that decides RESERVE; to lock it, write RESERVE:= [lock-only-reserve]
         RESERVE="vfio_ap", NAME:="x"
                                ^^
         write: =
@@ -181,7 +181,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"RESERVE=i"host""#,
       #"""
-      f:1:9: error: case can be ignored only in a match; leave out the i [ignored-case-in-assignment]
+      f:1:9: error: only a match can ignore case; remove the i [ignored-case-in-assignment]
         RESERVE=i"host"
                 ^
       """#),
@@ -202,7 +202,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"RESERVE="host", COLLATERAL="accept""#,
       #"""
-      f:1:17: error: COLLATERAL has a meaning only with RESERVE="vfio_ap"; leave it out [collateral-without-reservation]
+      f:1:17: error: COLLATERAL is only allowed with RESERVE="vfio_ap"; remove it [collateral-without-reservation]
         RESERVE="host", COLLATERAL="accept"
                         ^^^^^^^^^^^^^^^^^^^
       """#),

@@ -4,7 +4,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="5" RESERVE="host""#,
       #"""
-      f:1:14: error: a comma is missing before "RESERVE" [missing-comma]
+      f:1:14: error: missing comma before "RESERVE" [missing-comma]
         ADAPTER=="5" RESERVE="host"
                      ^^^^^^^
         write: , RESERVE
@@ -12,14 +12,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="5", RESERVE="host" # why"#,
       #"""
-      f:1:30: error: a comment must have a line of its own; move it above the rule [trailing-comment]
+      f:1:30: error: a comment must be on a line of its own; move it above the rule [trailing-comment]
         ADAPTER=="5", RESERVE="host" # why
                                      ^^^^^
       """#),
     DiagnosticRow(
       #"ADAPTER=="5", RESERVE="host"; x"#,
       #"""
-      f:1:29: error: "; x" is no clause; write KEY=="value" [unexpected-text]
+      f:1:29: error: "; x" is not a clause; write KEY=="value" [unexpected-text]
         ADAPTER=="5", RESERVE="host"; x
                                     ^^^
       """#),
@@ -33,14 +33,14 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER "5", RESERVE="host""#,
       #"""
-      f:1:1: error: "ADAPTER" is followed by no operator; write a clause as KEY=="value" [missing-operator]
+      f:1:1: error: "ADAPTER" is not followed by an operator; write a clause as KEY=="value" [missing-operator]
         ADAPTER "5", RESERVE="host"
         ^^^^^^^
       """#),
     DiagnosticRow(
       #"ADAPTER=~"5", RESERVE="host""#,
       #"""
-      f:1:8: error: "=~" is no operator; the operators are ==, !=, = and := [unknown-operator]
+      f:1:8: error: unknown operator "=~"; the operators are ==, !=, = and := [unknown-operator]
         ADAPTER=~"5", RESERVE="host"
                ^^
         write: ==
@@ -48,18 +48,18 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER==, RESERVE="host""#,
       #"""
-      f:1:8: error: "==" is followed by no value; write the value in quotes [missing-value]
+      f:1:8: error: "==" is not followed by a value; write a value in quotes [missing-value]
         ADAPTER==, RESERVE="host"
                ^^
       """#),
     DiagnosticRow(
       #"ADAPTER==5, RESERVE=‘host’"#,
       #"""
-      f:1:10: error: the value "5" must stand in straight quotes [missing-quote]
+      f:1:10: error: the value "5" must be in straight double quotes [missing-quote]
         ADAPTER==5, RESERVE=‘host’
                  ^
         write: "5"
-      f:1:21: error: the value "‘host’" must stand in straight quotes [missing-quote]
+      f:1:21: error: the value "‘host’" must be in straight double quotes [missing-quote]
         ADAPTER==5, RESERVE=‘host’
                             ^^^^^^
         write: "host"
@@ -67,7 +67,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="5, RESERVE="host""#,
       #"""
-      f:1:10: error: the quote that begins here is not closed [unclosed-quote]
+      f:1:10: error: this quote is not closed [unclosed-quote]
         ADAPTER=="5, RESERVE="host"
                  ^^
         write: "5"
@@ -75,39 +75,39 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="5", RESERVE="host"#,
       #"""
-      f:1:23: error: the quote that begins here is not closed [unclosed-quote]
+      f:1:23: error: this quote is not closed [unclosed-quote]
         ADAPTER=="5", RESERVE="host
                               ^
       """#),
     DiagnosticRow(
       #"CARD{serialnr=="5", RESERVE="host""#,
       #"""
-      f:1:5: error: the brace after "CARD" is not closed; write CARD{attribute} [unclosed-brace]
+      f:1:5: error: missing closing brace after "CARD"; write CARD{attribute} [unclosed-brace]
         CARD{serialnr=="5", RESERVE="host"
             ^
       """#),
     DiagnosticRow(
       #"HOST=="a\*", RESERVE="host""#,
       #"""
-      f:1:9: error: a backslash in a value stands only before a quote; for a character that has a meaning in globs write it in brackets, as [*] [unknown-escape]
+      f:1:9: error: a backslash in a value is only allowed before a quote; to match a special character of globs, write it in brackets, as in [*] [unknown-escape]
         HOST=="a\*", RESERVE="host"
                 ^
       """#),
     DiagnosticRow(
       #"HOST==e"a", RESERVE="host""#,
       #"""
-      f:1:7: error: "e" before the quote has no meaning; only i, to ignore case, has [unknown-prefix]
+      f:1:7: error: unknown prefix "e" of the value; the only prefix is i, to ignore case [unknown-prefix]
         HOST==e"a", RESERVE="host"
               ^
       """#),
     DiagnosticRow(
       #"ADAPTER=="5", \ \#nRESERVE="host""#,
       #"""
-      f:1:15: error: a backslash continues a rule only as the last character of a line; remove what follows [blank-after-backslash]
+      f:1:15: error: a backslash continues a rule only as the last character of a line; remove what follows it [blank-after-backslash]
         ADAPTER=="5", \ 
                       ^^
         write: \
-      f:2:1: error: the rule has no match clause; name the queues it is for, or write APQN=="*" if it is for every queue [rule-without-match]
+      f:2:1: error: the rule has no match clause; name the queues it applies to, or write APQN=="*" if it applies to every queue [rule-without-match]
         RESERVE="host"
         ^^^^^^^^^^^^^^
         write: APQN=="*", RESERVE="host"
@@ -115,10 +115,10 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="5", \\#n   DOMAIN=="300",\\#n # note\#n RESRVE="host""#,
       #"""
-      f:2:13: error: "300" is too large; 0xff (255) is the last [number-too-large]
+      f:2:13: error: "300" is too large; the largest number is 0xff (255) [number-too-large]
            DOMAIN=="300",\
                     ^^^
-      f:4:2: error: "RESRVE" is no key [unknown-key]
+      f:4:2: error: unknown key "RESRVE"; did you mean "RESERVE"? [unknown-key]
          RESRVE="host"
          ^^^^^^
         write: RESERVE

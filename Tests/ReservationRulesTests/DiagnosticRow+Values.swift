@@ -4,26 +4,26 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*""#,
       #"""
-      f:1:10: error: ADAPTER has no value; leave the clause out, or write APQN=="*" if the rule is for every queue [empty-value]
+      f:1:10: error: ADAPTER has no value; remove the clause, or write APQN=="*" if the rule applies to every queue [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                  ^^
-      f:1:24: error: there is nothing beside this |; leave it out [empty-value]
+      f:1:24: error: an alternative beside this | is empty; remove the | [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                                ^
       f:1:36: error: RESERVE has no value; write "vfio_ap", "host" or "unmanaged" [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                                            ^^
-      f:1:45: error: NAME is empty; write a label or leave NAME out [empty-value]
+      f:1:45: error: NAME has no value; write a label, or remove NAME [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                                                     ^^
-      f:1:58: error: there is nothing beside this |; leave it out [empty-value]
+      f:1:58: error: an alternative beside this | is empty; remove the | [empty-value]
         ADAPTER=="", DOMAIN=="4|", RESERVE="", NAME="", KERNEL=="|*"
                                                                  ^
       """#),
     DiagnosticRow(
       #"ADAPTER=="10|05|100", RESERVE="host""#,
       #"""
-      f:1:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on write 0x [ambiguous-number]
+      f:1:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10|05|100", RESERVE="host"
                   ^^
         write: 0x0a or 0x10
@@ -31,7 +31,7 @@ extension DiagnosticRow {
         ADAPTER=="10|05|100", RESERVE="host"
                      ^^
         write: 5
-      f:1:17: error: "100" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on write 0x [ambiguous-number]
+      f:1:17: error: "100" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10|05|100", RESERVE="host"
                         ^^^
         write: 0x64
@@ -39,17 +39,17 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="0a|x|*|0X0A", RESERVE="host""#,
       #"""
-      f:1:11: error: "0a" lacks the 0x of a hexadecimal number [invalid-number]
+      f:1:11: error: "0a" is missing the 0x of a hexadecimal number [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                   ^^
         write: 0x0a
-      f:1:14: error: "x" is no number; write 0 to 9, or 0x0a to 0xff [invalid-number]
+      f:1:14: error: "x" is not a number; write 0 to 9, or 0x0a to 0xff [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                      ^
-      f:1:16: error: ADAPTER takes numbers; leave the clause out, or write APQN=="*" if the rule is for every queue [invalid-number]
+      f:1:16: error: ADAPTER takes numbers; remove the clause, or write APQN=="*" if the rule applies to every queue [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                        ^
-      f:1:18: error: the x of a hexadecimal number is written in lower case [invalid-number]
+      f:1:18: error: the prefix of a hexadecimal number is 0x, in lower case [invalid-number]
         ADAPTER=="0a|x|*|0X0A", RESERVE="host"
                          ^^^^
         write: 0x0a
@@ -57,23 +57,23 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="256|0x100|99999999999999999999", RESERVE="host""#,
       #"""
-      f:1:11: error: "256" is too large; 0xff (255) is the last [number-too-large]
+      f:1:11: error: "256" is too large; the largest number is 0xff (255) [number-too-large]
         ADAPTER=="256|0x100|99999999999999999999", RESERVE="host"
                   ^^^
-      f:1:15: error: "0x100" is too large; 0xff (255) is the last [number-too-large]
+      f:1:15: error: "0x100" is too large; the largest number is 0xff (255) [number-too-large]
         ADAPTER=="256|0x100|99999999999999999999", RESERVE="host"
                       ^^^^^
-      f:1:21: error: "99999999999999999999" is too large; 0xff (255) is the last [number-too-large]
+      f:1:21: error: "99999999999999999999" is too large; the largest number is 0xff (255) [number-too-large]
         ADAPTER=="256|0x100|99999999999999999999", RESERVE="host"
                             ^^^^^^^^^^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"DOMAIN=="-1", HWTYPE=="-12", RESERVE="host""#,
       #"""
-      f:1:10: error: -1 is negative; numbers go from 0 to 255 [negative-number]
+      f:1:10: error: -1 is negative; numbers are 0 to 255 [negative-number]
         DOMAIN=="-1", HWTYPE=="-12", RESERVE="host"
                  ^^
-      f:1:24: error: -12 is negative; numbers go from 0 to 255, and a range needs its beginning [negative-number]
+      f:1:24: error: -12 is negative; numbers are 0 to 255, and a range needs a first number [negative-number]
         DOMAIN=="-1", HWTYPE=="-12", RESERVE="host"
                                ^^^
         write: 0-12
@@ -81,30 +81,30 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host""#,
       #"""
-      f:1:10: error: the range begins above its end and is empty [reversed-range]
+      f:1:10: error: the first number of the range is greater than the last [reversed-range]
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                  ^^^
         write: 5-7
-      f:1:14: error: a range of DOMAIN needs its end [open-range]
+      f:1:14: error: a range of DOMAIN needs a last number [open-range]
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                      ^^
         write: 5-0xff
-      f:1:22: error: "15" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on write 0x [ambiguous-number]
+      f:1:22: error: "15" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                              ^^
         write: 0x0f or 0x15
-      f:1:27: error: "2-3" is no number; write 0 to 9, or 0x0a to 0xff [invalid-number]
+      f:1:27: error: "2-3" is not a number; write 0 to 9, or 0x0a to 0xff [invalid-number]
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                                   ^^^
       """#),
     DiagnosticRow(
       #"DOMAIN=="4, 5", ADAPTER=="1 | 2", RESERVE="host""#,
       #"""
-      f:1:10: error: alternatives are divided by |, not by a comma [comma-in-value]
+      f:1:10: error: alternatives are separated by |, not by a comma [comma-in-value]
         DOMAIN=="4, 5", ADAPTER=="1 | 2", RESERVE="host"
                  ^^^^
         write: 4|5
-      f:1:27: error: the value of ADAPTER has no blanks [blank-in-value]
+      f:1:27: error: the value of ADAPTER cannot have blanks [blank-in-value]
         DOMAIN=="4, 5", ADAPTER=="1 | 2", RESERVE="host"
                                   ^^^^^
         write: 1|2
@@ -112,18 +112,18 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"HWTYPE=="0x0d|CEX7|ten|14-11", RESERVE="host""#,
       #"""
-      f:1:10: error: HWTYPE is decimal, as sysfs prints hwtype [hexadecimal-hardware-type]
+      f:1:10: error: HWTYPE is decimal, as hwtype in sysfs [hexadecimal-hardware-type]
         HWTYPE=="0x0d|CEX7|ten|14-11", RESERVE="host"
                  ^^^^
         write: 13
-      f:1:15: error: HWTYPE is the card's decimal hwtype; names are asked as TYPE [invalid-number]
+      f:1:15: error: HWTYPE is the decimal hwtype of the card; to match a name, use TYPE [invalid-number]
         HWTYPE=="0x0d|CEX7|ten|14-11", RESERVE="host"
                       ^^^^
         write: 13
-      f:1:20: error: "ten" is no decimal number; CEX4 is 10 [invalid-number]
+      f:1:20: error: "ten" is not a decimal number; CEX4 is 10 [invalid-number]
         HWTYPE=="0x0d|CEX7|ten|14-11", RESERVE="host"
                            ^^^
-      f:1:24: error: the range begins above its end and is empty [reversed-range]
+      f:1:24: error: the first number of the range is greater than the last [reversed-range]
         HWTYPE=="0x0d|CEX7|ten|14-11", RESERVE="host"
                                ^^^^^
         write: 11-14
@@ -139,7 +139,7 @@ extension DiagnosticRow {
         APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                  ^
         write: 0004
-      f:1:12: error: "05" is no APQN; write adapter.domain as sysfs does, as 05.0004 [invalid-apqn]
+      f:1:12: error: "05" is not an APQN; write adapter.domain as in sysfs, such as 05.0004 [invalid-apqn]
         APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                    ^^
         write: 05.*
@@ -147,75 +147,75 @@ extension DiagnosticRow {
         APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                       ^^
         write: 0a
-      f:1:26: error: "000?" is no number; globs on the queue's name are asked as KERNEL [invalid-apqn]
+      f:1:26: error: "000?" is not a number; to match queue names with a glob, use KERNEL [invalid-apqn]
         APQN=="5.4|05|0A.0004|05.000?", RESERVE="host"
                                  ^^^^
       """#),
     DiagnosticRow(
       #"APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host""#,
       #"""
-      f:1:14: error: "0100" is too large; 00ff is the last [number-too-large]
+      f:1:14: error: "0100" is too large; the largest number is 00ff [number-too-large]
         APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host"
                      ^^^^
-      f:1:19: error: the range begins above its end and is empty [reversed-range]
+      f:1:19: error: the first number of the range is greater than the last [reversed-range]
         APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host"
                           ^^^^^
         write: 05-07
-      f:1:27: error: a range in an APQN needs its end [open-range]
+      f:1:27: error: a range in an APQN needs a last number [open-range]
         APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host"
                                   ^^^
         write: 05-ff
-      f:1:33: error: -1 is negative; numbers go from 00 to ff [negative-number]
+      f:1:33: error: -1 is negative; numbers are 00 to ff [negative-number]
         APQN=="00-05.0100|07-05.*|05-.*|-1.0004", RESERVE="host"
                                         ^^
       """#),
     DiagnosticRow(
       #"MODE=="CCA|accelerator|foo", RESERVE="host""#,
       #"""
-      f:1:8: error: "CCA" is no mode; the modes are "accel", "cca" or "ep11" [unknown-mode]
+      f:1:8: error: unknown mode "CCA"; the modes are accel, cca, ep11 [unknown-mode]
         MODE=="CCA|accelerator|foo", RESERVE="host"
                ^^^
         write: cca
-      f:1:12: error: "accelerator" is no mode; the modes are "accel", "cca" or "ep11" [unknown-mode]
+      f:1:12: error: unknown mode "accelerator"; the modes are accel, cca, ep11 [unknown-mode]
         MODE=="CCA|accelerator|foo", RESERVE="host"
                    ^^^^^^^^^^^
         write: accel
-      f:1:24: error: "foo" is no mode; the modes are "accel", "cca" or "ep11" [unknown-mode]
+      f:1:24: error: unknown mode "foo"; the modes are accel, cca, ep11 [unknown-mode]
         MODE=="CCA|accelerator|foo", RESERVE="host"
                                ^^^
       """#),
     DiagnosticRow(
       #"KERNEL=="card05", KERNEL!="card*", RESERVE="host""#,
       #"""
-      f:1:1: error: KERNEL is the name of a queue, as 05.0004; cards are asked by number with ADAPTER [card-in-kernel]
+      f:1:1: error: KERNEL matches queue names, such as 05.0004; to match a card, use ADAPTER [card-in-kernel]
         KERNEL=="card05", KERNEL!="card*", RESERVE="host"
         ^^^^^^^^^^^^^^^^
         write: ADAPTER=="5"
-      f:1:19: error: KERNEL is the name of a queue, as 05.0004; cards are asked by number with ADAPTER [card-in-kernel]
+      f:1:19: error: KERNEL matches queue names, such as 05.0004; to match a card, use ADAPTER [card-in-kernel]
         KERNEL=="card05", KERNEL!="card*", RESERVE="host"
                           ^^^^^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"TYPE=="CEX[78*", HOST=="[[:digit:]]", LPAR=="[z-a]", RESERVE="host""#,
       #"""
-      f:1:11: error: the bracket is not closed; for the character itself write [[] [unclosed-bracket]
+      f:1:11: error: this bracket is not closed; to match the character [, write [[] [unclosed-bracket]
         TYPE=="CEX[78*", HOST=="[[:digit:]]", LPAR=="[z-a]", RESERVE="host"
                   ^
-      f:1:26: error: sets have no named classes; write the characters, as [0-9a-f] [character-class]
+      f:1:26: error: named character classes are not supported; list the characters, as in [0-9a-f] [character-class]
         TYPE=="CEX[78*", HOST=="[[:digit:]]", LPAR=="[z-a]", RESERVE="host"
                                  ^^
-      f:1:47: error: the range begins above its end and is empty [reversed-range]
+      f:1:47: error: the first character of the range comes after the last [reversed-range]
         TYPE=="CEX[78*", HOST=="[[:digit:]]", LPAR=="[z-a]", RESERVE="host"
                                                       ^^^
       """#),
     DiagnosticRow(
       #"RESERVE="vfio-ap", COLLATERAL="yes""#,
       #"""
-      f:1:10: error: "vfio-ap" is no value of RESERVE; write "vfio_ap", "host" or "unmanaged" [unknown-value]
+      f:1:10: error: unknown value "vfio-ap" of RESERVE; write "vfio_ap", "host" or "unmanaged" [unknown-value]
         RESERVE="vfio-ap", COLLATERAL="yes"
                  ^^^^^^^
         write: vfio_ap
-      f:1:32: error: "yes" is no value of COLLATERAL; write "refuse" or "accept" [unknown-value]
+      f:1:32: error: unknown value "yes" of COLLATERAL; write "refuse" or "accept" [unknown-value]
         RESERVE="vfio-ap", COLLATERAL="yes"
                                        ^^^
         write: accept
@@ -223,7 +223,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"NAME="ö", RESERVE="hst""#,
       #"""
-      f:1:20: error: "hst" is no value of RESERVE; write "vfio_ap", "host" or "unmanaged" [unknown-value]
+      f:1:20: error: unknown value "hst" of RESERVE; write "vfio_ap", "host" or "unmanaged" [unknown-value]
         NAME="ö", RESERVE="hst"
                            ^^^
         write: host

@@ -16,5 +16,5 @@ struct DiagnosticRow: CustomTestStringConvertible, Sendable {
   /// What is said now.
   var found: [Diagnostic] { RuleSet.parse(files: [RuleFile(path: "f", text: text)]).1 }
 
-  static let all = lines + keys + values + globs + conflicts + hands
+  static let all = lines + keys + values + globs + conflicts + slips
 }

@@ -28,7 +28,7 @@ import Testing
     #expect(found.count { $0.code == .ambiguousNumber } == 50)
     #expect(
       found.first { $0.code == .moreErrors }?.description
-        == "f:1:161: error: 10 more errors are not shown; correct those that are first [more-errors]"
+        == "f:1:161: error: 10 more errors are not shown; correct the ones before them first [more-errors]"
     )
     #expect(found.reduce(0) { $0 + $1.findings } == 60)
   }
@@ -39,7 +39,7 @@ import Testing
     #expect(found.count == 1001)
     #expect(
       found.last?.description
-        == "f:1001:1: error: 500 more errors are not shown; correct those that are first [more-errors]"
+        == "f:1001:1: error: 500 more errors are not shown; correct the ones before them first [more-errors]"
     )
   }
 
@@ -50,7 +50,7 @@ import Testing
     #expect(rules.rules.count == 1100)
     #expect(
       found.last?.description
-        == "f:1001:15: warning: 100 more warnings are not shown; correct those that are first "
+        == "f:1001:15: warning: 100 more warnings are not shown; correct the ones before them first "
         + "[more-warnings]")
     #expect(found.allSatisfy { $0.severity == .warning })
   }

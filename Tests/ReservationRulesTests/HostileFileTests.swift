@@ -52,14 +52,15 @@ import benchmarks
     #expect(
       diagnostics.map(\.description) == [
         "/r/3.rules:1:1: error: the files up to this one have 100004 rules, and at most 100000 are "
-          + "taken; put several queues into one rule, as ADAPTER==\"1-5\" [too-many-rules]"
+          + "allowed; put several queues into one rule, as in ADAPTER==\"1-5\" [too-many-rules]"
       ])
     let wrong = String(repeating: "x\n", count: 1000)
     let found = RuleSet.parse(files: (0..<30).map { RuleFile(path: "\($0)", text: wrong) }).1
     #expect(found.count == 10_001)
     #expect(
       found.last?.message
-        == "the 20 files after this one are not read; correct those that are first")
+        == "the 20 files after this one are not read; correct the errors in the files before them first"
+    )
   }
 
   /// Twenty thousand rules of which no two ask the same, and as many that are all shadowed: this ends,

@@ -83,8 +83,8 @@ import Testing
     ])
     #expect(
       selection.diagnostics.map(\.description) == [
-        "/usr/a.rules:1:1: warning: the file is not read: /etc/a.rules has the same name and comes "
-          + "first [replaced-file]",
+        "/usr/a.rules:1:1: warning: the file is not read: /etc/a.rules has the same name and "
+          + "takes precedence [replaced-file]",
         "/usr/b.rules:1:1: warning: the file is not read: /etc/b.rules masks it [masked-file]",
         "/etc/c.rules:1:1: warning: this is not read: it is a directory [skipped-file]",
         "/etc/d.rules:1:1: warning: this is not read: it is a link to nothing [skipped-file]",
@@ -92,7 +92,7 @@ import Testing
         "/etc/f.RULES:1:1: warning: this is not read: its name does not end in .rules [skipped-file]",
         "/etc/g.rules.txt:1:1: warning: this is not read: its name does not end in .rules "
           + "[skipped-file]",
-        "/etc/j.rules:1:1: warning: this is not read: it is no regular file [skipped-file]",
+        "/etc/j.rules:1:1: warning: this is not read: it is not a regular file [skipped-file]",
       ])
   }
 

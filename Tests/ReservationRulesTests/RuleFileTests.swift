@@ -27,7 +27,7 @@ import Testing
     #expect(
       said == [
         "f:1:16: warning: the lines of the file end with CR LF; they are read, but save the file with "
-          + "LF alone [carriage-return]\n  ADAPTER==\"5\", \\\n                 ^"
+          + "LF only [carriage-return]\n  ADAPTER==\"5\", \\\n                 ^"
       ])
     #expect(rules.map(\.clauses.count) == [1, 1])
     #expect(rules.map(\.location.line) == [1, 3])

@@ -17,7 +17,7 @@ import benchmarks
         == [
           """
           f:2:3: warning: the rule never decides: every queue that it matches is decided by line 3, \
-          which comes later [shadowed-rule]
+          which is later [shadowed-rule]
               ADAPTER=="5", RESERVE="vfio_ap"
               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
           """
@@ -53,7 +53,7 @@ import benchmarks
     #expect(
       warnings(text).map { $0.prefix { $0 != "\n" } } == [
         "f:1:1: warning: the rule never decides: every queue that it matches is decided by line 5, "
-          + "line 4, line 3 and 1 more, which have := or come later [shadowed-rule]"
+          + "line 4, line 3 and 1 more, which have := or are later [shadowed-rule]"
       ])
   }
 

@@ -42,19 +42,19 @@ struct ClauseConflict {
   /// What to report of the clause, and with which code.
   func message(in clauses: [Clause]) -> (code: DiagnosticCode, sentence: String) {
     let clause = clauses[index]
-    let quoted = Printable.excerpt(clause.text)
+    let quoted = clause.text.excerpt
     if isAlone {
-      return (.neverMatches, "\(quoted) excludes everything, so that the rule never matches")
+      return (.neverMatches, "\(quoted) matches nothing, so the rule never matches")
     }
     guard let other = other.map({ clauses[$0] }) else {
-      return (.contradictingClauses, "nothing satisfies \(quoted) and all clauses before it")
+      return (.contradictingClauses, "nothing matches \(quoted) and all clauses before it")
     }
     let isEither =
       other.condition.key == clause.condition.key && !other.isNegated && !clause.isNegated
     return (
       .contradictingClauses,
-      "nothing satisfies both \(Printable.excerpt(other.text)) and \(quoted)"
-        + (isEither ? "; for either of them write one clause with | between the values" : "")
+      "nothing matches both \(other.text.excerpt) and \(quoted)"
+        + (isEither ? "; to match either of them, write one clause with | between the values" : "")
     )
   }
 }

@@ -1,3 +1,5 @@
+import APBus
+
 /// Something wrong in a rule file: where, what, and what to write instead.
 package struct Diagnostic: Hashable, Sendable {
   /// How bad it is.
@@ -66,14 +68,14 @@ extension Diagnostic: CustomStringConvertible {
   /// it is about, then the correction.
   package var description: String {
     var lines = [
-      "\(Printable.text(location.description)): \(severity.rawValue): \(Printable.text(message)) [\(code.rawValue)]"
+      "\(location): \(severity.rawValue): \(message.printable) [\(code.rawValue)]"
     ]
     if !sourceLine.isEmpty && length > 0 {
       let (excerpt, underline) = excerpt
       lines.append("  " + excerpt)
       lines.append("  " + underline)
     }
-    if let fix { lines.append("  write: " + Printable.text(fix)) }
+    if let fix { lines.append("  write: " + fix.printable) }
     return lines.joined(separator: "\n")
   }
 
@@ -100,4 +102,18 @@ extension Diagnostic: CustomStringConvertible {
       (isCutBefore ? " " : "") + indent + String(repeating: "^", count: carets)
     )
   }
+}
+
+extension StringProtocol {
+  /// The text for a message: shortened if it is long, and without anything that a terminal would act on.
+  var excerpt: String {
+    let limit = 60
+    let short = unicodeScalars.prefix(limit + 1)
+    var view = String.UnicodeScalarView(short.prefix(limit))
+    if short.count > limit { view.append("\u{2026}") }
+    return String(view).printable
+  }
+
+  /// The same in quotes.
+  var quoted: String { "\"" + excerpt + "\"" }
 }

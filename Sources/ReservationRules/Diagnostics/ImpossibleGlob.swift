@@ -30,8 +30,8 @@ extension ImpossibleGlob {
       self.init(cardName: glob)
     } else {
       self.init(
-        "no queue's name matches \(Printable.quoted(text)); a name is adapter and domain as sysfs "
-          + "prints them, as 05.0004", fix: Self.likelyQueueName(text))
+        "no queue name matches \(text.quoted); a queue name is adapter and domain as in "
+          + "sysfs, such as 05.0004", fix: Self.likelyQueueName(text))
     }
   }
 
@@ -42,7 +42,7 @@ extension ImpossibleGlob {
       ? ValueReader.number(String(decoding: digits, as: UTF8.self), radix: 16) : nil
     code = .cardInKernel
     sentence =
-      "KERNEL is the name of a queue, as 05.0004; cards are asked by number with ADAPTER"
+      "KERNEL matches queue names, such as 05.0004; to match a card, use ADAPTER"
     fix = .clause("ADAPTER", number.map { NumberNotation.hexadecimalFromTen.text($0) })
   }
 
@@ -69,7 +69,8 @@ extension ImpossibleGlob {
       if case .star = $0 { false } else { true }
     }
     guard shortest > longest else { return nil }
-    self.init("\(noun) has at most \(longest) characters, and this asks for \(shortest) or more")
+    self.init(
+      "\(noun) has at most \(longest) characters, but this matches only \(shortest) or more")
   }
 
   /// For attributes that the kernel prints as numbers (SimulatedBus documentation, "Card
@@ -87,7 +88,7 @@ extension ImpossibleGlob {
     let number = text.hasPrefix("0x") ? ValueReader.number(text.dropFirst(2), radix: 16) : nil
     self.init(
       isVersion
-        ? "FW_version is two numbers with a dot between them, as 6.19"
+        ? "FW_version is two numbers separated by a dot, such as 6.19"
         : "\(attribute) is a decimal number",
       fix: isVersion ? nil : number.map { "\($0)" })
   }
@@ -118,7 +119,7 @@ extension ImpossibleGlob {
     }
     let reason = Self.reason(capitals, isSpelling: likely == capitals)
     fix = .value(likely)
-    sentence = "no card's type matches \(Printable.quoted(text)); \(reason)"
+    sentence = "no card type matches \(text.quoted); \(reason)"
   }
 
   private static func matchesType(_ glob: Glob) -> Bool {
@@ -128,18 +129,18 @@ extension ImpossibleGlob {
   }
 
   private static func reason(_ capitals: String, isSpelling: Bool) -> String {
-    if isSpelling { return "types are written in capitals" }
+    if isSpelling { return "types are written in capital letters" }
     if ValueReader.number(capitals, radix: 10) != nil {
-      return "the number of a type is asked as HWTYPE"
+      return "to match the number of a type, use HWTYPE"
     }
     if withoutEP11.contains(capitals) {
-      return "EP11 came with CEX4, so that CEX2 and CEX3 have only A and C"
+      return "EP11 exists since CEX4; CEX2 and CEX3 have only A and C"
     }
     let digit = capitals.hasPrefix("CEX") ? capitals.utf8.dropFirst(3).first : nil
     if let digit, UInt8(ascii: "9") == digit || UInt8(ascii: "1") == digit {
-      return "products are CEX2 to CEX8; newer hardware is asked as HWTYPE==\"14-\""
+      return "known types are CEX2 to CEX8; to match newer hardware, use HWTYPE==\"14-\""
     }
-    return "a type is a product, CEX2 to CEX8, and its mode's letter: "
+    return "a type is CEX2 to CEX8 followed by the letter of the mode: "
       + "A (accelerator), C (CCA) or P (EP11)"
   }
 }

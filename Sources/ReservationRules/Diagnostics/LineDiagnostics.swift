@@ -1,3 +1,5 @@
+import APBus
+
 /// A diagnostic whose place is not known as line and column yet: it is about bytes of a logical line.
 struct LineDiagnostic {
   var code: DiagnosticCode
@@ -5,13 +7,23 @@ struct LineDiagnostic {
   var message: String
   var fixes: [String] = []
 
-  /// A diagnostic for the first invisible character in the range; nil if there is none.
+  /// A diagnostic for the first scalar in the range that is invisible or looks like a blank; nil if
+  /// there is none.
   init?(invisibleIn bytes: [UInt8], _ range: Range<Int>) {
-    guard let (place, number) = Printable.invisible(in: bytes, range) else { return nil }
-    self.init(
-      code: .invisibleCharacter, range: place,
-      message: "here is \(number), a character that is not the blank it looks like; remove it, or "
-        + "type a blank")
+    guard bytes[range].contains(where: { $0 >= 0x80 }) else { return nil }
+    var offset = range.lowerBound
+    for scalar in String(decoding: bytes[range], as: UTF8.self).unicodeScalars {
+      let end = offset + UTF8.width(scalar)
+      if scalar.value >= 0x80, scalar.isUnprintable {
+        let number = "U+" + Hex.text(scalar.value, digits: 4, uppercase: true)
+        self.init(
+          code: .invisibleCharacter, range: offset..<end,
+          message: "\(number) is invisible or looks like a blank; remove it, or type a blank")
+        return
+      }
+      offset = end
+    }
+    return nil
   }
 
   init(code: DiagnosticCode, range: Range<Int>, message: String, fixes: [String] = []) {
@@ -90,7 +102,7 @@ extension LineReading {
   func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
   /// The text in quotes, for a message: shortened if it is long.
-  func quoted(_ range: Range<Int>) -> String { Printable.quoted(text(range)) }
+  func quoted(_ range: Range<Int>) -> String { text(range).quoted }
 
   /// Reports what is wrong in a range, and what to write instead if that is known.
   mutating func report(
@@ -143,7 +155,7 @@ struct OmittedFindings {
     return Diagnostic(
       code: code, location: location, length: 0, sourceLine: "",
       message:
-        "\(count) more \(noun)\(count == 1 ? " is" : "s are") not shown; correct those that are first",
+        "\(count) more \(noun)\(count == 1 ? " is" : "s are") not shown; correct the ones before them first",
       findings: count)
   }
 }

@@ -9,32 +9,33 @@ struct RefusedWord {
   static func key(_ key: String, attribute: String?) -> RefusedWord? {
     switch key {
     case "ACTION":
-      RefusedWord("a rule describes a state, not an event; leave ACTION out")
+      RefusedWord("a rule describes a state, not an event; remove ACTION")
     case "DRIVER", "DRIVERS":
-      RefusedWord("the driver is what a rule decides; leave \(key) out and assign RESERVE")
+      RefusedWord("the driver is what rules decide; remove \(key) and assign RESERVE")
     case "ENV":
       switch attribute {
-      case "MODE": RefusedWord("rules do not see the variables of an event; ask MODE", fix: "MODE")
+      case "MODE": RefusedWord("rules cannot match event variables; match MODE", fix: "MODE")
       case "DEV_TYPE":
-        RefusedWord("rules do not see the variables of an event; ask HWTYPE, in decimal")
-      default: RefusedWord("rules do not see the variables of an event; ask HWTYPE, TYPE or MODE")
+        RefusedWord("rules cannot match event variables; match HWTYPE, in decimal")
+      default: RefusedWord("rules cannot match event variables; match HWTYPE, TYPE or MODE")
       }
     case "RUN", "PROGRAM", "RESULT", "TEST":
-      RefusedWord("rules run no programs and test no files; leave \(key) out")
+      RefusedWord("rules cannot run programs or test files; remove \(key)")
     case "GOTO", "LABEL":
       RefusedWord(
-        "rules have no jumps; repeat the clauses in each rule, the last matching one wins")
+        "rules have no jumps; repeat the clauses in each rule, of which the last that matches wins")
     case "IMPORT":
       RefusedWord(
-        "rules import nothing; ask the card with CARD{attribute}, the host with HOST or LPAR")
+        "rules cannot import properties; match the card with CARD{attribute}, the host with HOST or LPAR"
+      )
     case "ATTR", "ATTRS": attributeKey(key, attribute ?? "")
     case "SUBSYSTEM", "SUBSYSTEMS":
-      RefusedWord("every rule is about AP queues; leave \(key) out")
+      RefusedWord("every rule is about AP queues; remove \(key)")
     case "KERNELS":
-      RefusedWord("a queue has no parents to search; ask ADAPTER for its card")
-    case "DEVPATH": RefusedWord("rules do not name paths; ask APQN", fix: "APQN")
+      RefusedWord("the parents of a queue cannot be matched; match its card with ADAPTER")
+    case "DEVPATH": RefusedWord("device paths cannot be matched; match APQN", fix: "APQN")
     case "SYMLINK", "OWNER", "GROUP", "TAG", "TAGS", "OPTIONS", "SECLABEL", "SYSCTL", "CONST":
-      RefusedWord("a queue has no device node, and udev's \(key) no meaning here; leave it out")
+      RefusedWord("a queue has no device node, so \(key) does not apply; remove it")
     default: nil
     }
   }
@@ -43,10 +44,10 @@ struct RefusedWord {
     if let refused = cardAttribute(attribute) { return refused }
     if Card.ruleAttributes.contains(attribute) {
       return RefusedWord(
-        "an attribute of the card is asked as CARD{\(attribute)}", fix: "CARD{\(attribute)}")
+        "an attribute of the card is matched with CARD{\(attribute)}", fix: "CARD{\(attribute)}")
     }
     return RefusedWord(
-      "\(key) is not asked; attributes of the card are, as CARD{} with one of "
+      "\(key) cannot be matched; attributes of the card can, with CARD{attribute} and one of "
         + Card.ruleAttributes.joined(separator: ", "))
   }
 
@@ -55,20 +56,21 @@ struct RefusedWord {
     switch attribute {
     case "online", "load", "mkvps", "status", "op_modes", "interrupt", "reset":
       RefusedWord(
-        "\(attribute) comes and goes with the driver, which is what a rule decides; "
-          + "ask what stays: HWTYPE, MODE or CARD{serialnr}")
+        "\(attribute) depends on the driver, which is what rules decide; "
+          + "match something lasting: HWTYPE, MODE or CARD{serialnr}")
     case "config", "chkstop", "states", "last_err_rc", "se_bind", "se_associate":
       RefusedWord(
-        "\(attribute) changes while the machine runs, and a reservation must outlast that; "
-          + "ask what stays: ADAPTER, HWTYPE or CARD{serialnr}")
+        "\(attribute) changes while the machine runs, but a reservation must last; "
+          + "match something lasting: ADAPTER, HWTYPE or CARD{serialnr}")
     case "request_count", "requestq_count", "pendingq_count":
       RefusedWord(
-        "\(attribute) changes with every request; ask what stays: ADAPTER, HWTYPE or MODE")
+        "\(attribute) changes with every request; match something lasting: ADAPTER, HWTYPE or MODE")
     case "driver", "driver_override":
-      RefusedWord("the driver is what a rule decides; leave the clause out and assign RESERVE")
-    case "hwtype", "modalias": RefusedWord("the card's type is asked as HWTYPE", fix: "HWTYPE")
-    case "type": RefusedWord("the card's product and mode are asked as TYPE", fix: "TYPE")
-    case "ap_functions": RefusedWord("the card's mode is asked as MODE", fix: "MODE")
+      RefusedWord("the driver is what rules decide; remove the clause and assign RESERVE")
+    case "hwtype", "modalias":
+      RefusedWord("the type of the card is matched with HWTYPE", fix: "HWTYPE")
+    case "type": RefusedWord("the product and mode of the card are matched with TYPE", fix: "TYPE")
+    case "ap_functions": RefusedWord("the mode of the card is matched with MODE", fix: "MODE")
     default: nil
     }
   }

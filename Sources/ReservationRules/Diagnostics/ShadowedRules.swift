@@ -101,19 +101,15 @@ extension RuleSet {
     guard let first = shadows.first else {
       return "every queue that it matches is decided by stronger rules"
     }
-    let named = shadows.prefix(3).map { shadow in
-      let location = shadow.location
-      return location.file == rule.location.file
-        ? "line \(location.line)" : location.fileAndLine
-    }
-    let others = shadows.count - named.count
-    let names = named.joined(separator: ", ") + (others > 0 ? " and \(others) more" : "")
+    let names = shadows.map(\.location).map { location in
+      location.file == rule.location.file ? "line \(location.line)" : location.fileAndLine
+    }.shortList(of: 3)
     let reason =
       shadows.contains { $0.reserve.locks != first.reserve.locks }
-      ? "which have := or come later"
+      ? "which have := or are later"
       : first.reserve.locks
         ? "which \(shadows.count == 1 ? "has" : "have") :="
-        : "which \(shadows.count == 1 ? "comes" : "come") later"
+        : "which \(shadows.count == 1 ? "is" : "are") later"
     return "every queue that it matches is decided by \(names), \(reason)"
   }
 }

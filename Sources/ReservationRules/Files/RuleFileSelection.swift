@@ -99,7 +99,7 @@ extension RuleFileSelection {
         $0.isMasked ? .maskedFile : .replacedFile, file: $0.path,
         $0.isMasked
           ? "the file is not read: \($0.by) masks it"
-          : "the file is not read: \($0.by) has the same name and comes first")
+          : "the file is not read: \($0.by) has the same name and takes precedence")
     }
       + skipped.map {
         Diagnostic(.skippedFile, file: $0.path, "this is not read: \($0.reason)")
@@ -135,7 +135,7 @@ extension RuleFileSelection.Skipped {
     case .linkToNull: "it is a link to /dev/null"
     case .danglingLink: "it is a link to nothing"
     case .directory: "it is a directory"
-    case .other: "it is no regular file"
+    case .other: "it is not a regular file"
     }
   }
 }

@@ -24,7 +24,7 @@ struct ClauseLexer: LineReading {
       if bytes[position] == UInt8(ascii: "#") {
         report(
           .trailingComment, at: position..<bytes.count,
-          "a comment must have a line of its own; move it above the rule")
+          "a comment must be on a line of its own; move it above the rule")
         return nil
       }
       if let clause = clause(needsComma: needsComma) { return clause }
@@ -56,19 +56,19 @@ struct ClauseLexer: LineReading {
       } else {
         report(
           .missingOperator, at: key,
-          "\(quoted(key)) is followed by no operator; write a clause as KEY==\"value\"")
+          "\(quoted(key)) is not followed by an operator; write a clause as KEY==\"value\"")
       }
       recover()
       return nil
     }
     if needsComma {
       report(
-        .missingComma, at: key, "a comma is missing before \(quoted(key))", write: ", " + text(key))
+        .missingComma, at: key, "missing comma before \(quoted(key))", write: ", " + text(key))
     }
     guard let operation = RawClause.Operator(rawValue: text(operationRange)) else {
       report(
         .unknownOperator, at: operationRange,
-        "\(quoted(operationRange)) is no operator; the operators are ==, !=, = and :=",
+        "unknown operator \(quoted(operationRange)); the operators are ==, !=, = and :=",
         write: Self.likelyOperators[text(operationRange)])
       recover()
       return nil
@@ -89,7 +89,7 @@ struct ClauseLexer: LineReading {
     if bytes[position] == UInt8(ascii: "\\") {
       report(
         .blankAfterBackslash, at: position..<bytes.count,
-        "a backslash continues a rule only as the last character of a line; remove what follows",
+        "a backslash continues a rule only as the last character of a line; remove what follows it",
         write: "\\")
       position = bytes.count
       return nil
@@ -100,7 +100,7 @@ struct ClauseLexer: LineReading {
     recover()
     report(
       .unexpectedText, at: start..<max(position, start + 1),
-      "\(quoted(start..<max(position, start + 1))) is no clause; write KEY==\"value\"")
+      "\(quoted(start..<max(position, start + 1))) is not a clause; write KEY==\"value\"")
     position = max(position, start + 1)
     return nil
   }
@@ -113,7 +113,7 @@ struct ClauseLexer: LineReading {
     guard peek == UInt8(ascii: "}") else {
       report(
         .unclosedBrace, at: open..<open + 1,
-        "the brace after \(quoted(key)) is not closed; write \(text(key)){attribute}")
+        "missing closing brace after \(quoted(key)); write \(text(key)){attribute}")
       recover()
       return nil
     }
@@ -160,7 +160,7 @@ extension ClauseLexer {
     guard let first = peek, first != UInt8(ascii: ",") else {
       report(
         .missingValue, at: operation,
-        "\(quoted(operation)) is followed by no value; write the value in quotes")
+        "\(quoted(operation)) is not followed by a value; write a value in quotes")
       return nil
     }
     let prefix = position
@@ -173,7 +173,8 @@ extension ClauseLexer {
     guard prefixText.isEmpty || prefixText == "i" else {
       report(
         .unknownPrefix, at: prefix..<position,
-        "\(quoted(prefix..<position)) before the quote has no meaning; only i, to ignore case, has")
+        "unknown prefix \(quoted(prefix..<position)) of the value; the only prefix is i, to ignore case"
+      )
       _ = quotedValue()
       return nil
     }
@@ -194,8 +195,8 @@ extension ClauseLexer {
         if bytes[position] != UInt8(ascii: "\"") {
           report(
             .unknownEscape, at: position - 1..<position,
-            "a backslash in a value stands only before a quote; "
-              + "for a character that has a meaning in globs write it in brackets, as [*]")
+            "a backslash in a value is only allowed before a quote; "
+              + "to match a special character of globs, write it in brackets, as in [*]")
           continue
         }
         position += 1
@@ -217,7 +218,7 @@ extension ClauseLexer {
   private mutating func unclosedQuote(_ quote: Int, _ value: Range<Int>) -> Range<Int>? {
     let comma = bytes[value].firstIndex(of: UInt8(ascii: ","))
     report(
-      .unclosedQuote, at: quote..<(comma ?? quote + 1), "the quote that begins here is not closed",
+      .unclosedQuote, at: quote..<(comma ?? quote + 1), "this quote is not closed",
       write: comma.map { [text(quote..<$0) + "\""] } ?? [])
     position = bytes.count
     return nil
@@ -236,7 +237,7 @@ extension ClauseLexer {
     while let last = scalars.last, quotes.contains(last) { scalars.removeLast() }
     report(
       .missingQuote, at: start..<end,
-      "the value \(quoted(start..<end)) must stand in straight quotes",
+      "the value \(quoted(start..<end)) must be in straight double quotes",
       write: "\"" + String(scalars) + "\"")
     recover()
     return nil
@@ -255,7 +256,7 @@ extension ClauseLexer {
     position = end
     report(
       .commaInValue, at: first.lowerBound..<end,
-      "alternatives stand in one pair of quotes, divided by |",
+      "alternatives are written in one pair of quotes, separated by |",
       write: "\"" + alternatives.joined(separator: "|") + "\"")
     return nil
   }

@@ -215,7 +215,7 @@ struct GlobParser {
       if low == 0x5b, position < scalars.count, [0x3a, 0x2e, 0x3d].contains(scalars[position]) {
         report(
           .characterClass, at: start..<start + 2,
-          "sets have no named classes; write the characters, as [0-9a-f]")
+          "named character classes are not supported; list the characters, as in [0-9a-f]")
         return nil
       }
       var high = low
@@ -224,7 +224,9 @@ struct GlobParser {
         position += 2
       }
       guard low <= high else {
-        report(.reversedRange, at: start..<position, "the range begins above its end and is empty")
+        report(
+          .reversedRange, at: start..<position,
+          "the first character of the range comes after the last")
         return nil
       }
       ranges.append(low...high)
@@ -232,7 +234,7 @@ struct GlobParser {
     guard position < scalars.count else {
       report(
         .unclosedBracket, at: open..<open + 1,
-        "the bracket is not closed; for the character itself write [[]")
+        "this bracket is not closed; to match the character [, write [[]")
       return nil
     }
     position += 1

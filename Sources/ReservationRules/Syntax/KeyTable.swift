@@ -28,7 +28,7 @@ extension MatchKey {
           UInt8(ascii: "4")...UInt8(ascii: "8") ~= generation
         else { return nil }
         return (
-          "HWTYPE is the card's decimal hwtype; names are asked as TYPE",
+          "HWTYPE is the decimal hwtype of the card; to match a name, use TYPE",
           "\(generation - UInt8(ascii: "0") + 6)"
         )
       }),
@@ -39,14 +39,14 @@ extension MatchKey {
     "TYPE", grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(cardType: glob, text) }),
     subject: .cardKind(
       { type, mode in type.name(mode: mode).map(FoundValue.text) },
-      unknown: "hwtype and ap_functions tell no type"),
+      unknown: "hwtype and ap_functions give no type"),
     examples: [#"TYPE=="CEX7C""#, #"TYPE==i"cex8*|CEX[57]P""#, #"TYPE!="CEX?A""#])
 
   package static let mode = MatchKey(
     "MODE",
     grammar: .words(QueueMode.allCases.map(\.rawValue), noun: "mode", unknown: .unknownMode),
     subject: .cardKind(
-      { _, mode in mode.map { .text($0.rawValue) } }, unknown: "ap_functions tell no mode"),
+      { _, mode in mode.map { .text($0.rawValue) } }, unknown: "ap_functions gives no mode"),
     examples: [#"MODE=="cca""#, #"MODE=="accel|ep11""#, #"MODE!="accel""#])
 
   package static let kernel = MatchKey(
@@ -74,9 +74,9 @@ extension MatchKey {
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true) { glob, _, _ in
         // HOST_NAME_MAX of Linux (gethostname(2)).
-        ImpossibleGlob(name: glob, "a host's name", longest: 64)
+        ImpossibleGlob(name: glob, "a host name", longest: 64)
       }),
-    subject: .host({ $0.name.map(FoundValue.text) }, unknown: "the host's name is not known"),
+    subject: .host({ $0.name.map(FoundValue.text) }, unknown: "the host name is unknown"),
     examples: [#"HOST=="lnx?rod*""#, #"HOST!="kvm[0-4]*""#])
 
   package static let lpar = MatchKey(
@@ -84,9 +84,9 @@ extension MatchKey {
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true) { glob, _, _ in
         // sysinfo_2_2_2.name of the kernel has eight characters (arch/s390/include/asm/sysinfo.h).
-        ImpossibleGlob(name: glob, "an LPAR's name", longest: 8)
+        ImpossibleGlob(name: glob, "an LPAR name", longest: 8)
       }),
-    subject: .host({ $0.lpar.map(FoundValue.text) }, unknown: "the LPAR's name is not known"),
+    subject: .host({ $0.lpar.map(FoundValue.text) }, unknown: "the LPAR name is unknown"),
     examples: [#"LPAR=="P*""#, #"LPAR!=i"test?""#])
 }
 

@@ -242,7 +242,7 @@ extension RuleFileParser {
     hasReturns = true
     report(
       .carriageReturn, line.bytes.upperBound..<line.bytes.upperBound + 1, in: line,
-      "the lines of the file end with CR LF; they are read, but save the file with LF alone")
+      "the lines of the file end with CR LF; they are read, but save the file with LF only")
   }
 
   private static func firstInvalidByte(_ bytes: ArraySlice<UInt8>) -> Int? {

@@ -77,7 +77,8 @@ struct RuleParser: LineReading {
     case .assignFinally:
       report(
         .lockOnlyReserve, at: clause.operationRange,
-        "\(key.name) goes with the rule that wins RESERVE; to lock it write RESERVE:=", write: "=")
+        "\(key.name) comes from the rule that decides RESERVE; to lock it, write RESERVE:=",
+        write: "=")
     case .equal, .notEqual:
       report(
         .matchOfAssignmentKey, at: clause.operationRange,
@@ -87,7 +88,7 @@ struct RuleParser: LineReading {
     if clause.ignoresCase {
       report(
         .ignoredCaseInAssignment, at: clause.value.lowerBound - 2..<clause.value.lowerBound - 1,
-        "case can be ignored only in a match; leave out the i")
+        "only a match can ignore case; remove the i")
     }
     if assignmentRanges.updateValue(clause.range, forKey: key.name) != nil {
       report(.duplicateAssignment, at: clause.range, "\(key.name) is assigned twice in one rule")
@@ -100,7 +101,7 @@ struct RuleParser: LineReading {
   private mutating func refuseListOperator(of clause: RawClause, instead: String) {
     report(
       .refusedOperator, at: clause.operationRange,
-      "\(clause.operation.rawValue) is for lists, and \(text(clause.key)) has one value; "
+      "\(clause.operation.rawValue) is for lists, but \(text(clause.key)) has one value; "
         + "use \(instead)", write: instead)
   }
 }
@@ -119,11 +120,11 @@ extension RuleParser {
       if let reserve = assignments.reserve, reserve != .vfioAP {
         report(
           .collateralWithoutReservation, at: place,
-          "COLLATERAL has a meaning only with RESERVE=\"vfio_ap\"; leave it out")
+          "COLLATERAL is only allowed with RESERVE=\"vfio_ap\"; remove it")
       } else if assignmentRanges[AssignmentKey.reserve.name] == nil {
         report(
           .collateralWithoutReservation, at: place,
-          "COLLATERAL without a reservation does nothing; add RESERVE=\"vfio_ap\", or leave it out")
+          "COLLATERAL without a reservation does nothing; add RESERVE=\"vfio_ap\", or remove it")
       }
     } else if assignmentRanges[AssignmentKey.reserve.name] == nil, isWhole,
       !diagnostics.contains(Self.unread)
@@ -142,8 +143,8 @@ extension RuleParser {
     else { return }
     report(
       .ruleWithoutMatch, at: place,
-      "the rule has no match clause; name the queues it is for, or write APQN==\"*\" if it is for "
-        + "every queue", write: "APQN==\"*\", " + text(place))
+      "the rule has no match clause; name the queues it applies to, or write APQN==\"*\" if it "
+        + "applies to every queue", write: "APQN==\"*\", " + text(place))
   }
 
   /// Looks for clauses that contradict each other or say the same twice.
@@ -152,7 +153,7 @@ extension RuleParser {
     if let index = clauses.firstIndex(where: { !texts.insert($0.text).inserted }) {
       report(
         .duplicateClause, at: ranges[index],
-        "\(Printable.excerpt(clauses[index].text)) stands in this rule already; leave one of them out"
+        "\(clauses[index].text.excerpt) is in this rule twice; remove one of them"
       )
     }
     for conflict in ClauseConflict.all(in: clauses) {
@@ -172,13 +173,15 @@ extension RuleParser {
     if let refused = RefusedWord.key(upperCase, attribute: clause.attribute.map(text)) {
       report(.refusedKey, at: clause.keyRange, refused.reason, write: refused.fix)
     } else if Key(name: upperCase) != nil {
-      report(.keyCase, at: clause.key, "keys are written in capitals", write: upperCase)
+      report(.keyCase, at: clause.key, "keys are written in capital letters", write: upperCase)
     } else if !diagnostics.isFull, let nearest = Spelling.nearest(to: word, among: Key.names) {
-      report(.unknownKey, at: clause.key, "\(quoted(clause.key)) is no key", write: nearest)
+      report(
+        .unknownKey, at: clause.key,
+        "unknown key \(quoted(clause.key)); did you mean \"\(nearest)\"?", write: nearest)
     } else {
       report(
         .unknownKey, at: clause.key,
-        "\(quoted(clause.key)) is no key; the keys are " + Key.names.joined(separator: ", "))
+        "unknown key \(quoted(clause.key)); the keys are " + Key.names.joined(separator: ", "))
     }
     return nil
   }
@@ -190,13 +193,14 @@ extension RuleParser {
   ) -> String? {
     guard let attributes else {
       guard clause.attribute != nil else { return "" }
-      report(.unexpectedAttribute, at: clause.keyRange, "\(name) has no attributes", write: name)
+      report(.unexpectedAttribute, at: clause.keyRange, "\(name) takes no attribute", write: name)
       return nil
     }
     let list = attributes.names.joined(separator: ", ")
     guard let range = clause.attribute, !range.isEmpty else {
       report(
-        .missingAttribute, at: clause.keyRange, "\(name) needs an attribute in braces: \(list)")
+        .missingAttribute, at: clause.keyRange,
+        "\(name) needs an attribute in braces, one of \(list)")
       return nil
     }
     let word = text(range)
@@ -206,7 +210,7 @@ extension RuleParser {
     } else {
       report(
         .unknownAttribute, at: range,
-        "\(quoted(range)) is no attribute that rules can ask of a card; those are \(list)",
+        "unknown attribute \(quoted(range)) of \(name); the attributes are \(list)",
         write: Spelling.nearest(to: word, among: attributes.names))
     }
     return nil

@@ -49,8 +49,8 @@ package struct RuleSet: Sendable {
         diagnostics.append(
           Diagnostic(
             .tooManyRules, file: file.path,
-            "the files up to this one have \(rules.count) rules, and at most \(mostRules) are taken; "
-              + "put several queues into one rule, as ADAPTER==\"1-5\""))
+            "the files up to this one have \(rules.count) rules, and at most \(mostRules) are allowed; "
+              + "put several queues into one rule, as in ADAPTER==\"1-5\""))
         return (RuleSet(), diagnostics)
       }
       let rest = files.count - index - 1
@@ -58,7 +58,8 @@ package struct RuleSet: Sendable {
         diagnostics.append(
           Diagnostic(
             .moreErrors, file: file.path,
-            "the \(rest) files after this one are not read; correct those that are first"))
+            "the \(rest) files after this one are not read; correct the errors in the files before them first"
+          ))
         return (RuleSet(), diagnostics)
       }
     }

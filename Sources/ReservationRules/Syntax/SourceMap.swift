@@ -116,7 +116,7 @@ struct SourceMap {
 
   private mutating func text(of line: PhysicalLine) -> String {
     if let shown, shown.number == line.number { return shown.text }
-    let text = Printable.text(String(decoding: file.bytes[line.bytes], as: UTF8.self))
+    let text = String(decoding: file.bytes[line.bytes], as: UTF8.self).printableColumns
     shown = (line.number, text)
     return text
   }

@@ -16,7 +16,7 @@ extension ValueReader {
       return number(range, in: notation).map { $0...$0 }
     }
     if range.count == 1 {
-      report(.openRange, at: range, "a range needs its beginning and its end, as 4-9")
+      report(.openRange, at: range, "a range needs a first and a last number, as in 4-9")
       return nil
     }
     if dash == range.lowerBound {
@@ -24,8 +24,8 @@ extension ValueReader {
       let isOpen = notation.isDecimal && UInt8(rest) != nil
       report(
         .negativeNumber, at: range,
-        "\(text(range)) is negative; numbers go from 0 to 255"
-          + (isOpen ? ", and a range needs its beginning" : ""),
+        "\(text(range)) is negative; numbers are 0 to 255"
+          + (isOpen ? ", and a range needs a first number" : ""),
         write: isOpen ? "0" + text(range) : nil)
       return nil
     }
@@ -33,7 +33,8 @@ extension ValueReader {
     if dash + 1 == range.upperBound {
       guard notation.isDecimal else {
         report(
-          .openRange, at: range, "a range of \(name) needs its end", write: text(range) + "0xff")
+          .openRange, at: range, "a range of \(name) needs a last number",
+          write: text(range) + "0xff")
         return nil
       }
       return low.map { $0...UInt8.max }
@@ -41,7 +42,9 @@ extension ValueReader {
     guard let high = number(dash + 1..<range.upperBound, in: notation), let low else { return nil }
     guard low <= high else {
       let fix = text(dash + 1..<range.upperBound) + "-" + text(range.lowerBound..<dash)
-      report(.reversedRange, at: range, "the range begins above its end and is empty", write: fix)
+      report(
+        .reversedRange, at: range, "the first number of the range is greater than the last",
+        write: fix)
       return nil
     }
     return low...high
@@ -57,18 +60,18 @@ extension ValueReader {
     if word == "*" {
       report(
         .invalidNumber, at: range,
-        "\(name) takes numbers; leave the clause out, or write APQN==\"*\" if the rule is "
-          + "for every queue")
+        "\(name) takes numbers; remove the clause, or write APQN==\"*\" if the rule applies to "
+          + "every queue")
     } else if word.hasPrefix("0X"), let number = Self.number(word.dropFirst(2), radix: 16) {
       report(
-        .invalidNumber, at: range, "the x of a hexadecimal number is written in lower case",
+        .invalidNumber, at: range, "the prefix of a hexadecimal number is 0x, in lower case",
         write: number <= 255 ? Self.hexadecimal(number) : nil)
     } else if let hexadecimal = Self.number(word[...], radix: 16) {
       reportMissingPrefix(word, at: range, hexadecimal: hexadecimal)
     } else {
       report(
         .invalidNumber, at: range,
-        "\(quoted(range)) is no number; write 0 to 9, or 0x0a to 0xff")
+        "\(quoted(range)) is not a number; write 0 to 9, or 0x0a to 0xff")
     }
     return nil
   }
@@ -79,7 +82,7 @@ extension ValueReader {
   ) {
     guard let decimal = Self.number(word[...], radix: 10) else {
       report(
-        .invalidNumber, at: range, "\(quoted(range)) lacks the 0x of a hexadecimal number",
+        .invalidNumber, at: range, "\(quoted(range)) is missing the 0x of a hexadecimal number",
         write: hexadecimal <= 255 ? Self.hexadecimal(hexadecimal) : nil)
       return
     }
@@ -94,7 +97,7 @@ extension ValueReader {
       report(
         .ambiguousNumber, at: range,
         "\(quoted(range)) can be decimal, as on the HMC, or hexadecimal, as in sysfs; "
-          + "from ten on write 0x", write: readings)
+          + "from ten on, write numbers with 0x", write: readings)
     }
   }
 
@@ -106,19 +109,20 @@ extension ValueReader {
     }
     if word.hasPrefix("0x"), let number = Self.number(word.dropFirst(2), radix: 16) {
       report(
-        .hexadecimalHardwareType, at: range, "\(name) is decimal, as sysfs prints hwtype",
+        .hexadecimalHardwareType, at: range, "\(name) is decimal, as hwtype in sysfs",
         write: number <= 255 ? "\(number)" : nil)
     } else if let (sentence, fix) = hint(word) {
       report(.invalidNumber, at: range, sentence, write: fix)
     } else {
-      report(.invalidNumber, at: range, "\(quoted(range)) is no decimal number; CEX4 is 10")
+      report(.invalidNumber, at: range, "\(quoted(range)) is not a decimal number; CEX4 is 10")
     }
     return nil
   }
 
   private mutating func inRange(_ number: Int, at range: Range<Int>, limit: String) -> UInt8? {
     guard let small = UInt8(exactly: number) else {
-      report(.numberTooLarge, at: range, "\(quoted(range)) is too large; \(limit) is the last")
+      report(
+        .numberTooLarge, at: range, "\(quoted(range)) is too large; the largest number is \(limit)")
       return nil
     }
     return small
@@ -158,7 +162,7 @@ extension ValueReader {
       let word = text(range)
       report(
         .invalidAPQN, at: range,
-        "\(quoted(range)) is no APQN; write adapter.domain as sysfs does, as 05.0004",
+        "\(quoted(range)) is not an APQN; write adapter.domain as in sysfs, such as 05.0004",
         write: Self.likelyAPQN(word))
       return nil
     }
@@ -185,20 +189,20 @@ extension ValueReader {
       return number(range, digits: digits).map { $0...$0 }
     }
     if range.count == 1 {
-      report(.openRange, at: range, "a range in an APQN needs its beginning and its end")
+      report(.openRange, at: range, "a range in an APQN needs a first and a last number")
       return nil
     }
     if dash == range.lowerBound {
       report(
         .negativeNumber, at: range,
-        "\(text(range)) is negative; numbers go from \(Hex.text(0, digits: digits)) to "
+        "\(text(range)) is negative; numbers are \(Hex.text(0, digits: digits)) to "
           + Hex.text(255, digits: digits))
       return nil
     }
     let low = number(range.lowerBound..<dash, digits: digits)
     if dash + 1 == range.upperBound {
       report(
-        .openRange, at: range, "a range in an APQN needs its end",
+        .openRange, at: range, "a range in an APQN needs a last number",
         write: text(range) + Hex.text(255, digits: digits))
       return nil
     }
@@ -207,7 +211,7 @@ extension ValueReader {
     }
     guard low <= high else {
       report(
-        .reversedRange, at: range, "the range begins above its end and is empty",
+        .reversedRange, at: range, "the first number of the range is greater than the last",
         write: Hex.text(Int(high), digits: digits) + "-"
           + Hex.text(Int(low), digits: digits))
       return nil
@@ -224,15 +228,15 @@ extension ValueReader {
       report(
         .invalidAPQN, at: range.isEmpty ? clause.value : range,
         isGlob
-          ? "\(quoted(range)) is no number; globs on the queue's name are asked as KERNEL"
-          : "\(quoted(range)) is not \(noun) as sysfs prints it, "
+          ? "\(quoted(range)) is not a number; to match queue names with a glob, use KERNEL"
+          : "\(quoted(range)) is not \(noun) as in sysfs, "
             + "\(digits) hexadecimal digits")
       return nil
     }
     guard let small = UInt8(exactly: number) else {
       report(
         .numberTooLarge, at: range,
-        "\(quoted(range)) is too large; \(Hex.text(255, digits: digits)) is the last")
+        "\(quoted(range)) is too large; the largest number is \(Hex.text(255, digits: digits))")
       return nil
     }
     let asPrinted = Hex.text(number, digits: digits)
@@ -249,7 +253,7 @@ extension ValueReader {
   ) {
     if word.hasPrefix("0x") || word.hasPrefix("0X") {
       report(
-        .prefixInAPQN, at: range, "an APQN is written as in sysfs, hexadecimal without 0x",
+        .prefixInAPQN, at: range, "an APQN is hexadecimal without 0x, as in sysfs",
         write: asPrinted)
     } else if word.utf8.count != asPrinted.utf8.count {
       report(

@@ -38,7 +38,7 @@ struct ValueReader: LineReading {
     } else {
       report(
         .unknownValue, at: clause.value,
-        "\(quoted(clause.value)) is no value of \(name); write \(Self.list(words))",
+        "unknown value \(quoted(clause.value)) of \(name); write \(Self.list(words))",
         write: Self.synonyms[word.lowercased()].flatMap { words.contains($0) ? $0 : nil }
           ?? Spelling.nearest(to: word, among: words))
     }
@@ -55,7 +55,7 @@ struct ValueReader: LineReading {
   /// The text of NAME.
   mutating func label() -> String? {
     guard !clause.value.isEmpty else {
-      reportEmptyValue("NAME is empty; write a label or leave NAME out")
+      reportEmptyValue("NAME has no value; write a label, or remove NAME")
       return nil
     }
     return Self.unescaped(text(clause.value))
@@ -91,7 +91,7 @@ extension ValueReader {
     let value = bytes[clause.value]
     guard !value.isEmpty else {
       reportEmptyValue(
-        "\(name) has no value; leave the clause out, or write APQN==\"*\" if the rule is for "
+        "\(name) has no value; remove the clause, or write APQN==\"*\" if the rule applies to "
           + "every queue")
       return nil
     }
@@ -129,7 +129,7 @@ extension ValueReader {
       }
       report(
         unknown, at: range,
-        "\(quoted(range)) is no \(noun); the \(noun)s are \(Self.list(words))",
+        "unknown \(noun) \(quoted(range)); the \(noun)s are \(words.joined(separator: ", "))",
         write: words.first { word.lowercased().hasPrefix($0) }
           ?? Spelling.nearest(to: word, among: words))
     }
@@ -144,7 +144,7 @@ extension ValueReader {
     let parts = words.map { String(decoding: $0, as: UTF8.self) }
     if name == MatchKey.apqn.name, parts.map(\.utf8.count) == [2, 4] {
       report(
-        .invalidAPQN, at: clause.value, "between adapter and domain stands a dot",
+        .invalidAPQN, at: clause.value, "adapter and domain are separated by a dot",
         write: parts.joined(separator: "."))
       return
     }
@@ -153,13 +153,14 @@ extension ValueReader {
     report(
       isComma ? .commaInValue : .blankInValue, at: clause.value,
       isComma
-        ? "alternatives are divided by |, not by a comma" : "the value of \(name) has no blanks",
+        ? "alternatives are separated by |, not by a comma"
+        : "the value of \(name) cannot have blanks",
       write: isLikely ? corrected : nil)
   }
 
   private mutating func reportEmptyAlternative(_ range: Range<Int>) {
     let bar = max(clause.value.lowerBound, range.lowerBound - 1)
-    report(.emptyValue, at: bar..<bar + 1, "there is nothing beside this |; leave it out")
+    report(.emptyValue, at: bar..<bar + 1, "an alternative beside this | is empty; remove the |")
   }
 
   private mutating func reportEmptyValue(_ message: String) {
@@ -174,7 +175,7 @@ extension ValueReader {
   /// The globs of a value, divided by bars outside brackets.
   private mutating func globs(by grammar: GlobGrammar, attribute: String) -> GlobPattern? {
     if clause.value.isEmpty && !grammar.mayBeEmpty {
-      reportEmptyValue("\(name) has no value; to match everything leave the clause out")
+      reportEmptyValue("\(name) has no value; to match everything, remove the clause")
       return nil
     }
     var parser = GlobParser(bytes, clause.value, ignoresCase: clause.ignoresCase)
