@@ -41,7 +41,7 @@ let systemLibraries: [Target] = [
 ]
 let pureTargets: [Target] = [
   .target(name: "APBus"),
-  .target(name: "Uevents"),
+  .target(name: "Uevents", dependencies: ["APBus"]),
   .target(name: "JSONText"),
   .target(name: "ReservationRules", dependencies: ["APBus"]),
   .target(name: "Reservation", dependencies: ["APBus", "JSONText", "ReservationRules"]),

@@ -193,7 +193,7 @@ extension APMask: CustomStringConvertible {
     }
   }
 
-  /// Reads a full mask as the kernel prints it, with or without the newline behind it.
+  /// Reads a full mask as the kernel prints it, with or without the newline after it.
   ///
   /// Shorter, relative or upper-case texts are nil: nothing but the kernel's own form is trusted.
   public init?(_ text: some StringProtocol) {
@@ -250,7 +250,7 @@ private struct MaskScanner {
   mutating func absolute() -> APMask? {
     var mask = APMask()
     if take("0") {
-      // `0x` is a prefix; any other digit behind the 0 makes that 0 the first digit.
+      // `0x` is a prefix; any other digit after the 0 makes that 0 the first digit.
       if !take("x") { index -= 1 }
     } else {
       _ = take("x")
@@ -302,7 +302,7 @@ private struct MaskScanner {
       digits = 1
       radix = 8
       if let byte = next, byte == UInt8(ascii: "x") || byte == UInt8(ascii: "X") {
-        // strtoul takes `0x` as a prefix only with a digit behind it.
+        // strtoul takes `0x` as a prefix only with a digit after it.
         guard index + 1 < bytes.count, Hex.value(ofAnyCase: bytes[index + 1]) != nil else {
           return nil
         }

@@ -1,11 +1,11 @@
 /// Reads single attributes and turns their texts into values.
 ///
-/// Nil always means that the kernel has no such file, or no longer: an unknown attribute and a device
-/// that has gone answer alike.
+/// Nil always means that the kernel has no such file, or no longer: an unknown attribute and a removed
+/// device answer alike.
 struct AttributeReader {
   let sysfs: any Sysfs
 
-  /// The text as it stands, newline included.
+  /// The text as read, including the newline.
   func rawText(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
     do {
       return try sysfs.read(path)
@@ -15,8 +15,8 @@ struct AttributeReader {
     }
   }
 
-  /// The text as it stands of a file that no device's going takes away: nil only where there is no such
-  /// file, and no other failure passes for that.
+  /// The text as read, of a file that does not vanish with a device: nil only if there is no such file;
+  /// any other failure is an error.
   func textOfFile(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
     do {
       return try sysfs.read(path)
@@ -26,9 +26,9 @@ struct AttributeReader {
     }
   }
 
-  /// The text of a file that a decision hangs on: nil only when its device has gone, or, if
-  /// `mayBeMissing`, when the kernel has no such file. Taken for absent because of an error, a device
-  /// that is there would be planned around, and be moved with the rest.
+  /// The text of a file that a decision depends on: nil only if its device was removed, or, if
+  /// `mayBeMissing`, if the kernel has no such file. A device that an error made seem absent would not be
+  /// in the plan, and would be moved with the rest.
   func neededText(
     _ path: SysfsPath, mayBeMissing: Bool = false
   ) throws(InventoryReaderError) -> String? {
@@ -43,7 +43,7 @@ struct AttributeReader {
     }
   }
 
-  /// The names in a directory that no device's going takes away: nil only where there is none.
+  /// The names in a directory that does not vanish with a device: nil only if there is none.
   func namesInDirectory(_ path: SysfsPath) throws(InventoryReaderError) -> [String]? {
     do {
       return try sysfs.list(path)
@@ -53,15 +53,15 @@ struct AttributeReader {
     }
   }
 
-  /// Lets pass what is not there: ENOENT, or any answer of a device that is not listed any more.
+  /// Accepts an absence: ENOENT, or any answer of a device that is not listed any more.
   private func requireAbsence(_ error: SysfsError) throws(InventoryReaderError) {
     guard error.errno != .noSuchFile else { return }
     try absorb(error)
     guard try hasGone(error.path.object) else { throw .unreadable(error) }
   }
 
-  /// Whether a device is not listed any more. Its link on the bus is the first thing to go. A list that is
-  /// not there says nothing: the next look shows whether the bus has gone as a whole.
+  /// Whether a device is not listed any more. Its link on the bus is removed first. A missing list proves
+  /// nothing: the next scan shows whether the bus as a whole was removed.
   func hasGone(_ object: BusObject) throws(InventoryReaderError) -> Bool {
     let name: String
     switch object {
@@ -76,13 +76,13 @@ struct AttributeReader {
     return !names.contains(name)
   }
 
-  /// The text without its newline; nil also where the kernel prints that it has none, as an empty
+  /// The text without its newline; nil also if the kernel prints that it has none, as an empty
   /// line or `-`.
   func text(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
     try rawText(path).flatMap(Self.text)
   }
 
-  /// A text without its newline; nil for one that says that there is none.
+  /// A text without its newline; nil for an empty line and `-`.
   static func text(_ raw: String) -> String? {
     var text = raw
     if text.utf8.last == UInt8(ascii: "\n") { text.removeLast() }
@@ -108,13 +108,13 @@ struct AttributeReader {
     _ path: SysfsPath, upTo limit: UInt64 = .max
   ) throws(InventoryReaderError) -> UInt64? {
     try rawText(path).map { (raw) throws(InventoryReaderError) in
-      try Self.number(raw, path, upTo: limit)
+      try Self.number(raw, at: path, upTo: limit)
     }
   }
 
   /// A text as a decimal number of 0 to `limit`.
   static func number(
-    _ raw: String, _ path: SysfsPath, upTo limit: UInt64
+    _ raw: String, at path: SysfsPath, upTo limit: UInt64
   ) throws(InventoryReaderError) -> UInt64 {
     let digits = raw.utf8.last == UInt8(ascii: "\n") ? raw.dropLast() : raw[...]
     guard digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
@@ -164,8 +164,9 @@ struct AttributeReader {
     return mask
   }
 
-  /// The driver that a device's link names; nil while there is no link. That there is none is believed
-  /// only when it is said twice: a queue taken for unbound is moved by masks that no plan would write.
+  /// The driver that a device's link names; nil while there is no link. Its
+  /// absence is read twice: a queue that only seems unbound would be moved by masks that no plan would
+  /// write.
   func driver(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
     if let name = try driverOnce(path) { return name }
     return try driverOnce(path)
@@ -179,7 +180,7 @@ struct AttributeReader {
       try requireAbsence(error)
       return nil
     }
-    // No name is not the host's: what is ours would be taken for given back.
+    // An empty name is not the host's: an owned queue would seem to be given back.
     guard !name.isEmpty else {
       throw .unparsable(path: path, text: name, expected: "a link to a driver")
     }
@@ -196,8 +197,8 @@ struct AttributeReader {
     }
   }
 
-  /// Lets pass what a file that is not there, or a device that has gone, answers: ENOENT before it is
-  /// open, ENODEV or EIO afterwards. The bus itself does not go.
+  /// Accepts the answers of a missing file or a removed device: ENOENT before it is open, ENODEV or EIO
+  /// afterwards. The bus itself is not removed.
   private func absorb(_ error: SysfsError) throws(InventoryReaderError) {
     switch (error.errno, error.path.object) {
     case (.noSuchFile, _): return

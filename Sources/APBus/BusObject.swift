@@ -75,7 +75,7 @@ public enum BusObject: Hashable, Sendable {
     let prefix: StaticString = "/devices/ap/card"
     let length = prefix.utf8CodeUnitCount
     let found = path.utf8.withContiguousStorageIfAvailable { bytes -> BusObject? in
-      // "05", and for a queue "/05.0004" behind it.
+      // "05", and for a queue "/05.0004" after it.
       guard bytes.count == length + 2 || bytes.count == length + 10,
         prefix.withUTF8Buffer({ $0.elementsEqual(bytes[..<length]) }),
         let adapter = number(bytes[length..<length + 2])

@@ -16,8 +16,8 @@ public struct BusState: Equatable, Sendable {
   public var controlDomains: APMask?
   /// `ap_domain`: the host's default domain; nil where there is none.
   public var defaultDomain: UInt8?
-  /// Whether queues have a `driver_override` attribute; nil while there is no queue to see it on and
-  /// the bus has no `bindings_complete_count` that tells (SimulatedBus documentation, "Kernels").
+  /// Whether queues have a `driver_override` attribute; nil while there is neither a queue nor the
+  /// bus's `bindings_complete_count` to show it (SimulatedBus documentation, "Kernels").
   public var supportsOverride: Bool?
   /// The AP drivers that are registered, in the order of their names.
   public var drivers: [String]

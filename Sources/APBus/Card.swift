@@ -56,8 +56,8 @@ public struct HardwareType: RawRepresentable, Hashable, Sendable {
     self.rawValue = rawValue
   }
 
-  /// The oldest type that `vfio_ap` takes: CEX4. Older devices are not supported, for want of
-  /// systems to test on (the kernel's `Documentation/arch/s390/vfio-ap.rst`).
+  /// The oldest type that `vfio_ap` takes: CEX4. Older devices are not supported, since there
+  /// were no systems to test on (the kernel's `Documentation/arch/s390/vfio-ap.rst`).
   public static let oldestReservable = HardwareType(rawValue: 10)
 
   /// Whether `vfio_ap` can take queues of this type.
@@ -97,7 +97,7 @@ public enum QueueMode: String, Hashable, Sendable, CaseIterable {
   /// EP11 coprocessor.
   case ep11
 
-  /// The mode that `ap_functions` of a card tells, tested in the kernel's order (`ap_uevent` in ap_bus.c).
+  /// The mode that `ap_functions` of a card shows, tested in the kernel's order (`ap_uevent` in ap_bus.c).
   public init?(functions: UInt32) {
     if functions & 0x0800_0000 != 0 {
       self = .accelerator

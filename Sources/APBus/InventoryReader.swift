@@ -1,8 +1,8 @@
 /// Reads cards, queues, owners, masks and mediated devices through the port to sysfs.
 ///
 /// Only what a decision or a guard needs is read, and nothing that sends a request to an adapter:
-/// five small files a queue (SimulatedBus documentation, "Queue attributes"). A device that goes while
-/// it is read is simply not in the inventory; the event of its going follows.
+/// five small files a queue (SimulatedBus documentation, "Queue attributes"). A device that is
+/// removed while it is read is not in the inventory; the event of its removal follows.
 public struct InventoryReader {
   private let attributes: AttributeReader
 
@@ -15,7 +15,7 @@ public struct InventoryReader {
   private static let attempts = 5
 
   /// Everything as it was at one moment: a write of masks moves queues one after the other, so masks that are
-  /// others after the queues have been read than before mean that all must be read again.
+  /// differ after the queues have been read mean that all must be read again.
   ///
   /// - Throws: `InventoryReaderError.changing` when that comes to no end.
   public func read() throws(InventoryReaderError) -> Inventory {
@@ -49,7 +49,7 @@ public struct InventoryReader {
     try readBus(queues: readDevices().queues)
   }
 
-  /// The bus with its masks, scans and drivers as they are now; what no one can change while the
+  /// The bus with its masks, scans and drivers as they are now; what cannot change while the
   /// system runs is kept.
   public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
     var bus = bus
@@ -63,7 +63,7 @@ public struct InventoryReader {
   public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
     let typePath = SysfsPath.card(adapter, "hwtype")
     guard let typeText = try attributes.neededText(typePath) else { return nil }
-    let type = try AttributeReader.number(typeText, typePath, upTo: UInt64(UInt8.max))
+    let type = try AttributeReader.number(typeText, at: typePath, upTo: UInt64(UInt8.max))
     var card = Card(
       adapter: adapter, hardwareType: HardwareType(rawValue: UInt8(type)),
       functions: try attributes.functions(.card(adapter, "ap_functions")) ?? 0)
@@ -86,8 +86,8 @@ public struct InventoryReader {
     case .host:
       queue.isOnline = try attributes.flag(.queue(apqn, "online"))
     case .vfioAP:
-      // A word of a newer kernel is no status at all; the mediated devices' matrices still tell who
-      // has the queue.
+      // An unknown word, of a newer kernel, counts as no status; the mediated devices' matrices still
+      // show who has the queue.
       queue.guestStatus = try readGuestStatus(apqn)
     case .none: break
     }
@@ -102,8 +102,8 @@ public struct InventoryReader {
     }
     let directory = SysfsPath(.queue(apqn))
     guard try attributes.names(directory) == nil else { return queue }
-    // Believed gone, a queue of ours is ours no more. So the bus, whose list it leaves first, must say
-    // so as well.
+    // An owned queue that is removed is not owned any more. So the bus, whose list it leaves first, must
+    // confirm it.
     guard try attributes.hasGone(.queue(apqn)) else {
       throw .unreadable(SysfsError(.list, directory, errno: .noSuchFile))
     }
@@ -133,14 +133,14 @@ public struct InventoryReader {
     return Int(waiting) + Int(underWay)
   }
 
-  /// The master keys of a queue's domain; nil when they cannot be told. This sends a request to the
+  /// The master keys of a queue's domain; nil if they cannot be read. This sends a request to the
   /// adapter, and answers only while the host has the queue (SimulatedBus documentation, "Queue attributes").
   public func readMasterKeys(_ apqn: APQN) throws(InventoryReaderError) -> MasterKeyPattern? {
     try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
   }
 
-  /// The `status` of a queue on `vfio_ap`; nil where this kernel has none. That it cannot be read is
-  /// no answer, unless the queue has left `vfio_ap` meanwhile.
+  /// The `status` of a queue on `vfio_ap`; nil where this kernel has none. A failure to read it
+  /// is an error, unless the queue has left `vfio_ap` meanwhile.
   private func readGuestStatus(_ apqn: APQN) throws(InventoryReaderError) -> Queue.GuestStatus? {
     do throws(InventoryReaderError) {
       let text = try attributes.textOfFile(.queue(apqn, "status"))
@@ -151,7 +151,7 @@ public struct InventoryReader {
     }
   }
 
-  /// The mediated devices of `vfio_ap`; none where the driver is not loaded. One that is there and
+  /// The mediated devices of `vfio_ap`; none where the driver is not loaded. One that exists and
   /// cannot be read is an error: it may have any queue.
   public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
     var devices: [MediatedDevice] = []
@@ -186,7 +186,7 @@ public struct InventoryReader {
     bus.defaultDomain = try attributes.domain(.bus("ap_domain"))
     bus.drivers = try readDrivers()
     bus.supportsOverride = bus.bindingsCompleteCount == nil ? nil : true
-    // A queue says it for certain. One that has gone meanwhile says nothing, so the next is asked.
+    // A queue shows it for certain. One that was removed meanwhile does not, so the next is read.
     for apqn in queues {
       if try attributes.rawText(.queue(apqn, "driver_override")) != nil {
         bus.supportsOverride = true
@@ -211,7 +211,7 @@ public struct InventoryReader {
   /// The devices on the bus by name, each once and in order.
   private func readDevices() throws(InventoryReaderError) -> (adapters: APMask, queues: [APQN]) {
     guard var names = try attributes.names(.bus("devices")) else { throw .noAPBus }
-    // That everything has gone is believed only when it is said twice.
+    // An empty list is read twice: it would mean that everything was removed.
     if names.isEmpty { names = try attributes.names(.bus("devices")) ?? [] }
     var adapters = APMask()
     var queues: Set<APQN> = []

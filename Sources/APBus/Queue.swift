@@ -17,10 +17,10 @@ public struct Queue: Equatable, Sendable {
   /// How many requests wait for the queue or are under way in it; nil unless that was asked for.
   public var pendingRequests: Int?
   /// The master keys that its domain has, of `mkvps`; nil unless they were asked for and can be read,
-  /// which is so only while the host has the queue.
+  /// which is possible only while the host has the queue.
   public var masterKeys: MasterKeyPattern?
 
-  /// What `vfio_ap` says of a queue it holds (SimulatedBus documentation, "Queue attributes").
+  /// What `vfio_ap` reports of a queue that it has (SimulatedBus documentation, "Queue attributes").
   public enum GuestStatus: String, Hashable, Sendable, CaseIterable {
     /// In no mediated device's matrix.
     case unassigned
@@ -75,7 +75,7 @@ public enum Owner: String, Hashable, Sendable, CaseIterable {
   /// No driver: the queue is unbound.
   case none
 
-  /// The owner that a queue's driver link tells.
+  /// The owner that a queue's driver link shows.
   public init(driver: String?) {
     self =
       switch driver {
@@ -108,7 +108,7 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
     self.registers = registers.sorted()
   }
 
-  /// The pattern in the text of `mkvps`; nil where the text does not tell.
+  /// The pattern in the text of `mkvps`; nil where the text does not contain it.
   ///
   /// Of each register only the current key counts. A register that cannot be read shows `-`, and one
   /// such makes the whole pattern unknown (SimulatedBus documentation, "Queue attributes").

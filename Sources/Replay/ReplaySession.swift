@@ -205,7 +205,7 @@ package final class ReplaySession {
     case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
     case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)
     case .configure(let adapter, let isConfigured):
-      bus.setConfigured(card: adapter, isConfigured, quietly: true)
+      bus.setConfigured(card: adapter, to: isConfigured, quietly: true)
     }
   }
 

@@ -1,7 +1,7 @@
 import APBus
 
-/// A device on the AP bus. It has an identity of its own: one that is removed and comes back is
-/// another device, without the override of the first (SimulatedBus documentation, "Sequences").
+/// A device on the AP bus. It has identity: a device that is removed and added again is another one,
+/// without the override of the first (SimulatedBus documentation, "Sequences").
 class Device {
   /// Its place.
   let object: BusObject
@@ -13,8 +13,8 @@ class Device {
   var registrationNumber: UInt64 = 0
   /// The place of its bind among all binds: a driver's devices are unbound last bound first.
   var bindNumber: UInt64 = 0
-  /// False once it leaves the bus: its files and its place on the bus are gone then, its directory goes
-  /// with its last event (SimulatedBus documentation, "Order").
+  /// False once its removal begins: its files and its link on the bus do not exist any more, its directory
+  /// exists until its last event (SimulatedBus documentation, "Order").
   var isRegistered = true
   /// Whether the adapter was configured when last scanned.
   var isConfigured = true

@@ -1,6 +1,6 @@
 public import APBus
 
-/// A driver registered with the AP bus: what `vfio_ap` and the host's drivers hand to `ap_bus`.
+/// A driver registered with the AP bus: what `vfio_ap` and the host's drivers pass to `ap_bus`.
 protocol Driver: AnyObject {
   /// Its name on the bus.
   var name: String { get }
@@ -10,7 +10,7 @@ protocol Driver: AnyObject {
   var isDefault: Bool { get }
   /// Whether its id table names the device: card or queue, and type (`ap_bus_match` in ap_bus.c).
   func matches(_ device: Device) -> Bool
-  /// Takes the device, or says why not.
+  /// Takes the device, or throws the reason why not.
   func probe(_ device: Device) throws(Errno)
   /// Gives the device up. A driver cannot refuse.
   func remove(_ device: Device)
@@ -127,6 +127,12 @@ public struct DriverCallback: Equatable, Sendable {
   public var refusal: Errno?
 
   /// A call into a driver.
+  ///
+  /// - Parameters:
+  ///   - function: The function that was called.
+  ///   - driver: The driver's name.
+  ///   - device: The card or queue.
+  ///   - refusal: Why a probe was refused; nil for success.
   public init(
     _ function: Function, driver: String, device: BusObject, refusal: Errno? = nil
   ) {

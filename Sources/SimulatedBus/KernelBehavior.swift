@@ -81,8 +81,8 @@ public struct KernelBehavior: Equatable, Sendable {
   /// As its source reads; there is no transcript of it.
   public static let mask52 = KernelBehavior()
 
-  /// The design of 2018: no masks, any driver may be bound by hand. No released kernel was like this; what
-  /// is not of the design is as in the module of the kernel bed (`Tests/KernelBed/apsim`), on Linux 6.1.
+  /// The design of 2018: no masks, any driver may be bound by hand. No released kernel was like this; the
+  /// rest is as in the module of the kernel bed (`Tests/KernelBed/apsim`), on Linux 6.1.
   public static let bind2018 = mask52.changing {
     $0.hasMasks = false
     $0.hasCardConfiguration = true

@@ -30,14 +30,14 @@ extension SimulatedBus {
     } catch {
       device.driver = nil
       if device is QueueDevice { boundCount -= 1 }
-      call(.probe, driver, device, refusal: error)
+      call(.probe, of: driver, with: device, refusal: error)
       throw error
     }
-    call(.probe, driver, device)
+    call(.probe, of: driver, with: device)
     bindNumber += 1
     device.bindNumber = bindNumber
     if behavior.completionEvents == .everyProbe { tellCompletion() }
-    send(.bind, device.object)
+    send(.bind, of: device.object)
   }
 
   /// Offers an unbound device to the drivers in the order of their registration; the first that
@@ -52,10 +52,10 @@ extension SimulatedBus {
   func detach(_ device: Device) {
     guard let driver = device.driver else { return }
     driver.remove(device)
-    call(.remove, driver, device)
+    call(.remove, of: driver, with: device)
     device.driver = nil
     if device is QueueDevice { boundCount -= 1 }
-    send(.unbind, device.object)
+    send(.unbind, of: device.object)
   }
 
   /// A write to `drivers/D/bind`.
@@ -78,14 +78,14 @@ extension SimulatedBus {
   }
 
   private func call(
-    _ function: DriverCallback.Function, _ driver: any Driver, _ device: Device,
+    _ function: DriverCallback.Function, of driver: any Driver, with device: Device,
     refusal: Errno? = nil
   ) {
     onCallback?(
       DriverCallback(function, driver: driver.name, device: device.object, refusal: refusal))
   }
 
-  /// Puts a device on the bus, behind all others.
+  /// Puts a device on the bus, after all others.
   func enlist(_ device: Device) {
     registrationCount += 1
     device.registrationNumber = registrationCount
@@ -101,7 +101,7 @@ extension SimulatedBus {
     return registrations
   }
 
-  /// Tells that every queue is bound, if that is so and a scan has been (SimulatedBus documentation,
+  /// Reports that every queue is bound, if it is and a scan has been (SimulatedBus documentation,
   /// "Completion").
   func tellCompletion() {
     guard behavior.completionEvents != .never, scanCount > 0, boundCount == queueCount else {

@@ -6,10 +6,10 @@ extension SimulatedBus {
   static let busAttributes: [Attribute<Void>] = [
     Attribute(
       "apmask", on: \.hasMasks, show: { bus, _ in "\(bus.masks.adapters)\n" },
-      store: { (bus, _, text) throws(Errno) in try bus.writeMask(.adapters, text) }),
+      store: { (bus, _, text) throws(Errno) in try bus.write(text, toMask: .adapters) }),
     Attribute(
       "aqmask", on: \.hasMasks, show: { bus, _ in "\(bus.masks.domains)\n" },
-      store: { (bus, _, text) throws(Errno) in try bus.writeMask(.domains, text) }),
+      store: { (bus, _, text) throws(Errno) in try bus.write(text, toMask: .domains) }),
     Attribute("ap_adapter_mask", show: { bus, _ in "\(bus.hardware.configuredAdapters)\n" }),
     Attribute("ap_usage_domain_mask", show: { bus, _ in "\(bus.hardware.usageDomains)\n" }),
     Attribute("ap_control_domain_mask", show: { bus, _ in "\(bus.hardware.controlDomains)\n" }),
@@ -55,7 +55,7 @@ extension SimulatedBus {
     Attribute(
       "drivers_probe", store: { (bus, _, text) throws(Errno) in try bus.rescan(text) }),
     Attribute(
-      "uevent", store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, .bus) }),
+      "uevent", store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, of: .bus) }),
   ]
 
   static let driverAttributes: [Attribute<any Driver>] = [
@@ -66,7 +66,7 @@ extension SimulatedBus {
     Attribute(
       "uevent",
       store: { (bus, driver, text) throws(Errno) in
-        try bus.synthesize(text, .driver(driver.name))
+        try bus.synthesize(text, of: .driver(driver.name))
       }),
   ]
 
@@ -74,7 +74,7 @@ extension SimulatedBus {
   static let rootAttributes: [Attribute<BusObject>] = [
     Attribute(
       "uevent", show: { bus, object in bus.ueventText(object) },
-      store: { (bus, object, text) throws(Errno) in try bus.synthesize(text, object) })
+      store: { (bus, object, text) throws(Errno) in try bus.synthesize(text, of: object) })
   ]
 
   static let moduleAttributes: [Attribute<Module>] = [

@@ -20,7 +20,7 @@ extension SimulatedBus {
     Attribute(
       "config", on: \.hasCardConfiguration, show: { _, card in .flag(card.isConfigured) },
       store: { (bus, card, text) throws(Errno) in
-        bus.configure(card, try AttributeInput.flag(text))
+        bus.configure(card, isConfigured: try AttributeInput.flag(text))
       }),
     Attribute(
       "chkstop", on: \.hasCardConfiguration, show: { _, card in .flag(card.isCheckStopped) }),
@@ -29,7 +29,7 @@ extension SimulatedBus {
       show: { _, card in .line(card.card.attributes["max_msg_size"] ?? "12288") }),
     Attribute(
       "uevent", show: { bus, card in bus.ueventText(card.object) },
-      store: { (bus, card, text) throws(Errno) in try bus.synthesize(text, card.object) }),
+      store: { (bus, card, text) throws(Errno) in try bus.synthesize(text, of: card.object) }),
 
     // Those of the card's driver.
     Attribute(
@@ -41,7 +41,7 @@ extension SimulatedBus {
       store: { (bus, card, text) throws(Errno) in
         let isOn = try AttributeInput.flag(text)
         guard card.isConfigured || !isOn else { throw .noSuchDevice }
-        bus.switchOnline(card, isOn)
+        bus.switchOnline(card, isOn: isOn)
       }),
     Attribute("load", while: \.isBound, show: { _, _ in .number(0) }),
     Attribute(
@@ -60,18 +60,18 @@ extension SimulatedBus {
 
   /// Configures an adapter, or sets it on standby; its queues follow with the next scan (SimulatedBus
   /// documentation, "Sequences", T8).
-  private func configure(_ card: CardDevice, _ isConfigured: Bool) {
+  private func configure(_ card: CardDevice, isConfigured: Bool) {
     hardware.update(card.card.adapter) { $0.isConfigured = isConfigured }
     card.isConfigured = isConfigured
     card.queuesAreStale = true
-    sendChange(card, "CONFIG", isConfigured)
+    sendChange(of: card, key: "CONFIG", isOn: isConfigured)
   }
 
   /// Switches a card, and those of its host queues that are not switched so already, in the order in
   /// which they were bound.
-  private func switchOnline(_ card: CardDevice, _ isOn: Bool) {
+  private func switchOnline(_ card: CardDevice, isOn: Bool) {
     card.isSwitchedOn = isOn
-    sendChange(card, "ONLINE", isOn)
+    sendChange(of: card, key: "ONLINE", isOn: isOn)
     let queues = card.domains.compactMap { card.queues[Int($0)] }
       .filter { $0.isHostBound && $0.isSwitchedOn != isOn }
       .sorted { $0.bindNumber < $1.bindNumber }
@@ -79,7 +79,7 @@ extension SimulatedBus {
       queue.isSwitchedOn = isOn
       if isOn { queue.traffic.resume() } else { queue.traffic.stop() }
     }
-    for queue in queues { sendChange(queue, "ONLINE", isOn) }
+    for queue in queues { sendChange(of: queue, key: "ONLINE", isOn: isOn) }
   }
 }
 

@@ -1,65 +1,110 @@
 public import APBus
 
-/// The hardware's side: what a management console, or the machine itself, does. The kernel is told at
-/// once and scans, unless it is done quietly; then the next scan finds it.
+/// Changes of the hardware, by a management console or by the machine itself. The kernel scans at once; if a
+/// change is made quietly, the next scan finds it.
 extension SimulatedBus {
-  /// Plugs an adapter, with queues in `domains`; without them, in every usage domain of this system.
-  /// An adapter none of whose queues answers has no device.
+  /// Plugs an adapter. If none of its queues answers, the kernel makes no device of it.
+  ///
+  /// - Parameters:
+  ///   - card: The adapter; it replaces one of the same number.
+  ///   - domains: The domains in which it has queues; by default every usage domain of this system.
+  ///   - quietly: Whether the kernel does not scan now.
   public func plug(card: SimulatedCard, domains: APMask? = nil, quietly: Bool = false) {
     change(quietly) { $0.plug(card, domains: domains ?? $0.usageDomains) }
   }
 
   /// Unplugs an adapter.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - quietly: Whether the kernel does not scan now.
   public func unplug(card adapter: UInt8, quietly: Bool = false) {
     change(quietly) { $0.unplug(adapter) }
   }
 
-  /// Gives this system a usage domain: every adapter has a queue more.
+  /// Gives this system a usage domain, and every adapter a queue in it.
+  ///
+  /// - Parameters:
+  ///   - domain: The domain's number.
+  ///   - quietly: Whether the kernel does not scan now.
   public func addDomain(_ domain: UInt8, quietly: Bool = false) {
     change(quietly) { $0.addDomain(domain) }
   }
 
   /// Takes a usage domain away, with the queues in it.
+  ///
+  /// - Parameters:
+  ///   - domain: The domain's number.
+  ///   - quietly: Whether the kernel does not scan now.
   public func removeDomain(_ domain: UInt8, quietly: Bool = false) {
     change(quietly) { $0.removeDomain(domain) }
   }
 
   /// Gives this system a control domain: it may be administered, and has no queue.
+  ///
+  /// - Parameters:
+  ///   - domain: The domain's number.
+  ///   - quietly: Whether the kernel does not scan now.
   public func addControlDomain(_ domain: UInt8, quietly: Bool = false) {
     change(quietly) { $0.controlDomains.insert(domain) }
   }
 
   /// Takes a control domain away. One that is a usage domain too keeps its queues.
+  ///
+  /// - Parameters:
+  ///   - domain: The domain's number.
+  ///   - quietly: Whether the kernel does not scan now.
   public func removeControlDomain(_ domain: UInt8, quietly: Bool = false) {
     change(quietly) { $0.controlDomains.remove(domain) }
   }
 
   /// Lets a single queue answer, on an adapter that is plugged.
+  ///
+  /// - Parameters:
+  ///   - apqn: The queue.
+  ///   - quietly: Whether the kernel does not scan now.
   public func plugQueue(_ apqn: APQN, quietly: Bool = false) {
     change(quietly) { $0.plugQueue(apqn) }
   }
 
   /// Silences a single queue.
+  ///
+  /// - Parameters:
+  ///   - apqn: The queue.
+  ///   - quietly: Whether the kernel does not scan now.
   public func unplugQueue(_ apqn: APQN, quietly: Bool = false) {
     change(quietly) { $0.unplugQueue(apqn) }
   }
 
   /// Configures an adapter, or sets it on standby.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - isConfigured: False for standby.
+  ///   - quietly: Whether the kernel does not scan now.
   public func setConfigured(
-    card adapter: UInt8, _ isConfigured: Bool, quietly: Bool = false
+    card adapter: UInt8, to isConfigured: Bool, quietly: Bool = false
   ) {
     change(quietly) { $0.update(adapter) { $0.isConfigured = isConfigured } }
   }
 
   /// Check-stops an adapter, or restores it.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - isCheckStopped: False to restore it.
+  ///   - quietly: Whether the kernel does not scan now.
   public func setCheckStopped(
-    card adapter: UInt8, _ isCheckStopped: Bool, quietly: Bool = false
+    card adapter: UInt8, to isCheckStopped: Bool, quietly: Bool = false
   ) {
     change(quietly) { $0.update(adapter) { $0.isCheckStopped = isCheckStopped } }
   }
 
-  /// Gives an adapter other master keys, as `mkvps` then prints them; nil for none that can be read. The
-  /// kernel sends no event.
+  /// Gives an adapter other master keys, for which the kernel sends no event.
+  ///
+  /// - Parameters:
+  ///   - text: The text of `mkvps`; nil for master keys that cannot be read.
+  ///   - adapter: The adapter's number.
   public func setMasterKeys(_ text: String?, onCard adapter: UInt8) {
     hardware.update(adapter) { $0.masterKeys = text }
     card(adapter)?.card.masterKeys = text
@@ -80,7 +125,7 @@ extension SimulatedBus {
   /// The control domains of this system.
   package var controlDomains: APMask { hardware.controlDomains }
 
-  private func change(_ quietly: Bool, _ change: (inout Hardware) -> Void) {
+  private func change(_ quietly: Bool, by change: (inout Hardware) -> Void) {
     change(&hardware)
     if !quietly { scan() }
   }
@@ -94,20 +139,31 @@ public struct SimulatedCard: Equatable, Sendable {
   public var hardwareType: HardwareType
   /// The type that the hardware reports, `raw_hwtype`.
   public var rawHardwareType: UInt8
-  /// The bits of `ap_functions`; they tell the mode.
+  /// The bits of `ap_functions`, which include the mode.
   public var functions: UInt32
   /// Whether the adapter is configured, not on standby.
   public var isConfigured: Bool
   /// Whether the adapter is check-stopped.
   public var isCheckStopped: Bool
-  /// Texts of attributes that the firmware tells, by name, without the trailing newline: `serialnr`,
+  /// Texts of attributes that come from the firmware, by name, without the trailing newline: `serialnr`,
   /// `FW_version`, `API_ordinalnr`, `max_msg_size`, `op_modes`. One that is missing reads as an empty
   /// line, as with hardware that does not answer.
   public var attributes: [String: String]
   /// What `mkvps` of each of its queues reads; nil for master keys that are unknown.
   public var masterKeys: String?
 
-  /// An adapter of a mode, configured and working.
+  /// An adapter; by default a CEX8C, configured and working.
+  ///
+  /// - Parameters:
+  ///   - adapter: Its number.
+  ///   - hardwareType: The compatible type.
+  ///   - rawHardwareType: The type that the hardware reports; by default the compatible type.
+  ///   - mode: The mode, unless `functions` are given.
+  ///   - functions: The bits of `ap_functions`; by default those of the mode.
+  ///   - isConfigured: False for standby.
+  ///   - isCheckStopped: Whether it is check-stopped.
+  ///   - attributes: Texts that come from the firmware, by the attribute's name.
+  ///   - masterKeys: The text of `mkvps`; nil for master keys that cannot be read.
   public init(
     adapter: UInt8, hardwareType: HardwareType = HardwareType(rawValue: 14),
     rawHardwareType: UInt8? = nil, mode: QueueMode = .cca, functions: UInt32? = nil,
@@ -124,7 +180,9 @@ public struct SimulatedCard: Equatable, Sendable {
     self.masterKeys = masterKeys
   }
 
-  /// The adapter behind a card as read from a bus.
+  /// The adapter of a card as read from a bus.
+  ///
+  /// - Parameter card: The card.
   public init(_ card: Card) {
     let raw = card.attributes["raw_hwtype"].flatMap { UInt8($0) }
     self.init(
@@ -140,8 +198,8 @@ public struct SimulatedCard: Equatable, Sendable {
   var hasMasterKeys: Bool { mode == .cca || mode == .ep11 }
 }
 
-/// The machine below the bus: what answers when the kernel asks. The kernel learns of a change only
-/// by a scan (SimulatedBus documentation, "Scans").
+/// The hardware, which answers when the kernel asks. The kernel learns of a change only by a
+/// scan (SimulatedBus documentation, "Scans").
 struct Hardware {
   /// The adapters, by number.
   private(set) var cards = [SimulatedCard?](repeating: nil, count: 256)
@@ -158,7 +216,7 @@ struct Hardware {
   /// The control domains of this system.
   var controlDomains = APMask()
 
-  /// Puts an adapter in, or exchanges the one of that number. Its queues answer in `domains`.
+  /// Adds an adapter, or replaces the one of that number. Its queues answer in `domains`.
   mutating func plug(_ card: SimulatedCard, domains: APMask) {
     cards[Int(card.adapter)] = card
     adapters.insert(card.adapter)
@@ -167,7 +225,7 @@ struct Hardware {
     queues[card.adapter] = domains
   }
 
-  /// Takes an adapter out.
+  /// Removes an adapter.
   mutating func unplug(_ adapter: UInt8) {
     cards[Int(adapter)] = nil
     adapters.remove(adapter)
@@ -189,7 +247,7 @@ struct Hardware {
     for adapter in adapters { queues[adapter].remove(domain) }
   }
 
-  /// Lets a single queue answer. Its adapter must be there.
+  /// Lets a single queue answer. Its adapter must be present.
   mutating func plugQueue(_ apqn: APQN) {
     guard adapters.contains(apqn.adapter) else { return }
     usageDomains.insert(apqn.domain)
@@ -202,8 +260,8 @@ struct Hardware {
     queues.remove(apqn)
   }
 
-  /// Changes a property of an adapter that is there.
-  mutating func update(_ adapter: UInt8, _ change: (inout SimulatedCard) -> Void) {
+  /// Changes an adapter that is present.
+  mutating func update(_ adapter: UInt8, by change: (inout SimulatedCard) -> Void) {
     guard var card = cards[Int(adapter)] else { return }
     change(&card)
     card.adapter = adapter

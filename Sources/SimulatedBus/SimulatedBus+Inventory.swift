@@ -1,14 +1,17 @@
 public import APBus
 
-/// Beginning in the state of an inventory.
+/// A start in the state of an inventory.
 extension SimulatedBus {
-  /// A machine in the very state that was read: devices, drivers, masks, overrides, mediated devices.
-  /// No event is sent for any of it. Without `behavior`, the kernel is the one that the inventory
-  /// shows.
+  /// A machine in the state that was read: devices, drivers, masks, overrides, mediated devices. No event
+  /// is sent for any of it.
   ///
-  /// What no inventory tells is taken as it would be without surprises: all modules but those of
-  /// drivers named in it are unloaded, devices were registered and bound in the order of their names,
-  /// and no override was lost.
+  /// An inventory does not contain everything. It is assumed that modules are loaded whose drivers it
+  /// names and no others, that devices were registered and bound in the order of their names, and that
+  /// no override was lost.
+  ///
+  /// - Parameters:
+  ///   - inventory: The machine as read.
+  ///   - behavior: The kernel; by default the one that the inventory shows.
   public convenience init(inventory: Inventory, behavior: KernelBehavior? = nil) {
     self.init(behavior: behavior ?? .kernel(of: inventory))
     let bus = inventory.bus

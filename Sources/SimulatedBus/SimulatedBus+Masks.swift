@@ -20,7 +20,7 @@ extension SimulatedBus {
   }
 
   /// A write to `apmask` or `aqmask`, the whole algorithm.
-  func writeMask(_ axis: MaskAxis, _ text: String) throws(Errno) {
+  func write(_ text: String, toMask axis: MaskAxis) throws(Errno) {
     guard overrideCount == 0 else { throw .invalidArgument }
     let old = masks[keyPath: axis.mask]
     guard let new = old.writing(text.utf8) else { throw .invalidArgument }
@@ -33,8 +33,8 @@ extension SimulatedBus {
     sendRoot(.init(axis == .adapters ? "APMASK" : "AQMASK", value))
   }
 
-  /// Whether a mediated device has what the write would give to the host. Whether a guest runs does
-  /// not matter; without `vfio_ap` nobody is asked (`__verify_card_reservations`).
+  /// Whether a mediated device has a queue that the write would give to the host, with or without a running
+  /// guest; without `vfio_ap` nobody is asked (`__verify_card_reservations`).
   private func isVetoed(_ axis: MaskAxis, newBits: APMask) -> Bool {
     guard behavior.vetoesMasks, let matrix, !newBits.isEmpty else { return false }
     var asked = behavior.vetoIgnoresOtherMask ? MaskPair.all : masks

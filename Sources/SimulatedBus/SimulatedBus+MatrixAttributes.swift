@@ -9,7 +9,7 @@ extension SimulatedBus {
       show: { _, _ in "guest_matrix hotplug ap_config migratable\n" }),
     Attribute(
       "uevent", show: { bus, _ in bus.ueventText(.matrix) },
-      store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, .matrix) }),
+      store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, of: .matrix) }),
   ]
 
   static let mediatedDeviceTypeAttributes: [Attribute<MatrixDevice>] = [
@@ -44,33 +44,34 @@ extension SimulatedBus {
           let device = mediated.device
           return "\(device.adapters),\(device.domains),\(device.controlDomains)\n"
         },
-        store: { (bus, mediated, text) throws(Errno) in try bus.configure(mediated, text) }),
+        store: { (bus, mediated, text) throws(Errno) in try bus.configure(mediated, text: text) }),
       Attribute(
         "remove",
         store: { (bus, mediated, text) throws(Errno) in
-          try bus.removeMediatedDevice(text, mediated)
+          try bus.remove(mediated, text: text)
         }),
       Attribute(
         "uevent", show: { bus, mediated in bus.ueventText(.mediatedDevice(mediated.device.uuid)) },
         store: { (bus, mediated, text) throws(Errno) in
-          try bus.synthesize(text, .mediatedDevice(mediated.device.uuid))
+          try bus.synthesize(text, of: .mediatedDevice(mediated.device.uuid))
         }),
     ]
-    + assigning("adapter", \.adapters) + assigning("domain", \.domains)
-    + assigning("control_domain", \.controlDomains)
+    + assigning("adapter", to: \.adapters) + assigning("domain", to: \.domains)
+    + assigning("control_domain", to: \.controlDomains)
 
   /// `assign_adapter` and `unassign_adapter`, or their like.
   private static func assigning(
-    _ name: String, _ axis: any WritableKeyPath<MediatedDevice, APMask> & Sendable
+    _ name: String, to axis: any WritableKeyPath<MediatedDevice, APMask> & Sendable
   ) -> [Attribute<SimulatedMediatedDevice>] {
     [
       Attribute(
         "assign_" + name,
-        store: { (bus, mediated, text) throws(Errno) in try bus.assign(text, axis, to: mediated) }),
+        store: { (bus, mediated, text) throws(Errno) in try bus.assign(text, as: axis, to: mediated)
+        }),
       Attribute(
         "unassign_" + name,
         store: { (bus, mediated, text) throws(Errno) in
-          try bus.unassign(text, axis, from: mediated)
+          try bus.unassign(text, as: axis, from: mediated)
         }),
     ]
   }

@@ -18,17 +18,15 @@ extension SimulatedBus {
     }
     let mediated = SimulatedMediatedDevice(MediatedDevice(uuid: uuid))
     matrix.mediatedDevices[uuid] = mediated
-    send(.add, .mediatedDevice(uuid))
+    send(.add, of: .mediatedDevice(uuid))
     mediated.isBound = true
-    send(.bind, .mediatedDevice(uuid))
+    send(.bind, of: .mediatedDevice(uuid))
   }
 
-  /// A write to `remove`. Where a guest has the device, older kernels refuse. Newer ones ask for it and
-  /// wait; what cannot wait, such as a call here, is answered as a call that a signal ends. The removal
-  /// has begun then, and is done when the guest stops.
-  func removeMediatedDevice(
-    _ text: String, _ mediated: SimulatedMediatedDevice
-  ) throws(Errno) {
+  /// A write to `remove`. If a guest has the device, older kernels refuse. Newer ones ask for it and wait.
+  /// A call here cannot wait: it ends as if by a signal; the removal has begun, and is completed when the
+  /// guest stops.
+  func remove(_ mediated: SimulatedMediatedDevice, text: String) throws(Errno) {
     guard try AttributeInput.unsigned(text) != 0 else { return }
     let uuid = mediated.device.uuid
     guard mediated.hasGuest else { return remove(mediatedDevice: uuid) }
@@ -39,6 +37,9 @@ extension SimulatedBus {
   }
 
   /// Whether the removal of a mediated device has begun and waits for its guest.
+  ///
+  /// - Parameter uuid: The mediated device.
+  /// - Returns: False also for a device that does not exist.
   public func isWaitingForGuest(_ uuid: String) -> Bool {
     matrix?.mediatedDevices[uuid]?.isLeaving == true
   }
@@ -46,14 +47,14 @@ extension SimulatedBus {
   /// Removes a mediated device.
   func remove(mediatedDevice uuid: String) {
     matrix?.mediatedDevices[uuid]?.isBound = false
-    send(.unbind, .mediatedDevice(uuid))
-    send(.remove, .mediatedDevice(uuid))
+    send(.unbind, of: .mediatedDevice(uuid))
+    send(.remove, of: .mediatedDevice(uuid))
     matrix?.mediatedDevices[uuid] = nil
   }
 
   /// A write to one of the assign files.
   func assign(
-    _ text: String, _ axis: WritableKeyPath<MediatedDevice, APMask>,
+    _ text: String, as axis: WritableKeyPath<MediatedDevice, APMask>,
     to mediated: SimulatedMediatedDevice
   ) throws(Errno) {
     var device = mediated.device
@@ -65,7 +66,7 @@ extension SimulatedBus {
 
   /// A write to one of the unassign files.
   func unassign(
-    _ text: String, _ axis: WritableKeyPath<MediatedDevice, APMask>,
+    _ text: String, as axis: WritableKeyPath<MediatedDevice, APMask>,
     from mediated: SimulatedMediatedDevice
   ) throws(Errno) {
     mediated.device[keyPath: axis].remove(try number(text, for: mediated))
@@ -83,7 +84,7 @@ extension SimulatedBus {
   }
 
   /// A write to `ap_config`: three whole masks, taken at once or not at all.
-  func configure(_ mediated: SimulatedMediatedDevice, _ text: String) throws(Errno) {
+  func configure(_ mediated: SimulatedMediatedDevice, text: String) throws(Errno) {
     let parts = AttributeInput.name(text).split(separator: ",", omittingEmptySubsequences: false)
     let masks = parts.compactMap { part in
       part.utf8.starts(with: "0x".utf8) ? APMask().writing(part.utf8) : nil
@@ -143,8 +144,10 @@ extension SimulatedBus {
     return masks.isInHostPool(apqn)
   }
 
-  /// Starts a guest on a mediated device: what of its matrix is there is in use from then on. ENODEV
-  /// without such a device, EBUSY if it has a guest already.
+  /// Starts a guest with a mediated device: the queues that it gets are in use from then on.
+  ///
+  /// - Parameter uuid: The mediated device.
+  /// - Throws: ENODEV for an unknown device, EBUSY for one that has a guest.
   public func startGuest(_ uuid: String) throws(Errno) {
     guard let mediated = matrix?.mediatedDevices[uuid], !mediated.isLeaving else {
       throw .noSuchDevice
@@ -153,7 +156,9 @@ extension SimulatedBus {
     mediated.hasGuest = true
   }
 
-  /// Stops the guest of a mediated device, if it has one. A removal that waits for it is done then.
+  /// Stops the guest of a mediated device, if it has one. A removal that waits for it is completed.
+  ///
+  /// - Parameter uuid: The mediated device.
   public func stopGuest(_ uuid: String) {
     matrix?.mediatedDevices[uuid]?.hasGuest = false
     if isWaitingForGuest(uuid) { remove(mediatedDevice: uuid) }

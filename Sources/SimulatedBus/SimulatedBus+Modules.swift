@@ -7,18 +7,20 @@ extension SimulatedBus {
   public enum Module: String, Sendable, CaseIterable {
     /// The host's drivers of type 10 and newer, `cex4card` and `cex4queue`.
     case zcryptCex4 = "zcrypt_cex4"
-    /// The driver that hands queues to guests, and the matrix device.
+    /// The driver of queues for guests, and the matrix device.
     case vfioAP = "vfio_ap"
   }
 
   /// The modules that are loaded, in the order of loading.
   public var loadedModules: [Module] { modules }
 
-  /// Loads a module; one that is loaded already stays as it is.
+  /// Loads a module.
+  ///
+  /// - Parameter module: The module; one that is loaded already stays as it is.
   public func loadModule(_ module: Module) {
     guard !modules.contains(module) else { return }
     modules.append(module)
-    if !behavior.announcesModulesLast { send(.add, .module(module.rawValue)) }
+    if !behavior.announcesModulesLast { send(.add, of: .module(module.rawValue)) }
     switch module {
     case .zcryptCex4:
       for driver in Self.hostDrivers { register(driver) }
@@ -27,11 +29,14 @@ extension SimulatedBus {
       register(PassthroughDriver(matrix: matrix))
       registerMatrix()
     }
-    if behavior.announcesModulesLast { send(.add, .module(module.rawValue)) }
+    if behavior.announcesModulesLast { send(.add, of: .module(module.rawValue)) }
   }
 
-  /// Unloads a module. Its queues stay unbound. EAGAIN while a guest has a mediated device open: the
-  /// module is in use, and `rmmod` does not wait (delete_module(2)).
+  /// Unloads a module. Its queues stay unbound.
+  ///
+  /// - Parameter module: The module.
+  /// - Throws: ENOENT for one that is not loaded; EAGAIN while a guest has a mediated device open, since
+  ///   `rmmod` does not wait (delete_module(2)).
   public func unloadModule(_ module: Module) throws(Errno) {
     guard let index = modules.firstIndex(of: module) else { throw .noSuchFile }
     if module == .vfioAP {
@@ -43,7 +48,7 @@ extension SimulatedBus {
     for driver in drivers.reversed() where driver.module == module { unregister(driver) }
     if module == .vfioAP { destroyMatrix() }
     modules.remove(at: index)
-    send(.remove, .module(module.rawValue))
+    send(.remove, of: .module(module.rawValue))
   }
 
   /// The drivers of `zcrypt_cex4`, the cards' first.
@@ -55,7 +60,7 @@ extension SimulatedBus {
     ]
   }
 
-  /// Registers a driver: it is offered every unbound device first and announced then.
+  /// Registers a driver: it is offered every unbound device, and announced afterwards.
   private func register(_ driver: any Driver) {
     drivers.append(driver)
     if autoprobes {
@@ -63,7 +68,7 @@ extension SimulatedBus {
         _ = try? probe(device, by: driver)
       }
     }
-    send(.add, .driver(driver.name))
+    send(.add, of: .driver(driver.name))
     if behavior.completionEvents == .endOfScan { tellCompletion() }
   }
 
@@ -72,7 +77,7 @@ extension SimulatedBus {
     let bound = devices().filter { $0.driver === driver }
     for device in bound.sorted(by: { $0.bindNumber > $1.bindNumber }) { detach(device) }
     drivers.removeAll { $0 === driver }
-    send(.remove, .driver(driver.name))
+    send(.remove, of: .driver(driver.name))
   }
 
   /// Creates `/sys/devices/vfio_ap` and the matrix device in it: the first that `vfio_ap` does.
@@ -82,9 +87,9 @@ extension SimulatedBus {
     // A device without a bus has no events (`dev_uevent_filter` in drivers/base/core.c).
     guard behavior.hasMatrixBus else { return matrix }
     send(.add, path: "/bus/matrix", subsystem: "bus")
-    send(.add, .matrix)
+    send(.add, of: .matrix)
     matrix.isBound = true
-    send(.bind, .matrix)
+    send(.bind, of: .matrix)
     send(.add, path: "/bus/matrix/drivers/vfio_ap", subsystem: "drivers")
     return matrix
   }
@@ -93,24 +98,24 @@ extension SimulatedBus {
   private func registerMatrix() {
     guard behavior.hasMatrixBus else { return }
     send(.add, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
-    send(.change, .matrix, .init("MDEV_STATE", "registered"))
+    send(.change, of: .matrix, .init("MDEV_STATE", "registered"))
   }
 
   private func unregisterMatrix() {
     guard let matrix else { return }
     for uuid in matrix.mediatedDevices.keys.sorted() { remove(mediatedDevice: uuid) }
     guard behavior.hasMatrixBus else { return }
-    send(.change, .matrix, .init("MDEV_STATE", "unregistered"))
+    send(.change, of: .matrix, .init("MDEV_STATE", "unregistered"))
     send(.remove, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
   }
 
   private func destroyMatrix() {
     if behavior.hasMatrixBus {
       matrix?.isBound = false
-      send(.unbind, .matrix)
+      send(.unbind, of: .matrix)
       send(.remove, path: "/bus/matrix/drivers/vfio_ap", subsystem: "drivers")
       send(.remove, path: "/bus/matrix", subsystem: "bus")
-      send(.remove, .matrix)
+      send(.remove, of: .matrix)
     }
     matrix = nil
   }

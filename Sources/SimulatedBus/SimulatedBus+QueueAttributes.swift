@@ -28,13 +28,13 @@ extension SimulatedBus {
       store: { (bus, queue, text) throws(Errno) in try bus.writeOverride(text, of: queue) }),
     Attribute(
       "uevent", show: { bus, queue in bus.ueventText(queue.object) },
-      store: { (bus, queue, text) throws(Errno) in try bus.synthesize(text, queue.object) }),
+      store: { (bus, queue, text) throws(Errno) in try bus.synthesize(text, of: queue.object) }),
 
     // Those of `cex4queue`.
     Attribute(
       "online", while: \.isHostBound, show: { _, queue in .flag(queue.isOnline) },
       store: { (bus, queue, text) throws(Errno) in
-        try bus.switchOnline(queue, try AttributeInput.flag(text))
+        try bus.switchOnline(queue, isOn: try AttributeInput.flag(text))
       }),
     Attribute("load", while: \.isHostBound, show: { _, _ in .number(0) }),
     Attribute(
@@ -61,7 +61,7 @@ extension SimulatedBus {
     return "in use\n"
   }
 
-  private func switchOnline(_ queue: QueueDevice, _ isOn: Bool) throws(Errno) {
+  private func switchOnline(_ queue: QueueDevice, isOn: Bool) throws(Errno) {
     if isOn {
       guard queue.isConfigured else { throw .noSuchDevice }
       if behavior.hasQueueConfiguration {
@@ -73,7 +73,7 @@ extension SimulatedBus {
     }
     queue.isSwitchedOn = isOn
     if isOn { queue.traffic.resume() } else { queue.traffic.stop() }
-    sendChange(queue, "ONLINE", isOn)
+    sendChange(of: queue, key: "ONLINE", isOn: isOn)
   }
 }
 

@@ -1,11 +1,11 @@
 import APBus
 import Uevents
 
-/// Scans: the kernel looks what the machine has (SimulatedBus documentation, "Scans").
+/// Scans: the kernel asks what the machine has (SimulatedBus documentation, "Scans").
 extension SimulatedBus {
-  /// Scans the bus: devices of what is new are made and probed, those of what is gone are removed,
-  /// and a changed configuration is told. The kernel scans by itself when the machine tells it of a
-  /// change, and every `config_time` seconds; here somebody has to say so.
+  /// Scans the bus: new hardware gets devices, which are probed, devices of missing hardware are removed,
+  /// and changes of the configuration are reported. A kernel scans by itself when the machine reports a
+  /// change, and every `config_time` seconds; here the caller does.
   public func scan() {
     if !hardware.adapters.isSubset(of: scannedAdapters)
       || !hardware.usageDomains.isSubset(of: scannedDomains)
@@ -87,7 +87,7 @@ extension SimulatedBus {
     if device.isConfigured != card.isConfigured {
       device.isConfigured = card.isConfigured
       device.queuesAreStale = true
-      sendChange(device, "CONFIG", card.isConfigured)
+      sendChange(of: device, key: "CONFIG", isOn: card.isConfigured)
     }
   }
 
@@ -96,7 +96,7 @@ extension SimulatedBus {
     queue.isCheckStopped = card.isCheckStopped
     if queue.isConfigured != card.isConfigured {
       queue.isConfigured = card.isConfigured
-      sendChange(queue, "CONFIG", card.isConfigured)
+      sendChange(of: queue, key: "CONFIG", isOn: card.isConfigured)
     }
   }
 
@@ -117,7 +117,7 @@ extension SimulatedBus {
 
   private func register(_ device: Device) {
     enlist(device)
-    send(.add, device.object)
+    send(.add, of: device.object)
     if autoprobes { attach(device) }
   }
 
@@ -129,7 +129,7 @@ extension SimulatedBus {
       remove(queue)
     }
     depart(card)
-    send(.remove, card.object)
+    send(.remove, of: card.object)
     cards[Int(card.card.adapter)] = nil
   }
 
@@ -137,7 +137,7 @@ extension SimulatedBus {
   /// (SimulatedBus documentation, "Overrides").
   private func remove(_ queue: QueueDevice) {
     depart(queue)
-    send(.remove, queue.object)
+    send(.remove, of: queue.object)
     queue.card.queues[Int(queue.apqn.domain)] = nil
     queue.card.domains.remove(queue.apqn.domain)
     queueCount -= 1

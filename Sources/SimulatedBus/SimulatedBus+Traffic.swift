@@ -2,16 +2,19 @@ public import APBus
 
 /// The host's work on its queues.
 extension SimulatedBus {
-  /// Keeps a queue busy from now on, whenever the host's driver has it and it is online. A queue that
-  /// does not exist stays so.
+  /// Keeps a queue busy whenever the host's driver has it and it is online.
+  ///
+  /// - Parameters:
+  ///   - load: The requests that the host keeps in the queue.
+  ///   - apqn: The queue; one that does not exist is ignored.
   public func setLoad(_ load: QueueLoad, on apqn: APQN) {
     guard let queue = queue(apqn) else { return }
     queue.traffic.load = load
     if queue.isHostBound, queue.isSwitchedOn { queue.traffic.resume() }
   }
 
-  /// A step of time passes: the adapters answer requests. Queues that were switched off drain by their
-  /// rate; the others stay as busy as they are.
+  /// Lets a step of time pass, in which adapters answer requests. Queues that were switched off drain by
+  /// their rate; the others stay as busy as they are.
   public func passTime() {
     for case let queue as QueueDevice in devices() { queue.traffic.step() }
   }
@@ -76,6 +79,11 @@ public struct QueueLoad: Equatable, Sendable {
   public var drainRate: UInt64?
 
   /// A load; by default none.
+  ///
+  /// - Parameters:
+  ///   - waiting: Requests that wait for a place in the adapter.
+  ///   - pending: Requests that the adapter has.
+  ///   - drainRate: How many requests are answered in a step of time after the queue was switched off.
   public init(waiting: UInt64 = 0, pending: UInt64 = 0, drainRate: UInt64? = nil) {
     self.waiting = waiting
     self.pending = pending

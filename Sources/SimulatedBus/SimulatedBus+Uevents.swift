@@ -3,37 +3,37 @@ import Uevents
 
 extension SimulatedBus {
   /// Sends an event of any object, keys in the kernel's order: the sender's own, DEVTYPE, DRIVER, the
-  /// bus's keys (SimulatedBus documentation, "Messages"). An event that nobody listens to is only counted.
-  func send(_ action: Uevent.Action, _ object: BusObject, _ extras: Uevent.Property...) {
-    send(action, object, extras)
+  /// bus's keys (SimulatedBus documentation, "Messages"). An event without a listener is only counted.
+  func send(_ action: Uevent.Action, of object: BusObject, _ extras: Uevent.Property...) {
+    send(action, of: object, extras)
   }
 
   /// The same with any number of the sender's own keys.
-  func send(_ action: Uevent.Action, _ object: BusObject, _ extras: [Uevent.Property]) {
-    send(action, object.path, subsystem: Self.subsystem(of: object)) {
+  func send(_ action: Uevent.Action, of object: BusObject, _ extras: [Uevent.Property]) {
+    send(action, at: object.path, subsystem: Self.subsystem(of: object)) {
       extras + self.properties(of: object, for: action)
     }
   }
 
-  /// Sends an event of a place that is no AP object, such as the matrix device's bus.
+  /// Sends an event of a place that is not an AP object, such as the matrix device's bus.
   func send(_ action: Uevent.Action, path: String, subsystem: String) {
-    send(action, path, subsystem: subsystem) { [] }
+    send(action, at: path, subsystem: subsystem) { [] }
   }
 
   /// Sends an event of the root device; only of kernels that have such events.
   func sendRoot(_ extras: Uevent.Property...) {
     guard behavior.hasBusEvents else { return }
-    send(.change, BusObject.root.path, subsystem: "ap") { extras }
+    send(.change, at: BusObject.root.path, subsystem: "ap") { extras }
   }
 
   /// Sends a change of a card or queue; only of kernels that have such events.
-  func sendChange(_ device: Device, _ key: String, _ isOn: Bool) {
+  func sendChange(of device: Device, key: String, isOn: Bool) {
     guard behavior.hasBusEvents else { return }
-    send(.change, device.object, Uevent.Property(key, isOn ? "1" : "0"))
+    send(.change, of: device.object, Uevent.Property(key, isOn ? "1" : "0"))
   }
 
   private func send(
-    _ action: Uevent.Action, _ path: @autoclosure () -> String, subsystem: String,
+    _ action: Uevent.Action, at path: @autoclosure () -> String, subsystem: String,
     properties: () -> [Uevent.Property]
   ) {
     sequenceNumber += 1
@@ -55,7 +55,7 @@ extension SimulatedBus {
     }
   }
 
-  /// What an event of the object tells of it, and its `uevent` file too.
+  /// The keys that an event of the object has, and its `uevent` file.
   func properties(of object: BusObject, for action: Uevent.Action) -> [Uevent.Property] {
     switch object {
     case .card(let adapter):
@@ -99,22 +99,22 @@ extension SimulatedBus {
   }
 
   /// A write to a `uevent` file sends a synthetic event.
-  func synthesize(_ text: String, _ object: BusObject) throws(Errno) {
+  func synthesize(_ text: String, of object: BusObject) throws(Errno) {
     let request = try SyntheticEvent(text)
     // The root device and the matrix device of 2018 are on no bus that would send its events.
     if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
-    send(request.action, object, request.properties)
+    send(request.action, of: object, request.properties)
   }
 }
 
-/// An event that somebody asks for by writing to a `uevent` file: an action, a UUID of his own if he
-/// likes, and with it arguments (`kobject_synth_uevent`).
+/// An event that is requested by a write to a `uevent` file: an action, optionally a UUID, and with it
+/// arguments (`kobject_synth_uevent`).
 struct SyntheticEvent {
   let action: Uevent.Action
   /// SYNTH_UUID, and SYNTH_ARG_ with each argument.
   let properties: [Uevent.Property]
 
-  /// Reads what was written, as `kobject_action_args` in lib/kobject_uevent.c: one blank before each
+  /// Parses what was written, as `kobject_action_args` in lib/kobject_uevent.c: one blank before each
   /// argument, keys and values of letters and digits only.
   init(_ text: String) throws(Errno) {
     let words = AttributeInput.name(text).split(separator: " ", omittingEmptySubsequences: false)

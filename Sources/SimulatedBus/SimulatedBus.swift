@@ -4,9 +4,9 @@ public import Uevents
 /// The kernel's side of the AP bus in memory: cards, queues, drivers, masks, overrides, mediated
 /// devices, and the uevents of it all, in the kernel's order.
 ///
-/// It answers reads and writes as `/sys` does, error numbers included. What is not written but
-/// happens to a machine (an adapter plugged, a module loaded, a guest started) are methods of its
-/// own. Every call runs to its end before it returns, events included.
+/// It answers reads and writes as `/sys` does, including error numbers. Changes of a machine that are not
+/// writes (an adapter is plugged, a module loaded, a guest started) are methods. Every call is complete
+/// when it returns, including its events.
 public final class SimulatedBus: Sysfs {
   /// The kernel that is simulated.
   public let behavior: KernelBehavior
@@ -14,23 +14,24 @@ public final class SimulatedBus: Sysfs {
   public var onUevent: ((Uevent) -> Void)?
   /// Called for every call from the bus into a driver.
   public var onCallback: ((DriverCallback) -> Void)?
-  /// Called when a mediated device is to be removed that a guest has: the kernel asks whoever runs the
-  /// guest to give the device back, as QEMU then does. Stopping the guest in it lets the removal succeed.
+  /// Called with the UUID of a mediated device that is to be removed while a guest has it: the kernel asks
+  /// the guest's process to give the device back, as QEMU then does. If the guest is stopped in this call,
+  /// the removal succeeds.
   public var onGuestRequest: ((String) -> Void)?
-  /// SEQNUM of the last event; events are counted whether or not somebody listens.
+  /// SEQNUM of the last event; events are counted whether or not there is a listener.
   public var sequenceNumber: UInt64 = 0
 
   /// The files that this kernel has.
   let tables: AttributeTables
-  /// The machine below.
+  /// The hardware.
   var hardware = Hardware()
   /// The devices of adapters, by number.
   var cards = [CardDevice?](repeating: nil, count: 256)
-  /// Every device in the order of registration, and some that have left.
+  /// Every device in the order of registration, and some that have been removed.
   var registrations: [Device] = []
   /// How many devices were ever registered.
   var registrationCount: UInt64 = 0
-  /// How many of `registrations` have left.
+  /// How many of `registrations` have been removed.
   var departures = 0
   /// The drivers on the bus, in the order of registration.
   var drivers: [any Driver] = []
@@ -49,7 +50,7 @@ public final class SimulatedBus: Sysfs {
 
   /// `scans`.
   var scanCount: UInt64 = 0
-  /// Whether completion has been told since the last change; of kernels that tell it once.
+  /// Whether completion has been reported since the last change; on kernels that report it once.
   var hasToldCompletion = false
   /// `bindings_complete_count`.
   var completionCount: UInt64 = 0
@@ -70,7 +71,7 @@ public final class SimulatedBus: Sysfs {
 
   /// `drivers_autoprobe`.
   var autoprobes = true
-  /// `ap_domain`; nil while there is none.
+  /// `ap_domain`; nil for none.
   var defaultDomain: UInt8?
   /// `config_time`.
   var configTime = 30
@@ -79,12 +80,15 @@ public final class SimulatedBus: Sysfs {
   /// `poll_timeout`.
   var pollTimeout: UInt64 = 250_000
 
-  /// An empty machine: the bus is registered, with no adapters and no AP drivers; no scan has been.
-  /// The bus's own event is the first that is sent.
+  /// A machine without adapters, modules and scans. The first event is that of the bus itself.
   ///
-  /// `adapterMask` and `domainMask` are what the kernel's command line has for `ap.apmask=` and
-  /// `ap.aqmask=`: they change a mask of zeros, a text that is none leaves zeros, and they do not
-  /// count as masks in use (SimulatedBus documentation, "Masks").
+  /// - Parameters:
+  ///   - behavior: The kernel.
+  ///   - adapterMask: `ap.apmask=` of the kernel's command line. It changes a mask of zeros, a text that
+  ///     cannot be parsed leaves zeros, and it does not count as masks in use (SimulatedBus
+  ///     documentation, "Masks").
+  ///   - domainMask: `ap.aqmask=` of the kernel's command line.
+  ///   - onUevent: Called for every event, including the first.
   public init(
     behavior: KernelBehavior, adapterMask: String? = nil, domainMask: String? = nil,
     onUevent: ((Uevent) -> Void)? = nil
@@ -96,7 +100,7 @@ public final class SimulatedBus: Sysfs {
       if let adapterMask { masks.adapters = APMask().writing(adapterMask.utf8) ?? [] }
       if let domainMask { masks.domains = APMask().writing(domainMask.utf8) ?? [] }
     }
-    send(.add, .bus)
+    send(.add, of: .bus)
   }
 
   /// The device of an adapter.
@@ -113,13 +117,16 @@ public final class SimulatedBus: Sysfs {
   /// The queues whose APQNs `vfio_ap` has stored in its matrix device; empty while it is not loaded.
   public var storedQueues: Set<APQN> { matrix.map { Set($0.queues) } ?? [] }
 
-  /// The driver that has a queue; nil for one that is unbound or does not exist.
+  /// The driver of a queue.
+  ///
+  /// - Parameter apqn: Any queue.
+  /// - Returns: The driver's name; nil for a queue that is unbound or does not exist.
   public func driver(of apqn: APQN) -> String? { queue(apqn)?.driver?.name }
 
   /// Whether the kernel has a device of a queue.
   package func hasDevice(of apqn: APQN) -> Bool { queue(apqn) != nil }
 
-  /// After how many seconds the kernel is to scan again by itself, `config_time`.
+  /// The seconds after which the kernel would scan again by itself, `config_time`.
   public var scanInterval: Int { configTime }
 
   /// The adapters, as the machine has them.

@@ -13,7 +13,7 @@ package struct SysfsTree {
     self.bus = bus
   }
 
-  /// What a path from the tree's root on names, given by its parts; nil for what does not exist.
+  /// The node at a path, given by its parts from the tree's root; nil for none.
   package func node(_ parts: [String]) -> SysfsNode? {
     if parts == Self.control { return .control }
     switch frame(parts) {
@@ -22,7 +22,7 @@ package struct SysfsTree {
     case nil: break
     }
     let place = Self.place(parts)
-    if let target = linkTarget(parts, place) {
+    if let target = linkTarget(parts, at: place) {
       return .link(Self.relative(target, from: parts.dropLast()))
     }
     guard let place else { return nil }
@@ -30,7 +30,7 @@ package struct SysfsTree {
     return bus.isDirectory(place) ? .directory : nil
   }
 
-  /// The names in a directory; nil for what is none.
+  /// The names in a directory; nil for what is not a directory.
   package func names(_ parts: [String]) -> [String]? {
     switch frame(parts) {
     case .absent: return nil
@@ -53,7 +53,7 @@ package struct SysfsTree {
   }
 
   /// Whether it is a card, a queue, or something in the directory of one: nearly everything that
-  /// programs ask for, and once for each directory on the way. No path is put together for that.
+  /// programs ask for, and once for each directory on the way. No path is built for that.
   private static func isOfDevice(_ parts: [String]) -> Bool {
     parts.count > 2 && parts[0] == "devices" && parts[1] == "ap"
       && BusObject.adapter(ofCardName: parts[2]) != nil
@@ -120,7 +120,7 @@ package struct SysfsTree {
   }
 
   /// Where a link leads, from the tree's root on; nil for what is none.
-  private func linkTarget(_ parts: [String], _ place: SysfsPath?) -> [String]? {
+  private func linkTarget(_ parts: [String], at place: SysfsPath?) -> [String]? {
     guard let name = parts.last else { return nil }
     switch Self.isOfDevice(parts) ? "" : parts.dropLast().joined(separator: "/") {
     case "bus/ap/devices": return device(name)
@@ -183,7 +183,7 @@ package struct SysfsTree {
   }
 }
 
-/// What a name in the tree stands for.
+/// A name in the tree.
 package enum SysfsNode: Equatable, Sendable {
   /// A directory of an object, or one that holds such.
   case directory
@@ -191,10 +191,10 @@ package enum SysfsNode: Equatable, Sendable {
   case link(String)
   /// A file, with its permissions.
   case attribute(SysfsPath, mode: UInt16)
-  /// The file by which a person makes something happen to the machine: it takes steps of scenarios.
+  /// The file that changes the machine: it takes steps of scenarios.
   case control
 
-  /// What `stat` tells as a file's size: attributes have a page, whatever they read; links and
+  /// The size that `stat` reports: attributes have a page, whatever they read; links and
   /// directories have none (fs/kernfs/inode.c, fs/sysfs/file.c).
   package var size: Int {
     switch self {

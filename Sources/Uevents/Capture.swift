@@ -8,7 +8,7 @@ public struct Capture: Equatable, Sendable {
     case database
     /// Device descriptions of umockdev: a state with attributes, no events.
     case descriptions
-    /// Kernel messages, one behind the other.
+    /// Kernel messages, one after the other.
     case messages
   }
 
@@ -39,7 +39,7 @@ public struct Capture: Equatable, Sendable {
   public var devices: [DeviceDescription]
   /// What was let pass but a user may want to know, each a sentence with its place.
   public var notes: [String]
-  /// What ended reading before the file's end; what stands before it was read and is above.
+  /// What ended reading before the file's end; what comes before it was read.
   public var damage: CaptureError?
 
   /// An empty capture.

@@ -20,7 +20,7 @@ public struct DeviceDescription: Equatable, Sendable {
   public var devicePath: String
   /// The line at which the description begins.
   public var line: Int
-  /// The subsystem, if the capture tells it.
+  /// The subsystem, if the capture has it.
   public var subsystem: String?
   /// The kind of device within its subsystem, such as `ap_queue`.
   public var deviceType: String?
@@ -44,7 +44,7 @@ public struct DeviceDescription: Equatable, Sendable {
     properties.first { $0.key == key }?.value
   }
 
-  /// An attribute's text as it stands in the file; nil if there is none or it is not UTF-8.
+  /// An attribute's text as in the file; nil if there is none or it is not UTF-8.
   public func attribute(_ name: String) -> String? {
     guard case .content(let bytes) = attributes.first(where: { $0.name == name })?.value else {
       return nil
@@ -66,7 +66,7 @@ extension DeviceDescription {
   public enum Problem: Error, Equatable, Sendable {
     /// The line, quoted here, is not `X: value`.
     case noLetter(String)
-    /// The value behind the letter is not `NAME=VALUE`.
+    /// The value after the letter is not `NAME=VALUE`.
     case noEquals(letter: Character, text: String)
     /// A description begins with another letter than `P:`.
     case noPath(Character)
@@ -100,7 +100,7 @@ extension DeviceDescription.Problem: CustomStringConvertible {
     case .path(let problem): problem.description
     case .duplicateDevice(let path, let line):
       "the device \(path) was already described at line \(line)"
-    case .duplicateAttribute(let name): "the attribute \"\(name)\" is there twice"
+    case .duplicateAttribute(let name): "the attribute \"\(name)\" is given twice"
     case .noSubsystem(let path): "the device \(path) has no line \"E: SUBSYSTEM=...\""
     case .escape(let text):
       "a backslash in \"\(text)\" is not followed by a letter or an octal number up to 377"

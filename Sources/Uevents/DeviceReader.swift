@@ -1,3 +1,5 @@
+import APBus
+
 /// Reads devices in records of lines `X: value`: udev's database (`udevadm info --export-db`) and
 /// umockdev's descriptions (`umockdev-record`). Both are alike but for the letters.
 struct DeviceReader {
@@ -49,7 +51,7 @@ struct DeviceReader {
     self.format = format
   }
 
-  private func damage(_ problem: CaptureError.Problem, _ line: Int) -> CaptureError {
+  private func damage(_ problem: CaptureError.Problem, at line: Int) -> CaptureError {
     CaptureError(file: name, position: .line(line), problem: problem)
   }
 
@@ -57,17 +59,17 @@ struct DeviceReader {
     if line.isMark { return }
     guard line.isTerminated else {
       guard let device = open?.device else {
-        throw damage(.cutOff("a device's first line"), line.number)
+        throw damage(.cutOff("a device's first line"), at: line.number)
       }
       let path = Quotation.of(device.devicePath.utf8)
-      throw damage(.cutOff("the device \(path) that begins here"), device.line)
+      throw damage(.cutOff("the device \(path) that begins here"), at: device.line)
     }
     if line.bytes.isEmpty { return try close() }
     let letter: Character?
     do {
       letter = try takeField(line)
     } catch {
-      throw damage(.device(error), line.number)
+      throw damage(.device(error), at: line.number)
     }
     if let letter, ignored.insert(letter).inserted {
       notes.append("\(name):\(line.number): lines \"\(letter):\" are not known and were ignored.")
@@ -86,7 +88,7 @@ struct DeviceReader {
     let character = Character(UnicodeScalar(letter))
     guard character == "P" else {
       guard open != nil else { throw .noPath(character) }
-      let isKnown = try open?.take(character, value, format: format) ?? true
+      let isKnown = try open?.take(character, value: value, format: format) ?? true
       return isKnown ? nil : character
     }
     guard open == nil else { throw .secondPath }
@@ -109,7 +111,7 @@ struct DeviceReader {
     let device = record.finished
     if format == .descriptions, device.subsystem == nil {
       let path = Quotation.of(device.devicePath.utf8)
-      throw damage(.device(.noSubsystem(path)), device.line)
+      throw damage(.device(.noSubsystem(path)), at: device.line)
     }
     devices.append(device)
   }
@@ -128,25 +130,25 @@ struct DeviceRecord {
 
   /// Takes a line's value; says whether the letter has a meaning in that form.
   mutating func take(
-    _ letter: Character, _ value: ArraySlice<UInt8>, format: Capture.Format
+    _ letter: Character, value: ArraySlice<UInt8>, format: Capture.Format
   ) throws(DeviceDescription.Problem) -> Bool {
     switch letter {
     case "E":
-      let (key, bytes) = try split(letter, value)
+      let (key, bytes) = try split(value, of: letter)
       device.properties.append(Uevent.Property(key, try text(bytes)))
     case "N":
       // umockdev appends the node's first content.
       device.node = try text(value.prefix { $0 != UInt8(ascii: "=") })
     case "S": _ = try text(value)
     case "A" where format == .descriptions:
-      let (name, bytes) = try split(letter, value)
-      try add(name, .content(AttributeText.unescape(bytes)))
+      let (name, bytes) = try split(value, of: letter)
+      try add(name, value: .content(AttributeText.unescape(bytes)))
     case "H" where format == .descriptions:
-      let (name, bytes) = try split(letter, value)
-      try add(name, .content(AttributeText.unhex(bytes)))
+      let (name, bytes) = try split(value, of: letter)
+      try add(name, value: .content(AttributeText.unhex(bytes)))
     case "L" where format == .descriptions:
-      let (name, bytes) = try split(letter, value)
-      try add(name, .link(text(bytes)))
+      let (name, bytes) = try split(value, of: letter)
+      try add(name, value: .link(text(bytes)))
     case "U" where format == .database: device.subsystem = try text(value)
     case "T" where format == .database: device.deviceType = try text(value)
     case "V" where format == .database: device.driver = try text(value)
@@ -171,7 +173,7 @@ struct DeviceRecord {
   }
 
   private mutating func add(
-    _ name: String, _ value: DeviceDescription.Value
+    _ name: String, value: DeviceDescription.Value
   ) throws(DeviceDescription.Problem) {
     guard attributeNames.insert(name).inserted else {
       throw .duplicateAttribute(Quotation.of(name.utf8))
@@ -180,7 +182,7 @@ struct DeviceRecord {
   }
 
   private func split(
-    _ letter: Character, _ value: ArraySlice<UInt8>
+    _ value: ArraySlice<UInt8>, of letter: Character
   ) throws(DeviceDescription.Problem) -> (name: String, value: ArraySlice<UInt8>) {
     guard let equals = value.firstIndex(of: UInt8(ascii: "=")), equals > value.startIndex else {
       throw .noEquals(letter: letter, text: Quotation.of(value))
@@ -234,20 +236,13 @@ enum AttributeText {
     bytes.reserveCapacity(text.count / 2)
     var rest = text
     while let high = rest.popFirst() {
-      guard let low = rest.popFirst(), let upper = digit(high), let lower = digit(low) else {
+      guard let low = rest.popFirst(), let upper = Hex.value(ofAnyCase: high),
+        let lower = Hex.value(ofAnyCase: low)
+      else {
         throw .hex(Quotation.of(text))
       }
       bytes.append(upper << 4 | lower)
     }
     return bytes
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
-    }
   }
 }

@@ -1,7 +1,7 @@
 /// The form in which a kernel sends an event: `action@devpath`, then `KEY=VALUE` strings, each ended
 /// by a NUL (`kobject_uevent_env` in lib/kobject_uevent.c).
 public enum KernelMessage {
-  /// How many bytes the strings behind the header have at most (`UEVENT_BUFFER_SIZE`,
+  /// The most bytes that the strings after the header have (`UEVENT_BUFFER_SIZE`,
   /// include/linux/kobject.h); the header does not count.
   public static let propertyLimit = 2048
 
@@ -111,7 +111,7 @@ extension KernelMessageError: CustomStringConvertible {
   public var description: String { "byte \(offset) of a kernel message: \(problem)." }
 }
 
-/// Reads kernel messages that stand one behind the other, without any framing.
+/// Reads kernel messages one after the other, without any framing.
 ///
 /// A message ends with its SEQNUM; another one's header also ends it.
 enum MessageReader {

@@ -22,11 +22,11 @@ struct MonitorReader {
     let hasKernelEvents = reader.entries.contains { entry, isUdev in
       if case .event = entry { !isUdev } else { false }
     }
-    // Both groups tell of the same events; the kernel's own are nearer to what happened.
+    // Both groups have the same events; the kernel's own are closer to what happened.
     capture.entries = reader.entries.filter { !hasKernelEvents || !$0.isUdev }.map(\.entry)
     capture.notes = reader.notes
     if capture.damage == nil, capture.events.isEmpty {
-      capture.notes.append("\(name): there is no event in it.")
+      capture.notes.append("\(name): the file has no event.")
     }
     return capture
   }
@@ -35,14 +35,14 @@ struct MonitorReader {
     self.name = name
   }
 
-  private func damage(_ problem: CaptureError.Problem, _ line: Int) -> CaptureError {
+  private func damage(_ problem: CaptureError.Problem, at line: Int) -> CaptureError {
     CaptureError(file: name, position: .line(line), problem: problem)
   }
 
   private mutating func take(_ line: TextLine) throws(CaptureError) {
     if line.isMark { return try take(mark: line) }
     guard !line.bytes.contains(0) else {
-      throw damage(.stray(Quotation.of(line.bytes)), line.number)
+      throw damage(.stray(Quotation.of(line.bytes)), at: line.number)
     }
     if record == nil, entries.isEmpty, MonitorHeader.isIntroduction(line) { return }
     guard line.isTerminated else { throw cutOff(at: line) }
@@ -52,18 +52,18 @@ struct MonitorReader {
     do {
       header = try MonitorHeader(line)
     } catch {
-      throw damage(error, line.number)
+      throw damage(error, at: line.number)
     }
     if let header {
       try close(atEnd: false)
       record = MonitorRecord(header: header, line: line.number)
       return
     }
-    guard record != nil else { throw damage(.stray(Quotation.of(line.bytes)), line.number) }
+    guard record != nil else { throw damage(.stray(Quotation.of(line.bytes)), at: line.number) }
     do {
       try record?.builder.add(line.bytes)
     } catch {
-      throw damage(.event(error), line.number)
+      throw damage(.event(error), at: line.number)
     }
     record?.isInterrupted = false
     haveProperties = true
@@ -74,7 +74,7 @@ struct MonitorReader {
     do {
       entry = .mark(try line.markText(), at: .line(line.number))
     } catch {
-      throw damage(error, line.number)
+      throw damage(error, at: line.number)
     }
     if record == nil {
       entries.append((entry, false))
@@ -95,10 +95,12 @@ struct MonitorReader {
   /// The damage of a file whose last line, which is no mark, has no newline.
   private mutating func cutOff(at line: TextLine) -> CaptureError {
     let isHeader = MonitorHeader.hasTag(line) || MonitorHeader.mayBecomeTag(line)
-    if record == nil && !isHeader { return damage(.stray(Quotation.of(line.bytes)), line.number) }
+    if record == nil && !isHeader {
+      return damage(.stray(Quotation.of(line.bytes)), at: line.number)
+    }
     if let open = record {
       guard isHeader && (open.isComplete || !haveProperties) else {
-        return damage(.cutOff(open.summary), open.line)
+        return damage(.cutOff(open.summary), at: open.line)
       }
       do {
         try close(atEnd: true)
@@ -106,7 +108,7 @@ struct MonitorReader {
         return error
       }
     }
-    return damage(.cutOff("an event's first line"), line.number)
+    return damage(.cutOff("an event's first line"), at: line.number)
   }
 
   private mutating func finish() throws(CaptureError) {
@@ -124,13 +126,13 @@ struct MonitorReader {
   private mutating func close(atEnd: Bool) throws(CaptureError) {
     guard let open = record else { return }
     let isCut = haveProperties && !open.isComplete
-    if atEnd && isCut { throw damage(.cutOff(open.summary), open.line) }
+    if atEnd && isCut { throw damage(.cutOff(open.summary), at: open.line) }
     let event: Uevent
     do throws(Uevent.Problem) {
       if isCut, let key = open.builder.missing.first { throw Uevent.Problem.missing(key) }
       event = try open.builder.event()
     } catch {
-      throw damage(.event(error), open.line)
+      throw damage(.event(error), at: open.line)
     }
     record = nil
     let position = Capture.Position.line(open.line)

@@ -1,3 +1,5 @@
+import APBus
+
 /// A line of a text without its line end.
 struct TextLine {
   /// The line's number, from 1.
@@ -13,7 +15,7 @@ struct TextLine {
   /// Whether the line is a comment: in a capture, a mark.
   var isMark: Bool { bytes.first == UInt8(ascii: "#") }
 
-  /// A mark's text: what stands behind the `#` and one blank.
+  /// A mark's text: what follows the `#` and one blank.
   func markText() throws(CaptureError.Problem) -> String {
     let text = bytes.dropFirst()
     guard
@@ -55,16 +57,9 @@ struct TextLines: Sequence, IteratorProtocol {
 enum Quotation {
   private static let limit = 64
 
-  /// At most 64 bytes of `bytes` as text; what is not printable becomes `?`.
+  /// At most 64 bytes of `bytes` as text.
   static func of(_ bytes: some Collection<UInt8>) -> String {
-    var text = ""
-    for scalar in String(decoding: bytes.prefix(limit), as: UTF8.self).unicodeScalars {
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
-        text.append("?")
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return bytes.count > limit ? text + "..." : text
+    String(decoding: bytes.prefix(limit), as: UTF8.self).printable
+      + (bytes.count > limit ? "..." : "")
   }
 }

@@ -66,7 +66,7 @@ public struct Uevent: Equatable, Sendable {
 extension Uevent {
   /// Why bytes are not an event that a kernel would send (libudev lets most of it pass).
   public enum Problem: Error, Equatable, Sendable {
-    /// The strings behind the header have this many bytes, more than the kernel's buffer.
+    /// The strings after the header have this many bytes, more than the kernel's buffer.
     case tooLong(Int)
     /// The last string has no NUL at its end.
     case notTerminated
@@ -86,11 +86,11 @@ extension Uevent {
     case noProperty(String)
     /// A property that every event has is missing.
     case missing(String)
-    /// A property that every event has once is there twice.
+    /// A property that every event has once is given twice.
     case duplicate(String)
     /// The header says something else than the property of this key.
     case mismatch(key: String, header: String, property: String)
-    /// A property that every event has stands elsewhere than the kernel puts it.
+    /// A property that every event has is not where the kernel puts it.
     case outOfOrder(String)
     /// SEQNUM is not a decimal number from 1 on.
     case sequenceNumber(String)
@@ -108,7 +108,7 @@ extension Uevent.Problem: CustomStringConvertible {
     case .notTerminated: "the last property has no NUL byte at its end"
     case .noHeader(let text): "expected \"action@/path\", found \"\(text)\""
     case .unknownAction(let name):
-      "there is no action \"\(name)\"; a kernel sends "
+      "unknown action \"\(name)\"; a kernel sends "
         + Uevent.Action.allCases.map(\.rawValue).joined(separator: ", ")
     case .relativePath(let path): "the device path \"\(path)\" does not start with \"/\""
     case .unusualPath(let path):
@@ -117,7 +117,7 @@ extension Uevent.Problem: CustomStringConvertible {
     case .unusualSubsystem(let name): "the subsystem \"\(name)\" is not one word"
     case .noProperty(let text): "expected KEY=VALUE, found \"\(text)\""
     case .missing(let key): "\(key) is missing"
-    case .duplicate(let key): "\(key) is there twice"
+    case .duplicate(let key): "\(key) is given twice"
     case .mismatch(let key, let header, let property):
       "\(key) is \"\(property)\", but the event's first line says \"\(header)\""
     case .outOfOrder(let key):

@@ -59,10 +59,10 @@ struct UeventBuilder {
     }
     guard seen.insert(key).inserted else { throw .duplicate(key) }
     switch key {
-    case "ACTION": try expect(key, action.rawValue, value)
-    case "DEVPATH": try expect(key, devicePath, value)
+    case "ACTION": try expect(key, header: action.rawValue, value: value)
+    case "DEVPATH": try expect(key, header: devicePath, value: value)
     case "SUBSYSTEM":
-      try expect(key, headerSubsystem ?? value, value)
+      try expect(key, header: headerSubsystem ?? value, value: value)
       try Self.check(subsystem: value)
       subsystem = value
     default: sequenceNumber = try Self.sequenceNumber(value)
@@ -83,7 +83,7 @@ struct UeventBuilder {
   }
 
   private func expect(
-    _ key: String, _ header: String, _ value: String
+    _ key: String, header: String, value: String
   ) throws(Uevent.Problem) {
     // Compared as bytes: strings that are canonically equivalent are different paths.
     guard header.utf8.elementsEqual(value.utf8) else {

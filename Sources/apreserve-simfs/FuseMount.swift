@@ -84,7 +84,7 @@ struct MountPoint {
     self.path = path
   }
 
-  /// Refuses what is no directory, and one that a bus is mounted on already: libfuse would mount on
+  /// Refuses what is not a directory, and one that a bus is mounted on already: libfuse would mount on
   /// anything, and programs would see the last.
   func check() throws(Refused) {
     var status = stat()
@@ -92,7 +92,7 @@ struct MountPoint {
       let reason =
         switch errno {
         case ENOTCONN: "what was mounted on \(path) has died; remove it with: umount -l \(path)"
-        case ENOENT: "\(path) is no directory to mount on: make it first"
+        case ENOENT: "\(path) does not exist; make the directory first"
         case let number: "\(path) cannot be mounted on: \(String(cString: strerror(number)))"
         }
       throw Refused(description: reason)
@@ -185,7 +185,7 @@ extension fuse_operations {
     }
     operations.write = { _, bytes, size, _, information in
       guard let handle = information?.pointee.fh else { return -EBADF }
-      switch fileSystem()?.write(handle, UnsafeRawBufferPointer(start: bytes, count: size)) {
+      switch fileSystem()?.write(UnsafeRawBufferPointer(start: bytes, count: size), to: handle) {
       case .success(let count): return Int32(count)
       case .failure(let failure): return -failure.errno
       case nil: return -EIO

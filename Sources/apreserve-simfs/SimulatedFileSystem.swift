@@ -3,11 +3,11 @@ import CFuse
 import Glibc
 import SimulatedBus
 
-/// What the calls of programs on the mounted tree come to, each answered as sysfs answers it: with a
-/// count or a negative error number.
+/// The calls of programs on the mounted tree, each answered as sysfs answers it: with a count or a negative
+/// error number.
 final class SimulatedFileSystem {
   private let tree: SysfsTree
-  /// What stands between the bus and the programs.
+  /// The faults between the bus and the programs.
   private let faults: FaultInjector
   private let control: ControlFile
   /// When it was mounted: the time of all files. Times that move with the clock would make each file one
@@ -89,9 +89,9 @@ final class SimulatedFileSystem {
   func release(_ handle: UInt64) { files[handle] = nil }
 
   /// Counts a write that has come in, before libfuse makes it; nil for one that reaches no attribute.
-  func admitWrite(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> AdmittedCall? {
+  func admitWrite(of bytes: UnsafeRawBufferPointer, to handle: UInt64) -> AdmittedCall? {
     guard case .attribute(let path, _) = files[handle]?.node else { return nil }
-    return faults.admit(.write, path, text: Self.text(bytes))
+    return faults.admit(.write, at: path, text: Self.text(bytes))
   }
 
   /// Counts a read that has come in; nil for one that reaches no attribute, such as the rest of a text.
@@ -99,21 +99,21 @@ final class SimulatedFileSystem {
     guard let file = files[handle], offset == 0 || file.text == nil,
       case .attribute(let path, _) = file.node
     else { return nil }
-    return faults.admit(.read, path)
+    return faults.admit(.read, at: path)
   }
 
   /// Makes calls of which the first on an attribute has been counted already.
-  func with<Value>(_ admitted: AdmittedCall?, _ body: () -> Value) -> Value {
+  func with<Value>(_ admitted: AdmittedCall?, perform body: () -> Value) -> Value {
     self.admitted = admitted
     defer { self.admitted = nil }
     return body()
   }
 
   private func admit(
-    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+    _ operation: SysfsError.Operation, at path: SysfsPath, text: String? = nil
   ) -> AdmittedCall {
     defer { admitted = nil }
-    return admitted ?? faults.admit(operation, path, text: text)
+    return admitted ?? faults.admit(operation, at: path, text: text)
   }
 
   private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
@@ -136,7 +136,7 @@ final class SimulatedFileSystem {
     switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
-        return .success(Array(try faults.read(admit(.read, path)).utf8))
+        return .success(Array(try faults.read(admit(.read, at: path)).utf8))
       } catch {
         return .failure(Self.failure(of: error))
       }
@@ -147,7 +147,7 @@ final class SimulatedFileSystem {
 
   /// Writes an open file; the offset does not matter to an attribute. The result is how many bytes were
   /// taken.
-  func write(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> Result<Int, Failure> {
+  func write(_ bytes: UnsafeRawBufferPointer, to handle: UInt64) -> Result<Int, Failure> {
     guard let file = files[handle] else { return .failure(Failure(EBADF)) }
     if let result = file.result {
       files[handle]?.result = nil
@@ -158,7 +158,7 @@ final class SimulatedFileSystem {
 
   /// The mediated device for whose guest the kernel lets a write wait. It has been asked to remove the
   /// device then; what it says to any other write to a `remove` is kept for the call that follows.
-  func deviceToWaitFor(_ handle: UInt64, _ bytes: UnsafeRawBufferPointer) -> String? {
+  func deviceToWaitFor(writing bytes: UnsafeRawBufferPointer, to handle: UInt64) -> String? {
     guard let file = files[handle], case .attribute(let path, _) = file.node,
       case .mediatedDevice(let uuid) = path.object, path.name == "remove"
     else { return nil }
@@ -178,7 +178,7 @@ final class SimulatedFileSystem {
     switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
-        try faults.write(admit(.write, path, text: text))
+        try faults.write(admit(.write, at: path, text: text))
       } catch {
         return .failure(Self.failure(of: error))
       }
@@ -199,8 +199,7 @@ final class SimulatedFileSystem {
   }
 }
 
-/// The file by which a person makes something happen to the machine. Each line that is written to it is
-/// a line of a scenario.
+/// The file that changes the machine. Each line that is written to it is a line of a scenario.
 final class ControlFile {
   /// The line that was not done, by the number that write(2) has for it.
   struct Refused: Error {
@@ -230,19 +229,20 @@ final class ControlFile {
     do throws(ScenarioError) {
       scenario = try Scenario(text: text, name: "control")
     } catch {
-      throw refuse("\(error)", .invalidArgument)
+      throw refuse("\(error)", errno: .invalidArgument)
     }
     guard scenario.behavior == nil else {
-      throw refuse("control: the kernel is chosen before the bus is mounted", .invalidArgument)
+      throw refuse(
+        "control: the kernel is chosen before the bus is mounted", errno: .invalidArgument)
     }
     for line in scenario.lines {
       guard let failure = run.perform(line) else { continue }
       throw refuse(
-        "control:\(failure.line): \(failure.problem)", failure.errno ?? .invalidArgument)
+        "control:\(failure.line): \(failure.problem)", errno: failure.errno ?? .invalidArgument)
     }
   }
 
-  private func refuse(_ sentence: String, _ errno: Errno) -> Refused {
+  private func refuse(_ sentence: String, errno: Errno) -> Refused {
     let sentence = sentence.printable
     refusal = sentence
     say(sentence)

@@ -56,7 +56,8 @@ struct WaitingCalls {
     switch request.kind {
     case APRESERVE_REQUEST_READ:
       call = files.admitRead(request.subject, offset: Int(clamping: request.offset))
-    case APRESERVE_REQUEST_WRITE: call = files.admitWrite(request.subject, Self.data(request))
+    case APRESERVE_REQUEST_WRITE:
+      call = files.admitWrite(of: Self.data(request), to: request.subject)
     case APRESERVE_REQUEST_INTERRUPT where interrupt(request.subject): return
     default: call = nil
     }
@@ -66,7 +67,7 @@ struct WaitingCalls {
           number: request.number, request: Array(bytes), call: call,
           due: MonotonicTime.now + pause))
     } else {
-      perform(request, call, &buffer)
+      perform(request, admitted: call, buffer: &buffer)
     }
   }
 
@@ -81,7 +82,9 @@ struct WaitingCalls {
         var buffer = fuse_buf()
         buffer.mem = bytes.baseAddress
         buffer.size = bytes.count
-        perform(apreserve_read_request(bytes.baseAddress, bytes.count), call.call, &buffer)
+        perform(
+          apreserve_read_request(bytes.baseAddress, bytes.count), admitted: call.call,
+          buffer: &buffer)
       }
     }
     let due = removals.filter { !files.isWaitingForGuest($0.device) }
@@ -96,11 +99,11 @@ struct WaitingCalls {
   }
 
   private mutating func perform(
-    _ request: apreserve_request, _ call: AdmittedCall?, _ buffer: inout fuse_buf
+    _ request: apreserve_request, admitted call: AdmittedCall?, buffer: inout fuse_buf
   ) {
     let device = files.with(call) { () -> String? in
       if request.kind == APRESERVE_REQUEST_WRITE,
-        let device = files.deviceToWaitFor(request.subject, Self.data(request))
+        let device = files.deviceToWaitFor(writing: Self.data(request), to: request.subject)
       {
         return device
       }

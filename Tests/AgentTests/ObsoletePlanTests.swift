@@ -74,7 +74,7 @@ import Testing
       stage, .bind, #"ADAPTER=="0-1", RESERVE="vfio_ap""#,
       policy: GuardPolicy(protectHost: .yes), before: 5
     ) { _ in
-      stage.bus.setCheckStopped(card: 2, true)
+      stage.bus.setCheckStopped(card: 2, to: true)
       stage.bus.scan()
     }
     try agent.reconcile().get()

@@ -79,14 +79,14 @@ import Uevents
   func `a card that is configured off and on`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     let apqn = APQN(adapter: 1, domain: 2)
-    try stage.happens { $0.setConfigured(card: 1, false) }
+    try stage.happens { $0.setConfigured(card: 1, to: false) }
     try expectReserved(stage)
     // The kernel of 2018 has neither the attribute nor the event.
     if mechanism != .bind {
       #expect(stage.agent.inventory?.card(1)?.isConfigured == false)
       #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == false)
     }
-    try stage.happens { $0.setConfigured(card: 1, true) }
+    try stage.happens { $0.setConfigured(card: 1, to: true) }
     if mechanism != .bind {
       #expect(stage.agent.inventory?.card(1)?.isConfigured == true)
       #expect(stage.agent.inventory?.queue(apqn)?.isConfigured == true)

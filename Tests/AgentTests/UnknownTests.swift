@@ -12,10 +12,10 @@ private let bySerial = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#
   func `because its card is deconfigured`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, rules: bySerial)
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    try stage.happens { $0.setConfigured(card: 1, false) }
+    try stage.happens { $0.setConfigured(card: 1, to: false) }
     try stage.happens { $0.scan() }
     #expect(stage.writes == [])
-    try stage.happens { $0.setConfigured(card: 1, true) }
+    try stage.happens { $0.setConfigured(card: 1, to: true) }
     try stage.happens { $0.scan() }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }

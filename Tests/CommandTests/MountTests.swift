@@ -83,7 +83,7 @@ struct `A mounted bus` {
 
   @Test func `says why a line of the control file is refused`() throws {
     let problem =
-      "control:1: \"dance\" is nothing that happens to a card: add, del, config or chkstop"
+      "control:1: unknown change \"dance\" of a card; write add, del, config or chkstop"
     #expect(!bus.read(Self.control).contains("refused"))
     #expect(bus.write("card dance 5\n", Self.control) == "write \(EINVAL)")
     #expect(bus.read(Self.control).hasSuffix("\nLast refused:\n  \(problem)\n"))
@@ -234,7 +234,7 @@ struct `A mounted bus` {
       .run("simulate --script m.scenario --mount nowhere")
     #expect(result.status == 1)
     #expect(
-      result.messages == "apreserve: nowhere is no directory to mount on: make it first\n")
+      result.messages == "apreserve: nowhere does not exist; make the directory first\n")
   }
 
   @Test func `on a file is refused`() throws {

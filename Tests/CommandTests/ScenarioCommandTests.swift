@@ -61,7 +61,7 @@ import Testing
 
   @Test func `that makes no sense is an error with its line`() throws {
     let result = try bench("dance\n").run("simulate --script test.scenario --rules rules")
-    #expect(result.messages.hasPrefix("apreserve: test.scenario:10: \"dance\" is no step: card,"))
+    #expect(result.messages.hasPrefix("apreserve: test.scenario:10: unknown step \"dance\"; write card,"))
     #expect(result.status == 1)
     #expect(result.output == "")
   }
@@ -86,7 +86,7 @@ import Testing
     let result = try bench(faults: "# none\ncall * 1 fail EBUSSY\n")
       .run("simulate --script test.scenario --rules rules --faults faults")
     #expect(
-      result.messages.hasPrefix("apreserve: faults: line 2: \"EBUSSY\" is no error that sysfs"))
+      result.messages.hasPrefix("apreserve: faults: line 2: unknown error \"EBUSSY\""))
     #expect(result.status == 1)
   }
 

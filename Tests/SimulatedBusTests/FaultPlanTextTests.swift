@@ -51,45 +51,45 @@ import Testing
 
   @Test(arguments: [
     ("seed x", "a seed is one decimal number, such as: seed 7"),
-    ("wrte * 1 ignore", "\"wrte\" is no kind of fault: write, read, readlink, list, call or event"),
-    ("write", "missing: a place, such as /sys/bus/ap/apmask"),
+    ("wrte * 1 ignore", "unknown fault \"wrte\"; write read, write, readlink, list, call or event"),
+    ("write", "expected a place, such as /sys/bus/ap/apmask"),
     ("read x > /sys/bus/ap/apmask 1 ignore", "only a write has a text before a >"),
-    ("write apmask 1 ignore", "\"apmask\" is no place below /sys: begin it with /sys/ or *"),
-    ("write *", "missing: at which of them: always, 3, 2-4, 5- or, by chance, 1/8"),
+    ("write apmask 1 ignore", "\"apmask\" is not below /sys; begin it with /sys/ or *"),
+    ("write *", "expected the occurrence: always, 3, 2-4, 5- or, by chance, 1/8"),
     (
       "write * 0 ignore",
-      "\"0\" does not say at which of them: always, 3, 2-4, 5- or, by chance, 1/8"
+      "\"0\" is not an occurrence; write always, 3, 2-4, 5- or, by chance, 1/8"
     ),
     (
       "write * 4-2 ignore",
-      "\"4-2\" does not say at which of them: always, 3, 2-4, 5- or, by chance, 1/8"
+      "\"4-2\" is not an occurrence; write always, 3, 2-4, 5- or, by chance, 1/8"
     ),
     (
       "write * 99999999999999999999 ignore",
-      "\"99999999999999999999\" does not say at which of them: always, 3, 2-4, 5- or, by chance, 1/8"
+      "\"99999999999999999999\" is not an occurrence; write always, 3, 2-4, 5- or, by chance, 1/8"
     ),
-    ("write * 1", "missing: what happens, such as fail EBUSY"),
+    ("write * 1", "expected the effect, such as fail EBUSY"),
     (
       "write * 1 explode",
-      "\"explode\" is nothing that can happen to a call: fail, ignore, answer, delay, vanish or "
+      "unknown effect \"explode\" of a call; write fail, ignore, answer, delay, vanish or "
         + "replace"
     ),
-    ("write * 1 fail", "missing: an error's name, such as EBUSY"),
+    ("write * 1 fail", "expected an error's name, such as EBUSY"),
     (
       "write * 1 fail EBUSSY",
-      "\"EBUSSY\" is no error that sysfs answers: EBUSY, EIO, ENODEV, ..."
+      "unknown error \"EBUSSY\"; write its name, such as EBUSY"
     ),
-    ("write * 1 fail EIO twice", "\"twice\" is too much in this line"),
+    ("write * 1 fail EIO twice", "unexpected \"twice\" at the end of the line"),
     (
       "write * 1 answer x", "a write has no answer: write ignore to let it succeed without effect"
     ),
-    ("read * 1 delay 5", "\"5\" is no time: write whole seconds, such as 20s"),
-    ("read * 1 vanish soon", "\"soon\" is no moment of a call: before, during or after"),
+    ("read * 1 delay 5", "\"5\" is not a duration; write whole seconds, such as 20s"),
+    ("read * 1 vanish soon", "unknown moment \"soon\"; write before, during or after"),
     (
       "event * 1 fail EIO",
-      "\"fail\" is nothing that can happen to an event: lose, duplicate, postpone or overrun"
+      "unknown effect \"fail\" of an event; write lose, duplicate, postpone or overrun"
     ),
-    ("event * 1 overrun 0", "\"0\" is no number of events"),
+    ("event * 1 overrun 0", "\"0\" is not a number of events; write 1 or more"),
   ])
   func `says what is wrong in which line`(line: String, problem: String) {
     #expect(throws: FaultPlanError(line: 2, problem: problem)) {

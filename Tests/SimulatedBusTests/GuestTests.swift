@@ -68,7 +68,7 @@ import Testing
   @Test(arguments: kernels)
   func `keeps an adapter on standby: reserved is not usable`(kernel: KernelBehavior) throws {
     let machine = try machine(kernel)
-    machine.bus.setConfigured(card: 5, false)
+    machine.bus.setConfigured(card: 5, to: false)
     #expect(machine.driver("05.0004") == "vfio_ap")
     #expect(machine.read("bus/ap/devices/05.0004/config") == "0")
     #expect(machine.read("bus/ap/devices/05.0004/status") == "in use")

@@ -92,7 +92,11 @@ import Uevents
   @Test(arguments: [true, false])
   func `removes the devices of an adapter on standby or check-stopped (T8)`(isCheckStop: Bool) {
     let bus = machine.bus
-    if isCheckStop { bus.setCheckStopped(card: 5, true) } else { bus.setConfigured(card: 5, false) }
+    if isCheckStop {
+      bus.setCheckStopped(card: 5, to: true)
+    } else {
+      bus.setConfigured(card: 5, to: false)
+    }
     #expect(
       machine.events == [
         "unbind 05.0004", "remove 05.0004", "unbind 05.0047", "remove 05.0047", "unbind card05",
@@ -100,7 +104,11 @@ import Uevents
       ])
     _ = machine.write("-5", "bus/ap/apmask")
     machine.forget()
-    if isCheckStop { bus.setCheckStopped(card: 5, false) } else { bus.setConfigured(card: 5, true) }
+    if isCheckStop {
+      bus.setCheckStopped(card: 5, to: false)
+    } else {
+      bus.setConfigured(card: 5, to: true)
+    }
     #expect(
       machine.events == [
         "add card05", "bind card05 DRIVER=cex4card", "add 05.0004", "bind 05.0004 DRIVER=vfio_ap",

@@ -77,8 +77,8 @@ import Testing
     #expect(machine.driver("05.0004") == "-")
     machine.bus.loadModule(.vfioAP)
     #expect(machine.driver("05.0004") == "vfio_ap")
-    machine.bus.setConfigured(card: 5, false)
-    machine.bus.setConfigured(card: 5, true)
+    machine.bus.setConfigured(card: 5, to: false)
+    machine.bus.setConfigured(card: 5, to: true)
     #expect(machine.read(file) == "vfio_ap")
     #expect(machine.driver("05.0004") == "vfio_ap")
   }

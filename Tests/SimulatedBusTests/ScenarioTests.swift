@@ -19,7 +19,7 @@ import Testing
     try Scenario(text: Self.start + lines, name: "s").run().map { "\($0.line - 6): \($0.problem)" }
   }
 
-  @Test func `says what happens and what is to be so then`() throws {
+  @Test func `has steps, and claims about each`() throws {
     let found = try failures(
       """
       write -5 > /sys/bus/ap/apmask
@@ -168,34 +168,40 @@ import Testing
     ("kernel 5.4", "unknown kernel \"5.4\"; write one of 2018, 5.2, 6.1, 7.2"),
     ("scan\nkernel 6.1", "the kernel is chosen once, before the first step"),
     ("quiet scan", "only a change of cards, domains and queues can be quiet"),
-    ("scan now", "\"now\" is too much in this line"),
-    ("pass 0", "\"0\" is no number of steps of time"),
+    ("scan now", "unexpected \"now\" at the end of the line"),
+    ("pass 0", "\"0\" is not a number of steps; write 1 to 1000000"),
     ("load ap", "the modules are zcrypt_cex4 and vfio_ap"),
     ("guest start 5", "a guest starts or stops with a mediated device: guest start UUID"),
     ("card add", "card: add or del, and which, such as: card add 05"),
-    ("card add 100", "\"100\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a"),
-    ("card add 7-5", "\"7-5\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a"),
-    ("card add 5 x", "\"x\" is no hardware type: a decimal number, such as 13"),
-    ("card add 5 13 cpu", "\"cpu\" is no mode: accel, cca or ep11"),
-    ("card add 5 13 cca 1", "\"1\" is too much in this line"),
+    (
+      "card add 100",
+      "\"100\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a"
+    ),
+    (
+      "card add 7-5",
+      "\"7-5\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a"
+    ),
+    ("card add 5 x", "\"x\" is not a hardware type; write a decimal number, such as 13"),
+    ("card add 5 13 cpu", "unknown mode \"cpu\"; write accel, cca or ep11"),
+    ("card add 5 13 cca 1", "unexpected \"1\" at the end of the line"),
     ("card config 5", "1 or 0 is missing at the end"),
-    ("card move 5", "\"move\" is nothing that happens to a card: add, del, config or chkstop"),
-    ("domain move 5", "\"move\" is nothing that happens to a domain: add or del"),
-    ("queue add 5.4", "\"5.4\" is no queue; write it as sysfs does: 05.0004"),
+    ("card move 5", "unknown change \"move\" of a card; write add, del, config or chkstop"),
+    ("domain move 5", "unknown change \"move\" of a domain; write add or del"),
+    ("queue add 5.4", "\"5.4\" is not a queue; write it as sysfs does: 05.0004"),
     ("write 1", "a write is a text, a > and a file: write 1 > /sys/bus/ap/scans"),
-    ("write 1 > /sys/bus/pci/x", "\"/sys/bus/pci/x\" is no file of the AP bus below /sys"),
-    ("scan\n EBUSY", "an outcome stands in the line after its write"),
-    ("scan\n write: EBUSSY", "\"EBUSSY\" is no error that sysfs answers"),
-    ("scan\n event add* DRIVER", "\"DRIVER\" is no property; write KEY=VALUE"),
+    ("write 1 > /sys/bus/pci/x", "\"/sys/bus/pci/x\" is not a file of the AP bus below /sys"),
+    ("scan\n EBUSY", "an outcome is written in the line after its write"),
+    ("scan\n write: EBUSSY", "unknown error \"EBUSSY\"; write its name, such as EBUSY"),
+    ("scan\n event add* DRIVER", "\"DRIVER\" is not a property; write KEY=VALUE"),
     (
       "scan\n hello",
-      "\"hello\" claims nothing: write an outcome such as EBUSY, FILE = TEXT, QUEUE driver: NAME, "
+      "unknown claim \"hello\"; write an outcome such as EBUSY, FILE = TEXT, QUEUE driver: NAME, "
         + "event HEADER or no events"
     ),
     (
       "dance",
-      "\"dance\" is no step: card, domain, control, queue, load, unload, guest, busy, pass, scan or write; "
-        + "what is to be so after a step is indented"
+      "unknown step \"dance\"; write card, domain, control, queue, load, unload, guest, busy, pass, scan or write; "
+        + "claims about a step are indented"
     ),
   ])
   func `with a line that makes no sense is refused with what to write`(

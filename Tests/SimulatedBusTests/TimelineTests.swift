@@ -218,7 +218,7 @@ import Testing
     #expect(machine.read("bus/ap/devices/05.0004/online") == "0")
     #expect(machine.write("1", "bus/ap/devices/card05/online") == "ENODEV")
     machine.forget()
-    machine.bus.setConfigured(card: 5, true)
+    machine.bus.setConfigured(card: 5, to: true)
     #expect(
       machine.events == [
         "change card05 CONFIG=1 DRIVER=cex4card", "change 05.0004 CONFIG=1 DRIVER=cex4queue",
@@ -231,7 +231,7 @@ import Testing
 
   @Test func `a check-stop is seen only by reading`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
-    machine.bus.setCheckStopped(card: 5, true, quietly: true)
+    machine.bus.setCheckStopped(card: 5, to: true, quietly: true)
     #expect(machine.read("bus/ap/devices/card05/chkstop") == "0")
     machine.bus.scan()
     #expect(machine.read("bus/ap/devices/card05/chkstop") == "1")

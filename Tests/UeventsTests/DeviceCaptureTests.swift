@@ -164,10 +164,10 @@ private func read(_ text: String) -> Capture {
     ),
     ("H: x=0", "\"0\" is not an even number of hex digits"),
     ("H: x=0g", "\"0g\" is not an even number of hex digits"),
-    ("A: hwtype=1", "the attribute \"hwtype\" is there twice"),
-    ("L: hwtype=1", "the attribute \"hwtype\" is there twice"),
+    ("A: hwtype=1", "the attribute \"hwtype\" is given twice"),
+    ("L: hwtype=1", "the attribute \"hwtype\" is given twice"),
     ("L: 7", "expected \"L: NAME=VALUE\", found \"7\""),
-    ("N: a\0b", "expected a letter, a colon and a blank, found \"N: a?b\""),
+    ("N: a\0b", "expected a letter, a colon and a blank, found \"N: a\\0b\""),
   ])
   func `with damage give the line`(line: String, sentence: String) {
     let capture = read(text.replacing("H: raw=00fF7f", with: line))

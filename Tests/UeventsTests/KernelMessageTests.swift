@@ -67,7 +67,7 @@ private let bind =
     ("add|", 0, "expected \"action@/path\", found \"add\""),
     (
       "explode@/d|ACTION=explode|", 0,
-      "there is no action \"explode\"; a kernel sends add, remove, change, move, online, offline, "
+      "unknown action \"explode\"; a kernel sends add, remove, change, move, online, offline, "
         + "bind, unbind"
     ),
     ("add@d|", 0, "the device path \"d\" does not start with \"/\""),
@@ -75,20 +75,20 @@ private let bind =
     ("add@/a//b|", 0, "the device path \"/a//b\" has an empty, \".\" or \"..\" component"),
     ("add@/a/../b|", 0, "the device path \"/a/../b\" has an empty, \".\" or \"..\" component"),
     ("add@/a/.|", 0, "the device path \"/a/.\" has an empty, \".\" or \"..\" component"),
-    ("add@/a\nb|", 0, "\"/a?b\" has a newline in it"),
+    ("add@/a\nb|", 0, "\"/a\\nb\" has a newline in it"),
     (
       "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap)\nADD=|", 29,
-      "the subsystem \"ap)?ADD=\" is not one word"
+      "the subsystem \"ap)\\nADD=\" is not one word"
     ),
-    ("add@/d|ACTION=add|A\nB=c|", 18, "\"A?B\" has a newline in it"),
+    ("add@/d|ACTION=add|A\nB=c|", 18, "\"A\\nB\" has a newline in it"),
     ("add@/d|", 0, "ACTION is missing"),
     ("add@/d|DEVPATH=/d|SUBSYSTEM=ap|SEQNUM=1|", 0, "ACTION is missing"),
     ("add@/d|ACTION=add|SUBSYSTEM=ap|SEQNUM=1|", 0, "DEVPATH is missing"),
     ("add@/d|ACTION=add|DEVPATH=/d|SEQNUM=1|", 0, "SUBSYSTEM is missing"),
     ("add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap|", 0, "SEQNUM is missing"),
-    ("add@/d|ACTION=add|ACTION=add|", 18, "ACTION is there twice"),
+    ("add@/d|ACTION=add|ACTION=add|", 18, "ACTION is given twice"),
     (
-      "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap|SEQNUM=1|SEQNUM=2|", 51, "SEQNUM is there twice"
+      "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap|SEQNUM=1|SEQNUM=2|", 51, "SEQNUM is given twice"
     ),
     (
       "add@/d|ACTION=remove|", 7, "ACTION is \"remove\", but the event's first line says \"add\""
@@ -106,7 +106,7 @@ private let bind =
       "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap|SEQNUM=1|A=b|", 42,
       "SEQNUM is not where a kernel puts it (ACTION, DEVPATH, SUBSYSTEM first, SEQNUM last)"
     ),
-    ("add@/d|A=\u{1b}[2J|x\u{1b}[2J|", 14, "expected KEY=VALUE, found \"x?[2J\""),
+    ("add@/d|A=\u{1b}[2J|x\u{1b}[2J|", 14, "expected KEY=VALUE, found \"x\\u{1B}[2J\""),
   ])
   func `is refused`(text: String, offset: Int, sentence: String) {
     let error = #expect(throws: KernelMessageError.self) {

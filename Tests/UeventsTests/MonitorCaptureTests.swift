@@ -146,14 +146,14 @@ private let cardText = """
   @Test func `without any event says so`() {
     let capture = read(MonitorText.introduction + "# end\n")
     #expect(capture.damage == nil)
-    #expect(capture.notes == ["a.events: there is no event in it."])
+    #expect(capture.notes == ["a.events: the file has no event."])
     #expect(capture.entries == [.mark("end", at: .line(4))])
   }
 
   @Test(arguments: [
     ("MODE=cca", "MODE", 5, "expected KEY=VALUE, found \"MODE\""),
-    ("MODE=cca", "ACTION=add", 5, "ACTION is there twice"),
-    ("MODE=cca\n", "MODE=a\0b\n", 5, "\"MODE=a?b\" belongs to no event or device"),
+    ("MODE=cca", "ACTION=add", 5, "ACTION is given twice"),
+    ("MODE=cca\n", "MODE=a\0b\n", 5, "\"MODE=a\\0b\" belongs to no event or device"),
     (
       "ACTION=add", "ACTION=remove", 2,
       "ACTION is \"remove\", but the event's first line says \"add\""
@@ -170,7 +170,7 @@ private let cardText = """
     ("SEQNUM=7", "SEQNUM=0", 6, "SEQNUM is \"0\", not a decimal number from 1 on"),
     (
       "] add ", "] grow ", 1,
-      "there is no action \"grow\"; a kernel sends add, remove, change, move, online, offline, bind, "
+      "unknown action \"grow\"; a kernel sends add, remove, change, move, online, offline, bind, "
         + "unbind"
     ),
     (

@@ -46,7 +46,7 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("\n\n  looking at device '/devices/ap/card05':\n", "x:3: \(attributeWalk)."),
     ("{\n\"a\": 1}\n", "x:1: \(json)."),
     ("# rules\nHWTYPE==\"13-\"\n", "x:2: \"HWTYPE==\"13-\"\" \(unknown)."),
-    ("\u{7f}ELF\0\n", "x: at byte 0: \"?ELF?\" \(unknown)."),
+    ("\u{7f}ELF\0\n", "x: at byte 0: \"\\u{7F}ELF\\0\" \(unknown)."),
     ("add@/devices/ap\nACTION=add\n", "x:1: \"add@/devices/ap\" \(unknown)."),
   ])
   func `that cannot be used is refused with what to use`(text: String, sentence: String) {

@@ -1,23 +1,23 @@
 public import APBus
 public import Uevents
 
-/// Stands between a simulated bus and the program under test, and lets calls and events go wrong by a
-/// plan.
+/// Injects the faults of a plan into the calls and events between a program under test and a simulated
+/// bus.
 ///
 /// Every call has an index, so that a test can first run undisturbed, count the calls, and then run once
 /// for each of them with that one failing.
 public final class FaultInjector: Sysfs {
-  /// The bus behind it, which is always right.
+  /// The bus, which is always right.
   public let bus: SimulatedBus
-  /// What goes wrong. Setting it begins to count anew, faults and calls.
+  /// The faults. Setting a plan restarts all counts.
   public var plan: FaultPlan {
     didSet { restart() }
   }
   /// Called before each call.
   public var onCall: ((SysfsCall) -> Void)?
-  /// Called when a fault strikes a call, before it has its effect.
+  /// Called when a fault occurs at a call, before it has its effect.
   public var onFault: ((SysfsCall, CallEffect) -> Void)?
-  /// Called in place of a pause, while the call waits. What is done to the bus in it happens meanwhile.
+  /// Called instead of a pause, while the call waits. The bus may be changed in it.
   public var onDelay: ((SysfsCall, Duration) -> Void)?
   /// Called for every event that arrives.
   public var onUevent: ((Uevent) -> Void)?
@@ -35,7 +35,11 @@ public final class FaultInjector: Sysfs {
   /// How many events an overrun takes still.
   var overrunLeft: UInt64 = 0
 
-  /// Takes the place of the bus, and the bus's own outlet of events.
+  /// Takes the place of a bus, whose `onUevent` it sets.
+  ///
+  /// - Parameters:
+  ///   - bus: The bus.
+  ///   - plan: The faults; by default none.
   public init(_ bus: SimulatedBus, plan: FaultPlan = FaultPlan()) {
     self.bus = bus
     self.plan = plan
@@ -50,7 +54,7 @@ public final class FaultInjector: Sysfs {
     progress = plan.faults.indices.map { FaultProgress(seed: plan.seed, index: $0) }
   }
 
-  /// The faults that have not struck yet, by their place in the plan. A test whose fault never strikes
+  /// The faults that have not occurred yet, by their place in the plan. A test whose fault never occurs
   /// tests nothing.
   public var pendingFaults: [Int] {
     progress.indices.filter { progress[$0].strikes == 0 }
@@ -58,17 +62,17 @@ public final class FaultInjector: Sysfs {
 
   /// The text of an attribute.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    try read(paused(admit(.read, path)))
+    try read(paused(admit(.read, at: path)))
   }
 
   /// Writes an attribute.
   public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    try write(paused(admit(.write, path, text: text)))
+    try write(paused(admit(.write, at: path, text: text)))
   }
 
   /// The last component of a link's target.
   public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    try perform(paused(admit(.readLink, path))) { (text) throws(SysfsError) in
+    try perform(paused(admit(.readLink, at: path))) { (text) throws(SysfsError) in
       if let text { return text }
       return try self.bus.readLink(path)
     }
@@ -76,27 +80,26 @@ public final class FaultInjector: Sysfs {
 
   /// The names in a directory.
   public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    try perform(paused(admit(.list, path))) { (text) throws(SysfsError) in
+    try perform(paused(admit(.list, at: path))) { (text) throws(SysfsError) in
       if let text { return text.split(separator: " ").map { String($0) } }
       return try self.bus.list(path)
     }
   }
 
-  /// Counts a call that comes in, and chooses the fault that strikes it. Who can let a call wait, and do
-  /// others meanwhile, does it with this and then `read` or `write` of what was admitted; `onDelay` is
-  /// not told of its pause.
+  /// Counts a call, and chooses its fault. A caller that can delay a call and answer others meanwhile uses
+  /// this, and then `read` or `write` of the admitted call; `onDelay` is not called for it.
   package func admit(
-    _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+    _ operation: SysfsError.Operation, at path: SysfsPath, text: String? = nil
   ) -> AdmittedCall {
     callCount += 1
-    let call = SysfsCall(index: callCount, operation, path, text: text)
+    let call = SysfsCall(index: callCount, operation: operation, path: path, text: text)
     onCall?(call)
     let effect = effect(on: call)
     if let effect { onFault?(call, effect) }
     return AdmittedCall(call: call, effect: effect)
   }
 
-  /// Does a read that was admitted.
+  /// Performs a read that was admitted.
   package func read(_ admitted: AdmittedCall) throws(SysfsError) -> String {
     try perform(admitted) { (text) throws(SysfsError) in
       if let text { return text }
@@ -104,7 +107,7 @@ public final class FaultInjector: Sysfs {
     }
   }
 
-  /// Does a write that was admitted.
+  /// Performs a write that was admitted.
   package func write(_ admitted: AdmittedCall) throws(SysfsError) {
     try perform(admitted) { (answer) throws(SysfsError) in
       guard answer == nil else { return }
@@ -112,20 +115,20 @@ public final class FaultInjector: Sysfs {
     }
   }
 
-  /// The call itself; whoever stands in for time has been told of its pause.
+  /// The call, after its pause was reported.
   private func paused(_ admitted: AdmittedCall) -> AdmittedCall {
     if let pause = admitted.pause { onDelay?(admitted.call, pause) }
     return admitted
   }
 
-  /// Does a call as the plan has it; `body` is given what to answer in the kernel's place, if anything.
+  /// Performs a call with its fault; `body` gets the answer to give instead of the kernel's, if any.
   private func perform<Result>(
-    _ admitted: AdmittedCall, _ body: (String?) throws(SysfsError) -> Result
+    _ admitted: AdmittedCall, by body: (String?) throws(SysfsError) -> Result
   ) throws(SysfsError) -> Result {
     let call = admitted.call
     guard let effect = admitted.effect else { return try body(nil) }
     switch effect {
-    case .fail(let errno): throw Self.error(of: call, errno)
+    case .fail(let errno): throw Self.error(of: call, errno: errno)
     case .ignore: return try body("")
     case .answer(let answer): return try body(answer)
     case .delay: return try body(nil)
@@ -156,8 +159,8 @@ public final class FaultInjector: Sysfs {
     return struck
   }
 
-  /// The error as the call's own: what a file's name or mode forbids is found out by opening it.
-  private static func error(of call: SysfsCall, _ errno: Errno) -> SysfsError {
+  /// The error as of the call: a missing file or permission shows when the file is opened.
+  private static func error(of call: SysfsCall, errno: Errno) -> SysfsError {
     let isOfOpening = [.noSuchFile, .permissionDenied, .notPermitted].contains(errno)
     let isOfFile = call.operation == .read || call.operation == .write
     return SysfsError(
@@ -187,9 +190,9 @@ extension SimulatedBus {
   }
 }
 
-/// The way of events from the bus to the program under test.
+/// Events from the bus to the program under test.
 extension FaultInjector {
-  /// Takes an event from the bus.
+  /// Receives an event of the bus.
   func receive(_ event: Uevent) {
     eventCount += 1
     let effect = effect(on: event)
@@ -216,7 +219,7 @@ extension FaultInjector {
     for entry in due { onUevent?(entry.event) }
   }
 
-  /// Delivers the events that are postponed still. Without it they wait for later ones.
+  /// Delivers the events that are still postponed. Otherwise they wait for later events.
   public func releasePostponedEvents() {
     let events = postponed.map(\.event)
     postponed = []
@@ -236,20 +239,26 @@ extension FaultInjector {
   }
 }
 
-/// One call on sysfs, with its place among all of them.
+/// One call on sysfs, with its number.
 public struct SysfsCall: Equatable, Sendable {
   /// Its number; the first call has 1.
   public var index: UInt64
-  /// What is done.
+  /// The kind of call.
   public var operation: SysfsError.Operation
-  /// Where.
+  /// The file, link or directory.
   public var path: SysfsPath
-  /// What is written; nil for any other call.
+  /// The text of a write; nil for any other call.
   public var text: String?
 
   /// A call.
+  ///
+  /// - Parameters:
+  ///   - index: Its number; the first call has 1.
+  ///   - operation: The kind of call.
+  ///   - path: The file, link or directory.
+  ///   - text: The text of a write; nil for any other call.
   public init(
-    index: UInt64, _ operation: SysfsError.Operation, _ path: SysfsPath, text: String? = nil
+    index: UInt64, operation: SysfsError.Operation, path: SysfsPath, text: String? = nil
   ) {
     self.index = index
     self.operation = operation
@@ -278,14 +287,14 @@ extension SysfsCall: CustomStringConvertible {
   }
 }
 
-/// A call that has come in and been counted, with what goes wrong with it; it has not been done.
+/// A call that was counted and not performed yet, with its fault.
 package struct AdmittedCall {
   /// The call.
   package let call: SysfsCall
-  /// What goes wrong; nil for nothing.
+  /// The fault's effect; nil for none.
   let effect: CallEffect?
 
-  /// How long the call waits before it is done; nil if it does not.
+  /// How long the call is delayed; nil if it is not.
   package var pause: Duration? {
     guard case .delay(let duration) = effect else { return nil }
     return duration

@@ -1,36 +1,40 @@
 import APBus
 
-/// The faults of a test, and the seed of those that strike by chance. The same plan on the same machine
-/// strikes at the same places in every run.
+/// The faults of a test, and the seed of those that occur by chance. The same plan on the same machine has
+/// its faults at the same places in every run.
 ///
-/// Where several faults fit a call or event, the first of the list that strikes is the one; each counts
-/// all that fit its own pattern.
+/// If several faults match a call or event, the first of the list that occurs has its effect; each counts
+/// everything that its own pattern matches.
 public struct FaultPlan: Equatable, Sendable {
   /// The faults, by precedence.
   public var faults: [InjectedFault]
-  /// The seed of those that strike by chance.
+  /// The seed of those that occur by chance.
   public var seed: UInt64
 
-  /// A plan of these faults.
+  /// A plan.
+  ///
+  /// - Parameters:
+  ///   - faults: The faults, by precedence.
+  ///   - seed: The seed of those that occur by chance.
   public init(_ faults: [InjectedFault] = [], seed: UInt64 = 0) {
     self.faults = faults
     self.seed = seed
   }
 }
 
-/// How far one fault has come.
+/// What one fault has matched so far.
 struct FaultProgress {
   private var matches: UInt64 = 0
   private var random: UInt64
-  /// How often it struck.
+  /// How often it occurred.
   private(set) var strikes: UInt64 = 0
 
-  /// Nothing has happened; `index` is the fault's place in its plan.
+  /// A fault that has matched nothing; `index` is its place in the plan.
   init(seed: UInt64, index: Int) {
     random = Self.mix(seed) &+ UInt64(truncatingIfNeeded: index)
   }
 
-  /// Counts a call or event that fits; the result tells whether it is struck.
+  /// Counts a call or event that matches; whether the fault occurs at it.
   mutating func count(_ occurrence: Occurrence) -> Bool {
     matches += 1
     let isStruck =
@@ -41,7 +45,7 @@ struct FaultProgress {
     return isStruck
   }
 
-  /// Takes note that it has its effect.
+  /// Counts an effect.
   mutating func strike() { strikes += 1 }
 
   /// SplitMix64: short, and the same on every machine.
@@ -68,7 +72,10 @@ struct FaultProgress {
 ///     call *                                                17      fail EIO
 ///     event bind@/devices/ap/*                              1/8     lose
 extension FaultPlan {
-  /// Reads a plan. The error tells of the first line that is wrong.
+  /// Reads a plan.
+  ///
+  /// - Parameter text: The lines.
+  /// - Throws: The first line that is wrong.
   public init(text: some StringProtocol) throws(FaultPlanError) {
     self.init()
     // A carriage return and its newline are one character.
@@ -89,14 +96,13 @@ extension FaultPlan {
   }
 }
 
-/// A line of a plan of faults that says nothing that could be done.
+/// A line of a plan of faults that cannot be read.
 public struct FaultPlanError: Error, Equatable, Sendable {
   /// The line's number, from 1.
   public var line: Int
   /// What is wrong, and what to write instead.
   public var problem: String
 
-  /// An error in a line.
   public init(line: Int, problem: String) {
     self.line = line
     self.problem = problem
@@ -104,7 +110,7 @@ public struct FaultPlanError: Error, Equatable, Sendable {
 }
 
 extension FaultPlanError: CustomStringConvertible {
-  /// One line, such as `line 3: "EBUSSY" is no error ...`.
+  /// One line, such as `line 3: unknown error "EBUSSY"; ...`.
   public var description: String { "line \(line): \(problem)".printable }
 }
 
@@ -137,15 +143,15 @@ enum FaultPlanLine {
   static func fault(_ words: [String]) throws(Problem) -> InjectedFault {
     var rest = words.dropFirst()
     if words[0] == "event" {
-      let header = try next(&rest, "the event's header, such as bind@/devices/ap/*")
+      let header = try next(&rest, expecting: "the event's header, such as bind@/devices/ap/*")
       let occurrence = try occurrence(&rest)
       return .event(EventPattern(header), occurrence, try eventEffect(&rest))
     }
     guard let operations = operations[words[0]] else {
       throw Problem(
-        text: "\"\(words[0])\" is no kind of fault: write, read, readlink, list, call or event")
+        text: "unknown fault \"\(words[0])\"; write read, write, readlink, list, call or event")
     }
-    var path = try next(&rest, "a place, such as /sys/bus/ap/apmask")
+    var path = try next(&rest, expecting: "a place, such as /sys/bus/ap/apmask")
     var text: String?
     if rest.first == ">" {
       guard operations == [.write] else {
@@ -153,10 +159,10 @@ enum FaultPlanLine {
       }
       rest.removeFirst()
       text = path
-      path = try next(&rest, "the place that is written to, behind the >")
+      path = try next(&rest, expecting: "a place after the >")
     }
     guard path.hasPrefix("/sys/") || path.hasPrefix("*") else {
-      throw Problem(text: "\"\(path)\" is no place below /sys: begin it with /sys/ or *")
+      throw Problem(text: "\"\(path)\" is not below /sys; begin it with /sys/ or *")
     }
     let occurrence = try occurrence(&rest)
     let effect = try callEffect(&rest)
@@ -171,18 +177,20 @@ enum FaultPlanLine {
     "call": [.write, .read, .readLink, .list],
   ]
 
-  private static func next(_ rest: inout Words, _ what: String) throws(Problem) -> String {
-    guard let word = rest.popFirst() else { throw Problem(text: "missing: \(what)") }
+  private static func next(_ rest: inout Words, expecting what: String) throws(Problem) -> String {
+    guard let word = rest.popFirst() else { throw Problem(text: "expected \(what)") }
     return word
   }
 
   private static func end(_ rest: Words) throws(Problem) {
-    if let word = rest.first { throw Problem(text: "\"\(word)\" is too much in this line") }
+    if let word = rest.first {
+      throw Problem(text: "unexpected \"\(word)\" at the end of the line")
+    }
   }
 
   /// `always`, `3`, `2-4`, `5-`, `1/8`.
   private static func occurrence(_ rest: inout Words) throws(Problem) -> Occurrence {
-    let word = try next(&rest, "at which of them: always, 3, 2-4, 5- or, by chance, 1/8")
+    let word = try next(&rest, expecting: "the occurrence: always, 3, 2-4, 5- or, by chance, 1/8")
     if word == "always" { return .every }
     if let number = UInt64(word), number > 0 { return .number(number) }
     let share = word.split(separator: "/", omittingEmptySubsequences: false)
@@ -195,27 +203,27 @@ enum FaultPlanLine {
       if let last, first <= last { return .numbers(first...last) }
     }
     throw Problem(
-      text: "\"\(word)\" does not say at which of them: always, 3, 2-4, 5- or, by chance, 1/8")
+      text: "\"\(word)\" is not an occurrence; write always, 3, 2-4, 5- or, by chance, 1/8")
   }
 
   private static func callEffect(_ rest: inout Words) throws(Problem) -> CallEffect {
-    let word = try next(&rest, "what happens, such as fail EBUSY")
+    let word = try next(&rest, expecting: "the effect, such as fail EBUSY")
     let effect: CallEffect
     switch word {
     case "fail": effect = .fail(try errno(&rest))
     case "ignore": effect = .ignore
     case "answer":
-      // What is left of the line: a list has several names.
+      // The rest of the line: a list has several names.
       effect = .answer(rest.joined(separator: " "))
       rest = []
     case "delay":
-      let duration = try next(&rest, "how long, such as delay 20s")
+      let duration = try next(&rest, expecting: "a duration, such as 20s")
       effect = .delay(try seconds(duration))
     case "vanish": effect = .vanish(try moment(&rest))
     case "replace": effect = .replace(try moment(&rest))
     default:
       throw Problem(
-        text: "\"\(word)\" is nothing that can happen to a call: fail, ignore, answer, delay, "
+        text: "unknown effect \"\(word)\" of a call; write fail, ignore, answer, delay, "
           + "vanish or replace")
     }
     try end(rest)
@@ -223,30 +231,30 @@ enum FaultPlanLine {
   }
 
   private static func errno(_ rest: inout Words) throws(Problem) -> Errno {
-    let name = try next(&rest, "an error's name, such as EBUSY")
+    let name = try next(&rest, expecting: "an error's name, such as EBUSY")
     guard let errno = Errno(name: name) else {
-      throw Problem(text: "\"\(name)\" is no error that sysfs answers: EBUSY, EIO, ENODEV, ...")
+      throw Problem(text: "unknown error \"\(name)\"; write its name, such as EBUSY")
     }
     return errno
   }
 
   private static func seconds(_ word: String) throws(Problem) -> Duration {
     guard word.hasSuffix("s"), let seconds = UInt32(word.dropLast()) else {
-      throw Problem(text: "\"\(word)\" is no time: write whole seconds, such as 20s")
+      throw Problem(text: "\"\(word)\" is not a duration; write whole seconds, such as 20s")
     }
     return .seconds(Int64(seconds))
   }
 
   private static func moment(_ rest: inout Words) throws(Problem) -> CallEffect.Moment {
-    let word = try next(&rest, "when: before, during or after the call")
+    let word = try next(&rest, expecting: "the moment: before, during or after")
     guard let moment = CallEffect.Moment(rawValue: word) else {
-      throw Problem(text: "\"\(word)\" is no moment of a call: before, during or after")
+      throw Problem(text: "unknown moment \"\(word)\"; write before, during or after")
     }
     return moment
   }
 
   private static func eventEffect(_ rest: inout Words) throws(Problem) -> EventEffect {
-    let word = try next(&rest, "what happens: lose, duplicate, postpone 3 or overrun 100")
+    let word = try next(&rest, expecting: "the effect: lose, duplicate, postpone 3 or overrun 100")
     let effect: EventEffect
     switch word {
     case "lose": effect = .lose
@@ -255,7 +263,7 @@ enum FaultPlanLine {
     case "overrun": effect = .overrun(try count(&rest))
     default:
       throw Problem(
-        text: "\"\(word)\" is nothing that can happen to an event: lose, duplicate, postpone or "
+        text: "unknown effect \"\(word)\" of an event; write lose, duplicate, postpone or "
           + "overrun")
     }
     try end(rest)
@@ -263,9 +271,9 @@ enum FaultPlanLine {
   }
 
   private static func count(_ rest: inout Words) throws(Problem) -> UInt64 {
-    let word = try next(&rest, "of how many events")
+    let word = try next(&rest, expecting: "a number of events")
     guard let count = UInt64(word), count > 0 else {
-      throw Problem(text: "\"\(word)\" is no number of events")
+      throw Problem(text: "\"\(word)\" is not a number of events; write 1 or more")
     }
     return count
   }

@@ -1,51 +1,55 @@
 public import APBus
 public import Uevents
 
-/// Something that goes wrong on purpose: at which calls or events, at which of them, and how.
+/// A fault that is injected on purpose: into which calls or events, at which of them, and its effect.
 ///
-/// The kernel behind it stays as it is. A fault stands between the simulated bus and the program under
-/// test, so that a test can still ask the bus itself what is true.
+/// It is injected between the simulated bus and the program under test, so that a test can still ask the
+/// bus itself for the truth.
 public enum InjectedFault: Equatable, Sendable {
-  /// A call on sysfs goes wrong.
+  /// A fault of calls on sysfs.
   case call(CallPattern, Occurrence, CallEffect)
-  /// An event goes wrong on its way.
+  /// A fault of events on their way.
   case event(EventPattern, Occurrence, EventEffect)
 
-  /// The call of that index fails, whatever it is: what a sweep over all calls of a scenario needs.
-  /// Indices count from 1 (`FaultInjector.callCount`).
+  /// The call of an index fails, whatever it is: for a sweep over all calls of a scenario.
+  ///
+  /// - Parameters:
+  ///   - index: The call's number, from 1 (`FaultInjector.callCount`).
+  ///   - errno: The error.
+  /// - Returns: The fault.
   public static func call(_ index: UInt64, fails errno: Errno) -> InjectedFault {
     .call(.any, .number(index), .fail(errno))
   }
 }
 
-/// Which of the calls, or events, that fit a fault's pattern it strikes.
+/// At which of the calls or events that match its pattern a fault occurs.
 public enum Occurrence: Equatable, Sendable {
-  /// Those of these numbers; the first that fits has number 1.
+  /// Those of these numbers; the first match has number 1.
   case numbers(ClosedRange<UInt64>)
-  /// Each by a chance of one in so many, thrown by the plan's seed.
+  /// Each with a chance of one in so many, by the plan's seed.
   case chance(oneIn: UInt64)
 
-  /// Every one.
+  /// At every match.
   public static let every = Occurrence.numbers(1...UInt64.max)
 
-  /// The one of that number.
+  /// At the match of a number.
   public static func number(_ number: UInt64) -> Occurrence { .numbers(number...number) }
 }
 
-/// How a call on sysfs goes wrong.
+/// The effect of a fault on a call.
 public enum CallEffect: Equatable, Sendable {
-  /// The call fails with that error and does nothing.
+  /// The call fails with an error and does nothing.
   case fail(Errno)
   /// The call succeeds and does nothing: a write changes nothing, a read has the empty text, a list no
   /// names.
   case ignore
-  /// The call does nothing, and a read or link has this text; a list the names in it. A driver's link
-  /// of a refused probe is such an answer: it is there for an instant (`driver_sysfs_add` in
+  /// The call does nothing, and a read or link has this text; a list the names in it. The driver's
+  /// link of a refused probe is such an answer: it exists for an instant (`driver_sysfs_add` in
   /// drivers/base/dd.c).
   case answer(String)
-  /// The call is done after a pause. Nothing sleeps: `FaultInjector.onDelay` is told.
+  /// The call is done after a pause. Nothing sleeps: `FaultInjector.onDelay` is called.
   case delay(Duration)
-  /// The device is unplugged, at that moment of the call.
+  /// The device is unplugged, at some moment of the call.
   case vanish(Moment)
   /// The device is unplugged and another of the same name plugged: without its override, and bound to
   /// whatever driver takes it (SimulatedBus documentation, "Sequences").
@@ -63,7 +67,7 @@ public enum CallEffect: Equatable, Sendable {
   }
 }
 
-/// How an event goes wrong on its way from the kernel.
+/// The effect of a fault on an event on its way from the kernel.
 public enum EventEffect: Equatable, Sendable {
   /// It never arrives.
   case lose
@@ -71,8 +75,8 @@ public enum EventEffect: Equatable, Sendable {
   case duplicate
   /// It arrives after so many later events.
   case postpone(UInt64)
-  /// The receiver's buffer is full: this event and those after it, so many in all, are lost, and the
-  /// receiver is told once (ENOBUFS, `netlink_overrun` in net/netlink/af_netlink.c).
+  /// The receiver's buffer is full: this event and those after it, so many in all, are lost, which
+  /// is reported once (ENOBUFS, `netlink_overrun` in net/netlink/af_netlink.c).
   case overrun(UInt64)
 }
 
@@ -90,9 +94,9 @@ extension CallEffect: CustomStringConvertible {
   }
 }
 
-/// Which calls a fault is about: the kind, the place, and the text that is written.
+/// The calls that a fault matches: by kind, by place, and by the text that is written.
 ///
-/// Places and texts are patterns in which `*` stands for any characters, slashes among them, and `?` for
+/// Places and texts are patterns in which `*` matches any characters, including slashes, and `?` matches
 /// one. A place is a full path as `SysfsPath` prints it; `/sys/bus/ap/devices/NAME` names a device too.
 public struct CallPattern: Equatable, Sendable {
   /// The kinds of calls: all but `open`, which is a part of each.
@@ -106,6 +110,11 @@ public struct CallPattern: Equatable, Sendable {
   private let textPattern: Wildcard?
 
   /// Calls of some kinds at a place.
+  ///
+  /// - Parameters:
+  ///   - operations: The kinds of calls.
+  ///   - path: A pattern of places.
+  ///   - text: A pattern of the text of a write; nil for any.
   public init(_ operations: Set<SysfsError.Operation>, path: String, text: String? = nil) {
     self.operations = operations
     self.path = path
@@ -120,15 +129,23 @@ public struct CallPattern: Equatable, Sendable {
   /// Every call.
   public static let any = CallPattern([.read, .write, .readLink, .list], path: "*")
 
-  /// Writes to a place, of any text or of one that fits a pattern.
+  /// Writes to a place.
+  ///
+  /// - Parameters:
+  ///   - text: A pattern of the text; nil for any.
+  ///   - path: A pattern of places.
+  /// - Returns: The pattern.
   public static func write(_ text: String? = nil, to path: String) -> CallPattern {
     CallPattern([.write], path: path, text: text)
   }
 
   /// Reads of a place.
+  ///
+  /// - Parameter path: A pattern of places.
+  /// - Returns: The pattern.
   public static func read(_ path: String) -> CallPattern { CallPattern([.read], path: path) }
 
-  /// Whether the pattern fits a call.
+  /// Whether the pattern matches a call.
   func matches(_ call: SysfsCall) -> Bool {
     guard operations.contains(call.operation),
       path == "*" || pathPattern.matches(call.path.description)
@@ -138,14 +155,16 @@ public struct CallPattern: Equatable, Sendable {
   }
 }
 
-/// Which events a fault is about: a pattern of the header, such as `bind@/devices/ap/card05/*`, in which
-/// `*` stands for any characters and `?` for one.
+/// The events that a fault matches: a pattern of the header, such as `bind@/devices/ap/card05/*`, in which
+/// `*` matches any characters and `?` matches one.
 public struct EventPattern: Equatable, Sendable {
   /// The pattern.
   public let header: String
   private let pattern: Wildcard
 
-  /// Events with that header.
+  /// Events with a header.
+  ///
+  /// - Parameter header: The pattern.
   public init(_ header: String) {
     self.header = header
     pattern = Wildcard(header)
@@ -154,27 +173,29 @@ public struct EventPattern: Equatable, Sendable {
   /// Every event.
   public static let any = EventPattern("*")
 
-  /// Whether the pattern fits an event.
+  /// Whether the pattern matches an event.
+  ///
+  /// - Parameter event: Any event.
+  /// - Returns: True if the event's action and path match.
   public func matches(_ event: Uevent) -> Bool {
     header == "*" || pattern.matches("\(event.action.rawValue)@\(event.devicePath)")
   }
 }
 
-/// A pattern of bytes in which `*` stands for any of them and `?` for one.
+/// A pattern of bytes in which `*` matches any of them and `?` matches one.
 struct Wildcard: Equatable, Sendable {
   private let pattern: [UInt8]
 
-  /// The pattern of that text.
   init(_ text: String) {
     pattern = Array(text.utf8)
   }
 
-  /// Whether it fits the whole text. Takes at most the product of both lengths.
+  /// Whether it matches the whole text. Takes at most the product of both lengths.
   func matches(_ text: some StringProtocol) -> Bool {
     let text = Array(text.utf8)
     var position = 0
     var index = 0
-    /// Where to go on when what follows the last star does not fit.
+    /// Where to go on when what follows the last star does not match.
     var retry: (position: Int, index: Int)?
     while index < text.count || position < pattern.count {
       if position < pattern.count {

@@ -1,7 +1,7 @@
 public import APBus
 
-/// What happens to a simulated machine and what is to be so then, one step or claim a line: a test that a
-/// person writes. See `apreserve-scenario(5)` for the language.
+/// Steps that a simulated machine takes and claims about its state, one a line: a test that a person
+/// writes. See `apreserve-scenario(5)` for the language.
 ///
 ///     kernel 6.1
 ///     domain add 4,47
@@ -17,11 +17,11 @@ public import APBus
 ///     write 05.0004 > /sys/bus/ap/drivers/cex4queue/bind
 ///       write: EBUSY
 public struct Scenario: Equatable, Sendable {
-  /// A line that says something.
+  /// A line that is not empty.
   public struct Line: Equatable, Sendable {
     /// The line's number, from 1.
     public var number: Int
-    /// What it says, as written, without blanks around it.
+    /// The line as written, without blanks around it.
     public var text: String
     /// What it means.
     public var content: Content
@@ -31,7 +31,7 @@ public struct Scenario: Equatable, Sendable {
   public enum Content: Equatable, Sendable {
     /// Something happens.
     case step(ScenarioStep)
-    /// Something is to be so.
+    /// A claim about the machine.
     case claim(ScenarioClaim)
     /// A comment.
     case comment
@@ -39,12 +39,17 @@ public struct Scenario: Equatable, Sendable {
 
   /// The file's name, for messages.
   public var name: String
-  /// The kernel; nil where the scenario names none.
+  /// The kernel; nil if the scenario names none.
   public var behavior: KernelBehavior?
   /// The lines in order.
   public var lines: [Line]
 
-  /// Reads a scenario. The error tells of the first line that is wrong.
+  /// Reads a scenario.
+  ///
+  /// - Parameters:
+  ///   - text: The lines.
+  ///   - name: The file's name, for messages.
+  /// - Throws: The first line that is wrong.
   public init(text: some StringProtocol, name: String = "scenario") throws(ScenarioError) {
     self.name = name
     lines = []
@@ -79,16 +84,16 @@ public struct Scenario: Equatable, Sendable {
     }
   }
 
-  /// The outcome of a write stands below it.
+  /// The outcome of a write is in the line after it.
   private mutating func expect(_ outcome: WriteOutcome) throws(ScenarioProblem) {
     guard case .step(.write(let text, let path, _)) = lines.last?.content else {
-      throw ScenarioProblem("an outcome stands in the line after its write")
+      throw ScenarioProblem("an outcome is written in the line after its write")
     }
     lines[lines.count - 1].content = .step(.write(text, path, outcome))
   }
 }
 
-/// A line of a scenario that says nothing that could be done.
+/// A line of a scenario that cannot be read.
 public struct ScenarioError: Error, Equatable, Sendable {
   /// The file's name.
   public var file: String
@@ -97,7 +102,6 @@ public struct ScenarioError: Error, Equatable, Sendable {
   /// What is wrong, and what to write instead.
   public var problem: String
 
-  /// An error in a line.
   public init(file: String, line: Int, problem: String) {
     self.file = file
     self.line = line
@@ -119,9 +123,9 @@ struct ScenarioProblem: Error {
   }
 }
 
-/// Something that happens to a simulated machine.
+/// A change of a simulated machine.
 public enum ScenarioStep: Equatable, Sendable {
-  /// Something changes on the hardware's side. The kernel is told and scans, unless `quietly`.
+  /// The hardware changes. The kernel scans, unless `quietly`.
   case hardware(HardwareStep, quietly: Bool)
   /// A module is loaded.
   case load(SimulatedBus.Module)
@@ -141,7 +145,7 @@ public enum ScenarioStep: Equatable, Sendable {
   case write(String, SysfsPath, WriteOutcome)
 }
 
-/// What happens on the hardware's side.
+/// A change of the hardware.
 public enum HardwareStep: Equatable, Sendable {
   /// Adapters of a type and mode are plugged, with a queue in each usage domain.
   case plug([UInt8], HardwareType, QueueMode)
@@ -165,11 +169,11 @@ public enum HardwareStep: Equatable, Sendable {
   case unplugQueue(APQN)
 }
 
-/// What the kernel answers to a write.
+/// The kernel's answer to a write.
 public enum WriteOutcome: Equatable, Sendable {
-  /// It takes it.
+  /// The write succeeds.
   case success
-  /// It refuses it, when the file is opened or, by default, when it is written.
+  /// The write fails, when the file is opened or when it is written.
   case failure(Errno, opening: Bool)
 }
 
@@ -184,11 +188,11 @@ extension WriteOutcome: CustomStringConvertible {
   }
 }
 
-/// Something that is to be so after a step.
+/// A claim about the machine after a step.
 public enum ScenarioClaim: Equatable, Sendable {
-  /// A file has that text, without the newline at its end; nil where there is no such file.
+  /// A file has that text, without the newline at its end; nil if there is no such file.
   case text(SysfsPath, String?)
-  /// A queue has that driver; nil where it is unbound or does not exist.
+  /// A queue has that driver; nil if it is unbound or does not exist.
   case driver(APQN, String?)
   /// Since the last step there was an event that fits, after the one that was claimed before.
   case event(EventPattern, [String])

@@ -61,19 +61,19 @@ struct ScenarioLine {
       try end(after: 2)
       guard words.count > 1 else { return .pass(1) }
       guard let count = Int(words[1]), (1...1_000_000).contains(count) else {
-        throw ScenarioProblem("\"\(words[1])\" is no number of steps of time")
+        throw ScenarioProblem("\"\(words[1])\" is not a number of steps; write 1 to 1000000")
       }
       return .pass(count)
     case let other:
       throw ScenarioProblem(
-        "\"\(other)\" is no step: card, domain, control, queue, load, unload, guest, busy, pass, scan "
-          + "or write; what is to be so after a step is indented")
+        "unknown step \"\(other)\"; write card, domain, control, queue, load, unload, guest, busy, pass, scan "
+          + "or write; claims about a step are indented")
     }
   }
 
   private func end(after count: Int) throws(ScenarioProblem) {
     guard words.count > count else { return }
-    throw ScenarioProblem("\"\(words[count])\" is too much in this line")
+    throw ScenarioProblem("unexpected \"\(words[count])\" at the end of the line")
   }
 
   /// `write TEXT > PATH`; the text may be empty.
@@ -121,7 +121,7 @@ struct ScenarioLine {
   /// A queue's name.
   static func queue(_ word: some StringProtocol) throws(ScenarioProblem) -> APQN {
     guard let apqn = APQN(word) else {
-      throw ScenarioProblem("\"\(word)\" is no queue; write it as sysfs does: 05.0004")
+      throw ScenarioProblem("\"\(word)\" is not a queue; write it as sysfs does: 05.0004")
     }
     return apqn
   }
@@ -129,7 +129,7 @@ struct ScenarioLine {
   /// A file's path.
   static func place(_ text: some StringProtocol) throws(ScenarioProblem) -> SysfsPath {
     guard text.hasPrefix("/sys/"), let path = SysfsPath(text: text) else {
-      throw ScenarioProblem("\"\(text)\" is no file of the AP bus below /sys")
+      throw ScenarioProblem("\"\(text)\" is not a file of the AP bus below /sys")
     }
     return path
   }
@@ -144,7 +144,7 @@ extension ScenarioLine {
     }
     let last = words[0] == "card" ? (words[1] == "add" ? 5 : words[1] == "del" ? 3 : 4) : 3
     guard words.count <= last else {
-      throw ScenarioProblem("\"\(words[last])\" is too much in this line")
+      throw ScenarioProblem("unexpected \"\(words[last])\" at the end of the line")
     }
     switch (words[0], words[1]) {
     case ("card", "add"):
@@ -160,7 +160,7 @@ extension ScenarioLine {
     case ("queue", "del"): return .unplugQueue(try Self.queue(words[2]))
     default:
       throw ScenarioProblem(
-        "\"\(words[1])\" is nothing that happens to a \(words[0]): "
+        "unknown change \"\(words[1])\" of a \(words[0]); write "
           + (words[0] == "card" ? "add, del, config or chkstop" : "add or del"))
     }
   }
@@ -168,7 +168,8 @@ extension ScenarioLine {
   private func type(_ words: [String]) throws(ScenarioProblem) -> HardwareType {
     guard words.count > 3 else { return HardwareType(rawValue: 13) }
     guard let type = UInt8(words[3]) else {
-      throw ScenarioProblem("\"\(words[3])\" is no hardware type: a decimal number, such as 13")
+      throw ScenarioProblem(
+        "\"\(words[3])\" is not a hardware type; write a decimal number, such as 13")
     }
     return HardwareType(rawValue: type)
   }
@@ -176,7 +177,7 @@ extension ScenarioLine {
   private func mode(_ words: [String]) throws(ScenarioProblem) -> QueueMode {
     guard words.count > 4 else { return .cca }
     guard let mode = QueueMode(rawValue: words[4]) else {
-      throw ScenarioProblem("\"\(words[4])\" is no mode: accel, cca or ep11")
+      throw ScenarioProblem("unknown mode \"\(words[4])\"; write accel, cca or ep11")
     }
     return mode
   }
@@ -191,7 +192,7 @@ extension ScenarioLine {
   private func numbers(_ text: String) throws(ScenarioProblem) -> [UInt8] {
     guard let numbers = NumberList.numbers(text, radix: 16) else {
       throw ScenarioProblem(
-        "\"\(text)\" is no list of numbers from 0 to ff, in hex without 0x: 0-3,0a")
+        "\"\(text)\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a")
     }
     return numbers
   }
@@ -199,7 +200,7 @@ extension ScenarioLine {
 
 /// Lists of adapters or domains, as people write them: `0-3,8`.
 package enum NumberList {
-  /// The numbers, in the order of the text; nil for what is none.
+  /// The numbers, in the order of the text; nil for a text that is not a list.
   package static func numbers(_ text: some StringProtocol, radix: Int) -> [UInt8]? {
     var numbers: [UInt8] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -214,9 +215,9 @@ package enum NumberList {
   }
 }
 
-/// What is to be so after a step.
+/// Claims about a step.
 extension ScenarioLine {
-  /// `ok`, `ok (8)`, `EBUSY`, `write: EBUSY (16)`, `open: ENOENT (2)`; nil for what is no outcome.
+  /// `ok`, `ok (8)`, `EBUSY`, `write: EBUSY (16)`, `open: ENOENT (2)`; nil for what is not an outcome.
   func outcome() throws(ScenarioProblem) -> WriteOutcome? {
     let last = words.count > 1 ? words[words.count - 1] : ""
     let hasNumber = last.hasPrefix("(") && last.hasSuffix(")")
@@ -227,14 +228,14 @@ extension ScenarioLine {
       return Errno(name: essence[0]).map { .failure($0, opening: false) }
     case 2 where essence[0] == "open:" || essence[0] == "write:":
       guard let errno = Errno(name: essence[1]) else {
-        throw ScenarioProblem("\"\(essence[1])\" is no error that sysfs answers")
+        throw ScenarioProblem("unknown error \"\(essence[1])\"; write its name, such as EBUSY")
       }
       return .failure(errno, opening: essence[0] == "open:")
     default: return nil
     }
   }
 
-  /// A line that is indented, and no outcome.
+  /// A line that is indented and not an outcome.
   func claim() throws(ScenarioProblem) -> ScenarioClaim {
     if words[0] == "event" {
       guard words.count > 1 else {
@@ -242,12 +243,12 @@ extension ScenarioLine {
       }
       let properties = Array(words.dropFirst(2))
       for property in properties where !property.contains("=") {
-        throw ScenarioProblem("\"\(property)\" is no property; write KEY=VALUE")
+        throw ScenarioProblem("\"\(property)\" is not a property; write KEY=VALUE")
       }
       return .event(EventPattern(words[1]), properties)
     }
     if words[0] == "no", words.count > 1, words[1] == "event" || words[1] == "events" {
-      guard words.count <= 3 else { throw ScenarioProblem("only a header stands behind no event") }
+      guard words.count <= 3 else { throw ScenarioProblem("\"no event\" takes one header at most") }
       return .noEvent(words.count == 3 ? EventPattern(words[2]) : .any)
     }
     if words.count > 1, words[1] == "driver:" {
@@ -255,13 +256,13 @@ extension ScenarioLine {
       return .driver(try Self.queue(words[0]), words.count == 3 ? words[2] : nil)
     }
     if words.count > 1, words[1] == "=" {
-      // What stands behind the sign, blanks within it as they are.
+      // The text after the sign, with its blanks.
       let rest = text.drop { $0 != "=" }.dropFirst().drop(while: \.isWhitespace)
       let value = rest.replacing("\\n", with: "\n")
       return .text(try Self.place(words[0]), value == "(absent)" ? nil : String(value))
     }
     throw ScenarioProblem(
-      "\"\(text)\" claims nothing: write an outcome such as EBUSY, FILE = TEXT, "
+      "unknown claim \"\(text)\"; write an outcome such as EBUSY, FILE = TEXT, "
         + "QUEUE driver: NAME, event HEADER or no events")
   }
 }

@@ -1,15 +1,15 @@
 public import APBus
 public import Uevents
 
-/// A claim of a scenario that does not hold, or a step that could not be done.
+/// A claim of a scenario that does not hold, or a step that failed.
 public struct ScenarioFailure: Error, Equatable, Sendable {
   /// The scenario's name.
   public var file: String
   /// The line's number.
   public var line: Int
-  /// What was to be so, and what is.
+  /// What was claimed, and what holds.
   public var problem: String
-  /// What the kernel answers, or would, to a step that could not be done; nil for a claim.
+  /// The kernel's answer to a step that failed; nil for a claim.
   public var errno: Errno?
 }
 
@@ -18,9 +18,9 @@ extension ScenarioFailure: CustomStringConvertible {
   public var description: String { "\(file):\(line): \(problem)" }
 }
 
-/// A scenario as it happens to a simulated bus, line by line.
+/// A run of a scenario on a simulated bus, line by line.
 ///
-/// Whoever runs it hands it the bus's events, so that it may be one of several that listen.
+/// The caller passes it the bus's events, so that it may be one of several listeners.
 public final class ScenarioRun {
   /// The bus.
   public let bus: SimulatedBus
@@ -30,18 +30,27 @@ public final class ScenarioRun {
   /// How many of them come before the next that is claimed.
   private var position = 0
 
-  /// A run of the scenario named `file` on a bus.
+  /// A run that has not begun.
+  ///
+  /// - Parameters:
+  ///   - bus: The bus.
+  ///   - file: The scenario's name, for messages.
   public init(on bus: SimulatedBus, file: String) {
     self.bus = bus
     self.file = file
   }
 
-  /// Takes note of an event.
+  /// Records an event, for later claims.
+  ///
+  /// - Parameter event: An event of the bus.
   public func take(_ event: Uevent) {
     events.append(event)
   }
 
-  /// Does a step, or looks whether a claim holds; nil if all is well.
+  /// Runs a line.
+  ///
+  /// - Parameter line: A step to take, or a claim to check.
+  /// - Returns: Why it failed; nil if it did not.
   public func perform(_ line: Scenario.Line) -> ScenarioFailure? {
     let impossibility: ImpossibleStep?
     switch line.content {
@@ -57,7 +66,10 @@ public final class ScenarioRun {
     }
   }
 
-  /// Does a step; the result is what went wrong.
+  /// Takes a step.
+  ///
+  /// - Parameter step: The step.
+  /// - Returns: Why it failed; nil if it did not.
   public func perform(_ step: ScenarioStep) -> String? { attempt(step)?.problem }
 
   private func attempt(_ step: ScenarioStep) -> ImpossibleStep? {
@@ -113,9 +125,9 @@ public final class ScenarioRun {
       }
     case .unplug(let adapters): for adapter in adapters { bus.unplug(card: adapter, quietly: true) }
     case .configure(let adapters, let isConfigured):
-      for adapter in adapters { bus.setConfigured(card: adapter, isConfigured, quietly: true) }
+      for adapter in adapters { bus.setConfigured(card: adapter, to: isConfigured, quietly: true) }
     case .checkStop(let adapters, let isStopped):
-      for adapter in adapters { bus.setCheckStopped(card: adapter, isStopped, quietly: true) }
+      for adapter in adapters { bus.setCheckStopped(card: adapter, to: isStopped, quietly: true) }
     case .addDomains(let domains): for domain in domains { bus.addDomain(domain, quietly: true) }
     case .removeDomains(let domains):
       for domain in domains { bus.removeDomain(domain, quietly: true) }
@@ -139,7 +151,7 @@ public final class ScenarioRun {
       return driver == expected ? nil : "the driver of \(apqn) is \(driver ?? "none")"
     case .event(let pattern, let properties):
       let index = events[position...].firstIndex { event in
-        pattern.matches(event) && properties.allSatisfy { Self.has($0, event) }
+        pattern.matches(event) && properties.allSatisfy { Self.has($0, in: event) }
       }
       guard let index else {
         return "there was no such event; there were: " + Self.summary(events[position...])
@@ -152,7 +164,7 @@ public final class ScenarioRun {
     return nil
   }
 
-  private static func has(_ property: String, _ event: Uevent) -> Bool {
+  private static func has(_ property: String, in event: Uevent) -> Bool {
     let key = property.prefix { $0 != "=" }
     let value = event[String(key)].map { $0.hasSuffix("\n") ? $0.dropLast() : $0[...] }
     return value == property.dropFirst(key.count + 1)
@@ -171,12 +183,17 @@ public final class ScenarioRun {
 }
 
 extension Scenario {
-  /// Runs the whole scenario on a bus of its own. Without a kernel line, the kernel is Linux 7.2.
+  /// Runs the whole scenario on a new bus, of Linux 7.2 unless the scenario names a kernel.
+  ///
+  /// - Returns: The failures of all lines.
   public func run() -> [ScenarioFailure] {
     run(on: SimulatedBus(behavior: behavior ?? .override72))
   }
 
-  /// Runs the whole scenario on a bus; the failures are those of all lines. Takes the bus's events.
+  /// Runs the whole scenario on a bus, whose events it takes meanwhile.
+  ///
+  /// - Parameter bus: The bus.
+  /// - Returns: The failures of all lines.
   public func run(on bus: SimulatedBus) -> [ScenarioFailure] {
     let run = ScenarioRun(on: bus, file: name)
     bus.onUevent = { run.take($0) }
@@ -185,11 +202,11 @@ extension Scenario {
   }
 }
 
-/// Why a step was not done.
+/// Why a step was not taken.
 struct ImpossibleStep {
   /// What is wrong.
   var problem: String
-  /// What the kernel answers, or would.
+  /// The kernel's answer, as far as it was asked.
   var errno: Errno?
 
   init(problem: String, errno: Errno? = nil) {
@@ -197,8 +214,8 @@ struct ImpossibleStep {
     self.errno = errno
   }
 
-  /// A step on hardware that the machine does not have; nil for any other. It is a mistake of whoever
-  /// wrote it, and nothing of the step is done.
+  /// A step on hardware that the machine does not have; nil for any other. It is a mistake of the
+  /// scenario, and no part of the step is taken.
   init?(_ step: ScenarioStep, on bus: SimulatedBus) {
     let problem: String?
     switch step {

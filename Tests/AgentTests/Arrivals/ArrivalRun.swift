@@ -97,7 +97,7 @@ final class ArrivalRun {
     case .removeDomain(let number): bus.removeDomain(number)
     case .plugQueue(let apqn): bus.plugQueue(apqn)
     case .unplugQueue(let apqn): bus.unplugQueue(apqn)
-    case .configure(let number, let isOn): bus.setConfigured(card: number, isOn)
+    case .configure(let number, let isOn): bus.setConfigured(card: number, to: isOn)
     case .load(let module): bus.loadModule(module)
     case .assign(let apqn): assign(apqn)
     case .removeMediatedDevice:

@@ -67,7 +67,7 @@ struct Scene {
           let number = file == "assign_adapter" ? Int(apqn.adapter) : Int(apqn.domain)
           try? bus.write("\(number)", to: SysfsPath(.mediatedDevice(uuid), file))
         }
-      default: bus.setConfigured(card: apqn.adapter, chance(50))
+      default: bus.setConfigured(card: apqn.adapter, to: chance(50))
       }
     }
     bus.scan()
