@@ -17,6 +17,8 @@ public struct APMask: Hashable, Sendable {
   public static let all = APMask(words: SIMD4(repeating: .max))
 
   /// The bits of `range`.
+  ///
+  /// - Parameter range: Numbers, with both ends.
   public init(_ range: ClosedRange<UInt8>) {
     words = Self.from(Int(range.lowerBound)) & ~Self.from(Int(range.upperBound) + 1)
   }
@@ -47,6 +49,8 @@ extension APMask: SetAlgebra {
   }
 
   /// The members of `numbers`.
+  ///
+  /// - Parameter numbers: Adapters or domains in any order.
   public init(_ numbers: some Sequence<UInt8>) {
     self.init()
     for number in numbers { insert(number) }
@@ -57,14 +61,12 @@ extension APMask: SetAlgebra {
     (Int(number >> 6), UInt64(1) << UInt64(63 - number & 63))
   }
 
-  /// Whether the bit `number` is set.
   @inlinable
   public func contains(_ number: UInt8) -> Bool {
     let position = Self.position(of: number)
     return words[position.word] & position.bit != 0
   }
 
-  /// Sets the bit `number`.
   @discardableResult
   @inlinable
   public mutating func insert(_ number: UInt8) -> (inserted: Bool, memberAfterInsert: UInt8) {
@@ -74,7 +76,6 @@ extension APMask: SetAlgebra {
     return (inserted, number)
   }
 
-  /// Clears the bit `number`.
   @discardableResult
   @inlinable
   public mutating func remove(_ number: UInt8) -> UInt8? {
@@ -84,42 +85,33 @@ extension APMask: SetAlgebra {
     return number
   }
 
-  /// Sets the bit `number`.
   @discardableResult
   @inlinable
   public mutating func update(with number: UInt8) -> UInt8? {
     insert(number).inserted ? nil : number
   }
 
-  /// The numbers in either mask.
   @inlinable
   public func union(_ other: APMask) -> APMask { APMask(words: words | other.words) }
 
-  /// The numbers in both masks.
   @inlinable
   public func intersection(_ other: APMask) -> APMask { APMask(words: words & other.words) }
 
-  /// The numbers in exactly one of the masks.
   @inlinable
   public func symmetricDifference(_ other: APMask) -> APMask { APMask(words: words ^ other.words) }
 
-  /// The numbers of this mask that are not in `other`.
   @inlinable
   public func subtracting(_ other: APMask) -> APMask { APMask(words: words & ~other.words) }
 
-  /// Adds the numbers of `other`.
   @inlinable
   public mutating func formUnion(_ other: APMask) { words |= other.words }
 
-  /// Keeps the numbers that are in `other` too.
   @inlinable
   public mutating func formIntersection(_ other: APMask) { words &= other.words }
 
-  /// Keeps the numbers in exactly one of the masks.
   @inlinable
   public mutating func formSymmetricDifference(_ other: APMask) { words ^= other.words }
 
-  /// Removes the numbers of `other`.
   @inlinable
   public mutating func subtract(_ other: APMask) { words &= ~other.words }
 
@@ -127,11 +119,9 @@ extension APMask: SetAlgebra {
   @inlinable
   public var isEmpty: Bool { words == SIMD4(repeating: 0) }
 
-  /// Whether no number is in both masks.
   @inlinable
   public func isDisjoint(with other: APMask) -> Bool { intersection(other).isEmpty }
 
-  /// Whether every number of this mask is in `other`.
   @inlinable
   public func isSubset(of other: APMask) -> Bool { subtracting(other).isEmpty }
 }
@@ -146,7 +136,6 @@ extension APMask: Sequence {
   /// A lower bound for `Sequence`: the exact count.
   public var underestimatedCount: Int { count }
 
-  /// The set bits in ascending order.
   @inlinable
   public func makeIterator() -> Iterator { Iterator(words: words) }
 
@@ -160,7 +149,6 @@ extension APMask: Sequence {
       self.words = words
     }
 
-    /// The next set bit.
     @inlinable
     public mutating func next() -> UInt8? {
       while word < 4 {
@@ -196,6 +184,8 @@ extension APMask: CustomStringConvertible {
   /// Reads a full mask as the kernel prints it, with or without the newline after it.
   ///
   /// Shorter, relative or upper-case texts are nil: nothing but the kernel's own form is trusted.
+  ///
+  /// - Parameter text: `0x` and 64 digits.
   public init?(_ text: some StringProtocol) {
     self.init()
     var index = -2
@@ -221,6 +211,9 @@ extension APMask {
   /// A first `+` or `-` makes the text relative to this mask; anything else is absolute, and digits
   /// that are missing on the right are zeros, so that `0x` and an empty line clear the whole mask
   /// (`ap_parse_bitmap_str` in drivers/s390/crypto/ap_bus.c).
+  ///
+  /// - Parameter text: What is written, byte by byte.
+  /// - Returns: The mask afterwards; nil for EINVAL.
   public func writing(_ text: some Sequence<UInt8>) -> APMask? {
     var scanner = MaskScanner(text)
     return switch scanner.next {

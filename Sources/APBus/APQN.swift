@@ -9,6 +9,10 @@ public struct APQN: Hashable, Sendable {
   public let domain: UInt8
 
   /// The queue of `adapter` in `domain`.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - domain: The usage domain's number.
   public init(adapter: UInt8, domain: UInt8) {
     self.adapter = adapter
     self.domain = domain
@@ -17,6 +21,8 @@ public struct APQN: Hashable, Sendable {
   /// Reads a queue's device name, written exactly as sysfs writes it.
   ///
   /// Anything else is nil: another length, upper case, a domain over `00ff`.
+  ///
+  /// - Parameter name: Such as `05.0004`.
   public init?(_ name: some StringProtocol) {
     var digits: UInt32 = 0
     var count = 0
@@ -64,27 +70,41 @@ public struct APQNSet: Equatable, Sendable {
   }
 
   /// The set of `apqns`.
+  ///
+  /// - Parameter apqns: The members in any order.
   public init(_ apqns: some Sequence<APQN>) {
     self.init()
     for apqn in apqns { insert(apqn) }
   }
 
   /// The domains of one adapter's members.
+  ///
+  /// - Parameter adapter: Any adapter.
+  /// - Returns: The domains of its members.
   public subscript(adapter: UInt8) -> APMask {
     get { rows[Int(adapter)] }
     set { rows[Int(adapter)] = newValue }
   }
 
   /// Whether `apqn` is a member.
+  ///
+  /// - Parameter apqn: Any queue.
+  /// - Returns: Whether it is a member.
   public func contains(_ apqn: APQN) -> Bool { rows[Int(apqn.adapter)].contains(apqn.domain) }
 
   /// Adds `apqn`.
+  ///
+  /// - Parameter apqn: The new member.
   public mutating func insert(_ apqn: APQN) { rows[Int(apqn.adapter)].insert(apqn.domain) }
 
   /// Takes `apqn` out.
+  ///
+  /// - Parameter apqn: A queue that is not to be a member.
   public mutating func remove(_ apqn: APQN) { rows[Int(apqn.adapter)].remove(apqn.domain) }
 
   /// Adds the members of `other`.
+  ///
+  /// - Parameter other: More members.
   public mutating func formUnion(_ other: APQNSet) {
     for index in rows.indices { rows[index].formUnion(other.rows[index]) }
   }
@@ -98,6 +118,9 @@ public struct APQNSet: Equatable, Sendable {
   public var domains: APMask { rows.reduce(into: APMask()) { $0.formUnion($1) } }
 
   /// The adapters of the members in one domain.
+  ///
+  /// - Parameter domain: Any domain.
+  /// - Returns: The adapters of the members in it.
   public func adapters(inDomain domain: UInt8) -> APMask {
     APMask((UInt8.min...UInt8.max).lazy.filter { self[$0].contains(domain) })
   }

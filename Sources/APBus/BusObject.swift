@@ -25,11 +25,17 @@ public enum BusObject: Hashable, Sendable {
   case module(String)
 
   /// The name of a card's device, `card05`.
+  ///
+  /// - Parameter adapter: The adapter's number.
+  /// - Returns: The name in sysfs.
   public static func cardName(_ adapter: UInt8) -> String {
     "card" + Hex.text(adapter, digits: 2)
   }
 
   /// Reads a card's device name, `card05`, written exactly as sysfs writes it.
+  ///
+  /// - Parameter name: A name in sysfs.
+  /// - Returns: The adapter's number; nil for any other name.
   public static func adapter(ofCardName name: some StringProtocol) -> UInt8? {
     guard name.utf8.starts(with: "card".utf8) else { return nil }
     return Hex.byte(name.utf8.dropFirst(4), digits: 2)
@@ -37,6 +43,8 @@ public enum BusObject: Hashable, Sendable {
 
   /// Reads a path in the device tree, with or without the leading slash; nil for any place that does
   /// not concern AP queues, and for a path that is not in the kernel's own form.
+  ///
+  /// - Parameter path: Such as `/devices/ap/card05`.
   public init?(path: some StringProtocol) {
     if let device = Self.device(path: path) {
       self = device
@@ -119,6 +127,9 @@ public enum BusObject: Hashable, Sendable {
 
   /// Whether `name` has the form of a UUID: 36 characters, hyphens at the usual places, hex digits
   /// of either case elsewhere.
+  ///
+  /// - Parameter name: Any name.
+  /// - Returns: Whether it could name a mediated device.
   public static func isUUID(_ name: some StringProtocol) -> Bool {
     guard name.utf8.count == 36 else { return false }
     for (index, byte) in name.utf8.enumerated() {

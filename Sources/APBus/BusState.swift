@@ -23,6 +23,17 @@ public struct BusState: Equatable, Sendable {
   public var drivers: [String]
 
   /// The bus as read.
+  ///
+  /// - Parameters:
+  ///   - masks: `apmask` and `aqmask`.
+  ///   - scans: `scans`.
+  ///   - bindingsCompleteCount: `bindings_complete_count`.
+  ///   - configuredAdapters: `ap_adapter_mask`.
+  ///   - configuredDomains: `ap_usage_domain_mask`.
+  ///   - controlDomains: `ap_control_domain_mask`.
+  ///   - defaultDomain: `ap_domain`; nil for none.
+  ///   - supportsOverride: Whether queues have `driver_override`; nil if unknown.
+  ///   - drivers: The registered drivers.
   public init(
     masks: MaskPair? = nil, scans: UInt64? = nil, bindingsCompleteCount: UInt64? = nil,
     configuredAdapters: APMask? = nil, configuredDomains: APMask? = nil,
@@ -41,6 +52,9 @@ public struct BusState: Equatable, Sendable {
   }
 
   /// Whether a driver of that name is registered.
+  ///
+  /// - Parameter name: Such as `vfio_ap`.
+  /// - Returns: Whether it can have devices.
   public func hasDriver(_ name: String) -> Bool { drivers.contains(name) }
 }
 

@@ -22,6 +22,15 @@ public struct Card: Equatable, Sendable {
   ]
 
   /// A card as read.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - hardwareType: `hwtype`.
+  ///   - functions: `ap_functions`.
+  ///   - driver: The driver; nil while unbound.
+  ///   - isConfigured: `config`; nil where there is none.
+  ///   - isCheckStopped: `chkstop`; nil where there is none.
+  ///   - attributes: Other attributes that could be read, by name.
   public init(
     adapter: UInt8, hardwareType: HardwareType, functions: UInt32, driver: String? = nil,
     isConfigured: Bool? = nil, isCheckStopped: Bool? = nil, attributes: [String: String] = [:]
@@ -52,6 +61,8 @@ public struct HardwareType: RawRepresentable, Hashable, Sendable {
   public let rawValue: UInt8
 
   /// The type with that number.
+  ///
+  /// - Parameter rawValue: As `hwtype` prints it.
   public init(rawValue: UInt8) {
     self.rawValue = rawValue
   }
@@ -75,6 +86,9 @@ public struct HardwareType: RawRepresentable, Hashable, Sendable {
 
   /// The product with its mode's letter, `CEX8C`, as the card's `type` prints it; nil where either is
   /// unknown.
+  ///
+  /// - Parameter mode: The mode; nil if unknown.
+  /// - Returns: Such as `CEX8C`.
   public func name(mode: QueueMode?) -> String? {
     guard let product, let mode else { return nil }
     return product + mode.letter
@@ -98,6 +112,8 @@ public enum QueueMode: String, Hashable, Sendable, CaseIterable {
   case ep11
 
   /// The mode that `ap_functions` of a card shows, tested in the kernel's order (`ap_uevent` in ap_bus.c).
+  ///
+  /// - Parameter functions: The bits of `ap_functions`.
   public init?(functions: UInt32) {
     if functions & 0x0800_0000 != 0 {
       self = .accelerator

@@ -5,6 +5,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   public let rawValue: Int32
 
   /// The error of that number.
+  ///
+  /// - Parameter rawValue: The number of errno(3).
   public init(rawValue: Int32) {
     self.rawValue = rawValue
   }
@@ -44,6 +46,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   }
 
   /// The error of a C name, such as `EBUSY`.
+  ///
+  /// - Parameter name: Such as `EBUSY`; nil for a name that is not in the table.
   public init?(name: some StringProtocol) {
     guard let row = Self.table.first(where: { $0.name == name }) else { return nil }
     self.init(rawValue: row.number)

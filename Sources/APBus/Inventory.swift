@@ -30,6 +30,13 @@ public struct Inventory: Equatable, Sendable {
   }
 
   /// An inventory of these devices in any order.
+  ///
+  /// - Parameters:
+  ///   - bus: The bus itself.
+  ///   - cards: The cards.
+  ///   - queues: The queues.
+  ///   - mediatedDevices: The mediated devices.
+  /// - Throws: A device that is described twice, or a queue without its card.
   public init(
     bus: BusState = BusState(), cards: [Card] = [], queues: [Queue] = [],
     mediatedDevices: [MediatedDevice] = []
@@ -67,6 +74,9 @@ public struct Inventory: Equatable, Sendable {
   public var apqns: APQNSet { APQNSet(queues.lazy.map(\.apqn)) }
 
   /// The card of that adapter.
+  ///
+  /// - Parameter adapter: Any adapter.
+  /// - Returns: Its card; nil if there is none.
   public func card(_ adapter: UInt8) -> Card? {
     let index = cards.partitioningIndex { $0.adapter >= adapter }
     guard index < cards.count, cards[index].adapter == adapter else { return nil }
@@ -74,6 +84,9 @@ public struct Inventory: Equatable, Sendable {
   }
 
   /// The queue of that name.
+  ///
+  /// - Parameter apqn: Any APQN.
+  /// - Returns: Its queue; nil if there is none.
   public func queue(_ apqn: APQN) -> Queue? {
     let index = queues.partitioningIndex { $0.apqn >= apqn }
     guard index < queues.count, queues[index].apqn == apqn else { return nil }
@@ -81,6 +94,9 @@ public struct Inventory: Equatable, Sendable {
   }
 
   /// The queues of one card, ascending.
+  ///
+  /// - Parameter adapter: Any adapter.
+  /// - Returns: Its queues, ascending.
   public func queues(ofCard adapter: UInt8) -> ArraySlice<Queue> {
     let start = queues.partitioningIndex { $0.apqn.adapter >= adapter }
     let end = queues.partitioningIndex { $0.apqn.adapter > adapter }
@@ -89,17 +105,27 @@ public struct Inventory: Equatable, Sendable {
 
   /// The mediated device whose matrix has the queue. At most one has: the kernel refuses a second
   /// (SimulatedBus documentation, "Kernel log").
+  ///
+  /// - Parameter apqn: Any APQN, whether or not it exists.
+  /// - Returns: The device; nil if no matrix has it.
   public func mediatedDevice(holding apqn: APQN) -> MediatedDevice? {
     mediatedDevices.first { $0.holds(apqn) }
   }
 
   /// Whether a guest has the queue, or gets it when it starts: a mediated device's matrix has it, or
   /// `vfio_ap` says so of it.
+  ///
+  /// - Parameter apqn: Any APQN, whether or not it exists.
+  /// - Returns: Whether it must not be taken from `vfio_ap`.
   public func hasGuest(_ apqn: APQN) -> Bool {
     mediatedDevice(holding: apqn) != nil || queue(apqn)?.isAssigned == true
   }
 
   /// Puts a card in its place, or takes it away with its queues when it is nil.
+  ///
+  /// - Parameters:
+  ///   - card: The card; nil to remove it.
+  ///   - adapter: The card's adapter.
   public mutating func setCard(_ card: Card?, adapter: UInt8) {
     let index = cards.partitioningIndex { $0.adapter >= adapter }
     let exists = index < cards.count && cards[index].adapter == adapter
@@ -114,6 +140,10 @@ public struct Inventory: Equatable, Sendable {
   }
 
   /// Puts a queue in its place, or takes it away when it is nil. Its card must be there first.
+  ///
+  /// - Parameters:
+  ///   - queue: The queue; nil to remove it.
+  ///   - apqn: The queue's APQN.
   public mutating func setQueue(_ queue: Queue?, apqn: APQN) {
     let index = queues.partitioningIndex { $0.apqn >= apqn }
     let exists = index < queues.count && queues[index].apqn == apqn
@@ -153,6 +183,10 @@ public struct HostIdentity: Equatable, Sendable {
   public var lpar: String?
 
   /// A machine of these names.
+  ///
+  /// - Parameters:
+  ///   - name: The static host name.
+  ///   - lpar: The LPAR's name.
   public init(name: String? = nil, lpar: String? = nil) {
     self.name = name
     self.lpar = lpar

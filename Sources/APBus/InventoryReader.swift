@@ -7,6 +7,8 @@ public struct InventoryReader {
   private let attributes: AttributeReader
 
   /// A reader of that bus.
+  ///
+  /// - Parameter sysfs: The kernel, or a simulated bus.
   public init(sysfs: any Sysfs) {
     attributes = AttributeReader(sysfs: sysfs)
   }
@@ -17,7 +19,8 @@ public struct InventoryReader {
   /// Everything as it was at one moment: a write of masks moves queues one after the other, so masks that are
   /// differ after the queues have been read mean that all must be read again.
   ///
-  /// - Throws: `InventoryReaderError.changing` when that comes to no end.
+  /// - Returns: The machine.
+  /// - Throws: What could not be read, and why; `InventoryReaderError.changing` if masks kept changing.
   public func read() throws(InventoryReaderError) -> Inventory {
     for _ in 0..<Self.attempts {
       let inventory = try readOnce()
@@ -45,12 +48,19 @@ public struct InventoryReader {
   }
 
   /// The bus itself: masks, counters and drivers.
+  ///
+  /// - Returns: Masks, counters and drivers.
+  /// - Throws: What could not be read, and why.
   public func readBus() throws(InventoryReaderError) -> BusState {
     try readBus(queues: readDevices().queues)
   }
 
   /// The bus with its masks, scans and drivers as they are now; what cannot change while the
   /// system runs is kept.
+  ///
+  /// - Parameter bus: The bus as read before.
+  /// - Returns: The bus as it is now.
+  /// - Throws: What could not be read, and why.
   public func reread(_ bus: BusState) throws(InventoryReaderError) -> BusState {
     var bus = bus
     bus.masks = try readMasks()
@@ -60,6 +70,10 @@ public struct InventoryReader {
   }
 
   /// One card, nil when it is not there.
+  ///
+  /// - Parameter adapter: Its adapter.
+  /// - Returns: The card; nil if it was removed.
+  /// - Throws: What could not be read, and why.
   public func readCard(_ adapter: UInt8) throws(InventoryReaderError) -> Card? {
     let typePath = SysfsPath.card(adapter, "hwtype")
     guard let typeText = try attributes.neededText(typePath) else { return nil }
@@ -79,6 +93,10 @@ public struct InventoryReader {
   }
 
   /// One queue, nil when it is not there.
+  ///
+  /// - Parameter apqn: Its APQN.
+  /// - Returns: The queue; nil if it was removed.
+  /// - Throws: What could not be read, and why.
   public func readQueue(_ apqn: APQN) throws(InventoryReaderError) -> Queue? {
     var queue = Queue(apqn: apqn)
     queue.driver = try attributes.driver(.queue(apqn, "driver"))
@@ -112,6 +130,11 @@ public struct InventoryReader {
 
   /// Puts into an inventory how the host uses its queues: their pending requests and, if
   /// `masterKeys`, the master keys of those that can have any.
+  ///
+  /// - Parameters:
+  ///   - inventory: The machine as read; it is completed.
+  ///   - masterKeys: Whether adapters are asked for master keys.
+  /// - Throws: What could not be read, and why.
   public func readUse(
     into inventory: inout Inventory, masterKeys: Bool
   ) throws(InventoryReaderError) {
@@ -125,6 +148,10 @@ public struct InventoryReader {
   }
 
   /// How many requests wait for a queue or are under way in it; nil when it is not there.
+  ///
+  /// - Parameter apqn: A queue.
+  /// - Returns: Requests that wait or are in the adapter.
+  /// - Throws: What could not be read, and why.
   public func readPendingRequests(_ apqn: APQN) throws(InventoryReaderError) -> Int? {
     let limit = UInt64(Int32.max)
     guard let waiting = try attributes.number(.queue(apqn, "requestq_count"), upTo: limit),
@@ -135,6 +162,10 @@ public struct InventoryReader {
 
   /// The master keys of a queue's domain; nil if they cannot be read. This sends a request to the
   /// adapter, and answers only while the host has the queue (SimulatedBus documentation, "Queue attributes").
+  ///
+  /// - Parameter apqn: A queue of the host.
+  /// - Returns: The pattern; nil if it is unknown.
+  /// - Throws: What could not be read, and why.
   public func readMasterKeys(_ apqn: APQN) throws(InventoryReaderError) -> MasterKeyPattern? {
     try attributes.rawText(.queue(apqn, "mkvps")).flatMap { MasterKeyPattern(attribute: $0) }
   }
@@ -153,6 +184,9 @@ public struct InventoryReader {
 
   /// The mediated devices of `vfio_ap`; none where the driver is not loaded. One that exists and
   /// cannot be read is an error: it may have any queue.
+  ///
+  /// - Returns: The devices, ascending by UUID.
+  /// - Throws: What could not be read, and why.
   public func readMediatedDevices() throws(InventoryReaderError) -> [MediatedDevice] {
     var devices: [MediatedDevice] = []
     for name in try attributes.namesInDirectory(SysfsPath(.matrix)) ?? []

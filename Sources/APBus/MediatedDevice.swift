@@ -10,6 +10,12 @@ public struct MediatedDevice: Equatable, Sendable {
   public var controlDomains: APMask
 
   /// A mediated device as read; a new one has nothing assigned.
+  ///
+  /// - Parameters:
+  ///   - uuid: Its UUID.
+  ///   - adapters: The adapters assigned to it.
+  ///   - domains: The usage domains assigned to it.
+  ///   - controlDomains: The control domains assigned to it.
   public init(
     uuid: String, adapters: APMask = [], domains: APMask = [], controlDomains: APMask = []
   ) {
@@ -20,6 +26,9 @@ public struct MediatedDevice: Equatable, Sendable {
   }
 
   /// Whether the queue is in its matrix, adapters x domains.
+  ///
+  /// - Parameter apqn: Any APQN, whether or not it exists.
+  /// - Returns: Whether both its numbers are assigned.
   public func holds(_ apqn: APQN) -> Bool {
     adapters.contains(apqn.adapter) && domains.contains(apqn.domain)
   }

@@ -31,6 +31,17 @@ public struct Queue: Equatable, Sendable {
   }
 
   /// A queue as read.
+  ///
+  /// - Parameters:
+  ///   - apqn: Adapter and domain.
+  ///   - driver: The driver; nil while unbound.
+  ///   - driverOverride: `driver_override`; nil for none.
+  ///   - isConfigured: `config`; nil where there is none.
+  ///   - isCheckStopped: `chkstop`; nil where there is none.
+  ///   - isOnline: `online`; nil unless a host driver has the queue.
+  ///   - guestStatus: `status`; nil unless `vfio_ap` has the queue.
+  ///   - pendingRequests: Requests that wait or are in the adapter; nil if not read.
+  ///   - masterKeys: The pattern of `mkvps`; nil if not read.
   public init(
     apqn: APQN, driver: String? = nil, driverOverride: String? = nil, isConfigured: Bool? = nil,
     isCheckStopped: Bool? = nil, isOnline: Bool? = nil, guestStatus: GuestStatus? = nil,
@@ -56,10 +67,16 @@ public struct Queue: Equatable, Sendable {
 
   /// Whether the queue can do its work for the host: configured, not check-stopped, switched on. What cannot
   /// be read counts as good.
+  ///
+  /// - Parameter card: The card of the queue.
+  /// - Returns: Whether the host can send requests to it.
   public func isUsable(on card: Card?) -> Bool { isWorking(on: card) && isOnline != false }
 
   /// Whether the hardware answers: card and queue configured, and not check-stopped. What cannot be read
   /// counts as good.
+  ///
+  /// - Parameter card: The card of the queue.
+  /// - Returns: False if the hardware is on standby or check-stopped.
   public func isWorking(on card: Card?) -> Bool {
     card?.isConfigured != false && card?.isCheckStopped != true
       && isConfigured != false && isCheckStopped != true
@@ -76,6 +93,8 @@ public enum Owner: String, Hashable, Sendable, CaseIterable {
   case none
 
   /// The owner that a queue's driver link shows.
+  ///
+  /// - Parameter driver: The name of the driver that the queue is bound to.
   public init(driver: String?) {
     self =
       switch driver {
@@ -104,6 +123,8 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
   public private(set) var registers: [String]
 
   /// A pattern of these registers.
+  ///
+  /// - Parameter registers: The texts of the current master keys.
   public init(registers: [String]) {
     self.registers = registers.sorted()
   }
@@ -112,6 +133,8 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
   ///
   /// Of each register only the current key counts. A register that cannot be read shows `-`, and one
   /// such makes the whole pattern unknown (SimulatedBus documentation, "Queue attributes").
+  ///
+  /// - Parameter text: What `mkvps` reads.
   public init?(attribute text: String) {
     var registers: [String] = []
     var isTold = false

@@ -44,6 +44,12 @@ public struct SysfsError: Error, Equatable, Sendable {
   public var errno: Errno
 
   /// A failed call.
+  ///
+  /// - Parameters:
+  ///   - operation: The call.
+  ///   - path: Where.
+  ///   - text: The text that was to be written.
+  ///   - errno: The kernel's answer.
   public init(_ operation: Operation, _ path: SysfsPath, text: String? = nil, errno: Errno) {
     self.operation = operation
     self.path = path
@@ -78,25 +84,47 @@ public struct SysfsPath: Hashable, Sendable {
   public let name: String
 
   /// The file, link or directory `name` of `object`; without a name, the object's directory.
+  ///
+  /// - Parameters:
+  ///   - object: The object.
+  ///   - name: A name in its directory.
   public init(_ object: BusObject, _ name: String = "") {
     self.object = object
     self.name = name
   }
 
   /// An attribute of the bus, such as `apmask`.
+  ///
+  /// - Parameter name: The attribute's name.
+  /// - Returns: Its place.
   public static func bus(_ name: String) -> SysfsPath { SysfsPath(.bus, name) }
 
   /// An attribute of a card, such as `hwtype`.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - name: The attribute's name.
+  /// - Returns: Its place.
   public static func card(_ adapter: UInt8, _ name: String) -> SysfsPath {
     SysfsPath(.card(adapter), name)
   }
 
   /// An attribute of a queue, such as `driver_override`.
+  ///
+  /// - Parameters:
+  ///   - apqn: The queue.
+  ///   - name: The attribute's name.
+  /// - Returns: Its place.
   public static func queue(_ apqn: APQN, _ name: String) -> SysfsPath {
     SysfsPath(.queue(apqn), name)
   }
 
   /// A driver's file, such as `unbind`.
+  ///
+  /// - Parameters:
+  ///   - driver: The driver's name.
+  ///   - name: The file's name.
+  /// - Returns: Its place.
   public static func driver(_ driver: String, _ name: String) -> SysfsPath {
     SysfsPath(.driver(driver), name)
   }
@@ -105,6 +133,8 @@ public struct SysfsPath: Hashable, Sendable {
   /// the bus's links, `bus/ap/devices/05.0004/...`.
   ///
   /// Nil for a place that does not concern AP queues.
+  ///
+  /// - Parameter text: Such as `/sys/bus/ap/apmask`.
   public init?(text: some StringProtocol) {
     var text = String(text)
     if text.hasPrefix("/sys/") { text.removeFirst(5) }

@@ -66,6 +66,11 @@ extension Capture {
   ///
   /// It never fails as a whole: what is wrong is in `damage`, what was read before it in `entries` or
   /// `devices`.
+  ///
+  /// - Parameters:
+  ///   - bytes: The whole file.
+  ///   - name: The file's name.
+  /// - Returns: Events or devices, and what is wrong with the file.
   public static func read(bytes: [UInt8], name: String) -> Capture {
     switch recognise(bytes) {
     case .failure(let refusal):
@@ -137,6 +142,11 @@ public struct CaptureError: Error, Equatable, Sendable {
   public var problem: Problem
 
   /// An error at that place.
+  ///
+  /// - Parameters:
+  ///   - file: The file's name.
+  ///   - position: Where in the file; nil for the whole file.
+  ///   - problem: What is wrong.
   public init(file: String, position: Capture.Position?, problem: Problem) {
     self.file = file
     self.position = position

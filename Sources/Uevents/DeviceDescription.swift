@@ -40,11 +40,17 @@ public struct DeviceDescription: Equatable, Sendable {
   }
 
   /// The value of a property.
+  ///
+  /// - Parameter key: The property's name.
+  /// - Returns: Its value; nil if there is none.
   public subscript(key: String) -> String? {
     properties.first { $0.key == key }?.value
   }
 
   /// An attribute's text as in the file; nil if there is none or it is not UTF-8.
+  ///
+  /// - Parameter name: The file's path below the device's directory.
+  /// - Returns: Its text.
   public func attribute(_ name: String) -> String? {
     guard case .content(let bytes) = attributes.first(where: { $0.name == name })?.value else {
       return nil
@@ -53,6 +59,9 @@ public struct DeviceDescription: Equatable, Sendable {
   }
 
   /// A symbolic link's target.
+  ///
+  /// - Parameter name: The link's path below the device's directory.
+  /// - Returns: Its target; nil if there is no such link.
   public func link(_ name: String) -> String? {
     guard case .link(let target) = attributes.first(where: { $0.name == name })?.value else {
       return nil

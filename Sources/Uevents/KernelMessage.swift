@@ -7,6 +7,9 @@ public enum KernelMessage {
 
   /// The bytes of a message in the kernel's key order. Without a sequence number there is no SEQNUM:
   /// so an event is handed to a kernel, which appends its own.
+  ///
+  /// - Parameter event: Any event.
+  /// - Returns: The message.
   public static func encode(_ event: Uevent) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(256)
@@ -25,6 +28,10 @@ public enum KernelMessage {
 
   /// Reads one message exactly as a kernel sends it; anything else is refused, so that encoding what
   /// was decoded gives the same bytes.
+  ///
+  /// - Parameter bytes: One whole message.
+  /// - Returns: The event.
+  /// - Throws: What is wrong, and at which byte.
   public static func decode(_ bytes: some Collection<UInt8>) throws(KernelMessageError) -> Uevent {
     try decode(slice: ArraySlice(bytes))
   }
@@ -100,6 +107,10 @@ public struct KernelMessageError: Error, Equatable, Sendable {
   public var problem: Uevent.Problem
 
   /// A refusal at `offset`.
+  ///
+  /// - Parameters:
+  ///   - offset: The byte, from the message's start.
+  ///   - problem: What is wrong.
   public init(offset: Int, problem: Uevent.Problem) {
     self.offset = offset
     self.problem = problem

@@ -13,6 +13,11 @@ public enum MonitorText {
     """
 
   /// An event that was received at `time`, with the empty line that ends it.
+  ///
+  /// - Parameters:
+  ///   - event: The event.
+  ///   - time: When it was received, since boot.
+  /// - Returns: The lines, with the empty line.
   public static func record(_ event: Uevent, at time: Duration) -> String {
     let action = event.action.rawValue
     let padding = String(repeating: " ", count: max(0, 8 - action.utf8.count))
@@ -25,9 +30,15 @@ public enum MonitorText {
   }
 
   /// A mark: a comment line, cut at its first newline.
+  ///
+  /// - Parameter text: A text of one line.
+  /// - Returns: The line.
   public static func mark(_ text: String) -> String { "# \(firstLine(text))\n" }
 
   /// A capture's events and marks as a whole file; an event without a time gets 0.
+  ///
+  /// - Parameter entries: Events and marks in order.
+  /// - Returns: The file.
   public static func text(_ entries: some Sequence<Capture.Entry>) -> String {
     entries.reduce(into: introduction) { text, entry in
       switch entry {

@@ -28,6 +28,10 @@ public struct Uevent: Equatable, Sendable {
     public var value: String
 
     /// A key with its value.
+    ///
+    /// - Parameters:
+    ///   - key: Such as `MODE`.
+    ///   - value: Such as `cca`.
     public init(_ key: String, _ value: String) {
       self.key = key
       self.value = value
@@ -46,6 +50,13 @@ public struct Uevent: Equatable, Sendable {
   public var sequenceNumber: UInt64?
 
   /// An event with these parts.
+  ///
+  /// - Parameters:
+  ///   - action: What happened.
+  ///   - devicePath: Where, below `/sys`, with a leading slash.
+  ///   - subsystem: The subsystem of the device.
+  ///   - properties: The other properties, in order.
+  ///   - sequenceNumber: SEQNUM; nil for an event that no kernel has sent.
   public init(
     _ action: Action, _ devicePath: String, subsystem: String, properties: [Property] = [],
     sequenceNumber: UInt64? = nil
@@ -58,6 +69,9 @@ public struct Uevent: Equatable, Sendable {
   }
 
   /// The value of a property other than ACTION, DEVPATH, SUBSYSTEM and SEQNUM.
+  ///
+  /// - Parameter key: The property's name.
+  /// - Returns: Its value; nil if there is none.
   public subscript(key: String) -> String? {
     properties.first { $0.key == key }?.value
   }

@@ -61,7 +61,8 @@ import Testing
 
   @Test func `that makes no sense is an error with its line`() throws {
     let result = try bench("dance\n").run("simulate --script test.scenario --rules rules")
-    #expect(result.messages.hasPrefix("apreserve: test.scenario:10: unknown step \"dance\"; write card,"))
+    #expect(
+      result.messages.hasPrefix("apreserve: test.scenario:10: unknown step \"dance\"; write card,"))
     #expect(result.status == 1)
     #expect(result.output == "")
   }

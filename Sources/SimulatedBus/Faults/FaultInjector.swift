@@ -60,17 +60,30 @@ public final class FaultInjector: Sysfs {
     progress.indices.filter { progress[$0].strikes == 0 }
   }
 
-  /// The text of an attribute.
+  /// Reads an attribute.
+  ///
+  /// - Parameter path: The file.
+  /// - Returns: The bus's text, or that of a fault.
+  /// - Throws: The bus's error, or that of a fault.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
     try read(paused(admit(.read, at: path)))
   }
 
   /// Writes an attribute.
+  ///
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - path: The file.
+  /// - Throws: The bus's error, or that of a fault.
   public func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
     try write(paused(admit(.write, at: path, text: text)))
   }
 
-  /// The last component of a link's target.
+  /// Reads a link.
+  ///
+  /// - Parameter path: The link.
+  /// - Returns: The last component of the bus's target, or the text of a fault.
+  /// - Throws: The bus's error, or that of a fault.
   public func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
     try perform(paused(admit(.readLink, at: path))) { (text) throws(SysfsError) in
       if let text { return text }
@@ -78,7 +91,11 @@ public final class FaultInjector: Sysfs {
     }
   }
 
-  /// The names in a directory.
+  /// Lists a directory.
+  ///
+  /// - Parameter path: The directory.
+  /// - Returns: The bus's names, or those of a fault.
+  /// - Throws: The bus's error, or that of a fault.
   public func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
     try perform(paused(admit(.list, at: path))) { (text) throws(SysfsError) in
       if let text { return text.split(separator: " ").map { String($0) } }

@@ -103,6 +103,11 @@ public struct FaultPlanError: Error, Equatable, Sendable {
   /// What is wrong, and what to write instead.
   public var problem: String
 
+  /// An error in a line.
+  ///
+  /// - Parameters:
+  ///   - line: The line's number, from 1.
+  ///   - problem: What is wrong, and what to write instead.
   public init(line: Int, problem: String) {
     self.line = line
     self.problem = problem

@@ -33,6 +33,9 @@ public enum Occurrence: Equatable, Sendable {
   public static let every = Occurrence.numbers(1...UInt64.max)
 
   /// At the match of a number.
+  ///
+  /// - Parameter number: The number, from 1.
+  /// - Returns: The occurrence.
   public static func number(_ number: UInt64) -> Occurrence { .numbers(number...number) }
 }
 

@@ -102,6 +102,12 @@ public struct ScenarioError: Error, Equatable, Sendable {
   /// What is wrong, and what to write instead.
   public var problem: String
 
+  /// An error in a line.
+  ///
+  /// - Parameters:
+  ///   - file: The file's name.
+  ///   - line: The line's number, from 1.
+  ///   - problem: What is wrong, and what to write instead.
   public init(file: String, line: Int, problem: String) {
     self.file = file
     self.line = line
