@@ -73,7 +73,5 @@ package struct Place: Sendable {
   package var kind: Kind
   /// What there is twice, in bytes of the file.
   package var range: Range<Int>
-  /// An `@inlinable` that goes: a body that asks which mutant is active cannot be inlined.
-  package var inlinable: Range<Int>?
   package var mutants: [Mutant]
 }

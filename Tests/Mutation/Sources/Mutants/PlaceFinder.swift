@@ -58,26 +58,26 @@ final class PlaceFinder: SyntaxVisitor {
     guard name != "hash(into:)" else { return .skipChildren }
     let type = node.signature.returnClause?.type
     addDefaults(of: node.signature.parameterClause, name)
-    add(node.body, name, type, node.attributes)
+    add(node.body, name, type)
     return .skipChildren
   }
 
   override func visit(_ node: InitializerDeclSyntax) -> SyntaxVisitorContinueKind {
     let name = "init" + Self.labels(of: node.signature.parameterClause)
     addDefaults(of: node.signature.parameterClause, name)
-    add(node.body, name, nil, node.attributes)
+    add(node.body, name, nil)
     return .skipChildren
   }
 
   override func visit(_ node: DeinitializerDeclSyntax) -> SyntaxVisitorContinueKind {
-    add(node.body, "deinit", nil, node.attributes)
+    add(node.body, "deinit", nil)
     return .skipChildren
   }
 
   override func visit(_ node: SubscriptDeclSyntax) -> SyntaxVisitorContinueKind {
     let name = "subscript" + Self.labels(of: node.parameterClause)
     addDefaults(of: node.parameterClause, name)
-    add(node.accessorBlock, name, node.returnClause.type, node.attributes)
+    add(node.accessorBlock, name, node.returnClause.type)
     return .skipChildren
   }
 
@@ -87,7 +87,7 @@ final class PlaceFinder: SyntaxVisitor {
       if let value = binding.initializer?.value {
         add(value, name)
       }
-      add(binding.accessorBlock, name, binding.typeAnnotation?.type, node.attributes)
+      add(binding.accessorBlock, name, binding.typeAnnotation?.type)
     }
     return .skipChildren
   }
@@ -108,12 +108,11 @@ final class PlaceFinder: SyntaxVisitor {
     let finder = mutantFinder(for: name, returning: nil)
     finder.walk(value)
     let range = value.trimmedBytes
-    add(Place(kind: .value, range: range, inlinable: nil, mutants: finder.mutants))
+    add(Place(kind: .value, range: range, mutants: finder.mutants))
   }
 
   private func add(
-    _ block: AccessorBlockSyntax?, _ name: String, _ type: TypeSyntax?,
-    _ attributes: AttributeListSyntax
+    _ block: AccessorBlockSyntax?, _ name: String, _ type: TypeSyntax?
   ) {
     switch block?.accessors {
     case nil: break
@@ -121,39 +120,33 @@ final class PlaceFinder: SyntaxVisitor {
       guard let block else { return }
       let range =
         block.leftBrace.trimmedBytes.upperBound..<block.rightBrace.trimmedBytes.lowerBound
-      add(items, in: range, name, type, attributes)
+      add(items, in: range, name, type)
     case .accessors(let accessors):
       for accessor in accessors {
         let isGetter = accessor.accessorSpecifier.tokenKind == .keyword(.get)
-        add(accessor.body, name, isGetter ? type : nil, accessor.attributes)
+        add(accessor.body, name, isGetter ? type : nil)
       }
     }
   }
 
   private func add(
-    _ body: CodeBlockSyntax?, _ name: String, _ type: TypeSyntax?,
-    _ attributes: AttributeListSyntax
+    _ body: CodeBlockSyntax?, _ name: String, _ type: TypeSyntax?
   ) {
     guard let body else { return }
     let range = body.leftBrace.trimmedBytes.upperBound..<body.rightBrace.trimmedBytes.lowerBound
-    add(body.statements, in: range, name, type, attributes)
+    add(body.statements, in: range, name, type)
   }
 
   private func add(
-    _ items: CodeBlockItemListSyntax, in range: Range<Int>, _ name: String, _ type: TypeSyntax?,
-    _ attributes: AttributeListSyntax
+    _ items: CodeBlockItemListSyntax, in range: Range<Int>, _ name: String, _ type: TypeSyntax?
   ) {
     let finder = mutantFinder(for: name, returning: type)
     let isReturned = type != nil && items.isSingleExpression
     if isReturned, let item = items.first { finder.addResult(item) }
     finder.walk(items)
-    let inlinable = attributes.first { attribute in
-      attribute.as(AttributeSyntax.self)?.attributeName.trimmedDescription == "inlinable"
-    }
     add(
       Place(
-        kind: isReturned ? .returnedExpression : .body, range: range,
-        inlinable: inlinable?.trimmedBytes, mutants: finder.mutants))
+        kind: isReturned ? .returnedExpression : .body, range: range, mutants: finder.mutants))
   }
 
   private func add(_ place: Place) {

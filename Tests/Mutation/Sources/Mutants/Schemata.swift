@@ -19,8 +19,9 @@ package struct Schemata {
     """
 
   /// `numbers` names the mutants that are built in, each with its number; numbers are positive.
-  package init(source: String, places: [Place], numbers: [Mutant: Int]) {
-    let bytes = Array(source.utf8)
+  package init(of file: SourceFile, places: [Place], numbers: [Mutant: Int]) {
+    let bytes = Array(file.text.utf8)
+    var removed = file.inliningAttributes[...]
     var output = Output()
     var position = 0
     for place in places.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
@@ -28,9 +29,10 @@ package struct Schemata {
         numbers[mutant].map { (number: $0, mutant: mutant) }
       }.sorted { $0.number < $1.number }
       guard let first = mutants.first, let last = mutants.last else { continue }
-      if let inlinable = place.inlinable {
-        output.write(bytes[position..<inlinable.lowerBound])
-        position = inlinable.upperBound
+      while let range = removed.first, range.lowerBound < place.range.lowerBound {
+        output.write(bytes[position..<range.lowerBound])
+        position = range.upperBound
+        removed.removeFirst()
       }
       output.write(bytes[position..<place.range.lowerBound])
       position = place.range.upperBound
@@ -74,6 +76,10 @@ package struct Schemata {
         output.write(")")
       }
       placeLines.append((start...output.line, mutants.map(\.mutant)))
+    }
+    for range in removed {
+      output.write(bytes[position..<range.lowerBound])
+      position = range.upperBound
     }
     output.write(bytes[position...])
     text = String(decoding: output.bytes, as: UTF8.self)

@@ -24,4 +24,23 @@ package struct SourceFile {
     finder.walk(syntax)
     return finder.places
   }
+
+  /// The attributes that a mutated file is without: a body that asks which mutant is active cannot be
+  /// inlined into other modules.
+  var inliningAttributes: [Range<Int>] {
+    let search = InliningSearch(viewMode: .sourceAccurate)
+    search.walk(syntax)
+    return search.found
+  }
+}
+
+private final class InliningSearch: SyntaxVisitor {
+  var found: [Range<Int>] = []
+
+  override func visit(_ node: AttributeSyntax) -> SyntaxVisitorContinueKind {
+    if ["inlinable", "usableFromInline"].contains(node.attributeName.trimmedDescription) {
+      found.append(node.trimmedBytes)
+    }
+    return .skipChildren
+  }
 }

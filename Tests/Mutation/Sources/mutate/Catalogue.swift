@@ -11,7 +11,7 @@ struct Catalogue {
     var sources: [SourceFile] = []
     for module in modules {
       let folder = "Sources/\(module)"
-      let names = try FileManager.default.contentsOfDirectory(
+      let names = try FileManager.default.subpathsOfDirectory(
         atPath: root.appending(path: folder).path)
       for name in names.sorted() where name.hasSuffix(".swift") {
         let path = "\(folder)/\(name)"

@@ -90,8 +90,10 @@ import Synchronization
   }
 
   private func report(_ results: Results, _ catalogue: Catalogue) throws {
-    // As blocks of the list of equivalent mutants that only lack their explanation.
-    let blocks = results.survivors.map { mutant in
+    // As blocks of the list of equivalent mutants that only lack their explanation. Some do the same to two
+    // lines that read the same.
+    var keys: Set<Mutant.Key> = []
+    let blocks = results.survivors.filter { keys.insert($0.key).inserted }.map { mutant in
       """
       # \(mutant.file):\(mutant.line), APRESERVE_MUTANT=\(catalogue.numbers[mutant] ?? 0)
       \(EquivalentMutants.block(for: mutant.key))

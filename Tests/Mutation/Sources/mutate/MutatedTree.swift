@@ -174,7 +174,7 @@ struct MutatedTree {
     for mutant in mutants { numbers[mutant] = catalogue.numbers[mutant] }
     var schemata: [String: Schemata] = [:]
     for (file, places) in catalogue.files {
-      let mutated = Schemata(source: file.text, places: places, numbers: numbers)
+      let mutated = Schemata(of: file, places: places, numbers: numbers)
       schemata[file.path] = mutated
       try write(mutated.text, to: file.path)
     }

@@ -45,9 +45,17 @@ import Testing
     #expect(error.message == "cannot find 'x' in scope")
   }
 
+  @Test func `in a function that the compiler fails on is that function's`() throws {
+    let line: Substring = " for 'look(at:)' (at /w/tree/Sources/A/B.swift:8:3)"
+    let error = try #require(CompilerError(line: line, below: "/w/tree/"))
+    #expect(error.file == "Sources/A/B.swift")
+    #expect(error.line == 8)
+  }
+
   @Test(
     arguments: [
       "/w/tree/Sources/A/B.swift:12:5: warning: x", "/w/other/B.swift:12:5: error: x", "error: x",
+      " for 'look()' (at /w/other/B.swift:8:3)", "5.\tWhile silgen cleanup SIL function",
     ] as [Substring]) func `is nothing else`(line: Substring)
   {
     #expect(CompilerError(line: line, below: "/w/tree/") == nil)

@@ -8,7 +8,7 @@ import Testing
     let mutants = places.flatMap(\.mutants)
     let numbers = Dictionary(
       uniqueKeysWithValues: mutants.enumerated().map { ($1, $0 + 1) })
-    return (Schemata(source: text, places: places, numbers: numbers), mutants)
+    return (Schemata(of: file, places: places, numbers: numbers), mutants)
   }
 
   @Test func `has a body for each, and the original`() {
@@ -60,10 +60,15 @@ import Testing
     #expect(schemata.text == "let a = (activeMutant == 1 ?\nfalse\n: \ntrue)\n")
   }
 
+  @Test func `is inlined nowhere, mutated or not`() {
+    let text = "struct A {\n@usableFromInline var b: C\n@inlinable func d() {}\n}\n"
+    #expect(Self.schemata(text).0.text == "struct A {\n var b: C\n func d() {}\n}\n")
+  }
+
   @Test func `is the original where no mutant is wanted`() {
     let file = SourceFile(path: "Sources/Example/Example.swift", text: "func f() { a = 0 }")
     let places = file.places(cases: EnumCases(of: [file]))
-    #expect(Schemata(source: file.text, places: places, numbers: [:]).text == file.text)
+    #expect(Schemata(of: file, places: places, numbers: [:]).text == file.text)
   }
 
   @Test func `tells which mutant a compiler error is about`() throws {
