@@ -52,8 +52,13 @@ struct MaskRequests {
           hold.refusal(toGiveBack: apqn) ?? hold.refusal(toTake: apqn) ?? kept[apqn]
           ?? Self.obstacle(to: queue, inventory)
         if let reason {
-          reserved.insert(apqn)
           refusals.append(Refusal(apqn, reason))
+          // It keeps its place, too.
+          if !masks.isInHostPool(apqn) {
+            reserved.insert(apqn)
+          } else if queue.owner != .vfioAP {
+            hosts.insert(apqn)
+          }
         } else if row.host.contains(apqn.domain) {
           hostReleases.insert(apqn)
         } else {
@@ -135,11 +140,11 @@ struct MaskRequests {
     whereAdding apqn: APQN, _ adapters: APMask, _ domains: APMask
   ) -> APQN? {
     if !adapters.contains(apqn.adapter) {
-      let row = reserved[apqn.adapter].intersection(domains.union([apqn.domain]))
+      let row = reserved[apqn.adapter].intersection(domains)
       if let domain = row.first { return APQN(adapter: apqn.adapter, domain: domain) }
     }
     guard !domains.contains(apqn.domain) else { return nil }
-    let adapter = adapters.union([apqn.adapter]).first { reserved[$0].contains(apqn.domain) }
+    let adapter = adapters.first { reserved[$0].contains(apqn.domain) }
     return adapter.map { APQN(adapter: $0, domain: apqn.domain) }
   }
 

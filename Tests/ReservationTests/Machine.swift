@@ -53,13 +53,13 @@ struct Machine {
     }
   }
 
-  func planner(_ rules: String) throws -> Planner {
+  func planner(_ rules: String, heldBack: Set<Operation.Subject> = []) throws -> Planner {
     let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "test.rules", text: rules)])
     try #require(diagnostics.isEmpty, "\(diagnostics)")
     return Planner(
       inventory: inventory,
       decisions: DecisionTable(rules: set, inventory: inventory, host: HostIdentity()),
-      ownership: ownership, context: context)
+      ownership: ownership, context: context, heldBack: heldBack)
   }
 
   /// Changes one queue.
