@@ -86,12 +86,13 @@ package struct Planner {
     plan.heldBack += plan.operations.map(\.subject).filter { heldBack.contains($0) }
     plan.operations.removeAll { operation in
       if heldBack.contains(operation.subject) { return true }
-      // A queue that is to be bound outside the host's pool would go to the host while the masks that
-      // take it out of there are not written.
-      guard heldBack.contains(.masks), plan.mechanism == .mask,
-        case .queue(let apqn) = operation.subject
-      else { return false }
-      return inventory.bus.masks?.isInHostPool(apqn) == true
+      guard heldBack.contains(.masks), case .queue(let apqn) = operation.subject else {
+        return false
+      }
+      // The kernel takes no override before the masks are set back. A queue that is to be bound outside the
+      // host's pool would go to the host while the masks that take it out of there are not written.
+      return plan.leavesMasks
+        || plan.mechanism == .mask && inventory.bus.masks?.isInHostPool(apqn) == true
     }
   }
 
