@@ -57,16 +57,14 @@ package struct HostProtection {
   /// and else the last: what rules want is fulfilled in the order of the queues.
   func protected(from changes: [OwnerChange]) -> [APQN: Refusal.Reason] {
     var causes: [APQN: OwnerChange.Cause] = [:]
-    for change in changes where change.from == .host && change.to != .host {
+    for change in changes where change.to != .host {
       causes[change.apqn] = change.cause
     }
     var protected: [APQN: Refusal.Reason] = [:]
     for apqn in unknown where causes[apqn] != nil { protected[apqn] = .masterKeysUnknown }
     for (kind, queues) in queues {
       let taken = queues.filter { causes[$0.apqn] != nil }
-      guard !taken.isEmpty,
-        !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) })
-      else { continue }
+      guard !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) }) else { continue }
       let usable = taken.filter(isUsable)
       let reason = Refusal.Reason.lastWithMasterKeys(kind.mode, kind.keys)
       guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {

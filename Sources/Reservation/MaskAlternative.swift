@@ -16,7 +16,8 @@ package struct MaskAlternative: Equatable, Sendable {
   /// The nearest alternatives for what masks cannot reserve alone, the cheapest first: the fewest
   /// queues taken along, then by whole adapters, then by whole domains.
   ///
-  /// `hosts` are the queues that stay with the host, `unmanaged` those of them that no rule names.
+  /// `hosts` are the queues that stay with the host, none of them refused, `unmanaged` those of them that no rule
+  /// names.
   static func all(
     for refusals: [Refusal], hosts: APQNSet, unmanaged: APQNSet
   ) -> [MaskAlternative] {
@@ -26,10 +27,9 @@ package struct MaskAlternative: Equatable, Sendable {
       })
     guard !requested.isEmpty else { return [] }
     let adapterCosts = (UInt8.min...UInt8.max).map { adapter in
-      let row = hosts[adapter].subtracting(requested[adapter])
-      return row.isSubset(of: unmanaged[adapter]) ? row.count : forbidden
+      hosts[adapter].isSubset(of: unmanaged[adapter]) ? hosts[adapter].count : forbidden
     }
-    let domainCosts = domainCosts(requested: requested, hosts: hosts, unmanaged: unmanaged)
+    let domainCosts = domainCosts(hosts: hosts, unmanaged: unmanaged)
     let cheapest = VertexCover(of: requested, adapterCosts: adapterCosts, domainCosts: domainCosts)
     var alternatives: [MaskAlternative] = []
     let ways: [(APMask, APMask)] = [
@@ -41,7 +41,7 @@ package struct MaskAlternative: Equatable, Sendable {
       else { continue }
       var taken: [APQN] = []
       for adapter in hosts.adapters {
-        let row = hosts[adapter].subtracting(requested[adapter])
+        let row = hosts[adapter]
         let lost = adapters.contains(adapter) ? row : row.intersection(domains)
         taken += lost.map { APQN(adapter: adapter, domain: $0) }
       }
@@ -52,11 +52,11 @@ package struct MaskAlternative: Equatable, Sendable {
   }
 
   private static func domainCosts(
-    requested: APQNSet, hosts: APQNSet, unmanaged: APQNSet
+    hosts: APQNSet, unmanaged: APQNSet
   ) -> [Int] {
     var costs = Array(repeating: 0, count: 256)
     for adapter in hosts.adapters {
-      for domain in hosts[adapter].subtracting(requested[adapter]) {
+      for domain in hosts[adapter] {
         costs[Int(domain)] += unmanaged[adapter].contains(domain) ? 1 : forbidden
       }
     }

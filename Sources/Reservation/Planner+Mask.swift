@@ -85,9 +85,6 @@ extension Planner {
       queue.guestStatus = nil
       next.setQueue(queue, apqn: change.apqn)
     }
-    var ownership = ownership
-    ownership.adapters = []
-    ownership.domains = []
     let planner = Planner(
       inventory: next, decisions: decisions, ownership: ownership, context: context,
       heldBack: heldBack)
@@ -151,7 +148,7 @@ extension Planner {
       {
         return OwnerChange(queue.apqn, from: .host, to: .vfioAP, cause: .wanted)
       }
-      guard queue.owner == .none, transition.owner(of: queue) == .none else { return nil }
+      guard transition.owner(of: queue) == .none else { return nil }
       if goal == .reserve, hasVfioAP, !target.isInHostPool(queue.apqn) {
         return OwnerChange(queue.apqn, from: .none, to: .vfioAP, cause: .wanted)
       }

@@ -68,6 +68,8 @@ import Testing
       "ATTR{../../bus/ap/apmask} = \"-1\"", "\tATTR{apmask}\t=\t\"-1\"",
       "ACTION==\"add\" , ATTR{apmask}=\"-1\"", "ATTR{apmask}:=\"-1\"", "ATTR{apmask}+=\"-1\"",
       "ATTR{apmask} \\\n  = \"-1\"", "ATTR{apmask}=e\"-1\"",
+      "ATTR{label}=\"\", ATTR{apmask}=\"-1\"", "ATTR{label}=\"a\\\"b\", ATTR{apmask}=\"-1\"",
+      "ATTR{label}=\"a\\\\\", ATTR{apmask}=\"-1\"",
       // A comment does not end a line that is continued.
       "ACTION==\"add\", \\\n # about it\nATTR{apmask}=\"-1\"",
     ])

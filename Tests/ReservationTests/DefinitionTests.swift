@@ -59,6 +59,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
 
   @Test(arguments: [
     ("pci-0000:00:01.0", "x"), ("ap-card05", "x"), ("ap-05.0004", "\n"), ("ap-5.4", "x"),
+    ("pc-05.0004", "x"),
   ])
   func `is none`(name: String, text: String) {
     #expect(ConfiguredOverride(fileName: name, text: text, source: "f") == nil)
@@ -79,6 +80,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
           <hostdev mode='subsystem' type='pci'><source><address uuid="no"/></source></hostdev>
           <hostdev type="mdev"><source><address uuid="11111111-2222-3333-4444-555555555555"/>
           </source></hostdev>
+          <memory model='nvdimm'><address type='dimm' uuid='no'/></memory>
         </devices>
       </domain>
       """

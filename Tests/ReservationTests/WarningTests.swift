@@ -32,11 +32,11 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
     machine.clear(adapters: [1])
     machine.inventory.mediatedDevices = [
-      MediatedDevice(uuid: uuid, adapters: [1, 9], domains: [4, 5, 6])
+      MediatedDevice(uuid: uuid, adapters: [0, 1, 9], domains: [4, 5, 6])
     ]
     let rules = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try machine.plan(.mask, rules).warnings.isEmpty)
-    // The machine has domain 5 and no domain 6; of adapter 9 there is nothing to lose.
+    // The machine has domain 5 and no domain 6; of adapters 0 and 9 there is nothing to lose.
     machine.inventory.bus.configuredDomains = [4, 5]
     let missing = APQN(adapter: 1, domain: 5)
     #expect(

@@ -1,0 +1,134 @@
+import APBus
+import Reservation
+import Testing
+
+private let uuid = "11111111-2222-3333-4444-555555555555"
+
+@Suite struct `A warning` {
+  @Test(arguments: ["card deconfigured", "card check-stopped", "deconfigured", "check-stopped"])
+  func `of reserved queues that are of no use is about those on vfio_ap alone`(fault: String) throws
+  {
+    var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .mask)
+    machine.clear(adapters: [1])
+    for adapter in [1, 2] as [UInt8] {
+      try machine.change(card: adapter) { card in
+        if fault == "card deconfigured" { card.isConfigured = false }
+        if fault == "card check-stopped" { card.isCheckStopped = true }
+      }
+      try machine.change("0\(adapter).0004") { queue in
+        if fault == "deconfigured" { queue.isConfigured = false }
+        if fault == "check-stopped" { queue.isCheckStopped = true }
+      }
+    }
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.warnings == [.unusable([APQN(adapter: 1, domain: 4)])])
+    // What the plan reserves counts, and what it gives back does not.
+    let both = try machine.plan(.mask, #"ADAPTER=="1|2", RESERVE="vfio_ap""#)
+    #expect(
+      both.warnings.contains(
+        .unusable([APQN(adapter: 1, domain: 4), APQN(adapter: 2, domain: 4)])))
+    machine.ownership.adapters = [1]
+    #expect(try machine.plan(.mask, "").warnings == [])
+  }
+
+  @Test func `of what the host loses is not about what it had lost before`() throws {
+    var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .bind)
+    machine.inventory.bus.defaultDomain = 4
+    for name in ["01.0004", "02.0004", "03.0004"] {
+      try machine.set(name, driver: DriverName.vfioAP)
+    }
+    for adapter in [2, 3] as [UInt8] {
+      try machine.change(card: adapter) { $0.functions = QueueMode.ep11.functions }
+    }
+    try machine.set("01.0005", driver: DriverName.vfioAP)
+    #expect(try machine.plan(.bind, #"APQN=="03.0005", RESERVE="vfio_ap""#).warnings == [])
+    // Nor where the plan takes nothing.
+    #expect(try machine.plan(.bind, "").warnings == [])
+  }
+
+  @Test func `of the next boot names the queues that are here before those that may come`() throws {
+    func warnings(_ rules: String) throws -> [PlanWarning] {
+      var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+      machine.context.configuration.persistentMasks = ConfiguredMasks(
+        adapters: [2], domains: nil, source: "41-ap.rules")
+      return try machine.plan(.mask, rules).warnings
+    }
+    func takes(_ apqns: [APQN]) -> PlanWarning {
+      .nextBoot(
+        NextBootConflict(.chzdev, ["41-ap.rules"], .takes(apqns, rules: ["test.rules:1"])))
+    }
+    let here = APQN(adapter: 1, domain: 4)
+    let last = APQN(adapter: 255, domain: 255)
+    #expect(try warnings(#"APQN=="01.0004|09.0004|02.0004", RESERVE="host""#) == [takes([here])])
+    #expect(try warnings(#"APQN=="ff.00ff", RESERVE="host""#) == [takes([last])])
+    #expect(takes([here]).isAboutNextBoot(of: here))
+    #expect(!takes([here]).isAboutNextBoot(of: last))
+    #expect(!PlanWarning.unusable([here]).isAboutNextBoot(of: here))
+  }
+
+  @Test func `of the next boot says which queues and rules it is about`() {
+    let apqn = APQN(adapter: 1, domain: 4)
+    func apqns(_ effect: NextBootConflict.Effect) -> [APQN] {
+      NextBootConflict(.driverctl, [], effect).apqns
+    }
+    #expect(apqns(.takes([apqn], rules: [])) == [apqn])
+    #expect(apqns(.binds(apqn, driver: "x", rule: "r")) == [apqn])
+    #expect(apqns(.setsMasks) == [])
+    #expect(apqns(.setsOverrides) == [])
+  }
+}
+
+@Suite struct `A list in a sentence` {
+  private func apqns(_ count: Int) -> [APQN] {
+    (0..<count).map { APQN(adapter: 1, domain: UInt8($0)) }
+  }
+
+  /// How many names a text has, and how many more it says that there are.
+  private func shown(_ text: String, _ name: Substring) -> (names: Int, more: Int?) {
+    let words = text.split { " ,;".contains($0) }
+    let more = words.firstIndex(of: "more").flatMap { Int(words[$0 - 1]) }
+    return (words.count { $0.hasPrefix(name) }, more)
+  }
+
+  @Test(arguments: [(7, 7, nil), (8, 8, nil), (9, 8, 1), (12, 8, 4)] as [(Int, Int, Int?)])
+  func `of queues names the first eight`(count: Int, names: Int, more: Int?) {
+    let text = PlanWarning.unusable(apqns(count)).description
+    #expect(text.contains(": 01.0000, 01.0001"))
+    let list = shown(text, "01.")
+    #expect(list.names == names)
+    #expect(list.more == more)
+  }
+
+  @Test(arguments: [(2, 2, nil), (3, 3, nil), (4, 3, 1)] as [(Int, Int, Int?)])
+  func `of rules names the first three`(count: Int, names: Int, more: Int?) {
+    let rules = (1...count).map { "test.rules:\($0)" }
+    let conflict = NextBootConflict(.chzdev, ["41-ap.rules"], .takes(apqns(1), rules: rules))
+    let list = shown(conflict.description, "test.rules:")
+    #expect(list.names == names)
+    #expect(list.more == more)
+  }
+
+  @Test(arguments: [(3, 3, nil), (4, 4, nil), (5, 4, 1), (9, 4, 5)] as [(Int, Int, Int?)])
+  func `of what masks would take along names the first four`(count: Int, names: Int, more: Int?) {
+    let refusal = Refusal(
+      APQN(adapter: 9, domain: 9),
+      .inexpressible(
+        row: Refusal.Neighbors(present: apqns(count)), column: Refusal.Neighbors(present: [])))
+    let list = shown(refusal.description, "01.")
+    #expect(list.names == names)
+    #expect(list.more == more)
+    #expect(refusal.description.contains("domain 0x0009 would also take nothing else;"))
+  }
+
+  @Test func `of what masks would take along counts what is not here`() {
+    let refusal = Refusal(
+      APQN(adapter: 9, domain: 9),
+      .inexpressible(
+        row: Refusal.Neighbors(present: apqns(1), absentCount: 2),
+        column: Refusal.Neighbors(present: [], absentCount: 1)))
+    #expect(
+      refusal.description.contains(
+        "would also take 01.0000, and 2 that are not here now and may be the host's, aqmask without "
+          + "domain 0x0009 would also take 1 that are not here now and may be the host's;"))
+  }
+}
