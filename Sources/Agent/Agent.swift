@@ -327,7 +327,6 @@ package final class Agent {
   /// Notes what is due without any event.
   private func wake() {
     let now = time.now
-    if let unfinished, unfinished.due <= now { dirty.insert(.everything) }
     if let due = retries.nextDue, due <= now { dirty.insert(.everything) }
     for apqn in drains.takeDue(now: now) { dirty.insert(.queue(apqn)) }
     if let release = pendingRelease, release.due <= now {

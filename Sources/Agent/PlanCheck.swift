@@ -91,7 +91,7 @@ struct PlanCheck {
 
   /// Whether some queue that stays with the host can do now what each of those taken does.
   private func keepsHostKeys(without taken: [APQN]) throws(InventoryReaderError) -> Bool {
-    guard let protection, !taken.isEmpty else { return true }
+    guard let protection else { return true }
     for candidates in protection.substitutes(for: taken, leaving: leaving) {
       var isKept = false
       for apqn in candidates where !isKept {

@@ -7,7 +7,6 @@ struct Survey {
   private let reader: InventoryReader
   /// Queues whose requests have been counted in this survey.
   private var counted: Set<APQN> = []
-  private var hasReadKeys = false
 
   init(_ reader: InventoryReader) {
     self.reader = reader
@@ -29,15 +28,13 @@ struct Survey {
     return !taken.isEmpty
   }
 
-  /// Reads the master keys of all queues of the host that can have any, once. A queue that we switched
+  /// Reads the master keys of all queues of the host that can have any. A queue that we switched
   /// off to drain it does not tell them; `known` has what it told before (SimulatedBus documentation,
   /// "Host use").
-  mutating func readKeys(
+  func readKeys(
     into inventory: inout Inventory, switchedOff: Set<APQN>,
     known: inout [APQN: MasterKeyPattern]
   ) throws(InventoryReaderError) {
-    guard !hasReadKeys else { return }
-    hasReadKeys = true
     known = known.filter { switchedOff.contains($0.key) }
     for var queue in inventory.queues where queue.owner == .host {
       let apqn = queue.apqn

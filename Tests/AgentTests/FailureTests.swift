@@ -151,6 +151,8 @@ private final class FaultySysfs: Sysfs {
     try first.reconcile().get()
     #expect(stage.driver("00.0002") == DriverName.vfioAP)
     #expect(moves(first) == ["00.0002 none>vfio_ap"])
+    // That was to be given back, and is not what anybody asked for.
+    #expect(first.history.moves.filter { $0.failure == nil }.map(\.cause) == [.sideEffect])
   }
 
   @Test func `and cannot be taken back tells what has moved`() throws {
@@ -162,6 +164,9 @@ private final class FaultySysfs: Sysfs {
     }
     try agent.reconcile().get()
     #expect(moves(agent) == (0...3).map { "01.000\($0) host>vfio_ap" })
+    // As planned, although the rest of the plan was not to be had.
+    let causes = agent.history.moves.filter { $0.failure == nil }.map(\.cause)
+    #expect(causes == Array(repeating: .wanted, count: 4))
     #expect(agent.history.moves.filter { $0.failure != nil }.map(\.apqn.adapter) == [0, 2])
   }
 
@@ -187,6 +192,7 @@ private final class FaultySysfs: Sysfs {
     try agent.reconcile().get()
     #expect(stage.driver("01.0002") == nil)
     #expect(moves(agent) == ["01.0002 host>none"])
+    #expect(agent.history.moves.first?.cause == .wanted)
   }
 
   @Test

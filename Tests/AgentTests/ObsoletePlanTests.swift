@@ -109,6 +109,18 @@ import Testing
     #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
   }
 
+  @Test func `because vfio_ap has gone leaves what masks take without driver`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let agent = try agent(stage, .mask, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
+      try stage.bus.unloadModule(.vfioAP)
+    }
+    try agent.reconcile().get()
+    // It was made anew, by what is there now: nothing is missed.
+    #expect(stage.failures == [])
+    #expect(try stage.drivers(ofCard: 1) == ["none"])
+    #expect(agent.status.plan?.waiting.count == 4)
+  }
+
   @Test func `by masks is held against everything that they move`() throws {
     let stage = try Stage(.mask, rules: "")
     let agent = try agent(stage, .mask, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
@@ -179,6 +191,24 @@ import Testing
     #expect(bus.writes.first == "01.0003 > /sys/bus/ap/drivers/cex4queue/unbind")
     #expect(lock.uses > 0)
   }
+
+  @Test func `of a straggler ends where the masks give it to the host meanwhile`() throws {
+    let stage = try Stage(.mask, rules: "")
+    try stage.bus.write(theirs.description, to: .bus("apmask"))
+    let straggler = APQN(adapter: 1, domain: 3)
+    let bus = BusWithStraggler(stage.bus, straggler)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      environment: .init(takeIn: { _ in
+        guard stage.now > .zero, bus.writes.isEmpty else { return }
+        try? stage.bus.write(APMask.all.description, to: .bus("apmask"))
+      }), time: stage.time, report: stage.note)
+    try agent.reconcile().get()
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile().get()
+    // It is not unbound as if it were outside the host's pool; the masks come first.
+    #expect(bus.writes.first == nil || bus.writes.first == "\(theirs) > /sys/bus/ap/apmask")
+  }
 }
 
 /// A bus on which one queue is seen with the host's driver, wherever it is, until it is unbound.
@@ -226,6 +256,24 @@ private final class BusWithStraggler: Sysfs {
     // A whole domain is reserved, so it cannot be had back, and the status says so.
     #expect(
       stage.agent.status.plan?.refusals.map(\.apqn) == [APQN(adapter: 7, domain: 3)])
+  }
+
+  @Test func `is what the first driver has taken, where there are no masks`() throws {
+    let stage = try Stage(
+      .bind, rules: #"ADAPTER=="9", RESERVE="vfio_ap""#, adapters: [0],
+      modules: [.vfioAP, .zcryptCex4])
+    try stage.happens {
+      $0.plug(card: Stage.card(7))
+      $0.plug(card: Stage.card(9))
+      $0.scan()
+    }
+    #expect(try stage.drivers(ofCard: 7) == [DriverName.vfioAP])
+    stage.agent.scan(.everything)
+    try stage.settle()
+    // Once, as it came.
+    let unasked = stage.agent.history.moves.filter { $0.cause == .collateral }
+    #expect(unasked.map(\.apqn) == (0..<4).map { APQN(adapter: 7, domain: $0) })
+    #expect(unasked.allSatisfy { $0.to == .vfioAP && $0.rule == nil })
   }
 
   @Test func `is not what rules reserve for the host, whatever comes and goes`() throws {
