@@ -97,7 +97,8 @@ extension Agent {
       self.inventory = inventory
       dirty = []
       decisions = nil
-      noteMovesByOthers(among: inventory.queues.map(\.apqn))
+      // Those that are missing, too: what comes under the same name later is another queue.
+      noteMovesByOthers(among: contention.watchedQueues)
       return
     }
     for scope in scopes {

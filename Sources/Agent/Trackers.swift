@@ -40,7 +40,7 @@ package struct RetrySchedule: Equatable, Sendable {
 
   /// Puts off what was due and could not be tried, because something before it has to be done first.
   package mutating func postponeOverdue(now: Duration) {
-    for (subject, entry) in entries where !entry.isUnderWay {
+    for (subject, entry) in entries {
       guard let next = entry.next, next <= now else { continue }
       entries[subject]?.next = now + Self.firstPause
     }
@@ -154,6 +154,9 @@ struct ContentionTracker {
 
   /// Whether any queue is watched.
   var isWatching: Bool { !watched.isEmpty }
+
+  /// All queues that are watched.
+  var watchedQueues: [APQN] { watched.sorted() }
 
   /// The queues among `apqns` that are watched.
   func watched(among apqns: some Sequence<APQN>) -> [APQN] { apqns.filter(watched.contains) }
