@@ -65,7 +65,7 @@ extension LogMessage {
           .notice, .mechanism, "queues are moved by \(choice.mechanism.rawValue): \(choice.reason)",
           fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
       ]
-    case .wrote(let step, let error?): [writeRefused(step, error)]
+    case .wrote(let step, let error?): [writeRefused(step, with: error)]
     case .moved(let moves): moved(moves)
     case .failed(let failure, _, let pause): failed(failure, pause: pause)
     case .refused(let refusal, let rule):
@@ -133,7 +133,7 @@ extension LogMessage {
     return LogMessage(.notice, .left, sentence, fields: queues(apqns))
   }
 
-  private static func writeRefused(_ step: Step, _ error: SysfsError) -> LogMessage {
+  private static func writeRefused(_ step: Step, with error: SysfsError) -> LogMessage {
     LogMessage(
       .warning, .writeRefused, error.description,
       fields: [

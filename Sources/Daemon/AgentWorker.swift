@@ -26,11 +26,11 @@ struct AgentWorker {
 
   /// Starts the thread. It ends when the mail says so.
   static func start(
-    _ materials: AgentFactory, mailbox: Mailbox, board: StatusBoard
+    _ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard
   ) throws(EventLoopError) {
     try WorkerThread.start {
       do {
-        var worker = try AgentWorker(materials, mailbox, board)
+        var worker = try AgentWorker(factory, mailbox: mailbox, board: board)
         worker.run()
       } catch {
         board.note { $0.ending = "\(error)" }
@@ -39,22 +39,22 @@ struct AgentWorker {
     }
   }
 
-  private init(_ materials: AgentFactory, _ mailbox: Mailbox, _ board: StatusBoard) throws {
+  private init(_ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard) throws {
     let time = HostTime()
-    let sysfs = ObservedSysfs(try materials.sysfs(), board: board)
-    let journal = AgentJournal(materials.log)
+    let sysfs = ObservedSysfs(try factory.sysfs(), board: board)
+    let journal = AgentJournal(factory.log)
     self.journal = journal
-    lock = materials.lock { mailbox.isStopped }
+    lock = factory.lock { mailbox.isStopped }
     let received = ReceivedMail()
     self.received = received
-    agent = try materials.agent(
+    agent = try factory.agent(
       sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
       takeIn: { agent in received.add(mailbox.take(), to: agent) },
       report: { journal.note($0) })
-    lateStart = LateStart(sysfs: sysfs, log: materials.log, root: materials.root)
-    reannouncesMatrix = materials.configuration.reannouncesMatrix
-    gate = BootGate(sysfs: sysfs, settleTime: materials.configuration.busSettle)
-    interval = materials.configuration.rescanInterval
+    lateStart = LateStart(sysfs: sysfs, log: factory.log, root: factory.root)
+    reannouncesMatrix = factory.configuration.reannouncesMatrix
+    gate = BootGate(sysfs: sysfs, settleTime: factory.configuration.busSettle)
+    interval = factory.configuration.rescanInterval
     nextSurvey = time.now + interval
     self.time = time
     self.mailbox = mailbox
@@ -170,7 +170,7 @@ package struct AgentFactory: Sendable {
   package var log: any MessageLog
 
   package init(
-    _ settings: DaemonSettings, _ configuration: Configuration, rules: RuleSet, host: HostIdentity,
+    _ settings: DaemonSettings, configuration: Configuration, rules: RuleSet, host: HostIdentity,
     log: any MessageLog,
     sysfs: @escaping @Sendable () throws -> any Sysfs
   ) {

@@ -80,7 +80,8 @@ package final class ReservationDaemon {
     log.write(LogMessage(.info, .started, "apreserve \(ProgramVersion.text) has started"))
     try AgentWorker.start(
       AgentFactory(
-        settings, configuration, rules: rules.condition.rules, host: host, log: log, sysfs: sysfs),
+        settings, configuration: configuration, rules: rules.condition.rules, host: host, log: log,
+        sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
     try loop.run()
@@ -214,7 +215,7 @@ package final class ReservationDaemon {
         loop,
         socket: try socket
           ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
-      ) { methods.answer($0, $1) }
+      ) { methods.answer($0, for: $1) }
       return !isPassedOn
     } catch let error as FileError {
       if case .inUse = error.problem { throw error }
@@ -235,7 +236,7 @@ package final class ReservationDaemon {
   private func settle(_ waiter: any SettleWaiter, scansEverything: Bool) {
     rules?.refresh()
     intake?.takeIn()
-    settles.add(mailbox.postTicket(scansEverything: scansEverything), waiter)
+    settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything))
   }
 }
 
@@ -254,7 +255,7 @@ struct PendingSettles {
 
   /// Adds somebody, whose request has that number. Those who have gone meanwhile are forgotten, since it
   /// may never settle.
-  mutating func add(_ ticket: UInt64, _ waiter: any SettleWaiter) {
+  mutating func add(_ waiter: any SettleWaiter, ticket: UInt64) {
     waiting.removeAll { !$0.waiter.isThere }
     waiting.append((ticket, waiter))
   }

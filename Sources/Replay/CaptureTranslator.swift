@@ -34,10 +34,10 @@ struct CaptureTranslator {
       steps.append(.mark(text))
     case .event(let event, let position, _):
       switch BusObject(path: event.devicePath) {
-      case .card(let adapter): try takeCard(adapter, event, position)
-      case .queue(let apqn): try takeQueue(apqn, event, position)
-      case .driver(let name): takeDriver(name, event)
-      case .root: try takeRoot(event, position)
+      case .card(let adapter): try takeCard(adapter, from: event, at: position)
+      case .queue(let apqn): try takeQueue(apqn, from: event, at: position)
+      case .driver(let name): takeDriver(name, from: event)
+      case .root: try takeRoot(event, at: position)
       default: break
       }
     }
@@ -67,7 +67,7 @@ struct CaptureTranslator {
   }
 
   private mutating func takeCard(
-    _ adapter: UInt8, _ event: Uevent, _ position: Capture.Position
+    _ adapter: UInt8, from event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     if event["MODE"] != nil { hasSeenModes = true }
     if event.action == .remove {
@@ -80,7 +80,7 @@ struct CaptureTranslator {
       do throws(CaptureFault.Problem) {
         change(.plug(try CardDescription.card(adapter) { event[$0] }))
       } catch {
-        throw CaptureFault(capture, position, error)
+        throw CaptureFault(capture, at: position, error)
       }
       cards.insert(adapter)
     }
@@ -89,15 +89,15 @@ struct CaptureTranslator {
     }
     if event.action == .change, let online = event["ONLINE"] {
       flushHardware()
-      foreignChanges?.cardSwitched(adapter, online == "1")
+      foreignChanges?.cardSwitched(adapter, isOnline: online == "1")
     }
   }
 
   private mutating func takeQueue(
-    _ apqn: APQN, _ event: Uevent, _ position: Capture.Position
+    _ apqn: APQN, from event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     guard cards.contains(apqn.adapter) || event.action == .remove else {
-      throw CaptureFault(capture, position, .queueWithoutCard(apqn))
+      throw CaptureFault(capture, at: position, .queueWithoutCard(apqn))
     }
     if event.action == .remove {
       foreignChanges?.removed(apqn)
@@ -117,7 +117,7 @@ struct CaptureTranslator {
     case .change:
       guard let online = event["ONLINE"] else { break }
       flushHardwareForHands()
-      foreignChanges?.switched(apqn, online == "1")
+      foreignChanges?.switched(apqn, isOnline: online == "1")
     default: break
     }
   }
@@ -128,7 +128,7 @@ struct CaptureTranslator {
     flushHardware()
   }
 
-  private mutating func takeDriver(_ name: String, _ event: Uevent) {
+  private mutating func takeDriver(_ name: String, from event: Uevent) {
     let module: SimulatedBus.Module
     switch name {
     case DriverName.cex4queue: module = .zcryptCex4
@@ -150,16 +150,16 @@ struct CaptureTranslator {
   }
 
   private mutating func takeRoot(
-    _ event: Uevent, _ position: Capture.Position
+    _ event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     for key in ["APMASK", "AQMASK"] {
       guard let text = event[key] else { continue }
       hasSeenMasks = true
       guard let mask = APMask(text) else {
-        throw CaptureFault(capture, position, .unreadableMask(String(text.prefix(80))))
+        throw CaptureFault(capture, at: position, .unreadableMask(String(text.prefix(80))))
       }
       flushHardware()
-      let done = foreignChanges?.masked(adapters: key == "APMASK", mask) ?? []
+      let done = foreignChanges?.masked(adapters: key == "APMASK", with: mask) ?? []
       steps += done.map { .foreign($0) }
     }
   }
@@ -185,7 +185,7 @@ package struct CaptureFault: Error, Equatable, Sendable {
   }
 
   /// A fault at a place.
-  package init(_ capture: String, _ position: Capture.Position, _ problem: Problem) {
+  package init(_ capture: String, at position: Capture.Position, _ problem: Problem) {
     self.capture = capture
     self.position = position
     self.problem = problem

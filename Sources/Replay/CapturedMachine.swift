@@ -22,7 +22,7 @@ package struct CapturedMachine {
     }
     for device in capture.devices { try take(device) }
     for case .event(let event, let position, _) in capture.entries {
-      try take(event, position)
+      try take(event, at: position)
     }
     if start == nil, !capture.devices.isEmpty { inferPools() }
   }
@@ -41,7 +41,7 @@ package struct CapturedMachine {
       inventory.setCard(card, adapter: adapter)
     case .queue(let apqn):
       guard inventory.card(apqn.adapter) != nil else {
-        throw CaptureFault(capture, position, .queueWithoutCard(apqn))
+        throw CaptureFault(capture, at: position, .queueWithoutCard(apqn))
       }
       var queue = Queue(apqn: apqn, driver: driver)
       if let override = device.attribute("driver_override")?.prefix(while: { $0 != "\n" }),
@@ -62,12 +62,12 @@ package struct CapturedMachine {
   }
 
   private mutating func take(
-    _ event: Uevent, _ position: Capture.Position
+    _ event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     switch BusObject(path: event.devicePath) {
-    case .card(let adapter): try takeCard(adapter, event, position)
-    case .queue(let apqn): try takeQueue(apqn, event, position)
-    case .root: try takeMasks(event, position)
+    case .card(let adapter): try takeCard(adapter, from: event, at: position)
+    case .queue(let apqn): try takeQueue(apqn, from: event, at: position)
+    case .root: try takeMasks(event, at: position)
     case .driver(let name) where event.action == .add: note(name)
     case .driver(let name) where event.action == .remove:
       inventory.bus.drivers.removeAll { $0 == name }
@@ -76,7 +76,7 @@ package struct CapturedMachine {
   }
 
   private mutating func takeCard(
-    _ adapter: UInt8, _ event: Uevent, _ position: Capture.Position
+    _ adapter: UInt8, from event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     guard event.action != .remove else {
       inventory.setCard(nil, adapter: adapter)
@@ -103,14 +103,14 @@ package struct CapturedMachine {
   }
 
   private mutating func takeQueue(
-    _ apqn: APQN, _ event: Uevent, _ position: Capture.Position
+    _ apqn: APQN, from event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     guard event.action != .remove else {
       inventory.setQueue(nil, apqn: apqn)
       return
     }
     guard inventory.card(apqn.adapter) != nil else {
-      throw CaptureFault(capture, position, .queueWithoutCard(apqn))
+      throw CaptureFault(capture, at: position, .queueWithoutCard(apqn))
     }
     var queue = Queue(apqn: apqn)
     if event.action != .add, let known = inventory.queue(apqn) { queue = known }
@@ -126,20 +126,20 @@ package struct CapturedMachine {
   }
 
   private mutating func takeMasks(
-    _ event: Uevent, _ position: Capture.Position
+    _ event: Uevent, at position: Capture.Position
   ) throws(CaptureFault) {
     var masks = inventory.bus.masks ?? .all
-    if let text = event["APMASK"] { masks.adapters = try mask(text, position) }
-    if let text = event["AQMASK"] { masks.domains = try mask(text, position) }
+    if let text = event["APMASK"] { masks.adapters = try mask(text, at: position) }
+    if let text = event["AQMASK"] { masks.domains = try mask(text, at: position) }
     if event["APMASK"] != nil || event["AQMASK"] != nil { inventory.bus.masks = masks }
     if event["INITSCAN"] != nil { inventory.bus.scans = 1 }
   }
 
   private func mask(
-    _ text: String, _ position: Capture.Position
+    _ text: String, at position: Capture.Position
   ) throws(CaptureFault) -> APMask {
     guard let mask = APMask(text) else {
-      throw CaptureFault(capture, position, .unreadableMask(String(text.prefix(80))))
+      throw CaptureFault(capture, at: position, .unreadableMask(String(text.prefix(80))))
     }
     return mask
   }
@@ -150,7 +150,7 @@ package struct CapturedMachine {
     do throws(CaptureFault.Problem) {
       return try CardDescription.card(adapter, properties: property)
     } catch {
-      throw CaptureFault(capture, position, error)
+      throw CaptureFault(capture, at: position, error)
     }
   }
 

@@ -48,50 +48,53 @@ package struct Expectation: Equatable, Sendable {
   package let file: String
   let lines: [Line]
 
-  /// A line of an expectation file that makes no sense.
-  package struct Fault: Error, Equatable, CustomStringConvertible {
+  /// Why a line of an expectation file is not understood.
+  package struct SyntaxError: Error, Equatable, CustomStringConvertible {
     /// File, line and sentence.
     package var description: String
 
-    init(_ file: String, _ line: Int, _ sentence: String) {
+    init(file: String, line: Int, _ sentence: String) {
       description = "\(file):\(line): \(sentence)".printable
     }
   }
 
   /// Reads an expectation file.
-  package init(_ bytes: [UInt8], file: String) throws(Fault) {
+  package init(_ bytes: [UInt8], file: String) throws(SyntaxError) {
     self.file = file
     var lines: [Line] = []
     var number = 0
     for bytes in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
       guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw Fault(file, number, "the line is not UTF-8 text")
+        throw SyntaxError(file: file, line: number, "the line is not UTF-8 text")
       }
       let words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" }
       guard let first = words.first, !first.hasPrefix("#") else { continue }
       guard words.count == 2 else {
-        throw Fault(
-          file, number,
+        throw SyntaxError(
+          file: file, line: number,
           "\"\(text)\" is not two words; write queues and who has them, as \"01.* vfio_ap\", or a "
             + "count, as \"writes 3\"")
       }
-      let claim = try Self.claim(String(words[0]), String(words[1]), file, number)
+      let claim = try Self.claim(
+        of: String(words[1]), for: String(words[0]), file: file, line: number)
       lines.append(
         Line(number: number, text: words.joined(separator: " "), claim: claim))
     }
     guard !lines.isEmpty else {
-      throw Fault(file, max(1, number), "the file expects nothing; write at least one line")
+      throw SyntaxError(
+        file: file, line: max(1, number), "the file expects nothing; write at least one line")
     }
     self.lines = lines
   }
 
   private static func claim(
-    _ subject: String, _ value: String, _ file: String, _ line: Int
-  ) throws(Fault) -> Claim {
+    of value: String, for subject: String, file: String, line: Int
+  ) throws(SyntaxError) -> Claim {
     if let counter = Counter(rawValue: subject) {
       guard let count = Int(value), count >= 0 else {
-        throw Fault(file, line, "\"\(value)\" is no count; write a decimal number")
+        throw SyntaxError(
+          file: file, line: line, "unknown count \"\(value)\"; write a decimal number")
       }
       return .count(counter, count)
     }
@@ -100,13 +103,13 @@ package struct Expectation: Equatable, Sendable {
       pattern = try APQNPattern(subject)
     } catch {
       let counters = Counter.allCases.map(\.rawValue).joined(separator: ", ")
-      throw Fault(file, line, "\(error.sentence); or one of \(counters)")
+      throw SyntaxError(file: file, line: line, "\(error.sentence); or one of \(counters)")
     }
     if value == "absent" { return .absent(pattern) }
     guard let owner = Owner(rawValue: value) else {
-      throw Fault(
-        file, line,
-        "\"\(value)\" is nobody who can have a queue; write vfio_ap, host, none or absent")
+      throw SyntaxError(
+        file: file, line: line,
+        "unknown owner \"\(value)\"; write vfio_ap, host, none or absent")
     }
     return .owner(pattern, owner)
   }
@@ -114,16 +117,16 @@ package struct Expectation: Equatable, Sendable {
   /// The lines that do not hold, each a sentence with its place.
   ///
   /// `counts` is what was counted.
-  package func mismatches(_ inventory: Inventory, counts: [Counter: Int]) -> [String] {
+  package func mismatches(with inventory: Inventory, counts: [Counter: Int]) -> [String] {
     lines.flatMap { line in
-      mismatches(line.claim, inventory, counts).map {
+      mismatches(of: line.claim, with: inventory, counts: counts).map {
         "\(file):\(line.number): expected \(line.text), \($0)"
       }
     }
   }
 
   private func mismatches(
-    _ claim: Claim, _ inventory: Inventory, _ counts: [Counter: Int]
+    of claim: Claim, with inventory: Inventory, counts: [Counter: Int]
   ) -> [String] {
     switch claim {
     case .owner(let pattern, let owner):

@@ -44,19 +44,19 @@ struct ForeignChangeTranslator {
     if !isAutomatic { moves.append(.driver(apqn, driver)) }
   }
 
-  mutating func switched(_ apqn: APQN, _ isOnline: Bool) {
+  mutating func switched(_ apqn: APQN, isOnline: Bool) {
     isAutomatic = false
     moves.append(.online(apqn, isOnline))
   }
 
   /// The card's event comes before its queues', which follow from it.
-  mutating func cardSwitched(_ adapter: UInt8, _ isOnline: Bool) {
+  mutating func cardSwitched(_ adapter: UInt8, isOnline: Bool) {
     isAutomatic = false
     moves.append(.cardOnline(adapter, isOnline))
   }
 
   /// A mask was written: moves of queues that changed their pool follow from it.
-  mutating func masked(adapters: Bool, _ mask: APMask) -> [ForeignChange] {
+  mutating func masked(adapters: Bool, with mask: APMask) -> [ForeignChange] {
     let old = masks
     if adapters { masks.adapters = mask } else { masks.domains = mask }
     let new = masks
@@ -121,8 +121,8 @@ struct ForeignWriter {
       try bus.write(isOnline ? "1\n" : "0\n", to: .queue(apqn, "online"))
     case .cardOnline(let adapter, let isOnline):
       try bus.write(isOnline ? "1\n" : "0\n", to: .card(adapter, "online"))
-    case .adapterMask(let mask): try writeMask("apmask", mask)
-    case .domainMask(let mask): try writeMask("aqmask", mask)
+    case .adapterMask(let mask): try write(mask, to: "apmask")
+    case .domainMask(let mask): try write(mask, to: "aqmask")
     }
   }
 
@@ -142,7 +142,7 @@ struct ForeignWriter {
   }
 
   /// A hand whose mask the kernel took had cleared its overrides before; that has no event either.
-  private mutating func writeMask(_ name: String, _ mask: APMask) throws(SysfsError) {
+  private mutating func write(_ mask: APMask, to name: String) throws(SysfsError) {
     for apqn in overridden.sorted() where bus.driver(of: apqn) != nil {
       try bus.write("\n", to: .queue(apqn, "driver_override"))
     }

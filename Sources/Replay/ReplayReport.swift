@@ -179,15 +179,15 @@ package struct ReplaySummary {
     return """
 
       Before the first write
-      \(grid(before, style))
+      \(grid(before, style: style))
       At the end
-      \(grid(after, style))
+      \(grid(after, style: style))
       \(counts.joined(separator: "; "))
 
       """
   }
 
-  private func grid(_ inventory: Inventory, _ style: TextStyle) -> String {
+  private func grid(_ inventory: Inventory, style: TextStyle) -> String {
     guard !inventory.queues.isEmpty else { return "  no queues\n" }
     return OwnerMatrix(inventory: inventory).text(style: style)
   }

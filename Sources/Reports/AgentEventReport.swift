@@ -23,10 +23,10 @@ package struct AgentEventReport {
     case .chose(let choice):
       [line("mechanism", "\(choice.mechanism.rawValue): \(choice.reason)")]
     case .planned(let plan, let moves):
-      [line("plan", Self.summary(plan))] + lines("decide", moves)
+      [line("plan", Self.summary(plan))] + lines("decide", of: moves)
     case .wrote(let step, let error):
       [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
-    case .moved(let moves): lines("moved", moves)
+    case .moved(let moves): lines("moved", of: moves)
     case .failed(let failure, _, let pause):
       [line("failed", failure.description + (goesOn ? Self.outlook(pause) : ""), .problem)]
     case .refused(let refusal, _): [line("refused", refusal.description, .problem)]
@@ -55,7 +55,7 @@ package struct AgentEventReport {
     style.paint(word.padded(to: 9), ink ?? .faint) + "  " + text
   }
 
-  private func lines(_ word: String, _ moves: [Agent.Move]) -> [String] {
+  private func lines(_ word: String, of moves: [Agent.Move]) -> [String] {
     ChangeList(moves, longest: 1).table().lines(style: style).map { line(word, $0) }
   }
 

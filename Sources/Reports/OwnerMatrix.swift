@@ -189,14 +189,14 @@ extension OwnerMatrix {
     }
     var lines: [String] = []
     for start in stride(from: 0, to: domains.count, by: Self.domainsPerBlock) {
-      lines += block(start..<min(start + Self.domainsPerBlock, domains.count), style)
+      lines += block(start..<min(start + Self.domainsPerBlock, domains.count), style: style)
       lines.append("")
     }
     lines += legend(style)
     return lines.map { $0 + "\n" }.joined()
   }
 
-  private func block(_ range: Range<Int>, _ style: TextStyle) -> [String] {
+  private func block(_ range: Range<Int>, style: TextStyle) -> [String] {
     let hex = domains[range].map { "  " + Hex.text($0, digits: 2) }.joined()
     let decimal = domains[range].map { String($0).aligned(to: 4) }.joined()
     var lines = [

@@ -48,23 +48,25 @@ extension PlanReport {
     var lines = [
       style.paint("mechanism", .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
     ]
-    lines += section("settings", settingLines, style)
-    lines += section("masks", maskLines, style)
-    lines += section("owners", changeLines(style), style)
-    lines += section("writes", writeLines, style)
-    lines += section("refused", Refusal.sentences(plan.refusals), style, ink: .problem)
-    lines += section("alternatives", alternativeLines, style)
-    lines += section("warnings", plan.warnings.map(\.description), style, ink: .problem)
-    lines += section("waiting", waitingLines, style)
-    lines += section("undecidable", undecidableLines, style)
-    lines += section("adopted", adoptedLines, style)
-    lines += section("latent collateral", latentLines, style)
+    lines += section("settings", lines: settingLines, style: style)
+    lines += section("masks", lines: maskLines, style: style)
+    lines += section("owners", lines: changeLines(style), style: style)
+    lines += section("writes", lines: writeLines, style: style)
+    lines += section(
+      "refused", lines: Refusal.sentences(plan.refusals), style: style, ink: .problem)
+    lines += section("alternatives", lines: alternativeLines, style: style)
+    lines += section(
+      "warnings", lines: plan.warnings.map(\.description), style: style, ink: .problem)
+    lines += section("waiting", lines: waitingLines, style: style)
+    lines += section("undecidable", lines: undecidableLines, style: style)
+    lines += section("adopted", lines: adoptedLines, style: style)
+    lines += section("latent collateral", lines: latentLines, style: style)
     lines += ["", summary]
     return lines.map { $0 + "\n" }.joined()
   }
 
   private func section(
-    _ title: String, _ content: [String], _ style: TextStyle, ink: Ink = .heading
+    _ title: String, lines content: [String], style: TextStyle, ink: Ink = .heading
   ) -> [String] {
     guard !content.isEmpty else { return [] }
     return ["", style.paint(title, ink)] + content.map { "  " + $0 }
@@ -77,11 +79,11 @@ extension PlanReport {
 
   private var maskLines: [String] {
     guard let before = bus.masks, let after = plan.masks(after: bus) else { return [] }
-    return Self.lines("apmask", before.adapters, after.adapters)
-      + Self.lines("aqmask", before.domains, after.domains)
+    return Self.lines("apmask", from: before.adapters, to: after.adapters)
+      + Self.lines("aqmask", from: before.domains, to: after.domains)
   }
 
-  private static func lines(_ name: String, _ before: APMask, _ after: APMask) -> [String] {
+  private static func lines(_ name: String, from before: APMask, to after: APMask) -> [String] {
     guard before != after else { return ["\(name)  \(before)  unchanged"] }
     return ["\(name)  \(before)  now", "        \(after)  then"]
   }

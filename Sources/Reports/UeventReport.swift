@@ -13,13 +13,13 @@ package struct UeventReport {
   }
 
   /// What the rules decide about the queue that an event is about.
-  package static func decision(about object: BusObject, _ decisions: DecisionTable) -> Decision? {
+  package static func decision(about object: BusObject, by decisions: DecisionTable) -> Decision? {
     guard case .queue(let apqn) = object else { return nil }
     return decisions.decision(for: apqn)
   }
 
   /// One line: action, device path, properties, and the decision for a queue.
-  package func line(_ event: Uevent, _ decision: Decision? = nil) -> String {
+  package func line(_ event: Uevent, decision: Decision? = nil) -> String {
     let verdict = decision.map { "  " + style.paint(Self.text($0), .faint) } ?? ""
     return event.text + verdict
   }
@@ -29,7 +29,7 @@ package struct UeventReport {
   }
 
   /// The same for programs.
-  package func json(_ event: Uevent, _ decision: Decision? = nil) -> JSONValue {
+  package func json(_ event: Uevent, decision: Decision? = nil) -> JSONValue {
     JSONObject.make { object in
       object.set("action", text: event.action.rawValue)
       object.set("devicePath", text: event.devicePath)

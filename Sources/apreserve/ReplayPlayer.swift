@@ -44,7 +44,7 @@ final class ReplayPlayer {
     }
     try session.run()
     let end = try session.inventory()
-    mismatches = expectation?.mismatches(end, counts: session.counts) ?? []
+    mismatches = expectation?.mismatches(with: end, counts: session.counts) ?? []
     problems = session.failures.map { "\($0)" }
     problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never struck" }
     guard !isSilent else { return (end, session.ownership) }

@@ -110,9 +110,9 @@ import Testing
     ),
     (
       "# none\n01.* guest",
-      ":2: \"guest\" is nobody who can have a queue; write vfio_ap, host, none or absent"
+      ":2: unknown owner \"guest\"; write vfio_ap, host, none or absent"
     ),
-    ("writes many", ":1: \"many\" is no count; write a decimal number"),
+    ("writes many", ":1: unknown count \"many\"; write a decimal number"),
     ("", ":1: the file expects nothing; write at least one line"),
   ])
   func `plays nothing when the expectation cannot be read`(text: String, message: String) throws {

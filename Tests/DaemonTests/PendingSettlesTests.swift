@@ -24,8 +24,8 @@ import Testing
   @Test func `go on when their request has been dealt with`() {
     var settles = PendingSettles()
     let waiters = [Waiter(), Waiter()]
-    settles.add(1, waiters[0])
-    settles.add(2, waiters[1])
+    settles.add(waiters[0], ticket: 1)
+    settles.add(waiters[1], ticket: 2)
     #expect(settles.take(state(2, isBusy: true)).isEmpty)
     for waiter in settles.take(state(1)) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [true, false])
@@ -38,7 +38,7 @@ import Testing
     var settles = PendingSettles()
     for ticket in UInt64(0)..<1000 {
       let waiter = Waiter()
-      settles.add(ticket, waiter)
+      settles.add(waiter, ticket: ticket)
       waiter.isThere = false
     }
     #expect(settles.count == 1)

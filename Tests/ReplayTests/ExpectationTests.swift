@@ -12,7 +12,7 @@ import Testing
       inventory.setQueue(Queue(apqn: apqn, driver: driver), apqn: apqn)
     }
     return try Expectation(Array(text.utf8), file: "e.txt")
-      .mismatches(inventory, counts: [.writes: 3])
+      .mismatches(with: inventory, counts: [.writes: 3])
   }
 
   @Test func `holds when every line does`() throws {
@@ -46,10 +46,10 @@ import Testing
     ("", "e.txt:1: the file expects nothing; write at least one line"),
     (
       "01.* vfio",
-      "e.txt:1: \"vfio\" is nobody who can have a queue; write vfio_ap, host, none or absent"
+      "e.txt:1: unknown owner \"vfio\"; write vfio_ap, host, none or absent"
     ),
-    ("writes many", "e.txt:1: \"many\" is no count; write a decimal number"),
-    ("writes -1", "e.txt:1: \"-1\" is no count; write a decimal number"),
+    ("writes many", "e.txt:1: unknown count \"many\"; write a decimal number"),
+    ("writes -1", "e.txt:1: unknown count \"-1\"; write a decimal number"),
     (
       "# a\nhost",
       "e.txt:2: \"host\" is not two words; write queues and who has them, as \"01.* vfio_ap\", or a "

@@ -38,7 +38,7 @@ enum Play {
   /// The lines of an expectation that a session does not end with.
   static func mismatches(_ session: ReplaySession, _ expected: String) throws -> [String] {
     try Expectation(Array(expected.utf8), file: "expected")
-      .mismatches(session.inventory(), counts: session.counts)
+      .mismatches(with: session.inventory(), counts: session.counts)
   }
 
   /// A card of type 13 and its queue `05.0004`, coming.

@@ -21,7 +21,7 @@ struct PendingReply {
   var isWanted: Bool { connection.map { !$0.hasEnded } ?? false }
 
   /// Answers.
-  func send(_ reply: Reply) { connection?.finish(call, reply) }
+  func send(_ reply: Reply) { connection?.finish(call, with: reply) }
 }
 
 /// One client: its calls are answered in order, and the next one is not read before the answer to the
@@ -53,7 +53,7 @@ final class ControlConnection {
   static let idleTime = Duration.seconds(300)
 
   init(
-    _ socket: LocalSocket, _ peer: LocalSocket.Peer, loop: EventLoop, time: HostTime,
+    _ socket: LocalSocket, peer: LocalSocket.Peer, loop: EventLoop, time: HostTime,
     serve: @escaping (Call, LocalSocket.Peer) -> Answer, onEnd: @escaping () -> Void
   ) throws(EventLoopError) {
     self.socket = socket
@@ -139,7 +139,7 @@ final class ControlConnection {
   }
 
   /// Answers a call that had to wait.
-  fileprivate func finish(_ call: Call, _ reply: Reply) {
+  fileprivate func finish(_ call: Call, with reply: Reply) {
     guard !hasEnded, isWaiting else { return }
     isWaiting = false
     lastProgress = time.now

@@ -32,7 +32,7 @@ struct ControlMethods {
   }
 
   /// The answer to a call.
-  func answer(_ call: Call, _ peer: LocalSocket.Peer) -> Answer {
+  func answer(_ call: Call, for peer: LocalSocket.Peer) -> Answer {
     switch call.method {
     case "org.varlink.service.GetInfo": return .reply(information)
     case "org.varlink.service.GetInterfaceDescription": return .reply(description(call))

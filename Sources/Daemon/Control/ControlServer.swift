@@ -40,7 +40,7 @@ final class ControlServer {
       lastNumber += 1
       let number = lastNumber
       connections[number] = try? ControlConnection(
-        client, peer, loop: loop, time: time, serve: serve,
+        client, peer: peer, loop: loop, time: time, serve: serve,
         onEnd: { [weak self] in self?.connections[number] = nil })
       if sweep?.isSet == false { sweep?.set(after: ControlConnection.patience / 2) }
     }

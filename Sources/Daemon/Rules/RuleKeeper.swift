@@ -100,12 +100,12 @@ package final class RuleKeeper {
       let bytes = try HostFile.read(
         archive, sizeLimit: 2 * RuleSet.largestText, owner: owner)
       guard let files = RuleArchive.decode(bytes) else {
-        putAside(archive, "it is damaged")
+        putAside(archive, because: "it is damaged")
         return nil
       }
       let (rules, diagnostics) = RuleSet.parse(files: files)
       if let error = diagnostics.first(where: { $0.severity == .error }) {
-        putAside(archive, "its rules have errors: \(error.sentence)")
+        putAside(archive, because: "its rules have errors: \(error.sentence)")
         return nil
       }
       return rules
@@ -114,13 +114,13 @@ package final class RuleKeeper {
       case _ where error.isAbsence: break
       // It may be readable at another time.
       case .failed: condition.archiveProblem = "the last rules in force are not used: \(error)"
-      default: putAside(archive, "\(error)")
+      default: putAside(archive, because: "\(error)")
       }
       return nil
     }
   }
 
-  private func putAside(_ path: String, _ reason: String) {
+  private func putAside(_ path: String, because reason: String) {
     do throws(FileError) {
       let place = try HostFile.putAside(path)
       condition.archiveProblem =

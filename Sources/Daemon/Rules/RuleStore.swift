@@ -82,7 +82,9 @@ final class RuleStore {
   @discardableResult func load(isExplicit: Bool) -> Bool {
     let before = keeper.condition
     let hasChanged = keeper.load()
-    for message in RuleMessages.messages(before, keeper.condition, isExplicit: isExplicit) {
+    for message in RuleMessages.messages(
+      from: before, to: keeper.condition, isExplicit: isExplicit)
+    {
       log.write(message)
     }
     return hasChanged
@@ -111,21 +113,21 @@ final class RuleStore {
 enum RuleMessages {
   /// The messages about what has changed between two conditions.
   static func messages(
-    _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition, isExplicit: Bool
+    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, isExplicit: Bool
   ) -> [LogMessage] {
-    (archiveMessage(before, after).map { [$0] } ?? [])
-      + rulesMessages(before, after, isExplicit: isExplicit)
+    (archiveMessage(from: before, to: after).map { [$0] } ?? [])
+      + rulesMessages(from: before, to: after, isExplicit: isExplicit)
   }
 
   private static func archiveMessage(
-    _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition
+    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition
   ) -> LogMessage? {
     guard let problem = after.archiveProblem, problem != before.archiveProblem else { return nil }
     return LogMessage(.warning, .ruleArchive, problem)
   }
 
   private static func rulesMessages(
-    _ before: RuleKeeper.Condition, _ after: RuleKeeper.Condition, isExplicit: Bool
+    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, isExplicit: Bool
   ) -> [LogMessage] {
     if after.isDegraded {
       guard isExplicit || before.errors != after.errors else { return [] }

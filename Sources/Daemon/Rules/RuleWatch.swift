@@ -77,13 +77,13 @@ package final class RuleWatch {
       failures = [:]
       plan = next
       for (path, directory) in next.directories where watches[path] == nil {
-        add(path, directory.interest)
+        add(path, interest: directory.interest)
       }
       if !failures.isEmpty { return }
     }
   }
 
-  private func add(_ path: String, _ interest: DirectoryWatch.Interest) {
+  private func add(_ path: String, interest: DirectoryWatch.Interest) {
     do throws(EventLoopError) {
       watches[path] = try loop.watchDirectory(path, for: interest) { [weak self] change in
         self?.note(change, in: path)
@@ -102,7 +102,9 @@ package final class RuleWatch {
       return changeWay()
     }
     guard let directory = plan?.directories[path] else { return }
-    if directory.matters(name) { note(change.kind, path == "/" ? "/" + name : path + "/" + name) }
+    if directory.matters(name) {
+      note(change.kind, of: path == "/" ? "/" + name : path + "/" + name)
+    }
     if directory.turns.contains(name) { changeWay() }
   }
 
@@ -112,7 +114,7 @@ package final class RuleWatch {
     noteChange()
   }
 
-  private func note(_ kind: DirectoryWatch.Change.Kind, _ file: String) {
+  private func note(_ kind: DirectoryWatch.Change.Kind, of file: String) {
     switch kind {
     case .modified: writing[file] = writing[file] ?? time.now
     case .created where Self.isEmpty(file): writing[file] = writing[file] ?? time.now

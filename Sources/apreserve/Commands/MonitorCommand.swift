@@ -48,10 +48,11 @@ struct MonitorCommand: ParsableCommand {
         for event in events {
           try recording?.append(event, at: time.now)
           let decision = BusObject(path: event.devicePath).flatMap { object in
-            decisions.flatMap { UeventReport.decision(about: object, $0) }
+            decisions.flatMap { UeventReport.decision(about: object, by: $0) }
           }
           let line =
-            output.json ? report.json(event, decision).text() : report.line(event, decision)
+            output.json
+            ? report.json(event, decision: decision).text() : report.line(event, decision: decision)
           isRead = try Terminal.print(line + "\n") && isRead
         }
         var request = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
