@@ -124,8 +124,8 @@ extension Agent {
   }
 
   /// Whether the kernel seems to be moving queues for another process's mask write, which it does one by one
-  /// and without holding a lock that we could take: some are not with the driver of their pool. When nothing
-  /// has moved for a while, it is not so, and they are ours to put right.
+  /// and without holding a lock that the agent could take: some are not with the driver of their pool. When
+  /// nothing has moved for a while, that is not the cause, and the agent puts them right.
   private func isMoving(_ inventory: Inventory, by mechanism: Mechanism) -> Bool {
     let queues = mechanism == .mask ? inventory.misplacedQueues : []
     if queues != misplaced.queues { misplaced = (queues, time.now) }
@@ -265,7 +265,7 @@ extension Agent {
       switch error.cause {
       case .outdated: return .obsolete
       case .changedMeanwhile where error.isWithoutTrace: return .obsolete
-      // Whoever is to stop does not wait for the lock of others, and that is no failure.
+      // An agent that is to stop does not wait for the lock of others, and that is not a failure.
       case .locked where environment.isInterrupted(): return .interrupted
       default: break
       }
@@ -323,7 +323,7 @@ extension Agent {
     report(.moved(moves(changes, by: decisions)))
   }
 
-  /// Changes of owners with the time, the rule behind each, and the mechanism.
+  /// Changes of owners with the time, the rule of each, and the mechanism.
   private func moves(_ changes: [OwnerChange], by decisions: DecisionTable) -> [Move] {
     let now = time.sinceEpoch
     return changes.map {

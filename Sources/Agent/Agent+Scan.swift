@@ -113,7 +113,7 @@ extension Agent {
         inventory.setQueue(try reader.readQueue(apqn), apqn: apqn)
       }
     }
-    // A few files, so that no mask is ever planned on what a lost event has left behind.
+    // A few files, so that no mask is ever planned on what a lost event has left stale.
     let bus = try reader.reread(inventory.bus)
     // Other masks move any queue, and the rest was read before them.
     guard bus.masks == inventory.bus.masks else {

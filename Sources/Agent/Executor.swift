@@ -103,7 +103,7 @@ struct Executor {
     }
   }
 
-  /// Writes a mask, where both are as they must be, and looks whether the kernel has taken it, since the
+  /// Writes a mask, where both are as they must be, and checks that the kernel has taken it, since the
   /// next one depends on it.
   private func writeMask(
     _ step: Step, after progress: Progress
@@ -238,7 +238,7 @@ struct Executor {
         ? .leakedOverrideCount(error) : .refused(error)
     case .setOverride(let apqn, _), .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn),
       .requireUnassigned(let apqn), .awaitIdle(let apqn), .setOnline(let apqn, _):
-      // ENODEV of bind and unbind means several things; only a look tells whether the queue is there.
+      // ENODEV of bind and unbind means several things; only a read shows whether the queue is there.
       let mayBeGone = [.noSuchDevice, .noSuchFile].contains(error.errno)
       if mayBeGone, (try? reader.readQueue(apqn)) == .some(nil) { return .vanished(apqn) }
       return .refused(error)
@@ -320,7 +320,7 @@ struct Executor {
     }
     for (change, found) in outcome.missing {
       if let found { return .noEffect(change.apqn, expected: change.to, found: found) }
-      // Among many, one that went is no fault.
+      // Among many, one that was removed is not a failure.
       if operation.subject == .queue(change.apqn) { return .vanished(change.apqn) }
     }
     return outcome.unread.min { $0.key < $1.key }.map { .unproven($0.key, reason: $0.value) }

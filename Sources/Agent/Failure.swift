@@ -13,7 +13,7 @@ package struct Failure: Error, Equatable, Sendable {
   package var moves: [OwnerChange] = []
   /// The queues that were to be moved and are not where they were to be.
   package var missed: [APQN] = []
-  /// Queues of which nobody can tell now who has them.
+  /// Queues whose owner cannot be read now.
   package var unread: Set<APQN> = []
   /// Whether nothing at all was done: the kernel refused the first write.
   package var isWithoutTrace = false
@@ -46,7 +46,7 @@ package struct Failure: Error, Equatable, Sendable {
     case changedMeanwhile
     /// The machine is not as it was when the plan was made; another plan is due.
     case outdated
-    /// What had to be looked at before the write could not be read.
+    /// What had to be checked before the write could not be read.
     case unreadable(String)
     /// A queue still has this many requests; it is waited for.
     case busy(APQN, requests: Int)
@@ -58,7 +58,7 @@ package struct Failure: Error, Equatable, Sendable {
     case wouldTakeEverything(APQN)
     /// The kernel took the writes, and who has the queue now cannot be read.
     case unproven(APQN, reason: String)
-    /// The device went away; that is no fault, the next look shows what is there.
+    /// The device was removed; that is not an error, and the next scan shows what is there.
     case vanished(APQN)
   }
 
@@ -92,7 +92,7 @@ extension Failure: CustomStringConvertible {
 }
 
 extension Failure.Cause {
-  /// Whether the write cannot have had any effect: the kernel looked at it and refused it, or it was not
+  /// Whether the write cannot have had any effect: the kernel checked it and refused it, or it was not
   /// even tried. EIO and EINTR prove nothing.
   var provesNothingDone: Bool {
     switch self {

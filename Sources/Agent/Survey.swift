@@ -28,8 +28,8 @@ struct Survey {
     return !taken.isEmpty
   }
 
-  /// Reads the master keys of all queues of the host that can have any. A queue that we switched
-  /// off to drain it does not tell them; `known` has what it told before (SimulatedBus documentation,
+  /// Reads the master keys of all queues of the host that can have any. A queue that the agent has switched
+  /// off to drain it does not show them; `known` has what it showed before (SimulatedBus documentation,
   /// "Host use").
   func readKeys(
     into inventory: inout Inventory, switchedOff: Set<APQN>,

@@ -107,7 +107,7 @@ extension LogMessage {
     }
   }
 
-  /// What the agent waits for, or what blocks it. Of the phases in which it works, its other events tell.
+  /// What the agent waits for, or what blocks it. The phases in which it works show in its other events.
   private static func entered(
     _ phase: Agent.Status.Phase, from last: Agent.Status.Phase
   ) -> [LogMessage] {
@@ -218,7 +218,7 @@ extension LogMessage {
 struct MessageRate: Equatable, Sendable {
   /// How many of a kind are written within `interval`.
   var burst = 20
-  /// When counting begins anew.
+  /// When counting begins again.
   var interval = Duration.seconds(30)
 
   private struct Window: Equatable {

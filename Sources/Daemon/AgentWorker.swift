@@ -92,7 +92,7 @@ struct AgentWorker {
   private mutating func endsSinceReadOnly() -> Bool {
     guard let failure = agent.status.failures.first(where: \.isReadOnly) else { return false }
     let sentence =
-      "\(failure); sysfs is read-only for this process, which ends so that it can be started anew"
+      "\(failure); sysfs is read-only for this process, which ends so that it can be started again"
     board.note { $0.ending = sentence }
     return true
   }
@@ -162,7 +162,7 @@ package struct AgentFactory: Sendable {
   package var configuration: Configuration
   /// The lock that other tools share; nil for none.
   package var configurationLock: String?
-  /// The directory of the record of what is ours, and what tells this boot from others.
+  /// The directory of the ownership record, and the identifier of this boot.
   package var record: (directory: String, boot: String)?
   /// The directory below which the host's other files are; nil for none.
   package var root: String?

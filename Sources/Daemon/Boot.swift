@@ -19,7 +19,7 @@ struct BootGate {
     self.settleTime = settleTime
   }
 
-  /// Whether decisions may be made. Every event while it is shut begins the wait anew.
+  /// Whether decisions may be made. Every event while it is shut restarts the wait.
   mutating func isOpen(now: Duration, isEvent: Bool) -> Bool {
     if hasOpened { return true }
     guard countsNoScans else {

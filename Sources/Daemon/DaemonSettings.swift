@@ -4,7 +4,7 @@ import ReservationRules
 
 /// What a daemon works on.
 package struct DaemonSettings: Sendable {
-  /// Where rules are looked for, the strongest first, as absolute paths.
+  /// Where rules are searched, the strongest first, as absolute paths.
   package var ruleDirectories: [String]
   /// The user that rule files must belong to; nil where it does not matter.
   package var ruleOwner: UInt32?
@@ -18,12 +18,11 @@ package struct DaemonSettings: Sendable {
   package var host: @Sendable () -> HostIdentity
   /// The file with the host's name, which is watched; nil for none.
   package var hostNameFile: String?
-  /// Reads the configuration: at the start, and when somebody asks for it, then with the one in force.
+  /// Reads the configuration: at the start, and on request, then with the one in force.
   package var configuration: @Sendable (Configuration?) -> Configuration
   /// The lock that other tools share; nil for none.
   package var configurationLock: String?
-  /// The directory of the record of what is ours, and what tells this boot from others; nil for no
-  /// record.
+  /// The directory of the ownership record, and the identifier of this boot; nil for no record.
   package var record: (directory: String, boot: String)?
   /// The directory below which the host's other files are; nil for none.
   package var root: String?
@@ -57,13 +56,13 @@ package struct DaemonPlace {
   package let ruleDirectories: [String]
   /// Where the last good rules are kept.
   package let ruleArchive: String
-  /// The directory of the record of what is ours.
+  /// The directory of the ownership record.
   package let runtime: String
   /// The lock that only one daemon or `apply` has.
   package let lock: String
   /// What was mended of directories that were there, each a sentence.
   package let repairs: [String]
-  /// What the host knows of itself; nil where nothing of a host may be looked at.
+  /// What the host knows of itself; nil where nothing of a host may be read.
   package let hostFacts: HostFacts?
 
   /// Where the service listens.

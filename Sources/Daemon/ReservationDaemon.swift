@@ -89,7 +89,7 @@ package final class ReservationDaemon {
     if let failure { throw DaemonFailure(description: failure) }
   }
 
-  /// What there is to tell now.
+  /// The status now.
   private var status: StatusDocument {
     StatusDocument(
       board: board.read(), rules: rules?.condition ?? RuleKeeper.Condition(),
@@ -181,21 +181,21 @@ package final class ReservationDaemon {
     ])
   }
 
-  /// Reads the names of the host again; the rules are decided anew where they have changed.
+  /// Reads the names of the host again; the rules are decided again where they have changed.
   private func readHost() {
     let now = settings.host()
     guard now != host else { return }
     host = now
     let name = now.name.map { "is named \($0.printable)" } ?? "has no name"
     log.write(
-      LogMessage(.notice, .hostRenamed, "the host \(name) now; the rules are decided anew"))
+      LogMessage(.notice, .hostRenamed, "the host \(name) now; the rules are decided again"))
     mailbox.post { $0.host = now }
   }
 
   // MARK: Requests
 
   /// Serves the control socket; true if it is one of our own making. Reserving goes before answering, so
-  /// the daemon goes on without; but where somebody else answers, another daemon may be at work.
+  /// the daemon goes on without; but where another process answers, another daemon may be at work.
   private func serveControl(
     _ activated: Result<LocalSocket?, UnsuitableSocket>
   ) throws -> Bool {
@@ -246,14 +246,14 @@ package struct DaemonFailure: Error, CustomStringConvertible {
   package var description: String
 }
 
-/// Who waits until everything that is asked for is done or refused.
+/// Those that wait until everything requested is done or refused.
 struct PendingSettles {
   private var waiting: [(ticket: UInt64, waiter: any SettleWaiter)] = []
 
   /// How many wait.
   var count: Int { waiting.count }
 
-  /// Adds somebody, whose request has that number. Those who have gone meanwhile are forgotten, since it
+  /// Adds a waiter whose request has that number. Those that have gone meanwhile are forgotten, since it
   /// may never settle.
   mutating func add(_ waiter: any SettleWaiter, ticket: UInt64) {
     waiting.removeAll { !$0.waiter.isThere }
@@ -269,10 +269,10 @@ struct PendingSettles {
   }
 }
 
-/// Somebody who waits, and may go without a word.
+/// A waiter, which may go without notice.
 protocol SettleWaiter {
-  /// Whether anybody is still there.
+  /// Whether it still waits.
   var isThere: Bool { get }
-  /// Lets them go on.
+  /// Lets it go on.
   func finish()
 }

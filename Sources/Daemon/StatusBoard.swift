@@ -64,7 +64,7 @@ package final class StatusBoard: Sendable {
   }
 
   private let state = Mutex(State())
-  /// Signalled when the agent begins to work, and when it has something new to tell.
+  /// Signalled when the agent begins to work, and when its state has changed.
   package let wakeup: Wakeup
 
   /// An empty board.

@@ -23,7 +23,7 @@ package struct StatusDocument {
   /// Now, on the clock of `HostTime`.
   package var now: Duration
 
-  /// Lists are cut behind so many elements; the numbers beside them are of all.
+  /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100
 
   private var status: Agent.Status { board.report.status }
@@ -165,7 +165,7 @@ package struct StatusView {
     return lines.map { $0.printable + "\n" }.joined()
   }
 
-  /// What a status comes to, as exit statuses tell it.
+  /// What a status comes to, as exit statuses show it.
   package enum Outcome: Equatable, Sendable {
     /// What is requested is done, or waits.
     case fine

@@ -60,7 +60,7 @@ struct CaptureTranslator {
   }
 
   private mutating func change(_ change: HardwareChange) {
-    // A scan would not see what comes and goes between two looks.
+    // A scan would not see what is added and removed between two scans.
     if changes.contains(where: { $0.object == change.object }) { flushHardware() }
     if changes.isEmpty, let done = foreignChanges?.finish() { steps += done.map { .foreign($0) } }
     changes.append(change)
@@ -122,7 +122,7 @@ struct CaptureTranslator {
     }
   }
 
-  /// What a hand did after a plug must not be done before it.
+  /// What another process did after a plug must not be done before it.
   private mutating func flushHardwareForHands() {
     guard let foreignChanges, !foreignChanges.isAutomatic else { return }
     flushHardware()
@@ -178,7 +178,7 @@ package struct CaptureFault: Error, Equatable, Sendable {
   package enum Problem: Error, Equatable, Sendable {
     /// An event about a queue of a card that the capture never shows.
     case queueWithoutCard(APQN)
-    /// A card's event does not tell its hardware type.
+    /// A card's event does not have its hardware type.
     case cardWithoutType(UInt8, found: String?)
     /// A mask's event does not carry a mask.
     case unreadableMask(String)
@@ -209,8 +209,8 @@ extension CaptureFault: CustomStringConvertible {
         "\(BusObject.cardName(adapter)) appears without DEV_TYPE, so that its hardware type is not "
           + "known; give the machine that the capture was made on with --inventory FILE"
       case .cardWithoutType(let adapter, let found?):
-        "\(BusObject.cardName(adapter)) has the DEV_TYPE \"\(found)\", which is no hardware type"
-      case .unreadableMask(let text): "\"\(text)\" is no mask of 64 hex digits"
+        "\(BusObject.cardName(adapter)) has the DEV_TYPE \"\(found)\", which is not a hardware type"
+      case .unreadableMask(let text): "\"\(text)\" is not a mask of 64 hex digits"
       }
     return "\(place): \(sentence).".printable
   }

@@ -3,7 +3,7 @@ import Reservation
 package import Uevents
 
 /// The machine that a capture describes, as it is after the last event: cards and queues with their
-/// owners, masks and drivers, as far as events and device descriptions tell.
+/// owners, masks and drivers, as far as events and device descriptions show them.
 package struct CapturedMachine {
   /// What is known of the machine.
   package private(set) var inventory: Inventory
@@ -82,7 +82,7 @@ package struct CapturedMachine {
       inventory.setCard(nil, adapter: adapter)
       return
     }
-    // An event after the first may tell less: unbind has no MODALIAS.
+    // An event after the first may have less: unbind has no MODALIAS.
     var card: Card
     if let known = inventory.card(adapter), event.action != .add {
       card = known
@@ -160,7 +160,7 @@ package struct CapturedMachine {
     inventory.bus.drivers.sort()
   }
 
-  /// A state tells who has a queue and not by what means: masks where masks can have done it, else
+  /// A state shows who has a queue and not by what means: masks where masks can have done it, else
   /// overrides.
   private mutating func inferPools() {
     guard !inventory.queues.contains(where: { $0.driverOverride != nil }) else { return }
@@ -188,7 +188,7 @@ package struct CapturedMachine {
   }
 }
 
-/// What events and device descriptions tell of a card.
+/// What events and device descriptions show of a card.
 enum CardDescription {
   /// The card of an event's properties: DEV_TYPE in hex, MODE on kernels that have it (SimulatedBus documentation, "Keys").
   static func card(_ adapter: UInt8, properties: (String) -> String?)
@@ -206,7 +206,7 @@ enum CardDescription {
       functions: mode?.functions ?? 0, isConfigured: true)
   }
 
-  /// Adds what attributes tell, which umockdev's descriptions have.
+  /// Adds the attributes, which umockdev's descriptions have.
   static func complete(_ card: inout Card, from device: DeviceDescription) {
     func text(_ name: String) -> String? {
       device.attribute(name).map { String($0.prefix { $0 != "\n" }) }

@@ -16,7 +16,7 @@ import ReservationRules
 ///
 /// Queues are named as a rule's `APQN` names them. `vfio_ap`, `host` and `none` say who has all of the
 /// queues that are there, and at least one must be; `absent` says that none is there. Queues that no
-/// line names are not looked at. `writes`, `reserved`, `refused` and `undecidable` count.
+/// line names are ignored. `writes`, `reserved`, `refused` and `undecidable` count.
 package struct Expectation: Equatable, Sendable {
   /// One line.
   struct Line: Equatable, Sendable {

@@ -5,7 +5,7 @@ import SimulatedBus
 ///
 /// A mask write binds and unbinds many queues, and its own event comes after theirs; a new driver takes
 /// queues before it is announced; a new queue is bound at once (SimulatedBus documentation, "Causes").
-/// Such moves are the simulated kernel's own to do. What is left is a hand's.
+/// Such moves are the simulated kernel's own. What is left is another process's.
 struct ForeignChangeTranslator {
   private enum Move {
     case driver(APQN, String?)
@@ -104,15 +104,15 @@ struct ForeignChangeTranslator {
 /// Writes what another process does, as a person at a shell would.
 struct ForeignWriter {
   private let bus: SimulatedBus
-  /// Queues whose override this hand has set.
+  /// Queues whose override this process has set.
   private var overridden: Set<APQN> = []
 
   init(bus: SimulatedBus) {
     self.bus = bus
   }
 
-  mutating func perform(_ hand: ForeignChange) throws(SysfsError) {
-    switch hand {
+  mutating func perform(_ change: ForeignChange) throws(SysfsError) {
+    switch change {
     case .unbind(let apqn):
       guard let driver = bus.driver(of: apqn) else { return }
       try bus.write("\(apqn)\n", to: .driver(driver, "unbind"))
@@ -126,8 +126,8 @@ struct ForeignWriter {
     }
   }
 
-  /// On a kernel with overrides a hand that binds out of the queue's pool must have set or cleared one
-  /// before; events do not tell, since an override has none (SimulatedBus documentation, "Overrides").
+  /// On a kernel with overrides a process that binds out of the queue's pool must have set or cleared one
+  /// before; events do not show it, since an override has none (SimulatedBus documentation, "Overrides").
   private mutating func bind(_ apqn: APQN, to driver: String) throws(SysfsError) {
     guard bus.driver(of: apqn) != driver else { return }
     if bus.behavior.hasOverrides, bus.usesDefaultMasks {
@@ -141,7 +141,7 @@ struct ForeignWriter {
     try bus.write("\(apqn)\n", to: .driver(driver, "bind"))
   }
 
-  /// A hand whose mask the kernel took had cleared its overrides before; that has no event either.
+  /// A process whose mask the kernel took had cleared its overrides before; that has no event either.
   private mutating func write(_ mask: APMask, to name: String) throws(SysfsError) {
     for apqn in overridden.sorted() where bus.driver(of: apqn) != nil {
       try bus.write("\n", to: .queue(apqn, "driver_override"))

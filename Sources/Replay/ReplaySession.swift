@@ -163,7 +163,7 @@ package final class ReplaySession {
     } while !pending.isEmpty
   }
 
-  /// How far ahead the session looks for tries that are still due.
+  /// How far ahead the session waits for tries that are still due.
   private static let patience = Duration.seconds(60)
 
   private func waitForRetries() throws {

@@ -89,7 +89,7 @@ extension OwnerChange {
     }
   }
 
-  /// As JSON, with the decision behind it.
+  /// As JSON, with the decision.
   func json(_ decision: Decision?) -> JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)

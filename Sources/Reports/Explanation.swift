@@ -46,7 +46,7 @@ package struct Explanation {
     assessment.plan.warnings.filter { $0.isAboutNextBoot(of: apqn) }.map(\.description)
   }
 
-  /// What stands in the way of what the rules want, a sentence each.
+  /// What blocks what the rules want, a sentence each.
   var obstacles: [String] {
     let plan = assessment.plan
     var sentences = plan.refusals.filter { $0.apqn == apqn }.map(\.description)
@@ -61,9 +61,9 @@ package struct Explanation {
     }
     switch decision.reserve {
     case .vfioAP where queue == nil:
-      sentences.append("there is no such queue now; it is reserved when it comes")
+      sentences.append("absent; it is reserved when it is added")
     case nil where queue == nil:
-      sentences.append("there is no such queue now; the rules are decided when it comes")
+      sentences.append("absent; the rules are decided when it is added")
     default: break
     }
     return sentences
@@ -105,7 +105,7 @@ extension Explanation {
 
   private static let width = 80
 
-  /// A sentence behind two blanks, its further lines behind four.
+  /// A sentence, indented by two blanks and its further lines by four.
   private static func paragraph(_ text: String) -> [String] {
     text.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
   }

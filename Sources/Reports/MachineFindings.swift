@@ -34,7 +34,7 @@ struct MachineFindings {
     switch reason {
     case .noQueueSatisfies(let clause): "none satisfies \(clause.text.printable)"
     case .noQueueSatisfiesAll: "none satisfies all of its clauses"
-    case .unknown(let clause): "\(clause.text.printable) cannot be told now"
+    case .unknown(let clause): "\(clause.text.printable) is unknown now"
     case .undecidable: "those that match cannot be decided now"
     case .decided(let locations):
       "those that match are decided by "

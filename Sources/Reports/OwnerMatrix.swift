@@ -21,9 +21,9 @@ package struct OwnerMatrix: Equatable, Sendable {
     case waiting
     /// The rules cannot be decided now.
     case undecidable
-    /// On `vfio_ap`, wanted elsewhere, and not ours to give back.
+    /// On `vfio_ap`, wanted elsewhere, and not owned.
     case adopted
-    /// Requested for guests, and there is no such queue.
+    /// Requested for guests, and absent.
     case absent
   }
 
@@ -102,7 +102,7 @@ package struct OwnerMatrix: Equatable, Sendable {
 }
 
 extension OwnerMatrix.Mark {
-  /// The character behind the owner's.
+  /// The character after the owner's.
   var symbol: String {
     switch self {
     case .toVfioAP: "V"
@@ -138,7 +138,7 @@ extension OwnerMatrix.Mark {
   /// Whether it stands for a move, which has an arrow before it.
   var isMove: Bool { nextOwner != nil }
 
-  /// Who has the queue after the move; nil for what is no move.
+  /// Who has the queue after the move; nil where it is not moved.
   var nextOwner: Owner? {
     switch self {
     case .toVfioAP, .collateral: .vfioAP
@@ -245,7 +245,7 @@ extension OwnerMatrix {
 }
 
 extension OwnerMatrix.Cell {
-  /// The colour of what stands behind the owner.
+  /// The colour of the mark after the owner.
   fileprivate var ink: Ink? {
     switch mark {
     case .toVfioAP, .collateral: .vfioAP

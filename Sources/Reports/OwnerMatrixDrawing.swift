@@ -3,7 +3,7 @@ import APBus
 extension OwnerMatrix {
   /// The grid as a self-contained SVG document.
   ///
-  /// The colours are told apart with any kind of colour vision (Okabe and Ito's set) and by their
+  /// The colours can be distinguished with any kind of colour vision (Okabe and Ito's set) and by their
   /// brightness alone, as on paper; every cell has its letter, and a text for pointers and screen readers.
   package func svg(title: String) -> String {
     MatrixDrawing(matrix: self, title: title).document
@@ -153,7 +153,7 @@ private struct MatrixDrawing {
     }
     for owner in owners { add(owner, nil, owner.meaning) }
     for mark in marks {
-      // As it stands in the grid, where it stands first.
+      // As in the grid, where it is first.
       add(matrix.cells.first { $0.mark == mark }?.owner, mark, mark.meaning)
     }
     return lines

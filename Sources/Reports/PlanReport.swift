@@ -72,7 +72,7 @@ extension PlanReport {
     return ["", style.paint(title, ink)] + content.map { "  " + $0 }
   }
 
-  /// What somebody has set, and where.
+  /// What is set, and where.
   private var settingLines: [String] {
     settings.filter(\.isSet).map { "\($0.text)  (\($0.origin))" }
   }
@@ -365,14 +365,14 @@ extension PlanWarning {
 }
 
 extension Step {
-  /// The write as a person would type it into a shell; a step that only looks, in words.
+  /// The write as a person would type it into a shell; a step that only reads, in words.
   var commandLine: String {
     guard let path else { return "(\(self))" }
     let words = text.filter { $0 != "\n" }
     return "echo \(words.isEmpty ? "" : words + " ")> \(path)"
   }
 
-  /// As JSON: the file and the exact text, or the queue that is only looked at.
+  /// As JSON: the file and the exact text, or the queue that is only read.
   var json: JSONValue {
     JSONObject.make {
       switch self {

@@ -19,7 +19,7 @@ extension RuleVerdict {
   var detail: String? {
     switch outcome {
     case .decides: nil
-    case .waits: "matches, but a stronger rule that cannot be told yet may decide otherwise"
+    case .waits: "matches, but a stronger rule that is undecided yet may decide otherwise"
     case .overridden(let location): "by \(location.shortFileAndLine), which is later"
     case .lockedOut(let location): "by \(location.shortFileAndLine), which has :="
     case .fails(let clause, let found): "wanted \(clause.text.printable), found \(found.printable)"

@@ -63,7 +63,7 @@ struct TextTable {
     return widths
   }
 
-  /// The lines, each behind `indentation`, without blanks at their ends.
+  /// The lines, each after `indentation`, without trailing blanks.
   func lines(indentation: String = "", gap: Int = 2, style: TextStyle) -> [String] {
     let widths = widths(of: rows)
     return rows.map { row in
@@ -118,9 +118,9 @@ package enum Ink: Hashable, Sendable {
   }
 }
 
-/// How a text is to look: with colours or plain.
+/// Whether a text has colours or is plain.
 ///
-/// Nothing is told by colour alone, so that a plain text says the same.
+/// Nothing is shown by colour alone, so that a plain text says the same.
 package struct TextStyle: Equatable, Sendable {
   /// Whether colours are used.
   package var isColored: Bool
@@ -141,7 +141,7 @@ package struct TextStyle: Equatable, Sendable {
 }
 
 extension String {
-  /// The text with blanks behind it up to `width` characters.
+  /// The text, padded with blanks to `width` characters.
   func padded(to width: Int) -> String {
     self + String(repeating: " ", count: Swift.max(0, width - count))
   }

@@ -26,7 +26,7 @@ package struct Verification {
     let ranks = selection.ranks
     let shadows = rules.shadowWarnings()
     let shadowed = Set(shadows.map(\.location))
-    // What decides on no machine need not be told of this one.
+    // What decides on no machine is reported as that.
     let findings = (machine.map { MachineFindings($0).diagnostics } ?? []).filter {
       $0.code != .idleRule || !shadowed.contains($0.location)
     }

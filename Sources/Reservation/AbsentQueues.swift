@@ -9,7 +9,7 @@ struct AbsentQueues {
   private(set) var hosts = APQNSet()
   /// Those of `hosts` that a rule with accepted collateral may take along.
   private(set) var unmanaged = APQNSet()
-  /// APQNs outside the host's pool that rules may decide for the host and whose bits are ours to set.
+  /// APQNs outside the host's pool that rules may decide for the host and whose bits apreserve may set.
   private(set) var releases = APQNSet()
 
   /// `masks` are those of now, and `settable` those with all bits that may be set.

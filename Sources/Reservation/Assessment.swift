@@ -1,7 +1,7 @@
 package import APBus
 package import ReservationRules
 
-/// A machine held against rules: what they decide, which mechanism serves, and the plan.
+/// A machine assessed by rules: what they decide, the mechanism, and the plan.
 ///
 /// The reports are views of this value.
 package struct Assessment {
@@ -13,7 +13,7 @@ package struct Assessment {
   package let decisions: DecisionTable
   /// The mechanism and why.
   package let choice: MechanismChoice
-  /// What is ours.
+  /// What apreserve owns.
   package let ownership: Ownership
   /// What else the plan depends on.
   package let context: PlanningContext
@@ -22,7 +22,7 @@ package struct Assessment {
   /// What would be written.
   package let plan: Plan
 
-  /// Holds a machine against rules.
+  /// Assesses a machine by rules.
   ///
   /// `mechanism` is the mechanism to use, nil lets the bus decide; `mechanismOrigin` says where it is set.
   /// - Throws: when the kernel does not have the mechanism.
@@ -51,7 +51,7 @@ package struct Assessment {
     plan = planner.plan(by: choice.mechanism)
   }
 
-  /// A machine that somebody else has held against rules.
+  /// A machine that was assessed elsewhere.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
     ownership: Ownership, context: PlanningContext, host: HostIdentity = HostIdentity(),

@@ -2,7 +2,7 @@ import APBus
 
 /// All sets of rows, or of columns, that are worth clearing so that some APQNs are reserved.
 ///
-/// Rows that look alike are cleared together or not at all: whatever columns are cleared, there is the
+/// Rows that are alike are cleared together or not at all: whatever columns are cleared, there is the
 /// same reason for each of them. So there are as many sets as the kinds of rows have subsets.
 struct ClearableSets {
   /// Bits of one mask; the other's follow.
@@ -35,13 +35,13 @@ struct ClearableSets {
       : Self.unions(of: columns).map(Set.domains)
   }
 
-  private static func kinds(of numbers: APMask, _ look: (UInt8) -> [APMask]) -> [APMask] {
+  private static func kinds(of numbers: APMask, by neighbors: (UInt8) -> [APMask]) -> [APMask] {
     var indices: [[APMask]: Int] = [:]
     var kinds: [APMask] = []
     for number in numbers {
-      let index = indices[look(number), default: kinds.count]
+      let index = indices[neighbors(number), default: kinds.count]
       if index == kinds.count {
-        indices[look(number)] = index
+        indices[neighbors(number)] = index
         kinds.append([])
       }
       kinds[index].insert(number)

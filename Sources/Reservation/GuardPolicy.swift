@@ -14,7 +14,7 @@ package struct GuardPolicy: Equatable, Sendable {
   package var protectHost: HostProtection
   /// How long a queue may take to finish its pending requests before it is left where it is.
   package var drainLimit: Duration
-  /// How often somebody else may move a queue back within `fightInterval` before it is left alone.
+  /// How often another process may move a queue back within `fightInterval` before it is left alone.
   package var fightLimit: Int
   /// The time in which such moves count.
   package var fightInterval: Duration

@@ -17,7 +17,7 @@ package struct HostProtection {
   private var kinds: [APQN: Kind] = [:]
   private var unknown: [APQN] = []
 
-  /// What there is to protect on a machine whose queues tell their master keys.
+  /// What there is to protect on a machine whose queues show their master keys.
   package init(_ inventory: Inventory) {
     self.inventory = inventory
     for card in inventory.cards {
@@ -35,7 +35,7 @@ package struct HostProtection {
     }
   }
 
-  /// Queues that the host gets when its driver comes, which must stay because until then nothing tells
+  /// Queues that the host gets when its driver is loaded, which must stay because until then nothing shows
   /// their master keys: as in an initrd, before udev has loaded anything. Those of `ownership` have left
   /// the host already.
   static func beforeDrivers(_ inventory: Inventory, _ ownership: Ownership) -> [APQN] {
@@ -68,7 +68,7 @@ package struct HostProtection {
       let usable = taken.filter(isUsable)
       let reason = Refusal.Reason.lastWithMasterKeys(kind.mode, kind.keys)
       guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {
-        // None is usable now, so which one will be first cannot be told.
+        // None is usable now, so which one will be first is unknown.
         for queue in taken { protected[queue.apqn] = reason }
         continue
       }

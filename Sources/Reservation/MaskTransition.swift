@@ -63,7 +63,7 @@ struct MaskTransition {
     return inventory.queues.first { owner(of: $0) == .host }?.apqn
   }
 
-  /// The kernel looks at every queue after each write: it moves one whose driver is not of its pool, and
+  /// The kernel checks every queue after each write: it moves one whose driver is not of its pool, and
   /// binds an unbound one in the host's pool (`__ap_revise_reserved`, 6.1). What drivers hardware below
   /// type 10 finds depends on the kernel.
   private func owners(of queue: Queue, along way: [MaskPair]) -> [Owner] {

@@ -7,7 +7,7 @@ package struct MaskVeto: Equatable, Sendable {
   package var adapters: APMask
   /// New bits of `aqmask` that are refused.
   package var domains: APMask
-  /// The mediated device that stands in the way.
+  /// The mediated device that keeps the masks from being set.
   package var holder: String
 
   /// The first veto against going from one pair of masks to another by `MaskPair.steps(to:absent:)`; nil

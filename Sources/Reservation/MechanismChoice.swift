@@ -40,7 +40,7 @@ package struct MechanismChoice: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - requested: the mechanism to use, where a person has chosen one.
-  ///   - planner: makes the plans that tell whether masks express the rules.
+  ///   - planner: makes the plans that show whether masks express the rules.
   /// - Throws: `Unavailable` when the kernel does not have the requested one.
   package init(requested: Mechanism? = nil, planner: Planner) throws(Unavailable) {
     let bus = planner.inventory.bus
@@ -52,7 +52,7 @@ package struct MechanismChoice: Equatable, Sendable {
     } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
       !(recorded == .mask && planner.canLeaveMasks)
     {
-      self.init(recorded, "chosen before, since this boot")
+      self.init(recorded, "chosen before, in this boot")
     } else if planner.canLeaveMasks {
       self.init(
         .override,
@@ -77,7 +77,7 @@ package struct MechanismChoice: Equatable, Sendable {
         advice:
           "\(callout) knows masks only and refuses to start a mediated device whose queues are "
           + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
-          + "--force \(Guard.callout.rawValue) chooses overrides all the same")
+          + "--force \(Guard.callout.rawValue) chooses overrides anyway")
     } else {
       self.init(.override, "masks cannot express the rules, and this kernel has driver_override")
     }
@@ -103,12 +103,13 @@ package struct MechanismChoice: Equatable, Sendable {
       self.init(
         .mask, "\(source) sets masks",
         advice:
-          "masks are used since \(source) sets them; to be free of them, write its settings as "
+          "masks are used because \(source) sets them; to stop using them, write its settings as "
           + "rules with \"apreserve import\", remove them there, and boot again")
     } else if overridesExist, let override = configuration.overrides.first {
       self.init(
         .override, "\(override.source) sets driver_override",
-        advice: "overrides are used since \(override.source) sets one; to be free of it, write its "
+        advice:
+          "overrides are used because \(override.source) sets one; to stop using it, write its "
           + "setting as a rule with \"apreserve import\", remove it with \"driverctl -b ap "
           + "unset-override \(override.apqn)\", and boot again")
     } else {
@@ -129,7 +130,7 @@ package struct MechanismChoice: Equatable, Sendable {
 }
 
 extension Mechanism {
-  /// Whether the kernel behind that bus has it.
+  /// Whether the kernel of that bus has it.
   package func isAvailable(on bus: BusState) -> Bool {
     switch self {
     case .bind: bus.masks == nil
@@ -174,7 +175,7 @@ extension Planner {
   }
 
   /// Whether overrides can take the place of masks that were chosen before and are not exact any more: the
-  /// masks are the default, or all that they keep from the host is ours and no mediated device has any of it.
+  /// masks are the default, or all that they keep from the host is owned and no mediated device has any of it.
   ///
   /// Not while what they keep cannot be decided about, which may be so for a moment only; not where the host
   /// may need the keys of what would be its own meanwhile; and not while a device is defined with a
@@ -200,7 +201,7 @@ extension Planner {
     return (inventory.bus.masks == .all || isFree) && !masksAreExact
   }
 
-  /// Whether every cleared bit of the masks is ours and no mediated device has a queue.
+  /// Whether every cleared bit of the masks is owned and no mediated device has a queue.
   var ownMasksAreFree: Bool {
     guard let masks = inventory.bus.masks else { return false }
     return masks.adapters.union(ownership.adapters) == .all

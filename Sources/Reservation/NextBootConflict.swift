@@ -3,7 +3,7 @@ package import APBus
 /// What another tool's configuration does at the next boot against the rules, or against the mechanism in
 /// use: harmless today, and a guest or a disk lost after the reboot.
 package struct NextBootConflict: Equatable, Sendable {
-  /// Whose configuration it is, which tells how it is removed.
+  /// Whose configuration it is, and so how it is removed.
   package enum Tool: Equatable, Sendable {
     /// `ap.apmask=` or `ap.aqmask=` on the kernel command line.
     case kernelCommandLine

@@ -1,6 +1,6 @@
 package import APBus
 
-/// Steps that belong together: when one fails, the ones behind it are not done.
+/// Steps that belong together: when one fails, the ones after it are not done.
 package struct Operation: Equatable, Sendable {
   /// What is moved: one queue, or the masks with all queues that they move.
   package enum Subject: Hashable, Sendable {
@@ -42,7 +42,7 @@ package struct OwnerChange: Equatable, Sendable {
     case givenBack
     /// No rule asked: a mask takes the queue along, which the rules accept.
     case collateral
-    /// No rule asked: an effective mask write makes the kernel look at this queue too
+    /// No rule asked: an effective mask write makes the kernel check this queue as well
     /// (SimulatedBus documentation, "Masks").
     case sideEffect
   }

@@ -3,7 +3,7 @@ package import APBus
 /// What is reserved by us, and so may be given back by us, and which queues there have been.
 ///
 /// What apreserve did not reserve it does not release: a queue that was on `vfio_ap` when first seen
-/// is somebody else's work.
+/// is the work of others.
 package struct Ownership: Equatable, Sendable {
   /// Queues that we bound to `vfio_ap`, or whose override we set.
   package var queues: Set<APQN>
@@ -36,7 +36,7 @@ package struct Ownership: Equatable, Sendable {
   }
 
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
-  /// that keeps it from the host is ours. Where another process has cleared one too, it is that process's.
+  /// that keeps it from the host is owned. Where another process has cleared one too, it is that process's.
   package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
     guard let masks = bus.masks, !masks.isInHostPool(apqn) else { return queues.contains(apqn) }
     return (masks.adapters.contains(apqn.adapter) || adapters.contains(apqn.adapter))
@@ -71,7 +71,7 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
-  /// What a step makes ours that is not ours yet; to be kept before the step's write is done, since a
+  /// What a step makes owned that is not owned yet; to be recorded before the step's write is done, since a
   /// write that is recorded and did not happen does no harm, and the reverse would be forgotten.
   ///
   /// `inventory` is the machine as it was before the first step of the same plan.
@@ -84,7 +84,7 @@ package struct Ownership: Equatable, Sendable {
       let cleared = inventory.bus.masks?.domains.subtracting(mask) ?? []
       return cleared.isSubset(of: domains) ? nil : .domains(domains.union(cleared))
     case .setOverride(let apqn, DriverName.vfioAP), .bind(let apqn, DriverName.vfioAP):
-      // What is on vfio_ap already is only held there from now on: it stays somebody else's.
+      // What is on vfio_ap already is only kept there from now on: apreserve does not own it.
       guard inventory.queue(apqn)?.owner != .vfioAP, !queues.contains(apqn) else { return nil }
       return .queue(apqn, isOwned: true)
     case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
@@ -98,7 +98,7 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
-  /// What is not ours any more: bits that are set again, queues that have left `vfio_ap` for the host
+  /// What is not owned any more: bits that are set again, queues that have left `vfio_ap` for the host
   /// or are gone, with no override left on them, and queues that are not switched off any more.
   package func changes(against inventory: Inventory) -> [OwnershipChange] {
     var changes: [OwnershipChange] = []

@@ -1,6 +1,6 @@
 package import APBus
 
-/// One change of what is ours.
+/// One change of what apreserve owns.
 package enum OwnershipChange: Equatable, Sendable {
   /// The mechanism was chosen.
   case mechanism(Mechanism)
@@ -8,7 +8,7 @@ package enum OwnershipChange: Equatable, Sendable {
   case adapters(APMask)
   /// The bits of `aqmask` that we cleared are these now.
   case domains(APMask)
-  /// A queue became ours, or is not ours any more.
+  /// A queue is owned from now on, or is not any more.
   case queue(APQN, isOwned: Bool)
   /// A queue was switched off by us, or is not any more.
   case offline(APQN, isOwned: Bool)

@@ -15,7 +15,7 @@ package struct Plan: Equatable, Sendable {
   package var waiting: [Waiting]
   /// Queues that keep their owner because what decides about them cannot be read now.
   package var undecidable: [APQN]
-  /// Queues on `vfio_ap` that the rules want elsewhere but that are not ours to give back.
+  /// Queues on `vfio_ap` that the rules want elsewhere but that apreserve has not reserved, so that it does not give them back.
   package var adopted: [APQN]
   /// Where queues that are not here yet would be taken unasked; empty except for masks.
   package var latentCollateral: LatentCollateral

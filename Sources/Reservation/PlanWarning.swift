@@ -39,21 +39,21 @@ extension PlanWarning: CustomStringConvertible {
       "the guest of mediated device \(device) gets no queue of adapter "
         + "0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
     case .defaultDomainTaken(let domain):
-      "the host's default domain 0x\(Hex.text(domain, digits: 4)) keeps no queue of the host; "
+      "the host's default domain 0x\(Hex.text(domain, digits: 4)) has no queue of the host then; "
         + "choose another one by writing its number to /sys/bus/ap/ap_domain"
     case .lastCCAQueueTaken:
-      "the host keeps no CCA queue, and with the last one goes its random number generator"
+      "the host keeps no CCA queue, and loses its random number generator with the last one"
     case .unusable(let apqns):
-      "reserved, and of no use to a guest now, since deconfigured or check-stopped: "
+      "reserved, but unusable for a guest now, because deconfigured or check-stopped: "
         + apqns.shortList()
     case .leavesMasks:
       "the masks are set back to all ones first, since they do not express the rules any more; what the "
         + "rules reserve is taken by driver_override right after that"
     case .cannotBeUndone(let device):
-      "if the masks cannot be written to the end, they cannot be set back: mediated device \(device) "
+      "if not all masks can be written, they cannot be set back: mediated device \(device) "
         + "has the adapter or domain assigned"
     case .undoingBinds(let apqns, let owner):
-      "if the masks cannot be written to the end, setting them back moves to \(owner.rawValue) what has "
+      "if not all masks can be written, setting them back moves to \(owner.rawValue) what has "
         + "no driver now: " + apqns.shortList()
     case .nextBoot(let conflict): conflict.description
     }

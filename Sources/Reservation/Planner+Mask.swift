@@ -125,7 +125,7 @@ extension Planner {
     }
   }
 
-  /// Each on its own, so that one queue that cannot be bound holds up no other. They come behind the
+  /// Each on its own, so that one queue that cannot be bound holds up no other. They come after the
   /// masks, on which they depend.
   private func append(_ probes: [OwnerChange], to plan: inout Plan) {
     for probe in probes {
@@ -136,7 +136,7 @@ extension Planner {
     }
   }
 
-  /// Unbound queues that the kernel does not look at by itself: a mask write binds those of the
+  /// Unbound queues that the kernel does not check by itself: a mask write binds those of the
   /// host's pool only, and no scan ever tries an unbound queue again (SimulatedBus documentation,
   /// "Matching" and "Masks").
   private func probes(after transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {

@@ -62,7 +62,7 @@ extension Planner {
         Operation(.queue(apqn), steps: [.setOverride(apqn, driver: nil)], changes: []))
       return
     }
-    // Written over ours by another process, which has plans of its own for the queue.
+    // Overwritten by another process, which has plans of its own for the queue.
     if let other = queue.driverOverride, other != DriverName.vfioAP {
       plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
       return
@@ -91,8 +91,8 @@ extension Planner {
         changes: [OwnerChange(apqn, from: queue.owner, to: .host, cause: .givenBack)]))
   }
 
-  /// A queue of ours that a guest has and that has lost its override, as when we were stopped between
-  /// clearing it and looking again: any write of masks would take it away (SimulatedBus documentation,
+  /// An owned queue that a guest has and that has lost its override, as when the agent was stopped between
+  /// clearing it and reading it back: any write of masks would take it away (SimulatedBus documentation,
   /// "Masks").
   private func markAssigned(_ queue: Queue, into plan: inout Plan) {
     guard queue.owner == .vfioAP, queue.driverOverride == nil,

@@ -25,7 +25,7 @@ package struct Planner {
 
   /// The plan that moves queues by `mechanism`.
   ///
-  /// A queue that a guard keeps can make another request impossible or needless, so the plan is made anew
+  /// A queue that a guard keeps can make another request impossible or needless, so the plan is made again
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
@@ -99,9 +99,9 @@ package struct Planner {
   /// Whether the driver that reserves queues is registered.
   var hasVfioAP: Bool { inventory.bus.hasDriver(DriverName.vfioAP) }
 
-  /// Whether a queue can be given to the host now; what stands in the way goes into the plan.
+  /// Whether a queue can be given to the host now; what blocks it is added to the plan.
   ///
-  /// `cex4queue` takes the card driver's data without looking whether there is any (SimulatedBus
+  /// `cex4queue` takes the card driver's data without checking that there is any (SimulatedBus
   /// documentation, "Matching"), so the card must be bound first.
   func canGiveToHost(_ apqn: APQN, _ plan: inout Plan) -> Bool {
     guard inventory.bus.hasDriver(DriverName.cex4queue) else {

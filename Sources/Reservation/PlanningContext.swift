@@ -7,9 +7,9 @@ package struct PlanningContext: Equatable, Sendable {
   package var configuration: HostConfiguration
   /// How careful to be.
   package var policy: GuardPolicy
-  /// Whether there is no rule at all, and nobody has said that this is meant.
+  /// Whether there are no rules at all, and nobody has said that this is intended.
   package var rulesAreMissing: Bool
-  /// Queues that somebody else keeps moving back, with how often that was.
+  /// Queues that another process keeps moving back, with how often that was.
   package var fought: [APQN: Int]
   /// Queues that did not finish their pending requests in time.
   package var undrained: Set<APQN>

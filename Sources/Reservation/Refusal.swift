@@ -41,7 +41,7 @@ package struct Refusal: Hashable, Sendable {
     /// A mediated device has the queue; taking it would take the whole adapter from its guest
     /// (SimulatedBus documentation, "Guests").
     case assigned(mediatedDevice: String?)
-    /// The kernel would veto the mask: it looks at every mediated device with that adapter or domain.
+    /// The kernel would veto the mask: it checks every mediated device with that adapter or domain.
     case vetoed(mediatedDevice: String)
     /// Masks are in use on this machine, so that the kernel refuses overrides.
     case masksInUse
@@ -67,11 +67,11 @@ package struct Refusal: Hashable, Sendable {
     case masterKeysUnknown
     /// It had requests pending for longer than it may.
     case busy
-    /// Somebody else has moved it back this often.
+    /// Another process has moved it back this often.
     case fought(times: Int)
-    /// Somebody else has set `driver_override` to another driver.
+    /// Another process has set `driver_override` to another driver.
     case overriddenByOthers(driver: String)
-    /// There is no rule at all, which is hardly meant.
+    /// There are no rules at all, which is probably a mistake.
     case rulesMissing
   }
 }
@@ -124,19 +124,19 @@ extension Refusal: CustomStringConvertible {
         + "\(keys), and the host has secure keys; leave it, or use --force \(Guard.protectHost.rawValue)"
     case .masterKeysUnknown:
       "\(apqn) stays with the host, which has secure keys: its master keys cannot be read (mkvps), so it "
-        + "may be the last with them; --force \(Guard.protectHost.rawValue) takes it all the same"
+        + "may be the last one with them; --force \(Guard.protectHost.rawValue) takes it anyway"
     case .busy:
       "\(apqn) stays with the host: it did not finish its pending requests in time; it is tried again, "
         + "and --force \(Guard.pendingRequests.rawValue) takes it at once"
     case .fought(let times):
-      "\(apqn) is left alone: something else has moved it back \(times) times; find out what, then "
+      "\(apqn) is left alone: another process has moved it back \(times) times; find out what, then "
         + "reload, or use --force \(Guard.fighting.rawValue)"
     case .overriddenByOthers(let driver):
       "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if apreserve "
         + "is to move the queue"
     case .rulesMissing:
-      "\(apqn) stays reserved although no rule wants that, since there is no rule at all; if that is "
-        + "meant, reload, or use --force \(Guard.emptyRules.rawValue)"
+      "\(apqn) stays reserved although no rule wants that, because there are no rules at all; if that is "
+        + "intended, reload, or use --force \(Guard.emptyRules.rawValue)"
     }
   }
 
@@ -149,7 +149,7 @@ extension Refusal: CustomStringConvertible {
     var parts: [String] = []
     if !apqns.isEmpty { parts.append(apqns.shortList(of: 4)) }
     if neighbors.absentCount > 0 {
-      parts.append("\(neighbors.absentCount) that are not here now and may be the host's")
+      parts.append("\(neighbors.absentCount) that are absent now and may be the host's")
     }
     return parts.isEmpty ? "nothing else" : parts.joined(separator: ", and ")
   }

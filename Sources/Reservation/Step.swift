@@ -1,6 +1,6 @@
 package import APBus
 
-/// One thing the agent does to sysfs: a single write, or a look that guards the writes behind it.
+/// One thing the agent does to sysfs: a single write, or a read that guards the writes after it.
 package enum Step: Hashable, Sendable {
   /// Write `apmask`, whole.
   case setAdapterMask(APMask)
@@ -12,7 +12,7 @@ package enum Step: Hashable, Sendable {
   case unbind(APQN, from: String)
   /// Bind a queue to a driver by name.
   case bind(APQN, to: String)
-  /// Let the bus look for a driver for an unbound queue (`drivers_probe`).
+  /// Let the bus find a driver for an unbound queue (`drivers_probe`).
   case probe(APQN)
   /// Read `status` and the mediated devices' matrices again; go on only if none has the queue.
   ///
@@ -24,7 +24,7 @@ package enum Step: Hashable, Sendable {
   /// Read how many requests the queue still has; go on only when there are none.
   case awaitIdle(APQN)
 
-  /// The file that is written, nil for a step that only looks.
+  /// The file that is written; nil for a step that only reads.
   package var path: SysfsPath? {
     switch self {
     case .setAdapterMask: .bus("apmask")
@@ -66,7 +66,7 @@ extension Step: CustomStringConvertible {
   /// The write as a person would type it, `05.0004 > /sys/bus/ap/drivers/cex4queue/unbind`.
   package var description: String {
     switch self {
-    case .requireUnassigned(let apqn): "look again that no mediated device has \(apqn)"
+    case .requireUnassigned(let apqn): "check again that no mediated device has \(apqn)"
     case .awaitIdle(let apqn): "wait until \(apqn) has no pending requests"
     case .setOverride(_, driver: nil): "(an empty line) > \(path.map(\.description) ?? "")"
     default: "\(text.filter { $0 != "\n" }) > \(path.map(\.description) ?? "")"

@@ -99,7 +99,7 @@ struct Warnings {
     }
   }
 
-  /// Overrides that driverctl sets whenever a queue comes, before rules are looked at.
+  /// Overrides that driverctl sets whenever a queue is added, before any rules apply.
   private mutating func warnOfOverridesAtNextBoot(_ mechanism: Mechanism) {
     let overrides = context.configuration.overrides
     // A kernel without driver_override for queues leaves driverctl nothing to write.

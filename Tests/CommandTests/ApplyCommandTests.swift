@@ -41,7 +41,7 @@ import Testing
     #expect(
       Array(lines.prefix(6)) == [
         "mechanism  bind: this kernel has no masks",
-        "warning    the host keeps no CCA queue, and with the last one goes its random number generator",
+        "warning    the host keeps no CCA queue, and loses its random number generator with the last one",
         "plan       1 queue by 2 writes",
         "decide     01.0004  host  ->  vfio_ap  50-guests.rules:1 \"db guests\"",
         "write      01.0004 > /sys/bus/ap/drivers/cex4queue/unbind   ok",

@@ -22,7 +22,7 @@ import Testing
       1  echo \(cleared) > /sys/bus/ap/apmask
 
     warnings
-      the host keeps no CCA queue, and with the last one goes its random number generator
+      the host keeps no CCA queue, and loses its random number generator with the last one
 
     2 queues to vfio_ap, 1 write
 

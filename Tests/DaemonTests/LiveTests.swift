@@ -127,7 +127,7 @@ struct `A daemon on a live machine` {
       try machine.wait { machine.reserved.count == 4 }
       #expect(
         machine.messages.texts(of: .hostRenamed) == [
-          "the host is named test1 now; the rules are decided anew"
+          "the host is named test1 now; the rules are decided again"
         ])
       try machine.tree.file("host/etc/hostname", "prod1\n")
       try machine.reload()

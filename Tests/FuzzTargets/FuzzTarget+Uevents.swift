@@ -65,7 +65,9 @@ extension FuzzTarget {
   static let expectations = FuzzTarget("expectations") { bytes in
     do {
       let expectation = try Expectation(bytes, file: "expect")
-      for mismatch in expectation.mismatches(with: .empty, counts: [:]) { try holdReadable(mismatch) }
+      for mismatch in expectation.mismatches(with: .empty, counts: [:]) {
+        try holdReadable(mismatch)
+      }
     } catch let fault as Expectation.SyntaxError {
       try holdReadable("\(fault)")
     }

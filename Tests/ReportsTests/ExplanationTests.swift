@@ -44,9 +44,9 @@ import Testing
   @Test func `of a queue that is not there tells what becomes of it`() throws {
     let assessment = try Example.assessment()
     let requested = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)
-    #expect(requested.hasSuffix("  there is no such queue now; it is reserved when it comes\n"))
+    #expect(requested.hasSuffix("  absent; it is reserved when it is added\n"))
     let open = Explanation(APQN(adapter: 7, domain: 4), in: assessment).text(style: .plain)
-    #expect(open.hasSuffix("  there is no such queue now; the rules are decided when it comes\n"))
+    #expect(open.hasSuffix("  absent; the rules are decided when it is added\n"))
     #expect(open.contains("  card     card07 is not there\n"))
   }
 

@@ -106,7 +106,7 @@ import Testing
           "waiting": [],
           "undecidable": [],
           "adopted": [],
-          "warnings": [{"warning": "last-cca-queue-taken", "message": "the host keeps no CCA queue, and with the last one goes its random number generator"}],
+          "warnings": [{"warning": "last-cca-queue-taken", "message": "the host keeps no CCA queue, and loses its random number generator with the last one"}],
           "latentCollateral": {"adapters": [], "domains": [], "count": 0, "hostCount": 0}
         }
 

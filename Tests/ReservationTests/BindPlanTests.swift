@@ -45,7 +45,7 @@ import Testing
     let plan = try machine.plan(.bind, #"APQN=="01.0003", RESERVE="unmanaged""#)
     #expect(
       plan.writes == [
-        "look again that no mediated device has 01.0002",
+        "check again that no mediated device has 01.0002",
         "01.0002 > /sys/bus/ap/drivers/vfio_ap/unbind",
         "01.0002 > /sys/bus/ap/drivers/cex4queue/bind",
       ])

@@ -34,7 +34,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     ]
     #expect(
       try machine.plan(.bind, adapterOne).refusals.map(\.description) == [
-        "01.0004 is left alone: something else has moved it back 3 times; find out what, then "
+        "01.0004 is left alone: another process has moved it back 3 times; find out what, then "
           + "reload, or use --force fighting",
         "01.0005 stays with the host: it did not finish its pending requests in time; it is tried "
           + "again, and --force pending-requests takes it at once",

@@ -35,7 +35,7 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
   {
     var machine = machine
     machine.ownership.mechanism = .mask
-    #expect(try choice(machine, row).reason == "chosen before, since this boot")
+    #expect(try choice(machine, row).reason == "chosen before, in this boot")
     #expect(try choice(machine, alone).mechanism == .override)
     machine.clear(adapters: [2])
     #expect(try choice(machine, alone).mechanism == .mask)

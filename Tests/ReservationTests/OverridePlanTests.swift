@@ -58,7 +58,7 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(
       try machine.plan(.override, "").writes == [
         "(an empty line) > /sys/devices/ap/card01/01.0002/driver_override",
-        "look again that no mediated device has 01.0002",
+        "check again that no mediated device has 01.0002",
         "01.0002 > /sys/bus/ap/drivers/vfio_ap/unbind",
         "01.0002 > /sys/bus/ap/drivers_probe",
       ])

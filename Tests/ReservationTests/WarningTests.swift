@@ -90,7 +90,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.isEmpty)
     #expect(
       plan.warnings.map(\.description) == [
-        "reserved, and of no use to a guest now, since deconfigured or check-stopped: 01.0004, "
+        "reserved, but unusable for a guest now, because deconfigured or check-stopped: 01.0004, "
           + "01.0005"
       ])
   }
@@ -120,7 +120,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.changesByUndoing.map(\.apqn.description) == ["01.0003"])
     #expect(
       plan.warnings.map(\.description) == [
-        "if the masks cannot be written to the end, setting them back moves to host what has no driver "
+        "if not all masks can be written, setting them back moves to host what has no driver "
           + "now: 01.0003"
       ])
     // What is unbound and given back would be on vfio_ap then.

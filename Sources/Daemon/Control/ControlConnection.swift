@@ -43,7 +43,7 @@ final class ControlConnection {
   /// When something was last received or sent.
   private(set) var lastProgress: Duration
 
-  /// The longest call that is read; ours are shorter than a hundredth of that.
+  /// The longest call that is read; those of this program are shorter than a hundredth of that.
   static let messageLimit = 64 * 1024
   /// Answers of more bytes than this are bounded in number.
   static let longAnswer = 64 * 1024

@@ -12,8 +12,8 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again; the answer to the client.
   var reload: () -> Reply
-  /// Lets somebody go on when everything that is asked for is done or refused, and if requested looks at
-  /// everything for it.
+  /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
+  /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
   /// Whether one more long answer is too many.
   var isAnsweringTooMuch: () -> Bool

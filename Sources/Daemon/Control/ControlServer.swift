@@ -113,7 +113,7 @@ enum Admission: Equatable {
     let guests = places.filter(\.isGuest)
     if !isGuest {
       guard places.count >= limit else { return .admit }
-      // Among all of them somebody must go, however busy.
+      // One of all must end, however busy.
       let victim =
         stalest(guests, orBusy: false) ?? stalest(places, orBusy: false)
         ?? stalest(guests, orBusy: true) ?? stalest(places, orBusy: true)

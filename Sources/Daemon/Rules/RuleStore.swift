@@ -109,7 +109,7 @@ final class RuleStore {
   }
 }
 
-/// What is to be told after the rules were read.
+/// The messages after the rules were read.
 enum RuleMessages {
   /// The messages about what has changed between two conditions.
   static func messages(
@@ -162,7 +162,7 @@ enum RuleMessages {
     switch condition.origin {
     case .files, .earlierFiles: "those from before stay in force"
     case .lastGood: "those that an earlier run has kept are in force"
-    case .nowhere: "no earlier rules are known, so nothing is reserved anew"
+    case .nowhere: "no earlier rules are known, so nothing more is reserved"
     }
   }
 }

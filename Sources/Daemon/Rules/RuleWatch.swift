@@ -22,7 +22,7 @@ package final class RuleWatch {
   /// Files that were written to and not closed, and since when.
   private var writing: [String: Duration] = [:]
 
-  /// How long nothing must happen before a change is told: editors and package managers write several
+  /// How long nothing must happen before a change is reported: editors and package managers write several
   /// files one after the other.
   static let quietTime = Duration.milliseconds(250)
   /// How long a change is held back at most while others follow it.
@@ -53,10 +53,10 @@ package final class RuleWatch {
     let now = time.now
     writing = writing.filter { now - $0.value < writerLimit }
     guard writing.isEmpty else { return }
-    tell()
+    reportChange()
   }
 
-  private func tell() {
+  private func reportChange() {
     timer?.clear()
     firstChange = nil
     watch()
@@ -95,7 +95,7 @@ package final class RuleWatch {
 
   private func note(_ change: DirectoryWatch.Change, in path: String) {
     guard let name = change.name else {
-      // The directory has gone, or what has happened in it is not known: it is watched anew.
+      // The directory was removed, or what has happened in it is unknown: it is watched again.
       watches[path] = nil
       plan = nil
       writing = [:]
@@ -108,7 +108,7 @@ package final class RuleWatch {
     if directory.turns.contains(name) { changeWay() }
   }
 
-  /// Watches anew, since paths lead elsewhere.
+  /// Watches again, since paths lead elsewhere.
   private func changeWay() {
     watch()
     noteChange()
@@ -139,11 +139,11 @@ package final class RuleWatch {
     timer?.set(after: max(.zero, min(Self.quietTime, first + Self.longestWait - now)))
   }
 
-  /// Nothing has happened for a while: tells of it, or waits for who is still writing.
+  /// Nothing has happened for a while: reports the change, or waits for writers that are not finished.
   private func rest() {
     let now = time.now
     writing = writing.filter { now - $0.value < writerLimit }
-    guard let earliest = writing.values.min() else { return tell() }
+    guard let earliest = writing.values.min() else { return reportChange() }
     firstChange = nil
     timer?.set(after: earliest + writerLimit - now)
   }

@@ -22,7 +22,7 @@ package struct Call: Equatable, Sendable {
     self.wantsMore = wantsMore
   }
 
-  /// A message that is no call.
+  /// A message that is not a call.
   package struct Malformed: Error, Equatable, Sendable, CustomStringConvertible {
     /// What is wrong.
     package var description: String
@@ -161,7 +161,7 @@ package struct MessageBuffer: Sendable {
   /// Up to where there is no NUL.
   private var searched = 0
 
-  /// A sender whose message is longer than is read. There is no way to find the next one's beginning.
+  /// A sender whose message is longer than is read. The beginning of the next one cannot be found.
   package struct TooLong: Error, Equatable, Sendable {}
 
   /// An empty buffer.

@@ -4,7 +4,7 @@ import APBus
 /// overrides that another tool sets, what mediated devices are defined as, which virtual machines have
 /// them, and who on the host itself needs a queue.
 ///
-/// All of it is somebody else's configuration: it is read to decide well and to name things, and never
+/// All of it is the configuration of other tools: it is read to decide well and to name things, and never
 /// written.
 package struct HostConfiguration: Equatable, Sendable {
   /// `ap.apmask=` and `ap.aqmask=` of the kernel's command line.

@@ -14,7 +14,7 @@ package struct MediatedDeviceDefinition: Equatable, Sendable {
     self.startsAutomatically = startsAutomatically
   }
 
-  /// The file of mdevctl's directory whose name is a UUID; nil where it is no definition.
+  /// The file of mdevctl's directory whose name is a UUID; nil where it is not a definition.
   ///
   /// `attrs` is a list of objects with one member each, applied in order (mdevctl(8)).
   package init?(fileName: String, json: JSONValue) {

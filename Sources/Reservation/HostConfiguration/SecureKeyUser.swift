@@ -8,7 +8,7 @@ package enum SecureKeyUser: Hashable, Sendable {
   case encryptedVolume(String)
   /// zkey's repository has a key.
   case repositoryKey(String)
-  /// A file that would tell cannot be read, so that there may be secure keys.
+  /// A file that would show it cannot be read, so there may be secure keys.
   case unreadable(String)
 
   /// Whether `/proc/crypto` shows a `paes` algorithm in use: each has one reference of its own for

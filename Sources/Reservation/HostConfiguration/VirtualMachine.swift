@@ -13,7 +13,7 @@ package struct VirtualMachine: Equatable, Sendable {
 
   /// What libvirt's definition of a domain says; nil where it has no mediated device.
   ///
-  /// Only three things are looked for: the first `<name>`, and in each `<hostdev>` of type `mdev` the
+  /// Only three things are read: the first `<name>`, and in each `<hostdev>` of type `mdev` the
   /// UUID of its source's address. libvirt writes these files itself, one element a line.
   package init?(domainXML text: String) {
     var scanner = ElementScanner(text)
