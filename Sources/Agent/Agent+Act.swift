@@ -154,7 +154,7 @@ extension Agent {
   ) throws(InventoryReaderError) -> Plan {
     var survey = Survey(InventoryReader(sysfs: sysfs))
     // Without the guard that needs the keys, to see whether they are needed at all.
-    let draft = planner(for: inventory, by: decisions, without: .protectHost).plan(by: mechanism)
+    let draft = planner(for: inventory, by: decisions).without(.protectHost).plan(by: mechanism)
     if context.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
       try survey.readKeys(
         into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
@@ -177,36 +177,30 @@ extension Agent {
     case interrupted
   }
 
-  private func planner(
-    for inventory: Inventory, by decisions: DecisionTable, without forced: Guard? = nil
-  ) -> Planner {
-    var context = context
-    if let forced { context.policy.forced.insert(forced) }
-    return Planner(
+  private func planner(for inventory: Inventory, by decisions: DecisionTable) -> Planner {
+    Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
       context: context, heldBack: retries.heldBack(now: time.now))
   }
 
-  /// The mechanism: the one that is kept, as long as the kernel has it, or the one to choose now. A
-  /// guard that refuses for a while does not decide about it.
+  /// The mechanism: the one that is kept, as long as the kernel has it, or the one to choose now.
   private func mechanism(
     on inventory: Inventory, by decisions: DecisionTable
   ) throws(Status.Obstacle) -> MechanismChoice {
-    let planner = planner(for: inventory, by: decisions, without: .protectHost)
-    if let keptChoice, keptChoice.mechanism.isAvailable(on: inventory.bus),
-      settings.mechanism != nil || !planner.canLeaveMasks
-    {
-      return keptChoice
-    }
-    keptChoice = nil
+    let choice: MechanismChoice
     do throws(MechanismChoice.Unavailable) {
-      var choice = try MechanismChoice(requested: settings.mechanism, planner: planner)
-      if settings.mechanism != nil { choice.noteOrigin(settings.mechanismOrigin) }
-      if let event = announced.event(of: choice) { report(event) }
-      return choice
+      choice = try MechanismChoice(
+        requested: settings.mechanism, origin: settings.mechanismOrigin, kept: keptChoice,
+        planner: planner(for: inventory, by: decisions))
     } catch {
+      keptChoice = nil
       throw .unavailable(error)
     }
+    if choice != keptChoice {
+      keptChoice = nil
+      if let event = announced.event(of: choice) { report(event) }
+    }
+    return choice
   }
 
   /// Keeps the mechanism from the first plan on that has anything to write: before, there was nothing

@@ -50,7 +50,7 @@ struct MaskRequests {
         // The kernel's own refusal first: no guard that is switched off changes it.
         let reason =
           hold.refusal(toGiveBack: apqn) ?? hold.refusal(toTake: apqn) ?? kept[apqn]
-          ?? Self.obstacle(to: queue, inventory)
+          ?? Self.obstacle(to: queue, on: inventory)
         if let reason {
           refusals.append(Refusal(apqn, reason))
           // It keeps its place, too.
@@ -83,7 +83,7 @@ struct MaskRequests {
         unmanaged.insert(apqn)
       }
     }
-    refuse(release(hostReleases), hold)
+    refuse(release(hostReleases), heldBy: hold)
     for apqn in yielding where canReserve(apqn) { reserved.insert(apqn) }
     for apqn in fulfilled {
       if canReserve(apqn) { reserved.insert(apqn) } else { requests.append(apqn) }
@@ -92,13 +92,14 @@ struct MaskRequests {
     acceptCollateral(requests)
     reserve(requests)
     // Where collateral has left a row or column to the guests, more can be given back beside it.
-    refuse(release(releases), hold)
+    refuse(release(releases), heldBy: hold)
   }
 
   /// Refuses to give back what would take with it what must stay reserved.
-  private mutating func refuse(_ releases: APQNSet, _ hold: MediatedDeviceHold) {
+  private mutating func refuse(_ releases: APQNSet, heldBy hold: MediatedDeviceHold) {
     for apqn in releases where present.contains(apqn) {
-      let stays = reservedQueue(whereAdding: apqn, hosts.adapters, hosts.domains) ?? apqn
+      let stays =
+        reservedQueue(whereAdding: apqn, adapters: hosts.adapters, domains: hosts.domains) ?? apqn
       refusals.append(
         Refusal(apqn, hold.refusal(toTake: stays) ?? .releaseInexpressible(wouldTake: stays)))
       reserved.insert(apqn)
@@ -108,7 +109,7 @@ struct MaskRequests {
   /// Why a queue cannot be let into the host's pool, if so: below a card without driver no queue may be bound
   /// to `cex4queue`, which takes none of hardware below type 10 (SimulatedBus documentation,
   /// "Matching").
-  private static func obstacle(to queue: Queue, _ inventory: Inventory) -> Refusal.Reason? {
+  private static func obstacle(to queue: Queue, on inventory: Inventory) -> Refusal.Reason? {
     guard inventory.bus.hasDriver(DriverName.cex4queue) else { return nil }
     guard let card = inventory.card(queue.apqn.adapter) else { return .cardUnbound }
     return card.driver == nil && card.hardwareType.isReservable ? .cardUnbound : nil
@@ -124,7 +125,7 @@ struct MaskRequests {
     var domains = hosts.domains
     var refused = APQNSet()
     for apqn in releases {
-      guard reservedQueue(whereAdding: apqn, adapters, domains) == nil else {
+      guard reservedQueue(whereAdding: apqn, adapters: adapters, domains: domains) == nil else {
         refused.insert(apqn)
         continue
       }
@@ -137,7 +138,7 @@ struct MaskRequests {
 
   /// A queue that must stay reserved and that would be the host's with `apqn` given back.
   private func reservedQueue(
-    whereAdding apqn: APQN, _ adapters: APMask, _ domains: APMask
+    whereAdding apqn: APQN, adapters: APMask, domains: APMask
   ) -> APQN? {
     if !adapters.contains(apqn.adapter) {
       let row = reserved[apqn.adapter].intersection(domains)
@@ -248,5 +249,43 @@ struct MaskRequests {
       for domain in hosts[adapter] { columns[Int(domain)].insert(adapter) }
     }
     return columns
+  }
+}
+
+/// What masks must do with APQNs that are not here: whatever the masks are when one comes decides who
+/// gets it, and rules speak of it already.
+struct AbsentQueues {
+  /// APQNs in the host's pool that must stay there: those that rules may decide for the host, and those
+  /// that were here and were not to be taken then.
+  private(set) var hosts = APQNSet()
+  /// Those of `hosts` that a rule with accepted collateral may take along.
+  private(set) var unmanaged = APQNSet()
+  /// APQNs outside the host's pool that rules may decide for the host and whose bits apreserve may set.
+  private(set) var releases = APQNSet()
+
+  /// `masks` are those of now, and `settable` those with all bits that may be set.
+  ///
+  /// A queue that rules want reserved does not count as one that was not to be taken, unless its hardware was
+  /// too old for that, or the host may need it: which master keys it has shows only when it is back.
+  init(
+    inventory: Inventory, decisions: DecisionTable, ownership: Ownership, masks: MaskPair,
+    settable: MaskPair, hold: MediatedDeviceHold, protectsHost: Bool
+  ) {
+    let present = inventory.apqns
+    for adapter in UInt8.min...UInt8.max {
+      let row = decisions.row(adapter)
+      let absent = present[adapter].complement
+      let pool = masks.hostDomains(of: adapter)
+      let remembered = ownership.seen[adapter].intersection(absent).intersection(pool)
+      let isOlder = ownership.olderAdapters.contains(adapter)
+      let possible = row.possiblyHost.intersection(absent)
+      hosts[adapter] = possible.intersection(pool).union(
+        protectsHost || isOlder ? remembered : remembered.subtracting(row.vfioAP))
+      if !isOlder {
+        unmanaged[adapter] = remembered.intersection(row.unmanaged)
+      }
+      releases[adapter] = possible.subtracting(pool)
+        .intersection(settable.hostDomains(of: adapter)).subtracting(hold.matrix[adapter])
+    }
   }
 }

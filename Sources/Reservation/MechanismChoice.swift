@@ -38,25 +38,36 @@ package struct MechanismChoice: Equatable, Sendable {
   /// use already, or will be at the next boot, wins; otherwise masks if they express the rules exactly,
   /// else overrides if the kernel has them and nothing refuses their queues.
   ///
+  /// The guard of the host's keys has no say in it, since what it refuses now it may allow later.
+  ///
   /// - Parameters:
   ///   - requested: the mechanism to use, where a person has chosen one.
+  ///   - origin: where that was chosen, `file:line` or `command line`.
+  ///   - kept: the choice before.
   ///   - planner: makes the plans that show whether masks express the rules.
   /// - Throws: `Unavailable` when the kernel does not have the requested one.
-  package init(requested: Mechanism? = nil, planner: Planner) throws(Unavailable) {
+  package init(
+    requested: Mechanism? = nil, origin: String? = nil, kept: MechanismChoice? = nil,
+    planner: Planner
+  ) throws(Unavailable) {
+    let planner = planner.without(.protectHost)
     let bus = planner.inventory.bus
-    if let requested {
+    if let kept, kept.mechanism.isAvailable(on: bus), requested != nil || !planner.canLeaveMasks {
+      self = kept
+    } else if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
-      self.init(requested, "asked for")
+      let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
+      self.init(requested, because: file.map { "set by \($0)" } ?? "asked for")
     } else if bus.masks == nil {
-      self.init(.bind, "this kernel has no masks")
+      self.init(.bind, because: "this kernel has no masks")
     } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
       !(recorded == .mask && planner.canLeaveMasks)
     {
-      self.init(recorded, "chosen before, in this boot")
+      self.init(recorded, because: "chosen before, in this boot")
     } else if planner.canLeaveMasks {
       self.init(
         .override,
-        "masks do not express the rules any more, and this kernel has driver_override")
+        because: "masks do not express the rules any more, and this kernel has driver_override")
     } else if let choice = Self(inUseOn: planner.inventory) {
       self = choice
     } else if let choice = Self(
@@ -65,30 +76,32 @@ package struct MechanismChoice: Equatable, Sendable {
     {
       self = choice
     } else if bus.supportsOverride != true {
-      self.init(.mask, "this kernel has masks and no driver_override")
+      self.init(.mask, because: "this kernel has masks and no driver_override")
     } else if planner.masksAreExact {
-      self.init(.mask, "masks express the rules exactly")
+      self.init(.mask, because: "masks express the rules exactly")
     } else if let callout = planner.context.configuration.callout,
       planner.context.isOn(.callout)
     {
       self.init(
         .mask,
-        "overrides are not used while \(callout) is installed, which refuses their mediated devices",
+        because:
+          "overrides are not used while \(callout) is installed, which refuses their mediated devices",
         advice:
           "\(callout) knows masks only and refuses to start a mediated device whose queues are "
           + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
           + "--force \(Guard.callout.rawValue) chooses overrides anyway")
     } else {
-      self.init(.override, "masks cannot express the rules, and this kernel has driver_override")
+      self.init(
+        .override, because: "masks cannot express the rules, and this kernel has driver_override")
     }
   }
 
   /// The mechanism that the bus shows to be in use.
   private init?(inUseOn inventory: Inventory) {
     if let queue = inventory.queues.first(where: { $0.driverOverride != nil }) {
-      self.init(.override, "driver_override is in use, on \(queue.apqn)")
+      self.init(.override, because: "driver_override is in use, on \(queue.apqn)")
     } else if inventory.bus.masks != .all {
-      self.init(.mask, "apmask or aqmask is in use")
+      self.init(.mask, because: "apmask or aqmask is in use")
     } else {
       return nil
     }
@@ -101,13 +114,13 @@ package struct MechanismChoice: Equatable, Sendable {
       .filter(\.isRestricting)
     if let source = masks.first?.source {
       self.init(
-        .mask, "\(source) sets masks",
+        .mask, because: "\(source) sets masks",
         advice:
           "masks are used because \(source) sets them; to stop using them, write its settings as "
           + "rules with \"apreserve import\", remove them there, and boot again")
     } else if overridesExist, let override = configuration.overrides.first {
       self.init(
-        .override, "\(override.source) sets driver_override",
+        .override, because: "\(override.source) sets driver_override",
         advice:
           "overrides are used because \(override.source) sets one; to stop using it, write its "
           + "setting as a rule with \"apreserve import\", remove it with \"driverctl -b ap "
@@ -117,12 +130,7 @@ package struct MechanismChoice: Equatable, Sendable {
     }
   }
 
-  /// Says where a person has asked for the mechanism, if that is a file.
-  package mutating func noteOrigin(_ origin: String?) {
-    if let origin, origin != "command line" { reason = "set by \(origin)" }
-  }
-
-  private init(_ mechanism: Mechanism, _ reason: String, advice: String? = nil) {
+  private init(_ mechanism: Mechanism, because reason: String, advice: String? = nil) {
     self.mechanism = mechanism
     self.reason = reason
     self.advice = advice

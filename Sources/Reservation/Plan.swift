@@ -98,3 +98,202 @@ package struct LatentCollateral: Equatable, Sendable {
     self.hostCount = hostCount
   }
 }
+
+/// Steps that belong together: when one fails, the ones after it are not done.
+package struct Operation: Equatable, Sendable {
+  /// What is moved: one queue, or the masks with all queues that they move.
+  package enum Subject: Hashable, Sendable {
+    /// One queue by its own files.
+    case queue(APQN)
+    /// The masks of the bus.
+    case masks
+    /// Whether one queue of the host is switched on.
+    case online(APQN)
+  }
+
+  /// What is moved.
+  package var subject: Subject
+  /// The steps in order.
+  package var steps: [Step]
+  /// The queues that have another owner when all steps are done.
+  package var changes: [OwnerChange]
+  /// The queues that have another owner when the steps have to be taken back in the middle.
+  package var changesByUndoing: [OwnerChange]
+
+  /// Steps on one subject.
+  package init(
+    _ subject: Subject, steps: [Step], changes: [OwnerChange], changesByUndoing: [OwnerChange] = []
+  ) {
+    self.subject = subject
+    self.steps = steps
+    self.changes = changes
+    self.changesByUndoing = changesByUndoing
+  }
+}
+
+/// A queue that a plan moves.
+package struct OwnerChange: Equatable, Sendable {
+  /// Why a queue moves.
+  package enum Cause: CaseIterable, Sendable {
+    /// A rule wants it there.
+    case wanted
+    /// A rule, or no rule any more, lets us give back what we took.
+    case givenBack
+    /// No rule asked: a mask takes the queue along, which the rules accept.
+    case collateral
+    /// No rule asked: an effective mask write makes the kernel check this queue as well
+    /// (SimulatedBus documentation, "Masks").
+    case sideEffect
+  }
+
+  /// The queue.
+  package var apqn: APQN
+  /// Who has it now.
+  package var from: Owner
+  /// Who has it then.
+  package var to: Owner
+  /// Why.
+  package var cause: Cause
+
+  /// A queue's way from one owner to another.
+  package init(_ apqn: APQN, from: Owner, to: Owner, cause: Cause) {
+    self.apqn = apqn
+    self.from = from
+    self.to = to
+    self.cause = cause
+  }
+}
+
+/// One thing the agent does to sysfs: a single write, or a read that guards the writes after it.
+package enum Step: Hashable, Sendable {
+  /// Write `apmask`, whole.
+  case setAdapterMask(APMask)
+  /// Write `aqmask`, whole.
+  case setDomainMask(APMask)
+  /// Write `driver_override` of a queue; nil clears it.
+  case setOverride(APQN, driver: String?)
+  /// Unbind a queue from its driver.
+  case unbind(APQN, from: String)
+  /// Bind a queue to a driver by name.
+  case bind(APQN, to: String)
+  /// Let the bus find a driver for an unbound queue (`drivers_probe`).
+  case probe(APQN)
+  /// Read `status` and the mediated devices' matrices again; go on only if none has the queue.
+  ///
+  /// An override has no veto: between the plan and the write a guest can be given the queue
+  /// (SimulatedBus documentation, "Overrides" and "Guests").
+  case requireUnassigned(APQN)
+  /// Switch a queue of the host on or off; off, it gets no new requests.
+  case setOnline(APQN, Bool)
+  /// Read how many requests the queue still has; go on only when there are none.
+  case awaitIdle(APQN)
+
+  /// The file that is written; nil for a step that only reads.
+  package var path: SysfsPath? {
+    switch self {
+    case .setAdapterMask: .bus("apmask")
+    case .setDomainMask: .bus("aqmask")
+    case .setOverride(let apqn, _): .queue(apqn, "driver_override")
+    case .unbind(_, let driver): .driver(driver, "unbind")
+    case .bind(_, let driver): .driver(driver, "bind")
+    case .probe: .bus("drivers_probe")
+    case .setOnline(let apqn, _): .queue(apqn, "online")
+    case .requireUnassigned, .awaitIdle: nil
+    }
+  }
+
+  /// Whether it writes a mask.
+  package var isMask: Bool {
+    switch self {
+    case .setAdapterMask, .setDomainMask: true
+    default: false
+    }
+  }
+
+  /// The text that is written.
+  ///
+  /// Masks are written in full, 64 digits: a short or relative text means something else to the
+  /// kernel than it seems to (SimulatedBus documentation, "Mask texts").
+  package var text: String {
+    switch self {
+    case .setAdapterMask(let mask), .setDomainMask(let mask): mask.description
+    case .setOverride(_, let driver): (driver ?? "") + "\n"
+    case .setOnline(_, let isOnline): isOnline ? "1" : "0"
+    case .unbind(let apqn, _), .bind(let apqn, _), .probe(let apqn), .requireUnassigned(let apqn),
+      .awaitIdle(let apqn):
+      apqn.description
+    }
+  }
+}
+
+extension Step: CustomStringConvertible {
+  /// The write as a person would type it, `05.0004 > /sys/bus/ap/drivers/cex4queue/unbind`.
+  package var description: String {
+    switch self {
+    case .requireUnassigned(let apqn): "check again that no mediated device has \(apqn)"
+    case .awaitIdle(let apqn): "wait until \(apqn) has no pending requests"
+    case .setOverride(_, driver: nil): "(an empty line) > \(path.map(\.description) ?? "")"
+    default: "\(text.filter { $0 != "\n" }) > \(path.map(\.description) ?? "")"
+    }
+  }
+}
+
+/// Something a person should know of a plan although nothing is refused.
+package enum PlanWarning: Equatable, Sendable {
+  /// A mediated device has queues of this adapter assigned of which one will not be on `vfio_ap`, so
+  /// that its guest gets no queue of the adapter at all (SimulatedBus documentation, "Guests").
+  case guestLosesAdapter(UInt8, missing: APQN, mediatedDevice: String)
+  /// The host's default domain has no queue of the host any more; the default does not move by itself
+  /// (`ap_select_domain` in ap_bus.c).
+  case defaultDomainTaken(UInt8)
+  /// The host has no CCA queue any more, and by that no random number generator of the adapters
+  /// (SimulatedBus documentation, "Host use").
+  case lastCCAQueueTaken
+  /// These are, or will be, reserved, and no guest can use them now: deconfigured or check-stopped.
+  case unusable([APQN])
+  /// The masks that apreserve has cleared are set again first; queues are reserved by overrides after that.
+  case leavesMasks
+  /// When the masks cannot be written to the end they cannot be set back either.
+  case cannotBeUndone(mediatedDevice: String)
+  /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
+  /// queues (SimulatedBus documentation, "Masks").
+  case undoingBinds([APQN], to: Owner)
+  /// What another tool does at the next boot.
+  case nextBoot(NextBootConflict)
+}
+
+extension PlanWarning {
+  /// Whether it is about what becomes of this queue at the next boot.
+  package func isAboutNextBoot(of apqn: APQN) -> Bool {
+    if case .nextBoot(let conflict) = self { conflict.apqns.contains(apqn) } else { false }
+  }
+}
+
+extension PlanWarning: CustomStringConvertible {
+  /// One sentence.
+  package var description: String {
+    switch self {
+    case .guestLosesAdapter(let adapter, let missing, let device):
+      "the guest of mediated device \(device) gets no queue of adapter "
+        + "0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
+    case .defaultDomainTaken(let domain):
+      "the host's default domain 0x\(Hex.text(domain, digits: 4)) has no queue of the host then; "
+        + "choose another one by writing its number to /sys/bus/ap/ap_domain"
+    case .lastCCAQueueTaken:
+      "the host keeps no CCA queue, and loses its random number generator with the last one"
+    case .unusable(let apqns):
+      "reserved, but unusable for a guest now, because deconfigured or check-stopped: "
+        + apqns.shortList()
+    case .leavesMasks:
+      "the masks are set back to all ones first, since they do not express the rules any more; what the "
+        + "rules reserve is taken by driver_override right after that"
+    case .cannotBeUndone(let device):
+      "if not all masks can be written, they cannot be set back: mediated device \(device) "
+        + "has the adapter or domain assigned"
+    case .undoingBinds(let apqns, let owner):
+      "if not all masks can be written, setting them back moves to \(owner.rawValue) what has "
+        + "no driver now: " + apqns.shortList()
+    case .nextBoot(let conflict): conflict.description
+    }
+  }
+}

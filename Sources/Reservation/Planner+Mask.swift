@@ -21,7 +21,7 @@ extension Planner {
     }
     var solver = MaskSolver(current: current)
     if !(context.rulesAreMissing && context.isOn(.emptyRules)) {
-      solver.ours = MaskPair(
+      solver.owned = MaskPair(
         adapters: ownership.adapters.subtracting(possible.adapters).subtracting(
           hold.bits.adapters),
         domains: ownership.domains.subtracting(possible.domains).subtracting(hold.bits.domains))
@@ -31,8 +31,8 @@ extension Planner {
     let absent = AbsentQueues(
       inventory: inventory, decisions: decisions, ownership: ownership, masks: current,
       settable: MaskPair(
-        adapters: current.adapters.union(solver.ours.adapters),
-        domains: current.domains.union(solver.ours.domains)),
+        adapters: current.adapters.union(solver.owned.adapters),
+        domains: current.domains.union(solver.owned.domains)),
       hold: hold, protectsHost: context.protectsHost)
     var firm = APQNSet()
     var requests: MaskRequests
@@ -99,10 +99,10 @@ extension Planner {
     _ target: MaskPair, from current: MaskPair, _ goals: [Goal], into plan: inout Plan
   ) {
     let transition = MaskTransition(from: current, to: target, on: inventory)
-    let probes = probes(after: transition, goals)
+    let probes = probes(after: transition, for: goals)
     if transition.steps.isEmpty {
       append(probes, to: &plan)
-    } else if let obstacle = obstacle(to: transition, goals) {
+    } else if let obstacle = obstacle(to: transition, among: goals) {
       for (queue, goal) in zip(inventory.queues, goals)
       where goal == .reserve && current.isInHostPool(queue.apqn)
         || goal == .giveBack && !current.isInHostPool(queue.apqn)
@@ -112,7 +112,7 @@ extension Planner {
     } else {
       plan.operations.append(
         Operation(
-          .masks, steps: transition.steps, changes: moves(by: transition, goals),
+          .masks, steps: transition.steps, changes: moves(by: transition, of: goals),
           changesByUndoing: movesByUndoing(transition)))
       plan.undoVeto = MaskVeto.againstUndoing(
         transition, devices: inventory.mediatedDevices, asksWide: asksWide)
@@ -139,7 +139,7 @@ extension Planner {
   /// Unbound queues that the kernel does not check by itself: a mask write binds those of the
   /// host's pool only, and no scan ever tries an unbound queue again (SimulatedBus documentation,
   /// "Matching" and "Masks").
-  private func probes(after transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {
+  private func probes(after transition: MaskTransition, for goals: [Goal]) -> [OwnerChange] {
     let target = transition.target
     return zip(inventory.queues, goals).compactMap { queue, goal in
       // With the host outside its pool: the masks are right, and the kernel has not moved it.
@@ -163,7 +163,7 @@ extension Planner {
   }
 
   /// What the kernel moves when the masks are written, from their first state to the last.
-  private func moves(by transition: MaskTransition, _ goals: [Goal]) -> [OwnerChange] {
+  private func moves(by transition: MaskTransition, of goals: [Goal]) -> [OwnerChange] {
     zip(inventory.queues, goals).compactMap { queue, goal in
       let owner = transition.owner(of: queue)
       guard owner != queue.owner else { return nil }
@@ -188,7 +188,7 @@ extension Planner {
   }
 
   /// Why no mask may or can be written now, if so.
-  private func obstacle(to transition: MaskTransition, _ goals: [Goal]) -> Refusal.Reason? {
+  private func obstacle(to transition: MaskTransition, among goals: [Goal]) -> Refusal.Reason? {
     if let apqn = transition.takenByZeros { return .wouldTakeEverything(apqn) }
     for (queue, goal) in zip(inventory.queues, goals) {
       let isInPool = transition.current.isInHostPool(queue.apqn)

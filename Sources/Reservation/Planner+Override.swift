@@ -67,7 +67,7 @@ extension Planner {
       plan.refusals.append(Refusal(apqn, .overriddenByOthers(driver: other)))
       return
     }
-    let canGiveToHost = canGiveToHost(apqn, &plan)
+    let canGiveToHost = canGiveToHost(apqn, in: &plan)
     guard inventory.bus.masks?.isInHostPool(apqn) != false else {
       if canGiveToHost { plan.refusals.append(Refusal(apqn, .masksInUse)) }
       return

@@ -23,6 +23,15 @@ package struct Planner {
     self.heldBack = heldBack
   }
 
+  /// The same without a guard.
+  package func without(_ guarding: Guard) -> Planner {
+    var context = context
+    context.policy.forced.insert(guarding)
+    return Planner(
+      inventory: inventory, decisions: decisions, ownership: ownership, context: context,
+      heldBack: heldBack)
+  }
+
   /// The plan that moves queues by `mechanism`.
   ///
   /// A queue that a guard keeps can make another request impossible or needless, so the plan is made again
@@ -30,7 +39,7 @@ package struct Planner {
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
     if context.protectsHost {
-      for apqn in HostProtection.beforeDrivers(inventory, ownership) {
+      for apqn in HostProtection.beforeDrivers(on: inventory, ownership: ownership) {
         kept[apqn] = .masterKeysUnknown
       }
     }
@@ -103,7 +112,7 @@ package struct Planner {
   ///
   /// `cex4queue` takes the card driver's data without checking that there is any (SimulatedBus
   /// documentation, "Matching"), so the card must be bound first.
-  func canGiveToHost(_ apqn: APQN, _ plan: inout Plan) -> Bool {
+  func canGiveToHost(_ apqn: APQN, in plan: inout Plan) -> Bool {
     guard inventory.bus.hasDriver(DriverName.cex4queue) else {
       plan.waiting.append(Plan.Waiting(apqn, driver: DriverName.cex4queue))
       return false
@@ -113,5 +122,207 @@ package struct Planner {
       return false
     }
     return true
+  }
+}
+
+/// What a plan depends on besides the machine and its rules: what the host's other files say, how
+/// careful to be, and what experience has taught.
+package struct PlanningContext: Equatable, Sendable {
+  /// What the host's other files say.
+  package var configuration: HostConfiguration
+  /// How careful to be.
+  package var policy: GuardPolicy
+  /// Whether there are no rules at all, and nobody has said that this is intended.
+  package var rulesAreMissing: Bool
+  /// Queues that another process keeps moving back, with how often that was.
+  package var fought: [APQN: Int]
+  /// Queues that did not finish their pending requests in time.
+  package var undrained: Set<APQN>
+  /// Queues that were found busy when they were about to be taken, whatever they are now.
+  package var busy: Set<APQN> = []
+
+  /// PlanningContext; new ones are those of a machine of which nothing else is known.
+  package init(
+    configuration: HostConfiguration = HostConfiguration(), policy: GuardPolicy = GuardPolicy(),
+    rulesAreMissing: Bool = false, fought: [APQN: Int] = [:], undrained: Set<APQN> = []
+  ) {
+    self.configuration = configuration
+    self.policy = policy
+    self.rulesAreMissing = rulesAreMissing
+    self.fought = fought
+    self.undrained = undrained
+  }
+
+  /// Whether a guard is on.
+  package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
+
+  /// Whether the host's last queue with a master key is protected now.
+  package var protectsHost: Bool { isOn(.protectHost) && needsKeys }
+
+  /// Whether the host may need master keys, be it protected or not.
+  var needsKeys: Bool {
+    switch policy.protectHost {
+    case .yes: true
+    case .no: false
+    case .auto: !configuration.secureKeyUsers.isEmpty
+    }
+  }
+}
+
+/// What should become of one queue.
+enum Goal: Equatable, Sendable {
+  /// To be on `vfio_ap`.
+  case reserve
+  /// To be given back to the host: we took it, and no rule wants it reserved any more.
+  case giveBack
+  /// To stay with whoever has it.
+  case stay
+}
+
+/// The goals for all queues of an inventory, and what there is to say of those that have none.
+struct Goals {
+  /// The goals in the order of `Inventory.queues`.
+  private(set) var goals: [Goal] = []
+  private(set) var refusals: [Refusal] = []
+  private(set) var undecidable: [APQN] = []
+  private(set) var adopted: [APQN] = []
+
+  /// Whether a queue that rules decide for the host is on `vfio_ap` because that driver came first: without
+  /// masks the kernel gives a new queue to the first driver that takes it (SimulatedBus documentation,
+  /// "Matching"), and nobody has meant that.
+  private func isStray(_ queue: Queue, row: DecisionRow, on bus: BusState) -> Bool {
+    queue.owner == .vfioAP && bus.masks == nil && row.host.contains(queue.apqn.domain)
+  }
+
+  /// `kept` names queues that keep their owner whatever is requested, each with the reason.
+  init(
+    inventory: Inventory, decisions: DecisionTable, ownership: Ownership,
+    context: PlanningContext, kept: [APQN: Refusal.Reason]
+  ) {
+    goals.reserveCapacity(inventory.queues.count)
+    for card in inventory.cards {
+      let row = decisions.row(card.adapter)
+      for queue in inventory.queues(ofCard: card.adapter) {
+        let goal = goal(for: queue, of: card, row, inventory, ownership, context)
+        if goal == .reserve, queue.owner != .vfioAP, let reason = kept[queue.apqn] {
+          refusals.append(Refusal(queue.apqn, reason))
+          goals.append(.stay)
+        } else {
+          goals.append(goal)
+        }
+      }
+    }
+  }
+
+  private mutating func goal(
+    for queue: Queue, of card: Card, _ row: DecisionRow, _ inventory: Inventory,
+    _ ownership: Ownership, _ context: PlanningContext
+  ) -> Goal {
+    let apqn = queue.apqn
+    if row.undecidable.contains(apqn.domain) {
+      undecidable.append(apqn)
+      return .stay
+    }
+    if row.vfioAP.contains(apqn.domain) {
+      guard card.hardwareType.isReservable else {
+        refusals.append(Refusal(apqn, .hardwareTooOld(card.hardwareType)))
+        return .stay
+      }
+      return .reserve
+    }
+    guard queue.owner != .host || queue.driverOverride == DriverName.vfioAP else { return .stay }
+    guard
+      ownership.covers(apqn, under: inventory.bus) || isStray(queue, row: row, on: inventory.bus)
+    else {
+      let isForHost = row.host.contains(apqn.domain)
+      // Without masks nobody has asked for it to be there: the kernel gave it to the first driver that came.
+      if queue.owner == .vfioAP, isForHost || inventory.bus.masks == nil { adopted.append(apqn) }
+      return .stay
+    }
+    if context.rulesAreMissing, context.isOn(.emptyRules) {
+      refusals.append(Refusal(apqn, .rulesMissing))
+      return .stay
+    }
+    if context.isOn(.assignedQueue), inventory.hasGuest(apqn) {
+      let holder = inventory.mediatedDevice(holding: apqn)
+      let name = holder.map { context.configuration.name(ofMediatedDevice: $0.uuid) }
+      refusals.append(Refusal(apqn, .assigned(mediatedDevice: name)))
+      return .stay
+    }
+    return .giveBack
+  }
+}
+
+extension Planner {
+  /// Plain unbind and bind, as on the kernels of 2018: nothing gates a bind but the hardware type.
+  func planBinds(_ goals: [Goal], into plan: inout Plan) {
+    for (queue, goal) in zip(inventory.queues, goals) {
+      let apqn = queue.apqn
+      let to: Owner
+      let target: String
+      switch goal {
+      case .stay: continue
+      case .reserve:
+        guard queue.owner != .vfioAP else { continue }
+        guard hasVfioAP else {
+          plan.waiting.append(Plan.Waiting(apqn, driver: DriverName.vfioAP))
+          continue
+        }
+        (to, target) = (.vfioAP, DriverName.vfioAP)
+      case .giveBack:
+        guard canGiveToHost(apqn, in: &plan) else { continue }
+        (to, target) = (.host, DriverName.cex4queue)
+      }
+      var steps: [Step] = []
+      if goal == .giveBack, context.isOn(.assignedQueue) {
+        steps.append(.requireUnassigned(apqn))
+      }
+      if let driver = queue.driver { steps.append(.unbind(apqn, from: driver)) }
+      steps.append(.bind(apqn, to: target))
+      plan.operations.append(
+        Operation(
+          .queue(apqn), steps: steps,
+          changes: [
+            OwnerChange(
+              apqn, from: queue.owner, to: to, cause: goal == .reserve ? .wanted : .givenBack)
+          ]))
+    }
+  }
+}
+
+extension Planner {
+  /// The operation with the queues that the host is busy with drained first: switched off, so that no
+  /// request is added, and waited for until none is left. An unbind would throw the requests back
+  /// (SimulatedBus documentation, "Host use").
+  func draining(_ operation: Operation) -> Operation {
+    guard context.isOn(.pendingRequests) else { return operation }
+    let busy = operation.changes.filter { $0.from == .host && $0.to != .host }
+      .compactMap { inventory.queue($0.apqn) }
+      .filter { queue in
+        queue.pendingRequests ?? 0 > 0 || context.busy.contains(queue.apqn)
+          || ownership.offline.contains(queue.apqn)
+      }
+    guard !busy.isEmpty else { return operation }
+    var operation = operation
+    let switches = busy.filter { $0.isOnline != false }.map { Step.setOnline($0.apqn, false) }
+    operation.steps = switches + busy.map { .awaitIdle($0.apqn) } + operation.steps
+    return operation
+  }
+
+  /// Switches on again what we switched off and what no operation is going to take any more.
+  func restoreOnline(into plan: inout Plan) {
+    let drained = Set(
+      plan.operations.flatMap(\.steps).compactMap { step in
+        if case .awaitIdle(let apqn) = step { apqn } else { nil }
+      })
+    let abandoned = ownership.offline.subtracting(drained).sorted().filter { apqn in
+      let queue = inventory.queue(apqn)
+      return queue?.owner == .host && queue?.isOnline == false
+    }
+    // First of all, since the host waits for them.
+    plan.operations.insert(
+      contentsOf: abandoned.map { apqn in
+        Operation(.online(apqn), steps: [.setOnline(apqn, true)], changes: [])
+      }, at: 0)
   }
 }

@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 import ReservationRules
 
 /// Finds what a person should know of a plan.
@@ -94,8 +94,10 @@ struct Warnings {
     ] {
       guard let masks, masks.isRestricting else { continue }
       let taken = keptForHost(outside: masks)
-      if !taken.isEmpty { warn(tool, [masks.source], .takes(taken, rules: rules(of: taken))) }
-      if mechanism == .override { warn(tool, [masks.source], .setsMasks) }
+      if !taken.isEmpty {
+        warn(of: tool, sources: [masks.source], effect: .takes(taken, rules: rules(of: taken)))
+      }
+      if mechanism == .override { warn(of: tool, sources: [masks.source], effect: .setsMasks) }
     }
   }
 
@@ -108,22 +110,24 @@ struct Warnings {
       let row = decisions.row(override.apqn.adapter)
       let rule = rules(of: [override.apqn]).first ?? "the rules"
       if row.host.contains(override.apqn.domain), override.driver == DriverName.vfioAP {
-        warn(.driverctl, [override.source], .takes([override.apqn], rules: [rule]))
+        warn(
+          of: .driverctl, sources: [override.source], effect: .takes([override.apqn], rules: [rule])
+        )
       } else if row.vfioAP.contains(override.apqn.domain), override.driver != DriverName.vfioAP {
         warn(
-          .driverctl, [override.source],
-          .binds(override.apqn, driver: override.driver, rule: rule))
+          of: .driverctl, sources: [override.source],
+          effect: .binds(override.apqn, driver: override.driver, rule: rule))
       }
     }
     if mechanism == .mask, !overrides.isEmpty {
-      warn(.driverctl, overrides.map(\.source), .setsOverrides)
+      warn(of: .driverctl, sources: overrides.map(\.source), effect: .setsOverrides)
     }
   }
 
   private mutating func warn(
-    _ tool: NextBootConflict.Tool, _ sources: [String], _ effect: NextBootConflict.Effect
+    of tool: NextBootConflict.Tool, sources: [String], effect: NextBootConflict.Effect
   ) {
-    warnings.append(.nextBoot(NextBootConflict(tool, sources, effect)))
+    warnings.append(.nextBoot(NextBootConflict(of: tool, sources: sources, effect: effect)))
   }
 
   /// The queues that rules keep for the host and these masks do not: those that are here, or those that may
@@ -153,5 +157,88 @@ struct Warnings {
       places.append(place)
     }
     return places
+  }
+}
+
+/// What another tool's configuration does at the next boot against the rules, or against the mechanism in
+/// use: harmless today, and a guest or a disk lost after the reboot.
+package struct NextBootConflict: Equatable, Sendable {
+  /// Whose configuration it is, and so how it is removed.
+  package enum Tool: Equatable, Sendable {
+    /// `ap.apmask=` or `ap.aqmask=` on the kernel command line.
+    case kernelCommandLine
+    /// The udev rule of chzdev.
+    case chzdev
+    /// Files of driverctl, one a queue.
+    case driverctl
+  }
+
+  /// What it does.
+  package enum Effect: Equatable, Sendable {
+    /// Takes queues from the host that these rules keep for it.
+    case takes([APQN], rules: [String])
+    /// Binds a queue to another driver than `vfio_ap`, for which this rule reserves it.
+    case binds(APQN, driver: String, rule: String)
+    /// Sets masks, while queues are reserved by overrides.
+    case setsMasks
+    /// Sets overrides, while queues are reserved by masks.
+    case setsOverrides
+  }
+
+  /// The tool.
+  package var tool: Tool
+  /// The files, or what else has the configuration.
+  package var sources: [String]
+  /// What it does.
+  package var effect: Effect
+
+  /// A conflict.
+  package init(of tool: Tool, sources: [String], effect: Effect) {
+    self.tool = tool
+    self.sources = sources
+    self.effect = effect
+  }
+
+  /// The queues that it names.
+  package var apqns: [APQN] {
+    switch effect {
+    case .takes(let apqns, rules: _): apqns
+    case .binds(let apqn, driver: _, rule: _): [apqn]
+    case .setsMasks, .setsOverrides: []
+    }
+  }
+
+  /// What removes it, and acts on the next boot only: `driverctl unset-override` would move the queue now.
+  private var remedy: String {
+    switch tool {
+    case .kernelCommandLine:
+      "remove ap.apmask= and ap.aqmask= from the kernel parameters in the boot loader's configuration, and "
+        + "run zipl"
+    case .chzdev: "run chzdev --type ap --persistent --remove-all"
+    case .driverctl: "run rm \(sources.joined(separator: " "))"
+    }
+  }
+}
+
+extension NextBootConflict: CustomStringConvertible {
+  /// One sentence: who does what, against what, and what removes it.
+  package var description: String {
+    let source = sources.shortList(of: 3)
+    let verb = sources.count == 1 ? "sets" : "set"
+    let text =
+      switch effect {
+      case .takes(let apqns, let rules):
+        "\(source) takes \(apqns.shortList()) from the host at the next boot, against "
+          + rules.shortList(of: 3)
+      case .binds(let apqn, let driver, let rule):
+        "\(source) binds \(apqn) to \(driver) at the next boot, against \(rule)"
+      case .setsMasks:
+        "\(source) \(verb) masks at the next boot, and then the kernel takes no driver_override, so that "
+          + "what is reserved by override now is lost"
+      case .setsOverrides:
+        "\(source) \(verb) driver_override at the next boot, and then the kernel takes no masks, so that "
+          + "what is reserved by masks now is lost"
+      }
+    return "\(text); \(remedy)"
   }
 }

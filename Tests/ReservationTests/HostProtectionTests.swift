@@ -138,4 +138,22 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     machine.context.policy.forced = [forced]
     #expect(try machine.plan(.bind, everything).refusals.isEmpty == (forced == .protectHost))
   }
+
+  @Test func `does not decide which mechanism is used, since it may end`() throws {
+    var machine = try machine(.override)
+    machine.inventory.bus.masks = .all
+    // Exact for masks, but not without the queue that stays.
+    let planner = try machine.planner(everything)
+    #expect(planner.plan(by: .mask).refusals.contains { $0.reason.isOfHostKeys })
+    #expect(try MechanismChoice(planner: planner).mechanism == .mask)
+  }
+}
+
+extension Refusal.Reason {
+  fileprivate var isOfHostKeys: Bool {
+    switch self {
+    case .lastWithMasterKeys, .masterKeysUnknown: true
+    default: false
+    }
+  }
 }

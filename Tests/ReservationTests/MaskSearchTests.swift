@@ -125,7 +125,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
         current: MaskPair(
           adapters: isByDomains ? .all : cleared.complement,
           domains: isByDomains ? cleared.complement : .all))
-      solver.ours = MaskPair(
+      solver.owned = MaskPair(
         adapters: isByDomains ? [] : cleared, domains: isByDomains ? cleared : [])
       for adapter in cleared {
         for domain in 0...adapter { solver.reserved.insert(APQN(adapter: adapter, domain: domain)) }

@@ -233,14 +233,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 
   @Test func `is where a person has asked for it`() throws {
-    var choice = try choice(machine, requested: .mask)
-    #expect(choice.reason == "asked for")
-    choice.noteOrigin(nil)
-    #expect(choice.reason == "asked for")
-    choice.noteOrigin("command line")
-    #expect(choice.reason == "asked for")
-    choice.noteOrigin("/etc/apreserve/apreserve.conf:3")
-    #expect(choice.reason == "set by /etc/apreserve/apreserve.conf:3")
+    for (origin, reason) in [
+      (nil, "asked for"), ("command line", "asked for"),
+      ("/etc/apreserve/apreserve.conf:3", "set by /etc/apreserve/apreserve.conf:3"),
+    ] {
+      let choice = try MechanismChoice(
+        requested: .mask, origin: origin, planner: machine.planner(row))
+      #expect(choice.reason == reason)
+    }
   }
 
   @Test func `is what was found first`() throws {

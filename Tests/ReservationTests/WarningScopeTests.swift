@@ -55,7 +55,8 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     }
     func takes(_ apqns: [APQN]) -> PlanWarning {
       .nextBoot(
-        NextBootConflict(.chzdev, ["41-ap.rules"], .takes(apqns, rules: ["test.rules:1"])))
+        NextBootConflict(
+          of: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns, rules: ["test.rules:1"])))
     }
     let here = APQN(adapter: 1, domain: 4)
     let last = APQN(adapter: 255, domain: 255)
@@ -69,7 +70,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test func `of the next boot says which queues and rules it is about`() {
     let apqn = APQN(adapter: 1, domain: 4)
     func apqns(_ effect: NextBootConflict.Effect) -> [APQN] {
-      NextBootConflict(.driverctl, [], effect).apqns
+      NextBootConflict(of: .driverctl, sources: [], effect: effect).apqns
     }
     #expect(apqns(.takes([apqn], rules: [])) == [apqn])
     #expect(apqns(.binds(apqn, driver: "x", rule: "r")) == [apqn])
@@ -102,7 +103,8 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test(arguments: [(2, 2, nil), (3, 3, nil), (4, 3, 1)] as [(Int, Int, Int?)])
   func `of rules names the first three`(count: Int, names: Int, more: Int?) {
     let rules = (1...count).map { "test.rules:\($0)" }
-    let conflict = NextBootConflict(.chzdev, ["41-ap.rules"], .takes(apqns(1), rules: rules))
+    let conflict = NextBootConflict(
+      of: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns(1), rules: rules))
     let list = shown(conflict.description, "test.rules:")
     #expect(list.names == names)
     #expect(list.more == more)
