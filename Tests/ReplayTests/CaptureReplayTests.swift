@@ -146,7 +146,7 @@ import Uevents
 
   @Test(arguments: [
     ("DEV_TYPE=000D\n", "", "card05 appears without DEV_TYPE"),
-    ("DEV_TYPE=000D", "DEV_TYPE=0100", "card05 has the DEV_TYPE \"0100\", which is no hardware"),
+    ("DEV_TYPE=000D", "DEV_TYPE=0100", "card05 has the DEV_TYPE \"0100\", which is not a hardware"),
   ])
   func `names the line of a card that tells no type`(old: String, new: String, message: String)
     throws

@@ -47,7 +47,7 @@ import Testing
         "/r/50.rules:1:1: \(start) none satisfies ADAPTER==\"9\" [idle-rule]",
         "/r/50.rules:2:1: \(start) none satisfies DOMAIN==\"9\" [idle-rule]",
         "/r/50.rules:3:1: \(start) none satisfies all of its clauses [idle-rule]",
-        "/r/50.rules:4:1: \(start) CARD{serialnr}==\"93*\" cannot be told now [idle-rule]",
+        "/r/50.rules:4:1: \(start) CARD{serialnr}==\"93*\" is unknown now [idle-rule]",
         "/r/50.rules:5:1: \(start) those that match are decided by 50.rules:6 [idle-rule]",
       ])
   }

@@ -30,7 +30,7 @@ private let rules = request + "\n" + lock
     #expect(
       plan.refusals.map(\.description) == [
         "06.0010 cannot be reserved alone by masks: apmask without adapter 0x06 would also take "
-          + "06.0004, 06.0047, aqmask without domain 0x0010 would also take 1 that are not here "
+          + "06.0004, 06.0047, aqmask without domain 0x0010 would also take 1 that are absent "
           + "now and may be the host's; widen the rule, add COLLATERAL=\"accept\", or use "
           + "driver_override where the kernel has it"
       ])

@@ -70,8 +70,8 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(held.isEmpty)
     #expect(
       held.refusals.first?.description
-        == "01.0004 stays reserved although no rule wants that, since there is no rule at all; if "
-        + "that is meant, reload, or use --force empty-rules")
+        == "01.0004 stays reserved although no rule wants that, because there are no rules at all; if "
+        + "that is intended, reload, or use --force empty-rules")
     machine.context.policy.forced = [.emptyRules]
     #expect(try machine.plan(.mask, "").changes.count == 2)
   }

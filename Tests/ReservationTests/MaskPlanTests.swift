@@ -303,7 +303,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(
       plan.writes == [
         "(an empty line) > /sys/devices/ap/card03/03.0003/driver_override",
-        "look again that no mediated device has 03.0003",
+        "check again that no mediated device has 03.0003",
       ] + unbind + ["03.0003 > /sys/bus/ap/drivers_probe"])
     #expect(plan.refusals.isEmpty)
   }

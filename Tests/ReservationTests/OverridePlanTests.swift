@@ -86,7 +86,7 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(
       plan.writes == [
         "(an empty line) > /sys/devices/ap/card01/01.0002/driver_override",
-        "look again that no mediated device has 01.0002",
+        "check again that no mediated device has 01.0002",
       ])
     #expect(plan.moves.isEmpty)
     #expect(plan.waiting.map(\.apqn) == (driver == nil ? [queue] : []))

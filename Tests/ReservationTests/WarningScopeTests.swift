@@ -130,7 +130,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
         column: Refusal.Neighbors(present: [], absentCount: 1)))
     #expect(
       refusal.description.contains(
-        "would also take 01.0000, and 2 that are not here now and may be the host's, aqmask without "
-          + "domain 0x0009 would also take 1 that are not here now and may be the host's;"))
+        "would also take 01.0000, and 2 that are absent now and may be the host's, aqmask without "
+          + "domain 0x0009 would also take 1 that are absent now and may be the host's;"))
   }
 }
