@@ -72,7 +72,7 @@ import Testing
     #expect(inventory.mediatedDevices.isEmpty)
   }
 
-  @Test func `does not know of overrides without a queue, unless the bus tells`() throws {
+  @Test func `does not know of overrides without a queue, unless the bus shows it`() throws {
     let tree = TreeSysfs(
       files: ["/sys/bus/ap/drivers/cex4queue/bind": ""],
       links: ["/sys/bus/ap/devices/card05": "card05"])
@@ -82,7 +82,9 @@ import Testing
   }
 
   @Test(arguments: ["hwtype", "ap_functions", "driver", "config", "raw_hwtype", "serialnr"])
-  func `leaves out a card that goes while it is read, with its queues`(attribute: String) throws {
+  func `leaves out a card that is removed while it is read, with its queues`(attribute: String)
+    throws
+  {
     let tree = TreeSysfs.small()
     tree.beforeAccess = { tree, path in
       if path == "/sys/devices/ap/card05/" + attribute { tree.remove("/sys/devices/ap/card05") }
@@ -93,7 +95,7 @@ import Testing
   }
 
   @Test(arguments: ["driver", "online", "driver_override", "chkstop", "config"])
-  func `leaves out a queue that goes while it is read`(attribute: String) throws {
+  func `leaves out a queue that is removed while it is read`(attribute: String) throws {
     let tree = TreeSysfs.small()
     tree.beforeAccess = { tree, path in
       if path == "/sys/devices/ap/card05/05.0047/" + attribute {
@@ -115,7 +117,7 @@ import Testing
     #expect(inventory.card(5)?.attributes == ["raw_hwtype": "16"])
   }
 
-  @Test func `tells of a file that the kernel refuses to show`() throws {
+  @Test func `reports a file that the kernel refuses to show`() throws {
     let tree = TreeSysfs.small()
     tree.failures["/sys/bus/ap/apmask"] = .permissionDenied
     let error = try #require(throws: InventoryReaderError.self) {

@@ -18,7 +18,8 @@ import Testing
     }
   }
 
-  @Test func `finds devices by name and keeps them in order as they come and go`() throws {
+  @Test func `finds devices by name and keeps them in order as they are added and removed`() throws
+  {
     var inventory = try Inventory(cards: [card], queues: [queue])
     let other = Queue(apqn: APQN(adapter: 5, domain: 2))
     inventory.setQueue(other, apqn: other.apqn)
@@ -40,7 +41,7 @@ import Testing
       (10, 0x6A00_0000, "CEX4A"), (8, 0x6A00_0000, "CEX3A"), (99, 0x1000_0000, nil),
       (13, 0, nil),
     ] as [(UInt8, UInt32, String?)])
-  func `tells its type from hwtype and ap_functions`(
+  func `knows its type from hwtype and ap_functions`(
     hardwareType: UInt8, functions: UInt32, name: String?
   ) {
     let card = Card(

@@ -28,7 +28,7 @@ import Testing
     "AES CUR: valid 0x12\nAPKA CUR: - -\n", "AES CUR: valid\n", "AES CUR: valid 12\n",
     "AES CUR:\n", "garbage", "AES OLD: valid 0x12\n",
   ])
-  func `is unknown when one of them cannot be told`(text: String) {
+  func `is unknown when one of them cannot be read`(text: String) {
     #expect(MasterKeyPattern(attribute: text) == nil)
   }
 }

@@ -41,7 +41,7 @@ import Testing
     #expect(devices.map(\.adapters) == [APMask(0...6)])
   }
 
-  @Test func `leaves out a device that has just gone`() throws {
+  @Test func `leaves out a device that was just removed`() throws {
     #expect(try read(["remove": ""]) == [])
     #expect(try read(["matrix": ""]) == [])
   }

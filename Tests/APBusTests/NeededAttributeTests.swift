@@ -2,7 +2,7 @@ import APBus
 import Testing
 
 /// What is there must never be taken for absent: a plan would be made around it.
-@Suite struct `A file that a decision hangs on` {
+@Suite struct `A file that a decision depends on` {
   @Test(arguments: [
     ("/sys/devices/ap/card05/hwtype", Errno.inputOutput),
     ("/sys/devices/ap/card05/hwtype", .noSuchDevice),
@@ -14,7 +14,7 @@ import Testing
     ("/sys/bus/ap/drivers", .inputOutput),
     ("/sys/bus/ap/devices", .noSuchDevice),
   ])
-  func `is an error when it cannot be read and its device is there`(path: String, errno: Errno) {
+  func `is an error when it cannot be read and its device exists`(path: String, errno: Errno) {
     let tree = TreeSysfs.small()
     tree.failures[path] = errno
     let error = #expect(throws: InventoryReaderError.self) {
@@ -23,7 +23,7 @@ import Testing
     #expect("\(error as Any)".contains(errno.name))
   }
 
-  @Test func `does not prove that its device has gone when the list of devices is missing too`()
+  @Test func `does not prove that its device was removed when the list of devices is missing too`()
     throws
   {
     let tree = TreeSysfs.small()

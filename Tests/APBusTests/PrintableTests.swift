@@ -1,7 +1,7 @@
 import APBus
 import Testing
 
-@Suite struct `Text from elsewhere` {
+@Suite struct `Text from outside` {
   @Test(arguments: [
     ("web1", "web1"), ("Gast für Müller 日本", "Gast für Müller 日本"),
     ("a\nb", #"a\nb"#), ("a\r\nb", #"a\r\nb"#), ("a\tb", #"a\tb"#), ("\0", #"\0"#),

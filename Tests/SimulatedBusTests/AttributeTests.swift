@@ -16,7 +16,7 @@ import Uevents
   ]
 
   @Test(arguments: kernels)
-  func `that a directory lists is there to be read, and ends with a newline`(
+  func `that a directory lists can be read, and ends with a newline`(
     kernel: KernelBehavior
   ) throws {
     let machine = Machine(kernel)

@@ -45,7 +45,7 @@ import Uevents
   }
 
   @Test(arguments: kernels)
-  func `unbind of a device that goes, only its directory is left, till it is removed`(
+  func `unbind of a device that is removed, only its directory exists, until remove`(
     kernel: KernelBehavior
   ) {
     let machine = Machine(kernel, adapters: [5], domains: [4])
@@ -63,7 +63,8 @@ import Uevents
     #expect(seen == ["unbind: bus files link directory"])
   }
 
-  @Test func `bind, the files of the driver are there, and a device that goes cannot be written`() {
+  @Test func `bind, the files of the driver exist, and a device that is removed cannot be written`()
+  {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
     let queue = APQN(adapter: 5, domain: 4)
     var statuses: [String?] = []

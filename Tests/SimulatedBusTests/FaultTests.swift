@@ -85,7 +85,7 @@ private let second = "05.0047\n"
     #expect(machine.driver("05.0004") == DriverName.cex4queue)
   }
 
-  @Test func `can show a driver link that is there for an instant`() throws {
+  @Test func `can show a driver link that exists for an instant`() throws {
     let machine = FaultyMachine(
       .call(
         CallPattern([.readLink], path: "/sys/bus/ap/devices/05.0004/driver"), .number(1),
@@ -95,7 +95,7 @@ private let second = "05.0047\n"
     #expect(try machine.injector.readLink(link) == "cex4queue")
   }
 
-  @Test func `can be a pause in which the machine goes on`() throws {
+  @Test func `can be a pause in which the machine changes`() throws {
     let machine = FaultyMachine(.call(.write(to: "*"), .number(1), .delay(.seconds(20))))
     var pauses: [Duration] = []
     machine.injector.onDelay = { call, pause in
@@ -155,7 +155,7 @@ private let second = "05.0047\n"
     #expect(machine.injector.pendingFaults.isEmpty)
   }
 
-  @Test func `that has not struck yet is told`() throws {
+  @Test func `that has not occurred yet is reported`() throws {
     let machine = FaultyMachine(.call(.write(to: "*"), .number(2), .fail(.busy)))
     #expect(try machine.write(first, unbind) == "ok")
     #expect(machine.injector.pendingFaults == [0])
@@ -229,14 +229,14 @@ private let second = "05.0047\n"
     #expect(machine.headers == script)
   }
 
-  @Test func `can overrun the receiver, who is told once`() throws {
+  @Test func `can overrun the receiver, which is reported once`() throws {
     let machine = try play(.event(.any, .number(2), .overrun(2)))
     #expect(machine.headers == [script[0], script[3]])
     #expect(machine.overruns == 1)
     #expect(machine.injector.eventCount == 4)
   }
 
-  @Test func `by chance strikes at the same places in every run, and elsewhere by another seed`()
+  @Test func `by chance occurs at the same places in every run, and elsewhere with another seed`()
     throws
   {
     func played(_ seed: UInt64) throws -> [String] {

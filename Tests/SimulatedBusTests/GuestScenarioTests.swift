@@ -40,7 +40,7 @@ import Testing
   static let kernels = [KernelBehavior.mask61, .override72]
 
   @Test(arguments: kernels)
-  func `loses a whole adapter when one of its queues is unbound, and gets it back (6.1, 6.2)`(
+  func `loses a whole adapter when one of its queues is unbound, and gets it back`(
     kernel: KernelBehavior
   ) throws {
     try expect(
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `is given adapters that come later, without anybody's doing (6.4)`(kernel: KernelBehavior)
+  func `gets adapters that are added later, without further action`(kernel: KernelBehavior)
     throws
   {
     try expect(
@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `is changed while it runs, but not with what is the host's or another's (1.6)`(
+  func `is changed while it runs, but not with queues of the host or of another guest`(
     kernel: KernelBehavior
   ) throws {
     try expect(
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `holds its device and the module, and lets go of both (T10)`(kernel: KernelBehavior) throws {
+  func `holds its device and the module until it stops (T10)`(kernel: KernelBehavior) throws {
     try expect(
       """
       write 1 > \(Self.files)/remove

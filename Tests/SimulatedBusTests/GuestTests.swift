@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `gets an adapter that was assigned before it came, once its queues are all there (6.4)`(
+  func `gets an adapter that was assigned before it was added, once all its queues are present`(
     kernel: KernelBehavior
   ) throws {
     let machine = try machine(kernel, adapters: ["5", "9"])
@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `loses an adapter before its devices go, and gets it again (4.7 step 1, T9)`(
+  func `loses an adapter before its devices are removed, and gets it again (T9)`(
     kernel: KernelBehavior
   ) throws {
     let machine = try machine(kernel)
@@ -85,7 +85,7 @@ import Testing
     #expect(machine.read(Machine.path("guest_matrix")) == "05.0047")
   }
 
-  @Test func `has no say over an override that is cleared, or a queue that is unbound (4.4)`()
+  @Test func `does not protect an override from clearing, or a queue from unbinding`()
     throws
   {
     let machine = Machine(.override72)
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `is waited for by who removes its device: the files go, the assignment stays (1.6)`(
+  func `is waited for by the removal of its device: the files are gone, the assignment stays`(
     kernel: KernelBehavior
   ) throws {
     let machine = try machine(kernel)

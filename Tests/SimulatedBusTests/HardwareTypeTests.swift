@@ -45,7 +45,7 @@ import Testing
     #expect(machine.read("bus/ap/devices/card07/raw_hwtype") == "15")
   }
 
-  @Test func `has control domains that are in a mask and in no queue (0)`() {
+  @Test func `has control domains that are in a mask and in no queue`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
     machine.bus.addControlDomain(9)
     #expect(machine.events.isEmpty)

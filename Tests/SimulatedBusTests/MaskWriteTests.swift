@@ -12,7 +12,7 @@ import Testing
     #expect(machine.events.isEmpty)
   }
 
-  @Test func `of the present value does nothing and tells nothing`() {
+  @Test func `of the present value does nothing and sends nothing`() {
     let machine = Machine(.mask61)
     _ = machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind")
     machine.forget()
@@ -22,7 +22,7 @@ import Testing
     #expect(machine.driver("05.0004") == "-")
   }
 
-  @Test func `moves queues one by one, then tells the mask, with a newline in it on Linux 6.1`() {
+  @Test func `moves queues one by one, then sends the mask, with a newline in it on Linux 6.1`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
     #expect(machine.write("-5", "bus/ap/apmask") == "ok")
     var mask = APMask.all
@@ -38,7 +38,7 @@ import Testing
       ])
   }
 
-  @Test func `tells the mask without a newline on Linux 7.2, and no completion`() {
+  @Test func `sends the mask without a newline on Linux 7.2, and no completion`() {
     let machine = Machine(.override72, adapters: [5], domains: [4])
     #expect(machine.write("-4", "bus/ap/aqmask") == "ok")
     var mask = APMask.all
@@ -118,7 +118,7 @@ import Testing
     #expect(machine.driver("05.0004") == "vfio_ap")
   }
 
-  @Test func `asks nobody once vfio_ap is gone`() throws {
+  @Test func `asks no driver once vfio_ap is unloaded`() throws {
     let machine = Machine(.mask61)
     _ = machine.write("-5", "bus/ap/apmask")
     #expect(machine.createMediatedDevice(["5"], ["4"]) == "ok")

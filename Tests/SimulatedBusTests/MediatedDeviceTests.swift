@@ -19,7 +19,7 @@ import Testing
     #expect(machine.read("\(type)/available_instances") == (answer == "ok" ? "65535" : "65536"))
   }
 
-  @Test func `is created once, in lower case, and told`() {
+  @Test func `is created once, in lower case, and announced`() {
     let machine = Machine(.mask61)
     let uuid = "AAAAAAAA-BBBB-CCCC-DDDD-EEEEEEEEEEEE"
     #expect(machine.write(uuid, "\(type)/create") == "ok")
@@ -128,7 +128,7 @@ import Testing
     #expect(machine.read(Machine.path("matrix")) == "")
   }
 
-  @Test func `with a guest has its queues in use, till the guest stops`() throws {
+  @Test func `with a guest has its queues in use, until the guest stops`() throws {
     let machine = Machine(.mask61)
     _ = machine.write("-5", "bus/ap/apmask")
     _ = machine.createMediatedDevice(["5"], ["4"])

@@ -31,7 +31,7 @@ import Uevents
     #expect(!names.contains("config") && names.contains("hwtype"))
   }
 
-  @Test func `moves queues by masks and tells only unbind and bind`() {
+  @Test func `moves queues by masks and sends only unbind and bind`() {
     #expect(machine.write("-5", "bus/ap/apmask") == "ok")
     #expect(
       machine.events == [
@@ -41,7 +41,7 @@ import Uevents
     #expect(machine.read("bus/ap/devices/05.0004/status") == nil)
   }
 
-  @Test func `tells a queue's type in its events, and no mode`() {
+  @Test func `sends a queue's type in its events, and no mode`() {
     var keys: [[String]] = []
     machine.bus.onUevent = { keys.append($0.properties.map(\.key)) }
     _ = machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind")
@@ -76,7 +76,7 @@ import Uevents
     #expect(machine.write("05.0004", "bus/ap/drivers/cex4queue/bind") == "ENODEV")
   }
 
-  @Test func `deletes an unbound queue at a scan, and makes and binds it at the next (4.6)`() {
+  @Test func `deletes an unbound queue at a scan, and makes and binds it at the next`() {
     _ = machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind")
     machine.forget()
     machine.bus.scan()

@@ -7,7 +7,7 @@ import Testing
   private let machine = Machine(.override72)
   private let file = "bus/ap/devices/05.0004/driver_override"
 
-  @Test func `moves nothing and tells nothing by itself`() {
+  @Test func `moves nothing and sends nothing by itself`() {
     #expect(machine.read(file) == "")
     #expect(machine.write("vfio_ap\n", file) == "ok")
     #expect(machine.read(file) == "vfio_ap")

@@ -5,7 +5,7 @@ import Uevents
 
 /// What apreserve wrote on real kernels, written again on the simulated bus. A misreading of the kernel
 /// that planner and simulator share does not pass here.
-@Suite struct `The scenarios that were played on kernels` {
+@Suite struct `Scenarios that ran on kernels` {
   private typealias Told = `The events of kernels`.Told
 
   @Test func `are those of both kernels and of the design of 2018`() {

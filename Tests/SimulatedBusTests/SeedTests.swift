@@ -99,7 +99,7 @@ import Testing
     #expect(machine.read("devices/ap/card05/type") == "CEX8C")
   }
 
-  @Test func `nothing persists: a queue that comes back is the first driver's`() {
+  @Test func `nothing persists: a queue that is added again is the first driver's`() {
     machine.bus.loadModule(.vfioAP)
     _ = machine.write("05.0004\n", "bus/ap/drivers/cex4queue/unbind")
     _ = machine.write("05.0004\n", "bus/ap/drivers/vfio_ap/bind")

@@ -104,6 +104,10 @@ private let kernels = KernelBehavior.kernels.map(\.behavior)
   @Test(
     arguments: [
       ("bus/ap/apmask", 0o644), ("bus/ap/bindings", 0o444), ("bus/ap/drivers_probe", 0o200),
+      ("bus/ap/scans", 0o644), ("bus/ap/drivers_autoprobe", 0o644), ("bus/ap/config_time", 0o644),
+      ("bus/ap/ap_domain", 0o644), ("bus/ap/ap_interrupts", 0o444), ("bus/ap/uevent", 0o200),
+      ("devices/ap/card05/05.0004/uevent", 0o644), ("devices/ap/card05/request_count", 0o644),
+      ("devices/ap/card05/05.0004/reset", 0o444), ("devices/vfio_ap/matrix/\(uuid)/remove", 0o200),
       ("bus/ap/drivers/vfio_ap/bind", 0o200), ("devices/ap/card05/config", 0o644),
       ("devices/ap/card05/05.0004/config", 0o444), ("devices/ap/card05/05.0004/online", 0o644),
       ("devices/ap/card06/06.0004/status", 0o444),
@@ -130,7 +134,7 @@ private let kernels = KernelBehavior.kernels.map(\.behavior)
 
   /// A program that lists a driver of the largest machine asks for each of its links by name. If each
   /// answer took a list of them all, this would go on for an hour.
-  @Test func `finds each of 65,536 links of a driver without looking at the others`() throws {
+  @Test func `finds each of 65,536 links of a driver without reading the others`() throws {
     let bus = SimulatedBus(behavior: .override72)
     for domain in UInt8.min...UInt8.max { bus.addDomain(domain, quietly: true) }
     for adapter in UInt8.min...UInt8.max {

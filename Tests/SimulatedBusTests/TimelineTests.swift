@@ -12,7 +12,7 @@ import Testing
   @Test(arguments: [
     ([SimulatedBus.Module.zcryptCex4, .vfioAP], "cex4queue"), ([.vfioAP, .zcryptCex4], "vfio_ap"),
   ])
-  func `without masks the driver that comes first takes all queues (T0)`(
+  func `without masks the driver that is loaded first takes all queues (T0)`(
     modules: [SimulatedBus.Module], first: String
   ) {
     let machine = Machine(.bind2018, adapters: [2, 5], domains: [4, 0x47], modules: modules)
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  @Test func `without masks a hand moves a queue, till it comes anew (T3)`() {
+  @Test func `without masks an administrator moves a queue, until it is added again (T3)`() {
     let machine = Machine(.bind2018, adapters: [5])
     #expect(machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind") == "ok")
     #expect(machine.write("05.0004", "bus/ap/drivers/vfio_ap/bind") == "ok")
@@ -50,7 +50,7 @@ import Testing
     #expect(machine.events.last?.hasPrefix("change ap APMASK=0xff") == true)
   }
 
-  @Test func `a first scan adds cards and queues, then tells that it is done (T1.1)`() {
+  @Test func `a first scan adds cards and queues, then reports that it is done (T1)`() {
     let machine = Machine(.mask61, adapters: [], domains: [], modules: [])
     #expect(machine.bus.loadedModules.isEmpty)
     let fresh = Machine(SimulatedBus(behavior: .mask61))
@@ -92,7 +92,7 @@ import Testing
     #expect(machine.read("bus/ap/bindings_complete_count") == "1")
   }
 
-  @Test func `vfio_ap loaded before zcrypt_cex4 is refused every queue (T1.2)`() {
+  @Test func `vfio_ap loaded before zcrypt_cex4 is refused every queue (T1)`() {
     let machine = Machine(.mask61, modules: [])
     machine.bus.loadModule(.vfioAP)
     #expect(machine.events == Self.vfioLoad)
@@ -100,7 +100,7 @@ import Testing
   }
 
   @Test(arguments: [KernelBehavior.mask61, .override72])
-  func `zcrypt_cex4 binds cards, then queues, and completion is told (T1.3)`(
+  func `zcrypt_cex4 binds cards, then queues, and completion is reported (T1)`(
     kernel: KernelBehavior
   ) {
     let machine = Machine(kernel, adapters: [5], modules: [.vfioAP])
@@ -142,7 +142,7 @@ import Testing
     #expect(Machine(bus).read("bus/ap/aqmask") == APMask.all.description)
   }
 
-  @Test func `a mask takes the row, collateral too, and completion is told later (T4)`() {
+  @Test func `a mask takes the row, with its collateral, and completion is reported later (T4)`() {
     let machine = Machine(.override72)
     #expect(machine.write("-5", "bus/ap/apmask") == "ok")
     #expect(machine.stored == ["05.0004", "05.0047"])
@@ -180,7 +180,7 @@ import Testing
       ])
   }
 
-  @Test func `without drivers_autoprobe a new device waits to be probed, card first (T6.7)`() {
+  @Test func `without drivers_autoprobe a new device waits to be probed, card first (T6)`() {
     let machine = Machine(.override72, adapters: [5], domains: [4])
     #expect(machine.write("0", "bus/ap/drivers_autoprobe") == "ok")
     #expect(machine.read("bus/ap/drivers_autoprobe") == "0")
@@ -207,7 +207,7 @@ import Testing
     #expect(machine.read("bus/ap/devices/05.0047/status") == "in use")
   }
 
-  @Test func `configuring off is told by the card at once, by its queues at the scan (T8)`() {
+  @Test func `standby is reported by the card at once, by its queues at the scan (T8)`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
     #expect(machine.write("0", "bus/ap/devices/card05/config") == "ok")
     #expect(machine.events == ["change card05 CONFIG=0 DRIVER=cex4card"])
@@ -240,7 +240,7 @@ import Testing
     #expect(machine.events.isEmpty)
   }
 
-  @Test func `an adapter that goes takes queues first, and comes back new (T9)`() {
+  @Test func `an adapter is removed after its queues, and is new when it is added again (T9)`() {
     let machine = Machine(.override72, adapters: [5], domains: [4])
     _ = machine.write("vfio_ap", "bus/ap/devices/05.0004/driver_override")
     _ = machine.write("05.0004", "bus/ap/drivers/cex4queue/unbind")

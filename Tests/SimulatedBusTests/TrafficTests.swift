@@ -33,7 +33,9 @@ import Testing
     #expect(machine.read(queue + "request_count") == "0")
   }
 
-  @Test func `are flushed when the queue is switched off, and come back with it`() throws {
+  @Test func `are flushed when the queue is switched off, and resume when it is switched on`()
+    throws
+  {
     try load(QueueLoad(waiting: 3, pending: 8))
     #expect(machine.write("0\n", queue + "online") == "ok")
     #expect(counts == ["0", "0"])

@@ -142,7 +142,7 @@ private let bind =
     }
   }
 
-  @Test func `has at most 2048 bytes behind its header`() throws {
+  @Test func `has at most 2048 bytes after its header`() throws {
     let start = "add@/d|ACTION=add|DEVPATH=/d|SUBSYSTEM=ap|X=", end = "|SEQNUM=1|"
     let fixed = start.utf8.count + end.utf8.count - "add@/d|".utf8.count
     let fitting = start + String(repeating: "x", count: 2048 - fixed) + end

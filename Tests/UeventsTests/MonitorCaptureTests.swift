@@ -134,7 +134,7 @@ private let cardText = """
         == "a.events:1: SEQNUM is missing.")
   }
 
-  @Test func `prefers the kernel's events wherever they stand`() {
+  @Test func `prefers the kernel's events wherever they are`() {
     let udev = cardText.replacing("KERNEL", with: "UDEV  ")
       .replacing("SEQNUM=7", with: "SEQNUM=7\nUSEC_INITIALIZED=1")
     let capture = read("# a\n" + udev + "# b\n" + cardText + udev)

@@ -80,7 +80,7 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("P: /a\nU: b\nA: x=1\n", .database),
     ("# a\nP: /a\nH: x=00\n", .descriptions),
   ])
-  func `is told by content`(text: String, format: Capture.Format) {
+  func `is recognised by content`(text: String, format: Capture.Format) {
     #expect(Capture.read(bytes: Array(text.utf8), name: "x").format == format)
   }
 }
@@ -93,7 +93,7 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
         sequenceNumber: number))
   }
 
-  @Test func `are told apart without framing`() {
+  @Test func `are separated without framing`() {
     let capture = Capture.read(bytes: message(1) + message(2) + message(3), name: "x")
     #expect(capture.damage == nil)
     #expect(capture.events.map(\.sequenceNumber) == [1, 2, 3])

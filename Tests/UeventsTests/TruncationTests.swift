@@ -134,7 +134,7 @@ private func marks(_ capture: Capture) -> [String] {
     #expect(capture.notes == [])
   }
 
-  @Test func `behind its last property is whole, with a note`() {
+  @Test func `after its last property is whole, with a note`() {
     let text = """
       KERNEL[1.000000] add      /devices/ap/card00 (ap)
       ACTION=add

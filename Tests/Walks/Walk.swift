@@ -120,13 +120,15 @@ package final class Walk {
 
   private func load(flavour: String, parameters: [String: String]) throws {
     self.flavour = flavour
-    let behavior: KernelBehavior =
-      switch (flavour, parameters["era"]) {
-      case ("sim", "2018"): .bind2018
-      case ("sim", "mask"): .mask61
-      case ("sim", "override"): .override72
-      default: transcript.kernel.hasPrefix("Linux 6.") ? .mask61 : .override72
-      }
+    let behavior: KernelBehavior
+    switch (flavour, parameters["era"]) {
+    case ("sim", "2018"): behavior = .bind2018
+    case ("sim", "mask"): behavior = .mask61
+    case ("sim", "override"): behavior = .override72
+    default:
+      behavior = try known(
+        KernelBehavior.kernels.first { transcript.kernel.hasPrefix("Linux \($0.name).") }?.behavior)
+    }
     bus = SimulatedBus(behavior: behavior) { [unowned self] in
       sent.append(Sent(event: $0, mark: marks))
     }
