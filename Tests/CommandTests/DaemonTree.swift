@@ -46,12 +46,13 @@ struct DaemonTree {
     return program
   }
 
-  /// Waits until it has come to that. No time is asserted: the limit is for what never comes.
+  /// Waits until the condition holds. No time is asserted: the limit is for what never happens.
   func wait(until condition: () throws -> Bool) throws {
-    for _ in 0..<60_000 {
+    let end = ContinuousClock.now + .seconds(180)
+    repeat {
       if try condition() { return }
       usleep(1000)
-    }
-    Issue.record("it did not come to that")
+    } while ContinuousClock.now < end
+    Issue.record("the condition never held")
   }
 }

@@ -111,7 +111,7 @@ import Testing
     // A dead one's is taken over.
     #expect(first.end(SIGKILL) == 137)
     let third = try BackgroundProgram(DaemonTree.words, in: bench)
-    try tree.wait { try bench.run("status --control c").status == 0 }
+    try tree.wait { try bench.run("status --control c --metrics").status == 0 }
     #expect(third.end(SIGTERM) == 0)
   }
 
@@ -137,7 +137,7 @@ import Testing
     let daemon = try start(
       after: "LISTEN_FDS=1 LISTEN_FDNAMES=control; export LISTEN_FDS LISTEN_FDNAMES; "
         + "export LISTEN_PID=$$; \(opening)")
-    try tree.wait { try bench.run("status --control c").status == 0 }
+    try tree.wait { try bench.run("status --control c --metrics").status == 0 }
     _ = try bench.run("settle --control c --timeout 60")
     let status = try bench.run("status --control c").output
     #expect(
@@ -167,7 +167,7 @@ import Testing
             os.execv(sys.argv[1], sys.argv[1:])
             """, try Program.location(),
           ] + words))
-      try tree.wait { try bench.run("status --control c").status == 0 }
+      try tree.wait { try bench.run("status --control c --metrics").status == 0 }
       #expect(try bench.text(".daemon").contains("descriptor 3, which"), "\(script)")
       #expect(daemon.end(SIGTERM) == 0)
     }
