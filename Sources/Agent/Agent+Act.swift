@@ -48,7 +48,7 @@ extension Agent {
     if announced.isNew(plan.operations) {
       report(.planned(plan, moves(plan.changes, by: decisions)))
     }
-    return try perform(plan, choice, on: inventory, by: decisions)
+    return try perform(plan, chosen: choice, on: inventory, by: decisions)
   }
 
   /// Forgets tries at what the plan does not contain any more.
@@ -66,7 +66,8 @@ extension Agent {
 
   /// Does the operations of a plan, as long as it answers to what is requested and to the machine.
   private func perform(
-    _ plan: Plan, _ choice: MechanismChoice, on inventory: Inventory, by decisions: DecisionTable
+    _ plan: Plan, chosen choice: MechanismChoice, on inventory: Inventory,
+    by decisions: DecisionTable
   ) throws(Status.Obstacle) -> Outcome {
     hasWritten = false
     masks = inventory.bus.masks

@@ -121,7 +121,7 @@ struct Executor {
       didWrite(step, nil)
     } catch {
       didWrite(step, error)
-      throw cause(of: error, step)
+      throw cause(of: error, at: step)
     }
   }
 
@@ -228,7 +228,7 @@ struct Executor {
     }
   }
 
-  private func cause(of error: SysfsError, _ step: Step) -> Failure.Cause {
+  private func cause(of error: SysfsError, at step: Step) -> Failure.Cause {
     switch step {
     case .setAdapterMask, .setDomainMask:
       if error.errno == .busy {
@@ -280,7 +280,7 @@ struct Executor {
   /// A write that reported success and changed nothing is a failure.
   private func readBack(_ operation: Operation) throws(Failure) -> [OwnerChange] {
     let outcome = outcome(of: operation)
-    guard let cause = cause(of: outcome, operation) else { return outcome.moves }
+    guard let cause = cause(of: outcome, in: operation) else { return outcome.moves }
     var failure = Failure(operation.subject, cause)
     failure.note(outcome)
     throw failure
@@ -309,7 +309,7 @@ struct Executor {
     return outcome
   }
 
-  private func cause(of outcome: Outcome, _ operation: Operation) -> Failure.Cause? {
+  private func cause(of outcome: Outcome, in operation: Operation) -> Failure.Cause? {
     var last: [SysfsPath: Step] = [:]
     for step in operation.steps {
       if let path = step.path { last[path] = step }

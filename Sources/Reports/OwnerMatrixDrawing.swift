@@ -88,22 +88,22 @@ private struct MatrixDrawing {
 
   private func draw(_ block: Range<Int>, y: Int) -> [String] {
     var lines = [
-      text("domain", "", x: left - 10, y: y + 14, anchor: "end"),
-      text("HMC", "decimal", x: left - 10, y: y + 30, anchor: "end"),
-      text("adapter", "", x: 16, y: y + 30), text("HMC", "decimal", x: 74, y: y + 30),
+      text("domain", class: "", x: left - 10, y: y + 14, anchor: "end"),
+      text("HMC", class: "decimal", x: left - 10, y: y + 30, anchor: "end"),
+      text("adapter", class: "", x: 16, y: y + 30), text("HMC", class: "decimal", x: 74, y: y + 30),
     ]
     for column in block {
       let domain = matrix.domains[column]
       let middle = left + (column - block.lowerBound) * cell.width + cell.width / 2
       lines.append(
-        text(Hex.text(domain, digits: 2), "mono", x: middle, y: y + 14, anchor: "middle"))
-      lines.append(text(String(domain), "decimal", x: middle, y: y + 30, anchor: "middle"))
+        text(Hex.text(domain, digits: 2), class: "mono", x: middle, y: y + 14, anchor: "middle"))
+      lines.append(text(String(domain), class: "decimal", x: middle, y: y + 30, anchor: "middle"))
     }
     for (index, row) in matrix.rows.enumerated() {
       let top = y + 38 + index * cell.height
-      lines.append(text(Hex.text(row.adapter, digits: 2), "mono", x: 16, y: top + 18))
-      lines.append(text(String(row.adapter), "decimal", x: 74, y: top + 18))
-      lines.append(text(row.type ?? "?", "", x: 104, y: top + 18))
+      lines.append(text(Hex.text(row.adapter, digits: 2), class: "mono", x: 16, y: top + 18))
+      lines.append(text(String(row.adapter), class: "decimal", x: 74, y: top + 18))
+      lines.append(text(row.type ?? "?", class: "", x: 104, y: top + 18))
       for column in block {
         let x = left + (column - block.lowerBound) * cell.width
         lines.append(draw(row.cells[column], x: x, y: top))
@@ -138,29 +138,29 @@ private struct MatrixDrawing {
     parts += "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" "
     parts += "class=\"frame \(kind)\(problem)\"/>"
     return parts
-      + text(symbol, "letter", x: x + width / 2, y: y + 17, anchor: "middle")
+      + text(symbol, class: "letter", x: x + width / 2, y: y + 17, anchor: "middle")
   }
 
   private func legend(y: Int) -> [String] {
     var lines: [String] = []
     var y = y
-    func add(_ owner: Owner?, _ mark: OwnerMatrix.Mark?, _ meaning: String) {
+    func add(_ owner: Owner?, mark: OwnerMatrix.Mark?, meaning: String) {
       let symbol = OwnerMatrix.Cell(apqn: APQN(adapter: 0, domain: 0), owner: owner, mark: mark)
         .symbol
       lines.append(shape(owner: owner, mark: mark, symbol: symbol, x: 16, y: y))
-      lines.append(text(meaning, "", x: 64, y: y + 18))
+      lines.append(text(meaning, class: "", x: 64, y: y + 18))
       y += legendLine
     }
-    for owner in owners { add(owner, nil, owner.meaning) }
+    for owner in owners { add(owner, mark: nil, meaning: owner.meaning) }
     for mark in marks {
       // As in the grid, where it is first.
-      add(matrix.cells.first { $0.mark == mark }?.owner, mark, mark.meaning)
+      add(matrix.cells.first { $0.mark == mark }?.owner, mark: mark, meaning: mark.meaning)
     }
     return lines
   }
 
   private func text(
-    _ text: String, _ kind: String, x: Int, y: Int, anchor: String = "start"
+    _ text: String, class kind: String, x: Int, y: Int, anchor: String = "start"
   ) -> String {
     guard !text.isEmpty else { return "" }
     return "<text x=\"\(x)\" y=\"\(y)\"" + (kind.isEmpty ? "" : " class=\"\(kind)\"")
