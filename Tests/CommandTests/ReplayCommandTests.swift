@@ -80,7 +80,7 @@ import Testing
     let result = try bench.run(words)
     #expect(result.status == 0)
     #expect(result.messages == "")
-    #expect(result.output.contains("\nhand ") == isForeign)
+    #expect(result.output.contains("\nother ") == isForeign)
     #expect(try bench.run(words).output == result.output)
   }
 

@@ -18,6 +18,12 @@ for name, family in families.items():
     # The library takes the ending away that counters must have.
     assert (family.type == "counter") == (name + "_total" in text), name
     assert family.samples, f"{name} has no value"
-names = [sample.name for family in families.values() for sample in family.samples]
-assert len(names) == len(set(names)), "a name comes twice"
+series = [
+    (sample.name, tuple(sorted(sample.labels.items())))
+    for family in families.values()
+    for sample in family.samples
+]
+assert len(series) == len(set(series)), "a series appears twice"
+phases = [sample.value for sample in families["apreserve_phase"].samples]
+assert sum(phases) == 1, "there is one phase at a time"
 assert families["apreserve_queues_wanted"].samples[0].value == 0
