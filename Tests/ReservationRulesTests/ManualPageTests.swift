@@ -1,5 +1,4 @@
 import ReservationRules
-import TestSupport
 import Testing
 
 @Suite struct `The manual page of rules` {
@@ -19,18 +18,6 @@ import Testing
     for example in page.examples {
       #expect(diagnostics(example).map(\.description) == [], "\(example)")
       #expect(!RuleSet.parse(files: [RuleFile(path: "f", text: example)]).0.rules.isEmpty)
-    }
-  }
-
-  @Test func `has every match key in its grammar and in its list`() throws {
-    let text = try SourceFile.text("packaging/man/apreserve.rules.5")
-    let list = text.split(separator: ".SH MATCH KEYS").last?.split(separator: ".SH ").first ?? ""
-    let grammar = text.split(separator: ".SH GRAMMAR").last?.split(separator: ".fi").first ?? ""
-    for key in MatchKey.all {
-      #expect(
-        grammar.contains("\"\(key.name)\"") || grammar.contains("\"\(key.name){\""), "\(key.name)")
-      let heads = list.split(separator: "\n").filter { $0.hasPrefix(".B") }
-      #expect(heads.contains { $0.contains(key.name) }, "\(key.name)")
     }
   }
 
