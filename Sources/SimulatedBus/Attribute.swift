@@ -5,7 +5,7 @@ import APBus
 /// Everything about an attribute is in its row: directories, permissions, reading and writing follow from
 /// it. The rows are in `SimulatedBus+BusAttributes`, `+CardAttributes`, `+QueueAttributes` and
 /// `+MatrixAttributes`.
-struct Attribute<Object>: Sendable {
+final class Attribute<Object>: Sendable {
   /// The text, which is read whole. The kernel's end with a newline.
   typealias Show = @Sendable (SimulatedBus, Object) -> String
   /// Takes a text that is not empty: a write of no bytes does not come so far (`sysfs_kf_write` in
@@ -52,22 +52,37 @@ struct Attribute<Object>: Sendable {
 
   /// The attributes of one kind of object, as far as a kernel has them.
   struct Table {
-    private let rows: [String: Attribute]
+    /// The rows by the length of their names, which finds one faster than a hash does: there are few of
+    /// each length.
+    private var rows: [[Attribute]]
 
     /// The rows that a kernel has.
     init(_ rows: [Attribute], on kernel: KernelBehavior) {
-      self.rows = Dictionary(
-        uniqueKeysWithValues: rows.filter { $0.isOnKernel(kernel) }.map { ($0.name, $0) })
+      let rows = rows.filter { $0.isOnKernel(kernel) }
+      let longest = rows.map(\.name.utf8.count).max() ?? 0
+      self.rows = Array(repeating: [], count: longest + 1)
+      for row in rows { self.rows[row.name.utf8.count].append(row) }
     }
 
     /// The attribute of that name, if the object has it now.
     subscript(name: String, of object: Object) -> Attribute? {
-      rows[name].flatMap { $0.isPresent(object) ? $0 : nil }
+      let length = name.utf8.count
+      guard length < rows.count, let row = rows[length].first(where: { $0.name == name }),
+        row.isPresent(object)
+      else { return nil }
+      return row
     }
 
     /// The names of the attributes that the object has now.
     func names(of object: Object) -> [String] {
-      rows.values.filter { $0.isPresent(object) }.map(\.name)
+      rows.joined().filter { $0.isPresent(object) }.map(\.name)
+    }
+
+    /// The text of a file. EACCES for one that cannot be read, ENOENT for one that does not exist.
+    func read(_ name: String, of object: Object, on bus: SimulatedBus) throws(Errno) -> String {
+      guard let attribute = self[name, of: object] else { throw .noSuchFile }
+      guard let show = attribute.show else { throw .permissionDenied }
+      return show(bus, object)
     }
   }
 }
@@ -103,7 +118,7 @@ protocol ObjectAttributes {
   var names: [String] { get }
   /// The permissions of a file; nil for one that the object does not have now.
   func mode(of name: String) -> UInt16?
-  /// The text of a file. EACCES for one that cannot be read, ENOENT for one that does not exist.
+  /// The text of a file; the errors are those of opening it.
   func read(_ name: String) throws(Errno) -> String
   /// A file's own function for a text; the errors are those of opening the file, as for `read`.
   func store(in name: String) throws(Errno) -> (String) throws(Errno) -> Void
@@ -120,9 +135,7 @@ struct AttributesOf<Object>: ObjectAttributes {
   func mode(of name: String) -> UInt16? { table[name, of: object]?.mode }
 
   func read(_ name: String) throws(Errno) -> String {
-    guard let attribute = table[name, of: object] else { throw .noSuchFile }
-    guard let show = attribute.show else { throw .permissionDenied }
-    return show(bus, object)
+    try table.read(name, of: object, on: bus)
   }
 
   func store(in name: String) throws(Errno) -> (String) throws(Errno) -> Void {

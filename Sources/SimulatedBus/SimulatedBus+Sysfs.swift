@@ -10,6 +10,10 @@ extension SimulatedBus {
   /// - Throws: ENOENT, EACCES or EISDIR.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
     do throws(Errno) {
+      // Nearly all reads are of queues, which are not worth a detour.
+      if case .queue(let apqn) = path.object, let queue = queue(apqn), queue.isRegistered {
+        return try tables.queue.read(path.name, of: queue, on: self)
+      }
       guard let attributes = attributes(of: path.object) else { throw .noSuchFile }
       return try attributes.read(path.name)
     } catch {
@@ -99,9 +103,11 @@ extension SimulatedBus {
   /// The permissions of an attribute; nil for what is not one.
   func mode(of path: SysfsPath) -> UInt16? { attributes(of: path.object)?.mode(of: path.name) }
 
+  private static let power = ["power"]
+
   /// Directories in an object's own that are not objects; nil for an object that does not exist.
   private func directories(in object: BusObject) -> [String]? {
-    let power = behavior.hasPowerDirectories ? ["power"] : []
+    let power = behavior.hasPowerDirectories ? Self.power : []
     switch object {
     case .bus: return ["devices", "drivers"]
     case .driver(let name): return driver(name).map { _ in [] }
