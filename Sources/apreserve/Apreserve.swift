@@ -1,7 +1,6 @@
 import ArgumentParser
 import Daemon
 
-/// The program.
 @main
 enum Program {
   static func main() {
@@ -11,31 +10,30 @@ enum Program {
   }
 }
 
-/// The command line as a whole.
 struct Apreserve: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apreserve",
     abstract: "Reserve AP queues (APQNs) of IBM Z crypto adapters for KVM guests.",
     usage: "apreserve <command> [<options>]",
     discussion: """
-      Rule files in /etc/apreserve/rules.d say which queues are for guests:
+      Rule files in /etc/apreserve/rules.d define which queues are for guests:
 
         ADAPTER=="5|6", DOMAIN=="4", RESERVE="vfio_ap", NAME="web guests"
 
-      "apreserve plan" shows what would be written to make it so, and writes nothing. "apreserve apply" \
-      does it once; the service holds it from then on, at boot, on hot plug, and against other hands. \
-      Without a mainframe, rules can be tried on a machine's description (--inventory), on a capture of \
-      uevents (replay) and on a simulated bus (simulate).
+      "apreserve plan" shows what would be written, and writes nothing. "apreserve apply" reserves the \
+      queues once; the service keeps them reserved at boot, on hot plug, and when another process moves \
+      them. Without a mainframe, rules can be tested on the description of a machine (--inventory), a \
+      capture of uevents (replay), and a simulated bus (simulate).
 
       Exit status:
-        0   done, or nothing to do
-        1   something is wrong; a message says what
+        0   success, or nothing to do
+        1   error; a message describes it
         2   changes are pending, and nothing is refused (plan)
         3   something is refused, in whole or in part
-        4   there is no AP bus here
+        4   there is no AP bus
         64  wrong usage
 
-      The manual: apreserve(1), apreserve.rules(5), apreserve-guide(7).
+      See also: apreserve(1), apreserve.rules(5), apreserve-guide(7).
       """,
     version: ProgramVersion.text,
     groupedSubcommands: [
@@ -58,4 +56,13 @@ struct Apreserve: ParsableCommand {
       CommandGroup(
         name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
     ])
+}
+
+/// The headings of options that several commands share, in help and in manual pages.
+enum OptionTitle {
+  static let machine = "Machine options"
+  static let rules = "Rule options"
+  static let settings = "Settings"
+  static let output = "Output options"
+  static let daemon = "Daemon options"
 }

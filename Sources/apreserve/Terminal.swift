@@ -2,12 +2,13 @@ import APBus
 import ArgumentParser
 import CLinux
 import Glibc
+import JSONText
+import Reports
 
-/// Where results and messages go: results to standard output, messages to standard error.
+/// Prints results to standard output and messages to standard error.
 enum Terminal {
-  /// Prints a result as it is. False when nobody reads it any more, as behind `head`: that is no
-  /// error, and what is being done goes on. A result that cannot be written, on a full disk for
-  /// instance, is one.
+  /// Prints a result. False if its reader has closed the pipe, as `head` does: that is not an error, and
+  /// the command continues. A result that cannot be written, to a full disk for instance, is an error.
   @discardableResult static func print(_ text: String) throws(OutputError) -> Bool {
     switch write(text, to: STDOUT_FILENO) {
     case 0: return true
@@ -16,23 +17,22 @@ enum Terminal {
     }
   }
 
-  /// Prints a message with the program's name in front, without anything that a terminal would act on.
+  /// Prints a message after the name of the program, without control characters.
   static func say(_ message: String) {
     _ = write("apreserve: \(message.printableLines)\n", to: STDERR_FILENO)
   }
 
-  /// Sees to it that standard input, output and error are open, before any file can take their numbers.
+  /// Opens standard input, output and error if they are closed, before any file can get their numbers.
   static func openStandardDescriptors() {
     if apreserve_open_standard_descriptors() != 0 { exit(1) }
   }
 
-  /// Lets a write to a closed pipe fail instead of ending the program: a reader that goes away must
-  /// not stop a command between two writes to sysfs.
+  /// Lets a write to a closed pipe fail instead of ending the program between two writes to sysfs.
   static func ignoreClosedPipes() {
     signal(SIGPIPE, SIG_IGN)
   }
 
-  /// Writes all of a text; the answer is 0 or the error's number.
+  /// Writes a whole text. The result is 0 or an error number.
   static func write(_ text: String, to file: Int32) -> Int32 {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
@@ -49,7 +49,7 @@ enum Terminal {
   /// Whether results go to a terminal.
   static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
 
-  /// Whether the environment asks for no colour (no-color.org), or has a terminal without any.
+  /// Whether the environment requests no colours (no-color.org) or the terminal has none.
   static var refusesColor: Bool {
     if let value = getenv("NO_COLOR"), value.pointee != 0 { return true }
     return getenv("TERM").map { String(cString: $0) } == "dumb"
@@ -58,21 +58,63 @@ enum Terminal {
 
 /// A result that cannot be written.
 struct OutputError: Error, CustomStringConvertible {
-  /// The kernel's answer.
   var errno: Errno
 
-  /// One sentence.
   var description: String { "writing the result: \(errno)" }
 }
 
-/// How the program ends, beside 0 for done.
+/// The exit status of the program, beside 0 for success.
 enum ExitStatus {
-  /// Something is wrong; a message said what.
+  /// An error, which a message has described.
   static let error = ExitCode(1)
-  /// A plan has something to do and refuses nothing.
+  /// A plan has changes and refuses nothing.
   static let pending = ExitCode(2)
-  /// Some requests are refused.
+  /// Something is refused.
   static let refused = ExitCode(3)
-  /// There is no AP bus here.
+  /// There is no AP bus.
   static let noBus = ExitCode(4)
+}
+
+/// Runs a command. An error is printed as a sentence, without the usage that follows wrong arguments, and
+/// the exit status is 1.
+func reportingErrors(_ body: () throws -> Void) throws {
+  do {
+    try body()
+  } catch let code as ExitCode {
+    throw code
+  } catch {
+    Terminal.say("\(error)")
+    throw ExitStatus.error
+  }
+}
+
+enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, always, never
+}
+
+struct ColorOptions: ParsableArguments {
+  @Option(help: "When to use colours; auto is on a terminal, unless NO_COLOR is set.")
+  var color = ColorChoice.auto
+
+  var style: TextStyle {
+    switch color {
+    case .always: TextStyle(isColored: true)
+    case .never: .plain
+    case .auto: TextStyle(isColored: Terminal.isInteractive && !Terminal.refusesColor)
+    }
+  }
+}
+
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @OptionGroup var color: ColorOptions
+
+  var style: TextStyle { color.style }
+
+  /// Prints the result as text or, with --json, as JSON.
+  func print(text: @autoclosure () -> String, json document: @autoclosure () -> JSONValue) throws {
+    try Terminal.print(json ? document().documentText : text())
+  }
 }

@@ -31,15 +31,15 @@ import Testing
     #expect(result.output == "")
     #expect(
       result.messages
-        == "apreserve: there is no AP bus below empty: bus/ap/devices is absent there\n")
+        == "apreserve: there is no AP bus in empty: bus/ap/devices does not exist\n")
   }
 
   @Test(arguments: [
     (
       "list --inventory machine.json --sysfs .",
-      "--sysfs names a machine, and so does --inventory; give one of them."
+      "--sysfs and --inventory both select a machine; use only one of them."
     ),
-    ("snapshot --root .", "--root goes with --sysfs."),
+    ("snapshot --root .", "--root requires --sysfs."),
     (
       "plan --mechanism guess",
       "The value 'guess' is invalid for '--mechanism <mechanism>'. Please provide one of 'bind', "
@@ -47,29 +47,29 @@ import Testing
     ),
     (
       "explain 05.4",
-      "\"05.4\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+      "\"05.4\" is not a queue; write adapter and domain in hex as sysfs does: 05.0004."
     ),
     (
       "explain 100.0004",
-      "\"100.0004\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+      "\"100.0004\" is not a queue; write adapter and domain in hex as sysfs does: 05.0004."
     ),
     (
       "explain 05.0100",
-      "\"05.0100\" is no queue; write adapter and domain as sysfs does, in hex: 05.0004."
+      "\"05.0100\" is not a queue; write adapter and domain in hex as sysfs does: 05.0004."
     ),
     ("explain", "Missing expected argument '<queue>'"),
-    ("verify alone/50.rules --rules alone", "Give one of files, --rules and --root."),
-    ("verify --root / --rules alone", "Give one of files, --rules and --root."),
+    ("verify alone/50.rules --rules alone", "Use only one of files, --rules and --root."),
+    ("verify --root / --rules alone", "Use only one of files, --rules and --root."),
     ("replay", "Missing expected argument '<capture>'"),
     (
       "simulate",
-      "A simulation needs a machine: --inventory FILE describes one, --script FILE builds one."
+      "A simulation needs a machine: use --inventory FILE or --script FILE."
     ),
     ("plan --nothing", "Unknown option '--nothing'"),
     ("plan machine.json", "Unexpected argument 'machine.json'"),
     (
       "apply --inventory machine.json",
-      "apply writes to a sysfs, and --inventory names a file; use plan to see what would be written, "
+      "apply writes to a sysfs tree and does not accept --inventory; use plan to see what would be written, "
         + "or simulate to see it done."
     ),
     ("nothing", "Unexpected argument 'nothing'"),

@@ -89,11 +89,11 @@ import Testing
     ),
     (
       "plan --inventory machine.json --rules nowhere",
-      "there is no directory nowhere; give a directory of rule files with --rules"
+      "there is no directory nowhere; use --rules with a directory of rule files"
     ),
     (
       "rules --rules guests --rules nowhere",
-      "there is no directory nowhere; give a directory of rule files with --rules"
+      "there is no directory nowhere; use --rules with a directory of rule files"
     ),
     (
       "plan --inventory machine.json --rules machine.json",
@@ -164,7 +164,7 @@ import Testing
       #expect(result.output == "")
       #expect(
         result.messages.hasPrefix(
-          "apreserve: the rules have errors, so none of them is used\n\nbad/50.rules:\(finding)\n"),
+          "apreserve: the rules have errors, and none of them is used\n\nbad/50.rules:\(finding)\n"),
         "\(result.messages)")
     }
     let verified = try bench.run("verify --rules bad")
@@ -182,7 +182,7 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.messages
-        == "apreserve: no rule files in empty; the names of rule files end in .rules\n")
+        == "apreserve: no rule files in empty; names of rule files end in .rules\n")
     #expect(result.output == "")
   }
 

@@ -209,21 +209,21 @@ struct `A mounted bus` {
     #expect(bus.end() == 1)
     #expect(access(bus.path + "/bus", F_OK) != 0 && errno == ENOENT)
     let messages = try bus.messages
-    #expect(messages.contains("apreserve: apreserve-simfs was ended by signal 9\n"), "\(messages)")
-    #expect(messages.contains("is unmounted; files that are open there answer ENOTCONN\n"))
+    #expect(messages.contains("apreserve: apreserve-simfs was terminated by signal 9\n"), "\(messages)")
+    #expect(messages.contains("was unmounted; open files there return ENOTCONN\n"))
   }
 }
 
 @Suite struct `Mounting` {
   @Test(arguments: [
-    ("--uevents", "--uevents goes with --mount."),
-    ("--mount sys --snapshot", "--mount serves programs, and prints nothing of its own."),
+    ("--uevents", "--uevents requires --mount."),
+    ("--mount sys --snapshot", "--mount cannot be combined with --snapshot, --events, --calls or --json."),
     (
       "--mount sys --rules rules",
-      "With --mount no agent is on the machine; run one on the directory."
+      "With --mount no agent runs; run one with --sysfs on the directory."
     ),
   ])
-  func `goes with what makes sense`(words: String, message: String) throws {
+  func `is refused with options that do not apply`(words: String, message: String) throws {
     let result = try Workbench(["m.scenario": ""]).run("simulate --script m.scenario " + words)
     #expect(result.status == 64)
     #expect(result.messages.hasPrefix("Error: \(message)\n"), "\(result.messages)")

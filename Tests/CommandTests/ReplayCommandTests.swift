@@ -147,7 +147,7 @@ import Testing
     (Sample.card + "KERNEL[1.200000] add      /devi", 11),
     (Sample.boot + "KERNEL[1.200000] bind     /devices/ap/card01/01.0004 (ap)\nACTION=bind\n", 19),
   ])
-  func `of a capture that is cut off tells what stands before`(text: String, line: Int) throws {
+  func `of a capture that is cut off replays the part before`(text: String, line: Int) throws {
     let bench = try Sample.bench()
     try bench.file("cut.events", text)
     let result = try bench.run("replay cut.events --rules guests")
@@ -156,7 +156,7 @@ import Testing
       result.messages.hasPrefix(
         "apreserve: cut.events:\(line): the file is cut off in the middle of "),
       "\(result.messages)")
-    #expect(result.messages.hasSuffix(" What stands before was replayed.\n"))
+    #expect(result.messages.hasSuffix(" The part before it was replayed.\n"))
     #expect(result.output.hasPrefix("machine    card01 comes"), "\(result.output)")
     // As a machine it is not used: what is missing may have changed everything.
     let plan = try bench.run("plan --capture cut.events --rules guests")

@@ -76,10 +76,10 @@ import Testing
     #expect(result.output.contains("> /sys/bus/ap/apmask: fail EINTR\n"))
   }
 
-  @Test func `tells a fault that never struck`() throws {
+  @Test func `reports a fault that never occurred`() throws {
     let result = try bench(faults: "call * 1000000 fail EIO\n")
       .run("simulate --script test.scenario --rules rules --faults faults")
-    #expect(result.messages == "apreserve: fault 1 of the plan never struck\n")
+    #expect(result.messages == "apreserve: fault 1 of the plan never occurred\n")
     #expect(result.status == 1)
   }
 

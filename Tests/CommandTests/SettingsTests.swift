@@ -172,7 +172,7 @@ struct `Settings of the configuration file` {
     #expect(result.output == "")
     #expect(
       result.messages
-        == "apreserve: opening nowhere.conf: ENOENT (no such file or directory); give a file or a "
+        == "apreserve: opening nowhere.conf: ENOENT (no such file or directory); use --config with a file or a "
         + "directory with --config\n")
   }
 }

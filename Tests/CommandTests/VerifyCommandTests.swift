@@ -56,7 +56,7 @@ import Testing
       #expect(result.output == "")
       #expect(
         result.messages
-          == "apreserve: no rule files in empty; the names of rule files end in .rules\n")
+          == "apreserve: no rule files in empty; names of rule files end in .rules\n")
     }
     let result = try bench.run("verify two --inventory two/10.rules")
     #expect(result.status == 1)

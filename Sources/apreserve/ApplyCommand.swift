@@ -12,34 +12,34 @@ import Snapshots
 struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
-    abstract: "Write what the rules want, once.",
+    abstract: "Reserve the queues that the rules request, once.",
     usage: "apreserve apply [<options>]",
     discussion: """
-      Looks, plans, writes, reads back, and looks again until nothing is left to do. A second run \
-      changes nothing.
+      Scans the machine, makes a plan, writes it, reads the result back, and repeats this until nothing is \
+      left to do. A second run changes nothing.
 
-      What it reserves is kept on record (--state), so that a later run gives it back when no rule wants \
-      it any more. What is on vfio_ap otherwise is somebody else's, and stays.
+      What is reserved is recorded (--state), so that a later run can give it back if no rule requests it. \
+      Other queues on vfio_ap belong to another program and stay there.
 
         apreserve plan && echo nothing to do
         apreserve apply
 
-      Where the daemon runs, it is asked to do the work.
+      If the daemon is running, it does the work.
 
-      Ends with 0 when everything is done, or waits for vfio_ap to be loaded; with 3 when requests are \
-      refused; with 1 when something failed; with 4 where there is no AP bus.
+      The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is \
+      refused; 1 if something failed; 4 if there is no AP bus.
       """)
 
   @Flag(
     help: ArgumentHelp(
-      "Be the first at boot: wait for the first scan of the AP bus, and take its absence as nothing to "
-        + "do. To be run before vfio_ap is loaded."))
+      "Prepare the boot, before vfio_ap is loaded: wait for the first scan of the AP bus, and succeed if "
+        + "there is no AP bus."))
   var prepare = false
 
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
+  @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   @Option(help: .hidden)
@@ -51,8 +51,9 @@ struct ApplyCommand: ParsableCommand {
   func validate() throws {
     guard inventory == nil, capture == nil else {
       throw ValidationError(
-        "apply writes to a sysfs, and \(inventory == nil ? "--capture" : "--inventory") names a "
-          + "file; use plan to see what would be written, or simulate to see it done.")
+        "apply writes to a sysfs tree and does not accept "
+          + "\(inventory == nil ? "--capture" : "--inventory"); use plan to see what would be written, or "
+          + "simulate to see it done.")
     }
   }
 
@@ -98,20 +99,20 @@ struct ApplyCommand: ParsableCommand {
         report: { [report] event in
           events.append(event)
           guard !isJSON else { return }
-          // Whatever becomes of the output, the writes that follow are to be done.
+          // The remaining writes must be done even if nothing can be printed.
           for line in report.lines(event) { _ = try? Terminal.print(line + "\n") }
         })
       try agent.reconcile().get()
-      if prepare { try waitForFirstScan(agent, interruption) }
-      // Queues that are being drained were switched off, so this does not end without them, nor while the
-      // kernel moves queues for somebody else.
+      if prepare { try waitForFirstScan(of: agent, until: interruption) }
+      // Queues that are drained are offline, so this waits for them, and for the kernel while it moves queues
+      // for another process.
       while !agent.status.draining.isEmpty || agent.status.phase == .moving,
         let due = agent.nextDue,
         interruption.wait(atMost: due - time.now) == nil
       {
         try agent.reconcile().get()
       }
-      if let signal = interruption.signal { try stop(agent, signal) }
+      if let signal = interruption.signal { try stop(agent, after: signal) }
       guard agent.status.phase != .withoutBus else {
         return try withoutBus()
       }
@@ -129,10 +130,10 @@ struct ApplyCommand: ParsableCommand {
 }
 
 extension ApplyCommand {
-  /// How long the first scan is waited for.
+  /// The longest wait for the first scan.
   private static let scanLimit = Duration.seconds(30)
 
-  /// Whether there is a bus to work on; where it may be missing, that is said and no more.
+  /// Whether there is a bus. With --prepare its absence is only reported.
   private func hasBus(_ bus: HostSysfs) throws -> Bool {
     do {
       _ = try InventoryReader(sysfs: bus).readBus()
@@ -145,9 +146,9 @@ extension ApplyCommand {
     }
   }
 
-  /// A running daemon does the work already: it is asked to look again, and waited for.
+  /// Makes a running daemon reconcile, and waits for it.
   private func applyByDaemon(_ held: InstanceLockHeld) throws {
-    Terminal.say("\(held); it is asked to do the work")
+    Terminal.say("\(held); it does the work")
     let status = try ControlClient(path: DaemonPlace.systemControl).call(
       Call("org.apreserve.Settle"))["status"]
     let document = status ?? .object([])
@@ -155,8 +156,8 @@ extension ApplyCommand {
     try ControlOptions.end(with: document)
   }
 
-  /// Ends because a signal says so, and tells what is left.
-  private func stop(_ agent: Agent, _ signal: Int32) throws {
+  /// Ends after a signal, and reports what is left.
+  private func stop(_ agent: Agent, after signal: Int32) throws {
     if let left = LogMessage.left(agent.undone, draining: agent.status.draining) {
       Terminal.say("interrupted: \(left.text)")
     }
@@ -170,7 +171,7 @@ extension ApplyCommand {
     }
   }
 
-  private func waitForFirstScan(_ agent: Agent, _ interruption: Interruption) throws {
+  private func waitForFirstScan(of agent: Agent, until interruption: Interruption) throws {
     let time = HostTime()
     let end = time.now + Self.scanLimit
     while agent.status.phase == .beforeFirstScan, time.now < end,

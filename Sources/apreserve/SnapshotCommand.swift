@@ -5,19 +5,20 @@ import Snapshots
 struct SnapshotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
-    abstract: "Print a description of the machine that a plan depends on, as JSON.",
+    abstract: "Print a description of the machine as JSON.",
     usage: "apreserve snapshot [--redact] [<options>]",
     discussion: """
-      The other commands read it with --inventory, on any machine.
+      The description has everything that a plan depends on. Other commands read it with --inventory, on any \
+      machine.
 
         apreserve snapshot --redact > machine.json
       """)
 
   @Flag(
-    help: "Replace serial numbers, key patterns and names of machines and volumes by words.")
+    help: "Replace serial numbers, key patterns, and names of machines and volumes.")
   var redact = false
 
-  @Flag(help: "Accepted as in other commands: a snapshot is JSON anyway.")
+  @Flag(help: "Accepted for consistency; a snapshot is always JSON.")
   var json = false
 
   @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions

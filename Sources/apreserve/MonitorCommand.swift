@@ -11,12 +11,11 @@ import Uevents
 struct MonitorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "monitor",
-    abstract: "Show the kernel's events about AP queues as they come, with what the rules decide.",
+    abstract: "Show the kernel's events of AP devices, and what the rules decide.",
     usage: "apreserve monitor [--record <file>] [<options>]",
     discussion: """
-      Nothing is written to sysfs. A recording has the form of "udevadm monitor --kernel --property", and \
-      "apreserve replay" plays it. It has what happens from now on; what was there before belongs into a \
-      description beside it.
+      Nothing is written to sysfs. A recording has the format of "udevadm monitor --kernel --property", and \
+      "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
 
         apreserve snapshot > before.json
         apreserve monitor --record plug.events
@@ -24,7 +23,8 @@ struct MonitorCommand: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Also write the events to a file.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("Also write the events to this file.", valueName: "file"),
+    completion: .file())
   var record: String?
 
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
@@ -43,8 +43,10 @@ struct MonitorCommand: ParsableCommand {
         let outcome = try monitor.drain { event in
           if BusObject(path: event.devicePath) != nil { events.append(event) }
         }
-        if outcome == .overrun { Terminal.say("events were lost: the kernel sent them too fast") }
-        let decisions = events.isEmpty ? nil : decisions(rules)
+        if outcome == .overrun {
+          Terminal.say("events were lost, since the kernel sent them too fast")
+        }
+        let decisions = events.isEmpty ? nil : decisions(of: rules)
         for event in events {
           try recording?.append(event, at: time.now)
           let decision = BusObject(path: event.devicePath).flatMap { object in
@@ -61,8 +63,8 @@ struct MonitorCommand: ParsableCommand {
     }
   }
 
-  /// What the rules decide about the machine as it is now; nil without an AP bus.
-  private func decisions(_ rules: RuleSet) -> DecisionTable? {
+  /// What the rules decide for the current machine; nil without an AP bus.
+  private func decisions(of rules: RuleSet) -> DecisionTable? {
     guard let sysfs = try? HostSysfs(), let inventory = try? InventoryReader(sysfs: sysfs).read()
     else { return nil }
     return DecisionTable(rules: rules, inventory: inventory, host: HostFacts().identity())

@@ -9,39 +9,41 @@ import ReservationRules
 struct DaemonCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "daemon",
-    abstract: "Hold the rules from now on, in the foreground, as the service does.",
+    abstract: "Keep queues reserved, in the foreground, as the service does.",
     usage: "apreserve daemon [<options>]",
     discussion: """
-      Looks at the machine, reserves what the rules want, and goes on as events come and rules change. \
-      SIGHUP reads the rules again; SIGTERM ends it and leaves reserved what is reserved.
+      Scans the machine, reserves what the rules request, and continues when events arrive and rules \
+      change. SIGHUP makes it read the rules again. SIGTERM ends it; what is reserved stays reserved.
 
-      With another --sysfs it needs no rights, and touches nothing of this host:
+      With another --sysfs it needs no privileges, and changes nothing on this host:
 
         apreserve daemon --sysfs ./sys --rules ./rules \\
             --control ./control --state ./state
       """)
 
-  @Option(help: ArgumentHelp("The control socket.", valueName: "path"), completion: .file())
+  @Option(
+    help: ArgumentHelp("Listen on this control socket.", valueName: "path"), completion: .file())
   var control: String?
 
   @Option(
     help: ArgumentHelp(
-      "Where to keep what must survive a restart; made if it is not there.", valueName: "dir"),
+      "Keep the data that a restart needs in this directory, which is created if it is missing.",
+      valueName: "dir"),
     completion: .directory)
   var state: String?
 
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
-  @OptionGroup(title: OptionTitle.moving) var settings: SettingsOptions
+  @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
 
   func validate() throws {
     guard !isThisHost else { return }
     guard control != nil, state != nil else {
       throw ValidationError(
-        "With --sysfs give --control and --state too, so that nothing of this host is touched.")
+        "--sysfs requires --control and --state, so that nothing on this host is changed.")
     }
     guard machine.root != nil || !rules.directories.isEmpty else {
-      throw ValidationError("With --sysfs give --rules or --root too.")
+      throw ValidationError("--sysfs requires --rules or --root.")
     }
   }
 
@@ -66,7 +68,7 @@ struct DaemonCommand: ParsableCommand {
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")
       settings.root = systemRoot
-      // Held to the end of the process: two daemons on one machine would work against each other.
+      // Held to the end of the process: two daemons on one machine would undo each other's work.
       let lock = try InstanceLock(path: place.lock)
       for repair in place.repairs + lock.repairs {
         log.write(LogMessage(.warning, .repaired, repair))

@@ -1,0 +1,160 @@
+import Agent
+import ArgumentParser
+import Daemon
+import JSONText
+import Reports
+
+/// `apreserve status`
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Show the progress of the daemon, what is refused, and the settings in force.",
+    usage: "apreserve status [--json] [--metrics|--history] [<options>]",
+    discussion: """
+        apreserve status
+        apreserve status --history
+
+      --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
+      text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
+
+      The exit status is 0 if everything requested is reserved or waiting, 1 if something is blocked or does \
+      not work, 3 if something is refused or has failed. With --metrics and --history it is 0.
+      """)
+
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
+
+  @Flag(help: "Print the status as JSON.")
+  var json = false
+
+  @Flag(help: "Print metrics for Prometheus.")
+  var metrics = false
+
+  @Flag(help: "Print the last 1,000 moves of queues, the oldest first.")
+  var history = false
+
+  func validate() throws {
+    guard !(metrics && (json || history)) else {
+      throw ValidationError("--metrics cannot be combined with --json or --history.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      if history {
+        let moves = try control.call("GetHistory")["moves"] ?? .array([])
+        try Terminal.print(
+          json ? moves.documentText : moves.elements.map { Agent.Move.line(of: $0) + "\n" }.joined()
+        )
+        return
+      }
+      let status = try control.call("GetStatus")["status"] ?? .object([])
+      let view = StatusView(status)
+      try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())
+      if !metrics { try ControlOptions.end(with: status, silently: true) }
+    }
+  }
+}
+
+/// `apreserve reload`
+struct ReloadCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload",
+    abstract: "Make the daemon read its rules and its configuration again.",
+    usage: "apreserve reload [<options>]",
+    discussion: """
+      Waits until they have been read. The exit status is 0 if they are in force, and 1 if the rules have \
+      errors, so that the earlier rules stay in force, or if the configuration has errors; all errors are \
+      printed. If there are no rules any more, everything is given back.
+      """)
+
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
+
+  func run() throws {
+    try reportingErrors {
+      let reply = try control.call("Reload")
+      for warning in reply["warnings"]?.elements ?? [] {
+        if let text = warning.text { Terminal.say(text) }
+      }
+      let files = reply["files"]?.elements.count ?? 0
+      try Terminal.print(
+        "\(counted(reply["count"]?.integer ?? 0, "rule")) in \(counted(files, "file")) in force\n")
+      let problems = (reply["problems"]?.elements ?? []).compactMap(\.text)
+      for problem in problems { Terminal.say(problem) }
+      if !problems.isEmpty { throw ExitStatus.error }
+    }
+  }
+}
+
+/// `apreserve settle`
+struct SettleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settle",
+    abstract: "Wait until everything that the rules request is reserved or refused.",
+    usage: "apreserve settle [--timeout <seconds>] [<options>]",
+    discussion: """
+      This includes events and changes of rule files from before the call. For scripts:
+
+        apreserve settle --timeout 30 && virsh start web1
+
+      The exit status is 0 if everything is done, 3 if something is refused, and 1 if the time has expired \
+      or rules or settings have errors.
+      """)
+
+  @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
+
+  @Option(help: ArgumentHelp("Wait at most this many seconds.", valueName: "seconds"))
+  var timeout: Int?
+
+  func validate() throws {
+    guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
+      throw ValidationError("--timeout must be a number of seconds, 0 or more.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      do {
+        let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
+        let status = reply["status"] ?? .object([])
+        try Terminal.print("\(status["summary"]?.text ?? "")\n")
+        try ControlOptions.end(with: status)
+      } catch ControlError.timeout {
+        let status = try control.call("GetStatus", timeout: .seconds(5))["status"]
+        Terminal.say(
+          "not settled after \(timeout ?? 0) s: \(status?["summary"]?.text ?? "no status")")
+        throw ExitStatus.error
+      }
+    }
+  }
+}
+
+/// The daemon that is called.
+struct ControlOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Use this control socket of the daemon.", valueName: "path"),
+    completion: .file())
+  var control = DaemonPlace.systemControl
+
+  /// The longest wait for a reply that needs no other work.
+  static let patience = Duration.seconds(30)
+
+  /// Calls a method of the daemon and waits for its result; nil waits without limit.
+  func call(
+    _ method: String, timeout: Duration? = ControlOptions.patience
+  ) throws(ControlError) -> Reply {
+    try ControlClient(path: control).call(Call("org.apreserve.\(method)"), timeout: timeout)
+  }
+
+  /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is
+  /// refused or has failed. Unless `silently`, the problems are printed.
+  static func end(with status: JSONValue, silently: Bool = false) throws {
+    let view = StatusView(status)
+    switch view.outcome {
+    case .fine: break
+    case .refused: throw ExitStatus.refused
+    case .error:
+      if !silently { view.problems.forEach(Terminal.say) }
+      throw ExitStatus.error
+    }
+  }
+}

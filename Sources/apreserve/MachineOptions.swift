@@ -1,0 +1,225 @@
+import APBus
+import ArgumentParser
+import HostSystem
+import Replay
+import Reservation
+import Snapshots
+import Uevents
+
+/// The machine that is read.
+struct MachineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Use the sysfs tree at this directory.", valueName: "dir"),
+    completion: .directory
+  )
+  var sysfs: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the machine that a file describes, as \"apreserve snapshot\" prints it; - is standard input.",
+      valueName: "file"), completion: .file())
+  var inventory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the machine at the end of a capture of uevents or of a dump of the udev database. "
+        + "--inventory describes it before the first event.",
+      valueName: "file"), completion: .file())
+  var capture: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the other files of the host (/etc, /proc) below this directory, with --sysfs.",
+      valueName: "dir"),
+    completion: .directory)
+  var root: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the record of reserved queues in this directory; on this host the default is "
+        + "/run/apreserve.",
+      valueName: "dir"), completion: .directory)
+  var state: String?
+
+  func validate() throws {
+    guard sysfs == nil || (inventory == nil && capture == nil) else {
+      throw ValidationError(
+        "--sysfs and \(capture == nil ? "--inventory" : "--capture") both select a machine; use only "
+          + "one of them.")
+    }
+    guard root == nil || sysfs != nil else {
+      throw ValidationError("--root requires --sysfs.")
+    }
+  }
+
+  /// Whether it is this host.
+  var isThisHost: Bool { inventory == nil && capture == nil && (sysfs ?? "/sys") == "/sys" }
+
+  /// Reads the machine. Master keys, whose reading sends requests to the adapters, are read if `masterKeys`
+  /// is set or the host has secure keys.
+  func snapshot(masterKeys: Bool = false) throws -> Snapshot {
+    let start = try inventory.map { try Self.readDescription($0) }
+    if let capture {
+      let whole = try Self.readCapture(capture)
+      if let damage = whole.damage { throw damage }
+      let machine = try CapturedMachine(whole, start: start?.inventory)
+      return Snapshot(host: start?.host ?? HostIdentity(), inventory: machine.inventory)
+    }
+    if let start { return start }
+    let configuration = configuration
+    let inventory = try Self.readingBus(of: sysfs ?? "/sys") {
+      let reader = InventoryReader(sysfs: try HostSysfs(root: sysfs ?? "/sys"))
+      var inventory = try reader.read()
+      try reader.readUse(
+        into: &inventory, masterKeys: masterKeys || !configuration.secureKeyUsers.isEmpty)
+      return inventory
+    }
+    return Snapshot(
+      host: host, inventory: inventory, configuration: configuration, ownership: try ownership())
+  }
+
+  /// What the other files of the machine say; nothing if they are not known.
+  private var configuration: HostConfiguration {
+    files.root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+  }
+
+  /// What apreserve has reserved, according to the record.
+  private func ownership() throws -> Ownership {
+    guard let directory = state ?? (isThisHost ? StateOptions.directory : nil) else {
+      return Ownership()
+    }
+    do {
+      return try OwnershipFile.read(
+        directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "")
+        ?? Ownership()
+    } catch {
+      Terminal.say("\(error); the plan assumes that apreserve has reserved nothing")
+      return Ownership()
+    }
+  }
+
+  /// The other files of the machine: none for a machine that a file describes, since those of this host are
+  /// about a different one.
+  var files: MachineFiles {
+    MachineFiles(isThisHost: isThisHost, root: root ?? (isThisHost ? "/" : nil))
+  }
+
+  /// The names of the host whose sysfs is read. Those of this host do not apply to another tree.
+  var host: HostIdentity {
+    if let root { return HostFacts(root: root).identity() }
+    return isThisHost ? HostFacts().identity() : HostIdentity()
+  }
+
+  /// Where the rules are if no option names them: for a machine that a file describes, on this host.
+  var ruleFiles: MachineFiles {
+    sysfs == nil ? MachineFiles(isThisHost: isThisHost, root: root ?? "/") : files
+  }
+
+  /// Runs `body`, which reads a bus. If there is none, the program ends with a sentence; `advice` is the end
+  /// of it.
+  static func readingBus<Value>(
+    of sysfs: String,
+    advice: String = "; select another machine with --inventory, --capture or --sysfs",
+    _ body: () throws -> Value
+  ) throws -> Value {
+    do {
+      return try body()
+    } catch InventoryReaderError.noAPBus {
+      Terminal.say(
+        sysfs == "/sys"
+          ? "\(InventoryReaderError.noAPBus)\(advice)"
+          : "there is no AP bus in \(sysfs): bus/ap/devices does not exist")
+      throw ExitStatus.noBus
+    }
+  }
+
+  static func readDescription(_ path: String) throws -> Snapshot {
+    try Snapshot.decode(read(path), file: path)
+  }
+
+  /// Reads a capture as far as possible; `damage` is what is wrong with it.
+  static func readCapture(_ path: String) throws -> Capture {
+    let capture = Capture.read(bytes: try read(path), name: path)
+    for note in capture.notes { Terminal.say(note) }
+    return capture
+  }
+
+  static func read(_ path: String) throws -> [UInt8] {
+    try HostFile.read(
+      path == "-" ? "/dev/stdin" : path,
+      sizeLimit: Snapshot.sizeLimit, allowsStreams: true)
+  }
+}
+
+/// The machine that is written: its sysfs and its other files.
+struct SysfsOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Use the sysfs tree at this directory.", valueName: "dir"),
+    completion: .directory
+  )
+  var sysfs = "/sys"
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the other files of the host (/etc, /proc) below this directory, with --sysfs.",
+      valueName: "dir"),
+    completion: .directory)
+  var root: String?
+
+  /// Whether it is this host.
+  var isThisHost: Bool { sysfs == "/sys" }
+
+  /// The other files of the machine.
+  var files: MachineFiles {
+    MachineFiles(isThisHost: isThisHost, root: root ?? (isThisHost ? "/" : nil))
+  }
+}
+
+/// The record of what apreserve has reserved.
+struct StateOptions: ParsableArguments {
+  /// The directory on this host.
+  static let directory = "/run/apreserve"
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the record of reserved queues in this directory; on this host the default is "
+        + "/run/apreserve.",
+      valueName: "dir"), completion: .directory)
+  var state: String?
+
+  /// Acquires the lock against another apreserve process on the same machine; nil if no record is kept.
+  func instanceLock(isThisHost: Bool) throws -> InstanceLock? {
+    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    try HostFile.makeDirectory(directory)
+    return try InstanceLock(path: HostFile.absolute(directory) + "/lock")
+  }
+
+  /// Opens the record; nil if none is kept.
+  func record(
+    isThisHost: Bool, boot: String
+  ) throws -> (file: OwnershipFile, ownership: Ownership)? {
+    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    let record = try OwnershipFile.open(directory: directory, boot: boot)
+    if let damage = record.damage { Terminal.say(damage) }
+    return (record.file, record.ownership)
+  }
+}
+
+/// The files of a machine outside its sysfs.
+struct MachineFiles {
+  /// Whether it is this host.
+  let isThisHost: Bool
+  /// The root directory of the files (/etc, /proc); nil if they are not known, and none are read.
+  let root: String?
+
+  /// A machine of which only rules and settings are given.
+  static let unknown = MachineFiles(isThisHost: false, root: nil)
+
+  /// The user that rules and settings must belong to; nil if it does not matter. The files in effect on this
+  /// system must be those that the daemon, which runs as root, accepts. Files that an option names, or of
+  /// another machine, must be trusted only if root writes to this host.
+  func owner(isNamed: Bool) -> UInt32? {
+    if !isNamed, root == "/" { return 0 }
+    return isThisHost ? HostFile.trustedOwner : nil
+  }
+}

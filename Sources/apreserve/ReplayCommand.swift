@@ -1,0 +1,158 @@
+import APBus
+import ArgumentParser
+import HostSystem
+import JSONText
+import Replay
+import Reports
+import Reservation
+import ReservationRules
+import Snapshots
+import Uevents
+
+/// `apreserve replay`
+struct ReplayCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "replay",
+    abstract: "Replay a capture with the agent on a simulated bus.",
+    usage: "apreserve replay <capture> [<options>]",
+    discussion: """
+      Changes of hardware in the capture happen to the simulated machine: cards and queues appear, disappear, \
+      are configured and deconfigured. What drivers and other processes did is left to the simulated kernel, \
+      unless --foreign is given.
+
+        udevadm monitor --kernel --property > boot.events
+        apreserve replay boot.events --rules ./rules
+
+      A capture is the output of "udevadm monitor --property" or "udevadm info --export-db", device \
+      descriptions of umockdev, or raw kernel messages; the format is detected from the content.
+
+      A file for --expect has one line for each comparison: queues and their owner ("01.* vfio_ap", \
+      "00.*|02.0004 host", "05.* absent"), or a count ("writes 3", "reserved 8", "refused 0", \
+      "undecidable 0").
+      """)
+
+  @Argument(help: "The capture; - is standard input.", completion: .file())
+  var capture: String
+
+  @Option(
+    help: ArgumentHelp("Begin with the machine that this file describes.", valueName: "file"),
+    completion: .file())
+  var inventory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare the end with this file; a difference is an error.", valueName: "file"),
+    completion: .file())
+  var expect: String?
+
+  @Flag(help: "Also do what other processes did: binds, unbinds, masks, online.")
+  var foreign = false
+
+  @Flag(help: "Show every event, instead of a summary.")
+  var events = false
+
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  func run() throws {
+    try reportingErrors {
+      let settings = try settings.settings(for: .unknown)
+      let rules = try rules.rules()
+      let start = try inventory.map { try MachineOptions.readDescription($0) }
+      let expectation = try expect.map { path in
+        try Expectation(MachineOptions.read(path), file: path)
+      }
+      let capture = try MachineOptions.readCapture(capture)
+      guard !capture.isEmpty || capture.damage == nil else {
+        throw capture.damage ?? CaptureError(file: capture.name, position: nil, problem: .empty)
+      }
+      let player = ReplayPlayer(name: capture.name, output: output)
+      player.showsEvents = events
+      try player.run(
+        ReplayScript(capture, inventory: start?.inventory, foreign: foreign), rules: rules,
+        options: .init(
+          mechanism: settings.mechanism, policy: settings.policy, host: start?.host ?? .init(),
+          configuration: start?.configuration ?? .init(), ownership: start?.ownership ?? .init()),
+        expectation: expectation)
+      if let damage = capture.damage {
+        Terminal.say("\(damage) The part before it was replayed.")
+        throw ExitStatus.error
+      }
+      try player.checkExpectation()
+    }
+  }
+}
+
+extension Capture {
+  /// Whether nothing was read.
+  fileprivate var isEmpty: Bool { events.isEmpty && devices.isEmpty }
+}
+
+/// Runs a script on a simulated bus and prints what happens.
+final class ReplayPlayer {
+  var showsEvents = false
+  var showsCallbacks = false
+  /// Whether nothing is printed.
+  var isSilent = false
+
+  private let name: String
+  private let output: OutputOptions
+  private var mismatches: [String] = []
+  /// Failed claims of a scenario, and faults that never occurred.
+  private var problems: [String] = []
+
+  init(name: String, output: OutputOptions) {
+    self.name = name
+    self.output = output
+  }
+
+  /// Runs a script and returns the machine at its end, and what the agent has reserved on it.
+  @discardableResult
+  func run(
+    _ script: ReplayScript, rules: RuleSet, options: ReplaySession.Options,
+    expectation: Expectation? = nil
+  ) throws -> (inventory: Inventory, ownership: Ownership) {
+    var report = ReplayReport(style: output.style)
+    report.showsEvents = showsEvents
+    report.showsCallbacks = showsCallbacks
+    var activities: [JSONValue] = []
+    let isSilent = isSilent
+    let isJSON = output.json
+    let session = ReplaySession(script, rules: rules, options: options) { occurrence in
+      if isJSON, case .agent(let event) = occurrence { activities.append(event.json) }
+      guard !isSilent, !isJSON else { return }
+      let lines = report.lines(occurrence)
+      // Output that cannot be written is an error at the end.
+      for line in lines { _ = try? Terminal.print(line + "\n") }
+    }
+    try session.run()
+    let end = try session.inventory()
+    mismatches = expectation?.mismatches(with: end, counts: session.counts) ?? []
+    problems = session.failures.map { "\($0)" }
+    problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never occurred" }
+    guard !isSilent else { return (end, session.ownership) }
+    if !isJSON {
+      for line in report.pendingEvents() { try Terminal.print(line + "\n") }
+    }
+    let summary = ReplaySummary(
+      session, name: name, after: end, mismatches: expectation == nil ? nil : mismatches)
+    try output.print(
+      text: summary.text(style: output.style), json: summary.json(activities: activities))
+    return (end, session.ownership)
+  }
+
+  /// Ends the program if a claim of the scenario failed or a fault never occurred.
+  func checkScenario() throws {
+    guard !problems.isEmpty else { return }
+    for problem in problems { Terminal.say(problem) }
+    throw ExitStatus.error
+  }
+
+  /// Ends the program if the end is not as expected.
+  func checkExpectation() throws {
+    guard !mismatches.isEmpty else { return }
+    for mismatch in mismatches { Terminal.say(mismatch) }
+    throw ExitStatus.error
+  }
+}

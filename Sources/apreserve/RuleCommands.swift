@@ -1,0 +1,204 @@
+import ArgumentParser
+import HostSystem
+import Reports
+import Reservation
+import ReservationRules
+import Snapshots
+
+/// `apreserve verify`
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Check rule files. Report every error in every file.",
+    usage: "apreserve verify [<path> ...] [<options>]",
+    discussion: """
+      Rules with errors are not used. There are warnings about files that are not read and about rules \
+      that never decide. With the description of a machine, there are also warnings about rules that decide \
+      no queue there, queues that masks would take along, and hardware that cannot be reserved.
+
+        apreserve verify
+        apreserve verify my.rules other.rules
+        apreserve verify ./rules --inventory machine.json --strict
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "Rule files or directories of them. The default are those in effect.", valueName: "path"),
+    completion: .file())
+  var files: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Check the rules with the machine that a file describes, as \"apreserve snapshot\" prints it; "
+        + "- is standard input.", valueName: "file"), completion: .file())
+  var inventory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Check the rules of the system below this root directory.", valueName: "dir"),
+    completion: .directory)
+  var root: String?
+
+  @Flag(help: "Treat warnings as errors.")
+  var strict = false
+
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  func validate() throws {
+    let places = [!files.isEmpty, !rules.directories.isEmpty, root != nil]
+    guard places.count(where: { $0 }) <= 1 else {
+      throw ValidationError("Use only one of files, --rules and --root.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let host = try load()
+      let machine = try inventory.map { path in
+        let snapshot = try MachineOptions.readDescription(path)
+        return try Assessment(
+          inventory: snapshot.inventory, rules: host.rules, host: snapshot.host)
+      }
+      let verification = Verification(
+        rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
+        machine: machine)
+      try output.print(text: verification.text(style: output.style), json: verification.json)
+      guard verification.isClean(strict: strict) else { throw ExitStatus.error }
+    }
+  }
+
+  private func load() throws -> HostRules {
+    if !files.isEmpty { return try nonempty(HostRules(paths: files), in: files) }
+    if let root { return try rules.load(for: MachineFiles(isThisHost: false, root: root)) }
+    let host = try rules.load()
+    return rules.directories.isEmpty ? host : try nonempty(host, in: rules.directories)
+  }
+
+  /// If a person names a path and there is nothing to check, the path is wrong.
+  private func nonempty(_ host: HostRules, in paths: [String]) throws -> HostRules {
+    guard host.selection.paths.isEmpty, host.diagnostics.isEmpty else { return host }
+    Terminal.say(RuleOptions.noFiles(in: paths))
+    throw ExitStatus.error
+  }
+}
+
+/// `apreserve rules`
+struct RulesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rules",
+    abstract: "Show the rules in effect, in order, with their files and lines.",
+    usage: "apreserve rules [<options>]",
+    discussion: """
+      The list includes files that are not read, since an empty file masks them or a file of the same name \
+      in a directory with a higher priority replaces them.
+
+        apreserve rules
+        apreserve rules --rules ./rules --json
+      """)
+
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  func run() throws {
+    try reportingErrors {
+      _ = try rules.rules()
+      let host = try rules.load()
+      let listing = RuleListing(rules: host.rules, selection: host.selection)
+      try output.print(text: listing.text(style: output.style), json: listing.json)
+    }
+  }
+}
+
+/// `apreserve import`
+struct ImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Print rules for what is reserved now, by any means.",
+    usage: "apreserve import [<options>]",
+    discussion: """
+      With these rules a plan has nothing to write. What the kernel command line, chzdev, driverctl and \
+      mdevctl will reserve at the next boot, and is not reserved now, follows as comments.
+
+        apreserve import > /etc/apreserve/rules.d/50-imported.rules
+        apreserve plan
+      """)
+
+  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+
+  func run() throws {
+    try reportingErrors {
+      let snapshot = try machine.snapshot()
+      let rules = RuleImport(
+        inventory: snapshot.inventory, host: snapshot.host, configuration: snapshot.configuration,
+        ownership: snapshot.ownership)
+      try Terminal.print(rules.text())
+    }
+  }
+}
+
+/// The rules that are used.
+struct RuleOptions: ParsableArguments {
+  @Option(
+    name: .customLong("rules"),
+    help: ArgumentHelp(
+      "Use the rule files in this directory, instead of those of the system. The option can be repeated: "
+        + "a file in an earlier directory replaces the file of the same name in a later one.",
+      valueName: "dir"),
+    completion: .directory)
+  var directories: [String] = []
+
+  /// Rules for no particular machine: those of the options, or of this system.
+  static let anyMachine = MachineFiles(isThisHost: false, root: "/")
+
+  /// Reads the rules of the options, or those of the machine.
+  func load(for machine: MachineFiles = Self.anyMachine) throws -> HostRules {
+    let owner = machine.owner(isNamed: !directories.isEmpty)
+    let paths = paths(root: machine.root)
+    for path in directories {
+      // A directory of the options must exist, one of the system need not.
+      guard try ConfigurationDirectory.read(path, owner: owner) != nil else {
+        Terminal.say("there is no directory \(path); use --rules with a directory of rule files")
+        throw ExitStatus.error
+      }
+    }
+    return HostRules(directories: paths, owner: owner)
+  }
+
+  /// The message for named directories without rule files.
+  static func noFiles(in directories: [String]) -> String {
+    "no rule files in \(directories.joined(separator: ", ")); names of rule files end in .rules"
+  }
+
+  private func paths(root: String?) -> [String] {
+    guard directories.isEmpty else { return directories }
+    guard let root else { return [] }
+    let prefix = root.hasSuffix("/") ? String(root.dropLast()) : root
+    return RuleFileSelection.directories.map { prefix + $0 }
+  }
+
+  /// Reads the rules. If there are errors, none of the rules is used: the errors are printed and the program
+  /// ends.
+  func rules(for machine: MachineFiles = Self.anyMachine) throws -> RuleSet {
+    let host = try load(for: machine)
+    let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
+    guard verification.isClean(strict: false) else {
+      Terminal.say(
+        "the rules have errors, and none of them is used\n\n" + verification.text(style: .plain))
+      throw ExitStatus.error
+    }
+    if host.selection.paths.isEmpty, !directories.isEmpty {
+      Terminal.say(Self.noFiles(in: directories))
+      throw ExitStatus.error
+    }
+    if host.selection.paths.isEmpty {
+      let paths = paths(root: machine.root)
+      let place =
+        paths.isEmpty
+        ? "there are no rules for this machine (--rules)"
+        : "no rule files in \(paths.joined(separator: ", "))"
+      Terminal.say("\(place): every queue is unmanaged")
+    }
+    return host.rules
+  }
+}

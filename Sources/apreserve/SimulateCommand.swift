@@ -1,0 +1,227 @@
+import APBus
+import ArgumentParser
+import Glibc
+import HostSystem
+import Replay
+import Reservation
+import SimulatedBus
+import Snapshots
+
+/// `apreserve simulate`
+struct SimulateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate",
+    abstract: "Run the agent on a simulated bus.",
+    usage: """
+      apreserve simulate --inventory <file> [<options>]
+      apreserve simulate --script <file> [<options>]
+      apreserve simulate (--inventory|--script) <file> --mount <dir>
+      """,
+    discussion: """
+      The described machine boots: the first scan finds its cards and queues, then zcrypt_cex4 and vfio_ap \
+      are loaded. The agent reacts as on a real machine.
+
+        apreserve simulate --inventory machine.json --rules ./rules --calls
+
+      A scenario defines what happens step by step, and what must hold then (apreserve-scenario(5)). It \
+      begins with an empty machine, or with the one of --inventory in its current state:
+
+        apreserve simulate --script hotplug.scenario --rules ./rules
+
+      Faults make calls and events of the agent fail, one fault a line:
+
+        write /sys/bus/ap/apmask                 1-2     fail EBUSY
+        write 05.* > /sys/bus/ap/drivers/*/bind  1       ignore
+        read /sys/devices/ap/*/05.0004/config    3       vanish during
+        call *                                   17      fail EIO
+        event bind@*                             1/8     lose
+
+      A claim of the scenario that does not hold, and a fault that never occurs, are errors.
+
+      With --mount the machine is mounted as a live file system, without an agent. Programs use it like \
+      /sys, and the simulated kernel responds:
+
+        apreserve simulate --script machine.scenario --mount /mnt
+        echo -5 > /mnt/bus/ap/apmask
+        echo card add 07 14 cca > /mnt/kernel/debug/apsim/control
+        unshare --mount sh -c "mount --bind /mnt /sys; driverctl -b ap list-devices"
+
+      Ctrl-C or SIGTERM unmounts it. The control file contains the reason if its last line was refused.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "Use the machine that this file describes; - is standard input.", valueName: "file"),
+    completion: .file()
+  )
+  var inventory: String?
+
+  @Option(
+    help: ArgumentHelp("Run this scenario; - is standard input.", valueName: "file"),
+    completion: .file())
+  var script: String?
+
+  @Option(
+    help: ArgumentHelp("Inject the faults in this file between agent and bus.", valueName: "file"),
+    completion: .file())
+  var faults: String?
+
+  @Flag(help: "Show every event, instead of a summary.")
+  var events = false
+
+  @Flag(help: "Show each call of a driver by the bus: probe and remove.")
+  var calls = false
+
+  @Flag(help: "Print only the description of the machine at the end, as JSON.")
+  var snapshot = false
+
+  @Option(
+    help: ArgumentHelp("Mount the bus as a live file system on this directory.", valueName: "dir"),
+    completion: .directory)
+  var mount: String?
+
+  @Flag(
+    help: "With --mount, in a separate network namespace: send uevents through the kernel.")
+  var uevents = false
+
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  func validate() throws {
+    guard inventory != nil || script != nil else {
+      throw ValidationError(
+        "A simulation needs a machine: use --inventory FILE or --script FILE.")
+    }
+    guard mount != nil || !uevents else { throw ValidationError("--uevents requires --mount.") }
+    guard mount == nil || !(snapshot || events || calls || output.json) else {
+      throw ValidationError(
+        "--mount cannot be combined with --snapshot, --events, --calls or --json.")
+    }
+    guard mount == nil || (rules.directories.isEmpty && settings.areAbsent) else {
+      throw ValidationError("With --mount no agent runs; run one with --sysfs on the directory.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      if let mount { return try show(on: mount) }
+      let settings = try settings.settings(for: .unknown)
+      let rules = try rules.rules()
+      let machine = try inventory.map { try MachineOptions.readDescription($0) }
+      let scenario = try script.map { try Self.readScenario($0) }
+      let plan = try faults.map { try Self.readFaults($0) } ?? FaultPlan()
+      let player = ReplayPlayer(name: script ?? inventory ?? "", output: output)
+      player.showsEvents = events
+      player.showsCallbacks = calls
+      player.isSilent = snapshot
+      let replay: ReplayScript? =
+        if let scenario {
+          ReplayScript(scenario, on: machine?.inventory)
+        } else {
+          machine.map { ReplayScript(booting: $0.inventory) }
+        }
+      guard let replay else { return }
+      let host = machine?.host ?? .init()
+      let configuration = machine?.configuration ?? .init()
+      // A boot releases everything.
+      let ownership = scenario == nil ? nil : machine?.ownership
+      let end = try player.run(
+        replay, rules: rules,
+        options: .init(
+          mechanism: settings.mechanism, policy: settings.policy, host: host, faults: plan,
+          configuration: configuration,
+          ownership: ownership ?? .init()))
+      if snapshot {
+        let snapshot = Snapshot(
+          host: host, inventory: end.inventory, configuration: configuration,
+          ownership: end.ownership)
+        try Terminal.print(snapshot.encoded())
+      }
+      try player.checkScenario()
+    }
+  }
+
+  private func show(on directory: String) throws {
+    var arguments: [String] = []
+    for (name, value) in [("inventory", inventory), ("script", script), ("faults", faults)] {
+      if let value { arguments += ["--\(name)", value] }
+    }
+    if uevents { arguments.append("--uevents") }
+    try MountedSimulation(directory: directory, arguments: arguments).run()
+  }
+
+  private static func readScenario(_ path: String) throws -> Scenario {
+    let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
+    return try Scenario(text: text, name: path)
+  }
+
+  private static func readFaults(_ path: String) throws -> FaultPlan {
+    let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
+    do throws(FaultPlanError) {
+      return try FaultPlan(text: text)
+    } catch {
+      Terminal.say("\(path): \(error)".printable)
+      throw ExitStatus.error
+    }
+  }
+}
+
+/// The simulated bus as a file system. `apreserve-simfs` is a separate program, so that `apreserve` does not
+/// need libfuse.
+struct MountedSimulation {
+  /// The directory to mount on.
+  let directory: String
+  /// The other arguments of `apreserve-simfs`.
+  let arguments: [String]
+
+  /// Runs the server until the tree is unmounted, and unmounts it if the server was killed.
+  func run() throws {
+    let server = try Self.spawn(Self.server, arguments + [directory])
+    // The server handles Ctrl-C and unmounts the tree; this program waits for it. The server gets SIGTERM
+    // when this program ends.
+    signal(SIGINT, SIG_IGN)
+    let status = Self.wait(for: server)
+    if status & 0x7f != 0 {
+      Terminal.say("apreserve-simfs was terminated by signal \(status & 0x7f)")
+      let helper = try? Self.spawn("fusermount3", ["-u", "-z", "-q", directory])
+      let isGone = helper.map { Self.wait(for: $0) } == 0
+      Terminal.say(
+        isGone
+          ? "\(directory) was unmounted; open files there return ENOTCONN"
+          : "\(directory) is still mounted, and all calls return ENOTCONN; run \"umount -l \(directory)\""
+      )
+      throw ExitStatus.error
+    }
+    guard status >> 8 & 0xff == 0 else { throw ExitStatus.error }
+  }
+
+  /// The server in the directory of this program, or else in PATH.
+  private static var server: String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
+    let own = String(
+      decoding: buffer[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let sibling = own.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+    let path = sibling + "/apreserve-simfs"
+    return access(path, X_OK) == 0 ? path : "apreserve-simfs"
+  }
+
+  private static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
+    let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
+    var process = pid_t()
+    let result = posix_spawnp(&process, program, nil, nil, words, environ)
+    guard result == 0 else {
+      Terminal.say("\(program) cannot be started: \(String(cString: strerror(result)))")
+      throw ExitStatus.error
+    }
+    return process
+  }
+
+  private static func wait(for process: pid_t) -> Int32 {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status
+  }
+}
