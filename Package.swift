@@ -190,7 +190,8 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "apreserve", "apreserve-simfs", "JSONText", "HostSystem", "TestSupport", "HostTestSupport",
+      "apreserve", "apreserve-simfs", "JSONText", "Reservation", "HostSystem", "TestSupport",
+      "HostTestSupport",
       "CUeventInjection", "Uevents",
     ]),
 ]

@@ -336,7 +336,7 @@ extension Refusal {
   /// Whether the reason can end without any event.
   fileprivate var endsWithoutEvent: Bool {
     switch reason {
-    case .assigned, .vetoed: true
+    case .guarded(.assigned), .vetoed: true
     default: false
     }
   }

@@ -286,7 +286,6 @@ extension Refusal {
     case .hardwareTooOld: "hardware-too-old"
     case .inexpressible: "inexpressible"
     case .releaseInexpressible: "release-inexpressible"
-    case .assigned: "assigned"
     case .vetoed: "vetoed"
     case .masksInUse: "masks-in-use"
     case .overrideInUse: "override-in-use"
@@ -295,11 +294,7 @@ extension Refusal {
     case .wouldTakeEverything: "would-take-everything"
     case .maskChangeUnderWay: "mask-change-under-way"
     case .cardUnbound: "card-unbound"
-    case .lastWithMasterKeys: "last-with-master-keys"
-    case .masterKeysUnknown: "master-keys-unknown"
-    case .busy: "busy"
-    case .fought: "fought"
-    case .rulesMissing: "rules-missing"
+    case .guarded(let finding): finding.code
     case .overriddenByOthers: "overridden-by-others"
     }
   }

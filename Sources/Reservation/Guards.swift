@@ -1,64 +1,182 @@
 package import APBus
 
-/// Something that keeps apreserve from doing what the rules ask although the kernel would let it: each
-/// guard protects someone, and each can be switched off by its name and by nothing else.
+/// A check that refuses an operation that could do harm, although the kernel would accept it. Each guard
+/// protects somebody, and each can be switched off by its name (`--force`, `Force=`).
 ///
-/// What is not here cannot be switched off: cards are never unbound, hardware that `vfio_ap` does not
-/// take is never written, and the kernel's own vetoes stay the kernel's.
+/// What is not here cannot be switched off: cards are never unbound, hardware that `vfio_ap` does not take is
+/// never written, and the kernel has vetoes of its own.
 package enum Guard: String, CaseIterable, Hashable, Sendable {
-  /// A queue that a mediated device has assigned is not taken from `vfio_ap`: its guest would lose
-  /// every queue of the adapter (SimulatedBus documentation, "Guests").
   case assignedQueue = "assigned-queue"
-  /// The host's last queue with a master key is not taken while the host has secure keys
-  /// (SimulatedBus documentation, "Host use").
   case protectHost = "protect-host"
-  /// A queue with pending requests is drained first, and left where it is when that takes too long.
   case pendingRequests = "pending-requests"
-  /// A queue that another process keeps moving back is left alone.
   case fighting
-  /// Overrides are not chosen while s390-tools' ap-check callout is installed: it refuses to start
-  /// mediated devices whose queues are reserved by override (SimulatedBus documentation, "s390-tools").
   case callout = "ap-check"
-  /// A rule set without any rule gives nothing back: most likely the files are gone, not the request.
   case emptyRules = "empty-rules"
 
-  /// One line for a list of the guards.
-  package var summary: String {
+  /// The definition of a guard for people.
+  private struct Definition {
+    /// What apreserve does with `--force NAME`; for help and apreserve(1).
+    var forced: String
+    /// What it refuses, and why; for apreserve-daemon(8). Words in backquotes are set in italics.
+    var manual: String
+  }
+
+  private var definition: Definition {
     switch self {
-    case .assignedQueue: "take queues back that a mediated device has assigned"
-    case .protectHost: "take the host's last queue with a master key"
-    case .pendingRequests: "take queues with pending requests without draining them"
-    case .fighting: "keep moving queues that another process moves back"
-    case .callout: "choose overrides although ap-check is installed"
-    case .emptyRules: "give everything back when there are no rules at all"
+    case .assignedQueue:
+      Definition(
+        forced: "Give back queues that are assigned to a mediated device.",
+        manual: """
+          A queue that is assigned to a mediated device is not given back, because its guest would lose every \
+          queue of the adapter.
+          """)
+    case .protectHost:
+      Definition(
+        forced: "Take the host's last queue with a master key.",
+        manual: """
+          The host's last usable queue of a mode and master key is not taken while the host has secure keys: \
+          while `paes` is in use, is in `/etc/crypttab`, or the repository of zkey(1) contains keys. A queue \
+          whose master keys cannot be read, for example because its driver is not loaded yet, counts as the \
+          last one. `ProtectHost=` and `--protect-host` change when this guard applies.
+          """)
+    case .pendingRequests:
+      Definition(
+        forced: "Take queues with pending requests without draining them.",
+        manual: """
+          A queue with pending requests is set offline, which makes the kernel pass its requests to other \
+          queues, and is taken when they are done. It stays with the host if that takes longer than \
+          `DrainTimeoutSec=`.
+          """)
+    case .fighting:
+      Definition(
+        forced: "Keep moving queues that another process moves back.",
+        manual: """
+          A queue that another process has moved back `FightLimit=` times within `FightIntervalSec=` is left \
+          alone until the next reload.
+          """)
+    case .callout:
+      Definition(
+        forced: "Choose overrides although ap-check is installed.",
+        manual: """
+          Overrides are not chosen while the callout ap-check of s390-tools is installed, because it refuses \
+          to start mediated devices with such queues.
+          """)
+    case .emptyRules:
+      Definition(
+        forced: "Give everything back if there are no rules at all.",
+        manual: """
+          Nothing is given back if there are no rules at all, since the files are most likely missing by \
+          mistake.
+          """)
+    }
+  }
+
+  /// What apreserve does when the guard is switched off, a sentence.
+  package var forcedSummary: String { definition.forced }
+  /// What the guard refuses, and why. Words in backquotes are to be emphasised.
+  package var manualText: String { definition.manual }
+  /// The option that switches the guard off.
+  package var option: String { "--force \(rawValue)" }
+}
+
+extension Guard {
+  /// What a guard has found about a queue, which is why it refuses to move it. `ap-check` has no finding, since
+  /// it refuses a mechanism.
+  package enum Finding: Hashable, Sendable {
+    /// A mediated device has the queue (SimulatedBus documentation, "Guests").
+    case assigned(mediatedDevice: String?)
+    /// No other usable queue of the host has this mode and these master keys, and the host has secure keys.
+    case lastWithMasterKeys(QueueMode?, MasterKeyPattern)
+    /// The master keys cannot be read, so they may be the only ones, and the host has secure keys.
+    case masterKeysUnknown
+    /// Requests were pending for longer than allowed.
+    case busy
+    /// Another process has moved the queue back this often.
+    case fought(times: Int)
+    /// There are no rules at all, most likely by mistake.
+    case rulesMissing
+
+    private struct Definition {
+      var `guard`: Guard
+      /// The reason in JSON.
+      var code: String
+      /// The sentence without the queue at its beginning and the option at its end.
+      var sentence: String
+    }
+
+    private var definition: Definition {
+      switch self {
+      case .assigned(let uuid):
+        Definition(
+          guard: .assignedQueue, code: "assigned",
+          sentence:
+            "is assigned to mediated device \(uuid ?? "(not readable)"); unassign it there first, since its "
+            + "guest would lose all queues of the adapter")
+      case .lastWithMasterKeys(let mode, let keys):
+        Definition(
+          guard: .protectHost, code: "last-with-master-keys",
+          sentence:
+            "is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
+            + "\(keys), and the host has secure keys; leave it")
+      case .masterKeysUnknown:
+        Definition(
+          guard: .protectHost, code: "master-keys-unknown",
+          sentence:
+            "stays with the host, which has secure keys: its master keys cannot be read (mkvps), so it may "
+            + "be the last queue with them; make them readable")
+      case .busy:
+        Definition(
+          guard: .pendingRequests, code: "busy",
+          sentence:
+            "stays with the host: it did not finish its pending requests in time; wait for the next attempt"
+        )
+      case .fought(let times):
+        Definition(
+          guard: .fighting, code: "fought",
+          sentence:
+            "is left alone: another process has moved it back \(times) times; find that process, then reload"
+        )
+      case .rulesMissing:
+        Definition(
+          guard: .emptyRules, code: "rules-missing",
+          sentence:
+            "stays reserved although no rule requests it, because there are no rules at all; if that is "
+            + "intended, reload")
+      }
+    }
+
+    /// The guard that refuses.
+    package var `guard`: Guard { definition.guard }
+    /// The reason in JSON.
+    package var code: String { definition.code }
+
+    /// The refusal: which queue, why, and what to do.
+    package func refusal(of apqn: APQN) -> String {
+      let definition = definition
+      return "\(apqn) \(definition.sentence), or use \(definition.guard.option)"
     }
   }
 }
 
-/// How careful apreserve is; what an administrator can set.
+/// How careful apreserve is; an administrator can set it (apreserve.conf(5)).
 package struct GuardPolicy: Equatable, Sendable {
   /// When the host's last queue with a master key is protected.
   package enum HostProtection: String, CaseIterable, Sendable {
     /// While the host has secure keys.
     case auto
-    /// Always.
     case yes
-    /// Never.
     case no
   }
 
-  /// When the host's last queue with a master key is protected.
   package var protectHost: HostProtection
-  /// How long a queue may take to finish its pending requests before it is left where it is.
+  /// The longest time that a queue may take to finish its pending requests.
   package var drainLimit: Duration
   /// How often another process may move a queue back within `fightInterval` before it is left alone.
   package var fightLimit: Int
-  /// The time in which such moves count.
   package var fightInterval: Duration
   /// Guards that are switched off.
   package var forced: Set<Guard>
 
-  /// The defaults, unless given.
   package init(
     protectHost: HostProtection = .auto, drainLimit: Duration = .seconds(10), fightLimit: Int = 3,
     fightInterval: Duration = .seconds(60), forced: Set<Guard> = []
@@ -132,12 +250,12 @@ package struct HostProtection {
       causes[change.apqn] = change.cause
     }
     var protected: [APQN: Refusal.Reason] = [:]
-    for apqn in unknown where causes[apqn] != nil { protected[apqn] = .masterKeysUnknown }
+    for apqn in unknown where causes[apqn] != nil { protected[apqn] = .guarded(.masterKeysUnknown) }
     for (kind, queues) in queues {
       let taken = queues.filter { causes[$0.apqn] != nil }
       guard !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) }) else { continue }
       let usable = taken.filter(isUsable)
-      let reason = Refusal.Reason.lastWithMasterKeys(kind.mode, kind.keys)
+      let reason = Refusal.Reason.guarded(.lastWithMasterKeys(kind.mode, kind.keys))
       guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {
         // None is usable now, so which one will be first is unknown.
         for queue in taken { protected[queue.apqn] = reason }

@@ -89,7 +89,7 @@ package struct MechanismChoice: Equatable, Sendable {
         advice:
           "\(callout) knows masks only and refuses to start a mediated device whose queues are "
           + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
-          + "--force \(Guard.callout.rawValue) chooses overrides anyway")
+          + "\(Guard.callout.option) chooses overrides anyway")
     } else {
       self.init(
         .override, because: "masks cannot express the rules, and this kernel has driver_override")

@@ -40,7 +40,7 @@ package struct Planner {
     var kept = keptByExperience
     if context.protectsHost {
       for apqn in HostProtection.beforeDrivers(on: inventory, ownership: ownership) {
-        kept[apqn] = .masterKeysUnknown
+        kept[apqn] = .guarded(.masterKeysUnknown)
       }
     }
     while true {
@@ -57,10 +57,10 @@ package struct Planner {
   private var keptByExperience: [APQN: Refusal.Reason] {
     var kept: [APQN: Refusal.Reason] = [:]
     if context.isOn(.pendingRequests) {
-      for apqn in context.undrained { kept[apqn] = .busy }
+      for apqn in context.undrained { kept[apqn] = .guarded(.busy) }
     }
     if context.isOn(.fighting) {
-      for (apqn, count) in context.fought { kept[apqn] = .fought(times: count) }
+      for (apqn, count) in context.fought { kept[apqn] = .guarded(.fought(times: count)) }
     }
     return kept
   }
@@ -240,13 +240,13 @@ struct Goals {
       return .stay
     }
     if context.rulesAreMissing, context.isOn(.emptyRules) {
-      refusals.append(Refusal(apqn, .rulesMissing))
+      refusals.append(Refusal(apqn, .guarded(.rulesMissing)))
       return .stay
     }
     if context.isOn(.assignedQueue), inventory.hasGuest(apqn) {
       let holder = inventory.mediatedDevice(holding: apqn)
       let name = holder.map { context.configuration.name(ofMediatedDevice: $0.uuid) }
-      refusals.append(Refusal(apqn, .assigned(mediatedDevice: name)))
+      refusals.append(Refusal(apqn, .guarded(.assigned(mediatedDevice: name))))
       return .stay
     }
     return .giveBack

@@ -38,9 +38,6 @@ package struct Refusal: Hashable, Sendable {
     case inexpressible(row: Neighbors, column: Neighbors)
     /// Giving the queue back would bring queues into the host's pool that must stay reserved.
     case releaseInexpressible(wouldTake: APQN)
-    /// A mediated device has the queue; taking it would take the whole adapter from its guest
-    /// (SimulatedBus documentation, "Guests").
-    case assigned(mediatedDevice: String?)
     /// The kernel would veto the mask: it checks every mediated device with that adapter or domain.
     case vetoed(mediatedDevice: String)
     /// Masks are in use on this machine, so that the kernel refuses overrides.
@@ -60,19 +57,10 @@ package struct Refusal: Hashable, Sendable {
     /// Its card has no driver; a queue bound to the host below such a card can crash the kernel
     /// (SimulatedBus documentation, "Matching").
     case cardUnbound
-    /// No other usable queue of the host has this mode and these master keys, and the host has secure
-    /// keys.
-    case lastWithMasterKeys(QueueMode?, MasterKeyPattern)
-    /// Its master keys cannot be read, so they may be the only ones, and the host has secure keys.
-    case masterKeysUnknown
-    /// It had requests pending for longer than it may.
-    case busy
-    /// Another process has moved it back this often.
-    case fought(times: Int)
+    /// A guard refuses it.
+    case guarded(Guard.Finding)
     /// Another process has set `driver_override` to another driver.
     case overriddenByOthers(driver: String)
-    /// There are no rules at all, which is probably a mistake.
-    case rulesMissing
   }
 }
 
@@ -89,10 +77,6 @@ extension Refusal: CustomStringConvertible {
         + "the rule, add COLLATERAL=\"accept\", or use driver_override where the kernel has it"
     case .releaseInexpressible(let other):
       "\(apqn) cannot be given back by masks without taking \(other) back too, which stays reserved"
-    case .assigned(let uuid):
-      "\(apqn) is assigned to mediated device \(uuid ?? "(not readable)"); unassign it there first, "
-        + "since its guest would lose all queues of the adapter"
-        + ", or use --force \(Guard.assignedQueue.rawValue)"
     case .vetoed(let uuid):
       "\(apqn) cannot be given back: the kernel refuses this mask while mediated device \(uuid) has "
         + "the adapter or domain assigned"
@@ -119,24 +103,10 @@ extension Refusal: CustomStringConvertible {
         + "outside its pool; another mask change is under way"
     case .cardUnbound:
       "\(apqn) cannot be given to the host: \(apqn.cardName) has no driver; load zcrypt_cex4"
-    case .lastWithMasterKeys(let mode, let keys):
-      "\(apqn) is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
-        + "\(keys), and the host has secure keys; leave it, or use --force \(Guard.protectHost.rawValue)"
-    case .masterKeysUnknown:
-      "\(apqn) stays with the host, which has secure keys: its master keys cannot be read (mkvps), so it "
-        + "may be the last one with them; --force \(Guard.protectHost.rawValue) takes it anyway"
-    case .busy:
-      "\(apqn) stays with the host: it did not finish its pending requests in time; it is tried again, "
-        + "and --force \(Guard.pendingRequests.rawValue) takes it at once"
-    case .fought(let times):
-      "\(apqn) is left alone: another process has moved it back \(times) times; find out what, then "
-        + "reload, or use --force \(Guard.fighting.rawValue)"
+    case .guarded(let finding): finding.refusal(of: apqn)
     case .overriddenByOthers(let driver):
       "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if apreserve "
         + "is to move the queue"
-    case .rulesMissing:
-      "\(apqn) stays reserved although no rule wants that, because there are no rules at all; if that is "
-        + "intended, reload, or use --force \(Guard.emptyRules.rawValue)"
     }
   }
 

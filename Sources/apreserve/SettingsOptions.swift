@@ -15,7 +15,7 @@ extension Mechanism: ExpressibleByArgument {
 
 extension Guard: ExpressibleByArgument {
   package static var allValueDescriptions: [String: String] {
-    Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0.summary) })
+    Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0.forcedSummary) })
   }
 }
 

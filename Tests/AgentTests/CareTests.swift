@@ -101,7 +101,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.now >= .seconds(10) && stage.now < .seconds(11))
     #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
-    #expect(stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .busy)
+    #expect(stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .guarded(.busy))
     #expect(stage.agent.ownership.offline == [])
     // It is tried again later.
     stage.bus.setLoad(QueueLoad(), on: apqn)
@@ -157,7 +157,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     try fight(stage, times: 1, every: .seconds(1))
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
     #expect(
-      stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .fought(times: 3))
+      stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .guarded(.fought(times: 3)))
     stage.now += .seconds(3600)
     try stage.settle()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)

@@ -209,7 +209,8 @@ struct `A mounted bus` {
     #expect(bus.end() == 1)
     #expect(access(bus.path + "/bus", F_OK) != 0 && errno == ENOENT)
     let messages = try bus.messages
-    #expect(messages.contains("apreserve: apreserve-simfs was terminated by signal 9\n"), "\(messages)")
+    #expect(
+      messages.contains("apreserve: apreserve-simfs was terminated by signal 9\n"), "\(messages)")
     #expect(messages.contains("was unmounted; open files there return ENOTCONN\n"))
   }
 }
@@ -217,7 +218,10 @@ struct `A mounted bus` {
 @Suite struct `Mounting` {
   @Test(arguments: [
     ("--uevents", "--uevents requires --mount."),
-    ("--mount sys --snapshot", "--mount cannot be combined with --snapshot, --events, --calls or --json."),
+    (
+      "--mount sys --snapshot",
+      "--mount cannot be combined with --snapshot, --events, --calls or --json."
+    ),
     (
       "--mount sys --rules rules",
       "With --mount no agent runs; run one with --sysfs on the directory."

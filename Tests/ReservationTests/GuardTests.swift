@@ -6,12 +6,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
 @Suite struct `A guard` {
-  @Test func `has a name that nobody else has, and a line for the list`() {
+  @Test func `has a unique name, and sentences for help and manual`() {
     #expect(
       Guard.allCases.map(\.rawValue) == [
         "assigned-queue", "protect-host", "pending-requests", "fighting", "ap-check", "empty-rules",
       ])
-    #expect(Set(Guard.allCases.map(\.summary)).count == Guard.allCases.count)
+    #expect(Set(Guard.allCases.map(\.forcedSummary)).count == Guard.allCases.count)
+    #expect(Set(Guard.allCases.map(\.manualText)).count == Guard.allCases.count)
   }
 
   /// A machine on which one guard of each kind has something to refuse.
@@ -34,10 +35,10 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     ]
     #expect(
       try machine.plan(.bind, adapterOne).refusals.map(\.description) == [
-        "01.0004 is left alone: another process has moved it back 3 times; find out what, then "
+        "01.0004 is left alone: another process has moved it back 3 times; find that process, then "
           + "reload, or use --force fighting",
-        "01.0005 stays with the host: it did not finish its pending requests in time; it is tried "
-          + "again, and --force pending-requests takes it at once",
+        "01.0005 stays with the host: it did not finish its pending requests in time; wait for the "
+          + "next attempt, or use --force pending-requests",
         "02.0004 is assigned to mediated device \(uuid) (virtual machine db1); unassign it there "
           + "first, since its guest would lose all queues of the adapter, or use --force "
           + "assigned-queue",
@@ -70,7 +71,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(held.isEmpty)
     #expect(
       held.refusals.first?.description
-        == "01.0004 stays reserved although no rule wants that, because there are no rules at all; if "
+        == "01.0004 stays reserved although no rule requests it, because there are no rules at all; if "
         + "that is intended, reload, or use --force empty-rules")
     machine.context.policy.forced = [.emptyRules]
     #expect(try machine.plan(.mask, "").changes.count == 2)

@@ -362,7 +362,7 @@ final class ArrivalRun {
     }
     // What stays reserved since there are no rules at all is not taken by anybody when vfio_ap comes.
     let kept = Set(
-      agent.status.plan?.refusals.filter { $0.reason == .rulesMissing }.map(\.apqn) ?? [])
+      agent.status.plan?.refusals.filter { $0.reason == .guarded(.rulesMissing) }.map(\.apqn) ?? [])
     for apqn in takenUnasked.subtracting(kept).sorted() {
       let isInHistory = agent.history.moves.contains {
         $0.apqn == apqn && $0.to == .vfioAP && $0.time > time.now - .seconds(100)

@@ -1,5 +1,6 @@
 import Glibc
 import JSONText
+import Reservation
 import TestSupport
 import Testing
 
@@ -12,6 +13,17 @@ import Testing
     let options = ManualOptions(CommandDescription(program))
     let page = try GeneratedPage("apreserve.1", block: options.block)
     #expect(options.keys.subtracting(page.keys).sorted() == [], "the page lacks these")
+    #expect(page.isCurrent, "run make manual")
+  }
+
+  @Test func `explain every guard as the program defines it`() throws {
+    let page = try GeneratedPage("apreserve-daemon.8") { key in
+      guard key == "guards" else { return nil }
+      return Guard.allCases.flatMap { entry in
+        [".TP", ".B \(RoffText.source(entry.rawValue))", RoffText.emphasized(entry.manualText)]
+      }
+    }
+    #expect(page.keys == ["guards"])
     #expect(page.isCurrent, "run make manual")
   }
 

@@ -12,6 +12,14 @@ enum RoffText {
     return source.hasPrefix(".") || source.hasPrefix("'") ? "\\&" + source : source
   }
 
+  /// The source of a text with words in backquotes, which are set in italics.
+  static func emphasized(_ text: String) -> String {
+    let parts = text.split(separator: "`", omittingEmptySubsequences: false).map(String.init)
+    return parts.enumerated().map { index, part in
+      index % 2 == 0 ? source(part) : "\\fI\(source(part))\\fR"
+    }.joined()
+  }
+
   /// The text that man(1) shows for a line of the source.
   static func text(_ source: String) -> String {
     var text = source
