@@ -91,20 +91,21 @@ let programs: [Target] = [
       "APBus", "Uevents", "Snapshots", "SimulatedBus", "HostSystem", "CFuse", "CUeventInjection",
       "CLinux", argumentParser,
     ]),
-  .executableTarget(
-    name: "benchmarks", dependencies: ["APBus", "ReservationRules", "SimulatedBus"]),
-  .executableTarget(
-    name: "host-benchmarks",
-    dependencies: [
-      "APBus", "Uevents", "SimulatedBus", "HostSystem", "Daemon", "CUdev", "CUeventInjection",
-    ]),
 ]
 
 let testSupport: [Target] = [
   .target(name: "TestSupport", path: "Tests/TestSupport"),
   .target(
-    name: "HostTestSupport", dependencies: ["Uevents", "HostSystem", "CUeventInjection"],
+    name: "HostTestSupport", dependencies: ["Uevents", "CUeventInjection", "TestSupport"],
     path: "Tests/HostTestSupport"),
+  .executableTarget(
+    name: "benchmarks", dependencies: ["APBus", "ReservationRules", "SimulatedBus", "TestSupport"]),
+  .executableTarget(
+    name: "host-benchmarks",
+    dependencies: [
+      "APBus", "Uevents", "SimulatedBus", "HostSystem", "Daemon", "CUdev", "CUeventInjection",
+      "TestSupport", "HostTestSupport",
+    ]),
   .target(
     name: "Walks", dependencies: ["APBus", "Uevents", "SimulatedBus", "TestSupport"],
     path: "Tests/Walks"),

@@ -1,5 +1,6 @@
 import APBus
 import ReservationRules
+import TestSupport
 
 /// Decides all 65,536 queues with 10, 1,000 and 10,000 rules, compiled and by the naive loop, and
 /// compares the answers.
@@ -10,7 +11,7 @@ struct DecisionBenchmark {
   }
 
   init() {
-    var random = SplitMix(seed: 4711)
+    var random = SeededGenerator(seed: 4711)
     cards = GeneratedMachine.cards(presence: 100, readable: 95, using: &random)
   }
 

@@ -1,6 +1,8 @@
 import CUdev
 import Daemon
 import HostSystem
+import HostTestSupport
+import Uevents
 
 /// Taking events in, against libudev's bare receive loop: both listen at the same time, and each drains
 /// what has come.
@@ -8,11 +10,7 @@ struct EventRateBenchmark {
   private static let rounds = 40
   private static let batch = 2000
 
-  private let injector: Injector
-
-  init(_ injection: Int32) {
-    injector = Injector(injection)
-  }
+  let injection: Injection
 
   func run() throws {
     guard let context = udev_new(), let bare = udev_monitor_new_from_netlink(context, "kernel"),
@@ -24,10 +22,10 @@ struct EventRateBenchmark {
     var bareTimes: [UInt64] = []
     var intakeTimes: [UInt64] = []
     let messages = (0..<Self.batch).map { index in
-      Injector.queue("05.00" + (index % 16 < 10 ? "0\(index % 16)" : "1\(index % 16 - 10)"))
+      Injection.queue("05.00" + (index % 16 < 10 ? "0\(index % 16)" : "1\(index % 16 - 10)"))
     }
     for _ in 0..<Self.rounds {
-      for message in messages { injector.send(message) }
+      for message in messages { injection.inject(message) }
       var start = Clock.spent
       var count = 0
       while let device = udev_monitor_receive_device(bare) {
@@ -52,5 +50,18 @@ struct EventRateBenchmark {
       """)
     udev_monitor_unref(bare)
     udev_unref(context)
+  }
+}
+
+extension Injection {
+  /// A message about a queue, as a kernel with masks sends it.
+  static func queue(_ name: String, action: Uevent.Action = .change) -> [UInt8] {
+    KernelMessage.encode(
+      Uevent(
+        action, "/devices/ap/card\(name.prefix(2))/\(name)", subsystem: "ap",
+        properties: [
+          .init("DEVTYPE", "ap_queue"), .init("DRIVER", "cex4queue"), .init("MODE", "cca"),
+        ]
+      ))
   }
 }

@@ -1,9 +1,11 @@
 import APBus
 import HostSystem
+import HostTestSupport
 import Daemon
 import Glibc
 import SimulatedBus
 import Synchronization
+import TestSupport
 import Uevents
 
 /// From the moment an event is injected to the first write that it causes: a queue comes, and its
@@ -11,14 +13,10 @@ import Uevents
 struct LatencyBenchmark {
   private static let rounds = 400
 
-  private let injector: Injector
-
-  init(_ injection: Int32) {
-    injector = Injector(injection)
-  }
+  let injection: Injection
 
   func run() throws {
-    let directory = try Scratch()
+    let directory = try TemporaryTree.inMemory()
     try directory.file("rules/50.rules", "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
     let bus = TimedBus()
     let settings = DaemonSettings(
@@ -42,11 +40,11 @@ struct LatencyBenchmark {
       let events = bus.plug()
       bus.forgetWrite()
       let start = Clock.now
-      for event in events { injector.send(event) }
+      for event in events { injection.inject(event) }
       while bus.firstWrite == 0 { usleep(20) }
       latencies.append(bus.firstWrite - min(start, bus.firstWrite))
       settle(directory)
-      for event in bus.unplug() { injector.send(event) }
+      for event in bus.unplug() { injection.inject(event) }
     }
     let half = Double(Clock.quantile(0.5, of: latencies)) / 1000
     let most = Double(Clock.quantile(0.99, of: latencies)) / 1000
@@ -55,7 +53,7 @@ struct LatencyBenchmark {
         + "\(decimal(most)) us at p99")
   }
 
-  private func settle(_ directory: Scratch) {
+  private func settle(_ directory: TemporaryTree) {
     do {
       _ = try ControlClient(path: directory.path + "/control").call(
         Call("org.apreserve.Settle"))

@@ -1,21 +1,19 @@
 import APBus
 import Daemon
 import Glibc
+import HostTestSupport
+import TestSupport
 
 /// The daemon as a process of its own on a machine of 16 x 85 queues with nothing to move: how long it
 /// takes to start, what it needs, and how often it wakes while nothing happens.
 struct ProcessBenchmark {
   private static let idleSeconds: UInt32 = 10
 
-  private let injector: Injector
-
-  init(_ injection: Int32) {
-    injector = Injector(injection)
-  }
+  let injection: Injection
 
   func run() throws {
-    let tree = try Scratch()
-    try tree.bus(adapters: 16, domains: 85)
+    let tree = try TemporaryTree.inMemory()
+    try tree.addBus(adapters: 16, domains: 85)
     try tree.file("rules/50.rules", "ADAPTER==\"0xff\", RESERVE=\"vfio_ap\"\n")
     let start = Clock.now
     let process = try spawn(in: tree)
@@ -28,8 +26,8 @@ struct ProcessBenchmark {
       "idle       \(switches(of: process) - before) wake-ups in \(Self.idleSeconds) s (goal: the slow "
         + "timer's), \(decimal(memory(of: process, "VmRSS:") / 1024)) MB (goal: 20)")
     for index in 0..<65_536 {
-      injector.send(
-        Injector.queue(
+      injection.inject(
+        Injection.queue(
           Hex.text(index % 16, digits: 2) + "." + Hex.text(index / 16 % 85, digits: 4)))
     }
     _ = try settle(tree)
@@ -40,12 +38,12 @@ struct ProcessBenchmark {
     waitpid(process, &status, 0)
   }
 
-  private func settle(_ tree: Scratch) throws -> Reply {
+  private func settle(_ tree: TemporaryTree) throws -> Reply {
     try ControlClient(path: tree.path + "/control").call(
       Call("org.apreserve.Settle"))
   }
 
-  private func spawn(in tree: Scratch) throws -> pid_t {
+  private func spawn(in tree: TemporaryTree) throws -> pid_t {
     let own = CommandLine.arguments[0]
     let program =
       own.split(separator: "/", omittingEmptySubsequences: false).dropLast()

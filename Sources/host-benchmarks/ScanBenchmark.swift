@@ -1,13 +1,14 @@
 import APBus
 import Glibc
 import HostSystem
+import TestSupport
 
 /// Reading all 65,536 queues of the architecture from a tree in memory, against a plain loop that reads
 /// the same names, links and files and understands nothing.
 struct ScanBenchmark {
   func run() throws {
-    let tree = try Scratch()
-    try tree.bus(adapters: 256, domains: 256)
+    let tree = try TemporaryTree.inMemory()
+    try tree.addBus(adapters: 256, domains: 256)
     let root = tree.path + "/sys"
     var plain: [UInt64] = []
     var ours: [UInt64] = []
@@ -54,5 +55,38 @@ struct ScanBenchmark {
       count += 1
     }
     return count
+  }
+}
+
+extension TemporaryTree {
+  /// A tree in memory.
+  static func inMemory() throws -> TemporaryTree { try TemporaryTree(in: "/dev/shm") }
+
+  /// Adds a sysfs tree in `sys`, with all queues on the host.
+  func addBus(adapters: Int, domains: Int) throws {
+    let all = "0x" + String(repeating: "f", count: 64) + "\n"
+    try file("sys/bus/ap/scans", "1\n")
+    try file("sys/bus/ap/apmask", all)
+    try file("sys/bus/ap/aqmask", all)
+    for driver in ["cex4card", "cex4queue", "vfio_ap"] {
+      try directory("sys/bus/ap/drivers/\(driver)")
+    }
+    try directory("sys/bus/ap/devices")
+    for adapter in 0..<adapters {
+      let card = "card" + Hex.text(adapter, digits: 2)
+      try file("sys/devices/ap/\(card)/hwtype", "14\n")
+      try file("sys/devices/ap/\(card)/ap_functions", "0x92000000\n")
+      try link("sys/devices/ap/\(card)/driver", to: "../../../bus/ap/drivers/cex4card")
+      try link("sys/bus/ap/devices/\(card)", to: "../../../devices/ap/\(card)")
+      for domain in 0..<domains {
+        let queue = Hex.text(adapter, digits: 2) + "." + Hex.text(domain, digits: 4)
+        let place = "sys/devices/ap/\(card)/\(queue)"
+        try file(place + "/config", "1\n")
+        try file(place + "/online", "1\n")
+        try file(place + "/chkstop", "0\n")
+        try link(place + "/driver", to: "../../../../bus/ap/drivers/cex4queue")
+        try link("sys/bus/ap/devices/\(queue)", to: "../../../devices/ap/\(card)/\(queue)")
+      }
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// The control socket as the service manager opens it, and who may do what over it.

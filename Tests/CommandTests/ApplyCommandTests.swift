@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// A directory of plain files takes every write, and nothing comes of it.

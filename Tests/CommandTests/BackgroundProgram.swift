@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// The built program, running beside the tests until it is ended.
 final class BackgroundProgram {

@@ -1,5 +1,6 @@
 import Glibc
 import JSONText
+import TestSupport
 import Testing
 
 @Suite struct `apreserve daemon` {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// A daemon that comes after another one, on a bus that answers as a kernel does.
@@ -33,7 +34,7 @@ struct `A daemon that follows another one` {
     #expect(first.end(SIGTERM) == 0)
     #expect(reserved() == ["05.0004", "05.0047"])
     // Nothing is known of better rules.
-    try bus.bench.unlink("state/last-good.rules")
+    bus.bench.remove("state/last-good.rules")
     try bus.bench.file("rules/50.rules", "NONSENSE\n")
     let second = try start()
     for _ in 0..<2 {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// A directory of plain files in sysfs's form, with one card and one queue on the host, and a daemon that

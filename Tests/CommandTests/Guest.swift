@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// A user who is nobody here.
 enum Guest {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// What other users, an odd umask or an odd parent process have prepared for a daemon.

@@ -121,7 +121,7 @@ import Testing
   @Test(.enabled(if: geteuid() != 0, "root may read every file"))
   func `that may not be read is named`() throws {
     let bench = try Sample.bench()
-    try bench.hide("machine.json")
+    try bench.mode("machine.json", 0)
     let result = try bench.run("plan --inventory machine.json --rules guests")
     #expect(result.status == 1)
     #expect(

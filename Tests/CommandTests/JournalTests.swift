@@ -1,6 +1,7 @@
 import Glibc
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 /// The daemon on a mounted bus, in a mount namespace where the journal's socket is ours.

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// `apreserve simulate --mount`, running beside the test, on a directory of a workbench.

@@ -132,6 +132,9 @@ enum Program {
   }
 }
 
+/// A directory in which the program runs, so that its messages have short file names.
+typealias Workbench = TemporaryTree
+
 extension Workbench {
   /// Runs the program here with these words.
   func run(_ words: String, input: String = "/dev/null") throws -> Program.Result {

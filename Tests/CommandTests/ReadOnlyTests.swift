@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct `apreserve daemon on a sysfs that is mounted read-only` {

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Small machines, rules and captures.
 enum Sample {
   private static let all = "0x" + String(repeating: "f", count: 64)

@@ -1,5 +1,6 @@
 import Glibc
 import HostTestSupport
+import TestSupport
 import Testing
 
 /// The daemon as the service manager sees it (sd_notify(3)).

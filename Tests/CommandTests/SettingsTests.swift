@@ -1,6 +1,7 @@
 import HostSystem
 import Glibc
 import JSONText
+import TestSupport
 import Testing
 
 /// What shows that plan and apply go by the same settings.

@@ -62,10 +62,10 @@ import Testing
     _ crash: Crash
   ) throws {
     // Undisturbed first: how it should end, and how many moments there are.
-    let directory = try TemporaryDirectory()
+    let directory = try TemporaryTree()
     let untouched = try state(try bus(crash.mechanism))
     let model = AgentProcess(
-      bus: try bus(crash.mechanism), state: try directory.make("model"),
+      bus: try bus(crash.mechanism), state: try directory.directory("model"),
       mechanism: crash.mechanism)
     try #require(try model.run(rules: crash.before).status == 0)
     let undisturbed = try model.run(rules: crash.rules)
@@ -76,7 +76,7 @@ import Testing
     ProofReport.count("moments in them", adding: undisturbed.moments, in: .crashSweep)
     for moment in 1...undisturbed.moments where moment % stride == 0 || moment <= 2 {
       let process = AgentProcess(
-        bus: try bus(crash.mechanism), state: try directory.make("\(moment)"),
+        bus: try bus(crash.mechanism), state: try directory.directory("\(moment)"),
         mechanism: crash.mechanism)
       try #require(try process.run(rules: crash.before).status == 0)
       let end = try process.run(rules: crash.rules, killedAt: moment)

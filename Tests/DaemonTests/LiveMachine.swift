@@ -8,6 +8,7 @@ import JSONText
 import ReservationRules
 import SimulatedBus
 import Synchronization
+import TestSupport
 import Testing
 import Uevents
 

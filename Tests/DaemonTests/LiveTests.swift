@@ -5,6 +5,7 @@ import HostTestSupport
 import JSONText
 import SimulatedBus
 import Synchronization
+import TestSupport
 import Testing
 @testable import Daemon
 

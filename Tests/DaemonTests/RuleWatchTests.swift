@@ -2,6 +2,7 @@ import Daemon
 import Glibc
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 /// Real inotify: each step is done when the watch has told of the one before.

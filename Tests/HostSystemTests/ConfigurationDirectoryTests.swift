@@ -2,6 +2,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import APBus
+import TestSupport
 import Testing
 
 @Suite struct `A directory of configuration files` {

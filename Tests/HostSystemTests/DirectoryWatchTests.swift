@@ -1,6 +1,7 @@
 import Glibc
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 @Suite struct `A directory that is watched` {

@@ -2,6 +2,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct `The event loop` {

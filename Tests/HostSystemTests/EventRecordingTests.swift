@@ -1,5 +1,6 @@
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 import Uevents
 

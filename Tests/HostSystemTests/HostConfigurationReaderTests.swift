@@ -2,6 +2,7 @@ import APBus
 import Reservation
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"

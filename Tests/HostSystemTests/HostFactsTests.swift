@@ -1,6 +1,7 @@
 import APBus
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 @Suite struct `The host's names` {

@@ -2,6 +2,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import ReservationRules
+import TestSupport
 import Testing
 
 @Suite struct `The rules of a host` {

@@ -2,6 +2,7 @@ import APBus
 import Glibc
 import HostSystem
 import HostTestSupport
+import TestSupport
 import Testing
 
 @Suite struct `The real sysfs` {

@@ -4,6 +4,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import Reservation
+import TestSupport
 import Testing
 
 private let a = APQN(adapter: 5, domain: 4)

@@ -3,6 +3,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct `The lock of the AP configuration` {

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// What the service manager and the journal listen on: whole messages, never waited for.
 package final class DatagramSocket {

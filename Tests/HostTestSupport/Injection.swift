@@ -2,11 +2,11 @@ import CUeventInjection
 import Glibc
 package import Uevents
 
-/// What a child process in a network namespace of its own sends to itself.
+/// Injects uevents into the network namespace of this process, which only it listens to.
 package struct Injection: Sendable {
   private let descriptor: Int32
 
-  /// Puts this process, which must be a child, into a namespace of its own.
+  /// Moves this process into a new network namespace.
   package init() {
     precondition(apreserve_unshare_network() == 0)
     descriptor = apreserve_open_injection()
@@ -25,8 +25,10 @@ package struct Injection: Sendable {
   package func inject(_ strings: String...) { inject(strings) }
 
   /// Injects a message of these strings.
-  package func inject(_ strings: [String]) {
-    let message = Self.message(strings)
+  package func inject(_ strings: [String]) { inject(Self.message(strings)) }
+
+  /// Injects the bytes of a message.
+  package func inject(_ message: [UInt8]) {
     precondition(apreserve_inject(descriptor, message, UInt32(message.count)) == 0)
   }
 
@@ -48,7 +50,6 @@ package struct Injection: Sendable {
     var event = event
     // The kernel adds one of its own.
     event.sequenceNumber = nil
-    let message = KernelMessage.encode(event)
-    precondition(apreserve_inject(descriptor, message, UInt32(message.count)) == 0)
+    inject(KernelMessage.encode(event))
   }
 }

@@ -4,24 +4,18 @@ import Testing
 
 /// What `make install` brings, below a directory of its own.
 final class Installation {
-  /// The directory that stands for `/usr/local`, or for `/` where `DESTDIR` is used.
-  let path: String
+  private let tree: TemporaryTree
+  /// The directory that represents `/usr/local`, or `/` if `DESTDIR` is used.
+  var path: String { tree.path }
 
   /// Where the programs are that were built with these tests.
   let binaries: String
   private let script: String
 
-  /// An empty directory.
   init() throws {
-    var template = Array("/tmp/apreserve-packaging-XXXXXX".utf8CString)
-    try #require(mkdtemp(&template) != nil)
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    tree = try TemporaryTree()
     binaries = try Self.programs()
     script = SourceFile.path("packaging/install-files")
-  }
-
-  deinit {
-    _ = try? Shell.run("rm -rf '\(path)'")
   }
 
   /// Runs `install-files` with that action, for a prefix below the directory; `variables` are set beside

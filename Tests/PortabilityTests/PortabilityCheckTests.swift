@@ -22,12 +22,6 @@ import Testing
     return (String(decoding: text, as: UTF8.self), status >> 8 & 0xff)
   }
 
-  private func temporaryDirectory() throws -> String {
-    var template = Array("/tmp/apreserve-portability.XXXXXX".utf8CString)
-    try #require(mkdtemp(&template) != nil)
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
   @Test func `passes on this one`() throws {
     let (text, status) = try run("check")
     #expect(status == 0, "\(text)")
@@ -36,17 +30,16 @@ import Testing
   }
 
   @Test func `finds its own documents the same, and a changed one not`() throws {
-    let directory = try temporaryDirectory()
-    #expect(try run("write", directory).status == 0)
-    #expect(try run("compare", directory).status == 0)
-    let file = try #require(fopen(directory + "/plans", "r+"))
+    let tree = try TemporaryTree()
+    #expect(try run("write", tree.path).status == 0)
+    #expect(try run("compare", tree.path).status == 0)
+    let file = try #require(fopen(tree.path + "/plans", "r+"))
     fputc(0x7c, file)
     fclose(file)
-    let (text, status) = try run("compare", directory)
+    let (text, status) = try run("compare", tree.path)
     #expect(status == 1)
     #expect(text.split(separator: "\n").count { $0.hasPrefix("FAIL") } == 1, "\(text)")
     #expect(text.contains("FAIL  plans"))
-    system("rm -r '\(directory)'")
   }
 
   @Test func `says how it is called`() throws {

@@ -1,5 +1,6 @@
 import APBus
 import ReservationRules
+import TestSupport
 import Testing
 import benchmarks
 
@@ -13,7 +14,7 @@ import benchmarks
   @Test(arguments: 0..<24 as Range<Int>)
   func `equals asking every rule in order, for every queue`(seed: Int) throws {
     let span: UInt8 = [3, 20, 255][seed / 9]
-    var random = SplitMix(seed: UInt64(seed))
+    var random = SeededGenerator(seed: UInt64(seed))
     let cards = GeneratedMachine.cards(
       presence: [0, 50, 100][seed % 3], readable: [0, 70, 100][seed / 3 % 3], using: &random)
     let host = HostIdentity(
@@ -51,7 +52,7 @@ import benchmarks
 
   @Test(arguments: 1...8 as ClosedRange<UInt64>)
   func `agrees with its explanation`(seed: UInt64) throws {
-    var random = SplitMix(seed: seed)
+    var random = SeededGenerator(seed: seed)
     let cards = GeneratedMachine.cards(presence: 60, readable: 60, using: &random)
     var generator = GeneratedRules(seed: seed, span: 5, lockPercent: 15)
     let (rules, _) = RuleSet.parse(
@@ -74,7 +75,7 @@ import benchmarks
   }
 
   @Test func `holds every queue name that a glob matches`() {
-    var generator = SplitMix(seed: 5)
+    var generator = SeededGenerator(seed: 5)
     let pieces = [
       "*", "?", "0", "4", "f", ".", "00", "[0-3]", "[!0-3]", "[a-f4]", "05", "[.]", "|",
     ]

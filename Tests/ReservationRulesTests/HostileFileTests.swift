@@ -1,10 +1,11 @@
 import ReservationRules
+import TestSupport
 import Testing
 import benchmarks
 
 @Suite struct `A hostile rule file` {
   @Test func `of any bytes gives diagnostics within the file or rules`() {
-    var random = SplitMix(seed: 99)
+    var random = SeededGenerator(seed: 99)
     let pieces: [[UInt8]] =
       [
         "ADAPTER", "CARD{", "}", "==", "!=", "=", ":=", "\"", "\\\"", "\\\n", "\n", "\r", "#", ",",

@@ -1,5 +1,6 @@
 import APBus
 import ReservationRules
+import TestSupport
 import Testing
 import benchmarks
 
@@ -95,7 +96,7 @@ import benchmarks
   /// Whatever is found never decides on machines from empty to full.
   @Test(arguments: 1...12 as ClosedRange<UInt64>)
   func `decides nothing on any machine`(seed: UInt64) throws {
-    var random = SplitMix(seed: seed)
+    var random = SeededGenerator(seed: seed)
     var generator = GeneratedRules(seed: seed, span: 4, lockPercent: 15, broadPercent: 25)
     let (rules, _) = RuleSet.parse(
       files: [RuleFile(path: "f", text: generator.text(count: 60))])

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// What a document shows of the program at work: commands behind `$`, each with what it prints.
