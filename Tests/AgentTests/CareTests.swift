@@ -157,7 +157,8 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     try fight(stage, times: 1, every: .seconds(1))
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
     #expect(
-      stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason == .guarded(.fought(times: 3)))
+      stage.agent.status.plan?.refusals.first { $0.apqn == apqn }?.reason
+        == .guarded(.fought(times: 3)))
     stage.now += .seconds(3600)
     try stage.settle()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
