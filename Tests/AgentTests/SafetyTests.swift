@@ -472,7 +472,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
     var plan = Plan(mechanism: .bind)
     status.plan = plan
     #expect(status.description == "3 of 9 queues reserved")
-    plan.refusals = [Refusal(apqn, .busy)]
+    plan.refusals = [Refusal(apqn, .guarded(.busy))]
     plan.waiting = [Plan.Waiting(apqn, driver: "a"), Plan.Waiting(apqn, driver: "b")]
     plan.undecidable = [apqn, apqn, apqn]
     status.plan = plan

@@ -153,7 +153,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
 extension Refusal.Reason {
   fileprivate var isOfHostKeys: Bool {
     switch self {
-    case .lastWithMasterKeys, .masterKeysUnknown: true
+    case .guarded(.lastWithMasterKeys), .guarded(.masterKeysUnknown): true
     default: false
     }
   }

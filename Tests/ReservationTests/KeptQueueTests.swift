@@ -36,7 +36,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     machine.context.rulesAreMissing = true
     let plan = try machine.plan(mechanism, "")
     #expect(plan.isEmpty)
-    #expect(plan.refusals == [Refusal(APQN(adapter: 1, domain: 4), .rulesMissing)])
+    #expect(plan.refusals == [Refusal(APQN(adapter: 1, domain: 4), .guarded(.rulesMissing))])
     machine.context.rulesAreMissing = false
     #expect(try machine.plan(mechanism, "").moves == ["01.0004 none>host givenBack"])
   }
@@ -53,7 +53,10 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     machine.ownership.queues = [APQN(adapter: 1, domain: 4)]
     let plan = try machine.plan(mechanism, "")
     #expect(plan.isEmpty)
-    #expect(plan.refusals == [Refusal(APQN(adapter: 1, domain: 4), .assigned(mediatedDevice: nil))])
+    #expect(
+      plan.refusals == [
+        Refusal(APQN(adapter: 1, domain: 4), .guarded(.assigned(mediatedDevice: nil)))
+      ])
     try machine.change("01.0004") { $0.guestStatus = .unassigned }
     #expect(try machine.plan(mechanism, "").moves == ["01.0004 vfio_ap>host givenBack"])
   }
@@ -122,7 +125,9 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     #expect(plan.writes == mark)
     #expect(plan.moves == [])
     #expect(
-      plan.refusals == [Refusal(APQN(adapter: 1, domain: 4), .assigned(mediatedDevice: uuid))])
+      plan.refusals == [
+        Refusal(APQN(adapter: 1, domain: 4), .guarded(.assigned(mediatedDevice: uuid)))
+      ])
   }
 
   @Test(arguments: [Queue.GuestStatus.assigned, .inUse])
@@ -208,7 +213,9 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     let plan = try machine.plan(.bind, #"ADAPTER=="1", RESERVE="vfio_ap""#)
     #expect(plan.moves == ["01.0004 host>vfio_ap wanted"])
     #expect(
-      plan.refusals == [Refusal(APQN(adapter: 1, domain: 5), .lastWithMasterKeys(.cca, keys))])
+      plan.refusals == [
+        Refusal(APQN(adapter: 1, domain: 5), .guarded(.lastWithMasterKeys(.cca, keys)))
+      ])
   }
 
   @Test func `all stay where none is usable now`() throws {
@@ -239,7 +246,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     machine.inventory.bus.drivers = []
     for queue in machine.inventory.queues { try machine.set("\(queue.apqn)", driver: nil) }
     let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
-    #expect(try machine.plan(.mask, rule).refusals.map(\.reason) == [.masterKeysUnknown])
+    #expect(try machine.plan(.mask, rule).refusals.map(\.reason) == [.guarded(.masterKeysUnknown)])
     // It has left the host already, or another tool has cleared its row.
     var taken = machine
     taken.inventory.bus.masks?.adapters.remove(1)
@@ -249,7 +256,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     bind.plug(1, domains: [4])
     bind.inventory.bus.drivers = []
     try bind.set("01.0004", driver: nil)
-    #expect(try bind.plan(.bind, rule).refusals.map(\.reason) == [.masterKeysUnknown])
+    #expect(try bind.plan(.bind, rule).refusals.map(\.reason) == [.guarded(.masterKeysUnknown)])
     bind.ownership.queues = [APQN(adapter: 1, domain: 4)]
     #expect(try bind.plan(.bind, rule).refusals == [])
     machine.inventory.bus.masks?.adapters.remove(1)

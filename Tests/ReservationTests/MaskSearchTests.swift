@@ -226,7 +226,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(
       held.refusals == [
         Refusal(APQN(adapter: 1, domain: 4), .vetoed(mediatedDevice: uuid)),
-        Refusal(APQN(adapter: 1, domain: 5), .assigned(mediatedDevice: uuid)),
+        Refusal(APQN(adapter: 1, domain: 5), .guarded(.assigned(mediatedDevice: uuid))),
       ])
   }
 }
@@ -255,7 +255,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.changes.allSatisfy { $0.apqn != held && $0.cause == .givenBack })
     #expect(plan.changes.count == 2)
     #expect(Set(plan.refusals.map(\.apqn) + plan.changes.map(\.apqn)).count == 4)
-    #expect(plan.refusals.contains(Refusal(held, .assigned(mediatedDevice: uuid))))
+    #expect(plan.refusals.contains(Refusal(held, .guarded(.assigned(mediatedDevice: uuid)))))
     #expect(plan.refusals.count { $0.reason == .vetoed(mediatedDevice: uuid) } == 1)
   }
 }
