@@ -173,8 +173,8 @@ struct `Settings of the configuration file` {
     #expect(result.output == "")
     #expect(
       result.messages
-        == "apreserve: opening nowhere.conf: ENOENT (no such file or directory); use --config with a file or a "
-        + "directory with --config\n")
+        == "apreserve: opening nowhere.conf: ENOENT (no such file or directory); use --config with a "
+        + "file or a directory\n")
   }
 }
 
