@@ -33,3 +33,33 @@ import Testing
     #expect(count > 100)
   }
 }
+
+/// The articles about the kernel, which comments cite by the names of their sections.
+@Suite struct `The documentation of the kernel` {
+  private static let catalog = "Sources/SimulatedBus/SimulatedBus.docc"
+
+  /// The Swift files below a directory.
+  private static func files(below directory: String) -> [String] {
+    SourceFile.names(in: directory).flatMap { name in
+      name.hasSuffix(".swift") ? ["\(directory)/\(name)"] : files(below: "\(directory)/\(name)")
+    }
+  }
+
+  @Test func `has every section that a comment cites`() throws {
+    let sections = try SourceFile.names(in: Self.catalog).flatMap { name in
+      try SourceFile.text("\(Self.catalog)/\(name)").split(separator: "\n")
+        .filter { $0.hasPrefix("#") }.map { String($0.drop { $0 == "#" || $0 == " " }) }
+    }
+    let citation = /SimulatedBus documentation,((?: (?:and )?"[^"]+",?)+)/
+    var count = 0
+    for file in Self.files(below: "Sources") + Self.files(below: "Tests") {
+      // A citation may go over the end of a line.
+      let text = try SourceFile.text(file).replacing(/\n *\/\/\/? */, with: " ")
+      for cited in text.matches(of: citation).flatMap({ $0.1.matches(of: /"([^"]+)"/) }) {
+        #expect(sections.contains(String(cited.1)), "\(file)")
+        count += 1
+      }
+    }
+    #expect(count > 100)
+  }
+}
