@@ -1,5 +1,6 @@
 package import APBus
 package import TestSupport
+import ReservationRules
 
 /// Random rule files for benchmarks and properties.
 package struct GeneratedRules {
@@ -9,19 +10,22 @@ package struct GeneratedRules {
   private let lockPercent: Int
   private let broadPercent: Int
   private let rangePercent: Int
+  private let examplePercent: Int
 
   /// Rules from a seed. `broadPercent` of them leave out the clauses on numbers, `lockPercent` lock,
   /// `rangePercent` of the numbers are ranges: with few of these three the last queue is decided only
-  /// by the last rules that have a say.
+  /// by the last rules that have a say. `examplePercent` have an example of some match key as a further
+  /// clause.
   package init(
     seed: UInt64, span: UInt8 = 255, lockPercent: Int = 3, broadPercent: Int = 5,
-    rangePercent: Int = 50
+    rangePercent: Int = 50, examplePercent: Int = 0
   ) {
     random = SeededGenerator(seed: seed)
     self.span = span
     self.lockPercent = lockPercent
     self.broadPercent = broadPercent
     self.rangePercent = rangePercent
+    self.examplePercent = examplePercent
   }
 
   /// A file of that many rules. Every third, at least, asks for MODE, TYPE or an attribute of the card.
@@ -47,6 +51,12 @@ package struct GeneratedRules {
     if asksCard { clauses.append(cardClause(2..<11)) }
     if clauses.isEmpty || random.chance(30) { clauses.append(cardClause(0..<12)) }
     if random.chance(10) { clauses.append(cardClause(0..<12)) }
+    if examplePercent > 0, random.chance(examplePercent),
+      let key = MatchKey.all.randomElement(using: &random),
+      let example = key.examples.randomElement(using: &random)
+    {
+      clauses.append(example)
+    }
     clauses.append(assignment())
     return clauses.joined(separator: ", ")
   }

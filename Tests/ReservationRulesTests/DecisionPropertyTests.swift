@@ -21,7 +21,7 @@ import benchmarks
       name: random.chance(50) ? "lnxprod7" : nil, lpar: random.chance(50) ? "P01" : nil)
     var generator = GeneratedRules(
       seed: UInt64(seed), span: span, lockPercent: 15, broadPercent: 10,
-      rangePercent: Int.random(in: 5...60, using: &random))
+      rangePercent: Int.random(in: 5...60, using: &random), examplePercent: 40)
     let text = generator.text(count: [3, 12, 40][seed % 3])
     let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
     // Some of the rules contradict themselves, and are not in the set.
@@ -54,7 +54,7 @@ import benchmarks
   func `agrees with its explanation`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let cards = GeneratedMachine.cards(presence: 60, readable: 60, using: &random)
-    var generator = GeneratedRules(seed: seed, span: 5, lockPercent: 15)
+    var generator = GeneratedRules(seed: seed, span: 5, lockPercent: 15, examplePercent: 40)
     let (rules, _) = RuleSet.parse(
       files: [RuleFile(path: "f", text: generator.text(count: 15))])
     let table = DecisionTable(

@@ -14,6 +14,11 @@ struct ManualPage {
     var example: String?
   }
 
+  /// The keys in the rule "key" of the grammar.
+  private(set) var grammarKeys: [String] = []
+  /// The words in the headings of the section on match keys, and the examples of that section.
+  private(set) var describedKeys: Set<String> = []
+  private(set) var keyExamples: [String] = []
   /// The blocks that show rules as they should be.
   private(set) var examples: [String] = []
   /// The table, in the order of the page.
@@ -30,6 +35,7 @@ struct ManualPage {
   }
 
   private mutating func read(_ page: String) {
+    readKeys(page)
     var isInTable = false
     var isInEntry = false
     var example: [String]?
@@ -55,6 +61,35 @@ struct ManualPage {
         entries.append(Entry(code: words[1], severity: words[2], sentences: []))
       case _ where isInTable && isInEntry && !line.hasPrefix("."):
         entries[entries.count - 1].sentences.append(Self.plain(line))
+      default: break
+      }
+    }
+  }
+
+  private mutating func readKeys(_ page: String) {
+    var section = ""
+    var isHeading = false
+    var isExample = false
+    var isKeys = false
+    for line in page.split(separator: "\n").map(String.init) {
+      if line.hasPrefix(".SH ") { section = String(line.dropFirst(4)) }
+      switch section {
+      case "GRAMMAR":
+        isKeys = line.hasPrefix("key ") || isKeys && line.first == " "
+        guard isKeys else { continue }
+        let quoted = line.split(separator: "\"", omittingEmptySubsequences: false)
+        for (index, word) in quoted.enumerated() where index % 2 == 1 && word != "}" {
+          grammarKeys.append(String(word.prefix { $0 != "{" }))
+        }
+      case "MATCH KEYS":
+        if isHeading {
+          let words = line.split { " \",{}".contains($0) }.dropFirst()
+          describedKeys.formUnion(words.map(String.init))
+        }
+        isHeading = line == ".TP"
+        if line == ".EX" { isExample = true }
+        if line == ".EE" { isExample = false }
+        if isExample { keyExamples.append(Self.plain(line)) }
       default: break
       }
     }
