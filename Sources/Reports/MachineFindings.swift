@@ -2,7 +2,7 @@ import APBus
 import Reservation
 import ReservationRules
 
-/// What becomes of rules on one machine that their writer may not have meant.
+/// Effects of rules on one machine that their author may not have meant.
 struct MachineFindings {
   private(set) var diagnostics: [Diagnostic] = []
   private let assessment: Assessment
@@ -25,19 +25,19 @@ struct MachineFindings {
     for (index, reason) in idle.findings() {
       diagnostics.append(
         Diagnostic(
-          .idleRule, rules[index],
+          .idleRule, about: rules[index],
           "the rule decides no queue of this machine: \(Self.sentence(reason))"))
     }
   }
 
   private static func sentence(_ reason: IdleRules.Reason) -> String {
     switch reason {
-    case .noQueueSatisfies(let clause): "none satisfies \(clause.text.printable)"
-    case .noQueueSatisfiesAll: "none satisfies all of its clauses"
+    case .noQueueSatisfies(let clause): "no queue matches \(clause.text.printable)"
+    case .noQueueSatisfiesAll: "no queue matches all of its clauses"
     case .unknown(let clause): "\(clause.text.printable) is unknown now"
-    case .undecidable: "those that match cannot be decided now"
+    case .undecidable: "the queues that match are undecidable now"
     case .decided(let locations):
-      "those that match are decided by "
+      "the queues that match are decided by "
         + locations.map(\.shortFileAndLine).shortList(of: 3)
     }
   }
@@ -54,9 +54,9 @@ struct MachineFindings {
       let names = types.sorted().map { "\($0)" }.joined(separator: ", ")
       diagnostics.append(
         Diagnostic(
-          .hardwareTooOld, rules[index],
-          "the rule reserves \(Self.list(refusals.map(\.apqn))) of hardware type \(names), and "
-            + "vfio_ap takes type 10 (CEX4) and newer only; add HWTYPE==\"10-\""))
+          .hardwareTooOld, about: rules[index],
+          "the rule reserves \(Self.list(refusals.map(\.apqn))) of hardware type \(names), but "
+            + "vfio_ap takes only type 10 (CEX4) and newer; add HWTYPE==\"10-\""))
     }
   }
 
@@ -69,12 +69,12 @@ struct MachineFindings {
       let others = refusals.dropFirst().map(\.apqn)
       diagnostics.append(
         Diagnostic(
-          .collateral, rules[index],
+          .collateral, about: rules[index],
           first.description + (others.isEmpty ? "" : "; likewise \(Self.list(others))")))
     }
   }
 
-  /// The refusals of one kind, by the rule that requested for the queue.
+  /// The refusals of one kind, by the rule that decides for the queue.
   private func refusalsByRule(
     where isWanted: (Refusal.Reason) -> Bool
   ) -> [(index: Int, refusals: [Refusal])] {
@@ -99,7 +99,7 @@ struct MachineFindings {
       guard !along.isEmpty else { continue }
       diagnostics.append(
         Diagnostic(
-          .acceptedCollateral, rules[index],
+          .acceptedCollateral, about: rules[index],
           "the masks for this rule also take \(Self.list(along)) from the host"))
     }
   }

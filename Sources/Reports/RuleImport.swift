@@ -5,7 +5,7 @@ import ReservationRules
 /// Rules for what is reserved on a machine now, by whatever means, so that apreserve can take over:
 /// held against the same machine they give an empty plan.
 ///
-/// What other tools' files ask for and is not so now stands there too, as comments.
+/// What the configuration of other tools requests, but is not in effect now, is written as comments.
 package struct RuleImport {
   private let inventory: Inventory
   private let host: HostIdentity
@@ -62,8 +62,8 @@ package struct RuleImport {
   private var header: String {
     let name = host.name.map { " on \($0.printable)" } ?? ""
     return """
-      # What was reserved for vfio_ap\(name) when this was written by "apreserve import".
-      # With these rules "apreserve plan" has nothing to write there.
+      # What was reserved for vfio_ap\(name) when "apreserve import" wrote this file.
+      # With these rules, the plan for that machine is empty.
 
       """
   }
@@ -76,7 +76,7 @@ package struct RuleImport {
     }
     if !exceptions.isEmpty {
       lines += [
-        "", "# Not on vfio_ap now although they are meant to be, or could not be kept there.",
+        "", "# Not bound to vfio_ap now although configured to be, or not able to stay there.",
       ]
       for pattern in Self.patterns(exceptions) {
         lines.append("APQN==\"\(pattern)\", RESERVE=\"unmanaged\"")
@@ -94,7 +94,7 @@ package struct RuleImport {
     }.map(\.apqn)
   }
 
-  /// A rule for the adapters and one for the domains that masks keep from the host, here or not.
+  /// A rule for the adapters and one for the domains that masks keep from the host, present or not.
   private static func maskRules(_ masks: MaskPair) -> [String] {
     var lines: [String] = []
     if masks.adapters != .all {
@@ -108,7 +108,7 @@ package struct RuleImport {
     return lines
   }
 
-  /// What other tools' files ask for and is not so.
+  /// What the configuration of other tools requests, but is not in effect.
   private var remarks: String {
     var lines: [String] = []
     for masks in [configuration.bootMasks, configuration.persistentMasks].compactMap({ $0 }) {
@@ -117,7 +117,7 @@ package struct RuleImport {
         adapters: masks.adapters ?? .all, domains: masks.domains ?? .all)
       lines += ["", "# \(masks.source) sets masks at every boot; remove them there."]
       guard configured != inventory.bus.masks else { continue }
-      lines.append("# They are not those in force. For the same, take away the # of:")
+      lines.append("# They differ from the masks in force. To reserve the same queues, uncomment:")
       lines += Self.maskRules(configured).map { "#" + $0 }
     }
     for override in configuration.overrides {
@@ -125,7 +125,7 @@ package struct RuleImport {
         "", "# \(override.source) sets driver_override \(override.driver.printable); remove it.",
       ]
       guard override.driver == DriverName.vfioAP, !isReserved(override.apqn) else { continue }
-      lines.append("# It is not so now. For the same, take away the # of:")
+      lines.append("# The queue is not reserved now. To reserve it, uncomment:")
       lines.append("#APQN==\"\(override.apqn)\", RESERVE=\"vfio_ap\"")
     }
     for definition in configuration.definitions where definition.startsAutomatically {
@@ -136,9 +136,10 @@ package struct RuleImport {
       guard !missing.isEmpty else { continue }
       let name = configuration.name(ofMediatedDevice: device.uuid).printable
       lines += [
-        "", "# Mediated device \(name) starts by itself and is not given all of its queues.",
+        "",
+        "# Mediated device \(name) starts automatically, but some of its queues are not reserved.",
       ]
-      lines.append("# To reserve them, take away the # of:")
+      lines.append("# To reserve them, uncomment:")
       for pattern in Self.patterns(missing) {
         lines.append("#APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
       }

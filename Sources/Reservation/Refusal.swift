@@ -69,7 +69,7 @@ extension Refusal: CustomStringConvertible {
   package var description: String {
     switch reason {
     case .hardwareTooOld(let type):
-      "\(apqn) is hardware type \(type.rawValue); vfio_ap takes type 10 (CEX4) and newer only"
+      "\(apqn) is hardware type \(type.rawValue); vfio_ap takes only type 10 (CEX4) and newer"
     case .inexpressible(let row, let column):
       "\(apqn) cannot be reserved alone by masks: apmask without adapter "
         + "\(Self.number(apqn.adapter, digits: 2)) would also take \(Self.list(row)), aqmask without "

@@ -36,7 +36,7 @@ import Testing
         """
 
         blocked by
-          02.0004 is hardware type 9; vfio_ap takes type 10 (CEX4) and newer only
+          02.0004 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer
 
         """))
   }

@@ -44,11 +44,11 @@ import Testing
     let start = "warning: the rule decides no queue of this machine:"
     #expect(
       try said(text) == [
-        "/r/50.rules:1:1: \(start) none satisfies ADAPTER==\"9\" [idle-rule]",
-        "/r/50.rules:2:1: \(start) none satisfies DOMAIN==\"9\" [idle-rule]",
-        "/r/50.rules:3:1: \(start) none satisfies all of its clauses [idle-rule]",
+        "/r/50.rules:1:1: \(start) no queue matches ADAPTER==\"9\" [idle-rule]",
+        "/r/50.rules:2:1: \(start) no queue matches DOMAIN==\"9\" [idle-rule]",
+        "/r/50.rules:3:1: \(start) no queue matches all of its clauses [idle-rule]",
         "/r/50.rules:4:1: \(start) CARD{serialnr}==\"93*\" is unknown now [idle-rule]",
-        "/r/50.rules:5:1: \(start) those that match are decided by 50.rules:6 [idle-rule]",
+        "/r/50.rules:5:1: \(start) the queues that match are decided by 50.rules:6 [idle-rule]",
       ])
   }
 
@@ -59,15 +59,15 @@ import Testing
       """
     #expect(
       try said(text).first
-        == "/r/50.rules:1:1: warning: the rule decides no queue of this machine: those that match "
-        + "cannot be decided now [idle-rule]")
+        == "/r/50.rules:1:1: warning: the rule decides no queue of this machine: the queues that "
+        + "match are undecidable now [idle-rule]")
   }
 
   @Test func `says which queues cannot be reserved because their hardware is too old`() throws {
     #expect(
       try said("ADAPTER==\"1|3\", RESERVE=\"vfio_ap\"") == [
-        "/r/50.rules:1:1: warning: the rule reserves 03.0004 of hardware type 9, and vfio_ap takes "
-          + "type 10 (CEX4) and newer only; add HWTYPE==\"10-\" [hardware-too-old]"
+        "/r/50.rules:1:1: warning: the rule reserves 03.0004 of hardware type 9, but vfio_ap takes "
+          + "only type 10 (CEX4) and newer; add HWTYPE==\"10-\" [hardware-too-old]"
       ])
   }
 

@@ -25,7 +25,7 @@ import Testing
           3  echo 05.0004 > /sys/bus/ap/drivers_probe
 
         refused
-          02.0004 is hardware type 9; vfio_ap takes type 10 (CEX4) and newer only
+          02.0004 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer
 
         1 queue to vfio_ap, 3 writes, 1 refused
 

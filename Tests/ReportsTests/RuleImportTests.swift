@@ -38,8 +38,8 @@ import Testing
   }
 
   private static let header = """
-    # What was reserved for vfio_ap on lnx01 when this was written by "apreserve import".
-    # With these rules "apreserve plan" has nothing to write there.
+    # What was reserved for vfio_ap on lnx01 when "apreserve import" wrote this file.
+    # With these rules, the plan for that machine is empty.
 
     """
 
@@ -87,7 +87,7 @@ import Testing
       text(inventory) == Self.header + """
         ADAPTER=="0x01-0x02", RESERVE="vfio_ap"
 
-        # Not on vfio_ap now although they are meant to be, or could not be kept there.
+        # Not bound to vfio_ap now although configured to be, or not able to stay there.
         APQN=="01.0004-0005", RESERVE="unmanaged"
         APQN=="02.0004", RESERVE="unmanaged"
 
@@ -114,15 +114,15 @@ import Testing
         # Nothing is reserved.
 
         # /etc/udev/rules.d/41-ap.rules sets masks at every boot; remove them there.
-        # They are not those in force. For the same, take away the # of:
+        # They differ from the masks in force. To reserve the same queues, uncomment:
         #ADAPTER=="0x03", RESERVE="vfio_ap"
 
         # /etc/driverctl.d/ap-02.0005 sets driver_override vfio_ap; remove it.
-        # It is not so now. For the same, take away the # of:
+        # The queue is not reserved now. To reserve it, uncomment:
         #APQN=="02.0005", RESERVE="vfio_ap"
 
-        # Mediated device \(uuid) (virtual machine db1) starts by itself and is not given all of its queues.
-        # To reserve them, take away the # of:
+        # Mediated device \(uuid) (virtual machine db1) starts automatically, but some of its queues are not reserved.
+        # To reserve them, uncomment:
         #APQN=="01.0004-0005", RESERVE="vfio_ap"
 
         """)

@@ -1,4 +1,8 @@
+import ReservationRules
+
 extension DiagnosticRow {
+  private static let matchKeys = MatchKey.all.map(\.name).joined(separator: ", ")
+
   /// Keys, attributes, operators, and rules as a whole.
   static let keys = [
     DiagnosticRow(
@@ -12,7 +16,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"FOO=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: unknown key "FOO"; the keys are APQN, ADAPTER, DOMAIN, HWTYPE, TYPE, MODE, KERNEL, CARD, HOST, LPAR, RESERVE, NAME, COLLATERAL [unknown-key]
+      f:1:1: error: unknown key "FOO"; the keys are \#(matchKeys), RESERVE, NAME, COLLATERAL [unknown-key]
         FOO=="1", RESERVE="host"
         ^^^
       """#),

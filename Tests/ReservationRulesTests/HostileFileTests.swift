@@ -12,7 +12,9 @@ import benchmarks
         " ", "|", "-", "[", "]", "*", "0x", "10", "card", "RESERVE=\"host\"", "KERNEL==\"", "i\"",
         "APQN==\"", ".", "\u{feff}", "\u{e9}", "\u{1f511}",
       ].map { Array($0.utf8) } + MatchKey.all.map { Array($0.name.utf8) }
-      + MatchKey.all.flatMap(\.examples).map { Array($0.utf8) } + [[0], [0xff], [0xc3], [0x80], [0xf0, 0x9f]]
+      + MatchKey.all.flatMap(\.examples).map { Array($0.utf8) } + [
+        [0], [0xff], [0xc3], [0x80], [0xf0, 0x9f],
+      ]
     for _ in 0..<3000 {
       var bytes: [UInt8] = []
       for _ in 0..<Int.random(in: 1...24, using: &random) {

@@ -25,13 +25,16 @@ import benchmarks
     for example in key.examples {
       let text = "\(example), RESERVE=\"host\""
       let (rules, _) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
-      let table = DecisionTable(
-        rules: rules, inventory: try Inventory(cards: cards),
-        host: HostIdentity(name: "lnxprod7", lpar: "test1"))
-      for adapter in UInt8.min...UInt8.max {
-        let row = table.row(adapter)
-        if !row.host.isEmpty { outcomes.insert(true) }
-        if !row.unmanaged.isEmpty { outcomes.insert(false) }
+      for host in [
+        HostIdentity(name: "lnxprod7", lpar: "test1"), HostIdentity(name: "kvm01", lpar: "P07"),
+      ] {
+        let table = DecisionTable(
+          rules: rules, inventory: try Inventory(cards: cards), host: host)
+        for adapter in UInt8.min...UInt8.max {
+          let row = table.row(adapter)
+          if !row.host.isEmpty { outcomes.insert(true) }
+          if !row.unmanaged.isEmpty { outcomes.insert(false) }
+        }
       }
     }
     #expect(outcomes == [true, false])

@@ -35,7 +35,7 @@ import Testing
     #expect(plan.refusals.count == 16)
     #expect(
       plan.refusals.first?.description
-        == "00.0000 is hardware type 9; vfio_ap takes type 10 (CEX4) and newer only")
+        == "00.0000 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer")
   }
 
   @Test func `gives back what is ours and no rule wants any more`() throws {

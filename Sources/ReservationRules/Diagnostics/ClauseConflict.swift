@@ -62,7 +62,7 @@ struct ClauseConflict {
 /// Contradictions between clauses that compare one name with texts: HOST, LPAR, and each attribute of
 /// a card.
 private enum NameConflicts {
-  /// More texts or clauses than this nobody writes by hand, and comparing all pairs would take long.
+  /// Nobody writes more texts or clauses than this by hand, and comparing all pairs would take long.
   private static let limit = 64
 
   private struct Subject: Hashable {
@@ -133,7 +133,7 @@ extension GlobPattern {
     }
   }
 
-  /// All texts that match; nil where a glob or the freedom of case makes them too many.
+  /// All texts that match; nil if a glob, or ignored case, makes them too many.
   fileprivate var texts: [String]? {
     guard !ignoresCase else { return nil }
     var texts: [String] = []

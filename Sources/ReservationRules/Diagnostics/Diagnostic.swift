@@ -2,23 +2,21 @@ import APBus
 
 /// Something wrong in a rule file: where, what, and what to write instead.
 package struct Diagnostic: Hashable, Sendable {
-  /// How bad it is.
   package enum Severity: String, Hashable, Sendable {
     /// The set of rules is not used.
     case error
-    /// The set of rules is used, but hardly means what it says.
+    /// The set of rules is used, but probably not meant so.
     case warning
     /// Nothing is wrong; a person may want to know.
     case note
   }
 
-  /// How bad it is.
   package var severity: Severity { code.severity }
   /// The kind, stable and in kebab case as `rawValue`.
   package var code: DiagnosticCode
   /// The first of the characters it is about.
   package var location: SourceLocation
-  /// How many Unicode scalars it is about, at least 1; 0 where it is about the whole file.
+  /// How many Unicode scalars it is about, at least 1; 0 if it is about the whole file.
   package var length: Int
   /// The physical line, without its end; what a terminal would not show is `U+FFFD`.
   package var sourceLine: String
@@ -26,10 +24,9 @@ package struct Diagnostic: Hashable, Sendable {
   package var message: String
   /// Texts that are likely meant instead of the characters it is about, the likeliest first.
   package var fixes: [String]
-  /// How many findings it stands for: more than one only where it tells of those left out.
+  /// How many findings it counts: more than one only if it stands for others that were left out.
   package var findings: Int
 
-  /// A diagnostic.
   package init(
     code: DiagnosticCode, location: SourceLocation, length: Int, sourceLine: String,
     message: String, fixes: [String] = [], findings: Int = 1
@@ -43,13 +40,13 @@ package struct Diagnostic: Hashable, Sendable {
     self.findings = findings
   }
 
-  /// The corrected text, alternatives joined by "or"; nil where none is likely.
+  /// The corrected text, alternatives joined by "or"; nil if none is likely.
   package var fix: String? { fixes.isEmpty ? nil : fixes.joined(separator: " or ") }
 }
 
 extension Diagnostic {
   /// A diagnostic about a whole rule.
-  package init(_ code: DiagnosticCode, _ rule: Rule, _ message: String) {
+  package init(_ code: DiagnosticCode, about rule: Rule, _ message: String) {
     self.init(
       code: code, location: rule.location, length: rule.source.length,
       sourceLine: rule.source.line, message: message)

@@ -83,7 +83,6 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case acceptedCollateral = "accepted-collateral"
   case hardwareTooOld = "hardware-too-old"
 
-  /// How bad it is.
   package var severity: Diagnostic.Severity {
     switch self {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,

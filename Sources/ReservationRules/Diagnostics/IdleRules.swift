@@ -4,11 +4,11 @@ package import APBus
 package struct IdleRules {
   /// Why a rule decides nothing.
   package enum Reason: Hashable, Sendable {
-    /// No queue satisfies this clause, whatever the other ones say.
+    /// No queue matches this clause, whatever the other clauses are.
     case noQueueSatisfies(Clause)
-    /// Each clause is satisfied by some queue, and no queue satisfies all of them.
+    /// Each clause matches some queue, but no queue matches all of them.
     case noQueueSatisfiesAll
-    /// Where no clause fails, this one cannot be told now.
+    /// Where no other clause fails, it is unknown now whether this one matches.
     case unknown(Clause)
     /// The queues that match are decided by these other rules.
     case decided(by: [SourceLocation])
@@ -20,7 +20,7 @@ package struct IdleRules {
   private let present: APQNSet
   private var facts: Facts
 
-  /// Looks at the queues `present` on the machine that the table was made for.
+  /// The rules of a table, on the queues `present` on the machine that the table was made for.
   package init(_ table: DecisionTable, present: some Sequence<APQN>) {
     self.table = table
     self.present = APQNSet(present)
@@ -59,7 +59,7 @@ package struct IdleRules {
     return .decided(by: others.sorted().map { table.rules.rules[$0].location })
   }
 
-  /// For which of the queues present the clause holds, and for which it cannot be told.
+  /// For which of the queues present the clause holds, and for which that is unknown.
   private mutating func answer(_ clause: Clause) -> (certain: APQNSet, unknown: APQNSet) {
     if let shape = Shape(clause) {
       var certain = APQNSet()

@@ -113,7 +113,7 @@ extension ImpossibleGlob {
       guard !Self.withoutEP11.contains(capitals) else { return false }
       guard candidate.utf8.count >= 5 else { return false }
       let bytes = Array(candidate.utf8)
-      var parser = GlobParser(bytes, bytes.indices, ignoresCase: false)
+      var parser = GlobParser(bytes, in: bytes.indices, ignoresCase: false)
       parser.parse()
       return parser.globs.count == 1 && parser.globs.allSatisfy(Self.matchesType)
     }

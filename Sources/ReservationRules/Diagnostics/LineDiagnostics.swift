@@ -9,7 +9,7 @@ struct LineDiagnostic {
 
   /// A diagnostic for the first scalar in the range that is invisible or looks like a blank; nil if
   /// there is none.
-  init?(invisibleIn bytes: [UInt8], _ range: Range<Int>) {
+  init?(invisibleIn range: Range<Int>, of bytes: [UInt8]) {
     guard bytes[range].contains(where: { $0 >= 0x80 }) else { return nil }
     var offset = range.lowerBound
     for scalar in String(decoding: bytes[range], as: UTF8.self).unicodeScalars {
@@ -119,7 +119,7 @@ extension LineReading {
   }
 }
 
-/// Counts the findings of one file that nobody would read any more.
+/// Counts the diagnostics of one file that are too many to be read.
 struct OmittedFindings {
   /// The most diagnostics of one file that are kept.
   static let limit = 1000
@@ -129,7 +129,7 @@ struct OmittedFindings {
   private var firstError: SourceLocation?
   private var firstWarning: SourceLocation?
 
-  mutating func add(_ count: Int, _ severity: Diagnostic.Severity, at location: SourceLocation) {
+  mutating func add(_ count: Int, of severity: Diagnostic.Severity, at location: SourceLocation) {
     guard count > 0 else { return }
     if severity == .error {
       errors += count
@@ -143,13 +143,13 @@ struct OmittedFindings {
   /// A sentence for each kind that there is, at the place of the first left out.
   var diagnostics: [Diagnostic] {
     [
-      Self.diagnostic(.moreErrors, errors, "error", firstError),
-      Self.diagnostic(.moreWarnings, warnings, "warning", firstWarning),
+      Self.diagnostic(.moreErrors, count: errors, noun: "error", at: firstError),
+      Self.diagnostic(.moreWarnings, count: warnings, noun: "warning", at: firstWarning),
     ].compactMap(\.self)
   }
 
   private static func diagnostic(
-    _ code: DiagnosticCode, _ count: Int, _ noun: String, _ location: SourceLocation?
+    _ code: DiagnosticCode, count: Int, noun: String, at location: SourceLocation?
   ) -> Diagnostic? {
     guard let location else { return nil }
     return Diagnostic(

@@ -5,7 +5,7 @@ struct RefusedWord {
   var reason: String
   var fix: String?
 
-  /// What to say of a key of udev; nil for a word that is none.
+  /// The message about a key of udev; nil for any other word.
   static func key(_ key: String, attribute: String?) -> RefusedWord? {
     switch key {
     case "ACTION":
@@ -28,7 +28,7 @@ struct RefusedWord {
       RefusedWord(
         "rules cannot import properties; match the card with CARD{attribute}, the host with HOST or LPAR"
       )
-    case "ATTR", "ATTRS": attributeKey(key, attribute ?? "")
+    case "ATTR", "ATTRS": attributeKey(key, attribute: attribute ?? "")
     case "SUBSYSTEM", "SUBSYSTEMS":
       RefusedWord("every rule is about AP queues; remove \(key)")
     case "KERNELS":
@@ -40,7 +40,7 @@ struct RefusedWord {
     }
   }
 
-  private static func attributeKey(_ key: String, _ attribute: String) -> RefusedWord {
+  private static func attributeKey(_ key: String, attribute: String) -> RefusedWord {
     if let refused = cardAttribute(attribute) { return refused }
     if Card.ruleAttributes.contains(attribute) {
       return RefusedWord(
@@ -51,7 +51,7 @@ struct RefusedWord {
         + Card.ruleAttributes.joined(separator: ", "))
   }
 
-  /// What to say of an attribute that exists and that no rule may ask; nil for any other.
+  /// The message about an attribute that exists but cannot be matched; nil for any other word.
   static func cardAttribute(_ attribute: String) -> RefusedWord? {
     switch attribute {
     case "online", "load", "mkvps", "status", "op_modes", "interrupt", "reset":

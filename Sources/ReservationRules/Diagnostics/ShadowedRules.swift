@@ -2,19 +2,19 @@ import APBus
 
 /// Finds rules that never decide, whatever the machine: stronger ones match all that they match.
 ///
-/// What it finds is certain; it does not find everything. A rule is held against the union, over
-/// queues, of those stronger rules that ask no more of card and host than it does itself.
+/// What it finds is certain, but it does not find everything. A rule is compared with the union, over
+/// queues, of those stronger rules that require no more of card and host than the rule itself.
 struct ShadowedRules {
   /// A rule that never decides, and those that take its queues, the strongest first.
   struct Finding {
     var index: Int
-    /// Empty where so many rules are shadowed that nobody reads each one's story.
+    /// Empty if so many rules are shadowed that nobody would read the reason of each.
     var by: [Int]
   }
 
   private(set) var findings: [Finding] = []
 
-  /// The queues of stronger rules, by their questions and the kinds of cards they ask for.
+  /// The queues of stronger rules, by their questions and the kinds of cards they require.
   private var taken: [Set<RuleReach.Question>: [(kinds: CardKinds, queues: Shape)]] = [:]
   private var stronger: [(index: Int, reach: RuleReach)] = []
 
@@ -22,7 +22,7 @@ struct ShadowedRules {
   private static let explained = 50
   /// So many different kinds of cards are compared for each set of questions; more are passed over.
   private static let comparedKinds = 32
-  /// Of so many questions in one rule all subsets are looked up.
+  /// All subsets of so many questions in one rule are looked up.
   private static let combinedQuestions = 4
 
   init(_ rules: RuleSet) {
@@ -69,7 +69,7 @@ struct ShadowedRules {
 
   private func shadows(of reach: RuleReach) -> [Int] {
     guard findings.count < Self.explained else { return [] }
-    // One rule that takes it all is told rather than several that do so together.
+    // One rule that takes all queues is named rather than several that do so together.
     for other in stronger where other.reach.includesCards(of: reach) {
       if reach.queues.subtracting(other.reach.queues).bands.isEmpty { return [other.index] }
     }
@@ -92,12 +92,12 @@ extension RuleSet {
     ShadowedRules(self).findings.map { finding in
       let rule = rules[finding.index]
       return Diagnostic(
-        .shadowedRule, rule,
-        "the rule never decides: " + Self.sentence(rule, finding.by.map { rules[$0] }))
+        .shadowedRule, about: rule,
+        "the rule never decides: " + Self.sentence(rule, shadowedBy: finding.by.map { rules[$0] }))
     }
   }
 
-  private static func sentence(_ rule: Rule, _ shadows: [Rule]) -> String {
+  private static func sentence(_ rule: Rule, shadowedBy shadows: [Rule]) -> String {
     guard let first = shadows.first else {
       return "every queue that it matches is decided by stronger rules"
     }
@@ -114,7 +114,7 @@ extension RuleSet {
   }
 }
 
-/// What a rule asks, without any machine: which queues, which kinds of cards, and what else.
+/// What a rule requires, whatever the machine: which queues, which kinds of cards, and what else.
 struct RuleReach {
   /// A question about a name, which only a machine can answer.
   struct Question: Hashable {

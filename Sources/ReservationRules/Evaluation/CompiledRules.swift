@@ -1,9 +1,9 @@
 import APBus
 
-/// The rules in the order in which they get their say, as far as no inventory is needed for it.
+/// The rules in the order of their strength, prepared as far as possible without an inventory.
 ///
-/// Clauses on numbers become a `Shape`. What asks about the card or the host is kept once, however
-/// many rules ask it, and is answered for all 256 adapters at a time when an inventory is there.
+/// Clauses on numbers become a `Shape`. A condition on the card or the host is kept once, however many
+/// rules have it, and is answered for all 256 adapters at a time as soon as there is an inventory.
 struct CompiledRules: Sendable {
   /// A rule that can match some queue.
   struct Entry {

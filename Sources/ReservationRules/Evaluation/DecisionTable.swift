@@ -2,11 +2,10 @@ package import APBus
 
 /// The decisions for all 65,536 queues of the architecture against one inventory.
 package struct DecisionTable: Sendable {
-  /// The rules that decide.
   package let rules: RuleSet
-  /// The cards that were asked.
+  /// The cards that clauses were compared with.
   let cards: [Card]
-  /// The host that was asked.
+  /// The host that clauses were compared with.
   let host: HostIdentity
 
   private let decisions: [CompactDecision]
@@ -39,11 +38,11 @@ package struct DecisionTable: Sendable {
 
 /// What the rules want for one queue.
 package struct Decision: Sendable {
-  /// The request; nil where it hangs on something that cannot be read now.
+  /// The request; nil if it depends on something that cannot be read now.
   package var reserve: Reserve? { compact.reserve }
   /// Whether the reservation may move unmanaged queues.
   package var collateral: Collateral { compact.collateral }
-  /// The rule that won; nil where no rule names the queue or the decision is open.
+  /// The rule that won; nil if no rule matches the queue, or if that is undecidable.
   package var rule: Rule? { compact.ruleIndex.map { rules[$0] } }
   /// The label of the rule that won.
   package var name: String? { compact.ruleIndex.flatMap { rules[$0].name } }
@@ -64,9 +63,9 @@ package struct DecisionRow: Hashable, Sendable {
   package var vfioAP = APMask()
   /// Domains requested for the host.
   package var host = APMask()
-  /// Domains left with whoever has them.
+  /// Domains whose queues stay where they are.
   package var unmanaged = APMask()
-  /// Domains whose decision hangs on something that cannot be read now.
+  /// Domains whose decision depends on something that cannot be read now.
   package var undecidable = APMask()
   /// Those of `vfioAP` whose reservation may move unmanaged queues.
   package var acceptsCollateral = APMask()
@@ -88,7 +87,7 @@ package struct CompactDecision: Hashable, Sendable {
     bits = UInt32(outcome.rawValue) | UInt32((ruleIndex ?? -1) + 1) << 3
   }
 
-  /// What the rules can come to for a queue; equal where request and collateral are.
+  /// The possible results of rules for a queue; equal if request and collateral are.
   @usableFromInline
   enum Outcome: UInt8 {
     case unmanaged
@@ -106,7 +105,7 @@ package struct CompactDecision: Hashable, Sendable {
     }
   }
 
-  /// The request; nil where it hangs on something that cannot be read now.
+  /// The request; nil if it depends on something that cannot be read now.
   @inlinable
   package var reserve: Reserve? {
     switch Outcome(rawValue: UInt8(bits & 7)) {

@@ -3,10 +3,10 @@ import APBus
 /// Fills a decision table rule by rule, the strongest first.
 ///
 /// A queue is open until its decision is certain: a rule that surely matches closes it. A rule that
-/// may or may not match leaves it open and is remembered by what it would come to; as soon as two
-/// different outcomes are possible the queue is undecidable. So each queue is assigned once. A queue
+/// may or may not match leaves it open and its outcome is remembered; as soon as two different
+/// outcomes are possible the queue is undecidable. So each queue is assigned once. A queue
 /// that is undecidable stays within reach of weaker rules until one surely matches: they can still make
-/// it the host's. Rules after the last queue within reach are not looked at.
+/// it the host's. Once no queue is within reach, the remaining rules are not evaluated.
 struct DecisionTableFiller {
   typealias Outcome = CompactDecision.Outcome
 
@@ -16,7 +16,7 @@ struct DecisionTableFiller {
 
   /// Per adapter the domains that are open.
   private var open = [APMask](repeating: .all, count: 256)
-  /// Per adapter and outcome the open domains of which a rule may come to that.
+  /// Per adapter and outcome, the open domains for which a rule may lead to that outcome.
   private var possible = [APMask](repeating: APMask(), count: 256 * Self.outcomes)
   /// Per adapter the domains of which no rule surely matches yet: those that are open, and those that
   /// are undecidable.
@@ -56,24 +56,24 @@ struct DecisionTableFiller {
           let hit = open[Int(adapter)].intersection(reached)
           if !hit.isEmpty {
             if isCertain {
-              close(hit, adapter, entry.outcome, ruleIndex: entry.ruleIndex)
+              close(hit, of: adapter, outcome: entry.outcome, ruleIndex: entry.ruleIndex)
             } else {
-              suspect(hit, adapter, entry.outcome)
+              suspect(hit, of: adapter, outcome: entry.outcome)
             }
           }
-          if isCertain { leave(reached, adapter) }
+          if isCertain { leave(reached, of: adapter) }
         }
       }
       if reachableAdapters.isEmpty { break }
     }
     for adapter in reachableAdapters where !open[Int(adapter)].isEmpty {
-      close(open[Int(adapter)], adapter, .unmanaged, ruleIndex: nil)
+      close(open[Int(adapter)], of: adapter, outcome: .unmanaged, ruleIndex: nil)
     }
   }
 
-  /// A rule matches: the queues come to its outcome, unless a stronger rule may come to another.
+  /// A rule matches: the queues get its outcome, unless a stronger rule may lead to another.
   private mutating func close(
-    _ domains: APMask, _ adapter: UInt8, _ outcome: Outcome, ruleIndex: Int?
+    _ domains: APMask, of adapter: UInt8, outcome: Outcome, ruleIndex: Int?
   ) {
     let contested =
       unsureAdapters.contains(adapter)
@@ -81,9 +81,9 @@ struct DecisionTableFiller {
     let decided = domains.subtracting(contested)
     open[Int(adapter)].subtract(domains)
     rows[Int(adapter)].undecidable.formUnion(contested)
-    assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
+    assign(CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
     if outcome != .unmanaged || ruleIndex != nil {
-      assign(decided, adapter, CompactDecision(outcome, ruleIndex: ruleIndex))
+      assign(CompactDecision(outcome, ruleIndex: ruleIndex), to: decided, of: adapter)
     }
     switch outcome {
     case .unmanaged: rows[Int(adapter)].unmanaged.formUnion(decided)
@@ -97,17 +97,17 @@ struct DecisionTableFiller {
   }
 
   /// A rule may match: its outcome is possible; two different ones make a queue undecidable.
-  private mutating func suspect(_ domains: APMask, _ adapter: UInt8, _ outcome: Outcome) {
+  private mutating func suspect(_ domains: APMask, of adapter: UInt8, outcome: Outcome) {
     let contested = domains.intersection(others(adapter, than: outcome))
     unsureAdapters.insert(adapter)
     possible[Int(adapter) * Self.outcomes + Int(outcome.rawValue)].formUnion(domains)
     guard !contested.isEmpty else { return }
     open[Int(adapter)].subtract(contested)
     rows[Int(adapter)].undecidable.formUnion(contested)
-    assign(contested, adapter, CompactDecision(.undecidable, ruleIndex: nil))
+    assign(CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
   }
 
-  /// The domains of which a rule may come to another outcome.
+  /// The domains for which a rule may lead to another outcome.
   private func others(_ adapter: UInt8, than outcome: Outcome) -> APMask {
     var mask = APMask()
     for other in 0..<Self.outcomes where other != Int(outcome.rawValue) {
@@ -116,13 +116,13 @@ struct DecisionTableFiller {
     return mask
   }
 
-  /// No weaker rule has a say in these.
-  private mutating func leave(_ domains: APMask, _ adapter: UInt8) {
+  /// No weaker rule matters for these.
+  private mutating func leave(_ domains: APMask, of adapter: UInt8) {
     reachable[Int(adapter)].subtract(domains)
     if reachable[Int(adapter)].isEmpty { reachableAdapters.remove(adapter) }
   }
 
-  private mutating func assign(_ domains: APMask, _ adapter: UInt8, _ decision: CompactDecision) {
+  private mutating func assign(_ decision: CompactDecision, to domains: APMask, of adapter: UInt8) {
     let start = Int(adapter) << 8
     if domains == .all {
       for index in start..<start + 256 { decisions[index] = decision }

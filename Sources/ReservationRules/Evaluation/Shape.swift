@@ -141,7 +141,7 @@ struct QueueNameAutomaton: Hashable {
 
   /// For the digits and the dot: the consuming positions that accept it.
   private var accepting = SIMD32<Positions>(repeating: 0)
-  /// The position counts at which a star stands.
+  /// The position counts at which there is a star.
   private var stars: Positions = 0
   private var final: Positions = 0
 
@@ -154,7 +154,7 @@ struct QueueNameAutomaton: Hashable {
         continue
       }
       guard position < Self.nameLength else { return nil }
-      for symbol in 0..<17 where glob.accepts(element, Self.scalar(symbol)) {
+      for symbol in 0..<17 where glob.accepts(Self.scalar(symbol), at: element) {
         accepting[symbol] |= 1 << Positions(position)
       }
       position += 1
@@ -166,7 +166,7 @@ struct QueueNameAutomaton: Hashable {
     symbol == 16 ? 0x2e : UInt32(Hex.digit(UInt8(symbol)))
   }
 
-  private func step(_ positions: Positions, _ symbol: Int) -> Positions {
+  private func step(_ positions: Positions, reading symbol: Int) -> Positions {
     (positions & accepting[symbol]) << 1 | positions & stars
   }
 
@@ -185,7 +185,7 @@ struct QueueNameAutomaton: Hashable {
   func rectangles() -> [Shape.Band] {
     var result: [Shape.Band] = []
     for (prefix, adapters) in twoDigits(after: 1) {
-      let positions = step(step(step(prefix, 16), 0), 0)
+      let positions = step(step(step(prefix, reading: 16), reading: 0), reading: 0)
       var domains = APMask()
       for (reached, numbers) in twoDigits(after: positions) where reached & final != 0 {
         domains.formUnion(numbers)
@@ -200,7 +200,7 @@ struct QueueNameAutomaton: Hashable {
     var result: [(reached: Positions, numbers: APMask)] = []
     for (middle, highDigits) in oneDigit(after: start) {
       for (end, lowDigits) in oneDigit(after: middle) {
-        let numbers = Self.numbers(highDigits, lowDigits)
+        let numbers = Self.numbers(high: highDigits, low: lowDigits)
         if let index = result.firstIndex(where: { $0.reached == end }) {
           result[index].numbers.formUnion(numbers)
         } else {
@@ -215,7 +215,7 @@ struct QueueNameAutomaton: Hashable {
     guard start != 0 else { return [] }
     var result: [(reached: Positions, digits: UInt16)] = []
     for digit in 0..<16 {
-      let end = step(start, digit)
+      let end = step(start, reading: digit)
       guard end != 0 else { continue }
       if let index = result.firstIndex(where: { $0.reached == end }) {
         result[index].digits |= 1 << UInt16(digit)
@@ -227,7 +227,7 @@ struct QueueNameAutomaton: Hashable {
   }
 
   /// The numbers whose high digit is in one set and whose low digit in the other.
-  private static func numbers(_ highDigits: UInt16, _ lowDigits: UInt16) -> APMask {
+  private static func numbers(high highDigits: UInt16, low lowDigits: UInt16) -> APMask {
     var high = APMask()
     var low = APMask()
     for digit in 0..<16 {

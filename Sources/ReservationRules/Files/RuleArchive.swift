@@ -3,7 +3,7 @@ import APBus
 /// The last set of rules in force as one text, each file whole and under its own path, so that
 /// decisions name the file and line that a person knows.
 ///
-/// A checksum in the first line tells a whole text from one that was cut or damaged.
+/// A checksum in the first line shows whether the text is whole, or was cut or damaged.
 package enum RuleArchive {
   private static let heading =
     "# The last rules in force, kept by apreserve for a start with broken rule files. FNV-1a: "
@@ -63,8 +63,8 @@ package enum RuleArchive {
   }
 }
 
-/// FNV-1a with 64 bits: tells a damaged or cut text from a whole one. It is no protection against
-/// somebody who wants to deceive (draft-eastlake-fnv).
+/// FNV-1a with 64 bits, against damaged or cut texts. It is no protection against forgery
+/// (draft-eastlake-fnv).
 package struct Checksum: Equatable, Sendable {
   /// The sum of the bytes so far.
   package private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -4,7 +4,7 @@ package struct RuleFileSelection: Hashable, Sendable {
   package var paths: [String]
   /// The files that are not read because an earlier directory has their name.
   package var replaced: [Replaced]
-  /// The entries that look like rule files and are none.
+  /// The entries that are named like rule files but are not read.
   package var skipped: [Skipped]
 
   /// The directories of an installed system, the strongest first.
@@ -22,7 +22,6 @@ package struct RuleFileSelection: Hashable, Sendable {
     /// Whether that one is empty or a link to `/dev/null`: the name is masked.
     package var isMasked: Bool
 
-    /// A file and the one that replaces it.
     package init(path: String, by: String, isMasked: Bool) {
       self.path = path
       self.by = by
@@ -30,14 +29,12 @@ package struct RuleFileSelection: Hashable, Sendable {
     }
   }
 
-  /// An entry that looks like a rule file and is none.
+  /// An entry that is named like a rule file but is not read.
   package struct Skipped: Hashable, Sendable {
-    /// The entry.
     package var path: String
     /// What it is; a file whose name is misspelt is one with contents.
     package var kind: RuleDirectoryListing.Kind
 
-    /// An entry.
     package init(path: String, kind: RuleDirectoryListing.Kind) {
       self.path = path
       self.kind = kind
@@ -92,7 +89,7 @@ package struct RuleFileSelection: Hashable, Sendable {
 }
 
 extension RuleFileSelection {
-  /// A warning for each file that is not read although it looks as if it were.
+  /// A warning for each file that is not read although its name suggests it.
   package var diagnostics: [Diagnostic] {
     replaced.map {
       Diagnostic(
@@ -106,7 +103,7 @@ extension RuleFileSelection {
       }
   }
 
-  /// The place of each file among all that are told of: by name, as the files are read.
+  /// The rank of each file among all that are mentioned: by name, as the files are read.
   package var ranks: [String: Int] {
     let all = paths + replaced.map(\.path) + skipped.map(\.path)
     return Dictionary(zip(Self.sortedByName(all), 0...)) { first, _ in first }
@@ -142,19 +139,15 @@ extension RuleFileSelection.Skipped {
 
 /// What one rule directory holds, as the caller read it.
 package struct RuleDirectoryListing: Hashable, Sendable {
-  /// The directory's path.
   package var path: String
   /// Its entries in any order.
   package var entries: [Entry]
 
   /// A name in a directory.
   package struct Entry: Hashable, Sendable {
-    /// The base name.
     package var name: String
-    /// What it is.
     package var kind: Kind
 
-    /// An entry.
     package init(name: String, kind: Kind) {
       self.name = name
       self.kind = kind
@@ -177,7 +170,6 @@ package struct RuleDirectoryListing: Hashable, Sendable {
     case other
   }
 
-  /// A directory.
   package init(path: String, entries: [Entry]) {
     self.path = path
     self.entries = entries
@@ -191,13 +183,11 @@ package struct RuleFileProblem: Error, Hashable, Sendable, CustomStringConvertib
   /// What kind of error that is.
   package var code: DiagnosticCode
 
-  /// A problem.
   package init(reason: String, code: DiagnosticCode = .unreadableFile) {
     self.reason = reason
     self.code = code
   }
 
-  /// The reason.
   package var description: String { reason }
 
   /// The error for the file or directory at that path.

@@ -1,7 +1,7 @@
 /// Cuts a logical line into clauses.
 ///
-/// After an error it goes on behind the next comma, so that one line can report several. Every byte is
-/// looked at a bounded number of times.
+/// After an error it continues after the next comma, so that one line can have several errors. Every
+/// byte is read a bounded number of times.
 struct ClauseLexer: LineReading {
   let bytes: [UInt8]
   var diagnostics = LineDiagnostics()
@@ -36,7 +36,7 @@ struct ClauseLexer: LineReading {
     skip(while: Self.isKeyByte)
     guard position > start else { return unexpectedText() }
     let key = start..<position
-    if let invisible = LineDiagnostic(invisibleIn: bytes, key) {
+    if let invisible = LineDiagnostic(invisibleIn: key, of: bytes) {
       diagnostics.append(invisible)
       recover()
       return nil
@@ -122,7 +122,7 @@ struct ClauseLexer: LineReading {
   }
 }
 
-/// One `KEY{attribute} operator "value"` as ranges of a logical line, its words not yet looked at.
+/// One `KEY{attribute} operator "value"` as ranges of a logical line, its words not checked yet.
 struct RawClause {
   /// The operators that the lexer knows; udev's, some of them only to be refused.
   enum Operator: String {
@@ -135,13 +135,13 @@ struct RawClause {
   }
 
   var key: Range<Int>
-  /// What stands between the braces.
+  /// The text between the braces.
   var attribute: Range<Int>?
   var operation: Operator
   var operationRange: Range<Int>
   /// Whether the quote is preceded by `i`.
   var ignoresCase: Bool
-  /// What stands between the quotes.
+  /// The text between the quotes.
   var value: Range<Int>
   /// From the key to the closing quote.
   var range: Range<Int>
@@ -189,7 +189,7 @@ extension ClauseLexer {
       case UInt8(ascii: "\""):
         position += 1
         let value = quote + 1..<position - 1
-        return hasSwallowedClause(value) ? unclosedQuote(quote, value) : value
+        return hasSwallowedClause(value) ? unclosedQuote(quote, value: value) : value
       case UInt8(ascii: "\\") where position + 1 < bytes.count:
         position += 1
         if bytes[position] != UInt8(ascii: "\"") {
@@ -203,7 +203,7 @@ extension ClauseLexer {
       default: position += 1
       }
     }
-    return unclosedQuote(quote, quote + 1..<position)
+    return unclosedQuote(quote, value: quote + 1..<position)
   }
 
   /// Whether the value ends as an assignment does and its closing quote is followed by more text: then
@@ -215,7 +215,7 @@ extension ClauseLexer {
     return bytes[value].last == UInt8(ascii: "=")
   }
 
-  private mutating func unclosedQuote(_ quote: Int, _ value: Range<Int>) -> Range<Int>? {
+  private mutating func unclosedQuote(_ quote: Int, value: Range<Int>) -> Range<Int>? {
     let comma = bytes[value].firstIndex(of: UInt8(ascii: ","))
     report(
       .unclosedQuote, at: quote..<(comma ?? quote + 1), "this quote is not closed",
@@ -243,7 +243,7 @@ extension ClauseLexer {
     return nil
   }
 
-  /// Values without a key behind a match clause: `ADAPTER=="5", "6"`.
+  /// Values without a key after a match clause: `ADAPTER=="5", "6"`.
   mutating func strayValues(after first: Range<Int>) -> RawClause? {
     var alternatives = [text(first.lowerBound + 1..<first.upperBound - 1)]
     var end = position

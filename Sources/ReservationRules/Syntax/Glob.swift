@@ -1,11 +1,11 @@
-/// One glob: `*`, `?`, `[a-z]`, `[!a]` and characters that stand for themselves.
+/// One glob: `*`, `?`, `[a-z]`, `[!a]` and characters that match themselves.
 ///
 /// It matches Unicode scalars. Ignoring case concerns the letters A to Z only, which is all that names
 /// in sysfs and host names have.
 package struct Glob: Sendable {
   /// One position of a glob.
   package enum Element: Sendable {
-    /// This scalar; in lower case where case is ignored.
+    /// This scalar; in lower case if case is ignored.
     case literal(UInt32)
     /// `?`.
     case any
@@ -17,7 +17,6 @@ package struct Glob: Sendable {
 
   /// The positions, never two stars in a row.
   package let elements: [Element]
-  /// Whether case is ignored.
   package let ignoresCase: Bool
   /// The scalars that a matching text begins with.
   let literalPrefix: [UInt32]
@@ -61,7 +60,7 @@ package struct Glob: Sendable {
           retry = (element, position)
           continue
         }
-        if position < text.count, accepts(elements[element], text[position]) {
+        if position < text.count, accepts(text[position], at: elements[element]) {
           element += 1
           position += 1
           continue
@@ -75,8 +74,8 @@ package struct Glob: Sendable {
     return true
   }
 
-  /// Whether a position that is no star accepts the scalar.
-  func accepts(_ element: Element, _ scalar: UInt32) -> Bool {
+  /// Whether a position other than a star accepts the scalar.
+  func accepts(_ scalar: UInt32, at element: Element) -> Bool {
     switch element {
     case .literal(let literal): return literal == scalar
     case .any, .star: return true
@@ -101,7 +100,6 @@ package struct GlobPattern: Sendable {
   package let text: String
   /// Whether it was written `i"..."`.
   package let ignoresCase: Bool
-  /// The alternatives.
   package let alternatives: [Glob]
 
   init(text: String, ignoresCase: Bool, alternatives: [Glob]) {
@@ -123,7 +121,6 @@ extension GlobPattern: Hashable {
     left.ignoresCase == right.ignoresCase && left.text == right.text
   }
 
-  /// Hashes what is compared.
   package func hash(into hasher: inout Hasher) {
     hasher.combine(ignoresCase)
     hasher.combine(text)
@@ -135,7 +132,7 @@ struct GlobParser {
   private(set) var globs: [Glob] = []
   /// The bytes of each of the globs.
   private(set) var ranges: [Range<Int>] = []
-  /// Whether a comma, or a blank, stands for itself outside brackets.
+  /// Whether there is a comma, or a blank, outside brackets.
   private(set) var hasComma = false
   private(set) var hasBlank = false
   private(set) var diagnostics = LineDiagnostics()
@@ -148,7 +145,7 @@ struct GlobParser {
   private var offsets: [Int] = []
   private var position = 0
 
-  init(_ bytes: [UInt8], _ range: Range<Int>, ignoresCase: Bool) {
+  init(_ bytes: [UInt8], in range: Range<Int>, ignoresCase: Bool) {
     self.ignoresCase = ignoresCase
     var offset = range.lowerBound
     for scalar in String(decoding: bytes[range], as: UTF8.self).unicodeScalars {
@@ -171,7 +168,7 @@ struct GlobParser {
       position += 1
       switch scalar {
       case 0x7c:
-        finish(elements, start)
+        finish(elements, from: start)
         elements = []
         start = position
       case 0x2a: elements.append(.star)
@@ -186,10 +183,10 @@ struct GlobParser {
       }
     }
     position += 1
-    finish(elements, start)
+    finish(elements, from: start)
   }
 
-  private mutating func finish(_ elements: [Glob.Element], _ start: Int) {
+  private mutating func finish(_ elements: [Glob.Element], from start: Int) {
     if elements.isEmpty, emptyAlternative == nil {
       emptyAlternative = offsets[start]..<offsets[start]
     }
@@ -197,7 +194,7 @@ struct GlobParser {
     ranges.append(offsets[start]..<offsets[position - 1])
   }
 
-  /// Reads a set whose opening bracket has been read. `]` stands for itself as its first character,
+  /// Reads a set whose opening bracket has been read. `]` matches itself as the first character,
   /// `-` as its first or last.
   private mutating func readSet() -> Glob.Element? {
     let open = position - 1

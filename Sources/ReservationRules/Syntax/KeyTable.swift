@@ -58,7 +58,7 @@ extension MatchKey {
   package static let card = MatchKey(
     "CARD",
     attributes: Attributes(names: Card.ruleAttributes, refusal: RefusedWord.cardAttribute),
-    // A blank may stand in an attribute's text, and nowhere else.
+    // Only the text of an attribute can have a blank.
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true, mayHaveBlanks: true) { glob, text, attribute in
         ImpossibleGlob(attribute: attribute, glob, text)
@@ -98,7 +98,7 @@ struct AssignmentKey: Sendable {
   /// Reads the value; nil, with the reader's diagnostics, if it is none.
   let read: @Sendable (inout ValueReader, inout Assignments) -> Void
 
-  /// What the assignments of one rule say.
+  /// The values that one rule assigns.
   struct Assignments {
     var reserve: Reserve?
     var name: String?

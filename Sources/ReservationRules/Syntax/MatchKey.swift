@@ -8,7 +8,7 @@ package import APBus
 /// `MatchKey.all`.
 package final class MatchKey: Sendable {
   package let name: String
-  /// The names that may stand in braces after the key, as in `CARD{serialnr}`; nil for a key that
+  /// The names that can follow in braces, as in `CARD{serialnr}`; nil for a key that
   /// takes none.
   let attributes: Attributes?
   let grammar: ValueGrammar
@@ -103,7 +103,7 @@ struct GlobGrammar: Sendable {
   var check: @Sendable (Glob, String, String) -> ImpossibleGlob?
 }
 
-/// What a match clause asks of a queue: a key and the value it is compared with.
+/// The condition of a match clause: a key, and the value to compare with what is found.
 package struct Condition: Hashable, Sendable {
   package var key: MatchKey
   /// The name in braces; empty for a key that takes none.
@@ -136,7 +136,7 @@ package enum ValuePattern: Hashable, Sendable {
   }
 }
 
-/// What is found on a machine where a clause is compared with it.
+/// What is found on a machine, to be compared with the value of a clause.
 package enum FoundValue: Hashable, Sendable {
   case number(UInt8)
   case queue(APQN)

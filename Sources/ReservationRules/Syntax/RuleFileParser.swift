@@ -2,7 +2,6 @@
 package struct RuleFile: Hashable, Sendable {
   /// The path, as diagnostics print it.
   package var path: String
-  /// The contents.
   package var bytes: [UInt8]
 
   /// The longest line that is read, in bytes; udev has the same limit.
@@ -47,7 +46,7 @@ struct RuleFileParser {
     map = SourceMap(file)
   }
 
-  /// Reads the whole file. Diagnostics come in the order of their places.
+  /// Reads the whole file. Diagnostics are sorted by their places.
   mutating func parse() {
     guard file.bytes.count <= RuleFile.largestFile else {
       reportSize()
@@ -79,7 +78,7 @@ struct RuleFileParser {
     var content = file.bytes[line.bytes]
     if line.number == 1, content.starts(with: Self.byteOrderMark) {
       report(
-        .byteOrderMark, content.startIndex..<content.startIndex + 3, in: line,
+        .byteOrderMark, at: content.startIndex..<content.startIndex + 3, in: line,
         "the file begins with a byte order mark; save it as UTF-8 without one")
       content = content.dropFirst(Self.byteOrderMark.count)
     }
@@ -110,12 +109,13 @@ struct RuleFileParser {
     for diagnostic in parser.diagnostics.kept {
       guard let place = line.place(of: diagnostic.range) else { continue }
       report(
-        diagnostic.code, place.bytes, in: place.line, diagnostic.message, fixes: diagnostic.fixes)
+        diagnostic.code, at: place.bytes, in: place.line, diagnostic.message,
+        fixes: diagnostic.fixes)
     }
     if let place = parser.diagnostics.firstOmitted.flatMap(line.place) {
       let location = map.location(of: place.bytes.lowerBound, in: place.line)
-      omitted.add(parser.diagnostics.omittedErrors, .error, at: location)
-      omitted.add(parser.diagnostics.omittedWarnings, .warning, at: location)
+      omitted.add(parser.diagnostics.omittedErrors, of: .error, at: location)
+      omitted.add(parser.diagnostics.omittedWarnings, of: .warning, at: location)
     }
   }
 
@@ -130,15 +130,15 @@ struct RuleFileParser {
     return range.lowerBound..<end
   }
 
-  /// Reports a finding, or counts it where there are too many.
+  /// Reports a diagnostic, or counts it if there are too many.
   private mutating func report(
-    _ code: DiagnosticCode, _ bytes: Range<Int>, in line: SourceMap.PhysicalLine,
+    _ code: DiagnosticCode, at bytes: Range<Int>, in line: SourceMap.PhysicalLine,
     _ message: String, fixes: [String] = []
   ) {
     if diagnostics.count < OmittedFindings.limit {
-      diagnostics.append(map.diagnostic(code, bytes, in: line, message, fixes: fixes))
+      diagnostics.append(map.diagnostic(code, at: bytes, in: line, message, fixes: fixes))
     } else {
-      omitted.add(1, code.severity, at: map.location(of: bytes.lowerBound, in: line))
+      omitted.add(1, of: code.severity, at: map.location(of: bytes.lowerBound, in: line))
     }
   }
 }
@@ -161,23 +161,23 @@ extension RuleFileParser {
   /// on, or the last line has no end.
   private mutating func checkEnd() {
     if let (offset, line) = continuation {
-      reportEnd(offset, line, "a rule; write the rest of it, or remove the backslash")
+      reportEnd(at: offset, in: line, of: "a rule; write the rest of it, or remove the backslash")
     } else if let (offset, line) = lastComma {
-      reportEnd(offset, line, "a rule; write the rest of it, or remove the comma")
+      reportEnd(at: offset, in: line, of: "a rule; write the rest of it, or remove the comma")
     } else if let line = lastLine, file.bytes.last != UInt8(ascii: "\n") {
       // The last character may have several bytes.
       let last = file.bytes[line.bytes].lastIndex { $0 & 0xc0 != 0x80 }
       reportEnd(
-        last ?? line.bytes.lowerBound, line,
-        "a line; write the rest of it, and end it with a line feed")
+        at: last ?? line.bytes.lowerBound, in: line,
+        of: "a line; write the rest of it, and end it with a line feed")
     }
   }
 
   private mutating func reportEnd(
-    _ offset: Int, _ line: SourceMap.PhysicalLine, _ rest: String
+    at offset: Int, in line: SourceMap.PhysicalLine, of rest: String
   ) {
     report(
-      .incompleteFile, offset..<offset + 1, in: line,
+      .incompleteFile, at: offset..<offset + 1, in: line,
       "the file ends in the middle of \(rest)")
   }
 
@@ -190,12 +190,12 @@ extension RuleFileParser {
           + "read; divide it into several files"))
   }
 
-  /// Whether the line is text of a permitted length; says what is wrong otherwise.
+  /// Whether the line is text of a permitted length; reports what is wrong otherwise.
   private mutating func check(_ line: SourceMap.PhysicalLine) -> Bool {
     let content = file.bytes[line.bytes]
     if content.count > RuleFile.longestLine {
       report(
-        .lineTooLong, line.bytes.lowerBound..<line.bytes.lowerBound + 1, in: line,
+        .lineTooLong, at: line.bytes.lowerBound..<line.bytes.lowerBound + 1, in: line,
         "the line has \(content.count) bytes, and at most \(RuleFile.longestLine) are read; "
           + "divide it with a backslash at the end of each part")
       return false
@@ -206,7 +206,7 @@ extension RuleFileParser {
     }
     if content.contains(where: { $0 >= 0x80 }), let offset = Self.firstInvalidByte(content) {
       report(
-        .invalidUTF8, offset..<offset + 1, in: line,
+        .invalidUTF8, at: offset..<offset + 1, in: line,
         "byte 0x\(String(file.bytes[offset], radix: 16)) at offset \(offset) of the file is not "
           + "UTF-8; save the file as UTF-8")
       return false
@@ -224,14 +224,14 @@ extension RuleFileParser {
     switch byte {
     case 0:
       report(
-        .nulByte, offset..<offset + 1, in: line, "a NUL byte \(place); rule files are text")
+        .nulByte, at: offset..<offset + 1, in: line, "a NUL byte \(place); rule files are text")
     case UInt8(ascii: "\r"):
       report(
-        .controlCharacter, offset..<offset + 1, in: line,
+        .controlCharacter, at: offset..<offset + 1, in: line,
         "a carriage return \(place), in the middle of a line; end lines with a line feed")
     default:
       report(
-        .controlCharacter, offset..<offset + 1, in: line,
+        .controlCharacter, at: offset..<offset + 1, in: line,
         "control character 0x\(String(byte, radix: 16)) \(place); remove it")
     }
   }
@@ -241,7 +241,7 @@ extension RuleFileParser {
     guard !hasReturns else { return }
     hasReturns = true
     report(
-      .carriageReturn, line.bytes.upperBound..<line.bytes.upperBound + 1, in: line,
+      .carriageReturn, at: line.bytes.upperBound..<line.bytes.upperBound + 1, in: line,
       "the lines of the file end with CR LF; they are read, but save the file with LF only")
   }
 

@@ -38,14 +38,16 @@ struct RuleParser: LineReading {
 
   private mutating func read(_ clause: RawClause) {
     switch key(of: clause) {
-    case .match(let key)?: readMatch(key, clause)
-    case .assignment(let key)?: readAssignment(key, clause)
+    case .match(let key)?: readMatch(clause, of: key)
+    case .assignment(let key)?: readAssignment(clause, of: key)
     case nil: break
     }
   }
 
-  private mutating func readMatch(_ key: MatchKey, _ clause: RawClause) {
-    guard let attribute = attribute(of: clause, key.attributes, name: key.name) else { return }
+  private mutating func readMatch(_ clause: RawClause, of key: MatchKey) {
+    guard let attribute = attribute(of: clause, among: key.attributes, name: key.name) else {
+      return
+    }
     switch clause.operation {
     case .equal, .notEqual: break
     case .assign, .assignFinally:
@@ -54,7 +56,7 @@ struct RuleParser: LineReading {
         "\(key.name) can only be matched, not assigned; use == or !=", write: "==")
     case .add, .remove: refuseListOperator(of: clause, instead: "==")
     }
-    if let invisible = LineDiagnostic(invisibleIn: bytes, clause.value) {
+    if let invisible = LineDiagnostic(invisibleIn: clause.value, of: bytes) {
       diagnostics.append(invisible)
       return
     }
@@ -69,8 +71,8 @@ struct RuleParser: LineReading {
     ranges.append(clause.range)
   }
 
-  private mutating func readAssignment(_ key: AssignmentKey, _ clause: RawClause) {
-    guard attribute(of: clause, nil, name: key.name) != nil else { return }
+  private mutating func readAssignment(_ clause: RawClause, of key: AssignmentKey) {
+    guard attribute(of: clause, among: nil, name: key.name) != nil else { return }
     switch clause.operation {
     case .assign: break
     case .assignFinally where key.canLock: locks = true
@@ -109,12 +111,12 @@ struct RuleParser: LineReading {
 // MARK: - The rule as a whole
 
 extension RuleParser {
-  /// What is said of words that may be a misspelt RESERVE.
+  /// The codes of words that may be a misspelt RESERVE.
   private static let unread: Set<DiagnosticCode> = [
     .unknownKey, .keyCase, .refusedKey,
   ]
 
-  /// Looks for a missing RESERVE. Where a part of the line could not be read it may be there.
+  /// Looks for a missing RESERVE. It may be in a part of the line that could not be read.
   private mutating func checkAssignments(_ range: Range<Int>, isWhole: Bool) {
     if let place = assignmentRanges[AssignmentKey.collateral.name] {
       if let reserve = assignments.reserve, reserve != .vfioAP {
@@ -135,7 +137,7 @@ extension RuleParser {
     }
   }
 
-  /// Looks for a rule that reaches every queue because it names none: a file that is still being
+  /// Looks for a rule that matches every queue because it names none: a file that is still being
   /// written has such lines. What has other errors may have lost its clauses to them.
   private mutating func checkReach() {
     guard clauses.isEmpty, !diagnostics.hasErrors,
@@ -147,7 +149,7 @@ extension RuleParser {
         + "applies to every queue", write: "APQN==\"*\", " + text(place))
   }
 
-  /// Looks for clauses that contradict each other or say the same twice.
+  /// Looks for clauses that contradict each other, or are written twice.
   private mutating func checkClauses() {
     var texts: Set<String> = []
     if let index = clauses.firstIndex(where: { !texts.insert($0.text).inserted }) {
@@ -189,7 +191,7 @@ extension RuleParser {
   /// The name in braces, empty for a key that takes none; nil, with a diagnostic, if it is not one that
   /// the key takes.
   private mutating func attribute(
-    of clause: RawClause, _ attributes: MatchKey.Attributes?, name: String
+    of clause: RawClause, among attributes: MatchKey.Attributes?, name: String
   ) -> String? {
     guard let attributes else {
       guard clause.attribute != nil else { return "" }

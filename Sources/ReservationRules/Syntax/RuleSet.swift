@@ -35,7 +35,7 @@ package struct RuleSet: Sendable {
   /// The most diagnostics before the remaining files are not read.
   private static let mostDiagnostics = 10_000
 
-  /// Reads files in the order given. The set has the rules without error; whoever uses it must look at
+  /// Reads files in the order given. The set has the rules without error; the caller must check
   /// the diagnostics first, since a set with errors must not be used in part.
   package static func parse(files: [RuleFile]) -> (RuleSet, [Diagnostic]) {
     var rules: [Rule] = []

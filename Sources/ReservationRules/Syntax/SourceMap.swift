@@ -1,6 +1,6 @@
 import APBus
 
-/// A rule's line with its continuations joined, and where its bytes come from.
+/// The line of a rule with its continuations joined, and the origin of its bytes.
 struct LogicalLine {
   /// A stretch that comes from one physical line.
   private struct Segment {
@@ -59,7 +59,7 @@ struct LogicalLine {
 
 /// Turns byte offsets of one file into lines, columns and the text to show.
 struct SourceMap {
-  /// One line as it stands in the file, without its end.
+  /// One line of the file, without its end.
   struct PhysicalLine {
     /// From 1.
     var number: Int
@@ -85,7 +85,7 @@ struct SourceMap {
 
   /// A diagnostic about some bytes of a line.
   mutating func diagnostic(
-    _ code: DiagnosticCode, _ bytes: Range<Int>, in line: PhysicalLine, _ message: String,
+    _ code: DiagnosticCode, at bytes: Range<Int>, in line: PhysicalLine, _ message: String,
     fixes: [String] = []
   ) -> Diagnostic {
     let end = min(bytes.upperBound, line.bytes.upperBound)
@@ -131,7 +131,6 @@ package struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
   /// The column, from 1, counted in Unicode scalars.
   package var column: Int
 
-  /// A place in a file.
   package init(file: String, line: Int, column: Int) {
     self.file = file
     self.line = line
@@ -151,10 +150,4 @@ package struct SourceExcerpt: Hashable, Sendable {
   package var line: String
   /// How many Unicode scalars of it are meant, from the column of the location on.
   package var length: Int
-
-  /// A part of a line.
-  package init(line: String, length: Int) {
-    self.line = line
-    self.length = length
-  }
 }

@@ -128,7 +128,7 @@ extension ValueReader {
     return small
   }
 
-  /// The number, at most 65,536 however many digits there are; nil where there is any other character
+  /// The number, at most 65,536 however many digits there are; nil if there is any other character
   /// or none.
   static func number(_ digits: some StringProtocol, radix: Int) -> Int? {
     guard !digits.isEmpty else { return nil }
@@ -182,7 +182,7 @@ extension ValueReader {
     return word.utf8.count == 2 && number(word, radix: 16) != nil ? word + ".*" : nil
   }
 
-  /// What stands before or behind the dot: `*`, a number, or a range.
+  /// The part before or after the dot: `*`, a number, or a range.
   private mutating func part(_ range: Range<Int>, digits: Int) -> ClosedRange<UInt8>? {
     if text(range) == "*" { return 0...255 }
     guard let dash = bytes[range].firstIndex(of: UInt8(ascii: "-")) else {

@@ -178,7 +178,7 @@ extension ValueReader {
       reportEmptyValue("\(name) has no value; to match everything, remove the clause")
       return nil
     }
-    var parser = GlobParser(bytes, clause.value, ignoresCase: clause.ignoresCase)
+    var parser = GlobParser(bytes, in: clause.value, ignoresCase: clause.ignoresCase)
     parser.parse()
     diagnostics += parser.diagnostics
     guard parser.diagnostics.count == 0 else { return nil }
