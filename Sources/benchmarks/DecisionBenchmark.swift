@@ -131,7 +131,7 @@ struct DecisionBenchmark {
     text(Double(nanoseconds) / 1_000_000)
   }
 
-  /// Two digits behind the point.
+  /// Two digits after the point.
   private static func text(_ number: Double) -> String {
     let hundredths = Int((number * 100).rounded())
     let rest = hundredths % 100

@@ -9,7 +9,7 @@ package struct NaiveRules {
   private let cards: [Card?]
   private let host: HostIdentity
 
-  /// Yes, no, or it cannot be told.
+  /// Yes, no, or unknown.
   private enum Truth {
     case yes
     case no

@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  @Test func `says of rules that decide nothing there why`() throws {
+  @Test func `gives the reason why rules decide nothing there`() throws {
     let text = """
       ADAPTER=="9", RESERVE="host"
       ADAPTER=="1", DOMAIN=="9", RESERVE="host"
@@ -52,7 +52,7 @@ import Testing
       ])
   }
 
-  @Test func `says of rules whose queues cannot be decided that they wait`() throws {
+  @Test func `reports rules whose queues are undecidable`() throws {
     let text = """
       ADAPTER=="1", RESERVE="host"
       CARD{serialnr}=="93*", RESERVE="vfio_ap"
@@ -63,7 +63,7 @@ import Testing
         + "match are undecidable now [idle-rule]")
   }
 
-  @Test func `says which queues cannot be reserved because their hardware is too old`() throws {
+  @Test func `names the queues that cannot be reserved because their hardware is too old`() throws {
     #expect(
       try said("ADAPTER==\"1|3\", RESERVE=\"vfio_ap\"") == [
         "/r/50.rules:1:1: warning: the rule reserves 03.0004 of hardware type 9, but vfio_ap takes "
@@ -71,7 +71,7 @@ import Testing
       ])
   }
 
-  @Test func `says which queues a mask would take`() throws {
+  @Test func `names the queues that a mask would take`() throws {
     #expect(
       try said("APQN==\"01.0004\", RESERVE=\"vfio_ap\"") == [
         "/r/50.rules:1:1: warning: 01.0004 cannot be reserved alone by masks: apmask without adapter "
@@ -96,12 +96,12 @@ import Testing
     #expect(verification.summary == "1 file, 1 rule, 1 note")
   }
 
-  @Test func `says nothing of rules that do what they say`() throws {
+  @Test func `reports nothing about rules that have the effect they describe`() throws {
     let verification = try verification("ADAPTER==\"1\", RESERVE=\"vfio_ap\"")
     #expect(verification.text(style: .plain) == "1 file, 1 rule, no errors\n")
   }
 
-  @Test func `tells of a rule that decides on no machine only that`() throws {
+  @Test func `reports only once that a rule decides on no machine`() throws {
     let text = "ADAPTER==\"1\", RESERVE=\"host\"\nADAPTER==\"1-2\", RESERVE:=\"host\"\n"
     #expect(try said(text).map { $0.suffix(15) } == ["[shadowed-rule]"])
   }

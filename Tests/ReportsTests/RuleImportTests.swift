@@ -43,7 +43,7 @@ import Testing
 
     """
 
-  @Test func `say so where nothing is reserved`() throws {
+  @Test func `are a comment if nothing is reserved`() throws {
     #expect(try text(Self.inventory()) == Self.header + "# Nothing is reserved.\n")
   }
 

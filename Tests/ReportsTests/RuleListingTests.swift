@@ -49,7 +49,7 @@ import Testing
     #expect(text.contains("\"reason\": \"it is a link to nothing\""))
   }
 
-  @Test func `of no rules says what that means`() {
+  @Test func `of no rules explains what that means`() {
     let listing = RuleListing(rules: RuleSet(), selection: RuleFileSelection([]))
     #expect(listing.text(style: .plain) == "no rules: every queue is unmanaged\n")
   }

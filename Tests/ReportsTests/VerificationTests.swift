@@ -15,7 +15,7 @@ import Testing
       rules: rules, diagnostics: diagnostics, selection: selection, machine: nil)
   }
 
-  @Test func `tells errors and warnings of all files in the order of files and lines`() {
+  @Test func `reports errors and warnings of all files in the order of files and lines`() {
     var others = RuleFileSelection([])
     others.replaced = [.init(path: "/usr/15.rules", by: "/etc/15.rules", isMasked: true)]
     others.skipped = [.init(path: "/etc/05.rules", kind: .directory)]
@@ -46,7 +46,7 @@ import Testing
     #expect(clean.isClean(strict: true) && clean.summary == "1 file, 1 rule, no errors")
   }
 
-  @Test func `prints a hundred findings, errors first, and says how many more there are`() {
+  @Test func `prints a hundred findings, errors first, and the number of others`() {
     let warning = "ADAPTER==\"5\", RESERVE=\"host\"\n"
     let error = "RESERVE=\"hst\"\n"
     let text = verification([

@@ -3,7 +3,7 @@ import ReservationRules
 import Testing
 
 @Suite struct `A clause` {
-  /// A clause, a queue, and whether the clause holds there; nil where it cannot be told.
+  /// A clause, a queue, and whether the clause holds there; nil if that is unknown.
   static let rows: [(clause: String, queue: String, holds: Bool?)] = [
     (#"APQN=="05.0004""#, "05.0004", true), (#"APQN=="05.0004""#, "05.0005", false),
     (#"APQN=="05-07.0004-00ff""#, "06.00ff", true), (#"APQN=="05-07.0004-00ff""#, "08.00ff", false),
@@ -49,7 +49,7 @@ import Testing
   ]
 
   @Test(arguments: rows)
-  func `holds, fails or cannot be told`(clause: String, queue: String, holds: Bool?) throws {
+  func `holds, fails or is unknown`(clause: String, queue: String, holds: Bool?) throws {
     let table = Machine.table("\(clause), RESERVE=\"vfio_ap\"")
     let apqn = try Machine.queue(queue)
     let decision = table.decision(for: apqn)
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test(arguments: ["HOST", "LPAR"])
-  func `on a name that is not known cannot be told`(key: String) throws {
+  func `on an unknown name is unknown`(key: String) throws {
     for operation in ["==", "!="] {
       let table = Machine.table("\(key)\(operation)\"a*\", RESERVE=\"host\"", host: HostIdentity())
       #expect(try table.decision(for: Machine.queue("05.0004")).reserve == nil)

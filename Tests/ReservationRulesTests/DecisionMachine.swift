@@ -2,7 +2,7 @@ import APBus
 import ReservationRules
 
 /// A machine on which decisions hang on something: card 3 (CEX5) and card 5 (CEX7) with serial numbers,
-/// card 0x0a (CEX8, accelerator) whose attributes cannot be read, card 0x0b whose mode cannot be told.
+/// card 0x0a (CEX8, accelerator) whose attributes cannot be read, card 0x0b whose mode is unknown.
 enum DecisionMachine {
   private static let cards = [
     card(3, 11, .cca, ["serialnr": "93AAAAAA"]),

@@ -5,7 +5,7 @@ import Testing
 import benchmarks
 
 @Suite struct `The table of decisions` {
-  /// What is said of random clauses that nothing satisfies, or that say the same twice.
+  /// The diagnostics of random clauses that nothing matches, or that are written twice.
   private static let meaningless: Set<DiagnosticCode> = [
     .contradictingClauses, .neverMatches, .duplicateClause,
   ]

@@ -26,7 +26,7 @@ import Testing
     #expect(decision.collateral == .refuse)
   }
 
-  @Test func `the first that locks beats rules before it, behind it and later locks`() throws {
+  @Test func `the first that locks beats rules before and after it, and later locks`() throws {
     let rules = """
       APQN=="*", RESERVE="vfio_ap"
       ADAPTER=="5", RESERVE:="host"
@@ -38,7 +38,7 @@ import Testing
     #expect(try decision(rules, "03.0004").rule?.location.line == 3)
   }
 
-  @Test func `the one that won gives label and collateral, and nothing comes from the others`()
+  @Test func `the one that won sets label and collateral, and the others set nothing`()
     throws
   {
     let rules = """
@@ -61,7 +61,7 @@ import Testing
     #expect(try decision(rules, "03.0004").reserve == .unmanaged)
   }
 
-  @Test func `absent adapters and domains are spoken of as well`() throws {
+  @Test func `some are about absent adapters and domains`() throws {
     let table = try DecisionMachine.table("ADAPTER==\"0xfe-0xff\", RESERVE=\"vfio_ap\"")
     #expect(table.row(0xff).vfioAP == .all)
     #expect(table.row(0xfd).unmanaged == .all)
@@ -69,7 +69,7 @@ import Testing
   }
 }
 
-@Suite struct `A decision that hangs on what cannot be read` {
+@Suite struct `A decision that depends on what cannot be read` {
   private func decision(_ rules: String, _ name: String) throws -> Decision {
     try DecisionMachine.table(rules).decision(for: DecisionMachine.queue(name))
   }
@@ -92,7 +92,7 @@ import Testing
     ("CARD{serialnr}==\"9\", DOMAIN==\"5\", RESERVE=\"vfio_ap\"", .unmanaged),
     ("MODE==\"cca\", CARD{serialnr}==\"9\", RESERVE=\"vfio_ap\"", .unmanaged),
   ])
-  func `is made where it comes out the same`(rules: String, request: Reserve) throws {
+  func `is made if both answers lead to the same request`(rules: String, request: Reserve) throws {
     #expect(try decision(rules, "0a.0004").reserve == request)
   }
 
@@ -103,7 +103,7 @@ import Testing
     "CARD{serialnr}!=\"9\", RESERVE=\"host\"",
     "APQN==\"*\", RESERVE=\"vfio_ap\"\nCARD{serialnr}==\"9\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"",
   ])
-  func `stays open where it comes out differently`(rules: String) throws {
+  func `stays open if the answers lead to different requests`(rules: String) throws {
     #expect(try decision(rules, "0a.0004").reserve == nil)
   }
 
@@ -117,7 +117,7 @@ import Testing
 }
 
 @Suite struct `An explanation` {
-  @Test func `tells of every rule what became of it`() throws {
+  @Test func `gives the outcome of every rule`() throws {
     let table = try DecisionMachine.table(
       """
       APQN=="*", RESERVE="vfio_ap"
@@ -140,7 +140,7 @@ import Testing
       ])
   }
 
-  @Test func `tells that a lock kept out all others, earlier and later`() throws {
+  @Test func `shows that a lock overrides all others, earlier and later`() throws {
     let table = Machine.table(
       [#"="vfio_ap""#, #":="host""#, #"="unmanaged""#, #":="vfio_ap""#]
         .map { #"APQN=="*", RESERVE"# + $0 }.joined(separator: "\n"))
@@ -152,7 +152,7 @@ import Testing
       ])
   }
 
-  @Test func `tells that a lock kept a later rule out`() throws {
+  @Test func `shows that a lock overrides a later rule`() throws {
     let table = try DecisionMachine.table(
       "APQN==\"*\", RESERVE:=\"host\"\nAPQN==\"*\", RESERVE=\"vfio_ap\"")
     let verdicts = table.explanation(for: DecisionMachine.queue("05.0004"))
@@ -162,7 +162,7 @@ import Testing
       ])
   }
 
-  @Test func `says that there is no card`() throws {
+  @Test func `reports that there is no card`() throws {
     let table = try DecisionMachine.table("MODE!=\"cca\", RESERVE=\"vfio_ap\"")
     let clause = table.rules.rules[0].clauses[0]
     #expect(

@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: names)
-  func `parse without a word`(name: String) throws {
+  func `parse without diagnostics`(name: String) throws {
     let (rules, diagnostics) = RuleSet.parse(files: [try file(name)])
     #expect(diagnostics.map(\.description) == [])
     #expect(!rules.rules.isEmpty)

@@ -1,5 +1,5 @@
 extension DiagnosticRow {
-  /// Clauses that nothing satisfies, and what stands in a rule twice.
+  /// Clauses that nothing matches, and clauses that are in a rule twice.
   static let conflicts = [
     DiagnosticRow(
       #"ADAPTER=="5", ADAPTER=="6", RESERVE="host""#,

@@ -1,19 +1,19 @@
 import ReservationRules
 import Testing
 
-/// A text and all that is said of it, as a person reads it.
+/// A text and the diagnostics expected for it, as they are printed.
 struct DiagnosticRow: CustomTestStringConvertible, Sendable {
   let text: String
-  let said: String
+  let expected: String
 
-  init(_ text: String, _ said: String) {
+  init(_ text: String, _ expected: String) {
     self.text = text
-    self.said = said
+    self.expected = expected
   }
 
   var testDescription: String { text }
 
-  /// What is said now.
+  /// The diagnostics found.
   var found: [Diagnostic] { RuleSet.parse(files: [RuleFile(path: "f", text: text)]).1 }
 
   static let all = lines + keys + values + globs + conflicts + slips

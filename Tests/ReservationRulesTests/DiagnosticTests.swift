@@ -4,7 +4,7 @@ import Testing
 @Suite struct `Diagnostics of rule files` {
   @Test(arguments: DiagnosticRow.all)
   func `name the place, the sentence and the correction`(row: DiagnosticRow) {
-    #expect(row.found.map(\.description).joined(separator: "\n") == row.said)
+    #expect(row.found.map(\.description).joined(separator: "\n") == row.expected)
   }
 
   /// Those of files, of rules among others and of machines have suites of their own.
@@ -20,7 +20,7 @@ import Testing
       ])
   }
 
-  @Test func `of one rule are told up to fifty, and the others counted`() {
+  @Test func `of one rule are kept up to fifty, and the others counted`() {
     let found = DiagnosticRow(
       "ADAPTER==\"\(String(repeating: "10|", count: 59))10\", RESERVE=\"host\"", ""
     ).found
@@ -33,7 +33,7 @@ import Testing
     #expect(found.reduce(0) { $0 + $1.findings } == 60)
   }
 
-  @Test func `of one file are told up to a thousand, and the others counted`() {
+  @Test func `of one file are kept up to a thousand, and the others counted`() {
     let lines = String(repeating: "FOO=\"\u{e9}\"\n", count: 1500)
     let found = DiagnosticRow(lines, "").found
     #expect(found.count == 1001)
@@ -43,7 +43,7 @@ import Testing
     )
   }
 
-  @Test func `that forbid nothing are counted by themselves and spoil no rule`() {
+  @Test func `that are warnings are counted separately and affect no rule`() {
     let line = "ADAPTER==\"5\", ADAPTER==\"5\", RESERVE=\"host\"\n"
     let file = RuleFile(path: "f", text: String(repeating: line, count: 1100))
     let (rules, found) = RuleSet.parse(files: [file])
@@ -55,7 +55,7 @@ import Testing
     #expect(found.allSatisfy { $0.severity == .warning })
   }
 
-  @Test func `offer no correction that nobody could compare`() {
+  @Test func `offer no correction that is too long to compare`() {
     let words = String(repeating: "lnx01,", count: 40) + "lnx02"
     let found = DiagnosticRow("HOST==\"\(words)\", RESERVE=\"host\"", "").found
     #expect(found.map(\.code) == [.commaInValue])
@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func `of all files and lines come at once, in that order, and spoil no other line`() {
+  @Test func `of all files and lines are reported together, in order, and affect no other line`() {
     let files = [
       RuleFile(
         path: "10-a.rules",
@@ -87,11 +87,11 @@ import Testing
   }
 
   @Test(arguments: FileProblem.all)
-  func `of bytes that are no text name the offset`(problem: FileProblem) {
-    #expect(problem.found.map(\.description) == [problem.said])
+  func `of bytes that are not text name the offset`(problem: FileProblem) {
+    #expect(problem.found.map(\.description) == [problem.expected])
   }
 
-  @Test func `of a file that cannot be read say why`() {
+  @Test func `of a file that cannot be read give the reason`() {
     #expect(
       unreadable().description
         == "/r/a.rules:1:1: error: the file cannot be read: it is not readable by this user "
@@ -128,20 +128,20 @@ import Testing
   }
 }
 
-/// Bytes that are no rule file, and what is said of them.
+/// Bytes that are not a rule file, and the diagnostic expected for them.
 struct FileProblem: Sendable, CustomTestStringConvertible {
   let bytes: [UInt8]
-  let said: String
+  let expected: String
 
   /// The bytes may be a mebibyte.
-  var testDescription: String { said.prefix { $0 != ";" }.description }
+  var testDescription: String { expected.prefix { $0 != ";" }.description }
 
   var found: [Diagnostic] { RuleSet.parse(files: [RuleFile(path: "f", bytes: bytes)]).1 }
 
   static let all = [
     FileProblem(
       bytes: Array("#\nNAME=\"ö".utf8) + [0xff] + Array("\", RESERVE=\"host\"\n".utf8),
-      said: """
+      expected: """
         f:2:8: error: byte 0xff at offset 10 of the file is not UTF-8; save the file as UTF-8 \
         [invalid-utf-8]
           NAME="ö\u{fffd}", RESERVE="host"
@@ -149,7 +149,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
         """),
     FileProblem(
       bytes: Array("# \u{e9}".utf8.dropLast()) + Array("\n".utf8),
-      said: """
+      expected: """
         f:1:3: error: byte 0xc3 at offset 2 of the file is not UTF-8; save the file as UTF-8 \
         [invalid-utf-8]
           # \u{fffd}
@@ -157,7 +157,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
         """),
     FileProblem(
       bytes: Array(repeating: UInt8(ascii: "x"), count: 16384) + Array("\n".utf8),
-      said: """
+      expected: """
         f:1:1: error: the line has 16384 bytes, and at most 16383 are read; divide it with a \
         backslash at the end of each part [line-too-long]
           \(String(repeating: "x", count: 100))\u{2026}
@@ -165,13 +165,13 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
         """),
     FileProblem(
       bytes: Array(repeating: UInt8(ascii: "\n"), count: 1024 * 1024 + 1),
-      said: """
+      expected: """
         f:1:1: error: the file has 1048577 bytes, and at most 1048576 are read; divide it into \
         several files [file-too-large]
         """),
     FileProblem(
       bytes: Array("ADAPTER==\"5\", RESERVE=\"host\"\n# \u{e9}".utf8),
-      said: """
+      expected: """
         f:2:3: error: the file ends in the middle of a line; write the rest of it, and end it with a \
         line feed [incomplete-file]
           # \u{e9}
@@ -179,7 +179,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
         """),
     FileProblem(
       bytes: Array("RESERVE=\"vfio_ap\", ADAPTER==\"5\", \n\n  # \n".utf8),
-      said: """
+      expected: """
         f:1:32: error: the file ends in the middle of a rule; write the rest of it, or remove the \
         comma [incomplete-file]
           RESERVE="vfio_ap", ADAPTER=="5",\u{20}
@@ -187,7 +187,7 @@ struct FileProblem: Sendable, CustomTestStringConvertible {
         """),
     FileProblem(
       bytes: Array("RESERVE=\"vfio_ap\", ADAPTER==\"5\"\\\n  # \n".utf8),
-      said: """
+      expected: """
         f:1:32: error: the file ends in the middle of a rule; write the rest of it, or remove the \
         backslash [incomplete-file]
           RESERVE="vfio_ap", ADAPTER=="5"\\

@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test(arguments: files)
-  func `claims what its comment says, on the host that it names`(file: File) throws {
+  func `reserves what its comment describes, on the host that it names`(file: File) throws {
     let inventory = try machine()
     let table = DecisionTable(
       rules: try rules(file.name), inventory: inventory,

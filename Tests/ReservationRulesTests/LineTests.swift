@@ -20,7 +20,7 @@ import Testing
       "RESERVE=\"host\", ADAPTER==\"5\"", "ADAPTER==\"5\", \\\n  RESERVE=\"host\"",
       "ADAPTER\\\r\n==\"5\",\\\n  # in between\n RESERVE=\\\n\t\"host\"\n",
     ])
-  func `has blanks and continuations where it likes`(text: String) {
+  func `has blanks and continuations anywhere`(text: String) {
     let rules = rules(text)
     #expect(rules.count == 1)
     #expect(rules.first?.clauses.map(\.condition) == [Condition(.adapter, .numbers([5...5]))])

@@ -70,7 +70,7 @@ import Testing
       ])
   }
 
-  @Test func `warns of files that are not read although they look as if they were`() {
+  @Test func `warns of files that are not read although their names suggest it`() {
     let selection = RuleFileSelection([
       directory(
         "/etc",

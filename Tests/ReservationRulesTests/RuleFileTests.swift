@@ -2,30 +2,30 @@ import ReservationRules
 import Testing
 
 @Suite struct `A rule file` {
-  private func parse(_ text: String) -> (rules: [Rule], said: [String]) {
+  private func parse(_ text: String) -> (rules: [Rule], messages: [String]) {
     let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
     return (set.rules, diagnostics.map(\.description))
   }
 
   @Test(arguments: ["", "\n\n", "# only\n\t# comments", "\\\n\n"])
-  func `without a rule says nothing`(text: String) {
+  func `without a rule has no diagnostics`(text: String) {
     #expect(parse(text).rules.isEmpty)
-    #expect(parse(text).said == [])
+    #expect(parse(text).messages == [])
   }
 
   @Test func `joins continued lines and skips comments between them`() {
-    let (rules, said) = parse(
+    let (rules, messages) = parse(
       "ADAPTER==\"5\", \\\n# why\n  DOMAIN==\"4\", \\\n  RESERVE=\"host\"\n")
-    #expect(said == [])
+    #expect(messages == [])
     #expect(rules.map(\.text) == ["ADAPTER==\"5\", DOMAIN==\"4\", RESERVE=\"host\""])
     #expect(rules.map(\.location.line) == [1])
   }
 
   @Test func `may end its lines with CR LF, also continued ones`() {
-    let (rules, said) = parse(
+    let (rules, messages) = parse(
       "ADAPTER==\"5\", \\\r\nRESERVE=\"host\"\r\nDOMAIN==\"4\", RESERVE=\"vfio_ap\"\r\n")
     #expect(
-      said == [
+      messages == [
         "f:1:16: warning: the lines of the file end with CR LF; they are read, but save the file with "
           + "LF only [carriage-return]\n  ADAPTER==\"5\", \\\n                 ^"
       ])
@@ -36,23 +36,23 @@ import Testing
   @Test func `may have commas to spare`() {
     let text = ", ADAPTER==\"5\",, RESERVE=\"host\",\nADAPTER==\"6\", RESERVE=\"host\"\n"
     #expect(parse(text).rules.map(\.clauses.count) == [1, 1])
-    #expect(parse(text).said == [])
+    #expect(parse(text).messages == [])
   }
 
   @Test func `loses only the rule that has an error`() {
-    let (rules, said) = parse(
+    let (rules, messages) = parse(
       "RESERVE=\"host\n\nDOMAIN==\"4\", RESERVE=\"vfio_ap\"\nFOO\nDOMAIN==\"5\", RESERVE=\"unmanaged\"\n"
     )
     #expect(rules.map(\.reserve.value) == [.vfioAP, .unmanaged])
-    #expect(said.count == 2)
+    #expect(messages.count == 2)
   }
 
   @Test func `of one line of a hundred continued parts with long globs is read`() {
     let parts = (0..<100).map {
       "CARD{serialnr}==\"\($0)" + String(repeating: "*a", count: 4000) + "|*\", \\\n"
     }
-    let (rules, said) = parse(parts.joined() + "RESERVE=\"host\"")
-    #expect(said == [])
+    let (rules, messages) = parse(parts.joined() + "RESERVE=\"host\"")
+    #expect(messages == [])
     #expect(rules.map(\.clauses.count) == [100])
   }
 }

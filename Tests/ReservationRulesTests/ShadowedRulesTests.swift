@@ -11,7 +11,7 @@ import benchmarks
     return rules.shadowWarnings().map(\.description)
   }
 
-  @Test func `because a later one matches all that it does is told with its place`() {
+  @Test func `because a later one matches all its queues is reported with its place`() {
     #expect(
       warnings(
         "# guests\n  ADAPTER==\"5\", RESERVE=\"vfio_ap\"\nADAPTER==\"4-6\", RESERVE=\"host\"\n")
@@ -25,7 +25,7 @@ import benchmarks
         ])
   }
 
-  @Test func `because one with a lock matches all that it does is told with its place`() {
+  @Test func `because one with a lock matches all its queues is reported with its place`() {
     let text = "ADAPTER==\"5\", RESERVE:=\"host\"\nAPQN==\"05.0004\", RESERVE=\"vfio_ap\""
     #expect(
       warnings(text).map { $0.prefix { $0 != "\n" } } == [
@@ -34,7 +34,7 @@ import benchmarks
       ])
   }
 
-  @Test func `is told with another file's name where a rule there decides`() {
+  @Test func `is reported with the name of the other file whose rule decides`() {
     let (rules, _) = RuleSet.parse(files: [
       RuleFile(path: "10-a.rules", text: "ADAPTER==\"5\", RESERVE=\"vfio_ap\""),
       RuleFile(path: "20-b.rules", text: "#\nADAPTER==\"4-6\", RESERVE=\"host\""),
@@ -75,7 +75,7 @@ import benchmarks
   /// Each two rules of which the first may decide.
   @Test(arguments: [
     (#"HWTYPE=="10-""#, #"HWTYPE=="13""#), (#"MODE=="cca""#, #"TYPE=="CEX7C""#),
-    // A card whose mode cannot be told has a type number all the same.
+    // A card whose mode is unknown has a type number all the same.
     (#"HWTYPE=="13""#, #"MODE=="accel|cca|ep11""#), (#"ADAPTER=="5""#, #"HOST=="a""#),
     (#"HOST=="a""#, #"HOST!="a""#), (#"ADAPTER=="4-5""#, #"ADAPTER=="4""#),
     (#"CARD{serialnr}=="x""#, #"CARD{FW_version}=="6.19""#),
@@ -85,7 +85,7 @@ import benchmarks
     #expect(warnings(text) == [])
   }
 
-  @Test func `is told of with less to read where there are very many`() {
+  @Test func `is reported without the reason if there are very many`() {
     let text = String(repeating: "ADAPTER==\"5\", RESERVE=\"vfio_ap\"\n", count: 200)
     let warnings = warnings(text)
     #expect(warnings.count == 199)
