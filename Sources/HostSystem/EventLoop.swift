@@ -79,7 +79,8 @@ extension EventLoop {
     ) { event, source, userdata in
       sd_event_add_io(
         event, &source, descriptor, readiness.rawValue,
-        { _, _, readiness, userdata in EventSource.dispatch(userdata, readiness) }, userdata)
+        { _, _, readiness, userdata in EventSource.dispatch(userdata, detail: readiness) }, userdata
+      )
     }
   }
 
@@ -98,7 +99,8 @@ extension EventLoop {
       handler: EventSource.Handler { _ in handler() }
     ) { event, source, userdata in
       sd_event_add_signal(
-        event, &source, number, { _, _, userdata in EventSource.dispatch(userdata, 0) }, userdata)
+        event, &source, number, { _, _, userdata in EventSource.dispatch(userdata, detail: 0) },
+        userdata)
     }
   }
 }
@@ -128,7 +130,7 @@ package final class EventSource {
 
   /// Calls the handler in the user data of a C callback. It is retained during the call, since it may
   /// release its own source.
-  static func dispatch(_ userdata: UnsafeMutableRawPointer?, _ detail: UInt32) -> Int32 {
+  static func dispatch(_ userdata: UnsafeMutableRawPointer?, detail: UInt32) -> Int32 {
     guard let userdata else { return 0 }
     Unmanaged<Handler>.fromOpaque(userdata).takeUnretainedValue().call(detail)
     return 0
@@ -175,7 +177,7 @@ package final class EventTimer {
     ) { event, source, userdata in
       sd_event_add_time(
         event, &source, CLOCK_MONOTONIC, .max, max(1, tolerance.microseconds),
-        { _, _, userdata in EventSource.dispatch(userdata, 0) }, userdata)
+        { _, _, userdata in EventSource.dispatch(userdata, detail: 0) }, userdata)
     }
     owner.timer = self
   }

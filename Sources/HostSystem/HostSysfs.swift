@@ -27,7 +27,7 @@ package final class HostSysfs: Sysfs {
 
   package func read(_ path: SysfsPath) throws(SysfsError) -> String {
     let file = try openFile(path, flags: O_RDONLY)
-    // The closure does not throw: before Swift 6.3 the error would come out of here without its type.
+    // The closure does not throw: before Swift 6.3 the error would lose its type.
     let text = withUnsafeTemporaryAllocation(byteCount: Self.attributeLimit, alignment: 1) {
       buffer -> Result<String, Errno> in
       do throws(Errno) {

@@ -89,7 +89,7 @@ package final class LocalSocket {
   /// Creates a socket file and listens on it. A file on which no process listens any more is replaced. The
   /// members of `group`, if it exists and this process is root, may connect.
   ///
-  /// The file gets its name at last, so that whoever sees it can connect.
+  /// The file gets its name last, so that every process that sees it can connect.
   package static func listen(at path: String, group: String?) throws(FileError) -> LocalSocket {
     try requireFree(path)
     let draft = path + ".new"

@@ -217,8 +217,8 @@ package final class EventRecording {
     try file.write(MonitorText.introduction)
   }
 
-  /// Appends an event that was received at `time` since the boot.
-  package func append(_ event: Uevent, at time: Duration) throws(FileError) {
+  /// Appends an event that was received that long after the boot.
+  package func append(_ event: Uevent, sinceBoot time: Duration) throws(FileError) {
     try file.write(MonitorText.record(event, at: time))
   }
 }

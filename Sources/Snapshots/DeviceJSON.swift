@@ -181,13 +181,15 @@ extension MediatedDevice {
       throw fields.error(at: "uuid", expecting: "a UUID")
     }
     self.init(
-      uuid: uuid, adapters: try Self.numbers(fields, "adapters", "an adapter", last: "0xff"),
-      domains: try Self.numbers(fields, "domains", "a domain", last: "0x00ff"),
-      controlDomains: try Self.numbers(fields, "controlDomains", "a domain", last: "0x00ff"))
+      uuid: uuid,
+      adapters: try Self.numbers("adapters", of: fields, noun: "an adapter", last: "0xff"),
+      domains: try Self.numbers("domains", of: fields, noun: "a domain", last: "0x00ff"),
+      controlDomains: try Self.numbers(
+        "controlDomains", of: fields, noun: "a domain", last: "0x00ff"))
   }
 
   private static func numbers(
-    _ fields: Fields, _ key: String, _ noun: String, last: String
+    _ key: String, of fields: Fields, noun: String, last: String
   ) throws(ValueError) -> APMask {
     var mask = APMask()
     for (index, element) in (try fields.list(key) ?? []).enumerated() {

@@ -177,14 +177,14 @@ struct MountedSimulation {
 
   /// Runs the server until the tree is unmounted, and unmounts it if the server was killed.
   func run() throws {
-    let server = try Self.spawn(Self.server, arguments + [directory])
+    let server = try Self.spawn(Self.server, arguments: arguments + [directory])
     // The server handles Ctrl-C and unmounts the tree; this program waits for it. The server gets SIGTERM
     // when this program ends.
     signal(SIGINT, SIG_IGN)
     let status = Self.wait(for: server)
     if status & 0x7f != 0 {
       Terminal.say("apreserve-simfs was terminated by signal \(status & 0x7f)")
-      let helper = try? Self.spawn("fusermount3", ["-u", "-z", "-q", directory])
+      let helper = try? Self.spawn("fusermount3", arguments: ["-u", "-z", "-q", directory])
       let isGone = helper.map { Self.wait(for: $0) } == 0
       Terminal.say(
         isGone
@@ -207,7 +207,7 @@ struct MountedSimulation {
     return access(path, X_OK) == 0 ? path : "apreserve-simfs"
   }
 
-  private static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
+  private static func spawn(_ program: String, arguments: [String]) throws -> pid_t {
     let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var process = pid_t()

@@ -21,7 +21,7 @@ struct Benchmarks {
 
 /// What the operating system says of this process.
 enum Process {
-  /// Nanoseconds of a clock that only goes forward.
+  /// Nanoseconds of a monotonic clock.
   static var nanoseconds: UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
@@ -29,7 +29,7 @@ enum Process {
   }
 
   /// The largest resident size so far in KiB, `VmHWM` of `/proc/self/status`; nil where the kernel
-  /// does not tell. Unlike `getrusage` it does not count what was there before exec.
+  /// does not report it. Unlike `getrusage` it does not count memory from before exec.
   static var peakKibibytes: Int? {
     let descriptor = open("/proc/self/status", O_RDONLY)
     guard descriptor >= 0 else { return nil }

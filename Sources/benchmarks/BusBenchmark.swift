@@ -25,7 +25,9 @@ struct BusBenchmark {
     print("65,536 queues with both drivers; times are medians")
     print("built, scanned and bound   \(build / 1000) us")
     print("a scan that finds nothing  \(idleScan / 1000) us, the baseline")
-    print("a scan that finds a queue  \(eventScan / 1000) us, \(Self.ratio(eventScan, idleScan))")
+    print(
+      "a scan that finds a queue  \(eventScan / 1000) us, \(Self.ratio(of: eventScan, to: idleScan))"
+    )
     print("all moved and moved back   \(rows / 1000) us")
     print("read as an inventory       \(read / 1000) us")
     print("peak memory \(Process.peakKibibytes ?? 0) KiB, before the first queue \(small) KiB")
@@ -50,7 +52,7 @@ struct BusBenchmark {
     (try? bus.write(mask, to: .bus("apmask"))) != nil
   }
 
-  private static func ratio(_ time: UInt64, _ baseline: UInt64) -> String {
+  private static func ratio(of time: UInt64, to baseline: UInt64) -> String {
     let tenths = time * 10 / max(baseline, 1)
     return "\(tenths / 10).\(tenths % 10) times the baseline"
   }

@@ -22,18 +22,20 @@ struct DecisionBenchmark {
     var allEqual = true
     var tables: [DecisionTable] = []
     for count in [10, 1_000, 10_000] {
-      guard let (isEqual, table) = run(count, inventory) else { return false }
+      guard let (isEqual, table) = run(rules: count, on: inventory) else { return false }
       allEqual = allEqual && isEqual
       tables.append(table)
     }
     if let few = tables.first, let many = tables.last {
-      print("\none decision with 10,000 rules takes \(ratio(many, few)) times that with 10")
+      print("\none decision with 10,000 rules takes \(ratio(of: many, to: few)) times that with 10")
     }
     print("peak memory \(Process.peakKibibytes.map { "\($0) KiB" } ?? "unknown")")
     return allEqual
   }
 
-  private func run(_ count: Int, _ inventory: Inventory) -> (isEqual: Bool, table: DecisionTable)? {
+  private func run(rules count: Int, on inventory: Inventory) -> (
+    isEqual: Bool, table: DecisionTable
+  )? {
     var generator = GeneratedRules(
       seed: 42, lockPercent: 2, broadPercent: 0, rangePercent: 4)
     let text = generator.text(count: count)
@@ -43,7 +45,7 @@ struct DecisionBenchmark {
     let parseTime = Process.median(of: 3) {
       (parsed, diagnostics) = RuleSet.parse(files: [file])
     }
-    // A few random rules contradict themselves and are left out; that some can match nothing is no harm.
+    // A few random rules contradict themselves and are left out; that some can match nothing does no harm.
     let left = count - parsed.rules.count
     guard left <= max(1, count / 20) else {
       print("\(left) of \(count) generated rules have errors, such as:")
@@ -79,7 +81,7 @@ struct DecisionBenchmark {
 
   /// The ratio of two tables' times for one decision, measured in turns so that both meet the same
   /// noise: the median over the turns.
-  private func ratio(_ left: DecisionTable, _ right: DecisionTable) -> String {
+  private func ratio(of left: DecisionTable, to right: DecisionTable) -> String {
     let ratios = (0..<15).map { _ in lookUpTime(left) / lookUpTime(right) }
     return Self.text(ratios.sorted()[7])
   }
@@ -131,7 +133,7 @@ struct DecisionBenchmark {
     text(Double(nanoseconds) / 1_000_000)
   }
 
-  /// Two digits after the point.
+  /// Two digits after the decimal point.
   private static func text(_ number: Double) -> String {
     let hundredths = Int((number * 100).rounded())
     let rest = hundredths % 100

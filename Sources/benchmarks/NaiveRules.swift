@@ -16,7 +16,7 @@ package struct NaiveRules {
     case unknown
   }
 
-  /// What rules come to for a queue.
+  /// What rules decide for a queue.
   package struct Answer: Equatable {
     /// The request; nil where undecidable.
     package var reserve: Reserve?
@@ -64,7 +64,7 @@ package struct NaiveRules {
         reserve: rules[index].reserve.value, collateral: rules[index].collateral)
       switch (truth, rules[index].reserve.locks) {
       case (.yes, true):
-        return Self.answer((outcome, index), possibleLocks | outcome.bit)
+        return Self.answer((outcome, index), possible: possibleLocks | outcome.bit)
       case (.yes, false):
         winner = (outcome, index)
         possible = outcome.bit
@@ -72,11 +72,10 @@ package struct NaiveRules {
       case (_, false): possible |= outcome.bit
       }
     }
-    return Self.answer(winner, possible | possibleLocks)
+    return Self.answer(winner, possible: possible | possibleLocks)
   }
 
-  private static func answer(_ winner: (outcome: Outcome, index: Int?), _ possible: UInt8) -> Answer
-  {
+  private static func answer(_ winner: (outcome: Outcome, index: Int?), possible: UInt8) -> Answer {
     guard possible == winner.outcome.bit else { return Answer(reserve: nil, collateral: .refuse) }
     return Answer(
       reserve: winner.outcome.reserve, collateral: winner.outcome.collateral,

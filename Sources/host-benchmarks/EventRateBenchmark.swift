@@ -5,7 +5,7 @@ import HostTestSupport
 import Uevents
 
 /// Taking events in, against libudev's bare receive loop: both listen at the same time, and each drains
-/// what has come.
+/// what has arrived.
 struct EventRateBenchmark {
   private static let rounds = 40
   private static let batch = 2000

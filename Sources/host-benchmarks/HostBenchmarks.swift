@@ -3,7 +3,7 @@ import Glibc
 import HostTestSupport
 
 /// The program `host-benchmarks`: what the daemon costs on a host, against the plainest program that does
-/// the same. Everything happens in a network namespace of its own, where uevents can be injected.
+/// the same. Everything happens in a separate network namespace, where uevents can be injected.
 @main
 enum HostBenchmarks {
   static func main() throws {
@@ -19,9 +19,9 @@ enum HostBenchmarks {
   }
 }
 
-/// Times and what the kernel tells of processes.
+/// Clocks.
 enum Clock {
-  /// Nanoseconds of a clock that only goes forward.
+  /// Nanoseconds of a monotonic clock.
   static var now: UInt64 { read(CLOCK_MONOTONIC) }
 
   /// Nanoseconds of processor time that this thread has had: less disturbed by others than `now`.

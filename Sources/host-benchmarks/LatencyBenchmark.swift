@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Uevents
 
-/// From the moment an event is injected to the first write that it causes: a queue comes, and its
+/// From the injection of an event to the first write that it causes: a queue appears, and its
 /// override is written.
 struct LatencyBenchmark {
   private static let rounds = 400
@@ -63,7 +63,7 @@ struct LatencyBenchmark {
   }
 }
 
-/// A simulated bus with one card that comes and goes, which notes when it is first written to.
+/// A simulated bus with a card that appears and disappears, which notes the time of its first write.
 private final class TimedBus: Sysfs, Sendable {
   private let bus: Mutex<SimulatedBus>
   private let events = Mutex<[Uevent]>([])

@@ -4,7 +4,7 @@ import Glibc
 import HostTestSupport
 import TestSupport
 
-/// The daemon as a process of its own on a machine of 16 x 85 queues with nothing to move: how long it
+/// The daemon as a separate process on a machine of 16 x 85 queues with nothing to move: how long it
 /// takes to start, what it needs, and how often it wakes while nothing happens.
 struct ProcessBenchmark {
   private static let idleSeconds: UInt32 = 10
@@ -24,7 +24,7 @@ struct ProcessBenchmark {
     sleep(Self.idleSeconds)
     print(
       "idle       \(switches(of: process) - before) wake-ups in \(Self.idleSeconds) s (goal: the slow "
-        + "timer's), \(decimal(memory(of: process, "VmRSS:") / 1024)) MB (goal: 20)")
+        + "timer's), \(decimal(memory(of: process, key: "VmRSS:") / 1024)) MB (goal: 20)")
     for index in 0..<65_536 {
       injection.inject(
         Injection.queue(
@@ -32,7 +32,8 @@ struct ProcessBenchmark {
     }
     _ = try settle(tree)
     print(
-      "burst      65,536 events, \(decimal(memory(of: process, "VmHWM:") / 1024)) MB (goal: 64)")
+      "burst      65,536 events, \(decimal(memory(of: process, key: "VmHWM:") / 1024)) MB (goal: 64)"
+    )
     kill(process, SIGTERM)
     var status: Int32 = 0
     waitpid(process, &status, 0)
@@ -74,16 +75,17 @@ struct ProcessBenchmark {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       guard Int(name) != nil else { continue }
-      sum += Int(number("/proc/\(process)/task/\(name)/status", "voluntary_ctxt_switches:"))
+      sum += Int(
+        number(in: "/proc/\(process)/task/\(name)/status", key: "voluntary_ctxt_switches:"))
     }
     return sum
   }
 
-  private func memory(of process: pid_t, _ key: String) -> Double {
-    number("/proc/\(process)/status", key)
+  private func memory(of process: pid_t, key: String) -> Double {
+    number(in: "/proc/\(process)/status", key: key)
   }
 
-  private func number(_ path: String, _ key: String) -> Double {
+  private func number(in path: String, key: String) -> Double {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return 0 }
     defer { close(file) }

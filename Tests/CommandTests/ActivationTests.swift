@@ -37,7 +37,7 @@ struct `A control socket that the service manager has opened` {
     #expect(settled.output == "0 of 0 queues reserved\n", "\(settled.messages)")
     #expect(try bench.run("status --control c").status == 0)
     #expect(daemon.end(SIGTERM) == 0)
-    // It belongs to the manager, and whoever connects now starts the daemon again.
+    // It belongs to the manager, and a connection starts the daemon again.
     #expect(access(bench.path + "/c", F_OK) == 0)
   }
 
@@ -71,7 +71,7 @@ struct `A control socket that the service manager has opened` {
         ]))
     try tree.wait { (try? bench.text(".crowd")) == "here\n" }
     for _ in 0..<5 { #expect(try bench.run("status --control c").status == 0) }
-    // The one who asks for something takes the place of one of its own who do not.
+    // A connection with a request replaces an idle one of the same user.
     #expect(try Guest.run("status --control c", in: bench) == 0)
     #expect(try Guest.run("status --control c", in: bench, user: 65533) == 0)
     _ = crowd.end(SIGKILL)

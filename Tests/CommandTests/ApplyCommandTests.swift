@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// A directory of plain files takes every write, and nothing comes of it.
+/// A directory of plain files accepts every write, without any effect.
 @Suite struct `apreserve apply on a directory of plain files` {
   private static let all = "0x" + String(repeating: "f", count: 64) + "\n"
   private static let cleared = "0xbf" + String(repeating: "f", count: 62)
@@ -34,7 +34,7 @@ import Testing
     try Self.files.map { try bench.text("tree/\($0)") }
   }
 
-  @Test func `reports that the kernel took the write and nothing came of it`() throws {
+  @Test func `reports that a write succeeded without effect`() throws {
     let result = try bench.run("apply --sysfs tree --rules guests")
     #expect(result.status == 1)
     #expect(result.messages == "")
@@ -95,7 +95,7 @@ import Testing
   }
 
   @Test(arguments: ["plan", "list", "matrix", "explain 01.0004", "plan --json"])
-  func `has no writes by the commands that only look`(words: String) throws {
+  func `is not written by commands that only read`(words: String) throws {
     let before = try contents()
     _ = try bench.run("\(words) --sysfs tree --rules guests")
     #expect(try contents() == before)

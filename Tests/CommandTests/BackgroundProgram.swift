@@ -7,7 +7,7 @@ final class BackgroundProgram {
   let process: pid_t
   private var hasEnded = false
 
-  /// Starts the program in a directory with these words; what it says goes to `.daemon` there.
+  /// Starts the program in a directory with these words; its output is in `.daemon` there.
   init(_ words: String, in bench: Workbench, environment: [String] = []) throws {
     process = try Program.start(
       words.split(separator: " ").map(String.init), in: bench, output: ".daemon",

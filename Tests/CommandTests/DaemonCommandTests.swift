@@ -35,7 +35,7 @@ import Testing
     #expect(orphan.messages.hasPrefix("apreserve: no daemon can be reached: "))
   }
 
-  @Test func `tells whoever reloads what is wrong, and keeps the rules`() throws {
+  @Test func `reports errors to the caller of reload, and keeps the rules`() throws {
     let daemon = try tree.start()
     try bench.file("rules/60.rules", "ADAPTER==\"10\", RESERVE=\"vfio_ap\"\n")
     let refused = try bench.run("reload --control c")
@@ -51,7 +51,7 @@ import Testing
     withExtendedLifetime(daemon) {}
   }
 
-  @Test func `keeps nobody waiting for ever when it is stuck itself`() throws {
+  @Test func `limits the wait of its callers when it is stuck`() throws {
     let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")
     daemon.signal(SIGSTOP)

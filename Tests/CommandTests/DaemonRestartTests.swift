@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A daemon that comes after another one, on a bus that answers as a kernel does.
+/// A daemon that follows another one, on a bus that responds like a kernel.
 @Suite(.enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"))
 struct `A daemon that follows another one` {
   private let bus: MountedBus
@@ -25,7 +25,7 @@ struct `A daemon that follows another one` {
     }
   }
 
-  @Test func `keeps what is reserved when its rules have errors, also when it is told to reload`()
+  @Test func `keeps what is reserved when its rules have errors, also on reload`()
     throws
   {
     let first = try start()
@@ -42,7 +42,7 @@ struct `A daemon that follows another one` {
       #expect(try bus.bench.run("settle --control c --timeout 60").status == 1)
       #expect(reserved() == ["05.0004", "05.0047"])
     }
-    // Rules that are none without an error are meant.
+    // An empty set of rules without an error is intended.
     try bus.bench.file("rules/50.rules", "# none\n")
     #expect(try bus.bench.run("reload --control c").status == 0)
     #expect(try bus.bench.run("settle --control c --timeout 60").status == 0)

@@ -23,7 +23,7 @@ struct DaemonTree {
       "tree/devices/ap/card01/01.0004/driver", to: "../../../../bus/ap/drivers/cex4queue")
   }
 
-  /// Lets the queue have requests that are never answered, and the rules want it.
+  /// Gives the queue requests that never finish, and lets the rules request it.
   func neverAnswer() throws {
     for name in ["pendingq_count", "requestq_count"] {
       try bench.file("tree/devices/ap/card01/01.0004/\(name)", "1\n")
@@ -32,7 +32,7 @@ struct DaemonTree {
     try bench.file("rules/50.rules", "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
   }
 
-  /// Whether the queue is switched on. Only the first digit counts: a plain file keeps what is behind it.
+  /// Whether the queue is switched on. Only the first digit counts: a plain file keeps the rest.
   var isOnline: Bool {
     get throws { try bench.text("tree/devices/ap/card01/01.0004/online").first == "1" }
   }

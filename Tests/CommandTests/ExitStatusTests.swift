@@ -82,7 +82,7 @@ import Testing
     #expect(result.messages.hasPrefix("Error: \(message)\n"), "\(result.messages)")
   }
 
-  /// A result that nobody has got is no success, whatever the command found.
+  /// A result that could not be printed is an error, whatever the command found.
   @Test(arguments: [
     "list --inventory machine.json --rules guests", "plan --inventory machine.json --rules guests",
     "snapshot --inventory machine.json", "verify --rules guests", "rules --rules guests",

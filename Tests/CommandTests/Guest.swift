@@ -1,11 +1,11 @@
 import Glibc
 import TestSupport
 
-/// A user who is nobody here.
+/// A user without any rights here.
 enum Guest {
   static let identity = arguments(65534)
 
-  /// What `setpriv` is told to become that user.
+  /// The arguments of `setpriv` for that user.
   static func arguments(_ user: Int) -> [String] {
     ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
   }

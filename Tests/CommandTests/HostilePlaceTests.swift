@@ -72,7 +72,8 @@ import Testing
     _ = guest.end(SIGKILL)
   }
 
-  @Test func `leaves the lock to a process of its own user, open to others or not`() throws {
+  @Test func `does not replace a lock of a process of the same user, open to others or not`() throws
+  {
     try bench.file("state/lock", "4711\n")
     let other = BackgroundProgram(
       try Program.start(
@@ -116,7 +117,7 @@ import Testing
     #expect(third.end(SIGTERM) == 0)
   }
 
-  @Test func `does not replace a file that is no socket by its control socket`() throws {
+  @Test func `does not replace a file that is not a socket by its control socket`() throws {
     try bench.file("precious", "text\n")
     let daemon = try BackgroundProgram(
       "daemon --sysfs tree --rules rules --control precious --state state", in: bench)
@@ -131,7 +132,7 @@ import Testing
     ("exec 3<state/record", "a file"),
     ("exec 3>&-", "nothing"),
   ])
-  func `uses no passed descriptor that does not listen, and makes a socket of its own`(
+  func `does not use a passed descriptor that does not listen, and creates a socket`(
     opening: String, what: String
   ) throws {
     try bench.file("state/record", "")

@@ -209,7 +209,7 @@ import Testing
           + "with \"udevadm monitor --kernel --property\"."
       ),
     ] as [([UInt8], String)])
-  func `that is no capture is an error, never an empty machine`(
+  func `that is not a capture is an error, never an empty machine`(
     bytes: [UInt8], message: String
   ) throws {
     let bench = try Sample.bench()

@@ -4,7 +4,7 @@ import HostTestSupport
 import TestSupport
 import Testing
 
-/// The daemon on a mounted bus, in a mount namespace where the journal's socket is ours.
+/// The daemon on a mounted bus, in a mount namespace where the test has the journal's socket.
 @Suite(
   .enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"),
   .enabled(if: PrivateMounts.isPossible, "a mount namespace of its own is refused here"))
@@ -37,7 +37,7 @@ struct `The journal of a running daemon` {
     #expect(refused["MESSAGE"]?.first?.split(separator: "\n").count == 3)
     #expect(daemon.end(SIGTERM) == 0)
     _ = try journal.entry(.stopping)
-    // Nothing of it goes the other way as well.
+    // Nothing is printed to standard error as well.
     #expect(try bus.bench.text(".daemon") == "")
   }
 }
@@ -60,7 +60,7 @@ private final class FakeJournal {
     socket = try DatagramSocket(at: bench.path + "/journal/socket")
   }
 
-  /// What the service manager does for standard error goes before (systemd.exec(5), JOURNAL_STREAM).
+  /// JOURNAL_STREAM as the service manager sets it for standard error (systemd.exec(5)).
   private static let script = """
     cd "$0" && mount -t tmpfs none /run && mkdir -p /run/systemd/journal \
       && mount --bind journal /run/systemd/journal && exec 2> .daemon \

@@ -27,7 +27,7 @@ struct `apreserve monitor` {
       let bytes = try CaptureFile.bytes(Self.capture)
       let bench = try Workbench(["rules/50.rules": "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n"])
       let monitor = try BackgroundProgram("monitor --record new.events --rules rules", in: bench)
-      // It listens from some moment on; what is sent before is nobody's.
+      // It listens from some moment on; what is sent before is lost.
       for number in 0..<6000 {
         guard try bench.text(".daemon").isEmpty else { break }
         injection.inject(

@@ -12,7 +12,7 @@ struct `A delayed call on a mounted bus` {
     try Program.start("/bin/sh", ["-c", "cd \(bus.path) && \(line)"])
   }
 
-  @Test func `that writes is done later, and nobody else waits`() throws {
+  @Test func `that writes is done later, and no other call waits`() throws {
     let bus = try MountedBus(faults: "write /sys/bus/ap/apmask 1 delay 3s\n")
     let start = ContinuousClock.now
     let writer = try self.start("echo -5 > bus/ap/apmask", on: bus)
@@ -24,7 +24,7 @@ struct `A delayed call on a mounted bus` {
     #expect(bus.write("+5\n", "bus/ap/apmask") == "ok")
   }
 
-  @Test func `is answered with the error that it has when its time comes`() throws {
+  @Test func `returns the error that it has when it is done`() throws {
     let bus = try MountedBus(faults: "write /sys/bus/ap/drivers/*/bind 1 delay 3s\n")
     let writer = try start("echo 05.0004 > bus/ap/drivers/cex4queue/bind", on: bus)
     usleep(500_000)
@@ -45,7 +45,7 @@ struct `A delayed call on a mounted bus` {
     #expect(start.duration(to: .now) >= Self.pause)
   }
 
-  @Test func `is given up when a signal comes, and not done`() throws {
+  @Test func `is cancelled by a signal, and not done`() throws {
     let bus = try MountedBus(faults: "write /sys/bus/ap/apmask 1 delay 3s\n")
     let writer = try start("echo -5 > bus/ap/apmask", on: bus)
     usleep(500_000)

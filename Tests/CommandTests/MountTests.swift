@@ -44,7 +44,8 @@ struct `A mounted bus` {
     #expect(bus.write("+0\n", "bus/ap/apmask", flags: O_WRONLY | O_APPEND) == "ok")
   }
 
-  @Test func `reads an open file anew from its beginning, and knows when its device is gone`() {
+  @Test
+  func `reads an open file again from its beginning, and notices that its device was removed`() {
     let file = open(bus.path + "/bus/ap/devices/05.0004/config", O_RDONLY | O_CLOEXEC)
     defer { close(file) }
     #expect(MountedBus.read(file) == "1\n")
@@ -136,13 +137,13 @@ struct `A mounted bus` {
     #expect(bus.write("guest start \(Self.uuid)\n", "kernel/debug/apsim/control") == "ok")
     let writer = try Program.start(
       "/bin/sh", ["-c", "echo 1 > \(bus.path)/\(Self.remove)"])
-    // Once the removal has begun, the file is gone.
+    // Once the removal has begun, the file does not exist.
     for _ in 0..<1000 where access(bus.path + "/" + Self.remove, F_OK) == 0 { usleep(10_000) }
     #expect(access(bus.path + "/" + Self.remove, F_OK) != 0)
     return writer
   }
 
-  @Test func `lets who removes a mediated device wait for its guest, and nobody else`() throws {
+  @Test func `lets only the process wait that removes a mediated device with a guest`() throws {
     let writer = try removal()
     for _ in 0..<20 { #expect(bus.read("bus/ap/bindings") == "4/4 (complete)\n") }
     #expect(kill(writer, 0) == 0)
@@ -162,7 +163,7 @@ struct `A mounted bus` {
   }
 
   @Test(arguments: [SIGTERM, SIGKILL])
-  func `keeps nobody waiting when the server ends`(signal: Int32) throws {
+  func `ends all waiting calls when the server ends`(signal: Int32) throws {
     let writer = try removal()
     #expect(kill(try bus.server, signal) == 0)
     #expect(bus.end() == (signal == SIGKILL ? 1 : 0))
@@ -196,7 +197,7 @@ struct `A mounted bus` {
     #expect(bus.end() == 0)
   }
 
-  @Test func `is unmounted when the server is told to end, whatever is open`() throws {
+  @Test func `is unmounted when the server is terminated, whatever is open`() throws {
     let file = open(bus.path + "/bus/ap/apmask", O_RDONLY | O_CLOEXEC)
     defer { close(file) }
     #expect(kill(try bus.server, SIGTERM) == 0)
@@ -263,7 +264,7 @@ struct `A mounted bus` {
     #expect(result.messages.hasPrefix("apreserve: --uevents is for a network namespace of one's"))
   }
 
-  @Test func `tells of a scenario that does not hold, and mounts nothing`() throws {
+  @Test func `reports a claim of a scenario that does not hold, and mounts nothing`() throws {
     let bench = try Workbench(["m.scenario": "scan\n  /sys/bus/ap/scans = 7\n"])
     try bench.directory("sys")
     let result = try bench.run("simulate --script m.scenario --mount sys")

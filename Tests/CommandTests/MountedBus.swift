@@ -11,7 +11,7 @@ final class MountedBus {
   private let process: pid_t
   private var hasEnded = false
 
-  /// Why nothing can be mounted here; nil if it can.
+  /// Why nothing can be mounted; nil if it can.
   static let obstacle: String? = {
     guard access("/dev/fuse", R_OK | W_OK) == 0 else { return "/dev/fuse cannot be opened" }
     guard geteuid() == 0 else {

@@ -148,7 +148,7 @@ import Testing
     #expect(try bench.run("\(words) --json").output == result.output)
   }
 
-  @Test func `is coloured only when asked, as it goes to no terminal`() throws {
+  @Test func `is coloured only on request, since it is not printed to a terminal`() throws {
     let bench = try Sample.bench()
     let plain = try bench.run("list \(Self.guests)").output
     #expect(!plain.contains("\u{1b}"))
@@ -157,7 +157,7 @@ import Testing
     #expect(coloured.contains("\u{1b}["))
   }
 
-  @Test func `as SVG goes to a file, and nothing else is printed`() throws {
+  @Test func `as SVG is written to a file, and nothing else is printed`() throws {
     let bench = try Sample.bench()
     let result = try bench.run("matrix --svg grid.svg \(Self.guests)")
     #expect(result.status == 0)

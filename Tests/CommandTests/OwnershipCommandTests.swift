@@ -37,7 +37,7 @@ import Testing
     try bench.run("apply --sysfs tree " + words)
   }
 
-  @Test func `what it reserves, and gives it back when no rule wants it any more`() throws {
+  @Test func `what it reserves, and gives it back when no rule requests it any more`() throws {
     _ = try apply("--rules guests --state state")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
     #expect(
@@ -58,7 +58,7 @@ import Testing
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
   }
 
-  @Test func `and gives nothing back where all rules are gone, unless it is told to`() throws {
+  @Test func `and gives nothing back if there are no rules, unless it is forced`() throws {
     _ = try apply("--rules guests --state state")
     try bind("vfio_ap")
     let held = try apply("--rules none --state state")

@@ -1,9 +1,9 @@
 import Glibc
 import TestSupport
 
-/// The built program, run as a process of its own.
+/// The built program, run as a process.
 enum Program {
-  /// What a run came to.
+  /// The result of a run.
   struct Result {
     /// What it printed to standard output.
     let output: String
@@ -51,7 +51,7 @@ enum Program {
     let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", bench.path, try location()]
     var process = pid_t()
     let result = withStrings(shell + arguments) { arguments in
-      // No variables of whoever runs the tests, such as NO_COLOR.
+      // No variables from the environment of the tests, such as NO_COLOR.
       withStrings(environment + sanitizerOptions) { variables in
         withUnblockedSignals {
           posix_spawn(&process, "/bin/sh", &actions, $0, arguments, variables)
@@ -62,7 +62,7 @@ enum Program {
     return process
   }
 
-  /// What a sanitizer is told, which the program is built with where the tests are.
+  /// The options of a sanitizer, which program and tests are built with.
   private static let sanitizerOptions: [String] = ["ASAN_OPTIONS", "TSAN_OPTIONS"].compactMap {
     (name: String) in
     getenv(name).map { "\(name)=\(String(cString: $0))" }
@@ -75,7 +75,7 @@ enum Program {
     return try start("/bin/sh", ["-c", script, bench.path, try location()] + arguments)
   }
 
-  /// Starts any program and does not wait for it; what it prints goes to the tests' own output or to a
+  /// Starts any program and does not wait for it; its output goes to the output of the tests or to a
   /// file.
   static func start(
     _ program: String, _ arguments: [String], output: String? = nil
@@ -120,7 +120,7 @@ enum Program {
     return Int(signal == 0 ? status >> 8 & 0xff : 128 + signal)
   }
 
-  /// The program stands beside the tests' executable.
+  /// The program is in the directory of the test executable.
   static func location() throws -> String { try BuiltProgram.path("apreserve") }
 
   private static func withStrings<Value>(
@@ -136,7 +136,7 @@ enum Program {
 typealias Workbench = TemporaryTree
 
 extension Workbench {
-  /// Runs the program here with these words.
+  /// Runs the program in the directory with these words.
   func run(_ words: String, input: String = "/dev/null") throws -> Program.Result {
     try Program.run(words.split(separator: " ").map(String.init), in: self, input: input)
   }

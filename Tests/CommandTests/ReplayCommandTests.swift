@@ -54,7 +54,7 @@ import Testing
       "\(result.output)")
   }
 
-  /// A state has no boot: its queue is there before.
+  /// A state has no boot: its queue is present before.
   @Test(arguments: [
     (Sample.boot, false), (Sample.messages, false), (Sample.database, true), (Sample.mock, true),
   ])
@@ -71,7 +71,8 @@ import Testing
   }
 
   @Test(arguments: CaptureFile.names, [false, true])
-  func `ends with what the rules want after a real capture`(name: String, isForeign: Bool) throws {
+  func `ends with what the rules request after a real capture`(name: String, isForeign: Bool) throws
+  {
     let bench = try Sample.bench()
     try bench.file("walk.events", bytes: try CaptureFile.bytes(name + ".events"))
     try bench.file("expected", "01.* vfio_ap\n00.*|02-03.* host\n04-05.* absent\nrefused 0\n")
@@ -138,7 +139,7 @@ import Testing
     #expect(known.output.hasSuffix("7 events; 1 write; 2 of 2 queues reserved\n"))
   }
 
-  /// Cut behind the first line, in a property, and in the first line of the second event.
+  /// Cut after the first line, in a property, and in the first line of the second event.
   @Test(arguments: [
     (
       Sample.card + "KERNEL[1.200000] add      /devices/ap/card01/01.0004 (ap)\nACTION=add\nDEVPA",

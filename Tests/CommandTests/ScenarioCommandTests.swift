@@ -35,7 +35,7 @@ import Testing
     #expect(result.output.contains("# Another adapter comes, and somebody else"))
   }
 
-  @Test func `on a described machine knows what is ours there, and tells it at the end`() throws {
+  @Test func `on a described machine knows what is owned there, and prints it at the end`() throws {
     let bench = try bench()
     let first = try bench.run("simulate --script test.scenario --rules rules --snapshot")
     let ours = "\n    \"adapters\": \"0x41"
@@ -60,7 +60,7 @@ import Testing
     #expect(result.status == 1)
   }
 
-  @Test func `that makes no sense is an error with its line`() throws {
+  @Test func `that is invalid is an error with its line`() throws {
     let result = try bench("dance\n").run("simulate --script test.scenario --rules rules")
     #expect(
       result.messages.hasPrefix("apreserve: test.scenario:10: unknown step \"dance\"; write card,"))
@@ -84,7 +84,7 @@ import Testing
     #expect(result.status == 1)
   }
 
-  @Test func `tells a fault that makes no sense`() throws {
+  @Test func `reports an invalid fault`() throws {
     let result = try bench(faults: "# none\ncall * 1 fail EBUSSY\n")
       .run("simulate --script test.scenario --rules rules --faults faults")
     #expect(

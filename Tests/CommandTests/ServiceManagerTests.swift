@@ -20,7 +20,8 @@ import Testing
     try tree.start(more, environment: ["NOTIFY_SOCKET=\(bench.path)/notify"] + environment)
   }
 
-  @Test func `is told when the daemon is ready, how it is, that it lives, and that it stops`()
+  @Test
+  func `is notified when the daemon is ready, of its status, that it is alive, and that it stops`()
     throws
   {
     let daemon = try start("", ["WATCHDOG_USEC=200000"])
@@ -37,12 +38,12 @@ import Testing
     #expect(manager.lines.contains("STATUS=stopping; what is reserved stays reserved"))
   }
 
-  @Test func `is not told that it is ready before the first scan of the bus`() throws {
+  @Test func `is not notified that it is ready before the first scan of the bus`() throws {
     try bench.file("tree/bus/ap/scans", "0\n")
     try bench.file("my.conf", "[Daemon]\nRescanIntervalSec=1\n")
     let daemon = try start("--config my.conf")
     try manager.read(until: "STATUS=waiting for the first scan of the AP bus")
-    // A second look changes nothing about that.
+    // A second scan does not change that.
     try tree.wait { try bench.looks > 1 }
     #expect(!manager.lines.contains("READY=1"))
     try bench.file("tree/bus/ap/scans", "1\n")
@@ -51,7 +52,7 @@ import Testing
     withExtendedLifetime(daemon) {}
   }
 
-  @Test func `is told that it is ready where there is no AP bus`() throws {
+  @Test func `is notified that it is ready if there is no AP bus`() throws {
     try bench.directory("empty")
     let daemon = try BackgroundProgram(
       "daemon --sysfs empty --rules rules --control c --state state", in: bench,
@@ -61,7 +62,7 @@ import Testing
     #expect(daemon.end(SIGTERM) == 0)
   }
 
-  @Test func `is told that it is ready when all is refused, with the reason`() throws {
+  @Test func `is notified that it is ready when everything is refused, with the reason`() throws {
     let daemon = try start("--mechanism bind")
     try manager.read(until: "READY=1")
     #expect(
@@ -85,7 +86,7 @@ import Testing
         "(process \(getpid())), which holds \(bench.path)/root/run/lock/s390apconfig.lock"))
     try manager.read(until: "STATUS=starting")
     #expect(!manager.lines.contains("READY=1"))
-    // The deadline is ours to set, also while it is waited for.
+    // The deadline is extended during the wait, too.
     try bench.file("my.conf", "[Daemon]\nStartTimeoutSec=1\nLockTimeoutSec=1h\n")
     #expect(try bench.run("reload --control c").status == 0)
     try manager.read(until: "READY=1")
@@ -99,7 +100,7 @@ import Testing
 }
 
 extension Workbench {
-  /// How often the daemon here has looked at the machine.
+  /// How often the daemon has scanned the machine.
   fileprivate var looks: Int {
     get throws {
       let metrics = try run("status --control c --metrics").output
@@ -114,14 +115,14 @@ extension Workbench {
 /// What a service manager listens on.
 private final class Manager {
   private let socket: DatagramSocket
-  /// What it was told so far.
+  /// The notifications so far.
   private(set) var lines: [String] = []
 
   init(_ path: String) throws {
     socket = try DatagramSocket(at: path)
   }
 
-  /// Waits until that line was told.
+  /// Waits for that line.
   func read(until line: String) throws {
     while true {
       while let text = socket.receive() {

@@ -134,7 +134,7 @@ struct `Settings of the configuration file` {
     let reload = try bench.run("reload --control c")
     #expect(reload.status == 1)
     #expect(reload.messages == "apreserve: \(problem)\n")
-    // Once it is mended, nothing is left of it.
+    // Once it is corrected, nothing is left of the error.
     try bench.file(
       "root/etc/apreserve/apreserve.conf", "[Reservation]\nProtectHost=no\n")
     #expect(try bench.run("reload --control c").status == 0)
@@ -145,7 +145,7 @@ struct `Settings of the configuration file` {
 
 @Suite struct `Settings of the command line` {
   @Test
-  func `may come from a directory, and from nothing of this host where a file is planned for`()
+  func `may be read from a directory, and not from this host for the machine of a file`()
     throws
   {
     let bench = try Sample.bench()
@@ -178,7 +178,7 @@ struct `Settings of the configuration file` {
   }
 }
 
-/// In a mount namespace whose /etc is ours.
+/// In a mount namespace with a separate /etc.
 @Suite(.enabled(if: PrivateMounts.isPossible, "a mount namespace of its own is refused here"))
 struct `The system's own files` {
   private static let script = """

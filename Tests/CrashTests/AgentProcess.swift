@@ -3,7 +3,7 @@ import Glibc
 import SimulatedBus
 import TestSupport
 
-/// The agent as a process of its own, served with a simulated bus that outlives it.
+/// The agent as a separate process, served with a simulated bus that outlives it.
 struct AgentProcess {
   /// How a process ended.
   struct End {

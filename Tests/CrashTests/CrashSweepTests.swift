@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  /// Adapters 0...2 and domains 4 and ff; adapter 2 was reserved by somebody else.
+  /// Adapters 0...2 and domains 4 and ff; adapter 2 was reserved by another program.
   private func bus(_ mechanism: Mechanism) throws -> SimulatedBus {
     let bus = SimulatedBus(behavior: .kernel(for: mechanism))
     for domain in [4, 0xff] as [UInt8] { bus.addDomain(domain, quietly: true) }
@@ -86,7 +86,7 @@ import Testing
       let next = try process.run(rules: crash.rules)
       #expect(next.status == 0, "moment \(moment)")
       #expect(try state(process.bus) == goal, "moment \(moment) of \(undisturbed.moments)")
-      // One more has nothing to do; and without rules all that is ours goes back, and nothing else.
+      // Another one has nothing to do; and without rules everything owned is given back, and nothing else.
       #expect(try process.run(rules: crash.rules).writes == 0, "moment \(moment)")
       #expect(try process.run(rules: "").status == 0)
       #expect(try state(process.bus) == untouched, "moment \(moment), given back")

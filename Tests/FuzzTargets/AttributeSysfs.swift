@@ -13,7 +13,7 @@ final class AttributeSysfs: Sysfs {
   private func text(_ path: SysfsPath) throws(SysfsError) -> String {
     defer { next += 1 }
     let text = texts[next % max(1, texts.count)]
-    // An empty text stands for a file that is not there.
+    // An empty text represents a missing file.
     guard !text.isEmpty else { throw SysfsError(.open, path, errno: .noSuchFile) }
     return text
   }

@@ -68,9 +68,9 @@ extension FuzzTarget {
     }
   }
 
-  /// Kernel messages over a real socket, through libudev: whatever they say, the monitor goes on. Each
+  /// Kernel messages over a real socket, through libudev: whatever they contain, the monitor continues. Each
   /// message begins like one about the AP bus, since the socket's filter drops others. Only where the
-  /// process may have a network namespace of its own.
+  /// process may have a separate network namespace.
   static let kernelMessages = FuzzTarget("kernel-messages") { bytes in
     guard let socket = Socket.shared else { return }
     let message = Array("change@/devices/ap".utf8) + [0] + bytes

@@ -3,7 +3,7 @@ import Reservation
 import JSONText
 
 extension FuzzTarget {
-  /// The record of what is ours: a text cut anywhere is read up to its last whole line.
+  /// The record of what is owned: a text cut anywhere is read up to its last whole line.
   static let ownership = FuzzTarget("ownership") { bytes in
     do {
       guard let ownership = try OwnershipText.read(bytes, boot: "b") else { return }

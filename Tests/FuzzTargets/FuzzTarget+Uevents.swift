@@ -5,7 +5,7 @@ import ReservationRules
 import Uevents
 
 extension FuzzTarget {
-  /// Kernel messages, as they come from the socket.
+  /// Kernel messages, as the socket delivers them.
   static let uevents = FuzzTarget("uevents") { bytes in
     do {
       let event = try KernelMessage.decode(bytes)

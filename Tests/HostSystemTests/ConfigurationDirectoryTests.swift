@@ -37,7 +37,7 @@ import Testing
       ])
   }
 
-  @Test func `may be missing, but is no file`() throws {
+  @Test func `may be missing, but must not be a file`() throws {
     #expect(try ConfigurationDirectory.read(tree.path + "/none") == nil)
     try tree.file("file")
     let error = try #require(throws: FileError.self) {
@@ -46,7 +46,7 @@ import Testing
     #expect(error.description == "opening \(tree.path)/file: ENOTDIR (not a directory)")
   }
 
-  @Test func `is trusted only when nobody else can write to it`() throws {
+  @Test func `is trusted only if no other user can write to it`() throws {
     try tree.directory("d")
     let path = tree.path + "/d"
     #expect(try ConfigurationDirectory.read(path, owner: geteuid())?.entries == [])
@@ -87,7 +87,7 @@ import Testing
     #expect(error.description == "\(path) has more than 299999 bytes and is not read")
   }
 
-  @Test func `is told when it is missing`() throws {
+  @Test func `is an error if it is missing`() throws {
     let error = try #require(throws: FileError.self) { try read() }
     #expect(error.description == "opening \(path): ENOENT (no such file or directory)")
   }
@@ -113,7 +113,7 @@ import Testing
     #expect(try read() == [0x78])
   }
 
-  @Test func `is not trusted when it belongs to somebody else`() throws {
+  @Test func `is not trusted if it belongs to another user`() throws {
     try tree.file("f", "x")
     #expect(try read(owner: geteuid()) == [0x78])
     let error = try #require(throws: FileError.self) { try read(owner: geteuid() + 1) }
@@ -123,7 +123,7 @@ import Testing
   }
 
   @Test(.enabled(if: geteuid() != 0, "root may read everything"))
-  func `is told when it may not be read`() throws {
+  func `is an error if it is not readable`() throws {
     try tree.file("f", "x", mode: 0)
     #expect(throws: FileError(path, .failed("opening", .permissionDenied))) { try read() }
   }

@@ -209,7 +209,7 @@ import Testing
     #expect(Configuration([.unreadable(problem)] + loose).policy.protectHost == .no)
   }
 
-  @Test func `says of a remark that it needs a line of its own, and what is in force`() {
+  @Test func `reports that a comment must be on a separate line, and what is in force`() {
     let configuration = configuration("[Reservation]\nProtectHost=yes # the last queue stays\n")
     #expect(
       configuration.problems.map(\.description) == [
@@ -222,7 +222,7 @@ import Testing
   }
 
   @Test(arguments: ["-1", "1.5", "9223372036854775807", "25h", "", "s", "1 day", "٣"])
-  func `takes no time that makes no sense`(text: String) {
+  func `refuses an invalid time`(text: String) {
     #expect(configuration("[Daemon]\nLockTimeoutSec=\(text)").problems.count == 1)
   }
 

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct `A directory that is watched` {
-  /// The names that are told of while `change` is done to the directory.
+  /// The names in the changes that `change` causes.
   private func names(_ change: (TemporaryTree) throws -> Void) throws -> [String?] {
     let tree = try TemporaryTree()
     try tree.file("old", "1")
@@ -21,7 +21,7 @@ import Testing
     return names
   }
 
-  @Test func `tells the names of files made, written, renamed and removed`() throws {
+  @Test func `reports the names of files that are created, written, renamed and removed`() throws {
     #expect(Set(try names { try $0.file("new", "2") }) == ["new"])
     #expect(Set(try names { try $0.file("old", "2") }) == ["old"])
     #expect(Set(try names { rename($0.path + "/old", $0.path + "/other") }) == ["old", "other"])
@@ -29,7 +29,7 @@ import Testing
     #expect(Set(try names { chmod($0.path + "/old", 0o600) }) == ["old"])
   }
 
-  @Test func `tells when the directory itself is moved`() throws {
+  @Test func `reports that the directory itself was moved`() throws {
     #expect(
       try names {
         rename($0.path, $0.path + ".away")
@@ -37,7 +37,7 @@ import Testing
       }.contains(nil))
   }
 
-  @Test func `is none where there is no directory`() throws {
+  @Test func `is nil if there is no directory`() throws {
     let tree = try TemporaryTree()
     try tree.file("file", "1")
     let loop = try EventLoop()

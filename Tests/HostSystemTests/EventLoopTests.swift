@@ -52,7 +52,7 @@ import Testing
     #expect(calls == 1)
   }
 
-  @Test func `takes many signals between two looks as one`() throws {
+  @Test func `counts several signals before a wake-up as one`() throws {
     let loop = try EventLoop()
     let wakeup = try Wakeup()
     var calls = 0
@@ -99,7 +99,7 @@ import Testing
     withExtendedLifetime(source) {}
   }
 
-  @Test func `feeds the watchdog as long as it goes round, and not while it is stuck`() async {
+  @Test func `notifies the watchdog as long as it runs, and not while it is stuck`() async {
     await #expect(processExitsWith: .success) {
       let tree = try TemporaryTree()
       let manager = try DatagramSocket(at: tree.path + "/notify")

@@ -15,7 +15,7 @@ import Uevents
       Uevent(.remove, "/devices/ap/card05", subsystem: "ap", sequenceNumber: 5),
     ]
     let recording = try EventRecording(path: path)
-    for event in events { try recording.append(event, at: .milliseconds(1500)) }
+    for event in events { try recording.append(event, sinceBoot: .milliseconds(1500)) }
     let capture = Capture.read(
       bytes: try HostFile.read(path, sizeLimit: 4096), name: path)
     #expect(capture.format == .monitor)

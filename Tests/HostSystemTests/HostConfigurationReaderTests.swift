@@ -16,7 +16,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
 
   private var configuration: HostConfiguration { HostConfigurationReader(root: tree.path).read() }
 
-  @Test func `say nothing where there are none`() {
+  @Test func `are empty if there are no files`() {
     #expect(configuration == HostConfiguration())
   }
 

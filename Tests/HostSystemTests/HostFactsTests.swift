@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct `The host's names` {
-  @Test func `come from files below the given root`() throws {
+  @Test func `are read from files below the given root`() throws {
     let tree = try TemporaryTree()
     #expect(HostFacts(root: tree.path).identity() == HostIdentity())
     try tree.file("etc/hostname", "# a comment\n\n  lnx01.example \n")
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: ["localhost1", "localhost.example", "none"])
-  func `may look like that`(text: String) {
+  func `may have this form`(text: String) {
     #expect(HostFacts.hostName(text) == text)
   }
 

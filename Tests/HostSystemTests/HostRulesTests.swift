@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func `come from all directories, by the names of their files`() throws {
+  @Test func `are read from all directories, sorted by the names of their files`() throws {
     try file("etc/90-z.rules")
     try file("usr/10-a.rules", "vfio_ap")
     try file("usr/9-a.rules", "unmanaged")
@@ -46,7 +46,8 @@ import Testing
     #expect(rules.rules.files == [] && rules.diagnostics == [])
   }
 
-  @Test func `come from the strongest directory that has the name, empty files masking it`() throws
+  @Test func `are read from the directory with the highest priority, and masked by empty files`()
+    throws
   {
     try file("etc/a.rules", "vfio_ap")
     try file("usr/a.rules")
@@ -143,7 +144,7 @@ import Testing
       ])
   }
 
-  @Test func `are an error where a file or a directory belongs to somebody else`() throws {
+  @Test func `are an error if a file or a directory belongs to another user`() throws {
     try file("etc/a.rules")
     let rules = rules(owner: geteuid() + 1)
     #expect(said(rules) == ["/etc untrusted-file", "/usr untrusted-file"])

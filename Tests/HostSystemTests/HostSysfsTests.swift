@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `writes over what is there, and neither cuts nor creates a file`(walking: Bool) throws {
+  func `overwrites the contents, and neither truncates nor creates a file`(walking: Bool) throws {
     try tree.file("bus/ap/drivers/vfio_ap/bind", "........", mode: 0o200)
     let sysfs = try sysfs(walking)
     try sysfs.write("05.0004", to: .driver("vfio_ap", "bind"))
@@ -142,7 +142,7 @@ import Testing
     #expect(try sysfs.read(.bus("apmask")) == "first\n")
   }
 
-  @Test func `tells of a root that is not there`() throws {
+  @Test func `reports a root that does not exist`() throws {
     let error = try #require(throws: FileError.self) {
       try HostSysfs(root: "/nowhere/at/all")
     }

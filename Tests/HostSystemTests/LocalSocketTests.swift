@@ -22,7 +22,7 @@ import Testing
     let descriptor = blockingListener()
     try #require(fcntl(descriptor, F_GETFL) & O_NONBLOCK == 0)
     let socket = LocalSocket(listening: descriptor)
-    // First, since the second would never come back.
+    // First, since the second would block.
     try #require(fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0)
     #expect(socket.accept() == nil)
   }

@@ -10,7 +10,7 @@ import Testing
 private let a = APQN(adapter: 5, domain: 4)
 private let b = APQN(adapter: 6, domain: 0x47)
 
-@Suite struct `The file that keeps what is ours` {
+@Suite struct `The record of what is reserved` {
   private let tree: TemporaryTree
   private var directory: String { tree.path + "/state" }
 
@@ -24,7 +24,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(damage == nil)
     try file.append([.mechanism(.override), .queue(a, isOwned: true), .queue(b, isOwned: true)])
     try file.append([.queue(a, isOwned: false)])
-    // As a process that was killed would leave it: nobody closes anything.
+    // As a killed process would leave it: nothing is closed.
     #expect(
       try OwnershipFile.read(directory: directory, boot: "b1")
         == Ownership(queues: [b], mechanism: .override))
@@ -42,7 +42,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(try OwnershipFile.open(directory: directory, boot: "b2").ownership == Ownership())
   }
 
-  @Test func `is put aside when it makes no sense, and nothing is ours then`() throws {
+  @Test func `is renamed if it is damaged, and nothing is owned then`() throws {
     try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\nfish 1\n")
     let (_, ownership, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
     #expect(ownership == Ownership())
@@ -69,7 +69,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
   }
 
   @Test(arguments: ["link", "loop", "pipe", "directory", "full directory", "writable", "foreign"])
-  func `is put aside when it is no file of ours`(form: String) throws {
+  func `is renamed if another program has created it`(form: String) throws {
     let path = directory + "/ownership"
     try tree.file("elsewhere", "apreserve-ownership 1 boot=b1\n+queue 05.0004\n")
     switch form {
@@ -94,7 +94,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(try tree.text("elsewhere").hasSuffix("+queue 05.0004\n"))
   }
 
-  @Test func `is written anew when it has grown long`() throws {
+  @Test func `is rewritten when it has grown long`() throws {
     let (file, _, _) = try OwnershipFile.open(directory: directory, boot: "b1")
     for _ in 0..<6000 {
       try file.append([.queue(a, isOwned: true)])
@@ -114,7 +114,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     }
   }
 
-  @Test func `is not written through a link that lies where it is written anew`() throws {
+  @Test func `is not written through a link at the path of the new file`() throws {
     try tree.file("elsewhere", "precious\n")
     try tree.link("state/ownership.new", to: tree.path + "/elsewhere")
     _ = try OwnershipFile.open(directory: directory, boot: "b1")

@@ -47,8 +47,8 @@ import Testing
     #expect(try names.isEmpty)
   }
 
-  @Test func `is not waited for by whoever is to stop`() throws {
-    // The process that runs the tests' own parent lives, whoever that is.
+  @Test func `is not waited for after an interruption`() throws {
+    // The parent of the test process is running.
     try tree.file("s390apconfig.lock", "\(getppid())\n")
     var questions = 0
     let lock = S390ConfigurationLock(
@@ -81,7 +81,7 @@ import Testing
     try lock.acquire()
   }
 
-  @Test func `of a living process is waited for, with a word about it, and not for ever`() throws {
+  @Test func `of a running process is waited for up to a limit, and reported`() throws {
     try tree.file("s390apconfig.lock", "1\n")
     let error = try #require(throws: ConfigurationLockError.self) { try lock().acquire() }
     #expect(error.description.contains("process 1)"))
@@ -106,7 +106,7 @@ import Testing
     #expect(try tree.text("s390apconfig.lock") == "\(getpid())\n")
   }
 
-  @Test func `is not given back when somebody else has it by now`() throws {
+  @Test func `is not released if another process holds it by now`() throws {
     let lock = lock()
     try lock.acquire()
     tree.remove("s390apconfig.lock")
@@ -115,7 +115,7 @@ import Testing
     #expect(try tree.text("s390apconfig.lock") == "1\n")
   }
 
-  @Test func `makes its directory where there is none, as in an initial RAM disk`() throws {
+  @Test func `creates its directory if it is missing, as in an initial RAM disk`() throws {
     let path = tree.path + "/lock/s390apconfig.lock"
     let lock = S390ConfigurationLock(path: path, limit: .zero, report: { _ in })
     try lock.acquire()
@@ -131,12 +131,12 @@ import Testing
     #expect(error.description.contains("ENOENT"))
   }
 
-  /// What somebody can put where the lock belongs, and what is to come of it.
+  /// What can be at the path of the lock, and what must happen then.
   struct Form: CustomTestStringConvertible, Sendable {
     enum Outcome: Sendable {
       /// The lock is had.
       case taken
-      /// An error has these words, a remedy among them, and what is there stays.
+      /// An error contains these words, including a remedy, and the file stays.
       case named([String])
     }
 

@@ -6,7 +6,7 @@ import Testing
 import Uevents
 
 /// A pair of sockets with the filter before one of them. Classic BPF works alike on every kind of
-/// socket, so that no netlink is needed here.
+/// socket, so that no netlink socket is needed.
 private final class FilteredSockets {
   private var descriptors: [Int32] = [0, 0]
 
@@ -36,7 +36,7 @@ private final class FilteredSockets {
 
 @Suite struct `The socket filter` {
   @Test(arguments: CaptureFile.names)
-  func `lets pass all that the agent looks at, for every message of every capture`(
+  func `passes everything that the agent uses, for every message of every capture`(
     name: String
   ) throws {
     let sockets = try FilteredSockets()
@@ -57,7 +57,7 @@ private final class FilteredSockets {
     "/module/vfio_ap",
   ]
 
-  /// Whether the agent could look at something because of the event. Of modules it is only the AP
+  /// Whether the event could make the agent read something. Of modules it is only the AP
   /// bus's own: others say nothing that their drivers do not say too.
   private static func matters(_ event: Uevent) -> Bool {
     switch BusObject(path: event.devicePath) {
@@ -95,7 +95,7 @@ private final class FilteredSockets {
     "", "a", "add@", "add@/", "add@/devices/ap", "@/devices/ap\0", "ad@/devices/ap\0",
     "adding@@/devices/ap\0", "addition@/devices/ap\0", "libudev\0\0\0\0/devices/ap\0",
   ])
-  func `drops what is no kernel message, or ends too early`(message: String) throws {
+  func `drops messages that are not from the kernel or end too early`(message: String) throws {
     #expect(try !FilteredSockets().passes(message))
   }
 }

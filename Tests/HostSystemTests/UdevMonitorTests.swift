@@ -10,7 +10,7 @@ import Uevents
   .enabled(
     if: apreserve_can_unshare_network() != 0, "a network namespace of its own is refused here"))
 struct `The uevent monitor` {
-  @Test func `hands on what the kernel sends`() async {
+  @Test func `delivers what the kernel sends`() async {
     await #expect(processExitsWith: .success) {
       let injection = Injection()
       let monitor = try UdevMonitor()
@@ -37,7 +37,7 @@ struct `The uevent monitor` {
     }
   }
 
-  @Test func `passes over what did not come from the kernel, and reads on`() async {
+  @Test func `skips messages that are not from the kernel, and continues`() async {
     await #expect(processExitsWith: .success) {
       let injection = Injection()
       let monitor = try UdevMonitor()
@@ -54,8 +54,7 @@ struct `The uevent monitor` {
     }
   }
 
-  @Test func `tells of an overrun once everything has been handed on, and then hears again`() async
-  {
+  @Test func `reports an overrun after everything was delivered, and receives again`() async {
     await #expect(processExitsWith: .success) {
       let injection = Injection()
       let monitor = try UdevMonitor()
@@ -76,7 +75,7 @@ struct `The uevent monitor` {
     }
   }
 
-  /// What a kernel, or a driver's author, can send about the AP bus that makes no sense to libudev.
+  /// Messages about the AP bus that a kernel or a driver can send and libudev refuses.
   static let oddMessages: [[String]] = [
     ["ACTION=change", "DEVPATH=", "SUBSYSTEM=ap"],
     ["ACTION=change", "DEVPATH=/", "SUBSYSTEM=ap"],
@@ -102,7 +101,7 @@ struct `The uevent monitor` {
     [],
   ]
 
-  @Test func `passes over an event that makes no sense, and hands on the next one`() async {
+  @Test func `skips an invalid event, and delivers the next one`() async {
     await #expect(processExitsWith: .success) {
       let injection = Injection()
       let monitor = try UdevMonitor()

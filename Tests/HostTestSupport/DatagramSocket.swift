@@ -26,14 +26,14 @@ package final class DatagramSocket {
     close(descriptor)
   }
 
-  /// The next message's bytes; nil when none has come.
+  /// The bytes of the next message; nil if there is none.
   package func receiveBytes() -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: 65_536)
     let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
     return count < 0 ? nil : Array(buffer[..<count])
   }
 
-  /// The next message as text; nil when none has come.
+  /// The next message as text; nil if there is none.
   package func receive() -> String? { receiveBytes().map { String(decoding: $0, as: UTF8.self) } }
 
   /// Waits for a message, at most a minute.

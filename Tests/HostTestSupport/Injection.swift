@@ -38,7 +38,7 @@ package struct Injection: Sendable {
     precondition(apreserve_forge(descriptor, message, UInt32(message.count)) == 0)
   }
 
-  /// Injects that a queue came; the number tells one message from another.
+  /// Injects the `add` of a queue; the number distinguishes messages.
   package func injectQueue(_ number: Int) {
     inject(
       "add@/devices/ap/card05/05.0004", "ACTION=add", "DEVPATH=/devices/ap/card05/05.0004",

@@ -118,7 +118,7 @@ import Testing
     try installation.run("install")
     let place = "\(installation.path)/place"
     _ = try Shell.run("mkdir -p '\(place)/rules' && touch '\(place)/machine.json'")
-    // What bash does when the tabulator is pressed behind these words.
+    // What bash does when the tab key is pressed after these words.
     let script = """
       . '\(installation.path)/usr/share/bash-completion/completions/apreserve'
       cd '\(place)'

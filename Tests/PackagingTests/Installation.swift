@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What `make install` brings, below a directory of its own.
+/// The files of `make install`, below a temporary directory.
 final class Installation {
   private let tree: TemporaryTree
   /// The directory that represents `/usr/local`, or `/` if `DESTDIR` is used.
@@ -44,7 +44,7 @@ final class Installation {
 
 /// Commands of a shell.
 enum Shell {
-  /// What a command came to.
+  /// The result of a command.
   struct Result {
     /// What it printed, to standard output and standard error.
     var output: String

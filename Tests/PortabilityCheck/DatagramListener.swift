@@ -1,6 +1,6 @@
 import Glibc
 
-/// Writes down what comes to a socket of datagrams, each with a line `--` behind it.
+/// Writes the datagrams that a socket receives to a file, each followed by a line `--`.
 enum DatagramListener {
   static func run(socket path: String, file: String) {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)

@@ -4,10 +4,10 @@ import TestSupport
 /// Holds this architecture against another one, with the project's own code and test data, for machines that
 /// have no test runner: `portability-check check` compares known answers, parses every kept input and walks
 /// every transcript of a kernel; `write DIRECTORY` leaves documents behind that must be the same bytes
-/// everywhere; `compare DIRECTORY` makes them anew and compares. A line a check, `pass` or `FAIL`; the exit
+/// everywhere; `compare DIRECTORY` creates them again and compares. A line a check, `pass` or `FAIL`; the exit
 /// status counts.
 ///
-/// `listen SOCKET FILE` appends the datagrams that come to a socket to a file: what a program tells the
+/// `listen SOCKET FILE` appends the datagrams that a socket receives to a file: what a program sends to the
 /// service manager and the journal.
 @main
 enum PortabilityCheck {

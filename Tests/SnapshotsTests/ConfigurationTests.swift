@@ -43,7 +43,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(!text.contains("configuration") && !text.contains("ownership"))
   }
 
-  @Test func `tells nothing that identifies machine, keys or guests once redacted`() {
+  @Test func `identifies neither machine, keys nor guests if it is redacted`() {
     let redacted = snapshot.redacted()
     let text = redacted.encoded()
     for secret in ["0x12", "db1", "root", "k1"] { #expect(!text.contains("\"\(secret)\"")) }

@@ -86,7 +86,7 @@ import Testing
     #expect(try Snapshot.decode(Array(dense.utf8), file: "x") == machine)
   }
 
-  @Test func `may be written by hand with little`() throws {
+  @Test func `may be short if it is written by hand`() throws {
     let text = """
       {"apreserve": "snapshot", "version": 1,
        "bus": {"apmask": "0xff", "aqmask": "0xFFFF", "scans": null, "drivers": ["b", "a", "b"]},
@@ -105,7 +105,7 @@ import Testing
     #expect(snapshot.inventory.mediatedDevices.map(\.domains) == [[4, 0xab]])
   }
 
-  @Test func `hides serial numbers, and still tells the cards apart`() throws {
+  @Test func `hides serial numbers, and still distinguishes the cards`() throws {
     var machine = Snapshot(inventory: .empty)
     for (adapter, serial) in [(1, "AAA"), (2, "BBB"), (3, "AAA"), (4, nil)] as [(UInt8, String?)] {
       var card = Card(adapter: adapter, hardwareType: HardwareType(rawValue: 13), functions: 0)

@@ -6,7 +6,7 @@ package enum BuiltProgram {
   package struct Missing: Error {
     /// Its name.
     package let name: String
-    /// Beside what it was looked for.
+    /// The files in whose directories it was searched.
     package let places: [String]
   }
 

@@ -35,7 +35,7 @@ package enum Effort {
   }
 }
 
-/// Seeds one after the other; how far they came is told in the report of the proof.
+/// Consecutive seeds; the report of the proof has the last one.
 package struct Seeds: Sequence, IteratorProtocol {
   private let first: UInt64
   private let count: UInt64?

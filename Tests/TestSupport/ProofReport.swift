@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What the proofs did in this run: counted where it happens, told in a line for each when the process
+/// What the proofs did in this run: counted where it happens, printed in a line for each when the process
 /// ends.
 package enum ProofReport {
   /// What is proved, in the order of the lines.
@@ -16,7 +16,7 @@ package enum ProofReport {
   }
 
   private struct Line {
-    /// Numbers by what they count, in the order in which they came up.
+    /// Numbers by what they count, in the order of their first use.
     var counts: [(what: String, total: Int, parts: [String: Int])] = []
     var seeds: [String: ClosedRange<UInt64>] = [:]
   }

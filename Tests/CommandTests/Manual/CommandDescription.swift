@@ -13,7 +13,7 @@ struct CommandDescription {
     var defaultValue: String?
     var values: [String]
     var valueSummaries: [String: String]
-    /// The heading that it stands under; nil for what belongs to one command alone.
+    /// The heading above it; nil for an option of a single command.
     var title: String?
   }
 

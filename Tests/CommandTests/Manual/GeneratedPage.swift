@@ -9,7 +9,7 @@ struct GeneratedPage {
   /// Whether its parts are as they would be generated now.
   let isCurrent: Bool
 
-  /// Reads a page, and writes it anew if `APRESERVE_UPDATE_MANUAL` is set.
+  /// Reads a page, and rewrites it if `APRESERVE_UPDATE_MANUAL` is set.
   init(_ name: String, block: (String) throws -> [String]?) throws {
     let page = try SourceFile.text("packaging/man/\(name)")
     var lines: [String] = []

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The manual pages against the program. `make manual` runs them with APRESERVE_UPDATE_MANUAL set, which
-/// writes what is generated anew.
+/// rewrites the generated parts.
 @Suite struct `The manual pages` {
   @Test func `have every option of every command as the program's help has it`() throws {
     let dump = try Workbench().run("--experimental-dump-help").output

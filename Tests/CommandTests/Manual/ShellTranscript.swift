@@ -1,12 +1,12 @@
 import TestSupport
 import Testing
 
-/// What a document shows of the program at work: commands behind `$`, each with what it prints.
+/// The examples of a document: commands after `$`, each with its output.
 ///
-/// `apreserve` is run with its words, in a directory of its own; `> FILE` keeps what it prints in a file.
+/// `apreserve` is run with its words, in a temporary directory; `> FILE` writes its output to a file.
 /// `cat FILE` shows a file that exists, or creates it with the text that is shown. A line `...` stands for any
 /// number of lines, and `...` at the end of a line for the rest of it.
-/// Commands behind `#` are for root on a real machine, and are not run.
+/// Commands after `#` are for root on a real machine, and are not run.
 struct ShellTranscript {
   struct Step {
     var command: String
