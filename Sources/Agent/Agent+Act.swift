@@ -60,8 +60,8 @@ extension Agent {
   }
 
   private func scheduleRelease(of apqns: [APQN]) {
-    let due = min(pendingRelease?.due ?? .seconds(Int64.max), time.now + Self.releasePause)
-    pendingRelease = apqns.isEmpty ? nil : (due, apqns)
+    let due = time.now + Self.releasePause
+    pendingRelease = apqns.isEmpty ? nil : (min(pendingRelease?.due ?? due, due), apqns)
   }
 
   /// Does the operations of a plan, as long as it answers to what is requested and to the machine.
@@ -143,7 +143,7 @@ extension Agent {
         queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
       else { return nil }
       return Move(
-        time: time.sinceEpoch, apqn, from: .none, to: queue.owner, cause: .collateral,
+        time: time.wallTime, apqn, from: .none, to: queue.owner, cause: .collateral,
         mechanism: choice?.mechanism)
     }
     if !taken.isEmpty { report(.takenOnArrival(taken)) }
@@ -320,7 +320,7 @@ extension Agent {
 
   /// Changes of owners with the time, the rule of each, and the mechanism.
   private func moves(_ changes: [OwnerChange], by decisions: DecisionTable) -> [Move] {
-    let now = time.sinceEpoch
+    let now = time.wallTime
     return changes.map {
       Move(
         time: now, $0.apqn, from: $0.from, to: $0.to, cause: $0.cause,

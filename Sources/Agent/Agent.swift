@@ -10,7 +10,7 @@ package import Uevents
 /// `reconcile` returns how far it has come.
 package final class Agent {
   let sysfs: any Sysfs
-  let time: any MonotonicTime
+  let time: any TimeSource
   let environment: Environment
   private let listener: (Event) -> Void
   var host: HostIdentity
@@ -30,7 +30,7 @@ package final class Agent {
   /// Master keys of queues that the agent has switched off, which do not show them then.
   var knownMasterKeys: [APQN: MasterKeyPattern] = [:]
   /// When to scan again after a reconciliation that was not finished, and the pause before that.
-  var unfinished: (due: Duration, pause: Duration)?
+  var unfinished: (due: Instant, pause: Duration)?
   /// Whether the plan that is being done has written anything.
   var hasWritten = false
   /// The masks as the plan that is being done has left them so far.
@@ -47,10 +47,10 @@ package final class Agent {
   var departures: Set<APQN> = []
   /// Queues that were not with the driver of their pool at the last scan, as while the kernel moves what
   /// another process's mask write moves, and since when it is these.
-  var misplaced: (queues: Set<APQN>, since: Duration) = ([], .zero)
+  var misplaced: (queues: Set<APQN>, since: Instant) = ([], .boot)
   /// When queues that guests have and that are to be given back are read again: unassigning them sends no
   /// event.
-  var pendingRelease: (due: Duration, queues: [APQN])?
+  var pendingRelease: (due: Instant, queues: [APQN])?
 
   /// The mechanism that is kept, from the first plan on that has anything to write.
   package internal(set) var keptChoice: MechanismChoice?
@@ -141,7 +141,7 @@ package final class Agent {
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     settings: Settings = Settings(), ownership: Ownership = Ownership(),
-    environment: Environment = Environment(), time: any MonotonicTime,
+    environment: Environment = Environment(), time: any TimeSource,
     report: @escaping (Event) -> Void = { _ in }
   ) {
     self.sysfs = sysfs
@@ -212,7 +212,7 @@ package final class Agent {
   }
 
   /// When `reconcile` is due again without any event; nil when nothing is.
-  package var nextDue: Duration? {
+  package var nextDue: Instant? {
     [retries.nextDue, drains.nextDue, pendingRelease?.due, unfinished?.due].compactMap { $0 }.min()
   }
 

@@ -52,8 +52,7 @@ extension Agent {
 
   /// A queue that has another owner, or was to have it.
   package struct Move: Equatable, Sendable {
-    /// When, since the beginning of 1970.
-    package var time: Duration
+    package var time: WallTime
     package var apqn: APQN
     package var from: Owner
     /// The owner now; of a failed move, the one that it was to have.
@@ -68,7 +67,7 @@ extension Agent {
     package var failure: String?
 
     package init(
-      time: Duration, _ apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
+      time: WallTime, _ apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
       rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil
     ) {
       self.time = time

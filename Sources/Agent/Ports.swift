@@ -1,11 +1,12 @@
+package import APBus
 package import Reservation
 
-/// The port to the clock.
-package protocol MonotonicTime: AnyObject {
-  /// The time since some fixed moment; it never goes back.
-  var now: Duration { get }
-  /// The time since the beginning of 1970, as the host's clock has it.
-  var sinceEpoch: Duration { get }
+/// The port to the clocks.
+package protocol TimeSource: AnyObject {
+  /// What pauses and limits are measured by.
+  var now: Instant { get }
+  /// What people are shown.
+  var wallTime: WallTime { get }
 }
 
 /// The port to the record of what the agent has reserved, which is read after a restart.

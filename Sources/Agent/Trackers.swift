@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 package import Reservation
 
 // What the agent remembers between its plans: when to try again what failed, which queues it waits for, and
@@ -10,7 +10,7 @@ package struct RetrySchedule: Equatable, Sendable {
   private struct Entry: Equatable {
     var failures = 0
     /// Nil when it is never tried again.
-    var next: Duration?
+    var next: Instant?
     /// Whether it is being tried, and waits for something else than its time.
     var isUnderWay = false
   }
@@ -26,7 +26,7 @@ package struct RetrySchedule: Equatable, Sendable {
   package init() {}
 
   /// Notes a failure and returns the pause before the next try, nil for none ever.
-  package mutating func fail(_ failure: Failure, now: Duration) -> Duration? {
+  package mutating func fail(_ failure: Failure, now: Instant) -> Duration? {
     var entry = entries[failure.subject] ?? Entry()
     entry.failures += 1
     let pause: Duration? =
@@ -39,7 +39,7 @@ package struct RetrySchedule: Equatable, Sendable {
   }
 
   /// Puts off what was due and could not be tried, because something before it has to be done first.
-  package mutating func postponeOverdue(now: Duration) {
+  package mutating func postponeOverdue(now: Instant) {
     for (subject, entry) in entries {
       guard let next = entry.next, next <= now else { continue }
       entries[subject]?.next = now + Self.firstPause
@@ -67,21 +67,21 @@ package struct RetrySchedule: Equatable, Sendable {
   }
 
   /// What is not to be tried yet.
-  package func heldBack(now: Duration) -> Set<Operation.Subject> {
+  package func heldBack(now: Instant) -> Set<Operation.Subject> {
     Set(entries.filter { !$0.value.isUnderWay && $0.value.next.map { $0 > now } ?? true }.keys)
   }
 
   /// When the next try is due; nil when nothing waits for one.
-  package var nextDue: Duration? {
+  package var nextDue: Instant? {
     entries.values.filter { !$0.isUnderWay }.compactMap(\.next).min()
   }
 }
 
 /// Queues that are waited for until they have no pending requests, and those that took too long.
 struct Drains {
-  private var since: [APQN: Duration] = [:]
-  private var lastRead = Duration.zero
-  private var givenUp: [APQN: Duration] = [:]
+  private var since: [APQN: Instant] = [:]
+  private var lastRead = Instant.boot
+  private var givenUp: [APQN: Instant] = [:]
   private var pauses: [APQN: Duration] = [:]
 
   /// The pause before a queue that is being drained is read again.
@@ -98,14 +98,14 @@ struct Drains {
   var undrained: Set<APQN> { Set(givenUp.keys) }
 
   /// When the next queue is due.
-  var nextDue: Duration? {
+  var nextDue: Instant? {
     let reading = since.isEmpty ? nil : lastRead + Self.pause
     return [reading, givenUp.values.min()].compactMap { $0 }.min()
   }
 
   /// Notes that a queue still has requests, one of `all` that are waited for together and have one time
   /// limit. False when they took longer than `limit`: then that queue is given up.
-  mutating func wait(for apqn: APQN, of all: [APQN], now: Duration, limit: Duration) -> Bool {
+  mutating func wait(for apqn: APQN, of all: [APQN], now: Instant, limit: Duration) -> Bool {
     lastRead = now
     let start = all.compactMap { since[$0] }.min() ?? now
     guard now - start < limit else {
@@ -120,7 +120,7 @@ struct Drains {
   }
 
   /// Takes the queues that are to be read now; those that took too long are tried again.
-  mutating func takeDue(now: Duration) -> [APQN] {
+  mutating func takeDue(now: Instant) -> [APQN] {
     guard let nextDue, nextDue <= now else { return [] }
     let again = givenUp.filter { $0.value <= now }.map(\.key)
     for apqn in again { givenUp[apqn] = nil }
@@ -142,7 +142,7 @@ struct Drains {
 /// Watches the queues that the agent has reserved, for another process that moves them back.
 struct ContentionTracker {
   private var watched: Set<APQN> = []
-  private var times: [APQN: [Duration]] = [:]
+  private var times: [APQN: [Instant]] = [:]
   /// Queues that were moved back too often, with how often that was. They stay here until
   /// `forgetAll`.
   private(set) var given: [APQN: Int] = [:]
@@ -162,7 +162,7 @@ struct ContentionTracker {
   func watched(among apqns: some Sequence<APQN>) -> [APQN] { apqns.filter(watched.contains) }
 
   /// Notes that another process has moved a watched queue back.
-  mutating func note(_ apqn: APQN, now: Duration, limit: Int, interval: Duration) {
+  mutating func note(_ apqn: APQN, now: Instant, limit: Int, interval: Duration) {
     watched.remove(apqn)
     let recent = (times[apqn] ?? []).filter { now - $0 < interval } + [now]
     times[apqn] = recent

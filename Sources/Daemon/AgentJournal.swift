@@ -222,7 +222,7 @@ struct MessageRate: Equatable, Sendable {
   var interval = Duration.seconds(30)
 
   private struct Window: Equatable {
-    var start: Duration
+    var start: Instant
     var count = 0
     var suppressed = 0
   }
@@ -238,7 +238,7 @@ struct MessageRate: Equatable, Sendable {
   }
 
   /// Decides about a message of that kind.
-  mutating func verdict(_ kind: String, now: Duration) -> Verdict {
+  mutating func verdict(_ kind: String, now: Instant) -> Verdict {
     var window = windows[kind] ?? Window(start: now)
     var suppressed = 0
     if now - window.start >= interval {

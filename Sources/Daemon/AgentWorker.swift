@@ -22,7 +22,7 @@ struct AgentWorker {
   private let received: ReceivedMail
   private var report = AgentReport()
   /// When everything is scanned again.
-  private var nextSurvey: Duration
+  private var nextSurvey: Instant
 
   /// Starts the thread. It ends when the mail says so.
   static func start(

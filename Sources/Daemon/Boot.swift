@@ -12,7 +12,7 @@ struct BootGate {
   var settleTime: Duration
   private var hasOpened = false
   /// When it opens if nothing more comes; nil while there is nothing to wait for.
-  private(set) var nextDue: Duration?
+  private(set) var nextDue: Instant?
 
   init(sysfs: any Sysfs, settleTime: Duration) {
     self.sysfs = sysfs
@@ -20,7 +20,7 @@ struct BootGate {
   }
 
   /// Whether decisions may be made. Every event while it is shut restarts the wait.
-  mutating func isOpen(now: Duration, isEvent: Bool) -> Bool {
+  mutating func isOpen(now: Instant, isEvent: Bool) -> Bool {
     if hasOpened { return true }
     guard countsNoScans else {
       nextDue = nil

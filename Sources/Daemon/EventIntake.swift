@@ -136,7 +136,7 @@ struct FailureRate: Equatable, Sendable {
   let limit: Int
   /// How long a failure counts.
   let interval: Duration
-  private var times: [Duration] = []
+  private var times: [Instant] = []
 
   /// A rate of no failures so far.
   init(limit: Int, interval: Duration) {
@@ -145,7 +145,7 @@ struct FailureRate: Equatable, Sendable {
   }
 
   /// Counts a failure; true when there are too many.
-  mutating func note(at now: Duration) -> Bool {
+  mutating func note(at now: Instant) -> Bool {
     times = times.filter { now - $0 < interval } + [now]
     return times.count >= limit
   }

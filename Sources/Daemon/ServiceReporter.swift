@@ -7,7 +7,7 @@ final class ServiceReporter {
   private let manager = ServiceManager()
   private let log: any MessageLog
   private let time = HostTime()
-  private let start: Duration
+  private let start: Instant
   private var limit: Duration
   private var deadline: EventTimer?
   private var isReady = false
@@ -131,7 +131,7 @@ final class LongWriteReporter {
   }
 
   /// The message of a write that lasts.
-  static func message(_ write: WriteInProgress, now: Duration, _ outlook: String) -> LogMessage {
+  static func message(_ write: WriteInProgress, now: Instant, _ outlook: String) -> LogMessage {
     LogMessage(
       .warning, .longWrite,
       "writing \"\(write.text.filter { $0 != "\n" })\" to \(write.path) has taken "

@@ -34,11 +34,10 @@ package struct WriteInProgress: Equatable, Sendable {
   package var path: SysfsPath
   /// What is written to it.
   package var text: String
-  /// Since when, on the clock of `HostTime`.
-  package var since: Duration
+  package var since: Instant
 
   /// A write that has begun.
-  package init(path: SysfsPath, text: String, since: Duration) {
+  package init(path: SysfsPath, text: String, since: Instant) {
     self.path = path
     self.text = text
     self.since = since

@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 import Agent
 package import HostSystem
 package import JSONText
@@ -21,7 +21,7 @@ package struct StatusDocument {
   /// What is wrong with the configuration, each a sentence.
   package var configurationErrors: [String]
   /// Now, on the clock of `HostTime`.
-  package var now: Duration
+  package var now: Instant
 
   /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100

@@ -1,16 +1,17 @@
+package import APBus
 import Agent
 import CSystemd
 import Glibc
 
 /// The clocks of this host for the agent.
-package final class HostTime: MonotonicTime {
+package final class HostTime: TimeSource {
   package init() {}
 
-  /// CLOCK_MONOTONIC: the time since the boot without suspension.
-  package var now: Duration { Self.read(CLOCK_MONOTONIC) }
+  /// CLOCK_MONOTONIC.
+  package var now: Instant { Instant(sinceBoot: Self.read(CLOCK_MONOTONIC)) }
 
   /// CLOCK_REALTIME.
-  package var sinceEpoch: Duration { Self.read(CLOCK_REALTIME) }
+  package var wallTime: WallTime { WallTime(sinceEpoch: Self.read(CLOCK_REALTIME)) }
 
   private static func read(_ clock: clockid_t) -> Duration {
     var time = timespec()
@@ -37,10 +38,10 @@ package final class Interruption {
 
   /// Waits until one of the signals is received, whose number is the result; nil if the time is over.
   package func wait(atMost time: Duration) -> Int32? {
-    let clock = SuspendingClock()
-    let end = clock.now.advanced(by: time)
+    let clock = HostTime()
+    let end = clock.now + time
     while signal == nil {
-      var timeout = max(.zero, clock.now.duration(to: end)).timespec
+      var timeout = max(.zero, end - clock.now).timespec
       let number = sigtimedwait(&signals, nil, &timeout)
       if number > 0 {
         signal = number
@@ -74,5 +75,5 @@ extension Duration {
   }
 
   /// The timeout of poll(2): whole milliseconds, rounded up.
-  var pollTimeout: Int32 { Int32(clamping: (microseconds + 999) / 1000) }
+  package var pollTimeout: Int32 { Int32(clamping: (microseconds + 999) / 1000) }
 }

@@ -28,7 +28,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
   package var limit: Duration
   private let isInterrupted: () -> Bool
   private let report: (String) -> Void
-  private let clock = SuspendingClock()
+  private let clock = HostTime()
   /// The lock file, while this holds the lock.
   private var own: FileIdentity?
 
@@ -69,7 +69,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     var hasReported = false
     while true {
       if try create() { return }
-      let waited = start.duration(to: clock.now)
+      let waited = clock.now - start
       switch holder() {
       case .none: break
       case .stale(let identity):
@@ -212,7 +212,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     var buffer = [UInt8](repeating: 0, count: 32)
     let count = max(0, read(file.number, &buffer, buffer.count))
     guard let process = Self.process(buffer[..<count]) else {
-      let age = HostTime().sinceEpoch - .seconds(status.st_mtim.tv_sec)
+      let age = clock.wallTime - WallTime(sinceEpoch: .seconds(status.st_mtim.tv_sec))
       return age > Self.namelessTime ? .stale(FileIdentity(status)) : .running(nil)
     }
     // This process does not hold the lock, so its own number is that of an earlier process.

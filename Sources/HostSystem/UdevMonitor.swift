@@ -217,8 +217,8 @@ package final class EventRecording {
     try file.write(MonitorText.introduction)
   }
 
-  /// Appends an event that was received that long after the boot.
-  package func append(_ event: Uevent, sinceBoot time: Duration) throws(FileError) {
-    try file.write(MonitorText.record(event, at: time))
+  /// Appends an event that was received at `time`.
+  package func append(_ event: Uevent, at time: Instant) throws(FileError) {
+    try file.write(MonitorText.record(event, at: time.sinceBoot))
   }
 }

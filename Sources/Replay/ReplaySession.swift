@@ -167,7 +167,7 @@ package final class ReplaySession {
   private static let patience = Duration.seconds(60)
 
   private func waitForRetries() throws {
-    while let due = agent.nextDue, due <= Self.patience {
+    while let due = agent.nextDue, due <= .boot + Self.patience {
       time.now = max(time.now, due)
       try settle()
     }
@@ -217,9 +217,9 @@ package final class ReplaySession {
 }
 
 /// The time of a replay. It begins with the replay, so that what is reported is the same at every run.
-private final class SimulatedTime: MonotonicTime {
-  var now = Duration.zero
-  var sinceEpoch: Duration { now }
+private final class SimulatedTime: TimeSource {
+  var now = Instant.boot
+  var wallTime: WallTime { WallTime(sinceEpoch: now.sinceBoot) }
 }
 
 extension ReplaySession {

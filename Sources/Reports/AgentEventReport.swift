@@ -160,7 +160,7 @@ extension Agent.Move {
   /// A value of the type `Move` (`org.apreserve.varlink`).
   package var json: JSONValue {
     JSONObject.make {
-      $0.set("time", text: Self.text(ofTime: time))
+      $0.set("time", text: Self.text(of: time))
       $0.set("queue", text: apqn.description)
       $0.set("from", text: from.rawValue)
       $0.set("to", text: to.rawValue)
@@ -175,8 +175,8 @@ extension Agent.Move {
   private static let wordOfAnotherProcess = "others"
 
   /// A moment since the beginning of 1970 as RFC 3339 writes it, in UTC and to the second.
-  static func text(ofTime sinceEpoch: Duration) -> String {
-    var seconds = time_t(sinceEpoch.components.seconds)
+  static func text(of time: WallTime) -> String {
+    var seconds = time_t(time.sinceEpoch.components.seconds)
     var parts = tm()
     gmtime_r(&seconds, &parts)
     func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }

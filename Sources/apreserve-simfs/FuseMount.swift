@@ -1,5 +1,7 @@
+import APBus
 import CFuse
 import Glibc
+import HostSystem
 import SimulatedBus
 
 /// A mounted file system, and the loop that serves it.
@@ -38,19 +40,21 @@ final class FuseMount {
     self.session = session
   }
 
-  /// Serves programs until the tree is unmounted or a signal ends it. `tick` is called when its time
-  /// has come, and says how many milliseconds to wait until the next.
-  func serve(tick: () -> Int32) throws(Failed) {
+  /// Serves programs until the tree is unmounted or a signal ends it. `tick` is called when it is due, and
+  /// returns when it is due again.
+  func serve(tick: (Instant) -> Instant) throws(Failed) {
     guard fuse_set_signal_handlers(session) == 0 else { throw Failed() }
     defer { fuse_remove_signal_handlers(session) }
     let descriptor = fuse_session_fd(session)
+    let time = HostTime()
     var calls = WaitingCalls(files, session: session)
     var buffer = fuse_buf()
     defer { free(buffer.mem) }
     while fuse_session_exited(session) == 0 {
       var readiness = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let rest = tick()
-      let count = poll(&readiness, 1, min(rest, calls.milliseconds ?? rest))
+      let nextTick = tick(time.now)
+      let due = min(nextTick, calls.nextDue ?? nextTick)
+      let count = poll(&readiness, 1, (due - time.now).pollTimeout)
       calls.answer()
       // A signal ends the session, or is of no concern.
       guard count > 0 else { continue }

@@ -67,8 +67,8 @@ struct SimulatedFileSystemCommand: ParsableCommand {
       machine.bus, faults: machine.injector, run: machine.run, say: Self.say)
     let mount = try FuseMount(files, on: directory)
     Self.say("the simulated bus is at \(directory); Ctrl-C or SIGTERM unmounts it")
-    var timer = ScanTimer(now: MonotonicTime.now)
-    try mount.serve { timer.tick(machine.bus, now: MonotonicTime.now) }
+    var timer = ScanTimer(now: HostTime().now)
+    try mount.serve { timer.tick(machine.bus, now: $0) }
   }
 
   /// Messages go to standard error, at once.

@@ -1,5 +1,7 @@
+import APBus
 import CFuse
 import Glibc
+import HostSystem
 import SimulatedBus
 
 /// Reads and writes that have no answer yet: whoever calls is blocked meanwhile, and nobody else is, for
@@ -27,11 +29,12 @@ struct WaitingCalls {
     /// The call, which has been counted.
     var call: AdmittedCall
     /// When it is to be done.
-    var due: Duration
+    var due: Instant
   }
 
   private let files: SimulatedFileSystem
   private let session: OpaquePointer
+  private let time = HostTime()
   private var removals: [Removal] = []
   private var delayed: [Delayed] = []
 
@@ -65,7 +68,7 @@ struct WaitingCalls {
       delayed.append(
         Delayed(
           number: request.number, request: Array(bytes), call: call,
-          due: MonotonicTime.now + pause))
+          due: time.now + pause))
     } else {
       perform(request, admitted: call, buffer: &buffer)
     }
@@ -74,7 +77,7 @@ struct WaitingCalls {
   /// Answers those that need not wait any more.
   mutating func answer() {
     guard !delayed.isEmpty || !removals.isEmpty else { return }
-    let now = MonotonicTime.now
+    let now = time.now
     for call in delayed.filter({ $0.due <= now }).sorted(by: { $0.due < $1.due }) {
       delayed.removeAll { $0.number == call.number }
       var request = call.request
@@ -93,10 +96,8 @@ struct WaitingCalls {
     for write in due { apreserve_answer_written(descriptor, write.number, write.count) }
   }
 
-  /// How many milliseconds there are until a call is to be done; nil while there is none.
-  var milliseconds: Int32? {
-    delayed.map(\.due).min().map { MonotonicTime.milliseconds(from: MonotonicTime.now, until: $0) }
-  }
+  /// When the next call is to be done; nil while there is none.
+  var nextDue: Instant? { delayed.map(\.due).min() }
 
   private mutating func perform(
     _ request: apreserve_request, admitted call: AdmittedCall?, buffer: inout fuse_buf

@@ -172,8 +172,9 @@ extension ApplyCommand {
   }
 
   private func waitForFirstScan(of agent: Agent, until interruption: Interruption) throws {
-    let end = SuspendingClock.now.advanced(by: Self.scanLimit)
-    while agent.status.phase == .beforeFirstScan, SuspendingClock.now < end,
+    let time = HostTime()
+    let end = time.now + Self.scanLimit
+    while agent.status.phase == .beforeFirstScan, time.now < end,
       interruption.wait(atMost: .milliseconds(100)) == nil
     {
       agent.scan(.everything)

@@ -48,7 +48,7 @@ struct MonitorCommand: ParsableCommand {
         }
         let decisions = events.isEmpty ? nil : decisions(of: rules)
         for event in events {
-          try recording?.append(event, sinceBoot: time.now)
+          try recording?.append(event, at: time.now)
           let decision = BusObject(path: event.devicePath).flatMap { object in
             decisions.flatMap { UeventReport.decision(about: object, by: $0) }
           }

@@ -61,15 +61,15 @@ private final class FaultySysfs: Sysfs {
     try agent.reconcile().get()
     #expect(agent.status.phase == .retrying)
     #expect(agent.status.description == "3 of 4 queues reserved, 1 failed")
-    #expect(agent.nextDue == .seconds(1))
-    stage.now = .seconds(1)
+    #expect(agent.nextDue == .boot + .seconds(1))
+    stage.now = .boot + .seconds(1)
     try agent.reconcile().get()
-    #expect(agent.nextDue == .seconds(3))
+    #expect(agent.nextDue == .boot + .seconds(3))
     sysfs.fault = { _, _ in nil }
-    stage.now = .seconds(2)
+    stage.now = .boot + .seconds(2)
     try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
-    stage.now = .seconds(3)
+    stage.now = .boot + .seconds(3)
     try agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(agent.nextDue == nil)
@@ -222,7 +222,7 @@ private final class FaultySysfs: Sysfs {
     let text = try #require(stage.failures.first).description
     #expect(text.contains("what was done before could not be taken back"), "\(text)")
     sysfs.fault = { _, _ in nil }
-    stage.now = .seconds(2)
+    stage.now = .boot + .seconds(2)
     try agent.reconcile().get()
     #expect(try stage.bus.read(.bus("apmask")) == last + "\n")
     #expect(agent.status.phase == .settled)
@@ -333,7 +333,7 @@ private final class FaultySysfs: Sysfs {
     sysfs.fault = { path, _ in path == .bus("apmask") ? .some(nil) : nil }
     try agent.reconcile().get()
     #expect(stage.failures.count == 1)
-    #expect(agent.nextDue == .seconds(1))
+    #expect(agent.nextDue == .boot + .seconds(1))
   }
 
   @Test func `is not done at all where another process has changed the masks unseen`() throws {

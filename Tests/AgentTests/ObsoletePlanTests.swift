@@ -200,7 +200,7 @@ import Testing
     let agent = Agent(
       sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
       environment: .init(takeIn: { _ in
-        guard stage.now > .zero, bus.writes.isEmpty else { return }
+        guard stage.now > .boot, bus.writes.isEmpty else { return }
         try? stage.bus.write(APMask.all.description, to: .bus("apmask"))
       }), time: stage.time, report: stage.note)
     try agent.reconcile().get()

@@ -181,7 +181,7 @@ struct Watched {
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.writes.count { $0.hasSuffix("vfio_ap/bind") } == 8)
     // There is more to do, after a pause.
-    #expect(watched.agent.nextDue == .seconds(1))
+    #expect(watched.agent.nextDue == .boot + .seconds(1))
     #expect(watched.agent.ownership.queues == [apqn])
   }
 
@@ -190,7 +190,7 @@ struct Watched {
     let watched = try Watched(.bind, environment: .init(takeIn: { $0.replaceRules(rules) }))
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.writes == [])
-    #expect(watched.agent.nextDue == .seconds(1))
+    #expect(watched.agent.nextDue == .boot + .seconds(1))
   }
 
   @Test func `while queues are being moved is taken again a second after the first of them`() throws
@@ -204,17 +204,17 @@ struct Watched {
     try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     let watched = try Watched(.mask, on: stage)
-    stage.now = .seconds(100)
+    stage.now = .boot + .seconds(100)
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.writes == [])
     #expect(watched.agent.status.phase == .moving)
-    #expect(watched.agent.nextDue == .seconds(101))
+    #expect(watched.agent.nextDue == .boot + .seconds(101))
     stage.now += .milliseconds(600)
     watched.agent.scan(.everything)
     try watched.agent.reconcile().get()
     #expect(watched.agent.status.phase == .moving)
-    #expect(watched.agent.nextDue == .seconds(101))
-    stage.now = .seconds(101)
+    #expect(watched.agent.nextDue == .boot + .seconds(101))
+    stage.now = .boot + .seconds(101)
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.writes == ["\(APMask([1]).complement) > /sys/bus/ap/apmask"])
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
@@ -265,20 +265,20 @@ struct Watched {
       .bind, rules: #"APQN=="*", RESERVE="host""#, on: first.stage,
       ownership: first.agent.ownership)
     let stage = watched.stage
-    stage.now = .seconds(50)
+    stage.now = .boot + .seconds(50)
     try watched.agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(stage.driver("01.0001") == DriverName.cex4queue)
-    #expect(watched.agent.nextDue == .seconds(51))
+    #expect(watched.agent.nextDue == .boot + .seconds(51))
     // Events in between do not put it off.
     stage.now += .milliseconds(400)
     watched.agent.scan(.everything)
     try watched.agent.reconcile().get()
-    #expect(watched.agent.nextDue == .seconds(51))
+    #expect(watched.agent.nextDue == .boot + .seconds(51))
     // Nothing tells that the guest does not have it any more.
     stage.bus.onUevent = nil
     try stage.bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "unassign_domain"))
-    stage.now = .seconds(51)
+    stage.now = .boot + .seconds(51)
     try watched.agent.reconcile().get()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
     #expect(watched.agent.nextDue == nil)
@@ -315,13 +315,13 @@ struct Watched {
     let busy = APQN(adapter: 1, domain: 2)
     stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 0), on: busy)
     let watched = try Watched(.bind, on: stage, policy: GuardPolicy(drainLimit: .seconds(5)))
-    stage.now = .seconds(100)
+    stage.now = .boot + .seconds(100)
     try watched.agent.reconcile().get()
-    #expect(watched.agent.nextDue == .milliseconds(100_100))
-    stage.now = .milliseconds(104_900)
+    #expect(watched.agent.nextDue == .boot + .milliseconds(100_100))
+    stage.now = .boot + .milliseconds(104_900)
     try watched.agent.reconcile().get()
     #expect(try watched.isOnline(busy) == "0\n")
-    stage.now = .seconds(105)
+    stage.now = .boot + .seconds(105)
     try watched.agent.reconcile().get()
     #expect(try watched.isOnline(busy) == "1\n")
     #expect(watched.agent.status.draining == [])
@@ -371,7 +371,7 @@ struct Watched {
 
   @Test func `comes after pauses that double up to five minutes`() {
     var schedule = RetrySchedule()
-    var now = Duration.seconds(1000)
+    var now = Instant.boot + .seconds(1000)
     var pauses: [Duration?] = []
     for _ in 0..<11 {
       let pause = schedule.fail(Failure(subject, .refused(failure)), now: now)
@@ -387,42 +387,43 @@ struct Watched {
 
   @Test func `of one queue is no matter of another`() {
     var schedule = RetrySchedule()
-    _ = schedule.fail(Failure(subject, .refused(failure)), now: .zero)
-    _ = schedule.fail(Failure(other, .refused(failure)), now: .milliseconds(500))
-    #expect(schedule.heldBack(now: .milliseconds(999)) == [subject, other])
-    #expect(schedule.heldBack(now: .seconds(1)) == [other])
-    #expect(schedule.nextDue == .seconds(1))
+    _ = schedule.fail(Failure(subject, .refused(failure)), now: .boot)
+    _ = schedule.fail(Failure(other, .refused(failure)), now: .boot + .milliseconds(500))
+    #expect(schedule.heldBack(now: .boot + .milliseconds(999)) == [subject, other])
+    #expect(schedule.heldBack(now: .boot + .seconds(1)) == [other])
+    #expect(schedule.nextDue == .boot + .seconds(1))
     schedule.forget(except: [other])
-    #expect(schedule.nextDue == .milliseconds(1500))
+    #expect(schedule.nextDue == .boot + .milliseconds(1500))
     schedule.reset()
     #expect(schedule == RetrySchedule())
   }
 
   @Test func `never comes where only a reboot helps`() {
     var schedule = RetrySchedule()
-    #expect(schedule.fail(Failure(.masks, .leakedOverrideCount(failure)), now: .zero) == nil)
+    #expect(schedule.fail(Failure(.masks, .leakedOverrideCount(failure)), now: .boot) == nil)
     #expect(schedule.nextDue == nil)
-    #expect(schedule.heldBack(now: .seconds(1_000_000)) == [.masks])
-    schedule.postponeOverdue(now: .seconds(1_000_000))
+    #expect(schedule.heldBack(now: .boot + .seconds(1_000_000)) == [.masks])
+    schedule.postponeOverdue(now: .boot + .seconds(1_000_000))
     #expect(schedule.nextDue == nil)
   }
 
   @Test func `that is due and cannot be made is put off, unless it is under way`() {
     var schedule = RetrySchedule()
-    _ = schedule.fail(Failure(subject, .refused(failure)), now: .zero)
-    schedule.postponeOverdue(now: .milliseconds(900))
-    #expect(schedule.nextDue == .seconds(1))
-    schedule.postponeOverdue(now: .seconds(1))
-    #expect(schedule.nextDue == .seconds(2))
+    _ = schedule.fail(Failure(subject, .refused(failure)), now: .boot)
+    schedule.postponeOverdue(now: .boot + .milliseconds(900))
+    #expect(schedule.nextDue == .boot + .seconds(1))
+    schedule.postponeOverdue(now: .boot + .seconds(1))
+    #expect(schedule.nextDue == .boot + .seconds(2))
     schedule.wait(for: subject)
     #expect(schedule.nextDue == nil)
-    #expect(schedule.heldBack(now: .zero) == [])
-    schedule.postponeOverdue(now: .seconds(10))
+    #expect(schedule.heldBack(now: .boot) == [])
+    schedule.postponeOverdue(now: .boot + .seconds(10))
     // A failure ends the wait, and its pause is the next longer one.
-    #expect(schedule.fail(Failure(subject, .refused(failure)), now: .seconds(10)) == .seconds(2))
-    #expect(schedule.nextDue == .seconds(12))
+    #expect(
+      schedule.fail(Failure(subject, .refused(failure)), now: .boot + .seconds(10)) == .seconds(2))
+    #expect(schedule.nextDue == .boot + .seconds(12))
     // What has not failed is not waited for either.
     schedule.wait(for: other)
-    #expect(schedule.heldBack(now: .seconds(10)) == [subject])
+    #expect(schedule.heldBack(now: .boot + .seconds(10)) == [subject])
   }
 }

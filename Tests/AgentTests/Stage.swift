@@ -13,7 +13,7 @@ final class Stage {
   /// The events of the last step.
   private(set) var events: [Agent.Event] = []
   let time = TestTime(sinceEpoch: .seconds(1_800_000_000))
-  var now: Duration {
+  var now: Instant {
     get { time.now }
     set { time.now = newValue }
   }

@@ -1,13 +1,14 @@
+import APBus
 import Agent
 
 /// A clock that stands still unless a test moves it.
-final class TestTime: MonotonicTime {
-  var now = Duration.zero
-  private let start: Duration
-  var sinceEpoch: Duration { start + now }
+final class TestTime: TimeSource {
+  var now = Instant.boot
+  private let start: WallTime
+  var wallTime: WallTime { WallTime(sinceEpoch: start.sinceEpoch + now.sinceBoot) }
 
-  /// `start` is the time since the beginning of 1970 when `now` is zero.
+  /// `start` is when the clock begins, since the beginning of 1970.
   init(sinceEpoch start: Duration = .zero) {
-    self.start = start
+    self.start = WallTime(sinceEpoch: start)
   }
 }

@@ -1,3 +1,4 @@
+import APBus
 import Testing
 
 @testable import Daemon
@@ -10,7 +11,7 @@ import Testing
       places.append(
         Admission.Place(
           number: places.count, user: user, isGuest: user != 0, isIdle: isIdle,
-          lastProgress: .seconds(places.count)))
+          lastProgress: .boot + .seconds(places.count)))
     }
   }
 

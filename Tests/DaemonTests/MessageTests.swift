@@ -26,7 +26,7 @@ import Testing
   @Test func `say what moved, with fields for programs`() throws {
     let apqns = (4...13).map { APQN(adapter: 5, domain: UInt8($0)) }
     let moves = apqns.map {
-      Agent.Move(time: .zero, $0, from: .host, to: .vfioAP, cause: .wanted)
+      Agent.Move(time: WallTime(sinceEpoch: .zero), $0, from: .host, to: .vfioAP, cause: .wanted)
     }
     let message = try #require(LogMessage.messages(.moved(moves)).first)
     #expect(message.text.hasPrefix("05.0004, 05.0005,"))
@@ -46,11 +46,13 @@ import Testing
     }
     var moves = apqns.map {
       Agent.Move(
-        time: .zero, $0, from: .host, to: .vfioAP, cause: .collateral, mechanism: .mask)
+        time: WallTime(sinceEpoch: .zero), $0, from: .host, to: .vfioAP, cause: .collateral,
+        mechanism: .mask)
     }
     moves.append(
       Agent.Move(
-        time: .zero, APQN(adapter: 9, domain: 1), from: .none, to: .host, cause: .sideEffect,
+        time: WallTime(sinceEpoch: .zero), APQN(adapter: 9, domain: 1), from: .none, to: .host,
+        cause: .sideEffect,
         mechanism: .mask))
     let messages = LogMessage.messages(.moved(moves))
     #expect(messages.count == 3)
@@ -112,15 +114,15 @@ import Testing
   @Test func `of one kind are bounded, and the rest is counted`() {
     var rate = MessageRate()
     rate.burst = 2
-    let verdicts = (0..<5).map { _ in rate.verdict("a", now: .zero) }
+    let verdicts = (0..<5).map { _ in rate.verdict("a", now: .boot) }
     #expect(
       verdicts == [
         .write(suppressed: 0), .write(suppressed: 0), .suppress(isFirst: true),
         .suppress(isFirst: false), .suppress(isFirst: false),
       ])
-    #expect(rate.verdict("b", now: .zero) == .write(suppressed: 0))
-    #expect(rate.verdict("a", now: rate.interval) == .write(suppressed: 3))
-    #expect(rate.verdict("a", now: rate.interval) == .write(suppressed: 0))
+    #expect(rate.verdict("b", now: .boot) == .write(suppressed: 0))
+    #expect(rate.verdict("a", now: .boot + rate.interval) == .write(suppressed: 3))
+    #expect(rate.verdict("a", now: .boot + rate.interval) == .write(suppressed: 0))
   }
 }
 

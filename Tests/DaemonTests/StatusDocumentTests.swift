@@ -86,7 +86,7 @@ private struct Row: Sendable {
     _ = keeper.load()
     return StatusDocument(
       board: board, rules: keeper.condition, settings: [],
-      events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .zero)
+      events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .boot)
   }
 
   @Test func `has the warnings of the last plan`() {

@@ -1,3 +1,4 @@
+import APBus
 import HostSystem
 import HostTestSupport
 import TestSupport
@@ -15,7 +16,7 @@ import Uevents
       Uevent(.remove, "/devices/ap/card05", subsystem: "ap", sequenceNumber: 5),
     ]
     let recording = try EventRecording(path: path)
-    for event in events { try recording.append(event, sinceBoot: .milliseconds(1500)) }
+    for event in events { try recording.append(event, at: Instant(sinceBoot: .milliseconds(1500))) }
     let capture = Capture.read(
       bytes: try HostFile.read(path, sizeLimit: 4096), name: path)
     #expect(capture.format == .monitor)

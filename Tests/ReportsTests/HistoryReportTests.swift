@@ -10,11 +10,12 @@ import Testing
   @Test func `tells time, queue, owners, mechanism, rule and result of each move`() throws {
     let rules = try Example.ruleSet(#"ADAPTER=="1", RESERVE="vfio_ap", NAME="db""#)
     var move = Agent.Move(
-      time: .seconds(1_800_000_000), .init(adapter: 1, domain: 4), from: .host, to: .vfioAP,
+      time: WallTime(sinceEpoch: .seconds(1_800_000_000)), .init(adapter: 1, domain: 4),
+      from: .host, to: .vfioAP,
       cause: .wanted, rule: rules.rules.first, mechanism: .mask)
     var history = History()
     history.note(.moved([move]))
-    (move.time, move.from, move.to) = (.seconds(951_782_399), .vfioAP, .host)
+    (move.time, move.from, move.to) = (WallTime(sinceEpoch: .seconds(951_782_399)), .vfioAP, .host)
     (move.cause, move.rule, move.mechanism) = (nil, nil, nil)
     history.note(.movedByOthers([move]))
     (move.cause, move.mechanism, move.failure) = (.givenBack, .bind, "EIO (input/output error)")

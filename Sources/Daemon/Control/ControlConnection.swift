@@ -1,3 +1,4 @@
+import APBus
 import HostSystem
 
 /// What a method answers.
@@ -41,7 +42,7 @@ final class ControlConnection {
   private var isWaiting = false
   private(set) var hasEnded = false
   /// When something was last received or sent.
-  private(set) var lastProgress: Duration
+  private(set) var lastProgress: Instant
 
   /// The longest call that is read; those of this program are shorter than a hundredth of that.
   static let messageLimit = 64 * 1024
@@ -77,7 +78,7 @@ final class ControlConnection {
   var isIdle: Bool { output.isEmpty && nextReply == nil && !isWaiting && !input.isHalfway }
 
   /// Whether the client has had more time than it may take.
-  func isOverdue(now: Duration) -> Bool {
+  func isOverdue(now: Instant) -> Bool {
     if !output.isEmpty || nextReply != nil || input.isHalfway {
       return now - lastProgress > Self.patience
     }

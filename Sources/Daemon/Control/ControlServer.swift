@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 import HostSystem
 
@@ -104,7 +105,7 @@ enum Admission: Equatable {
     /// Whether it asks for nothing just now.
     var isIdle: Bool
     /// When something was last received or sent.
-    var lastProgress: Duration
+    var lastProgress: Instant
   }
 
   /// Decides about a newcomer.

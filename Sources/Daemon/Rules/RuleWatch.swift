@@ -1,3 +1,4 @@
+import APBus
 import Glibc
 package import HostSystem
 import ReservationRules
@@ -18,9 +19,9 @@ package final class RuleWatch {
   private var watches: [String: DirectoryWatch] = [:]
   private var failures: [String: EventLoopError] = [:]
   private var timer: EventTimer?
-  private var firstChange: Duration?
+  private var firstChange: Instant?
   /// Files that were written to and not closed, and since when.
-  private var writing: [String: Duration] = [:]
+  private var writing: [String: Instant] = [:]
 
   /// How long nothing must happen before a change is reported: editors and package managers write several
   /// files one after the other.

@@ -365,7 +365,7 @@ final class ArrivalRun {
       agent.status.plan?.refusals.filter { $0.reason == .guarded(.rulesMissing) }.map(\.apqn) ?? [])
     for apqn in takenUnasked.subtracting(kept).sorted() {
       let isInHistory = agent.history.moves.contains {
-        $0.apqn == apqn && $0.to == .vfioAP && $0.time > time.now - .seconds(100)
+        $0.apqn == apqn && $0.to == .vfioAP && time.wallTime - $0.time < .seconds(100)
       }
       guard !isInHistory || !reported.contains(apqn) else { continue }
       violations.append(
