@@ -161,7 +161,8 @@ let tests: [Target] = [
   .testTarget(
     name: "ReplayTests",
     dependencies: [
-      "APBus", "Uevents", "ReservationRules", "Reservation", "SimulatedBus", "Agent", "Replay",
+      "APBus", "Uevents", "Snapshots", "ReservationRules", "Reservation", "SimulatedBus", "Agent",
+      "Replay",
       "TestSupport",
     ]),
   .testTarget(

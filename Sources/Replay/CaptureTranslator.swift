@@ -182,6 +182,8 @@ package struct CaptureFault: Error, Equatable, Sendable {
     case cardWithoutType(UInt8, found: String?)
     /// A mask's event does not carry a mask.
     case unreadableMask(String)
+    /// An attribute of a described device is not as the kernel writes it.
+    case unreadableAttribute(InventoryReaderError)
   }
 
   /// A fault at a place.
@@ -211,6 +213,7 @@ extension CaptureFault: CustomStringConvertible {
       case .cardWithoutType(let adapter, let found?):
         "\(BusObject.cardName(adapter)) has the DEV_TYPE \"\(found)\", which is not a hardware type"
       case .unreadableMask(let text): "\"\(text)\" is not a mask of 64 hex digits"
+      case .unreadableAttribute(let error): "\(error)"
       }
     return "\(place): \(sentence).".printable
   }

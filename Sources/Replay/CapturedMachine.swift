@@ -20,40 +20,58 @@ package struct CapturedMachine {
       // A kernel with masks is the usual one; their events say where they differ from the default.
       inventory.bus.masks = .all
     }
-    for device in capture.devices { try take(device) }
+    try takeDevices(of: capture)
     for case .event(let event, let position, _) in capture.entries {
       try take(event, at: position)
     }
     if start == nil, !capture.devices.isEmpty { inferPools() }
   }
 
-  private mutating func take(_ device: DeviceDescription) throws(CaptureFault) {
-    let position = Capture.Position.line(device.line)
-    let driver = device.driver ?? device["DRIVER"]
-    switch BusObject(path: device.devicePath) {
-    case .card(let adapter):
-      var card = try card(adapter, at: position) { key in
-        // Descriptions made by hand may have the attribute only.
-        device[key] ?? (key == "DEV_TYPE" ? Self.hexType(of: device) : nil)
-      }
-      card.driver = driver
-      CardDescription.complete(&card, from: device)
-      inventory.setCard(card, adapter: adapter)
-    case .queue(let apqn):
+  /// Takes the devices, cards first: recorders write a device before its parents. Queues and mediated
+  /// devices are read as from a live bus, as far as attributes were recorded.
+  private mutating func takeDevices(of capture: Capture) throws(CaptureFault) {
+    let reader = InventoryReader(sysfs: CapturedSysfs(capture.devices))
+    for device in capture.devices {
+      guard case .card(let adapter) = BusObject(path: device.devicePath) else { continue }
+      try takeCard(adapter, from: device)
+    }
+    for device in capture.devices {
+      let position = Capture.Position.line(device.line)
+      guard case .queue(let apqn) = BusObject(path: device.devicePath) else { continue }
       guard inventory.card(apqn.adapter) != nil else {
-        throw CaptureFault(capture, at: position, .queueWithoutCard(apqn))
+        throw CaptureFault(capture.name, at: position, .queueWithoutCard(apqn))
       }
-      var queue = Queue(apqn: apqn, driver: driver)
-      if let override = device.attribute("driver_override")?.prefix(while: { $0 != "\n" }),
-        !override.isEmpty
-      {
-        queue.driverOverride = String(override)
+      do throws(InventoryReaderError) {
+        inventory.setQueue(try reader.readQueue(apqn), apqn: apqn)
+      } catch {
+        throw CaptureFault(capture.name, at: position, .unreadableAttribute(error))
       }
       if device.attribute("driver_override") != nil { inventory.bus.supportsOverride = true }
-      inventory.setQueue(queue, apqn: apqn)
-    default: break
+      note(inventory.queue(apqn)?.driver)
     }
-    note(driver)
+    guard let line = capture.devices.first?.line else { return }
+    do throws(InventoryReaderError) {
+      try reader.readUse(into: &inventory, masterKeys: true)
+      inventory.mediatedDevices = try reader.readMediatedDevices()
+    } catch {
+      throw CaptureFault(capture.name, at: .line(line), .unreadableAttribute(error))
+    }
+    if capture.devices.contains(where: { BusObject(path: $0.devicePath) == .matrix }) {
+      note(DriverName.vfioAP)
+    }
+  }
+
+  private mutating func takeCard(
+    _ adapter: UInt8, from device: DeviceDescription
+  ) throws(CaptureFault) {
+    var card = try card(adapter, at: .line(device.line)) { key in
+      // Descriptions made by hand may have the attribute only.
+      device[key] ?? (key == "DEV_TYPE" ? Self.hexType(of: device) : nil)
+    }
+    card.driver = device.driver
+    CardDescription.complete(&card, from: device)
+    inventory.setCard(card, adapter: adapter)
+    note(card.driver)
   }
 
   private static func hexType(of device: DeviceDescription) -> String? {

@@ -31,7 +31,13 @@ package struct ReplayScript: Equatable, Sendable {
     hasMasks = machine.bus.masks != nil
     steps.append(
       .hardware(
-        machine.cards.map { .plug($0) } + machine.queues.map { .plugQueue($0.apqn) }))
+        machine.cards.map { card in
+          .plug(
+            card,
+            masterKeys: Dictionary(
+              uniqueKeysWithValues: machine.queues(ofCard: card.adapter)
+                .compactMap { queue in queue.masterKeys.map { (queue.apqn.domain, $0) } }))
+        } + machine.queues.map { .plugQueue($0.apqn) }))
     steps += [.load(.zcryptCex4), .load(.vfioAP)]
   }
 
@@ -90,8 +96,9 @@ package enum ReplayStep: Equatable, Sendable {
 
 /// A change on the hardware's side.
 package enum HardwareChange: Equatable, Sendable {
-  /// An adapter comes; its queues are changes of their own.
-  case plug(Card)
+  /// An adapter comes, with the master keys of its domains as far as they are known; its queues are
+  /// changes of their own.
+  case plug(Card, masterKeys: [UInt8: MasterKeyPattern] = [:])
   /// An adapter goes, with all its queues.
   case unplug(UInt8)
   /// A queue answers.
@@ -106,7 +113,7 @@ extension HardwareChange {
   /// The device that is changed.
   var object: BusObject {
     switch self {
-    case .plug(let card): .card(card.adapter)
+    case .plug(let card, _): .card(card.adapter)
     case .unplug(let adapter), .configure(let adapter, _): .card(adapter)
     case .plugQueue(let apqn), .unplugQueue(let apqn): .queue(apqn)
     }
@@ -148,7 +155,7 @@ extension ReplayStep: CustomStringConvertible {
     var went = 0
     for change in changes {
       switch change {
-      case .plug(let card): parts.append("\(card.name) comes")
+      case .plug(let card, _): parts.append("\(card.name) comes")
       case .unplug(let adapter): parts.append("\(BusObject.cardName(adapter)) goes")
       case .plugQueue: came += 1
       case .unplugQueue: went += 1

@@ -200,7 +200,10 @@ package final class ReplaySession {
 
   private func perform(_ change: HardwareChange) {
     switch change {
-    case .plug(let card): bus.plug(card: SimulatedCard(card), domains: [], quietly: true)
+    case .plug(let card, let masterKeys):
+      var simulated = SimulatedCard(card)
+      simulated.domainMasterKeys = masterKeys
+      bus.plug(card: simulated, domains: [], quietly: true)
     case .unplug(let adapter): bus.unplug(card: adapter, quietly: true)
     case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
     case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)

@@ -106,8 +106,12 @@ extension SimulatedBus {
   ///   - text: The text of `mkvps`; nil for master keys that cannot be read.
   ///   - adapter: The adapter's number.
   public func setMasterKeys(_ text: String?, onCard adapter: UInt8) {
-    hardware.update(adapter) { $0.masterKeys = text }
-    card(adapter)?.card.masterKeys = text
+    let change = { (card: inout SimulatedCard) in
+      card.masterKeys = text
+      card.domainMasterKeys = [:]
+    }
+    hardware.update(adapter, by: change)
+    if let device = card(adapter) { change(&device.card) }
   }
 
   /// The adapters of this system's configuration, whether or not they answer.
@@ -151,6 +155,8 @@ public struct SimulatedCard: Equatable, Sendable {
   public var attributes: [String: String]
   /// What `mkvps` of each of its queues reads; nil for master keys that are unknown.
   public var masterKeys: String?
+  /// The current master keys of single domains, which `mkvps` shows where `masterKeys` is nil.
+  public var domainMasterKeys: [UInt8: MasterKeyPattern] = [:]
 
   /// An adapter; by default a CEX8C, configured and working.
   ///

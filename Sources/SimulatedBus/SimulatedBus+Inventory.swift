@@ -2,7 +2,8 @@ public import APBus
 
 /// A start in the state of an inventory.
 extension SimulatedBus {
-  /// A machine in the state that was read: devices, drivers, masks, overrides, mediated devices. No event
+  /// A machine in the state that was read: devices, drivers, masks, overrides, mediated devices, master
+  /// keys and requests that wait. No event
   /// is sent for any of it.
   ///
   /// An inventory does not contain everything. It is assumed that modules are loaded whose drivers it
@@ -54,7 +55,9 @@ extension SimulatedBus {
   }
 
   private func restore(_ card: Card, queues: ArraySlice<Queue>) {
-    let device = CardDevice(SimulatedCard(card))
+    var hardwareCard = SimulatedCard(card)
+    for queue in queues { hardwareCard.domainMasterKeys[queue.apqn.domain] = queue.masterKeys }
+    let device = CardDevice(hardwareCard)
     hardware.plug(device.card, domains: APMask(queues.lazy.map(\.apqn.domain)))
     cards[Int(card.adapter)] = device
     enlist(device)
@@ -80,6 +83,10 @@ extension SimulatedBus {
     if device.driver != nil { boundCount += 1 }
     if queue.isOnline == false, device.isConfigured, !device.isCheckStopped {
       device.isSwitchedOn = false
+    }
+    if let pending = queue.pendingRequests, pending > 0 {
+      device.traffic.load = QueueLoad(pending: UInt64(pending))
+      if device.isHostBound, device.isSwitchedOn { device.traffic.resume() }
     }
     if let driver = device.driver as? PassthroughDriver { driver.matrix.queues.insert(queue.apqn) }
   }

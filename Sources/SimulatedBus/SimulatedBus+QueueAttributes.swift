@@ -85,9 +85,34 @@ extension QueueDevice {
   /// (`cca_mkvps_show`, `ep11_mkvps_show`).
   fileprivate var masterKeys: String {
     if isOnline, let keys = card.card.masterKeys { return .line(keys) }
+    if isOnline, let pattern = card.card.domainMasterKeys[apqn.domain] {
+      return pattern.attributeText(isOfEP11: card.card.mode == .ep11)
+    }
     if card.card.mode == .ep11 { return "WK CUR: -\nWK NEW: -\n" }
     return ["AES", "APKA"].reduce(into: "") { text, key in
       for state in ["NEW", "CUR", "OLD"] { text += "\(key) \(state): - -\n" }
     }
+  }
+}
+
+extension MasterKeyPattern {
+  /// What `mkvps` reads where these are the current keys and no others are set.
+  fileprivate func attributeText(isOfEP11: Bool) -> String {
+    var text = ""
+    for register in registers {
+      let words = register.split(separator: " ", maxSplits: 1)
+      guard words.count == 2 else { continue }
+      text += isOfEP11 ? "" : "\(words[0]) NEW: empty 0x0000000000000000\n"
+      text += "\(words[0]) CUR: valid \(words[1])\n"
+      text +=
+        isOfEP11 ? "\(words[0]) NEW: empty -\n" : "\(words[0]) OLD: invalid 0x0000000000000000\n"
+    }
+    for name in isOfEP11 ? ["WK"] : ["AES", "APKA"]
+    where !registers.contains(where: { $0.hasPrefix(name + " ") }) {
+      text += isOfEP11 ? "" : "\(name) NEW: empty 0x0000000000000000\n"
+      text += "\(name) CUR: invalid \(isOfEP11 ? "-" : "0x0000000000000000")\n"
+      text += isOfEP11 ? "\(name) NEW: empty -\n" : "\(name) OLD: invalid 0x0000000000000000\n"
+    }
+    return text
   }
 }

@@ -101,6 +101,8 @@ extension Capture {
     if let format = UnsuitableFormat(magic: bytes) { return refuse(.unsuitable(format), at: nil) }
 
     var hasMarks = false
+    // What stands before the first line that is known, such as a shell's prompt, is not refused yet.
+    var unknown: Refusal?
     for line in TextLines(bytes) {
       if line.isMark { hasMarks = true }
       if line.isMark || line.bytes.isEmpty { continue }
@@ -120,15 +122,29 @@ extension Capture {
       {
         return refuse(.unsuitable(.attributeWalk), at: position)
       }
-      if words.first == UInt8(ascii: "{") || words.first == UInt8(ascii: "[") {
-        return refuse(.unsuitable(.json), at: position)
+      guard unknown == nil else { continue }
+      if isJSON(words) {
+        unknown = Refusal(position: position, problem: .unsuitable(.json))
+        continue
       }
-      let isText =
-        !line.bytes.contains(0) && String(validating: line.bytes, as: UTF8.self) != nil
-      return refuse(
-        .unknownFormat(Quotation.of(line.bytes)), at: isText ? position : .offset(0))
+      guard !line.bytes.contains(0) else {
+        return refuse(.unknownFormat(Quotation.of(line.bytes)), at: .offset(0))
+      }
+      unknown = Refusal(
+        position: line.isUTF8 ? position : .offset(0),
+        problem: .unknownFormat(Quotation.of(line.bytes)))
     }
+    if let unknown { return .failure(unknown) }
     return hasMarks ? .success(.monitor) : refuse(.empty, at: nil)
+  }
+
+  /// Whether a line begins a JSON document: an object, or an array that is not a word in brackets, as
+  /// in a shell's prompt `[root@host ~]#`.
+  private static func isJSON(_ line: ArraySlice<UInt8>) -> Bool {
+    let bracket = line.first
+    guard bracket == UInt8(ascii: "[") else { return bracket == UInt8(ascii: "{") }
+    let element = line.dropFirst().drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }
+    return element.first.map { "{[]\"-0123456789".utf8.contains($0) } ?? true
   }
 }
 

@@ -9,6 +9,8 @@ struct DeviceReader {
   private var lines: [String: Int] = [:]
   private var open: DeviceRecord?
   private var ignored: Set<Character> = []
+  private var hasForeignLines = false
+  private var repairs = TextRepairs()
   private var notes: [String] = []
 
   /// Tells the two forms apart by the first letter that only one of them has.
@@ -42,7 +44,7 @@ struct DeviceReader {
       capture.damage = error
     }
     capture.devices = reader.devices
-    capture.notes = reader.notes
+    capture.notes = reader.notes + reader.repairs.notes(name: name)
     return capture
   }
 
@@ -56,7 +58,7 @@ struct DeviceReader {
   }
 
   private mutating func take(_ line: TextLine) throws(CaptureError) {
-    if line.isMark { return }
+    if line.isMark || isForeign(line) { return }
     guard line.isTerminated else {
       guard let device = open?.device else {
         throw damage(.cutOff("a device's first line"), at: line.number)
@@ -76,24 +78,43 @@ struct DeviceReader {
     }
   }
 
+  /// Whether the line belongs to no device at all: a shell's prompt before one, with the command that
+  /// printed it.
+  private mutating func isForeign(_ line: TextLine) -> Bool {
+    guard open == nil, !line.bytes.isEmpty, !line.bytes.contains(0), line.letter == nil,
+      !line.starts(with: "P:"), !"P: ".utf8.starts(with: line.bytes)
+    else { return false }
+    if !hasForeignLines {
+      notes.append("\(name):\(line.number): lines between devices were ignored.")
+    }
+    hasForeignLines = true
+    return true
+  }
+
   /// Takes a line `X: value`; returns the letter if nothing is known about it.
   private mutating func takeField(
     _ line: TextLine
   ) throws(DeviceDescription.Problem) -> Character? {
     let bytes = line.bytes
-    guard let letter = bytes.first, (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(letter),
-      bytes.dropFirst().starts(with: ": ".utf8), !bytes.contains(0)
-    else { throw .noLetter(Quotation.of(bytes)) }
+    guard let character = line.letter, !bytes.contains(0) else {
+      throw .noLetter(Quotation.of(bytes))
+    }
     let value = bytes.dropFirst(3)
-    let character = Character(UnicodeScalar(letter))
+    // A broken path could be another device's.
+    let isUTF8 = line.isUTF8
+    // An attribute's content stays as it is.
+    if !isUTF8, character == "P" || (open?.isOfAPBus == false && character != "A") {
+      repairs.note(.line(line.number))
+    }
     guard character == "P" else {
       guard open != nil else { throw .noPath(character) }
       let isKnown = try open?.take(character, value: value, format: format) ?? true
       return isKnown ? nil : character
     }
     guard open == nil else { throw .secondPath }
-    guard let path = String(validating: value, as: UTF8.self) else { throw .path(.notUTF8) }
-    do {
+    let path = String(decoding: value, as: UTF8.self)
+    do throws(Uevent.Problem) {
+      guard isUTF8 || !DevicePath.isOfAPBus(path) else { throw .notUTF8 }
       try DevicePath.check(path)
     } catch {
       throw .path(error)
@@ -121,11 +142,14 @@ struct DeviceReader {
 struct DeviceRecord {
   /// The device as far as it was read.
   private(set) var device: DeviceDescription
+  /// Whether it concerns AP queues. Of any other device, bytes that are not UTF-8 are replaced.
+  let isOfAPBus: Bool
   private var attributeNames: Set<String> = []
 
   /// A device of which only the first line was read.
   init(device: DeviceDescription) {
     self.device = device
+    isOfAPBus = DevicePath.isOfAPBus(device.devicePath)
   }
 
   /// Takes a line's value; says whether the letter has a meaning in that form.
@@ -191,8 +215,9 @@ struct DeviceRecord {
   }
 
   private func text(_ bytes: ArraySlice<UInt8>) throws(DeviceDescription.Problem) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
-    return text
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    guard !isOfAPBus else { throw .notUTF8 }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
 

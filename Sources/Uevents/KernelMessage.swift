@@ -33,11 +33,14 @@ public enum KernelMessage {
   /// - Returns: The event.
   /// - Throws: What is wrong, and at which byte.
   public static func decode(_ bytes: some Collection<UInt8>) throws(KernelMessageError) -> Uevent {
-    try decode(slice: ArraySlice(bytes))
+    try decode(slice: ArraySlice(bytes), repairsText: false).event
   }
 
-  /// The same on part of a larger buffer; offsets in errors count from the part's start.
-  static func decode(slice bytes: ArraySlice<UInt8>) throws(KernelMessageError) -> Uevent {
+  /// The same on part of a larger buffer; offsets in errors count from the part's start. With
+  /// `repairsText`, bytes that are not UTF-8 may be replaced.
+  static func decode(
+    slice bytes: ArraySlice<UInt8>, repairsText: Bool
+  ) throws(KernelMessageError) -> (event: Uevent, isRepaired: Bool) {
     let start = bytes.startIndex
     func refusal(_ problem: Uevent.Problem, at index: Int) -> KernelMessageError {
       KernelMessageError(offset: index - start, problem: problem)
@@ -50,7 +53,7 @@ public enum KernelMessage {
 
     var builder: UeventBuilder
     do {
-      builder = try UeventBuilder(messageHeader: bytes[..<headerEnd])
+      builder = try UeventBuilder(messageHeader: bytes[..<headerEnd], repairsText: repairsText)
     } catch {
       throw refusal(error, at: start)
     }
@@ -75,7 +78,7 @@ public enum KernelMessage {
     if let key = builder.missing.first { throw refusal(.missing(key), at: start) }
     if let disorder { throw disorder }
     do {
-      return try builder.event()
+      return (try builder.event(), builder.isRepaired)
     } catch {
       throw refusal(error, at: start)
     }
@@ -129,18 +132,22 @@ enum MessageReader {
   /// Reads `bytes` until their end or the first damage.
   static func read(_ bytes: [UInt8], name: String) -> Capture {
     var capture = Capture(name: name, format: .messages)
+    var repairs = TextRepairs()
     var start = 0
     while start < bytes.endIndex {
       let extent = extent(bytes, from: start)
       do {
-        let event = try KernelMessage.decode(slice: bytes[start..<extent.end])
+        let (event, isRepaired) = try KernelMessage.decode(
+          slice: bytes[start..<extent.end], repairsText: true)
         capture.entries.append(.event(event, at: .offset(start), time: nil))
+        if isRepaired { repairs.note(.offset(start)) }
       } catch {
         capture.damage = damage(error, file: name, start: start, mayBeCut: extent.isOpen)
         break
       }
       start = extent.end
     }
+    capture.notes += repairs.notes(name: name)
     return capture
   }
 

@@ -4,8 +4,14 @@ struct MonitorReader {
   private let name: String
   private var entries: [(entry: Capture.Entry, isUdev: Bool)] = []
   private var record: MonitorRecord?
+  private var events = 0
   /// Whether any event had properties: then every one must have them.
   private var haveProperties = false
+  /// Whether the introduction or an event was read. What stands before it is not part of the capture.
+  private var hasBegun = false
+  /// Whether udevadm was interrupted from its terminal, which printed "^C".
+  private var hasEnded = false
+  private var repairs = TextRepairs()
   private var notes: [String] = []
 
   /// Reads `bytes` until their end or the first damage.
@@ -24,7 +30,7 @@ struct MonitorReader {
     }
     // Both groups have the same events; the kernel's own are closer to what happened.
     capture.entries = reader.entries.filter { !hasKernelEvents || !$0.isUdev }.map(\.entry)
-    capture.notes = reader.notes
+    capture.notes = reader.notes + reader.repairs.notes(name: name)
     if capture.damage == nil, capture.events.isEmpty {
       capture.notes.append("\(name): the file has no event.")
     }
@@ -40,11 +46,25 @@ struct MonitorReader {
   }
 
   private mutating func take(_ line: TextLine) throws(CaptureError) {
-    if line.isMark { return try take(mark: line) }
+    guard !hasEnded else { return }
+    if line.isMark { return take(mark: line) }
+    if !hasBegun {
+      hasBegun = MonitorHeader.isIntroduction(line) || MonitorHeader.hasTag(line)
+      // A shell's prompt, or what script(1) and ssh(1) print. A property would be the rest of an event.
+      guard hasBegun || line.bytes.isEmpty || line.isProperty || !line.isTerminated else {
+        if notes.isEmpty {
+          notes.append("\(name):\(line.number): lines before the capture were ignored.")
+        }
+        return
+      }
+    } else if record == nil, line.starts(with: "^C") {
+      hasEnded = true
+      return
+    }
     guard !line.bytes.contains(0) else {
       throw damage(.stray(Quotation.of(line.bytes)), at: line.number)
     }
-    if record == nil, entries.isEmpty, MonitorHeader.isIntroduction(line) { return }
+    if record == nil, events == 0, MonitorHeader.isIntroduction(line) { return }
     guard line.isTerminated else { throw cutOff(at: line) }
     if line.bytes.isEmpty { return try takeEmptyLine() }
 
@@ -69,13 +89,9 @@ struct MonitorReader {
     haveProperties = true
   }
 
-  private mutating func take(mark line: TextLine) throws(CaptureError) {
-    let entry: Capture.Entry
-    do {
-      entry = .mark(try line.markText(), at: .line(line.number))
-    } catch {
-      throw damage(error, at: line.number)
-    }
+  private mutating func take(mark line: TextLine) {
+    let entry = Capture.Entry.mark(line.markText, at: .line(line.number))
+    if !line.isUTF8 { repairs.note(.line(line.number)) }
     if record == nil {
       entries.append((entry, false))
     } else {
@@ -136,7 +152,9 @@ struct MonitorReader {
     }
     record = nil
     let position = Capture.Position.line(open.line)
+    if open.builder.isRepaired { repairs.note(position) }
     let isUdev = open.header.isUdev
+    events += 1
     entries.append((.event(event, at: position, time: open.header.time), isUdev))
     entries += open.marks.map { ($0, false) }
   }
@@ -208,7 +226,7 @@ struct MonitorHeader {
   /// Reads the line; nil if it is not the first of an event.
   init?(_ line: TextLine) throws(CaptureError.Problem) {
     guard let (rest, isUdev) = Self.tag(line) else { return nil }
-    guard let text = String(validating: rest, as: UTF8.self) else { throw .event(.notUTF8) }
+    let text = String(decoding: rest, as: UTF8.self)
     let stray = CaptureError.Problem.stray(Quotation.of(line.bytes))
     guard let bracket = text.utf8.firstIndex(of: UInt8(ascii: "]")),
       let time = Self.time(text[..<bracket])
@@ -216,7 +234,7 @@ struct MonitorHeader {
     let words = text[text.utf8.index(after: bracket)...].drop { $0 == " " }
     self.isUdev = isUdev
     self.time = time
-    builder = try Self.builder(words, stray: stray)
+    builder = try Self.builder(words, stray: stray, isRepaired: !line.isUTF8)
   }
 
   private static func tag(_ line: TextLine) -> (rest: ArraySlice<UInt8>, isUdev: Bool)? {
@@ -229,7 +247,7 @@ struct MonitorHeader {
 
   /// Reads `add      /devices/ap/card00 (ap)`, or the older `add@/devices/ap/card00`.
   private static func builder(
-    _ words: Substring, stray: CaptureError.Problem
+    _ words: Substring, stray: CaptureError.Problem, isRepaired: Bool
   ) throws(CaptureError.Problem) -> UeventBuilder {
     let word = words.prefix { $0 != " " && $0 != "@" }
     let rest = words[word.endIndex...]
@@ -245,7 +263,8 @@ struct MonitorHeader {
     }
     do {
       return try UeventBuilder(
-        action: String(word), devicePath: String(path), subsystem: subsystem)
+        action: String(word), devicePath: String(path), subsystem: subsystem, repairsText: true,
+        isRepaired: isRepaired)
     } catch {
       throw .event(error)
     }

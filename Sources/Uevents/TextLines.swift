@@ -15,14 +15,59 @@ struct TextLine {
   /// Whether the line is a comment: in a capture, a mark.
   var isMark: Bool { bytes.first == UInt8(ascii: "#") }
 
+  /// The letter of a line `X: value`; nil for any other line.
+  var letter: Character? {
+    guard let letter = bytes.first, (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(letter),
+      bytes.dropFirst().starts(with: ": ".utf8)
+    else { return nil }
+    return Character(UnicodeScalar(letter))
+  }
+
+  /// Whether the bytes are UTF-8.
+  var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
+
+  /// Whether the line is `KEY=VALUE` with a key as the kernel writes it.
+  var isProperty: Bool {
+    guard let equals = bytes.firstIndex(of: UInt8(ascii: "=")), equals > bytes.startIndex else {
+      return false
+    }
+    return bytes[..<equals].allSatisfy { byte in
+      (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || byte == UInt8(ascii: "_")
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+  }
+
   /// A mark's text: what follows the `#` and one blank.
-  func markText() throws(CaptureError.Problem) -> String {
+  var markText: String {
     let text = bytes.dropFirst()
-    guard
-      let string = String(
-        validating: text.first == UInt8(ascii: " ") ? text.dropFirst() : text, as: UTF8.self)
-    else { throw .event(.notUTF8) }
-    return string
+    return String(
+      decoding: text.first == UInt8(ascii: " ") ? text.dropFirst() : text, as: UTF8.self)
+  }
+}
+
+/// Where a capture has bytes that are not UTF-8 and were replaced.
+struct TextRepairs {
+  private var first: Capture.Position?
+  private var count = 0
+
+  /// Counts what begins at `position`.
+  mutating func note(_ position: Capture.Position) {
+    first = first ?? position
+    count += 1
+  }
+
+  /// One sentence, or none.
+  func notes(name: String) -> [String] {
+    let place: String
+    switch first {
+    case nil: return []
+    case .line(let line): place = "\(name):\(line)"
+    case .offset(let offset): place = "\(name): at byte \(offset)"
+    }
+    return [
+      "\(place): bytes that are not UTF-8 were replaced"
+        + (count > 1 ? ", here and at \(count - 1) more \(count > 2 ? "places" : "place")." : ".")
+    ]
   }
 }
 

@@ -144,6 +144,11 @@ extension Uevent.Problem: CustomStringConvertible {
 
 /// The rules for a device's path as the kernel writes it.
 enum DevicePath {
+  /// Whether the device concerns AP queues, by the beginning of its path.
+  static func isOfAPBus(_ path: String) -> Bool {
+    ["/devices/ap", "/devices/vfio_ap", "/bus/ap"].contains { path.utf8.starts(with: $0.utf8) }
+  }
+
   /// Refuses a path that is not absolute, or could lead elsewhere than it seems to: a `DEVPATH` with
   /// `/../../etc` passes libudev (`device_new_from_nulstr`, systemd 252).
   static func check(_ path: String) throws(Uevent.Problem) {

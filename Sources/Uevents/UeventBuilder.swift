@@ -8,7 +8,10 @@ struct UeventBuilder {
   let headerSubsystem: String?
   /// Whether there was any property yet.
   private(set) var hasProperties = false
+  /// Whether bytes that are not UTF-8 were replaced.
+  private(set) var isRepaired: Bool
 
+  private let isRepairable: Bool
   private var seen: Set<String> = []
   private var subsystem: String?
   private var sequenceNumber: UInt64?
@@ -18,7 +21,17 @@ struct UeventBuilder {
   private static let mandatory = ["ACTION", "DEVPATH", "SUBSYSTEM", "SEQNUM"]
 
   /// An event of that header, without properties yet.
-  init(action: String, devicePath: String, subsystem: String?) throws(Uevent.Problem) {
+  ///
+  /// With `repairsText`, bytes that are not UTF-8 are replaced in what is said of a device that does not
+  /// concern AP queues: a partition's name may have any bytes (`PARTNAME`, block/partitions/efi.c).
+  /// `isRepaired` says that the header was such a text.
+  init(
+    action: String, devicePath: String, subsystem: String?, repairsText: Bool = false,
+    isRepaired: Bool = false
+  ) throws(Uevent.Problem) {
+    isRepairable = repairsText && !DevicePath.isOfAPBus(devicePath)
+    guard !isRepaired || isRepairable else { throw .notUTF8 }
+    self.isRepaired = isRepaired
     guard let known = Uevent.Action(rawValue: action) else {
       throw .unknownAction(Quotation.of(action.utf8))
     }
@@ -29,14 +42,15 @@ struct UeventBuilder {
   }
 
   /// An event of the header `action@/path`.
-  init(messageHeader: ArraySlice<UInt8>) throws(Uevent.Problem) {
-    guard let text = String(validating: messageHeader, as: UTF8.self) else { throw .notUTF8 }
+  init(messageHeader: ArraySlice<UInt8>, repairsText: Bool) throws(Uevent.Problem) {
+    let valid = String(validating: messageHeader, as: UTF8.self)
+    let text = valid ?? String(decoding: messageHeader, as: UTF8.self)
     guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")) else {
       throw .noHeader(Quotation.of(messageHeader))
     }
     try self.init(
       action: String(text[..<at]), devicePath: String(text[text.utf8.index(after: at)...]),
-      subsystem: nil)
+      subsystem: nil, repairsText: repairsText, isRepaired: valid == nil)
   }
 
   /// Takes a string `KEY=VALUE` and returns its key.
@@ -45,9 +59,8 @@ struct UeventBuilder {
     guard let equals = string.firstIndex(of: UInt8(ascii: "=")), equals > string.startIndex else {
       throw .noProperty(Quotation.of(string))
     }
-    guard let key = String(validating: string[..<equals], as: UTF8.self),
-      let value = String(validating: string[(equals + 1)...], as: UTF8.self)
-    else { throw .notUTF8 }
+    let key = try text(string[..<equals])
+    let value = try text(string[(equals + 1)...])
     // In a capture such a name would be taken for other lines than it is.
     guard !string[..<equals].contains(UInt8(ascii: "\n")) else {
       throw .newline(Quotation.of(string[..<equals]))
@@ -80,6 +93,13 @@ struct UeventBuilder {
     return Uevent(
       action, devicePath, subsystem: subsystem, properties: properties,
       sequenceNumber: sequenceNumber)
+  }
+
+  private mutating func text(_ bytes: ArraySlice<UInt8>) throws(Uevent.Problem) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    guard isRepairable else { throw .notUTF8 }
+    isRepaired = true
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private func expect(

@@ -23,8 +23,9 @@ struct ReplayCommand: ParsableCommand {
         udevadm monitor --kernel --property > boot.events
         apreserve replay boot.events --rules ./rules
 
-      A capture is the output of "udevadm monitor --property" or "udevadm info --export-db", device \
-      descriptions of umockdev, or raw kernel messages; the format is detected from the content.
+      A capture is the output of "udevadm monitor --property", of "udevadm info" for all devices \
+      (--export-db) or some, or of umockdev-record, or raw kernel messages; the format is detected from the \
+      content.
 
       A file for --expect has one line for each comparison: queues and their owner ("01.* vfio_ap", \
       "00.*|02.0004 host", "05.* absent"), or a count ("writes 3", "reserved 8", "refused 0", \

@@ -2,6 +2,8 @@ import APBus
 import Agent
 import Replay
 import SimulatedBus
+import Snapshots
+import TestSupport
 import Testing
 import Uevents
 
@@ -66,6 +68,70 @@ import Uevents
     #expect(machine.queues.map(\.owner) == [.vfioAP])
     // Somebody has reserved the queue, and masks can have done it.
     #expect(machine.bus.masks?.isInHostPool(APQN(adapter: 5, domain: 4)) == false)
+  }
+}
+
+/// What real recorders wrote of one machine.
+@Suite struct `A machine that was recorded` {
+  private func snapshot() throws -> Inventory {
+    try Snapshot.decode(CaptureFile.bytes("recorded.json"), file: "recorded.json").inventory
+  }
+
+  private func machine(_ file: String) throws -> Inventory {
+    let capture = Capture.read(bytes: try CaptureFile.bytes(file), name: file)
+    #expect(capture.damage == nil)
+    #expect(capture.notes == [])
+    return try CapturedMachine(capture).inventory
+  }
+
+  @Test func `by umockdev-record has all that a snapshot has of its devices`() throws {
+    let recorded = try machine("recorded.umockdev")
+    #expect(try recorded.cards == snapshot().cards)
+    #expect(try recorded.queues == snapshot().queues)
+    #expect(try recorded.mediatedDevices == snapshot().mediatedDevices)
+    #expect(try recorded.bus.drivers == snapshot().bus.drivers)
+    #expect(recorded.bus.supportsOverride == true)
+  }
+
+  @Test func `by udevadm info has the queues and their owners`() throws {
+    let recorded = try machine("recorded.info")
+    #expect(try recorded.queues.map(\.apqn) == snapshot().queues.map(\.apqn))
+    #expect(try recorded.queues.map(\.driver) == snapshot().queues.map(\.driver))
+    #expect(try recorded.cards.map(\.mode) == snapshot().cards.map(\.mode))
+    #expect(try recorded.cards.map(\.hardwareType) == snapshot().cards.map(\.hardwareType))
+  }
+
+  @Test func `begins a simulated bus that reads the same`() throws {
+    let machine = try machine("recorded.umockdev")
+    let reader = InventoryReader(sysfs: SimulatedBus(inventory: machine))
+    var read = try reader.read()
+    try reader.readUse(into: &read, masterKeys: true)
+    #expect(read.queues == machine.queues)
+    #expect(read.mediatedDevices == machine.mediatedDevices)
+    #expect(read.cards == machine.cards)
+  }
+
+  @Test func `with an attribute that is no number says which`() throws {
+    let text = """
+      P: /devices/ap/card05
+      E: DRIVER=cex4card
+      E: DEV_TYPE=000D
+      E: SUBSYSTEM=ap
+      A: config=1\\n
+
+      P: /devices/ap/card05/05.0004
+      E: DRIVER=cex4queue
+      E: SUBSYSTEM=ap
+      A: pendingq_count=many\\n
+      A: requestq_count=0\\n
+
+
+      """
+    let fault = #expect(throws: CaptureFault.self) { try CapturedMachine(Play.capture(text)) }
+    #expect(
+      fault?.description.contains(
+        #"/sys/devices/ap/card05/05.0004/pendingq_count reads "many\n", which is not a decimal number"#
+      ) == true, "\(fault.debugDescription)")
   }
 }
 

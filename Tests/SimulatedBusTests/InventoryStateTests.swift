@@ -112,6 +112,30 @@ import Testing
     #expect(machine.write("+5", "bus/ap/apmask") == "EBUSY")
   }
 
+  @Test(
+    arguments: [
+      (QueueMode.cca, ["AES 0x1122334455667788", "APKA 0x00000000000099aa"]),
+      (.cca, ["APKA 0x00000000000099aa", "ASYM 0x0123"]), (.cca, []),
+      (.ep11, ["WK 0x" + String(repeating: "1f", count: 32)]), (.ep11, []),
+    ] as [(QueueMode, [String])])
+  func `shows the master keys and the requests that were read`(
+    mode: QueueMode, registers: [String]
+  ) throws {
+    var keyed = try queue("05.0004", "cex4queue")
+    keyed.masterKeys = MasterKeyPattern(registers: registers)
+    keyed.pendingRequests = 3
+    var unknown = try queue("05.0047", "cex4queue")
+    unknown.pendingRequests = 0
+    var machine = try inventory(masks, [keyed, unknown])
+    var card = try #require(machine.card(5))
+    card.functions = mode.functions
+    machine.setCard(card, adapter: 5)
+    let reader = InventoryReader(sysfs: SimulatedBus(inventory: machine))
+    var read = try reader.read()
+    try reader.readUse(into: &read, masterKeys: true)
+    #expect(read.queues == machine.queues)
+  }
+
   @Test func `leaves old queues with the drivers that they have, and refuses them to vfio_ap`()
     throws
   {

@@ -91,6 +91,30 @@ private func read(_ text: String) -> Capture {
       ])
   }
 
+  @Test func `may have a shell's prompts between devices`() {
+    let capture = read(
+      "[root@a ~]# udevadm info /sys/bus/ap/devices/*\nP: /a\nU: x\n\nP: /b\nU: x\n\n[root@a ~]# ")
+    #expect(capture.damage == nil)
+    #expect(capture.devices.map(\.devicePath) == ["/a", "/b"])
+    #expect(capture.notes == ["a.db:1: lines between devices were ignored."])
+  }
+
+  @Test func `that begins inside a device is damaged`() {
+    let capture = read("E: A=b\n\nP: /a\nU: x\n\n")
+    #expect(
+      capture.damage?.description
+        == "a.db:1: a device begins with \"P: /path\", not with \"E:\".")
+  }
+
+  @Test(arguments: [("/devices/x", true), ("/devices/ap/card05", false)])
+  func `that is not UTF-8 is read unless it is about AP`(path: String, isRead: Bool) {
+    let text = Array("P: \(path)\nU: x\nE: PARTNAME=M".utf8) + [0xff] + Array("\nS: y\n\n".utf8)
+    let capture = Capture.read(bytes: text, name: "a.db")
+    #expect(capture.devices.map { $0["PARTNAME"] } == (isRead ? ["M\u{fffd}"] : []))
+    #expect(capture.damage?.description == (isRead ? nil : "a.db:3: the bytes are not UTF-8."))
+    #expect(capture.notes == (isRead ? ["a.db:3: bytes that are not UTF-8 were replaced."] : []))
+  }
+
   @Test(arguments: [
     ("U: x", 2, "the file is cut off in the middle of the device /b that begins here"),
     ("P: /", 4, "the file is cut off in the middle of a device's first line"),
@@ -182,7 +206,7 @@ private func read(_ text: String) -> Capture {
   }
 
   @Test func `that are not UTF-8 say so, except in attributes`() {
-    let start = Array("P: /a\nE: SUBSYSTEM=x\n".utf8)
+    let start = Array("P: /devices/ap\nE: SUBSYSTEM=x\n".utf8)
     let attribute = Capture.read(bytes: start + Array("A: x=".utf8) + [0xff, 10, 10], name: "a")
     #expect(attribute.damage == nil)
     #expect(attribute.devices.first?.attributes.first?.value == .content([0xff]))

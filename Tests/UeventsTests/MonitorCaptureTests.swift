@@ -202,9 +202,67 @@ private let cardText = """
     bytes[bytes.count - 14] = 0xff
     let capture = Capture.read(bytes: bytes, name: "a.events")
     #expect(capture.damage?.problem == .event(.notUTF8))
-    let mark = Capture.read(bytes: Array("#x\n# ".utf8) + [0xc0, 10], name: "a.events")
-    #expect(mark.damage?.description == "a.events:2: the bytes are not UTF-8.")
-    #expect(mark.entries.count == 1)
+  }
+
+  @Test func `that is not UTF-8 about another device, or in a remark, is read with a note`() throws
+  {
+    let other = """
+      # Pr\u{fffd}fung
+      KERNEL[1.000000] add      /devices/virtual/net/\u{fffd} (net)
+      ACTION=add
+      DEVPATH=/devices/virtual/net/\u{fffd}
+      SUBSYSTEM=net
+      PARTNAME=M\u{fffd}a
+      SEQNUM=6
+
+
+      """
+    let bytes = Array(other.utf8).split(separator: Array("\u{fffd}".utf8)).joined(separator: [0xe4])
+    let capture = Capture.read(bytes: bytes + Array(cardText.utf8), name: "a.events")
+    #expect(capture.damage == nil)
+    #expect(capture.entries.first == .mark("Pr\u{fffd}fung", at: .line(1)))
+    #expect(capture.events.map(\.devicePath) == ["/devices/virtual/net/\u{fffd}", card.devicePath])
+    #expect(capture.events.first?["PARTNAME"] == "M\u{fffd}a")
+    #expect(
+      capture.notes == [
+        "a.events:1: bytes that are not UTF-8 were replaced, here and at 1 more place."
+      ])
+  }
+
+  /// What a terminal shows, or script(1) records, around the text of udevadm.
+  @Test(
+    arguments: [
+      ("", "^C[root@lnx01 ~]# ", nil),
+      ("", "^C\n[root@lnx01 ~]# exit\n", nil),
+      ("[root@lnx01 ~]# udevadm monitor -kp\n", "", 1),
+      ("\n$ cd /tmp\n# a remark\nlnx01:~ # udevadm monitor -kp\n", "^C\n", 2),
+      ("Script started on 2026-01-01 10:00:00+00:00\n", "", 1),
+    ] as [(String, String, Int?)])
+  func `may have a terminal's lines around it`(before: String, after: String, line: Int?) {
+    for introduction in ["", MonitorText.introduction] {
+      let capture = read(before + introduction + cardText + after)
+      #expect(capture.format == .monitor)
+      #expect(capture.damage == nil)
+      #expect(capture.events == [card])
+      #expect(
+        capture.notes
+          == (line.map { ["a.events:\($0): lines before the capture were ignored."] } ?? []))
+    }
+  }
+
+  @Test func `may have remarks before the introduction`() {
+    let capture = read("# lnx01\n#\n" + MonitorText.introduction + cardText)
+    #expect(capture.damage == nil)
+    #expect(capture.notes == [])
+    #expect(capture.events == [card])
+    #expect(
+      Array(capture.entries.prefix(2)) == [.mark("lnx01", at: .line(1)), .mark("", at: .line(2))])
+  }
+
+  @Test func `that begins inside an event is damaged`() {
+    let capture = read("MODE=cca\nSEQNUM=6\n\n" + cardText)
+    #expect(
+      capture.damage?.description == "a.events:1: \"MODE=cca\" belongs to no event or device.")
   }
 }
 

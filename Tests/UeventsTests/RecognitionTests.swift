@@ -45,6 +45,9 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("\nUdevadm info starts with the device\n", "x:2: \(attributeWalk)."),
     ("\n\n  looking at device '/devices/ap/card05':\n", "x:3: \(attributeWalk)."),
     ("{\n\"a\": 1}\n", "x:1: \(json)."),
+    ("[\n{}]\n", "x:1: \(json)."),
+    (" [ 3, 4 ]\n", "x:1: \(json)."),
+    ("\n[root@host ~]# ls\n", "x:2: \"[root@host ~]# ls\" \(unknown)."),
     ("# rules\nHWTYPE==\"13-\"\n", "x:2: \"HWTYPE==\"13-\"\" \(unknown)."),
     ("\u{7f}ELF\0\n", "x: at byte 0: \"\\u{7F}ELF\\0\" \(unknown)."),
     ("add@/devices/ap\nACTION=add\n", "x:1: \"add@/devices/ap\" \(unknown)."),
@@ -79,6 +82,8 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("P: /a\nA: x=1\nU: b\n", .descriptions),
     ("P: /a\nU: b\nA: x=1\n", .database),
     ("# a\nP: /a\nH: x=00\n", .descriptions),
+    ("[root@host ~]# umockdev-record --all\nP: /a\nH: x=00\n", .descriptions),
+    ("[t ~]# udevadm monitor\nKERNEL - the kernel uevent\n", .monitor),
   ])
   func `is recognised by content`(text: String, format: Capture.Format) {
     #expect(Capture.read(bytes: Array(text.utf8), name: "x").format == format)
@@ -104,6 +109,18 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     }
     let length = message(1).count
     #expect(positions == [.offset(0), .offset(length), .offset(2 * length)])
+  }
+
+  @Test func `of other devices may have bytes that are not UTF-8`() {
+    let other =
+      Array("add@/d\0ACTION=add\0DEVPATH=/d\0SUBSYSTEM=block\0PARTNAME=M".utf8)
+      + [0xff] + Array("\0SEQNUM=9\0".utf8)
+    let capture = Capture.read(bytes: message(1) + other + message(3), name: "x")
+    #expect(capture.damage == nil)
+    #expect(capture.events.map(\.sequenceNumber) == [1, 9, 3])
+    #expect(capture.events[1]["PARTNAME"] == "M\u{fffd}")
+    #expect(
+      capture.notes == ["x: at byte \(message(1).count): bytes that are not UTF-8 were replaced."])
   }
 
   @Test func `may be a single one`() {
