@@ -60,9 +60,10 @@ package struct Snapshot: Equatable, Sendable {
   /// The description as text, a line for each queue. The same machine gives the same bytes everywhere.
   package func encoded() -> String { json.documentText }
 
-  /// The same machine without what identifies it or its keys: serial numbers, master key verification
-  /// patterns, names of virtual machines, volumes and keys. Each is replaced by a word, equal ones by the
-  /// same word, so that rules and guards still tell them apart.
+  /// The same machine without what identifies it, its guests or its keys: serial numbers, names of host,
+  /// LPAR, virtual machines, volumes and keys, UUIDs of mediated devices, master key verification
+  /// patterns. Each is replaced by a word, equal ones by the same word, so that guards and most rules
+  /// still tell them apart; a rule that matches `HOST` does not.
   package func redacted() -> Snapshot {
     var snapshot = self
     var words = Redaction()
@@ -76,9 +77,21 @@ package struct Snapshot: Equatable, Sendable {
       queue.masterKeys = MasterKeyPattern(registers: keys.registers.map { words.word(for: $0) })
       snapshot.inventory.setQueue(queue, apqn: queue.apqn)
     }
-    for index in configuration.virtualMachines.indices {
-      snapshot.configuration.virtualMachines[index].name = words.word(
-        for: configuration.virtualMachines[index].name)
+    snapshot.host = HostIdentity(
+      name: host.name.map { words.word(for: $0) }, lpar: host.lpar.map { words.word(for: $0) })
+    for index in inventory.mediatedDevices.indices {
+      let uuid = words.uuid(for: inventory.mediatedDevices[index].uuid)
+      snapshot.inventory.mediatedDevices[index].uuid = uuid
+    }
+    snapshot.inventory.mediatedDevices.sort { $0.uuid < $1.uuid }
+    for index in configuration.definitions.indices {
+      let uuid = words.uuid(for: configuration.definitions[index].device.uuid)
+      snapshot.configuration.definitions[index].device.uuid = uuid
+    }
+    snapshot.configuration.virtualMachines = configuration.virtualMachines.map { machine in
+      VirtualMachine(
+        name: words.word(for: machine.name),
+        mediatedDevices: machine.mediatedDevices.map { words.uuid(for: $0) })
     }
     snapshot.configuration.secureKeyUsers = configuration.secureKeyUsers.map { user in
       switch user {
@@ -94,6 +107,16 @@ package struct Snapshot: Equatable, Sendable {
 /// The words that replace confidential texts.
 private struct Redaction {
   private var words: [String: String] = [:]
+  private var uuids: [String: String] = [:]
+
+  /// A UUID that says nothing but its number (RFC 9562, version 8).
+  mutating func uuid(for text: String) -> String {
+    let key = text.lowercased()
+    if let uuid = uuids[key] { return uuid }
+    let uuid = "00000000-0000-8000-8000-" + Hex.text(UInt64(uuids.count + 1), digits: 12)
+    uuids[key] = uuid
+    return uuid
+  }
 
   mutating func word(for text: String) -> String {
     if let word = words[text] { return word }

@@ -15,7 +15,8 @@ struct SnapshotCommand: ParsableCommand {
       """)
 
   @Flag(
-    help: "Replace serial numbers, key patterns, and names of machines and volumes.")
+    help:
+      "Replace serial numbers, key patterns, UUIDs, and names of the host, machines and volumes.")
   var redact = false
 
   @Flag(help: "Accepted for consistency; a snapshot is always JSON.")

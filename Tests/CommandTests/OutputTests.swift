@@ -105,9 +105,8 @@ import Testing
   }
 
   /// Both cards have the same number, and still have.
-  private static let redacted = Sample.machine.split(
-    separator: "93AABBCC", omittingEmptySubsequences: false
-  ).joined(separator: "REDACTED-1")
+  private static let redacted = Sample.machine.replacing("93AABBCC", with: "REDACTED-1")
+    .replacing("lnx01", with: "REDACTED-2").replacing("PROD1", with: "REDACTED-3")
 
   private static let matrixDocument = """
     {

@@ -43,12 +43,15 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(!text.contains("configuration") && !text.contains("ownership"))
   }
 
-  @Test func `identifies neither machine, keys nor guests if it is redacted`() {
+  @Test func `identifies neither machine, keys nor guests if it is redacted`() throws {
     let redacted = snapshot.redacted()
     let text = redacted.encoded()
     for secret in ["0x12", "db1", "root", "k1"] { #expect(!text.contains("\"\(secret)\"")) }
     #expect(!text.contains("AES"))
+    #expect(!text.contains(uuid) && text.contains("00000000-0000-8000-8000-000000000001"))
     #expect(redacted.configuration.virtualMachines.count == 1)
+    #expect(try Snapshot.decode(Array(text.utf8), file: "redacted") == redacted)
+    #expect(redacted.redacted() == redacted)
     #expect(redacted.configuration.secureKeyUsers.count == 3)
   }
 

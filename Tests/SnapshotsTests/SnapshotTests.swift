@@ -1,5 +1,6 @@
 import APBus
 import JSONText
+import Reservation
 import Snapshots
 import Testing
 
@@ -119,6 +120,33 @@ import Testing
         == ["REDACTED-1", "REDACTED-2", "REDACTED-1", nil])
     #expect(redacted.inventory.cards.allSatisfy { $0.attributes["raw_hwtype"] == "16" })
     #expect(redacted.redacted().encoded() == redacted.encoded())
+  }
+
+  @Test func `hides names and UUIDs, and still says which guest has which device`() throws {
+    let uuids = ["b0caa8ac-0d9a-4c59-94c0-2d5c3d9e5c67", "c1caa8ac-0d9a-4c59-94c0-2d5c3d9e5c67"]
+    var machine = Snapshot(
+      host: HostIdentity(name: "kvm3.example", lpar: "BANK3"), inventory: .empty)
+    machine.inventory.mediatedDevices = uuids.enumerated().map { index, uuid in
+      MediatedDevice(uuid: uuid, adapters: [UInt8(index)], domains: [4])
+    }
+    machine.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: machine.inventory.mediatedDevices[1], startsAutomatically: true)
+    ]
+    machine.configuration.virtualMachines = [
+      VirtualMachine(name: "payroll", mediatedDevices: [uuids[1]])
+    ]
+    let redacted = machine.redacted()
+    let text = redacted.encoded()
+    for secret in uuids + ["kvm3", "example", "BANK3", "payroll"] {
+      #expect(!text.contains(secret), "\(secret)")
+    }
+    let numbers = redacted.inventory.mediatedDevices.map(\.uuid)
+    #expect(Set(numbers).count == 2 && numbers.allSatisfy { BusObject.isUUID($0) })
+    #expect(redacted.configuration.virtualMachines.map(\.mediatedDevices) == [[numbers[1]]])
+    #expect(redacted.configuration.definitions.map(\.device.uuid) == [numbers[1]])
+    #expect(redacted.host.name != nil && redacted.host.lpar != nil)
+    #expect(try Snapshot.decode(Array(text.utf8), file: "redacted") == redacted)
   }
 
   @Test func `of the whole architecture is read back`() throws {
