@@ -11,7 +11,7 @@ package struct RuleImport {
   private let host: HostIdentity
   private let configuration: HostConfiguration
   private let ownership: Ownership
-  /// Queues that a rule below names, and that would be moved by it.
+  /// Queues that a rule would move.
   private var exceptions: Set<APQN> = []
 
   /// An import of a machine.
@@ -29,6 +29,7 @@ package struct RuleImport {
   ///
   /// A queue is left out where its rule would have something written: one that is on its way between
   /// two drivers, or too old for `vfio_ap`. Leaving it out can show another one, so that is repeated.
+  /// It has a rule of its own only if another one names it, so that no rule of the file is idle.
   package func text() -> String {
     var candidate = self
     while true {
@@ -71,14 +72,15 @@ package struct RuleImport {
   private func rules() -> String {
     var lines: [String] = []
     if let masks = inventory.bus.masks { lines += Self.maskRules(masks) }
-    for pattern in Self.patterns(single) {
+    for pattern in Self.patterns(single.filter { !exceptions.contains($0) }) {
       lines.append("APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
     }
-    if !exceptions.isEmpty {
+    let masked = exceptions.filter { inventory.bus.masks?.isInHostPool($0) == false }
+    if !masked.isEmpty {
       lines += [
         "", "# Not bound to vfio_ap now although configured to be, or not able to stay there.",
       ]
-      for pattern in Self.patterns(exceptions) {
+      for pattern in Self.patterns(masked) {
         lines.append("APQN==\"\(pattern)\", RESERVE=\"unmanaged\"")
       }
     }
@@ -111,6 +113,15 @@ package struct RuleImport {
   /// What the configuration of other tools requests, but is not in effect.
   private var remarks: String {
     var lines: [String] = []
+    let partial = exceptions.filter { single.contains($0) }
+    if !partial.isEmpty {
+      lines += [
+        "",
+        "# Not bound to vfio_ap now although driver_override requests it, or not able to stay there.",
+        "# To reserve them, uncomment:",
+      ]
+      lines += Self.patterns(partial).map { "#APQN==\"\($0)\", RESERVE=\"vfio_ap\"" }
+    }
     for masks in [configuration.bootMasks, configuration.persistentMasks].compactMap({ $0 }) {
       guard masks.isRestricting else { continue }
       let configured = MaskPair(

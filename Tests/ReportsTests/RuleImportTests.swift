@@ -94,6 +94,22 @@ import Testing
         """)
   }
 
+  @Test func `have as a comment what an override requests and is not so yet`() throws {
+    var inventory = try Self.inventory(supportsOverride: true)
+    let apqn = APQN(adapter: 2, domain: 5)
+    inventory.setQueue(
+      Queue(apqn: apqn, driver: "cex4queue", driverOverride: "vfio_ap"), apqn: apqn)
+    #expect(
+      text(inventory) == Self.header + """
+        # Nothing is reserved.
+
+        # Not bound to vfio_ap now although driver_override requests it, or not able to stay there.
+        # To reserve them, uncomment:
+        #APQN=="02.0005", RESERVE="vfio_ap"
+
+        """)
+  }
+
   @Test func `have as comments what other tools' files ask for and is not so`() throws {
     let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     let configuration = HostConfiguration(
@@ -129,7 +145,7 @@ import Testing
   }
 
   /// Machines of every kind in any state, also such as only a hand in the middle of its work leaves.
-  @Test func `give an empty plan on the machine they were imported from`() throws {
+  @Test func `give an empty plan on the machine they were imported from, and no warning`() throws {
     for seed in UInt64(1)...600 {
       var generator = SeededGenerator(seed: seed)
       func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
@@ -185,6 +201,7 @@ import Testing
       let text = text(inventory, configuration)
       let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "import", text: text)])
       #expect(diagnostics.isEmpty)
+      #expect(rules.shadowWarnings() == [], "seed \(seed)\n\(text)")
       let plan = try Assessment(
         inventory: inventory, rules: rules,
         context: PlanningContext(configuration: configuration)
