@@ -139,29 +139,42 @@ package struct HostConfigurationReader {
     }
   }
 
-  /// Defined machines, and running ones that are not defined.
+  /// Machines as they are defined and as they run. A device that was attached to a running machine is
+  /// in its state alone, one that is to come with the next start in its definition alone.
   private func virtualMachines() -> [VirtualMachine] {
     var machines: [VirtualMachine] = []
     for directory in ["/etc/libvirt/qemu", "/run/libvirt/qemu"] {
       for name in names(in: directory) where name.hasSuffix(".xml") {
-        guard let machine = text("\(directory)/\(name)").flatMap(VirtualMachine.init(domainXML:)),
-          !machines.contains(where: { $0.name == machine.name })
+        guard let machine = text("\(directory)/\(name)").flatMap(VirtualMachine.init(domainXML:))
         else { continue }
-        machines.append(machine)
+        if let index = machines.firstIndex(where: { $0.name == machine.name }) {
+          let known = machines[index].mediatedDevices
+          machines[index].mediatedDevices += machine.mediatedDevices.filter { !known.contains($0) }
+        } else {
+          machines.append(machine)
+        }
       }
     }
     return machines
   }
 
+  /// s390-tools' callout, whatever its suffix: mdevctl(8) runs each file that is executable.
   private func callout() -> String? {
     for directory in [
       "/usr/lib/mdevctl/scripts.d/callouts", "/etc/mdevctl.d/scripts.d/callouts",
     ] {
-      if let name = names(in: directory).first(where: { $0.hasPrefix("ap-check") }) {
-        return "\(directory)/\(name)"
+      let name = names(in: directory).first { name in
+        name.hasPrefix("ap-check") && isExecutable("\(directory)/\(name)")
       }
+      if let name { return "\(directory)/\(name)" }
     }
     return nil
+  }
+
+  private func isExecutable(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(root + path, &status) == 0 else { return false }
+    return status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o111 != 0
   }
 
   /// Here an unreadable file counts: it may name the keys of the root volume.

@@ -35,7 +35,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       """
     try tree.file("etc/libvirt/qemu/db1.xml", machine)
     try tree.file("run/libvirt/qemu/db1.xml", machine)
-    try tree.file("usr/lib/mdevctl/scripts.d/callouts/ap-check", "")
+    try tree.file("usr/lib/mdevctl/scripts.d/callouts/ap-check", "", mode: 0o755)
     try tree.file("proc/crypto", "name : paes\nrefcnt : 2\n")
     try tree.file("etc/crypttab", "data /dev/b key cipher=paes-xts-plain64\n")
     try tree.file("etc/zkey/repository/root.skey", "")
@@ -52,6 +52,34 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       configuration.secureKeyUsers == [
         .cipherInUse, .encryptedVolume("data"), .repositoryKey("root"),
       ])
+  }
+
+  @Test func `show the devices of a machine that runs and those of its definition`() throws {
+    func machine(_ name: String, _ devices: [String]) -> String {
+      devices.reduce(into: "<domain type='kvm'><name>\(name)</name>\n") { text, uuid in
+        text += "<hostdev type='mdev'><source><address uuid='\(uuid)'/></source></hostdev>\n"
+      } + "</domain>"
+    }
+    let attached = "11111111-2222-4333-8444-555555555555"
+    try tree.file("etc/libvirt/qemu/web.xml", machine("web", [uuid]))
+    try tree.file("run/libvirt/qemu/web.xml", machine("web", [attached, uuid]))
+    try tree.file("etc/libvirt/qemu/db.xml", machine("db", []))
+    try tree.file("run/libvirt/qemu/db.xml", machine("db", [attached]))
+    #expect(
+      configuration.virtualMachines == [
+        VirtualMachine(name: "web", mediatedDevices: [uuid, attached]),
+        VirtualMachine(name: "db", mediatedDevices: [attached]),
+      ])
+  }
+
+  @Test(arguments: [("ap-check", 0o644), ("ap-check.rpmsave", 0o600), ("other", 0o755)])
+  func `show no callout that mdevctl does not run`(name: String, mode: UInt32) throws {
+    let directory = "usr/lib/mdevctl/scripts.d/callouts/"
+    try tree.file(directory + name, "#!/bin/sh\n", mode: mode)
+    try tree.directory(directory + "ap-check.d")
+    #expect(configuration.callout == nil)
+    try tree.file(directory + "ap-check.sh", "#!/bin/sh\n", mode: 0o755)
+    #expect(configuration.callout == "/" + directory + "ap-check.sh")
   }
 
   @Test func `that cannot be read or make no sense say nothing, but that there may be secure keys`()
