@@ -69,6 +69,32 @@ struct `A mounted bus` {
     #expect(MountedBus.read(file, from: 65) == "e\n")
   }
 
+  /// apreserve-simfs(1) says how.
+  @Test(
+    .enabled(
+      if: geteuid() == 0 && access("/usr/bin/udevadm", X_OK) == 0,
+      "udevadm is not installed, or this is not root"))
+  func `is a machine that udevadm describes, and the description is read`() throws {
+    let script = """
+      mount --bind "$0" /sys || exit 9
+      exec env SYSTEMD_DEVICE_VERIFY_SYSFS=0 udevadm info /sys/bus/ap/devices/*
+      """
+    let capture = bus.bench.path + "/each.txt"
+    let status = Program.wait(
+      for: try Program.start(
+        "unshare", ["--mount", "sh", "-c", script, bus.path], output: capture))
+    #expect(status == 0)
+    let list = try bus.bench.run("list --capture each.txt --rules rules")
+    #expect(list.messages == "")
+    // What udevadm does not show, such as the state, is after the owner.
+    func owners(_ list: String) -> [[Substring]] {
+      list.split(separator: "\n").map { Array($0.split(separator: " ").prefix(5)) }
+    }
+    let live = try bus.bench.run("list --sysfs sys --rules rules").output
+    #expect(owners(list.output) == owners(live))
+    #expect(owners(live).count == 5)
+  }
+
   /// tar complains of a file whose times change while it is read.
   @Test func `has times that stay`() {
     var first = stat()
