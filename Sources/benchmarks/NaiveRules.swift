@@ -2,19 +2,12 @@ package import APBus
 package import ReservationRules
 
 /// Decides a queue by asking every rule in the order written: the baseline of the benchmark and the
-/// oracle of the properties. It shares no step with the compiled table but the typed rules and what
-/// their keys find on a machine.
+/// oracle of the properties.
+///
+/// It is the loop that one would write first. The values of cards and host are looked up once, before it.
+/// It shares no step with the compiled table but the typed rules.
 package struct NaiveRules {
-  private let rules: [Rule]
-  private let cards: [Card?]
-  private let host: HostIdentity
-
-  /// Yes, no, or unknown.
-  private enum Truth {
-    case yes
-    case no
-    case unknown
-  }
+  private let rules: [NaiveRule]
 
   /// What rules decide for a queue.
   package struct Answer: Equatable {
@@ -26,50 +19,35 @@ package struct NaiveRules {
     package var ruleIndex: Int?
   }
 
-  private struct Outcome: Hashable {
-    var reserve: Reserve
-    var collateral: Collateral
-
-    var bit: UInt8 {
-      switch reserve {
-      case .unmanaged: 1
-      case .host: 2
-      case .vfioAP: collateral == .accept ? 4 : 8
-      }
-    }
-  }
-
   /// Rules against a machine.
   package init(rules: [Rule], cards: [Card], host: HostIdentity) {
-    self.rules = rules
-    var byAdapter = [Card?](repeating: nil, count: 256)
-    for card in cards { byAdapter[Int(card.adapter)] = card }
-    self.cards = byAdapter
-    self.host = host
+    var values = NaiveValues(cards: cards, host: host)
+    self.rules = rules.map { rule in
+      NaiveRule(
+        clauses: rule.clauses.map { NaiveClause($0, values: &values) },
+        outcome: Outcome(reserve: rule.reserve.value, collateral: rule.collateral),
+        locks: rule.reserve.locks)
+    }
   }
 
   /// Asks every rule about one queue.
   package func answer(for apqn: APQN) -> Answer {
-    let card = cards[Int(apqn.adapter)]
     let name = Array(apqn.description.utf8)
     var winner: (outcome: Outcome, index: Int?) = (
       Outcome(reserve: .unmanaged, collateral: .refuse), nil
     )
     var possible = winner.outcome.bit
     var possibleLocks: UInt8 = 0
-    for index in rules.indices {
-      let truth = truth(of: rules[index], apqn, name, card)
-      guard truth != .no else { continue }
-      let outcome = Outcome(
-        reserve: rules[index].reserve.value, collateral: rules[index].collateral)
-      switch (truth, rules[index].reserve.locks) {
+    for (index, rule) in rules.enumerated() {
+      switch (rule.truth(for: apqn, name: name), rule.locks) {
+      case (.no, _): break
       case (.yes, true):
-        return Self.answer((outcome, index), possible: possibleLocks | outcome.bit)
+        return Self.answer((rule.outcome, index), possible: possibleLocks | rule.outcome.bit)
       case (.yes, false):
-        winner = (outcome, index)
-        possible = outcome.bit
-      case (_, true): possibleLocks |= outcome.bit
-      case (_, false): possible |= outcome.bit
+        winner = (rule.outcome, index)
+        possible = rule.outcome.bit
+      case (.unknown, true): possibleLocks |= rule.outcome.bit
+      case (.unknown, false): possible |= rule.outcome.bit
       }
     }
     return Self.answer(winner, possible: possible | possibleLocks)
@@ -81,69 +59,207 @@ package struct NaiveRules {
       reserve: winner.outcome.reserve, collateral: winner.outcome.collateral,
       ruleIndex: winner.index)
   }
+}
 
-  private func truth(of rule: Rule, _ apqn: APQN, _ name: [UInt8], _ card: Card?) -> Truth {
+private struct Outcome {
+  var reserve: Reserve
+  var collateral: Collateral
+
+  /// One bit for each outcome, so that a byte holds all that are possible.
+  var bit: UInt8 {
+    switch reserve {
+    case .unmanaged: 1
+    case .host: 2
+    case .vfioAP: collateral == .accept ? 4 : 8
+    }
+  }
+}
+
+private enum Truth {
+  case yes
+  case no
+  case unknown
+}
+
+private struct NaiveRule {
+  var clauses: [NaiveClause]
+  var outcome: Outcome
+  var locks: Bool
+
+  func truth(for apqn: APQN, name: [UInt8]) -> Truth {
     var result = Truth.yes
-    for clause in rule.clauses {
-      switch (truth(of: clause.condition, apqn, name, card), clause.isNegated) {
+    for clause in clauses {
+      switch (clause.truth(for: apqn, name: name), clause.isNegated) {
       case (.yes, true), (.no, false): return .no
       case (.unknown, _): result = .unknown
-      default: break
+      case (.yes, false), (.no, true): break
       }
     }
     return result
   }
+}
 
-  private func truth(
-    of condition: Condition, _ apqn: APQN, _ name: [UInt8], _ card: Card?
-  ) -> Truth {
-    guard case .value(let found) = condition.finding(for: apqn, card: card, host: host) else {
-      return .unknown
+private struct NaiveClause {
+  private enum Test {
+    case adapter(NaivePattern)
+    case domain(NaivePattern)
+    case queue([APQNRange])
+    case name(NaivePattern)
+    /// What is known of each adapter's card, or of the host.
+    case values([NaiveValue], NaivePattern)
+  }
+
+  private let test: Test
+  let isNegated: Bool
+
+  init(_ clause: Clause, values: inout NaiveValues) {
+    isNegated = clause.isNegated
+    let condition = clause.condition
+    let pattern = NaivePattern(condition.pattern)
+    switch (condition.key, condition.pattern) {
+    case (.adapter, _): test = .adapter(pattern)
+    case (.domain, _): test = .domain(pattern)
+    case (.kernel, _): test = .name(pattern)
+    case (_, .queues(let ranges)): test = .queue(ranges)
+    default: test = .values(values[condition], pattern)
     }
-    let holds =
-      switch (condition.pattern, found) {
-      case (.numbers(let ranges), .number(let number)): ranges.contains { $0.contains(number) }
-      case (.queues(let ranges), .queue(let apqn)):
-        ranges.contains {
-          $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
-        }
-      case (.words(let words), .text(let word)): words.contains(word)
-      case (.globs(let pattern), .text(let text)): NaiveGlob.matches(pattern, Array(text.utf8))
-      case (.globs(let pattern), .queue): NaiveGlob.matches(pattern, name)
-      default: false
+  }
+
+  func truth(for apqn: APQN, name: [UInt8]) -> Truth {
+    switch test {
+    case .adapter(let pattern): pattern.matches(apqn.adapter) ? .yes : .no
+    case .domain(let pattern): pattern.matches(apqn.domain) ? .yes : .no
+    case .name(let pattern): pattern.matches(name) ? .yes : .no
+    case .queue(let ranges):
+      ranges.contains {
+        $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
+      } ? .yes : .no
+    case .values(let values, let pattern):
+      switch values[Int(apqn.adapter)] {
+      case .unknown: .unknown
+      case .number(let number): pattern.matches(number) ? .yes : .no
+      case .text(let text): pattern.matches(text) ? .yes : .no
       }
-    return holds ? .yes : .no
+    }
   }
 }
 
-/// Matches globs by recursion over the text of the pattern, for ASCII.
-enum NaiveGlob {
-  /// Whether one of the pattern's alternatives matches.
-  static func matches(_ pattern: GlobPattern, _ text: [UInt8]) -> Bool {
-    let text = pattern.ignoresCase ? text.map(folded) : text
-    var written = pattern.text
-    return written.withUTF8 { bytes in
-      text.withUnsafeBufferPointer { text in
-        var start = 0
-        var isInSet = false
-        for index in 0...bytes.count {
-          if index < bytes.count {
-            if bytes[index] == UInt8(ascii: "[") { isInSet = true }
-            if bytes[index] == UInt8(ascii: "]") { isInSet = false }
-            if isInSet || bytes[index] != UInt8(ascii: "|") { continue }
-          }
-          let part = UnsafeBufferPointer(rebasing: bytes[start..<index])
-          if matches(part, 0, text, 0, pattern.ignoresCase) { return true }
-          start = index + 1
+private enum NaivePattern {
+  case numbers([ClosedRange<UInt8>])
+  case words([[UInt8]])
+  case globs(NaiveGlob)
+
+  init(_ pattern: ValuePattern) {
+    self =
+      switch pattern {
+      case .numbers(let ranges): .numbers(ranges)
+      case .words(let words): .words(words.map { Array($0.utf8) })
+      case .globs(let globs): .globs(NaiveGlob(globs))
+      case .queues: .numbers([])
+      }
+  }
+
+  func matches(_ number: UInt8) -> Bool {
+    guard case .numbers(let ranges) = self else { return false }
+    return ranges.contains { $0.contains(number) }
+  }
+
+  func matches(_ text: [UInt8]) -> Bool {
+    switch self {
+    case .numbers: false
+    case .words(let words): words.contains(text)
+    case .globs(let glob): glob.matches(text)
+    }
+  }
+}
+
+private enum NaiveValue {
+  case unknown
+  case number(UInt8)
+  case text([UInt8])
+
+  init(_ text: String?) {
+    self = text.map { .text(Array($0.utf8)) } ?? .unknown
+  }
+}
+
+/// What the keys on cards and host find, for each adapter.
+private struct NaiveValues {
+  private let cards: [UInt8: Card]
+  private let host: HostIdentity
+  private var known: [Condition: [NaiveValue]] = [:]
+
+  init(cards: [Card], host: HostIdentity) {
+    self.cards = Dictionary(uniqueKeysWithValues: cards.map { ($0.adapter, $0) })
+    self.host = host
+  }
+
+  subscript(condition: Condition) -> [NaiveValue] {
+    mutating get {
+      let source = Condition(condition.key, attribute: condition.attribute, .words([]))
+      if let values = known[source] { return values }
+      let values = (UInt8.min...UInt8.max).map { value(of: source, adapter: $0) }
+      known[source] = values
+      return values
+    }
+  }
+
+  private func value(of source: Condition, adapter: UInt8) -> NaiveValue {
+    let card = cards[adapter]
+    switch source.key {
+    case .hardwareType: return card.map { .number($0.hardwareType.rawValue) } ?? .unknown
+    case .type: return NaiveValue(card.flatMap { $0.hardwareType.name(mode: $0.mode) })
+    case .mode: return NaiveValue(card?.mode?.rawValue)
+    case .card: return NaiveValue(card?.attributes[source.attribute])
+    case .host: return NaiveValue(host.name)
+    case .lpar: return NaiveValue(host.lpar)
+    default: break
+    }
+    // What another key finds is taken from its definition; how rules with it decide is still checked.
+    let apqn = APQN(adapter: adapter, domain: 0)
+    switch source.finding(for: apqn, card: card, host: host) {
+    case .value(.number(let number)): return .number(number)
+    case .value(.text(let text)): return NaiveValue(text)
+    case .value(.queue), .unknown: return .unknown
+    }
+  }
+}
+
+/// Matches globs by recursion over the text of each alternative, for ASCII.
+private struct NaiveGlob {
+  private let alternatives: [[UInt8]]
+  private let ignoresCase: Bool
+
+  init(_ pattern: GlobPattern) {
+    ignoresCase = pattern.ignoresCase
+    var parts: [[UInt8]] = [[]]
+    var isInSet = false
+    for byte in pattern.text.utf8 {
+      if byte == UInt8(ascii: "[") { isInSet = true }
+      if byte == UInt8(ascii: "]") { isInSet = false }
+      if byte == UInt8(ascii: "|"), !isInSet {
+        parts.append([])
+      } else {
+        parts[parts.count - 1].append(byte)
+      }
+    }
+    alternatives = parts
+  }
+
+  func matches(_ text: [UInt8]) -> Bool {
+    let text = ignoresCase ? text.map(Self.folded) : text
+    return text.withUnsafeBufferPointer { text in
+      alternatives.contains { alternative in
+        alternative.withUnsafeBufferPointer {
+          Self.matches($0, from: 0, in: text, from: 0, ignoringCase: ignoresCase)
         }
-        return false
       }
     }
   }
 
   private static func matches(
-    _ pattern: UnsafeBufferPointer<UInt8>, _ patternStart: Int,
-    _ text: UnsafeBufferPointer<UInt8>, _ textStart: Int, _ ignoresCase: Bool
+    _ pattern: UnsafeBufferPointer<UInt8>, from patternStart: Int,
+    in text: UnsafeBufferPointer<UInt8>, from textStart: Int, ignoringCase ignoresCase: Bool
   ) -> Bool {
     var position = patternStart
     var character = textStart
@@ -151,7 +267,7 @@ enum NaiveGlob {
       switch pattern[position] {
       case UInt8(ascii: "*"):
         return (character...text.count).contains {
-          matches(pattern, position + 1, text, $0, ignoresCase)
+          matches(pattern, from: position + 1, in: text, from: $0, ignoringCase: ignoresCase)
         }
       case UInt8(ascii: "["):
         guard character < text.count else { return false }
