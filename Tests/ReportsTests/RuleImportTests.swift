@@ -148,56 +148,63 @@ import Testing
   @Test func `give an empty plan on the machine they were imported from, and no warning`() throws {
     for seed in UInt64(1)...600 {
       var generator = SeededGenerator(seed: seed)
-      func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
       let kind = Mechanism.allCases[Int.random(in: 0...2, using: &generator)]
       var masks: MaskPair? = kind == .bind ? nil : .all
       if kind == .mask {
-        for mask in [\MaskPair.adapters, \.domains] where chance(70) {
-          masks?[keyPath: mask] = APMask((0...7).filter { _ in chance(30) } + [255]).complement
+        for mask in [\MaskPair.adapters, \.domains] where generator.chance(70) {
+          masks?[keyPath: mask] =
+            APMask((0...7).filter { _ in generator.chance(30) } + [255]).complement
         }
       }
       var inventory = try Self.inventory(
-        masks: masks, supportsOverride: kind == .override || chance(50),
+        masks: masks, supportsOverride: kind == .override || generator.chance(50),
         adapters: [0, 1, 2, 3, 9], domains: [0, 1, 4])
-      for card in inventory.cards where chance(15) {
+      for card in inventory.cards where generator.chance(15) {
         var card = card
-        if chance(50) { card.hardwareType = HardwareType(rawValue: 9) } else { card.driver = nil }
+        if generator.chance(50) {
+          card.hardwareType = HardwareType(rawValue: 9)
+        } else {
+          card.driver = nil
+        }
         inventory.setCard(card, adapter: card.adapter)
       }
-      for var queue in inventory.queues where chance(20) {
-        queue.driver = chance(50) ? "vfio_ap" : chance(50) ? nil : queue.driver
-        if kind == .override, chance(80) { queue.driverOverride = "vfio_ap" }
+      for var queue in inventory.queues where generator.chance(20) {
+        queue.driver = generator.chance(50) ? "vfio_ap" : generator.chance(50) ? nil : queue.driver
+        if kind == .override, generator.chance(80) { queue.driverOverride = "vfio_ap" }
         inventory.setQueue(queue, apqn: queue.apqn)
       }
-      if chance(15) { inventory.bus.drivers = ["cex4card", "cex4queue"] }
+      if generator.chance(15) { inventory.bus.drivers = ["cex4card", "cex4queue"] }
       // What chzdev, the kernel's command line, driverctl and mdevctl have for the next boot, be it so
       // already or not.
       var configuration = HostConfiguration()
       func configured(_ source: String) -> ConfiguredMasks {
         ConfiguredMasks(
-          adapters: chance(50) ? inventory.bus.masks?.adapters : APMask([1, 9]).complement,
-          domains: chance(50) ? inventory.bus.masks?.domains : APMask([4]).complement,
+          adapters: generator.chance(50)
+            ? inventory.bus.masks?.adapters : APMask([1, 9]).complement,
+          domains: generator.chance(50) ? inventory.bus.masks?.domains : APMask([4]).complement,
           source: source)
       }
-      if chance(25) { configuration.bootMasks = configured("/proc/cmdline") }
-      if chance(25) {
+      if generator.chance(25) { configuration.bootMasks = configured("/proc/cmdline") }
+      if generator.chance(25) {
         configuration.persistentMasks = configured("/etc/udev/rules.d/41-ap.rules")
       }
-      for queue in inventory.queues where chance(10) {
+      for queue in inventory.queues where generator.chance(10) {
         configuration.overrides.append(
           ConfiguredOverride(
-            apqn: queue.apqn, driver: chance(80) ? "vfio_ap" : "other",
+            apqn: queue.apqn, driver: generator.chance(80) ? "vfio_ap" : "other",
             source: "/etc/driverctl.d/ap-\(queue.apqn)"))
       }
-      if chance(25) {
+      if generator.chance(25) {
         configuration.definitions = [
           MediatedDeviceDefinition(
             device: MediatedDevice(
               uuid: "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e", adapters: [1, 9], domains: [4]),
-            startsAutomatically: chance(50))
+            startsAutomatically: generator.chance(50))
         ]
       }
-      if chance(15) { configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check" }
+      if generator.chance(15) {
+        configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check"
+      }
       let text = text(inventory, configuration)
       let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "import", text: text)])
       #expect(diagnostics.isEmpty)

@@ -12,15 +12,13 @@ struct Scene {
     Int.random(in: range, using: &generator)
   }
 
-  mutating func chance(_ percent: Int) -> Bool { number(1...100) <= percent }
-
   mutating func bus() -> SimulatedBus {
     let bus = SimulatedBus(behavior: .kernel(for: mechanism))
-    for domain in UInt8(0)...4 where chance(80) { bus.addDomain(domain, quietly: true) }
-    for adapter in UInt8(0)...4 where chance(80) {
+    for domain in UInt8(0)...4 where generator.chance(80) { bus.addDomain(domain, quietly: true) }
+    for adapter in UInt8(0)...4 where generator.chance(80) {
       // Hardware below type 10 has no devices on the newest kernels.
       let oldest = mechanism == .override ? 10 : 8
-      let type = chance(70) ? 13 : number(oldest...14)
+      let type = generator.chance(70) ? 13 : number(oldest...14)
       bus.plug(card: Stage.card(adapter, type: UInt8(type)), quietly: true)
     }
     for _ in 0..<number(0...4) {
@@ -46,13 +44,15 @@ struct Scene {
       case 0: try? bus.write("\(apqn)", to: .driver(DriverName.vfioAP, "unbind"))
       case 1: try? bus.write("\(apqn)", to: .driver(DriverName.cex4queue, "unbind"))
       case 2:
-        let (sign, mask) = (chance(60) ? "-" : "+", chance(50) ? "apmask" : "aqmask")
+        let (sign, mask) = (
+          generator.chance(60) ? "-" : "+", generator.chance(50) ? "apmask" : "aqmask"
+        )
         guard mechanism == .mask else { continue }
         try? bus.write("\(sign)\(number(0...5))", to: .bus(mask))
       case 3 where mechanism == .override:
         let driver = [DriverName.vfioAP, DriverName.vfioAP, "", "other"][number(0...3)]
         try? bus.write(driver + "\n", to: .queue(apqn, "driver_override"))
-        guard chance(70), let bound = bus.driver(of: apqn) else { continue }
+        guard generator.chance(70), let bound = bus.driver(of: apqn) else { continue }
         try? bus.write("\(apqn)", to: .driver(bound, "unbind"))
         try? bus.write("\(apqn)", to: .bus("drivers_probe"))
       case 3, 4:
@@ -63,11 +63,11 @@ struct Scene {
       case 5, 6:
         let uuid = "1111111\(number(0...1))-2222-3333-4444-555555555555"
         try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
-        for file in ["assign_adapter", "assign_domain"] where chance(80) {
+        for file in ["assign_adapter", "assign_domain"] where generator.chance(80) {
           let number = file == "assign_adapter" ? Int(apqn.adapter) : Int(apqn.domain)
           try? bus.write("\(number)", to: SysfsPath(.mediatedDevice(uuid), file))
         }
-      default: bus.setConfigured(card: apqn.adapter, to: chance(50))
+      default: bus.setConfigured(card: apqn.adapter, to: generator.chance(50))
       }
     }
     bus.scan()
@@ -88,8 +88,8 @@ struct Scene {
     (0..<number(0...4)).map { _ in
       var parts = (0..<number(1...2)).map { _ in clause() }
       let reserve = ["vfio_ap", "vfio_ap", "vfio_ap", "host", "unmanaged"][number(0...4)]
-      parts.append("RESERVE\(chance(20) ? ":=" : "=")\"\(reserve)\"")
-      if reserve == "vfio_ap", chance(30) { parts.append("COLLATERAL=\"accept\"") }
+      parts.append("RESERVE\(generator.chance(20) ? ":=" : "=")\"\(reserve)\"")
+      if reserve == "vfio_ap", generator.chance(30) { parts.append("COLLATERAL=\"accept\"") }
       return parts.joined(separator: ", ") + "\n"
     }.joined()
   }

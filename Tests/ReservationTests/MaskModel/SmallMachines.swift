@@ -140,33 +140,34 @@ enum SmallMachines {
   static func random(seed: UInt64) -> SmallMachine {
     var generator = SeededGenerator(seed: seed)
     func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
-    func chance(_ percent: Int) -> Bool { number(1...100) <= percent }
     var machine = SmallMachine(rows: number(1...3), columns: number(1...3))
-    for row in 0..<machine.rows where chance(35) { machine.types[row] = chance(50) ? nil : 9 }
+    for row in 0..<machine.rows where generator.chance(35) {
+      machine.types[row] = generator.chance(50) ? nil : 9
+    }
     let requests = SmallMachine.Request.allCases
     for row in 0...machine.rows {
-      let whole = chance(30) ? requests[number(0...3)] : nil
+      let whole = generator.chance(30) ? requests[number(0...3)] : nil
       for column in 0...machine.columns {
         machine.requests[row][column] =
           whole
           ?? (row == machine.rows || column == machine.columns
-            ? chance(25) ? requests[number(0...3)] : .unmanaged : requests[number(0...3)])
+            ? generator.chance(25) ? requests[number(0...3)] : .unmanaged : requests[number(0...3)])
       }
     }
-    if chance(5) { machine.requests = machine.requests.map { $0.map { _ in .vfioAP } } }
-    for cell in machine.cells where machine.types[cell.row] != nil && chance(85) {
+    if generator.chance(5) { machine.requests = machine.requests.map { $0.map { _ in .vfioAP } } }
+    for cell in machine.cells where machine.types[cell.row] != nil && generator.chance(85) {
       machine.queues.insert(cell)
     }
-    for row in 0...machine.rows where chance(row < machine.rows ? 35 : 8) {
+    for row in 0...machine.rows where generator.chance(row < machine.rows ? 35 : 8) {
       machine.adapters &= ~(1 << row)
-      if chance(60) { machine.ourAdapters |= 1 << row }
+      if generator.chance(60) { machine.ourAdapters |= 1 << row }
     }
-    for column in 0...machine.columns where chance(column < machine.columns ? 35 : 8) {
+    for column in 0...machine.columns where generator.chance(column < machine.columns ? 35 : 8) {
       machine.domains &= ~(1 << column)
-      if chance(60) { machine.ourDomains |= 1 << column }
+      if generator.chance(60) { machine.ourDomains |= 1 << column }
     }
-    machine.asksWide = chance(40)
-    machine.hasVfioAP = chance(85)
+    machine.asksWide = generator.chance(40)
+    machine.hasVfioAP = generator.chance(85)
     for _ in 0..<number(0...2) {
       machine.devices.append(
         SmallMachine.Device(
@@ -174,12 +175,12 @@ enum SmallMachines {
           domains: number(0...(1 << machine.columns - 1))))
       if !machine.isConsistent { machine.devices.removeLast() }
     }
-    for cell in machine.cells where !machine.queues.contains(cell) && chance(30) {
+    for cell in machine.cells where !machine.queues.contains(cell) && generator.chance(30) {
       machine.seen.insert(cell)
     }
     for cell in machine.cells where machine.queues.contains(cell) && machine.isReservable(cell) {
       let isInPool = machine.adapters >> cell.row & machine.domains >> cell.column & 1 == 1
-      if isInPool, chance(5) { machine.unbound.insert(cell) }
+      if isInPool, generator.chance(5) { machine.unbound.insert(cell) }
     }
     return machine
   }
