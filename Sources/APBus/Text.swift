@@ -90,7 +90,13 @@ extension Unicode.Scalar {
 extension Collection {
   /// The first elements with commas between them, and how many more there are: `a, b and 3 more`.
   package func shortList(of limit: Int = 8) -> String {
-    let shown = prefix(limit).map { "\($0)" }.joined(separator: ", ")
-    return count > limit ? "\(shown) and \(count - limit) more" : shown
+    let shown = prefix(limit)
+    let text = shown.map { "\($0)" }.joined(separator: ", ")
+    return shown.remainder(of: count).map { "\(text) \($0)" } ?? text
+  }
+
+  /// What follows these elements where they are the first of `total`: `and 3 more`; nil if they are all.
+  package func remainder(of total: Int) -> String? {
+    total > count ? "and \(total - count) more" : nil
   }
 }

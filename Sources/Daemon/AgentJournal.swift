@@ -79,14 +79,14 @@ extension LogMessage {
       [
         LogMessage(
           .warning, .movedByOthers,
-          "\(names(moves.map(\.apqn))) moved away from vfio_ap by another process",
+          "\(moves.map(\.apqn).shortList()) moved away from vfio_ap by another process",
           fields: queues(moves.map(\.apqn)))
       ]
     case .takenOnArrival(let moves):
       fieldSets(of: moves.map(\.apqn)).map { fields in
         LogMessage(
           .warning, .takenOnArrival,
-          "\(names(moves.map(\.apqn))) added and taken from the host although no rule reserves "
+          "\(moves.map(\.apqn).shortList()) added and taken from the host although no rule reserves "
             + (moves.count == 1 ? "it" : "them"),
           fields: fields + [Field("AP_ACTION", "arrive")])
       }
@@ -101,7 +101,7 @@ extension LogMessage {
       [
         LogMessage(
           .notice, .waiting,
-          "\(names(requests.map(\.apqn))) \(requests.count == 1 ? "waits" : "wait") until \(driver) is loaded",
+          "\(requests.map(\.apqn).shortList()) \(requests.count == 1 ? "waits" : "wait") until \(driver) is loaded",
           fields: queues(requests.map(\.apqn)) + [Field("AP_ACTION", "wait")])
       ]
     }
@@ -126,10 +126,12 @@ extension LogMessage {
   package static func left(_ operations: [Operation], draining: [APQN]) -> LogMessage? {
     let apqns = Set(operations.flatMap(\.changes).map(\.apqn) + draining).sorted()
     guard !operations.isEmpty || !draining.isEmpty else { return nil }
-    let what = apqns.isEmpty ? "masks" : names(apqns)
+    let what = apqns.isEmpty ? "masks" : apqns.shortList()
     var sentence =
       "stopped before \(what) could be moved; that is done when apreserve is started again"
-    if !draining.isEmpty { sentence += "; switched on again after draining: \(names(draining))" }
+    if !draining.isEmpty {
+      sentence += "; switched on again after draining: \(draining.shortList())"
+    }
     return LogMessage(.notice, .left, sentence, fields: queues(apqns))
   }
 
@@ -174,7 +176,7 @@ extension LogMessage {
       .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
     return sorted.flatMap { way, apqns in
       let text =
-        "\(names(apqns)) moved from \(way.from.rawValue) to \(way.to.rawValue)"
+        "\(apqns.shortList()) moved from \(way.from.rawValue) to \(way.to.rawValue)"
         + (way.reason.isEmpty ? "" : " (\(way.reason))")
       var fields = [
         Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release"),
@@ -205,11 +207,6 @@ extension LogMessage {
     return stride(from: 0, to: apqns.count, by: fieldLimit).map { start in
       queues(Array(apqns[start...]))
     }
-  }
-
-  private static func names(_ apqns: [APQN]) -> String {
-    let shown = apqns.prefix(8).map(\.description).joined(separator: ", ")
-    return apqns.count > 8 ? "\(shown) and \(apqns.count - 8) more" : shown
   }
 }
 

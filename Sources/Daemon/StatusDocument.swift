@@ -248,8 +248,8 @@ package struct StatusView {
 
   private func section(_ title: String, _ content: [String], of count: Int? = nil) -> [String] {
     guard !content.isEmpty else { return [] }
-    let rest = (count ?? content.count) - content.count
-    return ["", title] + content.map { "  " + $0 } + (rest > 0 ? ["  and \(rest) more"] : [])
+    let lines = content + [content.remainder(of: count ?? content.count)].compactMap(\.self)
+    return ["", title] + lines.map { "  " + $0 }
   }
 
   private static func origin(_ word: String?) -> String {

@@ -175,10 +175,8 @@ public final class ScenarioRun {
   }
 
   private static func summary(_ events: ArraySlice<Uevent>) -> String {
-    let shown = events.prefix(8).map { "\($0.action.rawValue)@\($0.devicePath)" }
-    let rest = events.count - shown.count
-    guard !shown.isEmpty else { return "none" }
-    return shown.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    guard !events.isEmpty else { return "none" }
+    return events.lazy.map { "\($0.action.rawValue)@\($0.devicePath)" }.shortList()
   }
 }
 
