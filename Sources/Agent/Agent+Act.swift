@@ -143,7 +143,7 @@ extension Agent {
         queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
       else { return nil }
       return Move(
-        time: time.wallTime, apqn, from: .none, to: queue.owner, cause: .collateral,
+        time: time.wallTime, apqn: apqn, from: .none, to: queue.owner, cause: .collateral,
         mechanism: choice?.mechanism)
     }
     if !taken.isEmpty { report(.takenOnArrival(taken)) }
@@ -323,7 +323,7 @@ extension Agent {
     let now = time.wallTime
     return changes.map {
       Move(
-        time: now, $0.apqn, from: $0.from, to: $0.to, cause: $0.cause,
+        time: now, apqn: $0.apqn, from: $0.from, to: $0.to, cause: $0.cause,
         rule: decisions.decision(for: $0.apqn).rule, mechanism: choice?.mechanism)
     }
   }

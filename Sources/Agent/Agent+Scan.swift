@@ -183,7 +183,7 @@ extension Agent {
         apqn, now: time.now, limit: settings.policy.fightLimit,
         interval: settings.policy.fightInterval)
       moves.append(
-        Move(time: time.wallTime, apqn, from: .vfioAP, to: queue.owner, cause: nil))
+        Move(time: time.wallTime, apqn: apqn, from: .vfioAP, to: queue.owner, cause: nil))
     }
     if !moves.isEmpty { report(.movedByOthers(moves)) }
   }

@@ -67,7 +67,7 @@ extension Agent {
     package var failure: String?
 
     package init(
-      time: WallTime, _ apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
+      time: WallTime, apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
       rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil
     ) {
       self.time = time

@@ -37,7 +37,7 @@ struct PlanCheck {
     case .online: return true
     case .queue(let apqn):
       guard let planned = inventory.card(apqn.adapter),
-        let card = try reader.readCard(apqn.adapter), isSame(card, planned),
+        let card = try reader.readCard(apqn.adapter), isSame(card, as: planned),
         try isUnchanged(apqn)
       else { return false }
     case .masks:
@@ -58,7 +58,7 @@ struct PlanCheck {
     guard let planned = inventory.queue(apqn), let queue = try reader.readQueue(apqn) else {
       return false
     }
-    return isSame(queue, planned)
+    return isSame(queue, as: planned)
   }
 
   /// A mask moves every queue of a row or column, so everything must be as it was.
@@ -75,14 +75,14 @@ struct PlanCheck {
 
   /// An attribute that cannot be read any more says nothing: the kernel answers some of them by asking a queue
   /// of the card that the host has (zcrypt_cex4.c, `cca_serialnr_show`), and the plan takes these one by one.
-  private func isSame(_ card: Card, _ planned: Card) -> Bool {
+  private func isSame(_ card: Card, as planned: Card) -> Bool {
     var card = card
     card.attributes.merge(planned.attributes) { fresh, _ in fresh }
     return card == planned
   }
 
   /// What the plan's inventory knows of a queue beyond what a scan reads is not asked again here.
-  private func isSame(_ queue: Queue, _ planned: Queue) -> Bool {
+  private func isSame(_ queue: Queue, as planned: Queue) -> Bool {
     var queue = queue
     queue.pendingRequests = planned.pendingRequests
     queue.masterKeys = planned.masterKeys

@@ -65,7 +65,7 @@ package final class ReservationDaemon {
     }
     tellConfigurationProblems()
     let rules = try RuleStore(
-      loop, settings, interval: configuration.rescanInterval, log: log,
+      loop, settings: settings, interval: configuration.rescanInterval, log: log,
       onRead: { [unowned self] in readHost() }
     ) { [unowned self] rules in
       mailbox.post { $0.hold(rules, isExplicit: false) }
@@ -171,7 +171,7 @@ package final class ReservationDaemon {
     guard condition.errors.isEmpty else {
       return Reply(
         error: "org.apreserve.RulesRefused",
-        [.init("errors", .array(condition.errors.map { .string($0) }))])
+        parameters: [.init("errors", .array(condition.errors.map { .string($0) }))])
     }
     return Reply([
       .init("files", .array(condition.rules.files.map { .string($0) })),

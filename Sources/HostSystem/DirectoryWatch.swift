@@ -190,7 +190,7 @@ package final class DirectoryWatch {
   private let source: OpaquePointer
   private let handler: Handler
 
-  private init(_ source: OpaquePointer, _ handler: Handler) {
+  private init(_ source: OpaquePointer, handler: Handler) {
     self.source = source
     self.handler = handler
   }
@@ -216,7 +216,7 @@ package final class DirectoryWatch {
       }, Unmanaged.passUnretained(handler).toOpaque())
     if [-ENOENT, -ENOTDIR].contains(result) { return nil }
     guard result >= 0, let source else { throw EventLoopError("watching \(path)", result: result) }
-    return DirectoryWatch(source, handler)
+    return DirectoryWatch(source, handler: handler)
   }
 
   /// The name of the entry, which follows the fixed part of the event; nil for the directory itself.

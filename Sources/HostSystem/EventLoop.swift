@@ -125,7 +125,7 @@ package final class EventSource {
     let result = body(loop.event, &source, Unmanaged.passUnretained(handler).toOpaque())
     guard result >= 0, let source else { throw EventLoopError(attempt, result: result) }
     sd_event_source_set_priority(source, priority.rawValue)
-    return EventSource(source, handler)
+    return EventSource(source, handler: handler)
   }
 
   /// Calls the handler in the user data of a C callback. It is retained during the call, since it may
@@ -139,7 +139,7 @@ package final class EventSource {
   let source: OpaquePointer
   private let handler: Handler
 
-  private init(_ source: OpaquePointer, _ handler: Handler) {
+  private init(_ source: OpaquePointer, handler: Handler) {
     self.source = source
     self.handler = handler
   }

@@ -52,7 +52,7 @@ package struct AgentEventReport {
 
   /// A line with its word in the first column, for callers that have more to print than events.
   package func line(_ word: String, _ text: String, _ ink: Ink? = nil) -> String {
-    style.paint(word.padded(to: 9), ink ?? .faint) + "  " + text
+    style.paint(word.padded(to: 9), in: ink ?? .faint) + "  " + text
   }
 
   private func lines(_ word: String, of moves: [Agent.Move]) -> [String] {
@@ -86,8 +86,8 @@ package struct AgentEventReport {
   }
 
   private func result(_ error: SysfsError?) -> String {
-    guard let error else { return style.paint("ok", .faint) }
-    return style.paint(error.errno.description, .problem)
+    guard let error else { return style.paint("ok", in: .faint) }
+    return style.paint(error.errno.description, in: .problem)
   }
 }
 

@@ -74,7 +74,7 @@ extension Explanation {
   /// The explanation for people, in lines of 80 characters.
   package func text(style: TextStyle) -> String {
     let decimal = "adapter \(apqn.adapter), domain \(apqn.domain) on the HMC"
-    var lines = [style.paint(apqn.description, .heading) + "  (\(decimal))", ""]
+    var lines = [style.paint(apqn.description, in: .heading) + "  (\(decimal))", ""]
     var facts = TextTable()
     facts.append([.init("card"), .init(cardText)])
     facts.append([.init("queue"), .init(queueText, queue.map { Ink($0.owner) })])
@@ -90,15 +90,15 @@ extension Explanation {
     }
     facts.append([.init("request"), .init(requestText)])
     lines += facts.lines(indentation: "  ", width: Self.width, style: style)
-    lines += ["", style.paint("rules", .heading)]
+    lines += ["", style.paint("rules", in: .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
-    lines += ["", style.paint("plan", .heading)] + planLines(style)
+    lines += ["", style.paint("plan", in: .heading)] + planLines(style)
     let obstacles = obstacles
     if !obstacles.isEmpty {
-      lines += ["", style.paint("blocked by", .problem)] + obstacles.flatMap(Self.paragraph)
+      lines += ["", style.paint("blocked by", in: .problem)] + obstacles.flatMap(Self.paragraph)
     }
     if !warnings.isEmpty {
-      lines += ["", style.paint("warnings", .problem)] + warnings.flatMap(Self.paragraph)
+      lines += ["", style.paint("warnings", in: .problem)] + warnings.flatMap(Self.paragraph)
     }
     return lines.map { $0 + "\n" }.joined()
   }

@@ -200,12 +200,12 @@ extension OwnerMatrix {
     let hex = domains[range].map { "  " + Hex.text($0, digits: 2) }.joined()
     let decimal = domains[range].map { String($0).aligned(to: 4) }.joined()
     var lines = [
-      style.paint("domain".aligned(to: Self.labelWidth) + hex, .heading),
-      style.paint("adapter     HMC" + decimal, .faint),
+      style.paint("domain".aligned(to: Self.labelWidth) + hex, in: .heading),
+      style.paint("adapter     HMC" + decimal, in: .faint),
     ]
     for row in rows {
       var line = Hex.text(row.adapter, digits: 2)
-      line += style.paint(String(row.adapter).aligned(to: 5), .faint)
+      line += style.paint(String(row.adapter).aligned(to: 5), in: .faint)
       line += "  " + (row.type ?? "?").padded(to: 6)
       var blanks = 0
       for cell in row.cells[range] {
@@ -217,8 +217,8 @@ extension OwnerMatrix {
         // Moves take a character more; it stands before the column's.
         let lead = cell.owner == nil ? 3 : 2 - (symbol.count > 2 ? 1 : 0)
         line += String(repeating: " ", count: blanks + lead)
-        if let owner = cell.owner { line += style.paint(owner.symbol, Ink(owner)) }
-        line += style.paint(String(symbol.dropFirst(cell.owner == nil ? 0 : 1)), cell.ink)
+        if let owner = cell.owner { line += style.paint(owner.symbol, in: Ink(owner)) }
+        line += style.paint(String(symbol.dropFirst(cell.owner == nil ? 0 : 1)), in: cell.ink)
         blanks = 4 - lead - symbol.count
       }
       lines.append(line)
@@ -234,7 +234,7 @@ extension OwnerMatrix {
       if let mark = cell.mark { marks.insert(mark) }
     }
     let shown = Owner.allCases.filter(owners.contains).map {
-      "\(style.paint($0.symbol, Ink($0))) \($0.meaning)"
+      "\(style.paint($0.symbol, in: Ink($0))) \($0.meaning)"
     }
     var lines = [shown.joined(separator: "   ")]
     for mark in Mark.allCases where marks.contains(mark) {

@@ -46,7 +46,7 @@ extension PlanReport {
   /// The report for people; the summary is its last line.
   package func text(style: TextStyle) -> String {
     var lines = [
-      style.paint("mechanism", .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
+      style.paint("mechanism", in: .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
     ]
     lines += section("settings", lines: settingLines, style: style)
     lines += section("masks", lines: maskLines, style: style)
@@ -69,7 +69,7 @@ extension PlanReport {
     _ title: String, lines content: [String], style: TextStyle, ink: Ink = .heading
   ) -> [String] {
     guard !content.isEmpty else { return [] }
-    return ["", style.paint(title, ink)] + content.map { "  " + $0 }
+    return ["", style.paint(title, in: ink)] + content.map { "  " + $0 }
   }
 
   /// What is set, and where.

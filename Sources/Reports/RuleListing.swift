@@ -18,7 +18,7 @@ package struct RuleListing {
     var lines: [String] = []
     for file in rules.files {
       if !lines.isEmpty { lines.append("") }
-      lines.append(style.paint(file.printable, .heading))
+      lines.append(style.paint(file.printable, in: .heading))
       let own = rules.rules.filter { $0.location.file == file }
       let width = own.map { String($0.location.line).count }.max() ?? 0
       for rule in own {

@@ -34,10 +34,10 @@ struct TextTable {
       guard let last = row.last else { return [""] }
       var line = indentation
       for (cell, width) in zip(row.dropLast(), others) {
-        line += style.paint(cell.text, cell.ink)
+        line += style.paint(cell.text, in: cell.ink)
         line += String(repeating: " ", count: width - cell.text.count + gap)
       }
-      let parts = last.text.wrapped(to: room).map { style.paint($0, last.ink) }
+      let parts = last.text.wrapped(to: room).map { style.paint($0, in: last.ink) }
       let below = String(repeating: " ", count: isBelow ? indentation.count + Self.hanging : start)
       if isBelow {
         while line.last == " " { line.removeLast() }
@@ -70,7 +70,7 @@ struct TextTable {
       let end = row.lastIndex { !$0.text.isEmpty } ?? -1
       var line = indentation
       for (column, cell) in row.enumerated().prefix(end + 1) {
-        line += style.paint(cell.text, cell.ink)
+        line += style.paint(cell.text, in: cell.ink)
         guard column < end else { break }
         line += String(repeating: " ", count: widths[column] - cell.text.count + gap)
       }
@@ -134,7 +134,7 @@ package struct TextStyle: Equatable, Sendable {
   }
 
   /// The text in that colour.
-  package func paint(_ text: String, _ ink: Ink?) -> String {
+  package func paint(_ text: String, in ink: Ink?) -> String {
     guard isColored, let ink, !text.isEmpty else { return text }
     return "\u{1b}[\(ink.rendition)m\(text)\u{1b}[0m"
   }

@@ -20,7 +20,7 @@ package struct UeventReport {
 
   /// One line: action, device path, properties, and the decision for a queue.
   package func line(_ event: Uevent, decision: Decision? = nil) -> String {
-    let verdict = decision.map { "  " + style.paint(Self.text($0), .faint) } ?? ""
+    let verdict = decision.map { "  " + style.paint(Self.text($0), in: .faint) } ?? ""
     return event.text + verdict
   }
 

@@ -58,7 +58,8 @@ package struct Verification {
     let printed = printed
     var text = ""
     for diagnostic in printed {
-      text += style.paint(diagnostic.description, diagnostic.severity == .error ? .problem : nil)
+      text += style.paint(
+        diagnostic.description, in: diagnostic.severity == .error ? .problem : nil)
       text += "\n\n"
     }
     let others = count(diagnostics) - count(printed)

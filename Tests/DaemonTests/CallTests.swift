@@ -31,7 +31,7 @@ import Daemon
   @Test func `reads back what it writes`() throws {
     for call in [
       Call("org.apreserve.GetStatus"),
-      Call("a.B", [.init("x", "y"), .init("n", .integer(7))], wantsMore: true),
+      Call("a.B", parameters: [.init("x", "y"), .init("n", .integer(7))], wantsMore: true),
       Call("a.B", isOneway: true),
     ] {
       #expect(call.message.last == 0)

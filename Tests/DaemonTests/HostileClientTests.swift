@@ -128,12 +128,13 @@ struct `A hostile client` {
       let explain = "org.apreserve.Explain"
       #expect(error(Call(explain)) == "org.varlink.service.InvalidParameter")
       #expect(
-        error(Call(explain, [.init("queue", "x")])) == "org.varlink.service.InvalidParameter")
+        error(Call(explain, parameters: [.init("queue", "x")]))
+          == "org.varlink.service.InvalidParameter")
       let list = "org.apreserve.ListQueues"
       #expect(
-        error(Call(list, [.init("adapter", .integer(256))]))
+        error(Call(list, parameters: [.init("adapter", .integer(256))]))
           == "org.varlink.service.InvalidParameter")
-      #expect(error(Call(explain, [.init("queue", "01.0000")])) == nil)
+      #expect(error(Call(explain, parameters: [.init("queue", "01.0000")])) == nil)
     }
   }
 }

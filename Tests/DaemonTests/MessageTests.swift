@@ -26,7 +26,8 @@ import Testing
   @Test func `say what moved, with fields for programs`() throws {
     let apqns = (4...13).map { APQN(adapter: 5, domain: UInt8($0)) }
     let moves = apqns.map {
-      Agent.Move(time: WallTime(sinceEpoch: .zero), $0, from: .host, to: .vfioAP, cause: .wanted)
+      Agent.Move(
+        time: WallTime(sinceEpoch: .zero), apqn: $0, from: .host, to: .vfioAP, cause: .wanted)
     }
     let message = try #require(LogMessage.messages(.moved(moves)).first)
     #expect(message.text.hasPrefix("05.0004, 05.0005,"))
@@ -46,12 +47,13 @@ import Testing
     }
     var moves = apqns.map {
       Agent.Move(
-        time: WallTime(sinceEpoch: .zero), $0, from: .host, to: .vfioAP, cause: .collateral,
+        time: WallTime(sinceEpoch: .zero), apqn: $0, from: .host, to: .vfioAP, cause: .collateral,
         mechanism: .mask)
     }
     moves.append(
       Agent.Move(
-        time: WallTime(sinceEpoch: .zero), APQN(adapter: 9, domain: 1), from: .none, to: .host,
+        time: WallTime(sinceEpoch: .zero), apqn: APQN(adapter: 9, domain: 1), from: .none,
+        to: .host,
         cause: .sideEffect,
         mechanism: .mask))
     let messages = LogMessage.messages(.moved(moves))

@@ -49,7 +49,8 @@ enum KnownAnswers {
           ).sequenceNumber, 4_294_967_297 as UInt64?
         )
       ])
-    let call = Call("org.apreserve.Explain", [.init("queue", .string("05.0004"))], wantsMore: true)
+    let call = Call(
+      "org.apreserve.Explain", parameters: [.init("queue", .string("05.0004"))], wantsMore: true)
     results.check(
       "a call comes back from its message", [(try? Call(message: call.message.dropLast()), call)])
     let record = OwnershipText.text(Ownership(adapters: [1, 255]), boot: "b")

@@ -10,7 +10,7 @@ import Testing
   @Test func `tells time, queue, owners, mechanism, rule and result of each move`() throws {
     let rules = try Example.ruleSet(#"ADAPTER=="1", RESERVE="vfio_ap", NAME="db""#)
     var move = Agent.Move(
-      time: WallTime(sinceEpoch: .seconds(1_800_000_000)), .init(adapter: 1, domain: 4),
+      time: WallTime(sinceEpoch: .seconds(1_800_000_000)), apqn: .init(adapter: 1, domain: 4),
       from: .host, to: .vfioAP,
       cause: .wanted, rule: rules.rules.first, mechanism: .mask)
     var history = History()

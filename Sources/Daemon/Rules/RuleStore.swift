@@ -37,7 +37,7 @@ final class RuleStore {
   /// Reads the rules and watches where they come from. `onChange` gets those in force once others have
   /// come to be; `onRead` is called whenever the files may have changed.
   init(
-    _ loop: EventLoop, _ settings: DaemonSettings, interval: Duration, log: any MessageLog,
+    _ loop: EventLoop, settings: DaemonSettings, interval: Duration, log: any MessageLog,
     onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void
   ) throws {
     keeper = RuleKeeper(

@@ -13,7 +13,7 @@ package struct Call: Equatable, Sendable {
 
   /// A call.
   package init(
-    _ method: String, _ parameters: [JSONValue.Member] = [], isOneway: Bool = false,
+    _ method: String, parameters: [JSONValue.Member] = [], isOneway: Bool = false,
     wantsMore: Bool = false
   ) {
     self.method = method
@@ -93,7 +93,7 @@ package struct Reply: Equatable, Sendable {
   }
 
   /// An error.
-  package init(error: String, _ parameters: [JSONValue.Member] = []) {
+  package init(error: String, parameters: [JSONValue.Member] = []) {
     self.error = error
     self.parameters = parameters
     continues = false
@@ -131,17 +131,21 @@ package struct Reply: Equatable, Sendable {
 extension Reply {
   /// There is no such interface.
   package static func interfaceNotFound(_ name: String) -> Reply {
-    Reply(error: "org.varlink.service.InterfaceNotFound", [.init("interface", .string(name))])
+    Reply(
+      error: "org.varlink.service.InterfaceNotFound",
+      parameters: [.init("interface", .string(name))])
   }
 
   /// There is no such method.
   package static func methodNotFound(_ name: String) -> Reply {
-    Reply(error: "org.varlink.service.MethodNotFound", [.init("method", .string(name))])
+    Reply(error: "org.varlink.service.MethodNotFound", parameters: [.init("method", .string(name))])
   }
 
   /// An argument is missing, or is not what it should be.
   package static func invalidParameter(_ name: String) -> Reply {
-    Reply(error: "org.varlink.service.InvalidParameter", [.init("parameter", .string(name))])
+    Reply(
+      error: "org.varlink.service.InvalidParameter", parameters: [.init("parameter", .string(name))]
+    )
   }
 
   /// The client may not do this.

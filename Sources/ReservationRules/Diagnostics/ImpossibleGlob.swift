@@ -24,7 +24,7 @@ struct ImpossibleGlob {
 // MARK: - Names
 
 extension ImpossibleGlob {
-  init?(queueName glob: Glob, _ text: String) {
+  init?(queueName glob: Glob, text: String) {
     guard QueueNameAutomaton(glob)?.matchesAny != true else { return nil }
     if glob.literalPrefix.starts(with: "card".unicodeScalars.map(\.value)) {
       self.init(cardName: glob)
@@ -64,7 +64,7 @@ extension ImpossibleGlob {
     return Hex.text(number, digits: digits)
   }
 
-  init?(name glob: Glob, _ noun: String, longest: Int) {
+  init?(name glob: Glob, noun: String, longest: Int) {
     let shortest = glob.elements.count {
       if case .star = $0 { false } else { true }
     }
@@ -75,7 +75,7 @@ extension ImpossibleGlob {
 
   /// For attributes that the kernel prints as numbers (SimulatedBus documentation, "Card
   /// attributes").
-  init?(attribute: String, _ glob: Glob, _ text: String) {
+  init?(attribute: String, glob: Glob, text: String) {
     let isVersion = attribute == "FW_version"
     guard isVersion || ["raw_hwtype", "max_msg_size", "API_ordinalnr"].contains(attribute) else {
       return nil
@@ -104,7 +104,7 @@ extension ImpossibleGlob {
 
   private static let withoutEP11 = ["CEX2P", "CEX3P"]
 
-  init?(cardType glob: Glob, _ text: String) {
+  init?(cardType glob: Glob, text: String) {
     guard !Self.matchesType(glob) else { return nil }
     let capitals = text.uppercased()
     code = .impossibleType

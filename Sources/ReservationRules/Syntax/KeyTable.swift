@@ -36,7 +36,8 @@ extension MatchKey {
     examples: [#"HWTYPE=="10-""#, #"HWTYPE=="11-12|14""#, #"HWTYPE!="13""#])
 
   package static let type = MatchKey(
-    "TYPE", grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(cardType: glob, text) }),
+    "TYPE",
+    grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(cardType: glob, text: text) }),
     subject: .cardKind(
       { type, mode in type.name(mode: mode).map(FoundValue.text) },
       unknown: "hwtype and ap_functions give no type"),
@@ -51,7 +52,7 @@ extension MatchKey {
 
   package static let kernel = MatchKey(
     "KERNEL",
-    grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(queueName: glob, text) }),
+    grammar: .globs(GlobGrammar { glob, text, _ in ImpossibleGlob(queueName: glob, text: text) }),
     subject: .queue,
     examples: [#"KERNEL=="0[1-3].*""#, #"KERNEL=="05.000?|*4""#, #"KERNEL!="*.0002""#])
 
@@ -61,7 +62,7 @@ extension MatchKey {
     // Only the text of an attribute can have a blank.
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true, mayHaveBlanks: true) { glob, text, attribute in
-        ImpossibleGlob(attribute: attribute, glob, text)
+        ImpossibleGlob(attribute: attribute, glob: glob, text: text)
       }),
     subject: .card { card, attribute in card.attributes[attribute].map(FoundValue.text) },
     examples: [
@@ -74,7 +75,7 @@ extension MatchKey {
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true) { glob, _, _ in
         // HOST_NAME_MAX of Linux (gethostname(2)).
-        ImpossibleGlob(name: glob, "a host name", longest: 64)
+        ImpossibleGlob(name: glob, noun: "a host name", longest: 64)
       }),
     subject: .host({ $0.name.map(FoundValue.text) }, unknown: "the host name is unknown"),
     examples: [#"HOST=="lnx?rod*""#, #"HOST!="kvm[0-4]*""#])
@@ -84,7 +85,7 @@ extension MatchKey {
     grammar: .globs(
       GlobGrammar(mayBeEmpty: true) { glob, _, _ in
         // sysinfo_2_2_2.name of the kernel has eight characters (arch/s390/include/asm/sysinfo.h).
-        ImpossibleGlob(name: glob, "an LPAR name", longest: 8)
+        ImpossibleGlob(name: glob, noun: "an LPAR name", longest: 8)
       }),
     subject: .host({ $0.lpar.map(FoundValue.text) }, unknown: "the LPAR name is unknown"),
     examples: [#"LPAR=="P*""#, #"LPAR!=i"test?""#])
