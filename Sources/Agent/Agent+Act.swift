@@ -91,9 +91,7 @@ extension Agent {
       case .failed, .waiting:
         if result == .failed { hasFailed = true }
         if operation.subject == .masks { break operations }
-      case .locked:
-        hasFailed = true
-        break operations
+      case .locked: break operations
       case .obsolete:
         dirty.insert(.everything)
         retries.postponeOverdue(now: time.now)
