@@ -183,7 +183,6 @@ package final class Agent {
     forgetsUnconfigured = forgetsUnconfigured || isExplicit
     self.rules = rules
     context.rulesAreMissing = rules.rules.isEmpty && !isExplicit
-    decisions = nil
     dirty.insert(.everything)
     news.changesRequest = true
     retries.reset()
@@ -196,7 +195,6 @@ package final class Agent {
   package func replaceHost(_ host: HostIdentity) {
     guard host != self.host else { return }
     self.host = host
-    decisions = nil
     dirty.insert(.everything)
     news.changesRequest = true
   }

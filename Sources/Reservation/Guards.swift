@@ -230,7 +230,7 @@ package struct HostProtection {
   static func beforeDrivers(on inventory: Inventory, ownership: Ownership) -> [APQN] {
     guard !inventory.bus.hasDriver(DriverName.cex4queue) else { return [] }
     return inventory.cards.flatMap { card -> [APQN] in
-      guard card.mode != .accelerator, card.hardwareType.isReservable else { return [] }
+      guard card.mode != .accelerator else { return [] }
       return inventory.queues(ofCard: card.adapter).filter { queue in
         queue.owner == .none && queue.masterKeys == nil
           && queue.driverOverride != DriverName.vfioAP
@@ -246,9 +246,7 @@ package struct HostProtection {
   /// and else the last: what rules want is fulfilled in the order of the queues.
   func protected(from changes: [OwnerChange]) -> [APQN: Refusal.Reason] {
     var causes: [APQN: OwnerChange.Cause] = [:]
-    for change in changes where change.to != .host {
-      causes[change.apqn] = change.cause
-    }
+    for change in changes { causes[change.apqn] = change.cause }
     var protected: [APQN: Refusal.Reason] = [:]
     for apqn in unknown where causes[apqn] != nil { protected[apqn] = .guarded(.masterKeysUnknown) }
     for (kind, queues) in queues {
@@ -326,8 +324,7 @@ struct MediatedDeviceHold {
 
   /// Why an APQN cannot be let into the host's pool together with what is there, if so.
   func refusal(toTake apqn: APQN) -> Refusal.Reason? {
-    guard matrix.contains(apqn) else { return nil }
-    return devices.first { $0.holds(apqn) }.map(veto)
+    devices.first { $0.holds(apqn) }.map(veto)
   }
 
   private func veto(by device: MediatedDevice) -> Refusal.Reason {

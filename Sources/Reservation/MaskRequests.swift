@@ -153,7 +153,6 @@ struct MaskRequests {
   /// of the two.
   private mutating func acceptCollateral(_ requests: [APQN]) {
     for apqn in requests where accepting.contains(apqn) {
-      guard !canReserve(apqn) else { continue }
       let row = hosts[apqn.adapter]
       let column = hosts.adapters(inDomain: apqn.domain)
       let rowIsFree = row.isSubset(of: unmanaged[apqn.adapter].subtracting(firm[apqn.adapter]))

@@ -244,7 +244,6 @@ extension Planner {
         collateral.domains.formUnion(taken)
       } else {
         collateral.adapters.insert(adapter)
-        collateral.domains.formUnion(taken.subtracting(masks.domains))
       }
     }
     return collateral

@@ -302,7 +302,6 @@ extension Planner {
         queue.pendingRequests ?? 0 > 0 || context.busy.contains(queue.apqn)
           || ownership.offline.contains(queue.apqn)
       }
-    guard !busy.isEmpty else { return operation }
     var operation = operation
     let switches = busy.filter { $0.isOnline != false }.map { Step.setOnline($0.apqn, false) }
     operation.steps = switches + busy.map { .awaitIdle($0.apqn) } + operation.steps

@@ -91,11 +91,11 @@ package enum SecureKeyUser: Hashable, Sendable {
   /// being registered (crypto/proc.c), and one more for each user.
   package static func isCipherInUse(procCrypto text: String) -> Bool {
     var isProtected = false
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in text.split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 1)
         .map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
       switch parts.first {
-      case nil: isProtected = false
+      // The first line of each algorithm.
       case "name": isProtected = parts.count == 2 && parts[1].contains("paes")
       case "refcnt":
         if isProtected, parts.count == 2, let count = Int(parts[1]), count > 1 { return true }
