@@ -184,11 +184,14 @@ private final class FaultySysfs: Sysfs {
     #expect(text.hasSuffix("/sys/bus/ap/\(name) and does not show it"), "\(text)")
   }
 
-  @Test func `to bind a queue that was unbound for it tells that the host has lost it`() throws {
+  @Test(arguments: [Errno.inputOutput, .busy])
+  func `to bind a queue that was unbound for it tells that the host has lost it`(errno: Errno)
+    throws
+  {
     let stage = try Stage(.override, rules: "")
     let (agent, sysfs) = try agent(
       .override, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
-    sysfs.fault = { path, _ in path == .bus("drivers_probe") ? .some(.inputOutput) : nil }
+    sysfs.fault = { path, _ in path == .bus("drivers_probe") ? .some(errno) : nil }
     try agent.reconcile().get()
     #expect(stage.driver("01.0002") == nil)
     #expect(moves(agent) == ["01.0002 host>none"])
@@ -265,6 +268,46 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.failures.map(\.isFinal) == [true])
     #expect(agent.nextDue == nil)
     #expect(stage.failures.first?.description.hasSuffix("until the next reboot") == true)
+  }
+
+  @Test(arguments: [
+    ("none is set", true), ("one is set", false), ("they cannot be read", false),
+  ])
+  func `because a mask is invalid is put down to a leak only where no override explains it`(
+    overrides: String, isFinal: Bool
+  ) throws {
+    let stage = try Stage(.override, rules: "")
+    let (agent, sysfs) = try agent(.mask, stage)
+    sysfs.fault = { [bus = stage.bus, sysfs] path, _ in
+      guard path == .bus("apmask") else { return nil }
+      switch overrides {
+      case "one is set":
+        try? bus.write("vfio_ap", to: .queue(APQN(adapter: 2, domain: 0), "driver_override"))
+      case "they cannot be read": sysfs.isUnreadable = true
+      default: break
+      }
+      return .some(.invalidArgument)
+    }
+    agent.reconcile()
+    #expect(stage.failures.map(\.isFinal) == [isFinal])
+  }
+
+  @Test func `to give a queue to the host leaves it the override that it had`() throws {
+    let stage = try Stage(.override, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let apqn = APQN(adapter: 1, domain: 2)
+    let sysfs = FaultySysfs(stage.bus)
+    let agent = Agent(
+      sysfs: sysfs, rules: try Stage.rules(#"APQN=="*", RESERVE="host""#),
+      settings: .init(mechanism: .override), ownership: Ownership(queues: [apqn]), time: stage.time,
+      report: stage.note)
+    sysfs.fault = { path, _ in path == .bus("drivers_probe") ? .some(.inputOutput) : nil }
+    try agent.reconcile().get()
+    #expect(stage.failures.count == 1)
+    #expect(try stage.bus.read(.queue(apqn, "driver_override")) == "vfio_ap\n")
+    sysfs.fault = { _, _ in nil }
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile().get()
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
   }
 
   @Test func `since the device went away is no failure of the others`() throws {

@@ -45,6 +45,19 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
     if mechanism != .mask { #expect(stage.driver("01.0002") == DriverName.vfioAP) }
   }
 
+  @Test(arguments: [true, false])
+  func `and only there, queues are asked for their keys`(hasSecureKeys: Bool) throws {
+    let configuration = HostConfiguration(secureKeyUsers: hasSecureKeys ? [.cipherInUse] : [])
+    let watched = try Watched(.bind, environment: .init(configuration: { configuration }))
+    var asked = 0
+    watched.sysfs.text = { path in
+      if path.name == "mkvps" { asked += 1 }
+      return nil
+    }
+    try watched.agent.reconcile().get()
+    #expect((asked > 0) == hasSecureKeys)
+  }
+
   @Test func `its keys are those of now, not of the last look`() throws {
     let stage = try stage(
       .bind, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="9", RESERVE="host""#)

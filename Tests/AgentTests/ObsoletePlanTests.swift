@@ -109,6 +109,58 @@ import Testing
     #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
   }
 
+  @Test func `because the bus is busy is no matter any more when the queue is idle`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
+    let agent = try agent(stage, .bind, rule, before: 2) { _ in
+      stage.bus.setLoad(
+        QueueLoad(pending: 1, drainRate: 1), on: APQN(adapter: 1, domain: 2))
+    }
+    try agent.reconcile().get()
+    #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
+    stage.bus.passTime()
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    agent.replaceRules(try Stage.rules(rule.replacing("vfio_ap", with: "host")))
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    stage.bus.setLoad(QueueLoad(), on: APQN(adapter: 1, domain: 2))
+    let count = stage.writes.count
+    agent.replaceRules(try Stage.rules(rule))
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(!stage.writes[count...].contains { $0.hasSuffix("online") })
+  }
+
+  @Test func `because another card is there is made anew, also by masks`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let rule = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#
+    let agent = try agent(stage, .mask, rule, before: 1) { _ in
+      var card = Stage.card(1)
+      card.attributes["serialnr"] = "93AA9999"
+      stage.bus.unplug(card: 1)
+      stage.bus.plug(card: card)
+    }
+    try agent.reconcile().get()
+    #expect(stage.writes == [])
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+  }
+
+  @Test func `is none where masks have been written and a queue is bound by them`() throws {
+    let stage = try Stage(.mask, rules: "")
+    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+    var operations = 0
+    let agent = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: .mask), environment: .init(takeIn: { _ in operations += 1 }),
+      time: stage.time, report: stage.note)
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    // The masks, and then the queue.
+    #expect(operations == 2)
+  }
+
   @Test func `because vfio_ap has gone leaves what masks take without driver`() throws {
     let stage = try Stage(.mask, rules: "")
     let agent = try agent(stage, .mask, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
@@ -274,6 +326,37 @@ private final class BusWithStraggler: Sysfs {
     let unasked = stage.agent.history.moves.filter { $0.cause == .collateral }
     #expect(unasked.map(\.apqn) == (0..<4).map { APQN(adapter: 7, domain: $0) })
     #expect(unasked.allSatisfy { $0.to == .vfioAP && $0.rule == nil })
+  }
+
+  @Test func `is what masks kept without a driver until vfio_ap came`() throws {
+    let stage = try Stage(
+      .mask, rules: #"APQN=="01.0003", RESERVE="vfio_ap", COLLATERAL="accept""#,
+      modules: [.zcryptCex4])
+    #expect(stage.driver("02.0003") == nil)
+    try stage.happens { $0.loadModule(.vfioAP) }
+    let arrived = stage.events.compactMap { event -> [String]? in
+      guard case .takenOnArrival(let moves) = event else { return nil }
+      return moves.map { "\($0.apqn) \($0.to.rawValue)" }
+    }
+    #expect(arrived == [["00.0003 vfio_ap", "02.0003 vfio_ap"]])
+  }
+
+  @Test func `is another queue where one was removed and added again at once`() throws {
+    let stage = try Stage(.mask, rules: #"APQN=="00-02.0003", RESERVE="vfio_ap""#)
+    let apqn = APQN(adapter: 7, domain: 3)
+    try stage.happens {
+      $0.plug(card: Stage.card(7))
+      $0.scan()
+    }
+    try stage.happens {
+      $0.unplugQueue(apqn)
+      $0.plugQueue(apqn)
+    }
+    let arrived = stage.events.compactMap { event -> [APQN]? in
+      guard case .takenOnArrival(let moves) = event else { return nil }
+      return moves.map(\.apqn)
+    }
+    #expect(arrived == [[apqn]])
   }
 
   @Test func `is not what rules reserve for the host, whatever comes and goes`() throws {

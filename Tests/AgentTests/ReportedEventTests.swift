@@ -258,11 +258,11 @@ extension Stage {
     watched.sysfs.fault = { path, text in
       path.name == "unbind" && text == "01.0001" ? .some(.inputOutput) : nil
     }
-    stage.now = .seconds(100)
+    stage.now = .boot + .seconds(100)
     try watched.agent.reconcile().get()
     #expect(watched.agent.status.draining == [apqn])
     #expect(watched.agent.status.failures.count == 1)
-    #expect(watched.agent.nextDue == .milliseconds(100_100))
+    #expect(watched.agent.nextDue == .boot + .milliseconds(100_100))
   }
 
   @Test func `is a queue that is being drained, before one that is left alone for a minute`() throws
@@ -273,9 +273,9 @@ extension Stage {
       .bind, rules: #"ADAPTER=="1|2", RESERVE="vfio_ap""#, on: stage,
       policy: GuardPolicy(drainLimit: .seconds(5)))
     try watched.agent.reconcile().get()
-    stage.now = .seconds(5)
+    stage.now = .boot + .seconds(5)
     try watched.agent.reconcile().get()
-    #expect(watched.agent.nextDue == .seconds(65))
+    #expect(watched.agent.nextDue == .boot + .seconds(65))
     // Another process gives this one back to the host, which uses it.
     let other = APQN(adapter: 2, domain: 2)
     try stage.bus.write("02.0002", to: .driver(DriverName.vfioAP, "unbind"))
@@ -283,13 +283,13 @@ extension Stage {
     stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 0), on: other)
     try watched.agent.reconcile().get()
     #expect(watched.agent.status.draining == [other])
-    #expect(watched.agent.nextDue == .milliseconds(5100))
+    #expect(watched.agent.nextDue == .boot + .milliseconds(5100))
     // Neither is read before its time.
     let reads = watched.sysfs.reads
-    stage.now = .milliseconds(5050)
+    stage.now = .boot + .milliseconds(5050)
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.reads == reads)
-    stage.now = .milliseconds(5100)
+    stage.now = .boot + .milliseconds(5100)
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.reads > reads)
     #expect(watched.agent.status.draining == [other])
@@ -353,6 +353,6 @@ extension Stage {
     #expect(lock.attempts == 1)
     #expect(watched.sysfs.writes == [])
     #expect(watched.agent.status.phase == .retrying)
-    #expect(watched.agent.nextDue == .seconds(1))
+    #expect(watched.agent.nextDue == .boot + .seconds(1))
   }
 }

@@ -104,6 +104,8 @@ struct Watched {
     #expect(one <= 2)
     #expect(watched.agent.nextDue == nil)
     #expect(watched.agent.decisions?.row(1).vfioAP == .all)
+    #expect(watched.agent.status.wanted == 4)
+    #expect(watched.agent.status.reserved == 4)
   }
 
   @Test func `is not taken before what waits is due`() throws {
@@ -187,9 +189,16 @@ struct Watched {
 
   @Test func `ends although each plan is obsolete before it is done`() throws {
     let rules = try Stage.rules(rule)
-    let watched = try Watched(.bind, environment: .init(takeIn: { $0.replaceRules(rules) }))
+    var plans = 0
+    let watched = try Watched(
+      .bind,
+      environment: .init(takeIn: {
+        plans += 1
+        $0.replaceRules(rules)
+      }))
     try watched.agent.reconcile().get()
     #expect(watched.sysfs.writes == [])
+    #expect(plans == 256)
     #expect(watched.agent.nextDue == .boot + .seconds(1))
   }
 
@@ -353,6 +362,8 @@ struct Watched {
     #expect(try watched.isOnline(busy) == "0\n")
     #expect(watched.agent.inventory?.queue(busy)?.pendingRequests == 1)
     let count = watched.sysfs.writes.count
+    // The events of switching them on are lost.
+    stage.bus.onUevent = nil
     watched.agent.abandonDrains()
     #expect(try watched.isOnline(busy) == "1\n")
     #expect(
@@ -396,6 +407,19 @@ struct Watched {
     #expect(schedule.nextDue == .boot + .milliseconds(1500))
     schedule.reset()
     #expect(schedule == RetrySchedule())
+  }
+
+  @Test func `that is due is put off, however many others wait for their time`() {
+    var schedule = RetrySchedule()
+    let subjects = (UInt8(0)..<40).map { Operation.Subject.queue(APQN(adapter: 1, domain: $0)) }
+    for (index, subject) in subjects.enumerated() {
+      let failed = index % 2 == 0 ? BootInstant.boot : .boot + .milliseconds(500)
+      _ = schedule.fail(Failure(subject, .refused(failure)), now: failed)
+    }
+    schedule.postponeOverdue(now: .boot + .seconds(1))
+    #expect(schedule.heldBack(now: .boot + .seconds(1)) == Set(subjects))
+    #expect(schedule.nextDue == .boot + .milliseconds(1500))
+    #expect(schedule.heldBack(now: .boot + .milliseconds(1500)).count == 20)
   }
 
   @Test func `never comes where only a reboot helps`() {

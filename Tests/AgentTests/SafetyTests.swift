@@ -239,6 +239,32 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(refused.agent.status.failures.map(\.missed) == [[apqn]])
   }
 
+  @Test func `that cannot be written puts off what was to be done, and is said in the status`()
+    throws
+  {
+    let diary = Diary()
+    diary.isBroken = true
+    let watched = try Watched(
+      .bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#, environment: .init(record: diary))
+    let status = watched.agent.reconcile()
+    #expect(watched.sysfs.writes == [])
+    #expect(status.failures.map(\.cause) == [.unrecorded(OwnershipRecordError("no space left"))])
+    #expect(status.plan?.heldBack == [.queue(apqn)])
+    #expect(status.plan?.isEmpty == true)
+  }
+
+  @Test func `does not get the mechanism again that it has`() throws {
+    let first = try Watched(.override, autoMechanism: true)
+    try first.agent.reconcile().get()
+    let diary = Diary()
+    let watched = try Watched(
+      .override, rules: #"ADAPTER=="1|2", RESERVE="vfio_ap""#, on: first.stage,
+      ownership: first.agent.ownership, autoMechanism: true, environment: .init(record: diary))
+    try watched.agent.reconcile().get()
+    #expect(try watched.stage.drivers(ofCard: 2) == [DriverName.vfioAP])
+    #expect(!diary.changes.contains(.mechanism(.mask)))
+  }
+
   @Test func `forgets what this system is not configured for when a person asks, and not before`()
     throws
   {
@@ -397,6 +423,18 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
   }
 
+  @Test func `is noticed beside one that went away unseen`() throws {
+    let watched = try Watched(.bind)
+    try watched.agent.reconcile().get()
+    watched.stage.bus.onUevent = nil
+    watched.stage.bus.unplugQueue(APQN(adapter: 1, domain: 1))
+    try moveBack(watched.stage)
+    watched.agent.scan(.everything)
+    try watched.agent.reconcile().get()
+    let moved = watched.agent.history.moves.filter { $0.mechanism == nil }
+    #expect(moved.map(\.apqn) == [apqn])
+  }
+
   @Test func `and that rules gave back in between has not been moved back before`() throws {
     let watched = try Watched(.bind)
     try watched.agent.reconcile().get()
@@ -465,6 +503,30 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(Agent.Status(phase: phase).isDecided == isDecided)
   }
 
+  @Test func `is settled when nothing is left that is expected to change by itself`() {
+    #expect(Agent.Status(phase: .withoutBus).isSettled)
+    #expect(Agent.Status(phase: .blocked(.unreadable(.changing))).isSettled)
+    for phase in [Agent.Status.Phase.starting, .beforeFirstScan, .moving] {
+      #expect(!Agent.Status(phase: phase).isSettled)
+    }
+    let final = Failure(
+      .masks,
+      .leakedOverrideCount(SysfsError(.write, .bus("apmask"), errno: .invalidArgument)))
+    let other = Failure(.queue(apqn), .outdated)
+    let waiting = [Plan.Waiting(apqn, driver: DriverName.vfioAP)]
+    for (waiting, draining, failures, isSettled) in [
+      ([], [], [], true), ([], [], [final], true), ([], [], [final, other], false),
+      (waiting, [], [], false), ([], [apqn], [], false), (waiting, [], [final], false),
+      ([], [apqn], [final], false),
+    ] as [([Plan.Waiting], [APQN], [Failure], Bool)] {
+      var status = Agent.Status(phase: failures.isEmpty ? .settled : .retrying)
+      var plan = Plan(mechanism: .bind)
+      plan.waiting = waiting
+      (status.plan, status.draining, status.failures) = (plan, draining, failures)
+      #expect(status.isSettled == isSettled, "\(waiting) \(draining) \(failures)")
+    }
+  }
+
   @Test func `has one line with all that is open`() {
     var status = Agent.Status(phase: .settled)
     (status.reserved, status.wanted) = (3, 9)
@@ -529,6 +591,11 @@ private let apqn = APQN(adapter: 1, domain: 2)
     let stage = try Stage(.mask, rules: "", adapters: [1])
     #expect(try write([], changes: leaving(names), on: stage) == nil)
     #expect(APMask(try stage.bus.read(.bus("apmask"))) == [])
+    // Others than the host's have nothing to lose.
+    let other = try Stage(.mask, adapters: [1, 2])
+    #expect(try other.drivers(ofCard: 1) == [DriverName.vfioAP])
+    let rest = leaving((0..<4).map { "02.000\($0)" })
+    #expect(try write([], changes: rest, on: other) == nil)
   }
 
   @Test func `is not written where the host keeps a queue`() throws {

@@ -83,6 +83,10 @@ private let rules = request + "\n" + lock
     // And what rules want reserved is in nobody's way.
     let both = rule + "\n" + #"APQN=="05.0010", RESERVE="vfio_ap""#
     #expect(try gone.plan(.mask, both).writes.count == 1)
+    // Unless it was too old for that.
+    var older = gone
+    older.ownership.olderAdapters = [5]
+    #expect(try older.plan(.mask, both).isEmpty)
     // Unless the host may need the keys that it had.
     gone.context.policy.protectHost = .yes
     try gone.change("06.0010") { $0.masterKeys = MasterKeyPattern(registers: []) }

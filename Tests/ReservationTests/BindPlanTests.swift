@@ -76,6 +76,13 @@ import Testing
     #expect(refused.refusals.map(\.apqn.description) == ["01.0002"])
   }
 
+  @Test func `leaves a queue alone that has no driver and that nobody wants for a guest`() throws {
+    var machine = Machine(mechanism: .bind)
+    try machine.set("01.0002", driver: nil)
+    #expect(try machine.plan(.bind, #"APQN=="*", RESERVE="host""#).isEmpty)
+    #expect(try machine.plan(.bind, #"APQN=="01.0003", RESERVE="unmanaged""#).isEmpty)
+  }
+
   @Test func `never takes a queue from a mediated device`() throws {
     var machine = Machine(mechanism: .bind)
     try machine.set("01.0002", driver: DriverName.vfioAP)

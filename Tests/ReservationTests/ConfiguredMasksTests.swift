@@ -9,6 +9,7 @@ import Testing
 
   @Test(
     arguments: [
+      ("quiet ap.apmask=0x80", APMask([0]), nil),
       ("root=/dev/dasda1 ap.apmask=0xffff ap.aqmask=0x40", APMask(0...15), APMask([1])),
       // Only one given: the other stays all ones, which is said by nil.
       ("ap.apmask=0xffff quiet", APMask(0...15), nil),
@@ -72,6 +73,10 @@ import Testing
       "ATTR{label}=\"a\\\\\", ATTR{apmask}=\"-1\"",
       // A comment does not end a line that is continued.
       "ACTION==\"add\", \\\n # about it\nATTR{apmask}=\"-1\"",
+      "ATTR{apmask} \\\n# about it\n= \"-1\"",
+      // More than two lines can be one, and the next is another one.
+      "ATTR{apmask} \\\n \\\n = \"-1\"",
+      "ATTR{label} \\\n = \"x\"\nATTR{apmask}=\"-1\"",
     ])
   func `are found in whatever way udev lets them be written`(rule: String) {
     let masks = ConfiguredMasks(udevRule: rule, source: "41-ap.rules")
@@ -83,7 +88,9 @@ import Testing
     "ATTR{apmask} == \"0x0\"", "ATTR{apmask}!=\"0x0\"", "ATTR{apmask}-=\"0x0\"",
     "ENV{x}=\"ATTR{apmask}=0x0\"", "TEST{apmask}=\"0x0\"",
     "# ATTR{apmask}=\"0x0\"", "ATTR{apmask}==\"0x0\"", "ATTR{apmask}=0x0",
-    "ATTR{xmask}=\"0x0\"",
+    "ATTR{xmask}=\"0x0\"", "#KERNEL==\"ap\", ATTR{apmask}=\"0x0\"",
+    // Where udev understands nothing any more.
+    "=\"x\", ATTR{apmask}=\"0x0\"",
   ])
   func `are not there`(rule: String) {
     #expect(ConfiguredMasks(udevRule: rule, source: "41-ap.rules") == nil)

@@ -15,7 +15,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       try definition(
         """
         {"mdev_type": "vfio_ap-passthrough", "start": "auto", "attrs": [
-          {"assign_adapter": "5"}, {"assign_adapter": "0x0a"}, {"assign_domain": "0x47"},
+          {"assign_adapter": "5"}, {"assign_adapter": "0x0a\\n"}, {"assign_domain": "0x47"},
           {"assign_domain": "010"}, {"unassign_adapter": "5"}, {"assign_control_domain": "3,4"}]}
         """))
     #expect(definition.startsAutomatically)
@@ -55,6 +55,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       ConfiguredOverride(fileName: "ap-05.0004", text: "vfio_ap\n", source: "f"))
     #expect(override.apqn == APQN(adapter: 5, domain: 4))
     #expect(override.driver == "vfio_ap")
+    #expect(
+      ConfiguredOverride(fileName: "ap-05.0004", text: "vfio_ap\nold\n", source: "f")?.driver
+        == "vfio_ap")
   }
 
   @Test(arguments: [
@@ -70,6 +73,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test func `tells its name and its mediated devices`() throws {
     let xml = """
       <!-- <name>not this</name> -->
+      <!-- libvirt > 5: <name>nor this</name> -->
       <domain type='kvm'>
         <name>db &amp; &lt;web&gt;</name>
         <devices>
@@ -95,6 +99,14 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   ])
   func `without them is none`(xml: String) {
     #expect(VirtualMachine(domainXML: xml) == nil)
+  }
+
+  @Test func `has a name as it is where an entity is none of XML's own`() {
+    let xml = """
+      <name>a&#38;b & c</name>
+      <hostdev type='mdev'><source><address uuid='x'/></source></hostdev>
+      """
+    #expect(VirtualMachine(domainXML: xml)?.name == "a&#38;b & c")
   }
 
   @Test func `stands behind the UUID where a mediated device is named`() {
@@ -123,6 +135,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test(arguments: [
     (proc(2), true), (proc(1), false), (proc(2, name: "cbc(aes)"), false), ("", false),
     ("refcnt : 5\n", false), ("name : paes\nrefcnt : x\n", false),
+    ("name\nrefcnt : 5\n", false), ("name : paes\nrefcnt\n", false),
   ])
   func `are in use when a paes algorithm has more than its own reference`(text: String, isSo: Bool)
   {
@@ -132,6 +145,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test func `are meant by the options of a crypttab`() {
     let text = """
       # root /dev/x /key cipher=paes-xts-plain64
+      #home /dev/y /key cipher=paes-xts-plain64
       swap /dev/a /dev/urandom cipher=aes-cbc
       data /dev/b /etc/zkey/data.skey plain,cipher=paes-xts-plain64,size=1024
       short /dev/c

@@ -121,6 +121,45 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(try machine.plan(.bind, everything).refusals.isEmpty)
   }
 
+  @Test func `is looked for behind accelerators, too`() throws {
+    var machine = try machine(.bind, pattern: nil)
+    try machine.change(card: 1) { $0.functions = QueueMode.accelerator.functions }
+    #expect(
+      try machine.plan(.bind, everything).refusals.map(\.apqn.description) == [
+        "02.0004", "02.0005",
+      ]
+    )
+  }
+
+  @Test func `is rather one that no rule asked for than one that a rule wants`() throws {
+    var machine = try machine(.mask, pattern: otherKeys)
+    machine.plug(2, domains: [4, 5, 6])
+    for queue in machine.inventory.queues {
+      let isOfKind = ["01.0004", "02.0004"].contains(queue.apqn.description)
+      try machine.change(queue.apqn.description) { $0.masterKeys = isOfKind ? keys : otherKeys }
+    }
+    // The column is the cheaper one, and would take both of the kind.
+    let plan = try machine.plan(.mask, #"APQN=="02.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(
+      plan.moves == [
+        "02.0004 host>vfio_ap wanted", "02.0005 host>vfio_ap collateral",
+        "02.0006 host>vfio_ap collateral",
+      ])
+    #expect(plan.refusals == [])
+  }
+
+  @Test func `is none of those that are not tried now`() throws {
+    var machine = try machine(.bind)
+    for queue in machine.inventory.queues {
+      try machine.change(queue.apqn.description) { $0.isCheckStopped = true }
+    }
+    let heldBack = Operation.Subject.queue(APQN(adapter: 1, domain: 5))
+    let plan = try machine.planner(#"ADAPTER=="1", RESERVE="vfio_ap""#, heldBack: [heldBack])
+      .plan(by: .bind)
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0004"])
+    #expect(plan.heldBack == [heldBack])
+  }
+
   @Test(arguments: [
     (GuardPolicy.HostProtection.auto, true, 1), (.auto, false, 0), (.yes, false, 1), (.no, true, 0),
   ])

@@ -51,24 +51,59 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.latentCollateral.count == (256 - 11) + (256 - 1) + (256 - 1) - 2)
   }
 
+  /// As many as all ways are tried for: half of them are cleared by their rows, half by their columns.
+  @Test func `tries all ways of eight kinds`() throws {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    for number in UInt8(1)...8 { machine.plug(number, domains: [number]) }
+    let names = (1...8).map { "0\($0).000\($0)" }.joined(separator: "|")
+    let plan = try machine.plan(.mask, #"APQN=="\#(names)", RESERVE="vfio_ap""#)
+    #expect(plan.changes.count == 8)
+    #expect(plan.latentCollateral.count == 8 * 256 - 4 * 4 - 8)
+  }
+
+  @Test(arguments: [false, true])
+  func `sets a bit again for a queue of the host, although nothing else would come with it`(
+    isByDomains: Bool
+  ) {
+    var solver = MaskSolver(
+      current: MaskPair(
+        adapters: isByDomains ? .all : APMask([1]).complement,
+        domains: isByDomains ? APMask([1]).complement : .all))
+    solver.owned = MaskPair(adapters: isByDomains ? [] : [1], domains: isByDomains ? [1] : [])
+    // Nobody knows of any APQN to come.
+    #expect(solver.solution() == solver.current)
+    solver.hosts = APQNSet([APQN(adapter: 1, domain: 1)])
+    #expect(solver.solution() == MaskPair(adapters: .all, domains: .all))
+  }
+
+  @Test func `takes nothing that may come later where rules claim all of it`() throws {
+    let machine = Machine(adapters: [1, 2], domains: [4], mechanism: .mask)
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.changes.count == 1)
+    #expect(plan.latentCollateral == LatentCollateral())
+  }
+
   /// More rows and columns, each of another kind, than all ways are tried for.
   private let lines: [UInt8] = Array(0..<8) + [255]
 
   private func solver(_ generator: inout SeededGenerator) -> MaskSolver {
     var solver = MaskSolver(current: MaskPair(adapters: .all, domains: .all))
     for adapter in lines {
-      for domain in lines where Bool.random(using: &generator) {
+      // Few, so that some are best reserved by their rows and others by their columns.
+      for domain in lines where adapter == domain || Int.random(in: 0..<6, using: &generator) == 0 {
         solver.reserved.insert(APQN(adapter: adapter, domain: domain))
       }
-      // About as many as a column has, so that neither side is always the cheaper one.
-      for domain in UInt8.min...UInt8.max where Int.random(in: 0..<8, using: &generator) == 0 {
+      // About as many as a column has, and more in some than in others.
+      let share = Int.random(in: 3..<20, using: &generator)
+      for domain in UInt8.min...UInt8.max where Int.random(in: 0..<share, using: &generator) == 0 {
         let apqn = APQN(adapter: adapter, domain: domain)
         if !solver.reserved.contains(apqn) { solver.latent.insert(apqn) }
       }
     }
+    let shares = lines.map { _ in Int.random(in: 1..<8, using: &generator) }
     for adapter in 100..<200 as Range<UInt8> {
       solver.latent[adapter] = APMask(
-        lines.filter { _ in Int.random(in: 0..<4, using: &generator) == 0 })
+        zip(lines, shares).filter { Int.random(in: 0..<$1, using: &generator) == 0 }.map(\.0))
     }
     // What is left to the host needs no bit of these.
     solver.hosts = APQNSet([APQN(adapter: 254, domain: 254)])
@@ -231,6 +266,86 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 }
 
+@Suite struct `A queue that masks give back` {
+  @Test(arguments: [false, true], [Mechanism.mask, .override])
+  func `is not held by a device that has no queue`(isByDomains: Bool, kernel: Mechanism) throws {
+    var machine = Machine(adapters: [1, 2], domains: [1, 2], mechanism: kernel)
+    machine.clear(adapters: isByDomains ? [] : [1], domains: isByDomains ? [1] : [])
+    machine.ownership.adapters = isByDomains ? [] : [1]
+    machine.ownership.domains = isByDomains ? [1] : []
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(
+        uuid: uuid, adapters: isByDomains ? [] : [1], domains: isByDomains ? [1] : [])
+    ]
+    let plan = try machine.plan(.mask, #"APQN=="*", RESERVE="host""#)
+    #expect(plan.refusals == [])
+    #expect(plan.changes.count == 2)
+    #expect(plan.changes.allSatisfy { $0.to == .host })
+  }
+
+  /// A mediated device may be unreadable, or gone already.
+  @Test func `is not one that a guest has by its status alone`() throws {
+    var machine = Machine(adapters: [1], domains: [1], mechanism: .mask)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    try machine.change("01.0001") { $0.guestStatus = .inUse }
+    let plan = try machine.plan(.mask, #"APQN=="01.0001", RESERVE="host""#)
+    #expect(plan.isEmpty)
+    #expect(
+      plan.refusals == [
+        Refusal(APQN(adapter: 1, domain: 1), .guarded(.assigned(mediatedDevice: nil)))
+      ])
+  }
+
+  @Test func `needs no card that is bound before any driver is loaded`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [1, 2], mechanism: .mask)
+    machine.inventory.bus.drivers = []
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    for queue in machine.inventory.queues { try machine.set(queue.apqn.description, driver: nil) }
+    for adapter in [UInt8(1), 2] { try machine.change(card: adapter) { $0.driver = nil } }
+    let plan = try machine.plan(.mask, #"APQN=="*", RESERVE="host""#)
+    #expect(plan.writes == ["\(APMask.all) > /sys/bus/ap/apmask"])
+    #expect(plan.refusals == [])
+  }
+
+  @Test func `is held by the kernel although the guard is switched off`() throws {
+    var machine = Machine(adapters: [1], domains: [1], mechanism: .mask)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [1])]
+    machine.context.policy.forced = [.assignedQueue]
+    let plan = try machine.plan(.mask, #"APQN=="01.0001", RESERVE="host""#)
+    #expect(plan.isEmpty)
+    #expect(
+      plan.refusals == [Refusal(APQN(adapter: 1, domain: 1), .vetoed(mediatedDevice: uuid))])
+  }
+
+  @Test(arguments: [false, true])
+  func `stays where all rules are gone, until that is meant`(isForced: Bool) throws {
+    var machine = Machine(adapters: [1, 2], domains: [1], mechanism: .mask)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    machine.context.rulesAreMissing = true
+    machine.context.policy.forced = isForced ? [.emptyRules] : []
+    let plan = try machine.plan(.mask, "")
+    #expect(plan.moves == (isForced ? ["01.0001 vfio_ap>host givenBack"] : []))
+    #expect(plan.refusals.map(\.reason) == (isForced ? [] : [.guarded(.rulesMissing)]))
+  }
+
+  @Test func `and cannot be given back stays in the host's pool until it can`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [1, 2], mechanism: .mask)
+    machine.ownership.queues = [APQN(adapter: 1, domain: 1)]
+    try machine.set("01.0001", driver: nil)
+    try machine.change(card: 1) { $0.driver = nil }
+    // By its row the request would take it from there.
+    let plan = try machine.plan(.mask, #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0001", "01.0002"])
+    #expect(plan.refusals.first?.reason == .cardUnbound)
+  }
+}
+
 @Suite struct `Queues that masks give back one after the other` {
   /// Rows 1 and 2, or columns, are owned, and a device has the first queue of the second.
   private func machine(isTransposed: Bool) -> Machine {
@@ -287,6 +402,21 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     }
   }
 
+  @Test func `is taken for each request, be it that another one needs none`() throws {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    machine.plug(1, domains: [4])
+    machine.plug(2, domains: [4, 5])
+    machine.plug(3, domains: [4, 5])
+    let plan = try machine.plan(
+      .mask, #"APQN=="01.0004|02.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(
+      plan.moves == [
+        "01.0004 host>vfio_ap wanted", "02.0004 host>vfio_ap wanted",
+        "02.0005 host>vfio_ap collateral",
+      ])
+    #expect(plan.refusals == [])
+  }
+
   @Test func `is no reason for a queue that stays reserved beside one that accepts nothing`() throws
   {
     var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .mask)
@@ -329,6 +459,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 }
 
 @Suite struct `The alternatives to what masks cannot do` {
+  @Test func `are the adapter and then the domain where both take as much`() throws {
+    let machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    let plan = try machine.plan(.mask, #"APQN=="01.0004", RESERVE="vfio_ap""#)
+    #expect(plan.alternatives.map(\.adapters) == [[1], []])
+    #expect(plan.alternatives.map(\.domains) == [[], [4]])
+  }
+
   @Test func `are tried each, although a whole adapter of them is not to be taken`() throws {
     let machine = Machine(adapters: [1, 2, 3, 4], domains: [4, 5, 6], mechanism: .mask)
     let plan = try machine.plan(
