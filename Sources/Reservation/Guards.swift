@@ -232,8 +232,7 @@ package struct HostProtection {
     return inventory.cards.flatMap { card -> [APQN] in
       guard card.mode != .accelerator else { return [] }
       return inventory.queues(ofCard: card.adapter).filter { queue in
-        queue.owner == .none && queue.masterKeys == nil
-          && queue.driverOverride != DriverName.vfioAP
+        queue.driverOverride != DriverName.vfioAP
           && inventory.bus.masks?.isInHostPool(queue.apqn) != false
           && !ownership.covers(queue.apqn, under: inventory.bus)
       }.map(\.apqn)

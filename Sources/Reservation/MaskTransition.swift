@@ -42,7 +42,8 @@ struct MaskTransition {
   /// Who has a queue once all masks are written.
   func owner(of queue: Queue) -> Owner { owners(of: queue, along: reached).last ?? queue.owner }
 
-  /// Who else can have a queue when the first masks have to be set back.
+  /// Who else can have a queue when the first masks have to be set back: one at most, since all ways end with
+  /// the masks of now.
   func ownersByUndoing(_ queue: Queue) -> Set<Owner> {
     Set(thereAndBack.compactMap { owners(of: queue, along: $0).last })
       .subtracting([queue.owner, owner(of: queue)])

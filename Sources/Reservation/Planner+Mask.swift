@@ -181,7 +181,7 @@ extension Planner {
   /// What the kernel moves when the first masks have to be set back since a later one failed.
   private func movesByUndoing(_ transition: MaskTransition) -> [OwnerChange] {
     inventory.queues.flatMap { queue in
-      transition.ownersByUndoing(queue).sorted { $0.rawValue < $1.rawValue }.map {
+      transition.ownersByUndoing(queue).map {
         OwnerChange(queue.apqn, from: queue.owner, to: $0, cause: .sideEffect)
       }
     }

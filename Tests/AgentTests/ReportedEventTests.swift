@@ -118,6 +118,23 @@ extension Stage {
     #expect(stage.agent.status.mechanism == choice)
   }
 
+  @Test func `is a queue that is waited for, until it is waited for anew`() throws {
+    let stage = try Stage(.bind, rules: "")
+    stage.bus.setLoad(QueueLoad(pending: 3, drainRate: 3), on: apqn)
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    #expect(stage.events("draining") == [.draining(apqn, requests: 3)])
+    try stage.happens { _ in stage.now = try #require(stage.agent.nextDue) }
+    #expect(stage.events("draining") == [])
+    try stage.happens {
+      $0.passTime()
+      stage.now = try #require(stage.agent.nextDue)
+    }
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    stage.bus.setLoad(QueueLoad(pending: 2, drainRate: 0), on: apqn)
+    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    #expect(stage.events("draining") == [.draining(apqn, requests: 2)])
+  }
+
   @Test func `is a plan that is tried again`() throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     let stage = watched.stage

@@ -413,7 +413,7 @@ struct Watched {
     var schedule = RetrySchedule()
     let subjects = (UInt8(0)..<40).map { Operation.Subject.queue(APQN(adapter: 1, domain: $0)) }
     for (index, subject) in subjects.enumerated() {
-      let failed = index % 2 == 0 ? BootInstant.boot : .boot + .milliseconds(500)
+      let failed = index % 2 == 0 ? Instant.boot : .boot + .milliseconds(500)
       _ = schedule.fail(Failure(subject, .refused(failure)), now: failed)
     }
     schedule.postponeOverdue(now: .boot + .seconds(1))

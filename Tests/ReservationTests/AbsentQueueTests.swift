@@ -135,6 +135,12 @@ private let rules = request + "\n" + lock
         "vfio_ap > /sys/devices/ap/card0a/0a.0010/driver_override",
         "0a.0010 > /sys/bus/ap/drivers/cex4queue/unbind", "0a.0010 > /sys/bus/ap/drivers_probe",
       ])
+    #expect(
+      plan.moves == [
+        "06.0010 vfio_ap>host givenBack", "06.0010 host>vfio_ap wanted",
+        "07.0010 vfio_ap>host givenBack", "0a.0010 vfio_ap>host givenBack",
+        "0a.0010 host>vfio_ap wanted",
+      ])
     #expect(plan.warnings.contains(.leavesMasks))
     machine.inventory.mediatedDevices = [
       MediatedDevice(uuid: "11111111-2222-3333-4444-555555555555", adapters: [6], domains: [])

@@ -309,6 +309,18 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.refusals == [])
   }
 
+  @Test func `is not held up by hardware that is too old to be reserved`() throws {
+    var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .mask)
+    machine.plug(2, type: 9, domains: [4, 5])
+    machine.clear(domains: [4])
+    machine.ownership.domains = [4]
+    try machine.set("02.0004", driver: nil)
+    let plan = try machine.plan(
+      .mask, #"APQN=="01.0004", RESERVE:="host""# + "\n" + #"DOMAIN=="4", RESERVE="vfio_ap""#)
+    #expect(plan.writes == ["\(APMask.all) > /sys/bus/ap/aqmask"])
+    #expect(plan.refusals.map(\.reason) == [.hardwareTooOld(HardwareType(rawValue: 9))])
+  }
+
   @Test func `is held by the kernel although the guard is switched off`() throws {
     var machine = Machine(adapters: [1], domains: [1], mechanism: .mask)
     machine.clear(adapters: [1])

@@ -104,6 +104,14 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(try machine.plan(.override, "").isEmpty)
   }
 
+  @Test func `takes no queue on which another process has set an override of its own`() throws {
+    var machine = Machine(mechanism: .override)
+    try machine.set("01.0002", driver: DriverName.cex4queue, driverOverride: "theirs")
+    let plan = try machine.plan(.override, rule)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals == [Refusal(queue, .overriddenByOthers(driver: "theirs"))])
+  }
+
   @Test func `gives back no queue on which another process has set an override of its own`() throws
   {
     var machine = Machine(mechanism: .override)
