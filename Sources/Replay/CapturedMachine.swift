@@ -52,12 +52,12 @@ package struct CapturedMachine {
     guard let line = capture.devices.first?.line else { return }
     do throws(InventoryReaderError) {
       try reader.readUse(into: &inventory, masterKeys: true)
-      inventory.mediatedDevices = try reader.readMediatedDevices()
+      if capture.devices.contains(where: { BusObject(path: $0.devicePath) == .matrix }) {
+        inventory.mediatedDevices = try reader.readMediatedDevices()
+        note(DriverName.vfioAP)
+      }
     } catch {
       throw CaptureFault(capture.name, at: .line(line), .unreadableAttribute(error))
-    }
-    if capture.devices.contains(where: { BusObject(path: $0.devicePath) == .matrix }) {
-      note(DriverName.vfioAP)
     }
   }
 

@@ -72,6 +72,8 @@ extension Capture {
   ///   - name: The file's name.
   /// - Returns: Events or devices, and what is wrong with the file.
   public static func read(bytes: [UInt8], name: String) -> Capture {
+    // Some editors put a byte order mark in front.
+    let bytes = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
     switch recognise(bytes) {
     case .failure(let refusal):
       var capture = Capture(name: name, format: nil)

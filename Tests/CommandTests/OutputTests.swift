@@ -53,6 +53,44 @@ import Testing
 
     """
 
+  /// What recorders wrote of one machine; udevadm shows no attributes.
+  @Test(arguments: [
+    ("--capture recorded.umockdev", recorded), ("--inventory recorded.json", recorded),
+    (
+      "--capture recorded.info",
+      """
+      QUEUE    HMC   TYPE   MODE  OWNER    STATE  RESERVE  RULE  NAME
+      05.0004  5.4   CEX7C  cca   host     -      -        -
+      05.0047  5.71  CEX7C  cca   vfio_ap  -      -        -
+      06.0004  6.4   CEX8P  ep11  host     -      -        -
+      06.0005  6.5   CEX8P  ep11  host     -      -        -
+      06.0047  6.71  CEX8P  ep11  vfio_ap  -      -        -
+      0a.0004  10.4  CEX7C  cca   host     -      -        -
+
+      """
+    ),
+  ])
+  func `shows a recorded machine`(option: String, table: String) throws {
+    let bench = try Sample.bench()
+    for name in ["recorded.umockdev", "recorded.info", "recorded.json"] {
+      try bench.file(name, bytes: try CaptureFile.bytes(name))
+    }
+    let result = try bench.run("list \(option) --rules none")
+    #expect(result.messages == "")
+    #expect(result.output == table)
+  }
+
+  private static let recorded = """
+    QUEUE    HMC   TYPE   MODE  OWNER    STATE       RESERVE  RULE  NAME
+    05.0004  5.4   CEX7C  cca   host     online      -        -
+    05.0047  5.71  CEX7C  cca   vfio_ap  in use      -        -
+    06.0004  6.4   CEX8P  ep11  host     offline     -        -
+    06.0005  6.5   CEX8P  ep11  host     online      -        -
+    06.0047  6.71  CEX8P  ep11  vfio_ap  unassigned  -        -
+    0a.0004  10.4  CEX7C  cca   host     chkstop     -        -
+
+    """
+
   private static let matrix = """
              domain  04  05
     adapter     HMC   4   5

@@ -101,6 +101,13 @@ import Uevents
     #expect(try recorded.cards.map(\.hardwareType) == snapshot().cards.map(\.hardwareType))
   }
 
+  @Test func `without its matrix device keeps the guests of the inventory that it adds to`() throws
+  {
+    let capture = Capture.read(bytes: try CaptureFile.bytes("recorded.info"), name: "info")
+    let machine = try CapturedMachine(capture, start: snapshot())
+    #expect(try machine.inventory.mediatedDevices == snapshot().mediatedDevices)
+  }
+
   @Test func `begins a simulated bus that reads the same`() throws {
     let machine = try machine("recorded.umockdev")
     let reader = InventoryReader(sysfs: SimulatedBus(inventory: machine))
@@ -136,6 +143,21 @@ import Uevents
 }
 
 @Suite struct `The boot of a described machine` {
+  @Test func `finds the master keys of its domains`() throws {
+    let bytes = try CaptureFile.bytes("recorded.json")
+    var machine = try Snapshot.decode(bytes, file: "recorded.json").inventory
+    machine.mediatedDevices = []
+    let session = try Play.run(
+      ReplayScript(booting: machine), rules: #"ADAPTER=="9", RESERVE="vfio_ap""#)
+    var booted = try session.inventory()
+    try InventoryReader(sysfs: session.bus).readUse(into: &booted, masterKeys: true)
+    for name in ["05.0004", "06.0005"] {
+      let apqn = try #require(APQN(name))
+      #expect(booted.queue(apqn)?.masterKeys != nil)
+      #expect(booted.queue(apqn)?.masterKeys == machine.queue(apqn)?.masterKeys)
+    }
+  }
+
   @Test(arguments: Mechanism.allCases)
   func `runs through scan and modules until the rules hold`(mechanism: Mechanism) throws {
     var machine = Inventory.empty

@@ -82,6 +82,7 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("P: /a\nA: x=1\nU: b\n", .descriptions),
     ("P: /a\nU: b\nA: x=1\n", .database),
     ("# a\nP: /a\nH: x=00\n", .descriptions),
+    ("\u{feff}P: /a\nH: x=00\n", .descriptions),
     ("[root@host ~]# umockdev-record --all\nP: /a\nH: x=00\n", .descriptions),
     ("[t ~]# udevadm monitor\nKERNEL - the kernel uevent\n", .monitor),
   ])
