@@ -22,7 +22,7 @@ struct PlanCheck {
     self.reader = reader
     self.inventory = inventory
     drains = context.isOn(.pendingRequests)
-    protection = context.protectsHost ? HostProtection(inventory) : nil
+    protection = context.keyNeed.map { HostProtection(inventory, need: $0) }
     leaving = Set(plan.operations.flatMap(\.taken))
   }
 

@@ -35,7 +35,8 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
         forced: "Take the host's last queue with a master key.",
         manual: """
           The host's last usable queue of a mode and master key is not taken while the host has secure keys: \
-          while `paes` is in use, is in `/etc/crypttab`, or the repository of zkey(1) contains keys. A queue \
+          while `paes` is in use, is in `/etc/crypttab`, or the repository of zkey(1) contains keys. An entry \
+          of `/etc/crypttab` whose key file is a volatile protected key, as for swap, does not count. A queue \
           whose master keys cannot be read, for example because its driver is not loaded yet, counts as the \
           last one. `ProtectHost=` and `--protect-host` change when this guard applies.
           """)
@@ -86,9 +87,9 @@ extension Guard {
     /// A mediated device has the queue (SimulatedBus documentation, "Guests").
     case assigned(mediatedDevice: String?)
     /// No other usable queue of the host has this mode and these master keys, and the host has secure keys.
-    case lastWithMasterKeys(QueueMode?, MasterKeyPattern)
+    case lastWithMasterKeys(QueueMode?, MasterKeyPattern, KeyNeed)
     /// The master keys cannot be read, so they may be the only ones, and the host has secure keys.
-    case masterKeysUnknown
+    case masterKeysUnknown(KeyNeed)
     /// Requests were pending for longer than allowed.
     case busy
     /// Another process has moved the queue back this often.
@@ -112,17 +113,17 @@ extension Guard {
           sentence:
             "is assigned to mediated device \(uuid ?? "(not readable)"); unassign it there first, since its "
             + "guest would lose all queues of the adapter")
-      case .lastWithMasterKeys(let mode, let keys):
+      case .lastWithMasterKeys(let mode, let keys, let need):
         Definition(
           guard: .protectHost, code: "last-with-master-keys",
           sentence:
             "is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
-            + "\(keys), and the host has secure keys; leave it")
-      case .masterKeysUnknown:
+            + "\(keys), and \(need.clause); leave it")
+      case .masterKeysUnknown(let need):
         Definition(
           guard: .protectHost, code: "master-keys-unknown",
           sentence:
-            "stays with the host, which has secure keys: its master keys cannot be read (mkvps), so it may "
+            "stays with the host: \(need.clause), and its master keys cannot be read (mkvps), so it may "
             + "be the last queue with them; make them readable")
       case .busy:
         Definition(
@@ -154,6 +155,26 @@ extension Guard {
     package func refusal(of apqn: APQN) -> String {
       let definition = definition
       return "\(apqn) \(definition.sentence), or use \(definition.guard.option)"
+    }
+  }
+}
+
+/// Why the host's master keys are protected.
+package enum KeyNeed: Hashable, Sendable {
+  /// The host has secure keys.
+  case secureKeys
+  /// This file, which would show them, cannot be read.
+  case unreadable(String)
+  /// An administrator wants it.
+  case requested
+
+  /// The part of a sentence.
+  fileprivate var clause: String {
+    switch self {
+    case .secureKeys: "the host has secure keys"
+    case .unreadable(let path):
+      "\(path) cannot be read, so that the host may have secure keys (try again as root)"
+    case .requested: "the host is protected by ProtectHost=yes"
     }
   }
 }
@@ -202,13 +223,15 @@ package struct HostProtection {
   }
 
   private let inventory: Inventory
+  private let need: KeyNeed
   private var queues: [Kind: [Queue]] = [:]
   private var kinds: [APQN: Kind] = [:]
   private var unknown: [APQN] = []
 
   /// What there is to protect on a machine whose queues show their master keys.
-  package init(_ inventory: Inventory) {
+  package init(_ inventory: Inventory, need: KeyNeed) {
     self.inventory = inventory
+    self.need = need
     for card in inventory.cards {
       guard card.mode != .accelerator else { continue }
       for queue in inventory.queues(ofCard: card.adapter) where queue.owner == .host {
@@ -247,12 +270,14 @@ package struct HostProtection {
     var causes: [APQN: OwnerChange.Cause] = [:]
     for change in changes { causes[change.apqn] = change.cause }
     var protected: [APQN: Refusal.Reason] = [:]
-    for apqn in unknown where causes[apqn] != nil { protected[apqn] = .guarded(.masterKeysUnknown) }
+    for apqn in unknown where causes[apqn] != nil {
+      protected[apqn] = .guarded(.masterKeysUnknown(need))
+    }
     for (kind, queues) in queues {
       let taken = queues.filter { causes[$0.apqn] != nil }
       guard !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) }) else { continue }
       let usable = taken.filter(isUsable)
-      let reason = Refusal.Reason.guarded(.lastWithMasterKeys(kind.mode, kind.keys))
+      let reason = Refusal.Reason.guarded(.lastWithMasterKeys(kind.mode, kind.keys, need))
       guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {
         // None is usable now, so which one will be first is unknown.
         for queue in taken { protected[queue.apqn] = reason }

@@ -38,15 +38,16 @@ package struct Planner {
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
-    if context.protectsHost {
+    let need = context.keyNeed
+    if let need {
       for apqn in HostProtection.beforeDrivers(on: inventory, ownership: ownership) {
-        kept[apqn] = .guarded(.masterKeysUnknown)
+        kept[apqn] = .guarded(.masterKeysUnknown(need))
       }
     }
     while true {
       let plan = plan(by: mechanism, kept: kept)
-      guard context.protectsHost else { return plan }
-      let protected = HostProtection(inventory).protected(from: plan.changes)
+      guard let need else { return plan }
+      let protected = HostProtection(inventory, need: need).protected(from: plan.changes)
         .filter { kept[$0.key] == nil }
       guard !protected.isEmpty else { return plan }
       kept.merge(protected) { first, _ in first }
@@ -157,7 +158,17 @@ package struct PlanningContext: Equatable, Sendable {
   package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
 
   /// Whether the host's last queue with a master key is protected now.
-  package var protectsHost: Bool { isOn(.protectHost) && needsKeys }
+  package var protectsHost: Bool { keyNeed != nil }
+
+  /// Why it is protected; nil where it is not.
+  package var keyNeed: KeyNeed? {
+    guard isOn(.protectHost), needsKeys else { return nil }
+    let unreadable = configuration.secureKeyUsers.compactMap { user in
+      if case .unreadable(let path) = user { path } else { nil }
+    }
+    guard unreadable.count == configuration.secureKeyUsers.count else { return .secureKeys }
+    return unreadable.first.map { .unreadable($0) } ?? .requested
+  }
 
   /// Whether the host may need master keys, be it protected or not.
   var needsKeys: Bool {

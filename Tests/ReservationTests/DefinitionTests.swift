@@ -149,7 +149,10 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       swap /dev/a /dev/urandom cipher=aes-cbc
       data /dev/b /etc/zkey/data.skey plain,cipher=paes-xts-plain64,size=1024
       short /dev/c
+      header /dev/d none luks,header=/boot/paes-test.hdr
+      swap2 /dev/e /sys/devices/virtual/misc/pkey/protkey/protkey_aes_256_xts swap,cipher=paes-xts-plain64
+      swap3 /dev/f /sys/devices/virtual/misc/pkey/ccadata/ccadata_aes_256_xts swap,cipher=paes-xts-plain64
       """
-    #expect(SecureKeyUser.encryptedVolumes(crypttab: text) == ["data"])
+    #expect(SecureKeyUser.encryptedVolumes(crypttab: text) == ["data", "swap3"])
   }
 }

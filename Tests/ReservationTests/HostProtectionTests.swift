@@ -74,7 +74,9 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     let plan = try machine(.bind, pattern: nil).plan(.bind, #"ADAPTER=="1", RESERVE="vfio_ap""#)
     #expect(plan.isEmpty)
     #expect(
-      plan.refusals.map(\.reason) == [.guarded(.masterKeysUnknown), .guarded(.masterKeysUnknown)])
+      plan.refusals.map(\.reason) == [
+        .guarded(.masterKeysUnknown(.secureKeys)), .guarded(.masterKeysUnknown(.secureKeys)),
+      ])
   }
 
   /// In an initrd nothing is loaded yet: every queue is unbound, and what masks take then, the host never
@@ -89,7 +91,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     try machine.change(card: 2) { $0.functions = QueueMode.accelerator.functions }
     let plan = try machine.plan(mechanism, everything)
     #expect(plan.refusals.map(\.apqn.description) == ["01.0004", "01.0005"])
-    #expect(plan.refusals.allSatisfy { $0.reason == .guarded(.masterKeysUnknown) })
+    #expect(plan.refusals.allSatisfy { $0.reason == .guarded(.masterKeysUnknown(.secureKeys)) })
     let steps = plan.operations.flatMap(\.steps)
     #expect(!steps.isEmpty, "the accelerator can be reserved")
 
@@ -170,6 +172,32 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     if !hasKeys { machine.context.configuration.secureKeyUsers = [] }
     machine.context.policy.protectHost = protectHost
     #expect(try machine.plan(.bind, everything).refusals.count == refusals)
+  }
+
+  @Test(
+    arguments: [
+      (
+        GuardPolicy.HostProtection.auto, [.unreadable("/proc/crypto"), .repositoryKey("k")],
+        "the host has secure keys"
+      ),
+      (
+        .auto, [.unreadable("/etc/zkey/repository")],
+        "/etc/zkey/repository cannot be read, so that the host may have secure keys (try again as root)"
+      ),
+      (.yes, [.cipherInUse], "the host has secure keys"),
+      (.yes, [], "the host is protected by ProtectHost=yes"),
+    ] as [(GuardPolicy.HostProtection, [SecureKeyUser], String)])
+  func `stays for the reason that is given`(
+    protectHost: GuardPolicy.HostProtection, users: [SecureKeyUser], clause: String
+  ) throws {
+    for pattern in [keys, nil] {
+      var machine = try machine(.bind, pattern: pattern)
+      machine.context.configuration.secureKeyUsers = users
+      machine.context.policy.protectHost = protectHost
+      let refusals = try machine.plan(.bind, everything).refusals.map(\.description)
+      #expect(!refusals.isEmpty)
+      #expect(refusals.allSatisfy { $0.contains(clause) }, "\(refusals)")
+    }
   }
 
   @Test(arguments: Guard.allCases)

@@ -214,7 +214,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     #expect(plan.moves == ["01.0004 host>vfio_ap wanted"])
     #expect(
       plan.refusals == [
-        Refusal(APQN(adapter: 1, domain: 5), .guarded(.lastWithMasterKeys(.cca, keys)))
+        Refusal(APQN(adapter: 1, domain: 5), .guarded(.lastWithMasterKeys(.cca, keys, .secureKeys)))
       ])
   }
 
@@ -246,7 +246,10 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     machine.inventory.bus.drivers = []
     for queue in machine.inventory.queues { try machine.set("\(queue.apqn)", driver: nil) }
     let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
-    #expect(try machine.plan(.mask, rule).refusals.map(\.reason) == [.guarded(.masterKeysUnknown)])
+    #expect(
+      try machine.plan(.mask, rule).refusals.map(\.reason) == [
+        .guarded(.masterKeysUnknown(.secureKeys))
+      ])
     // It has left the host already, or another tool has cleared its row.
     var taken = machine
     taken.inventory.bus.masks?.adapters.remove(1)
@@ -256,7 +259,10 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     bind.plug(1, domains: [4])
     bind.inventory.bus.drivers = []
     try bind.set("01.0004", driver: nil)
-    #expect(try bind.plan(.bind, rule).refusals.map(\.reason) == [.guarded(.masterKeysUnknown)])
+    #expect(
+      try bind.plan(.bind, rule).refusals.map(\.reason) == [
+        .guarded(.masterKeysUnknown(.secureKeys))
+      ])
     bind.ownership.queues = [APQN(adapter: 1, domain: 4)]
     #expect(try bind.plan(.bind, rule).refusals == [])
     machine.inventory.bus.masks?.adapters.remove(1)

@@ -105,13 +105,24 @@ package enum SecureKeyUser: Hashable, Sendable {
     return false
   }
 
-  /// The volumes of a crypttab whose options name `paes` (crypttab(5)).
+  /// The volumes of a crypttab whose option `cipher=` names `paes` (crypttab(5)), and whose key needs an
+  /// adapter.
   package static func encryptedVolumes(crypttab text: String) -> [String] {
     text.split(whereSeparator: \.isNewline).compactMap { line in
       let fields = line.split(whereSeparator: \.isWhitespace)
-      guard let volume = fields.first, volume.first != "#", fields.count >= 4 else { return nil }
-      return fields[3].contains("paes") ? String(volume) : nil
+      guard let volume = fields.first, volume.first != "#", fields.count >= 4,
+        fields[3].split(separator: ",").contains(where: {
+          $0.hasPrefix("cipher=") && $0.contains("paes")
+        }), !isVolatileKey(fields[2])
+      else { return nil }
+      return String(volume)
     }
+  }
+
+  /// Whether a key file is one that the processor makes anew at each read, without any adapter (group
+  /// `protkey` of drivers/s390/crypto/pkey_sysfs.c, Linux 6.12): for swap.
+  private static func isVolatileKey(_ file: Substring) -> Bool {
+    file.hasPrefix("/sys/") && file.contains("/pkey/protkey/")
   }
 }
 
