@@ -1,10 +1,10 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""Plays scenarios on real kernels in virtual machines and judges what became of the queues.
+"""Runs scenarios on real kernels in virtual machines and judges the owners of the queues.
 
 usage: check.py --program FILE [options] [SCENARIO...]
 
-One line a scenario and kernel; the exit status is the number of those that failed (at most 100).
+Prints a line for each scenario and kernel. The exit status is the number of failures (at most 100).
 """
 import argparse
 import os
@@ -27,18 +27,18 @@ def arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--program", required=True, help="the executable of apreserve")
     parser.add_argument("--deb", help="its Debian package, for scenarios that boot systemd")
-    parser.add_argument("--cache", default=os.environ.get("KERNEL_BED_CACHE") or cache, help="where kernels are built and kept")
-    parser.add_argument("--kernel", action="append", help="debian or src-V; both when none is given")
-    parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="V of the package linux-source-V")
-    parser.add_argument("--record", metavar="DIR", help="keep the transcripts here, as test data")
-    parser.add_argument("--keep", metavar="DIR", help="keep all that the guests left behind here")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds for one scenario")
+    parser.add_argument("--cache", default=os.environ.get("KERNEL_BED_CACHE") or cache, help="the directory in which kernels are built and kept")
+    parser.add_argument("--kernel", action="append", help="debian or src-V; default: both")
+    parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="the V of the package linux-source-V")
+    parser.add_argument("--record", metavar="DIR", help="keep the transcripts in this directory, as test data")
+    parser.add_argument("--keep", metavar="DIR", help="keep the results of the guests in this directory")
+    parser.add_argument("--timeout", type=float, default=300, help="the most seconds that a scenario may take")
     parser.add_argument("scenarios", nargs="*")
     return parser.parse_args()
 
 
 def guest_root(program, directory):
-    """Lays out what the guest needs of this machine: the program and the libraries that it loads."""
+    """Copies what the guest needs of this machine: the program and its libraries."""
     root = os.path.join(directory, "root")
     files = [(program, "/bin/apreserve")]
     loaded = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
@@ -52,8 +52,8 @@ def guest_root(program, directory):
 
 
 def rules_package(scenario, directory):
-    """A package of the scenario's first rules, for a root with systemd: it is installed beside the package of
-    apreserve before the guest boots, as an administrator's configuration management does it."""
+    """Builds a package of the scenario's first rules for a root file system with systemd. It is installed together with
+    that of apreserve before the guest boots, as by configuration management."""
     tree = os.path.join(directory, "package")
     parts = {"DEBIAN/control": "Package: scenario\nVersion: 1\nArchitecture: all\n"
                                "Maintainer: nobody <nobody@localhost>\nDescription: rules of a scenario\n",
@@ -68,7 +68,7 @@ def rules_package(scenario, directory):
 
 
 def play(options, scenario, kernel, root):
-    """Plays a scenario; the directory that the guest left behind, and how long it took."""
+    """Runs a scenario. Returns the directory of results, the finished process and the seconds that it took."""
     share = tempfile.mkdtemp(prefix="apreserve-bed.")
     shutil.copytree(root, os.path.join(share, "root"), copy_function=os.link)
     for file in (os.path.join(HERE, "guest/play"), scenario.path):
@@ -98,7 +98,7 @@ def main():
     if systems and not options.deb:
         sys.exit("check.py: scenarios that boot systemd need the Debian package: --deb FILE")
     subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels, *systems], check=True)
-    # The guests' directories are linked from this one, so both are on one file system.
+    # The guests' directories contain hard links to this one, so both are on one file system.
     workshop = tempfile.mkdtemp(prefix="apreserve-bed.")
     root = guest_root(options.program, workshop)
     passed, failed, applies, queues, moves, events = 0, [], 0, 0, 0, 0
@@ -128,7 +128,7 @@ def main():
             shutil.rmtree(os.path.dirname(out))
     shutil.rmtree(workshop)
     print(f"{passed} passed, {len(failed)} failed on {len(kernels)} kernels: {applies} runs of apply, {queues} owners "
-          f"held against their plans, {moves} queues moved, {events} events of the kernel read")
+          f"compared with their plans, {moves} queues moved, {events} events of the kernel")
     sys.exit(min(len(failed), 100))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what guest/ulisten.c has written: uevents, and marks between them."""
+"""Reads the recordings of guest/ulisten.c: uevents, and marks between them."""
 import re
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ class Event:
 
     @property
     def queue(self):
-        """The queue that it is about."""
+        """The queue of the event; None for another device."""
         found = QUEUE.fullmatch(self.path)
         return found.group(1) if found else None
 
 
 def read_events(text):
-    """All events and marks in order, and what is wrong with the recording itself."""
+    """All events and marks in order, and the faults of the recording."""
     events, faults, numbers = [], [], set()
     for block in text.split("\n"):
         key, _, value = block.partition("=")
@@ -40,10 +40,10 @@ def read_events(text):
             events[-1].driver = value
         elif key == "SEQNUM":
             numbers.add(int(value))
-    # The kernel numbers an event before it sends it, so two of different threads can come the other way.
+    # The kernel numbers an event before it sends it, so events of two threads can be out of order.
     if numbers and len(numbers) != max(numbers) - min(numbers) + 1:
         missing = set(range(min(numbers), max(numbers))) - numbers
         faults.append(f"events are missing: SEQNUM {', '.join(map(str, sorted(missing)[:5]))}")
     if all(event.mark != "end" for event in events):
-        faults.append("the listener did not come to the end")
+        faults.append("the recording is not complete")
     return events, faults

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges what a scenario left behind: `judge(directory)` says all that is wrong.
+"""Judges the results of a scenario: `judge(directory)` returns all faults.
 
-What counts is what the guest's kernel says: the driver links in sysfs, and its uevents. What apreserve
-says is only ever held against them.
+Only the guest's kernel is trusted: the driver links in sysfs, and the uevents. The output of apreserve is compared
+with them.
 """
 import fnmatch
 import json
@@ -14,7 +14,7 @@ OWNERS = {"cex4queue": "host", "vfio_ap": "vfio_ap", "": "none"}
 
 
 class Verdict:
-    """The sentences that say what is wrong, and how much was looked at."""
+    """The faults, and how much was judged."""
 
     def __init__(self):
         self.faults = []
@@ -36,11 +36,11 @@ def parse_owners(text):
 
 
 def judge(directory):
-    """Everything that is wrong with a played scenario."""
+    """All faults of a scenario that was run."""
     verdict = Verdict()
     steps = read_text(directory, "walk.steps")
     if "# end" not in steps:
-        verdict.faults.append("the scenario did not come to its end")
+        verdict.faults.append("the scenario did not reach its end")
     verdict.faults += [line.strip() for line in steps.splitlines() if line.startswith("  dmesg: ")]
     events, faults = read_events(read_text(directory, "walk.events"))
     verdict.faults += faults
@@ -61,7 +61,7 @@ def judge(directory):
 
 
 def judge_apply(directory, number, events, steps, verdict):
-    """Whether an `apply` did what `plan` had promised, and nothing else at any moment."""
+    """Whether an `apply` did what `plan` announced, and nothing else at any moment."""
     def fault(text):
         verdict.faults.append(f"apply {number}: {text}")
 
@@ -80,7 +80,7 @@ def judge_apply(directory, number, events, steps, verdict):
     if os.path.exists(os.path.join(directory, f"{number}.disturbed")):
         disturbance = read_text(directory, f"{number}.disturbed")
         if not disturbance.endswith("ok\n"):
-            fault(f"nobody got between its writes: {disturbance.strip()}")
+            fault(f"no other process wrote between its writes: {disturbance.strip()}")
         for sentence in judge_disturbed(report, events_of(events, number), before, after, promise):
             fault(sentence)
         return
@@ -89,11 +89,11 @@ def judge_apply(directory, number, events, steps, verdict):
         if before.get(queue) != change["from"]:
             fault(f"the plan says that {queue} is with {change['from']}, the kernel {before.get(queue)}")
     if before.keys() != after.keys():
-        fault("queues came or went during the run")
+        fault("queues were added or removed during the run")
     for queue, owner in after.items():
         wanted = promise[queue]["to"] if queue in promise else before.get(queue)
         if owner != wanted:
-            word = "promised" if queue in promise else "left with"
+            word = "announced for" if queue in promise else "left with"
             fault(f"{queue} was {word} {wanted}, the kernel says {owner}")
 
     for sentence in judge_moments(events_of(events, number), before, promise):
@@ -107,7 +107,7 @@ def judge_apply(directory, number, events, steps, verdict):
         fault(f"the plan had no write, and there were {len(writes)}")
     moved = reported_moves(report)
     if moved != {queue: change["to"] for queue, change in promise.items()}:
-        fault(f"it reports other moves than the plan promised: {sorted(moved.items())}")
+        fault(f"it reports other moves than the plan announced: {sorted(moved.items())}")
     judge_masks(plan, steps, f"apply {number} ends", fault)
 
     planned = read_text(directory, f"{number}.plan.exit").strip()
@@ -117,15 +117,15 @@ def judge_apply(directory, number, events, steps, verdict):
 
 
 def judge_masks(plan, steps, mark, fault):
-    """Whether the masks that the kernel shows are those that the plan promised."""
+    """Whether the masks that the kernel shows are those that the plan announced."""
     if "masks" not in plan:
         return
-    behind = steps.partition(f"# {mark}\n")[2].splitlines()
+    after = steps.partition(f"# {mark}\n")[2].splitlines()
     for name in ("apmask", "aqmask"):
-        line = next((line for line in behind if f"/sys/bus/ap/{name} = " in line), "")
+        line = next((line for line in after if f"/sys/bus/ap/{name} = " in line), "")
         shown, promised = line.partition(" = ")[2], plan["masks"]["after"][name]
         if shown != promised:
-            fault(f"{name} was promised as {promised}, the kernel says {shown}")
+            fault(f"{name} was announced as {promised}, the kernel says {shown}")
 
 
 def events_of(events, number):
@@ -138,13 +138,13 @@ def events_of(events, number):
 
 
 def reported_moves(report):
-    """Where apreserve says that it has moved queues to; the last counts."""
+    """The last owner to which apreserve reports to have moved each queue."""
     return {c["queue"]: c["to"] for a in report["activities"] if a["activity"] == "moved" for c in a["changes"]}
 
 
 def judge_disturbed(report, events, before, after, promise):
-    """Of a run into which another process came: it reports precisely what it did and what it did not, and
-    touches no queue but those of its plan."""
+    """Whether a run that another process disturbed reports exactly what it did and what it did not, and touched only
+    queues of its plan."""
     moved = reported_moves(report)
     for queue, owner in after.items():
         wanted = moved.get(queue, before.get(queue))
@@ -154,14 +154,14 @@ def judge_disturbed(report, events, before, after, promise):
         if event.queue and event.action != "change" and event.queue not in promise:
             yield f"{event.queue} was not to move, and the kernel sent {event.action} of it"
     if moved == {queue: change["to"] for queue, change in promise.items()}:
-        yield "it reports all that it promised, so nothing was in its way"
+        yield "it reports all that it announced, so nothing disturbed it"
     if not any(a["activity"] == "failed" for a in report["activities"]):
         yield "it reports no failure"
 
 
 def judge_moments(events, before, promise):
-    """What the kernel's events say against the promise: a queue that was not to move, or that moved
-    more than once, or that was with a third owner between."""
+    """Events that contradict the plan: of a queue that was not to move, that moved more than once, or that was with a
+    third owner meanwhile."""
     owners, moves = dict(before), {}
     for event in events:
         queue = event.queue
@@ -190,7 +190,7 @@ def judge_moments(events, before, promise):
 
 
 def judge_settled(directory, number, events, verdict):
-    """Whether the daemon has done all that it had to, and touched no queue without a reason."""
+    """Whether the daemon has nothing left to do, and touched no queue without a reason."""
     def fault(text):
         verdict.faults.append(f"settled {number}: {text}")
 
@@ -201,7 +201,7 @@ def judge_settled(directory, number, events, verdict):
               f" {read_text(directory, 'daemon.log').strip()[-300:]}")
         return
     for step in plan["steps"]:
-        fault(f"there is something left to do: {step}")
+        fault(f"this is left to do: {step}")
     before = parse_owners(read_text(directory, f"s{number - 1}.owners"))
     after = parse_owners(read_text(directory, f"s{number}.owners"))
     verdict.queues += len(after)
@@ -215,7 +215,7 @@ def judge_settled(directory, number, events, verdict):
             fault(f"{queue} had no reason to move, and the kernel sent events of it")
     for queue in after.keys() & before.keys():
         if queue not in touched and after[queue] != before[queue]:
-            fault(f"{queue} went from {before[queue]} to {after[queue]} without an event")
+            fault(f"{queue} moved from {before[queue]} to {after[queue]} without an event")
 
 
 def judge_expectation(directory, number, words, now, events, verdict):
@@ -253,11 +253,11 @@ def judge_expectation(directory, number, words, now, events, verdict):
             for sentence in judge_never(*rest, owners=parse_owners(now.replace(",", "\n")), events=events):
                 fault(sentence)
         case _:
-            fault("no such expectation")
+            fault("unknown expectation")
 
 
 def judge_never(kind, *patterns, owners, events):
-    """What the kernel says of queues that a driver was never to have, from the first event to the last."""
+    """Events that bind a queue to a driver that it must never have."""
     for pattern in patterns:
         named = {event.queue for event in events if event.queue} | owners.keys()
         if not fnmatch.filter(named, pattern):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The judge finds what it is there to find. `make check-kernel` runs this first."""
+"""Tests that the judge finds each fault. `make check-kernel` runs this first."""
 import json
 import os
 import tempfile
@@ -18,8 +18,8 @@ def event(number, action, queue, driver=""):
             f"DEVPATH=/devices/ap/card{queue[:2]}/{queue}\nSUBSYSTEM=ap\n{driver}SEQNUM={number}\n\n")
 
 
-class Played:
-    """A run that moved 01.0004 to vfio_ap and left 00.0004 alone, all of it right; tests break it."""
+class Run:
+    """A correct run that moved 01.0004 to vfio_ap and left 00.0004 alone. Each test breaks something in it."""
 
     def __init__(self):
         change = {"queue": "01.0004", "from": "host", "to": "vfio_ap"}
@@ -47,18 +47,18 @@ class Played:
 
 class JudgeTest(unittest.TestCase):
     def setUp(self):
-        self.played = Played()
+        self.played = Run()
 
     def assertFault(self, words):
         faults = self.played.faults()
         self.assertTrue(any(words in fault for fault in faults), faults)
 
-    def test_a_kept_promise_is_no_fault(self):
+    def test_a_correct_run_has_no_fault(self):
         self.assertEqual(self.played.faults(), [])
 
     def test_a_queue_that_did_not_move(self):
         self.played.files["1.after"] = self.played.files["1.before"]
-        self.assertFault("01.0004 was promised vfio_ap, the kernel says host")
+        self.assertFault("01.0004 was announced for vfio_ap, the kernel says host")
 
     def test_a_queue_outside_the_plan_that_moved(self):
         self.played.files["1.after"] = "00.0004 vfio_ap\n01.0004 vfio_ap\n"
@@ -69,12 +69,12 @@ class JudgeTest(unittest.TestCase):
                                + event(6, "unbind", "00.0004") + event(7, "bind", "00.0004", "cex4queue"))
         self.assertFault("00.0004 was not to move")
 
-    def test_a_promised_queue_that_flickered(self):
+    def test_a_planned_queue_that_flickered(self):
         self.played.events += (event(4, "unbind", "01.0004") + event(5, "bind", "01.0004", "cex4queue")
                                + event(6, "unbind", "01.0004") + event(7, "bind", "01.0004", "vfio_ap"))
         self.assertFault("01.0004 should have had unbind and bind")
 
-    def test_a_promised_queue_of_a_stranger(self):
+    def test_a_planned_queue_that_another_driver_got(self):
         self.played.events = (event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "other"))
         self.assertFault("01.0004 was with other")
 
@@ -84,7 +84,7 @@ class JudgeTest(unittest.TestCase):
 
     def test_a_wrong_mask(self):
         self.played.files["walk.steps"] = self.played.files["walk.steps"].replace(LESS, MASK)
-        self.assertFault("apmask was promised")
+        self.assertFault("apmask was announced")
 
     def test_a_failed_write(self):
         self.played.report["activities"][0]["errno"] = "EBUSY"
@@ -103,19 +103,19 @@ class JudgeTest(unittest.TestCase):
         self.assertFault("apply with 1")
 
     def disturb(self):
-        """Another process came: the mask write failed and was taken back, and the report says so."""
+        """Another process interfered: the mask write failed and was undone, and the report says so."""
         self.played.files["1.disturbed"] = "watching\nok\n"
         self.played.files["1.after"] = self.played.files["1.before"]
         self.played.report["activities"] = [{"activity": "failed", "message": "EBUSY"}]
 
-    def test_a_disturbed_run_that_tells_the_truth_is_no_fault(self):
+    def test_a_disturbed_run_that_reports_correctly_has_no_fault(self):
         self.disturb()
         self.assertEqual(self.played.faults(), [])
 
-    def test_a_disturbed_run_that_nobody_disturbed(self):
+    def test_a_disturbed_run_that_was_not_disturbed(self):
         self.disturb()
         self.played.files["1.disturbed"] = "watching\nwrite: EBUSY (16)\n"
-        self.assertFault("nobody got between")
+        self.assertFault("no other process wrote between")
 
     def test_a_disturbed_run_that_leaves_a_queue_elsewhere(self):
         self.disturb()
@@ -133,29 +133,29 @@ class JudgeTest(unittest.TestCase):
         self.assertFault("00.0004 was not to move")
 
     def settle(self):
-        """A daemon that moved 01.0004, of all queues the one that had reason to."""
+        """A daemon that moved 01.0004, the only queue that had a reason to move."""
         self.played.files.update({"s0.owners": self.played.files["1.before"], "s1.owners": self.played.files["1.after"],
                                   "s1.plan.json": json.dumps({"steps": []}), "s1.queues": "01.*\n"})
         self.played.files["walk.events"] = (event(1, "add", "09.0000") + "# apply 1 begins\n# settled 0\n"
                                             + self.played.events + "# settled 1\n# apply 1 ends\n# end\n")
 
-    def test_a_daemon_that_settled_is_no_fault(self):
+    def test_a_daemon_that_settled_has_no_fault(self):
         self.settle()
         self.assertEqual(self.played.faults(), [])
 
     def test_a_daemon_that_left_something_undone(self):
         self.settle()
         self.played.files["s1.plan.json"] = json.dumps({"steps": [{"path": "/sys/bus/ap/apmask"}]})
-        self.assertFault("something left to do")
+        self.assertFault("this is left to do")
 
     def test_a_daemon_that_touched_a_queue_without_a_reason(self):
         self.settle()
         self.played.files["s1.queues"] = "00.*\n"
         self.assertFault("01.0004 had no reason to move")
 
-    def test_a_listener_that_broke_off(self):
+    def test_an_incomplete_recording(self):
         self.played.files["walk.events"] = event(1, "add", "09.0000")
-        self.assertFault("the listener did not come to the end")
+        self.assertFault("the recording is not complete")
 
     def test_lost_events(self):
         self.played.events += "# LOST\n"
@@ -165,13 +165,13 @@ class JudgeTest(unittest.TestCase):
         self.played.events += event(9, "change", "01.0004")
         self.assertFault("missing: SEQNUM 4, 5, 6, 7, 8")
 
-    def test_a_complaint_of_the_kernel(self):
+    def test_a_warning_of_the_kernel(self):
         self.played.files["walk.steps"] += "  dmesg: WARNING: CPU 0\n"
         self.assertFault("WARNING: CPU 0")
 
-    def test_a_play_that_broke_off(self):
+    def test_an_incomplete_scenario(self):
         self.played.files["walk.steps"] = self.played.files["walk.steps"].replace("# end\n", "")
-        self.assertFault("did not come to its end")
+        self.assertFault("did not reach its end")
 
     def test_expectations(self):
         now = "00.0004 cex4queue,01.0004 vfio_ap,"

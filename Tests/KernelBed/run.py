@@ -5,10 +5,10 @@ usage: run.py --cache DIR [options] [--] COMMAND [ARG...]
 
 The directory given with --share (default: the current one) is /share in the
 guest and its working directory; the command is found there or in the guest.
-The guest's output comes out here as it is written; the exit status is the
-command's (124: the time ran out; 125: the guest did not come up or died).
+The guest's output is printed as it is written. The exit status is the command's
+(124: timeout; 125: the guest did not boot or crashed).
 In the guest, "apload real|bus|sim [parameters]" loads the AP bus; with --ap it
-is there before the first process of the root file system, as on a real machine
+is loaded before the first process of the root file system, as on a real machine
 (--ap real+hw_cards=0-3:13:cca+hw_doms=0-7).
 """
 import argparse, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
@@ -23,11 +23,11 @@ ap.add_argument("--memory", default="1024")
 ap.add_argument("--cpus", default="2")
 ap.add_argument("--accel", default="tcg,thread=multi")
 ap.add_argument("--machine", default="pc")
-ap.add_argument("--append", default="", help="more kernel parameters")
+ap.add_argument("--append", default="", help="further kernel parameters")
 ap.add_argument("--console", help="keep the kernel's console output in this file")
-ap.add_argument("--deb", action="append", default=[], help="systemd: install this .deb before the boot goes on")
+ap.add_argument("--deb", action="append", default=[], help="systemd: install this .deb before systemd starts")
 ap.add_argument("--ap", help="load the AP bus before init: FLAVOUR[+PARAMETER=VALUE...]")
-ap.add_argument("--times", action="store_true", help="say how long the boot took")
+ap.add_argument("--times", action="store_true", help="print how long the boot took")
 ap.add_argument("command", nargs=argparse.REMAINDER)
 a = ap.parse_args()
 cmd = a.command[1:] if a.command[:1] == ["--"] else a.command
@@ -83,7 +83,7 @@ try:
     rc = int(open(os.path.join(job, "status")).read())
 except (OSError, ValueError):
     rc = 124 if late else 125
-    sys.stderr.write("run.py: %s; the console's end:\n" % ("time ran out" if late else "the guest ended without a status"))
+    sys.stderr.write("run.py: %s; the end of the console output:\n" % ("time ran out" if late else "the guest ended without a status"))
     sys.stderr.write(open(console, errors="replace").read()[-3000:] + "\n")
 if a.times:
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scenario: the head of its file, which the host needs. The rest is played in the guest."""
+"""The head of a scenario file, which the host needs. The guest runs the rest."""
 import os
 import re
 
@@ -23,14 +23,14 @@ class Scenario:
         self.machine = head["machine"].split()
         self.needs = head.get("needs", "")
         if self.needs not in ("", "masks", "override", "sim"):
-            raise SystemExit(f"{path}: \"# needs:\" knows masks, override and sim, not {self.needs}")
+            raise SystemExit(f"{path}: \"# needs:\" takes masks, override or sim, not {self.needs}")
         self.root = head.get("root", "busybox")
         self.load = head.get("load", {"sim": "sim"}.get(self.needs, "boot" if self.root == "systemd" else "real"))
         first = RULES.search("\n".join(lines))
         self.rules = first.group(1) if first else ""
 
     def runs_on(self, kernel):
-        """Whether it makes sense on a kernel: only one built from source has driver_override."""
+        """Whether the kernel has what the scenario needs: only one built from source has driver_override."""
         match self.needs:
             case "override": return kernel.startswith("src-")
             case "masks" | "sim": return kernel == "debian"
@@ -38,10 +38,10 @@ class Scenario:
 
 
 def load_all(directory, names):
-    """The scenarios of a directory, or those of them that were named."""
+    """The scenarios of a directory with these names; all without names."""
     files = sorted(f for f in os.listdir(directory) if f.endswith(".scenario"))
     known = [f.removesuffix(".scenario") for f in files]
     for name in names:
         if name not in known:
-            raise SystemExit(f"there is no scenario {name}; there are {', '.join(known)}")
+            raise SystemExit(f"unknown scenario {name}; write one of {', '.join(known)}")
     return [Scenario(os.path.join(directory, f)) for f, n in zip(files, known) if not names or n in names]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes test data of a played scenario, in the form of Tests/Captures."""
+"""Makes test data from the results of a scenario, in the format of Tests/Captures."""
 import json
 import os
 import re
@@ -11,7 +11,7 @@ BEGIN = re.compile(r"# apply (\d+) begins")
 
 
 def answer(write):
-    """A write of apreserve with the kernel's answer, as guest/wr.c tells it."""
+    """A write of apreserve with the kernel's answer, as guest/wr.c prints it."""
     text = write["text"]
     outcome = f"write: {write['errno']}" if "errno" in write else f"ok ({len(text)})"
     text = text.replace("\n", "\\n")
@@ -19,13 +19,12 @@ def answer(write):
 
 
 def is_replayable(played):
-    """Whether the transcript has every write in its order: not where another process, or the daemon, wrote
-    beside the scenario."""
+    """Whether the transcript has every write in order: not if another process or the daemon wrote, too."""
     return not any(name.endswith((".disturbed", "daemon.log")) for name in os.listdir(played))
 
 
 def steps(played):
-    """The transcript, each `apply` followed by what it wrote."""
+    """The transcript, with the writes of each `apply` after it."""
     lines = []
     for line in read_text(played, "walk.steps").splitlines():
         lines.append(line)
@@ -36,7 +35,7 @@ def steps(played):
 
 
 def kernel_version(played):
-    """`6.1` of `Linux 6.1.0-56-amd64`, the transcript's first line."""
+    """`6.1` of `Linux 6.1.0-56-amd64`, the first line of the transcript."""
     return ".".join(read_text(played, "walk.steps").split("\n")[0].split(" ")[1].split(".")[:2])
 
 

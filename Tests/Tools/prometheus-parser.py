@@ -1,4 +1,4 @@
-"""Reads metrics with Prometheus's own Python library, and says what is wrong.
+"""Checks metrics with Prometheus's Python library.
 
     prometheus-parser.py FILE
 """
@@ -15,7 +15,7 @@ for name, family in families.items():
     assert name.startswith("apreserve_"), name
     assert family.documentation, f"{name} has no HELP"
     assert family.type in ("gauge", "counter"), f"{name} is {family.type}"
-    # The library takes the ending away that counters must have.
+    # The library removes the suffix that counters must have.
     assert (family.type == "counter") == (name + "_total" in text), name
     assert family.samples, f"{name} has no value"
 series = [

@@ -1,5 +1,5 @@
-"""Asks a running daemon through the Varlink project's own Python client, which reads the interface
-description and keeps only what it describes.
+"""Calls a running daemon with the Varlink project's Python client, which reads the interface description and keeps
+only what it describes.
 
     varlink-client.py SOCKET
 """
@@ -30,6 +30,6 @@ with client.open("org.apreserve") as daemon:
     assert daemon.GetHistory()["moves"] == []
     try:
         daemon.Explain("nonsense")
-        raise AssertionError("a queue that is none was explained")
+        raise AssertionError("an invalid queue was explained")
     except varlink.VarlinkError as error:
         assert error.error() == "org.varlink.service.InvalidParameter", error
