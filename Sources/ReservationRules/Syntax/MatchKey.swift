@@ -48,8 +48,8 @@ package final class MatchKey: Sendable {
     /// What follows from the hardware type and mode of the queue's card, with the reason to give if
     /// that is nothing.
     case cardKind(@Sendable (HardwareType, QueueMode?) -> FoundValue?, unknown: String)
-    /// What is read of the queue's card; nil if it cannot be read now. The second parameter is the
-    /// name in braces, empty for a key that takes none.
+    /// What is read of the queue's card; nil if it cannot be read now. The second parameter is the name in
+    /// braces, such as `serialnr` in `CARD{serialnr}`; empty for a key that takes none.
     case card(@Sendable (Card, String) -> FoundValue?)
     /// What is known of the host, with the reason to give if that is nothing.
     case host(@Sendable (HostIdentity) -> FoundValue?, unknown: String)
