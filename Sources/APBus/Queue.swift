@@ -87,7 +87,7 @@ public struct Queue: Equatable, Sendable {
 public enum Owner: String, Hashable, Sendable, CaseIterable {
   /// A driver of the host's own crypto stack, `cex4queue`.
   case host
-  /// The driver that hands queues to guests.
+  /// The driver that gives queues to guests.
   case vfioAP = "vfio_ap"
   /// No driver: the queue is unbound.
   case none
@@ -111,7 +111,7 @@ public enum DriverName {
   public static let cex4card = "cex4card"
   /// The host's driver of queues of type 10 and newer.
   public static let cex4queue = "cex4queue"
-  /// The driver that hands queues to guests.
+  /// The driver that gives queues to guests.
   public static let vfioAP = "vfio_ap"
 }
 

@@ -83,7 +83,7 @@ struct ForeignChangeTranslator {
     return finish()
   }
 
-  /// What hands did since the last time.
+  /// What other processes did since the last time.
   mutating func finish() -> [ForeignChange] {
     defer { moves = [] }
     var switchedCards = APMask()

@@ -51,7 +51,7 @@ package struct ReplayScript: Equatable, Sendable {
 
   /// What a capture did.
   ///
-  /// What its drivers and other hands did is left to the simulated kernel, which binds by itself, but
+  /// What its drivers and other processes did is left to the simulated kernel, which binds by itself, but
   /// for what `foreign` asks for.
   ///
   /// `inventory` is the machine before the first event, where it is known; `foreign` has binds,

@@ -1,7 +1,7 @@
 package import APBus
 
-/// A check that refuses an operation that could do harm, although the kernel would accept it. Each guard
-/// protects somebody, and each can be switched off by its name (`--force`, `Force=`).
+/// A check that refuses an operation that could do harm, although the kernel would accept it. Each
+/// can be switched off by its name (`--force`, `Force=`).
 ///
 /// What is not here cannot be switched off: cards are never unbound, hardware that `vfio_ap` does not take is
 /// never written, and the kernel has vetoes of its own.

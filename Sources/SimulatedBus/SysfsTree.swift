@@ -80,7 +80,7 @@ package struct SysfsTree {
   /// machine that does not have it now.
   private enum Frame {
     case absent
-    /// There; its names are found out when somebody lists it.
+    /// A directory, whose names are read when it is listed.
     case holding(() -> [String])
 
     static func names(

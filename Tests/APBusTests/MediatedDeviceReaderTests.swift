@@ -49,7 +49,7 @@ import Testing
   @Test(arguments: [
     "05", ".", "5.0004", "05.004", "05.0100", "05.0004.0005", "05.000G", "05.0004 ", "+5.0004",
   ])
-  func `refuses a line that is no queue`(line: String) throws {
+  func `refuses a line that is not a queue`(line: String) throws {
     let error = try #require(throws: InventoryReaderError.self) {
       try read(["matrix": line + "\n", "control_domains": ""])
     }

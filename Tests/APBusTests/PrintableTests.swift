@@ -20,7 +20,7 @@ import Testing
     #expect("\ta\u{a0}\u{1b}é\u{200b}b".printableColumns == "\ta\u{fffd}\u{fffd}é\u{fffd}b")
   }
 
-  @Test func `may have lines where they are meant`() {
+  @Test func `may have several lines where they are allowed`() {
     #expect("a\n\tb\u{1b}[1m\r".printableLines == "a\n\tb\\u{1B}[1m\\r")
   }
 

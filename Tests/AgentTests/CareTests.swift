@@ -90,7 +90,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `that never gets idle goes back to work after the limit, and is refused`(
+  func `that never gets idle is switched on again after the limit, and is refused`(
     mechanism: Mechanism
   )
     throws
@@ -110,7 +110,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
-  @Test func `is switched on again when the masks are refused behind it`() throws {
+  @Test func `is switched on again when the masks are refused afterwards`() throws {
     let faults = try FaultPlan(text: "write /sys/bus/ap/apmask 1 fail EIO")
     let stage = try stage(
       .mask, load: QueueLoad(pending: 1, drainRate: 1),
@@ -137,7 +137,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   }
 }
 
-@Suite struct `Somebody else who moves a queue back` {
+@Suite struct `Another process that moves a queue back` {
   private let apqn = APQN(adapter: 1, domain: 2)
 
   private func fight(_ stage: Stage, times: Int, every pause: Duration) throws {
@@ -169,7 +169,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
   }
 
-  @Test func `only now and then is no fight`() throws {
+  @Test func `only rarely is not contention`() throws {
     let stage = try Stage(.bind)
     try fight(stage, times: 6, every: .seconds(31))
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
@@ -187,7 +187,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
   }
 
-  @Test func `is told of, once for each time`() throws {
+  @Test func `is reported once for each time`() throws {
     let stage = try Stage(.bind)
     try fight(stage, times: 1, every: .seconds(1))
     let moves = stage.events.compactMap { event in
@@ -198,7 +198,9 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `is not the hardware: a card that goes and comes is reserved each time`(mechanism: Mechanism)
+  func `is not the hardware: a card that is removed and added is reserved each time`(
+    mechanism: Mechanism
+  )
     throws
   {
     let stage = try Stage(mechanism)
@@ -210,7 +212,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `is not the driver: vfio_ap that goes and comes has its queues each time`(
+  func `is not the driver: vfio_ap has its queues each time it is loaded`(
     mechanism: Mechanism
   )
     throws
@@ -242,7 +244,8 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(entry.failure == nil)
   }
 
-  @Test func `that failed is there with its reason, and those of others without mechanism`() throws
+  @Test func `that failed is kept with its reason, and one by another process without mechanism`()
+    throws
   {
     let faults = try FaultPlan(text: "write /sys/bus/ap/drivers/vfio_ap/bind 1 fail EIO")
     let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
@@ -259,7 +262,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(foreign.map(\.cause) == [nil])
   }
 
-  @Test func `is kept until a thousand more have come`() throws {
+  @Test func `is kept until a thousand more are added`() throws {
     let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
     while stage.agent.history.moves.count < History.capacity {
       try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }

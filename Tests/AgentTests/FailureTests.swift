@@ -107,7 +107,8 @@ private final class FaultySysfs: Sysfs {
     DOMAIN=="2", RESERVE="vfio_ap"
     """
 
-  @Test func `in the middle of a pair of masks tells what setting back gives to the host`() throws {
+  @Test func `in the middle of a pair of masks reports what setting back gives to the host`() throws
+  {
     let stage = try Stage(.mask, rules: "")
     let apqn = APQN(adapter: 1, domain: 3)
     try stage.bus.write("\(apqn)", to: .driver(DriverName.cex4queue, "unbind"))
@@ -129,7 +130,7 @@ private final class FaultySysfs: Sysfs {
     }
   }
 
-  @Test func `in the middle of a pair of masks tells of each queue where it really is`() throws {
+  @Test func `in the middle of a pair of masks reports where each queue really is`() throws {
     // In the host's pool before and after, and bound by the first of the writes.
     var stage = try Stage(.mask, rules: "")
     try stage.bus.write("02.0003", to: .driver(DriverName.cex4queue, "unbind"))
@@ -155,7 +156,7 @@ private final class FaultySysfs: Sysfs {
     #expect(first.history.moves.filter { $0.failure == nil }.map(\.cause) == [.sideEffect])
   }
 
-  @Test func `and cannot be taken back tells what has moved`() throws {
+  @Test func `and cannot be undone reports what has moved`() throws {
     let stage = try Stage(.mask, rules: "")
     let (agent, sysfs) = try agent(.mask, stage, rules: Self.pairOfMasks)
     sysfs.fault = { path, text in
@@ -185,7 +186,7 @@ private final class FaultySysfs: Sysfs {
   }
 
   @Test(arguments: [Errno.inputOutput, .busy])
-  func `to bind a queue that was unbound for it tells that the host has lost it`(errno: Errno)
+  func `to bind a queue that was unbound for it reports that the host has lost it`(errno: Errno)
     throws
   {
     let stage = try Stage(.override, rules: "")
@@ -199,7 +200,8 @@ private final class FaultySysfs: Sysfs {
   }
 
   @Test
-  func `to set one mask back ends setting back, so that no pair comes that no plan has shown`()
+  func
+    `to set one mask back ends setting back, so that no pair of masks is set that no plan has shown`()
     throws
   {
     let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)
@@ -310,7 +312,7 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
   }
 
-  @Test func `since the device went away is no failure of the others`() throws {
+  @Test func `because the device was removed is not a failure of the others`() throws {
     let stage = try Stage(.bind, rules: "")
     let (agent, sysfs) = try agent(.bind, stage)
     sysfs.fault = { [bus = stage.bus] path, text in

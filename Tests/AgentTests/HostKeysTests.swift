@@ -58,7 +58,7 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
     #expect((asked > 0) == hasSecureKeys)
   }
 
-  @Test func `its keys are those of now, not of the last look`() throws {
+  @Test func `its keys are the present ones, not those of the last scan`() throws {
     let stage = try stage(
       .bind, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="9", RESERVE="host""#)
     // A key ceremony: no event tells of it.
@@ -71,7 +71,7 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `a busy queue is drained once, although it does not tell its keys while it is off`(
+  func `a busy queue is drained once, although it does not show its keys while it is off`(
     mechanism: Mechanism
   ) throws {
     let stage = try stage(mechanism, keys: [firstKeys, firstKeys], rules: "")

@@ -45,7 +45,7 @@ import Testing
 
     func acquire() throws(ConfigurationLockError) {
       interruption.isOn = true
-      throw ConfigurationLockError("somebody has it")
+      throw ConfigurationLockError("another process has it")
     }
 
     func release() {}
@@ -53,7 +53,7 @@ import Testing
 
   private static let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
-  @Test func `finishes the operation that it is at, begins no other, and knows what is left`()
+  @Test func `finishes its operation, begins no other, and knows what is left`()
     throws
   {
     let interruption = Switch()
@@ -80,7 +80,7 @@ import Testing
     #expect(stage.agent.undone.isEmpty)
   }
 
-  @Test func `waits for nobody's lock, and that is no failure`() throws {
+  @Test func `does not wait for the lock, and that is not a failure`() throws {
     let interruption = Switch()
     let lock = ForeignLock(interruption)
     let stage = try Stage(

@@ -12,7 +12,7 @@ final class MemoryRecord: OwnershipRecord {
   }
 }
 
-/// A lock that somebody else may have.
+/// A lock that another process may have.
 final class TestLock: ConfigurationLock {
   var owner: String?
   private(set) var isHeld = false

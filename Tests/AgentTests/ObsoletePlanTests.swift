@@ -6,7 +6,7 @@ import SimulatedBus
 import Testing
 
 /// What happens between two operations of a plan, and before its first.
-@Suite struct `A plan whose reason has gone` {
+@Suite struct `A plan whose reason no longer exists` {
   /// An agent of its own on the stage's bus, and what is to happen before its n-th operation.
   private func agent(
     _ stage: Stage, _ mechanism: Mechanism, _ rules: String, policy: GuardPolicy = GuardPolicy(),
@@ -161,7 +161,7 @@ import Testing
     #expect(operations == 2)
   }
 
-  @Test func `because vfio_ap has gone leaves what masks take without driver`() throws {
+  @Test func `because vfio_ap is unloaded leaves what masks take without driver`() throws {
     let stage = try Stage(.mask, rules: "")
     let agent = try agent(stage, .mask, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
       try stage.bus.unloadModule(.vfioAP)
@@ -290,7 +290,7 @@ private final class BusWithStraggler: Sysfs {
   }
 }
 
-@Suite struct `What comes and is taken unasked` {
+@Suite struct `What is taken on arrival without a rule` {
   @Test func `is reported, and given back where the masks can be others`() throws {
     let stage = try Stage(.mask, rules: #"APQN=="00-02.0003", RESERVE="vfio_ap""#)
     #expect(stage.driver("01.0003") == DriverName.vfioAP)
@@ -359,7 +359,7 @@ private final class BusWithStraggler: Sysfs {
     #expect(arrived == [[apqn]])
   }
 
-  @Test func `is not what rules reserve for the host, whatever comes and goes`() throws {
+  @Test func `is not what rules reserve for the host, whatever is added and removed`() throws {
     let rules = """
       DOMAIN=="3", RESERVE="vfio_ap"
       ADAPTER=="1", RESERVE:="host", NAME="dm-crypt"

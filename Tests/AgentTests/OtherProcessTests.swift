@@ -30,7 +30,7 @@ final class BusWithAnotherProcess: Sysfs {
 @Suite struct `Another process between the plan and the write` {
   private let apqn = APQN(adapter: 1, domain: 2)
 
-  @Test func `that has taken the queue keeps it: it does not become ours`() throws {
+  @Test func `that has taken the queue keeps it: it does not become owned`() throws {
     let stage = try Stage(.bind, rules: "")
     let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
@@ -74,7 +74,7 @@ final class BusWithAnotherProcess: Sysfs {
     #expect(agent.ownership.adapters == [1])
   }
 
-  @Test func `that has changed a mask in the middle of ours is not undone`() throws {
+  @Test func `that has changed a mask between two writes is not undone`() throws {
     let stage = try Stage(.mask, rules: "")
     let bus = BusWithAnotherProcess(stage.bus)
     let agent = Agent(
@@ -91,7 +91,7 @@ final class BusWithAnotherProcess: Sysfs {
     #expect(APMask(try stage.bus.read(.bus("apmask")))?.contains(2) == false)
   }
 
-  @Test func `that masks keep from the host is not made ours by binding a straggler`() throws {
+  @Test func `that masks keep from the host does not become owned by binding a straggler`() throws {
     let stage = try Stage(.mask, rules: "")
     // Another tool's bit, and a queue that has not followed it.
     try stage.bus.write(APMask([1]).complement.description, to: .bus("apmask"))
@@ -113,7 +113,7 @@ final class BusWithAnotherProcess: Sysfs {
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
-  @Test func `that gives a guest a queue which came just now stops the release by masks too`()
+  @Test func `that gives a guest a queue which was just added stops the release by masks too`()
     throws
   {
     let stage = try Stage(.mask, rules: #"ADAPTER=="1", RESERVE="vfio_ap""#)

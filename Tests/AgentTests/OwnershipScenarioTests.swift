@@ -125,8 +125,7 @@ private final class WatchedBus: Sysfs {
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `stays when all rules are gone, until that is said to be meant`(mechanism: Mechanism) throws
-  {
+  func `stays when all rules are removed, until that is confirmed`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, rules: rule)
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules("")) }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])

@@ -6,7 +6,7 @@ import Testing
 
 private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
-@Suite struct `The time of the next look` {
+@Suite struct `The time of the next scan` {
   private func play(_ stage: Stage, for time: Duration) throws -> Int {
     var looks = 0
     let end = stage.now + time
@@ -20,7 +20,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     return looks
   }
 
-  @Test func `lies ahead when a probe is due and masks in front of it are being drained`() throws {
+  @Test func `is in the future when a probe is due and masks before it are being drained`() throws {
     let faults = try FaultPlan(text: "write 01.0001 > /sys/bus/ap/drivers_probe always fail EIO")
     let stage = try Stage(.mask, rules: rule, seenThrough: { FaultInjector($0, plan: faults) })
     try stage.happens { try $0.write("01.0001", to: .driver(DriverName.vfioAP, "unbind")) }
@@ -32,7 +32,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try play(stage, for: .seconds(5)) < 100)
   }
 
-  @Test func `is none when the bus has gone with everything that was due`() throws {
+  @Test func `is nil when the bus is removed with everything that was due`() throws {
     let faults = try FaultPlan(
       text: """
         write /sys/bus/ap/drivers/vfio_ap/bind always fail EIO
@@ -47,7 +47,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.agent.nextDue == nil)
   }
 
-  @Test func `does not move away while events come`() throws {
+  @Test func `is not postponed while events are received`() throws {
     let stage = try Stage(.bind, rules: rule)
     let uuid = "11111111-2222-3333-4444-555555555555"
     try stage.bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
@@ -65,7 +65,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
   }
 
-  @Test func `of a queue that fails behind its drain keeps growing`() throws {
+  @Test func `of a queue that fails after its drain keeps growing`() throws {
     let faults = try FaultPlan(
       text: "write 01.0002 > /sys/bus/ap/drivers/cex4queue/unbind always fail EIO")
     let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
@@ -95,7 +95,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 @Suite struct `A mechanism` {
   private static let adapter = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
-  @Test func `is not kept before there is anything to write`() throws {
+  @Test func `is not kept until there is something to write`() throws {
     let stage = try Stage(.override, rules: "", autoMechanism: true)
     #expect(stage.agent.ownership.mechanism == nil)
     try stage.happens { _ in
@@ -169,7 +169,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(try stage.bus.read(.queue(apqn, "online")) == "1\n")
   }
 
-  @Test func `is tried again after longer and longer pauses, and told of once each`() throws {
+  @Test func `is tried again after longer and longer pauses, and reported once each`() throws {
     let stage = try Stage(.bind, rules: "")
     let apqn = APQN(adapter: 1, domain: 2)
     stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 0), on: apqn)

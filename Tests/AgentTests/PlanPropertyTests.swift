@@ -39,7 +39,7 @@ import Testing
       let reader = InventoryReader(sysfs: bus)
       for round in 1...3 {
         let text = scene.rules()
-        scene.otherHands(on: bus)
+        scene.disturb(on: bus)
         agent.scan(.everything)
         let rules = try Stage.rules(text)
         let before = try reader.read()

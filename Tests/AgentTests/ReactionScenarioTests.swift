@@ -17,7 +17,7 @@ import Uevents
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `what is there at the start`(mechanism: Mechanism) throws {
+  func `what is present at the start`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try expectReserved(stage)
     #expect(!stage.writes.isEmpty)
@@ -34,7 +34,7 @@ import Uevents
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `a domain that comes later`(mechanism: Mechanism) throws {
+  func `a domain that is added later`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try stage.happens { $0.addDomain(9) }
     try expectReserved(stage, count: 5)
@@ -126,7 +126,8 @@ import Uevents
     try expectReserved(stage)
   }
 
-  @Test func `nothing that is requested for the host, in whatever order drivers come`() throws {
+  @Test func `nothing that is requested for the host, in whatever order drivers are loaded`() throws
+  {
     // One queue that masks cannot reserve alone, while no queue has a driver yet.
     let rules = """
       APQN=="*", RESERVE="host"
@@ -154,7 +155,7 @@ import Uevents
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `nothing twice: a look that finds everything in place writes nothing`(mechanism: Mechanism)
+  func `nothing twice: a scan that finds everything in place writes nothing`(mechanism: Mechanism)
     throws
   {
     let stage = try Stage(mechanism)
@@ -176,7 +177,7 @@ import Uevents
 
 @Suite struct `The agent gives back` {
   @Test(arguments: [Mechanism.mask, .override])
-  func `a queue as soon as the guest that has it is gone`(mechanism: Mechanism) throws {
+  func `a queue as soon as its guest has ended`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     let uuid = "11111111-2222-3333-4444-555555555555"
     try stage.happens { bus in

@@ -139,7 +139,7 @@ struct Watched {
     #expect(try watched.stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
-  @Test func `at a queue whose card is not there keeps nobody from reading others`() throws {
+  @Test func `at a queue whose card is absent does not prevent reading others`() throws {
     let watched = try Watched(.bind)
     try watched.agent.reconcile().get()
     for domain in UInt8(0)...15 {
@@ -166,7 +166,7 @@ struct Watched {
     #expect(watched.agent.status.phase == .settled)
   }
 
-  @Test func `is repeated at most eight times while somebody undoes each plan`() throws {
+  @Test func `is repeated at most eight times while another process undoes each plan`() throws {
     let apqn = APQN(adapter: 1, domain: 2)
     var stage: Stage?
     let watched = try Watched(
@@ -299,7 +299,7 @@ struct Watched {
     #expect(mask.agent.nextDue == nil)
   }
 
-  @Test func `is nothing once the bus has gone`() throws {
+  @Test func `is nothing once the bus is removed`() throws {
     let first = try Watched(.bind)
     try first.agent.reconcile().get()
     try first.assign(1, 2)
@@ -349,7 +349,7 @@ struct Watched {
     #expect(pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600].map { .seconds($0) })
   }
 
-  @Test func `is forgotten with drains that are given up, and begun anew if the agent goes on`()
+  @Test func `is forgotten with drains that are given up, and begun again if the agent continues`()
     throws
   {
     let stage = try Stage(.mask, rules: "")
@@ -380,7 +380,7 @@ struct Watched {
   private let other = Operation.Subject.queue(APQN(adapter: 1, domain: 3))
   private let failure = SysfsError(.write, .bus("drivers_probe"), errno: .inputOutput)
 
-  @Test func `comes after pauses that double up to five minutes`() {
+  @Test func `follows pauses that double up to five minutes`() {
     var schedule = RetrySchedule()
     var now = Instant.boot + .seconds(1000)
     var pauses: [Duration?] = []
@@ -396,7 +396,7 @@ struct Watched {
     #expect(schedule.fail(Failure(subject, .refused(failure)), now: now) == .seconds(1))
   }
 
-  @Test func `of one queue is no matter of another`() {
+  @Test func `of one queue does not affect another`() {
     var schedule = RetrySchedule()
     _ = schedule.fail(Failure(subject, .refused(failure)), now: .boot)
     _ = schedule.fail(Failure(other, .refused(failure)), now: .boot + .milliseconds(500))
@@ -422,7 +422,7 @@ struct Watched {
     #expect(schedule.heldBack(now: .boot + .milliseconds(1500)).count == 20)
   }
 
-  @Test func `never comes where only a reboot helps`() {
+  @Test func `is never made where only a reboot helps`() {
     var schedule = RetrySchedule()
     #expect(schedule.fail(Failure(.masks, .leakedOverrideCount(failure)), now: .boot) == nil)
     #expect(schedule.nextDue == nil)

@@ -13,7 +13,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
 
 @Suite struct `A queue that a guest gets while it is about to be given back` {
   @Test(arguments: ["assigned", "in use"], [Mechanism.bind, .override])
-  func `stays, where only its status tells`(status: String, mechanism: Mechanism) throws {
+  func `stays, where only its status shows that`(status: String, mechanism: Mechanism) throws {
     let first = try Watched(mechanism, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     try first.agent.reconcile().get()
     #expect(first.stage.driver("01.0002") == DriverName.vfioAP)
@@ -83,7 +83,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
   }
 
   @Test(arguments: [nil, Errno.noSuchDevice, .inputOutput])
-  func `since the queue went away in the middle is no move`(errno: Errno?) throws {
+  func `because the queue was removed meanwhile is not a move`(errno: Errno?) throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     watched.sysfs.fault = { path, _ in
       guard path.name == "bind" else { return nil }
@@ -104,7 +104,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(watched.agent.status.wanted == 0)
   }
 
-  @Test func `since a device does not answer is tried again while it is there`() throws {
+  @Test func `because a device does not answer is tried again while it is present`() throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.noSuchDevice) : nil }
     try watched.agent.reconcile().get()
@@ -179,7 +179,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
     }
   }
 
-  @Test func `has which queues there have been once, also where it could not be written at first`()
+  @Test func `has each queue that was present once, also where it could not be written at first`()
     throws
   {
     let diary = Diary()
@@ -376,7 +376,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
   }
 }
 
-@Suite struct `A queue that somebody else moves back` {
+@Suite struct `A queue that another process moves back` {
   private func moveBack(_ stage: Stage) throws {
     try stage.bus.write("01.0002", to: .driver(DriverName.vfioAP, "unbind"))
     try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "bind"))

@@ -48,7 +48,7 @@ private let bySerial = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#
   }
 
   @Test(arguments: Mechanism.allCases)
-  func `because zcrypt_cex4 goes and comes`(mechanism: Mechanism) throws {
+  func `because zcrypt_cex4 is unloaded and loaded`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, rules: bySerial)
     try stage.happens { try $0.unloadModule(.zcryptCex4) }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])

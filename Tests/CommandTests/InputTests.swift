@@ -111,7 +111,7 @@ import Testing
       "opening nowhere/x.svg: ENOENT (no such file or directory)"
     ),
   ])
-  func `that is not there is named`(words: String, message: String) throws {
+  func `that does not exist is named`(words: String, message: String) throws {
     let result = try Sample.bench().run(words)
     #expect(result.status == 1)
     #expect(result.output == "")

@@ -21,7 +21,7 @@ struct `apreserve monitor` {
     .contains { path == $0 || path.hasPrefix($0 + "/") } && BusObject(path: path) != nil
   }
 
-  @Test func `records what the kernel says, and replay plays it as it plays the capture`() async {
+  @Test func `records what the kernel sends, and replay runs it as it runs the capture`() async {
     await #expect(processExitsWith: .success) {
       let injection = Injection()
       let bytes = try CaptureFile.bytes(Self.capture)

@@ -116,7 +116,7 @@ import Testing
     ("writes many", ":1: unknown count \"many\"; write a decimal number"),
     ("", ":1: the file expects nothing; write at least one line"),
   ])
-  func `plays nothing when the expectation cannot be read`(text: String, message: String) throws {
+  func `runs nothing when the expectation cannot be read`(text: String, message: String) throws {
     let bench = try Sample.bench()
     try bench.file("expected", text)
     let result = try bench.run("replay boot.events --rules guests --expect expected")

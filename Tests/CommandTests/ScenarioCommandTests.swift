@@ -9,7 +9,7 @@ import Testing
     load zcrypt_cex4
     load vfio_ap
 
-    # Another adapter comes, and somebody else reserves a queue.
+    # Another adapter is added, and another process reserves a queue.
     card add 7 14 ep11
     write -2 > /sys/bus/ap/apmask
 
@@ -22,7 +22,7 @@ import Testing
     ])
   }
 
-  @Test func `plays step by step, with the agent reacting to each`() throws {
+  @Test func `runs step by step, with the agent reacting to each`() throws {
     let result = try bench(
       """
         /sys/bus/ap/apmask = 0x9effffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
@@ -32,7 +32,7 @@ import Testing
     #expect(result.messages == "")
     #expect(result.status == 0)
     #expect(result.output.contains("step       card add 7 14 ep11\n"), "\(result.output)")
-    #expect(result.output.contains("# Another adapter comes, and somebody else"))
+    #expect(result.output.contains("# Another adapter is added, and another process"))
   }
 
   @Test func `on a described machine knows what is owned there, and prints it at the end`() throws {

@@ -166,7 +166,7 @@ struct `Settings of the configuration file` {
   }
 
   @Test(arguments: ["plan", "list", "matrix", "explain 01.0004", "simulate"])
-  func `name a file that must be there`(command: String) throws {
+  func `name a file that must exist`(command: String) throws {
     let result = try Sample.bench().run(
       "\(command) --inventory machine.json --rules guests --config nowhere.conf")
     #expect(result.status == 1)

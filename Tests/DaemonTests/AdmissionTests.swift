@@ -42,7 +42,7 @@ import Testing
     #expect(decide(0) == .admit)
   }
 
-  @Test mutating func `does not play users off against each other who have one place each`() {
+  @Test mutating func `does not replace users who have one place each by one another`() {
     for user in UInt32(1)...32 { add(user, 1) }
     #expect(decide(33) == .refuse)
     #expect(decide(0) == .admit)

@@ -38,7 +38,7 @@ struct `The intake of events` {
     }
   }
 
-  @Test func `looks at everything after an event that makes no sense, and goes on`() async {
+  @Test func `scans everything after an invalid event, and continues`() async {
     await #expect(processExitsWith: .success) {
       let fixture = try Fixture()
       fixture.injection.inject(
@@ -54,7 +54,7 @@ struct `The intake of events` {
     }
   }
 
-  @Test func `opens another monitor when receiving fails, and looks at everything`() async {
+  @Test func `opens another monitor when receiving fails, and scans everything`() async {
     await #expect(processExitsWith: .success) {
       let fixture = try Fixture()
       fixture.injection.injectQueue(1)

@@ -24,7 +24,7 @@ struct `A hostile client` {
   }
 
   @Test(arguments: ["not JSON\0", "[]\0", "{}\0", "{\"method\":7}\0", "\0", "\u{1}\0"])
-  func `with nonsense is let go`(message: String) async {
+  func `with nonsense is disconnected`(message: String) async {
     await #expect(processExitsWith: .success) { [message] in
       let machine = try LiveMachine(.mask, rules: Self.rule)
       let client = try LocalSocket.connect(to: machine.control)
@@ -35,7 +35,7 @@ struct `A hostile client` {
     }
   }
 
-  @Test func `with a message of 100 MB is let go before it costs anything`() async {
+  @Test func `with a message of 100 MB is disconnected before it costs anything`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()
@@ -49,7 +49,7 @@ struct `A hostile client` {
     }
   }
 
-  @Test func `with 1,000 connections keeps nobody out for longer than it holds them`() async {
+  @Test func `with 1,000 connections blocks others no longer than it holds them`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()
@@ -87,7 +87,8 @@ struct `A hostile client` {
     }
   }
 
-  @Test func `that never reads long plans leaves others a word that there are too many`() async {
+  @Test func `that never reads long plans makes others get an error that there are too many`() async
+  {
     await #expect(processExitsWith: .success) {
       // Each queue of half the rows and columns is a refusal of its own.
       let machine = try LiveMachine(

@@ -9,7 +9,7 @@ import Testing
 @Suite(
   .enabled(if: LiveMachine.isPossible, "a network namespace of its own is refused here"),
   .serialized)
-struct `A daemon that starts behind vfio_ap` {
+struct `A daemon that starts after vfio_ap` {
   private static let rule = "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n"
   private static let announcement = "add > /sys/devices/vfio_ap/matrix/uevent"
 

@@ -204,7 +204,7 @@ final class Box<Value: Sendable>: Sendable {
 final class Messages: MessageLog {
   private let all = Mutex<[LogMessage]>([])
 
-  /// The kind of message whose writer is held up, and whether somebody is.
+  /// The kind of message whose writer is blocked, and whether one is.
   private let stall = Box<MessageKind?>(nil)
   private let isStalling = Box(false)
 
@@ -220,7 +220,7 @@ final class Messages: MessageLog {
   /// Holds up whoever writes such a message next; nil lets all go on.
   func holdUp(_ kind: MessageKind?) { stall.set(kind) }
 
-  /// Whether somebody is being held up.
+  /// Whether a writer is blocked.
   var isHoldingUp: Bool { isStalling.get() }
 
   func texts(of kind: MessageKind) -> [String] {

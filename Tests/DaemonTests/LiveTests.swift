@@ -48,7 +48,7 @@ struct `A daemon on a live machine` {
   }
 
   @Test(arguments: ["/module/ap", "/bus/ap"])
-  func `waits for an AP bus without looking again and again, and notices when it comes`(
+  func `waits for an AP bus without polling, and notices when it is created`(
     path: String
   ) async {
     await #expect(processExitsWith: .success) { [path] in
@@ -137,7 +137,7 @@ struct `A daemon on a live machine` {
     }
   }
 
-  @Test func `notices rule directories that come later, and that are replaced`() async {
+  @Test func `notices rule directories that are created later, and that are replaced`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule) {
         $0.ruleDirectories.append(
@@ -155,7 +155,7 @@ struct `A daemon on a live machine` {
     }
   }
 
-  @Test func `gives nothing back when all rules are gone, until somebody says so`() async {
+  @Test func `gives nothing back when all rules are removed, until a reload`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()
@@ -169,7 +169,7 @@ struct `A daemon on a live machine` {
     }
   }
 
-  @Test func `goes on answering while a write lasts`() async {
+  @Test func `keeps answering while a write lasts`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.override, rules: Self.rule)
       try machine.settle()
@@ -195,7 +195,7 @@ struct `A daemon on a live machine` {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()
       try machine.shrinkReceiveBuffer()
-      // The loop has its hands full, so that events are lost for certain.
+      // The loop is busy, so that events are lost for certain.
       machine.messages.holdUp(.rulesLoaded)
       try machine.tree.file("rules/60.rules", "# nothing\n")
       try machine.wait { machine.messages.isHoldingUp }
@@ -210,13 +210,13 @@ struct `A daemon on a live machine` {
       #expect(machine.reserved.count == 4, "\(machine.reserved)")
       #expect(status["counters"]?["malformedEvents"] == .integer(0), "\(status.text())")
       #expect(status["counters"]?["overruns"] != .integer(0), "\(status.text())")
-      // 64 MB is the goal; a debug build with a simulated machine in it has more on its hands.
+      // 64 MB is the goal; a debug build with a simulated machine in it needs more.
       let peak = try LiveMachine.peakMemory()
       #expect(peak < 256 * 1024, "\(peak) KiB")
     }
   }
 
-  @Test func `does not mind events that make no sense`() async {
+  @Test func `ignores invalid events`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule)
       try machine.settle()

@@ -16,7 +16,7 @@ import Testing
     #expect(mail.scopes == [.queue(apqn(3)), .card(0)])
   }
 
-  @Test func `has everything instead of single places once everything is to be looked at`() {
+  @Test func `has everything instead of single places once everything is to be scanned`() {
     var mail = Mail()
     mail.scan(.card(1))
     mail.scan(.everything)
@@ -35,7 +35,7 @@ import Testing
     #expect(mail.departures.count <= 4096)
   }
 
-  @Test func `knows of the very set that somebody asked for that it is meant`() throws {
+  @Test func `has the rules that a person has confirmed as confirmed`() throws {
     var mail = Mail()
     mail.hold(RuleSet(), isExplicit: true)
     mail.hold(RuleSet(), isExplicit: false)
@@ -43,7 +43,7 @@ import Testing
   }
 
   /// A reload while the agent is busy, and then the rule file is removed: nobody asked for that.
-  @Test func `does not take another set for one that somebody asked for`() throws {
+  @Test func `has other rules as not confirmed`() throws {
     var mail = Mail()
     mail.hold(RuleSet(rules: [], files: ["x"]), isExplicit: true)
     mail.hold(RuleSet(), isExplicit: false)
@@ -63,7 +63,7 @@ import Testing
     #expect(mailbox.postTicket() > ticket)
   }
 
-  @Test func `can number a request without a look at everything`() throws {
+  @Test func `can number a request without a scan of everything`() throws {
     let mailbox = try Mailbox()
     let ticket = mailbox.postTicket(scansEverything: false)
     let mail = mailbox.wait(nil)

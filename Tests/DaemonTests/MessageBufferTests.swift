@@ -14,7 +14,7 @@ import Daemon
     return messages
   }
 
-  @Test func `cuts at NULs, however the bytes come`() throws {
+  @Test func `cuts at NULs, however the bytes are received`() throws {
     let whole = "one\0two\0\0four\0"
     #expect(try messages([whole]) == ["one", "two", "", "four"])
     #expect(try messages(whole.map { String($0) }) == ["one", "two", "", "four"])

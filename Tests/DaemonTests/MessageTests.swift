@@ -135,7 +135,7 @@ import Testing
     (.extendTimeout(.seconds(2)), "EXTEND_TIMEOUT_USEC=2000000"),
     (.stopping, "STOPPING=1"), (.reloading, "RELOADING=1"),
   ])
-  func `is told in its own words`(notification: ServiceManager.Notification, text: String) {
+  func `is notified in its protocol`(notification: ServiceManager.Notification, text: String) {
     #expect(notification.text == text)
   }
 }

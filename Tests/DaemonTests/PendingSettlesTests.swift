@@ -21,7 +21,7 @@ import Testing
     return state
   }
 
-  @Test func `go on when their request has been dealt with`() {
+  @Test func `continue when their request has been handled`() {
     var settles = PendingSettles()
     let waiters = [Waiter(), Waiter()]
     settles.add(waiters[0], ticket: 1)
@@ -34,7 +34,7 @@ import Testing
     #expect(settles.count == 0)
   }
 
-  @Test func `are forgotten when they have gone, since it may never settle`() {
+  @Test func `are forgotten when they have disconnected, since it may never settle`() {
     var settles = PendingSettles()
     for ticket in UInt64(0)..<1000 {
       let waiter = Waiter()

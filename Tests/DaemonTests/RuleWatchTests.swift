@@ -50,7 +50,7 @@ import Testing
   }
 
   /// As Kubernetes does it: nothing but the hidden link `..data` changes.
-  @Test func `tell of a swap of the link that all files go through`() throws {
+  @Test func `report that the link to all files was replaced`() throws {
     try tree.file("rules/..1/50.rules", "#1\n")
     try tree.link("rules/..data", to: "..1")
     try tree.link("rules/50.rules", to: "..data/50.rules")
@@ -69,7 +69,7 @@ import Testing
       ]))
   }
 
-  @Test func `tell of what happens to a file that a link leads to`() throws {
+  @Test func `report changes of a file that a link leads to`() throws {
     try tree.directory("rules")
     try tree.file("checkout/r.rules", "#1\n")
     #expect(
@@ -87,7 +87,7 @@ import Testing
       ]))
   }
 
-  @Test func `tell of a link on the way that is pointed elsewhere`() throws {
+  @Test func `report that a link in the path was changed`() throws {
     try tree.file("release-1/50.rules", "#1\n")
     try tree.file("release-2/50.rules", "#2\n")
     try tree.link("current", to: tree.path + "/release-1")
@@ -101,7 +101,7 @@ import Testing
       ]))
   }
 
-  @Test func `tell when they come, go and come again`() throws {
+  @Test func `report when they are created, removed and created again`() throws {
     try tree.directory("far")
     try tree.link("rules", to: "far/away/rules.d")
     #expect(
@@ -130,7 +130,7 @@ import Testing
     return false
   }
 
-  @Test func `no longer watch what only a directory that has gone led to`() throws {
+  @Test func `no longer watch what only a removed directory led to`() throws {
     try tree.file("checkout/r.rules", "#1\n")
     try tree.link("rules/50.rules", to: "../checkout/r.rules")
     var isWatchedBefore = false
@@ -182,7 +182,7 @@ import Testing
     #expect(!isLost.get())
   }
 
-  @Test func `tell of a single file, also where there is none yet`() throws {
+  @Test func `report changes of a single file, also one that does not exist yet`() throws {
     try tree.directory("rules")
     try tree.directory("etc")
     #expect(
@@ -230,7 +230,7 @@ import Testing
     #expect(tellings == [true])
   }
 
-  @Test func `do not wait for ever for a file that nobody closes`() throws {
+  @Test func `do not wait for ever for a file that is never closed`() throws {
     try tree.directory("rules")
     var writer: Int32 = -1
     #expect(
@@ -245,7 +245,7 @@ import Testing
     close(writer)
   }
 
-  @Test func `tell when asked, whether anything was noticed or not`() throws {
+  @Test func `report on request, whether anything was noticed or not`() throws {
     try tree.directory("rules")
     let loop = try EventLoop()
     var count = 0

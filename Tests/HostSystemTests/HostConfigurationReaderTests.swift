@@ -82,7 +82,8 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(configuration.callout == "/" + directory + "ap-check.sh")
   }
 
-  @Test func `that cannot be read or make no sense say nothing, but that there may be secure keys`()
+  @Test
+  func `that cannot be read or are invalid say nothing, except that there may be secure keys`()
     throws
   {
     try tree.directory("proc/cmdline")

@@ -169,7 +169,7 @@ import Testing
     #expect(said(rules) == ["/usr/40.rules skipped-file"])
   }
 
-  @Test func `are an error where a file is too large or is not there`() throws {
+  @Test func `are an error where a file is too large or missing`() throws {
     try tree.file("etc/a.rules", String(repeating: "#\n", count: 600 * 1024))
     let rules = HostRules(paths: [etc, tree.path + "/nowhere"])
     #expect(said(rules) == ["/etc/a.rules file-too-large", "/nowhere unreadable-file"])

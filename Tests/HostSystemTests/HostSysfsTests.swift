@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `answers like the kernel for what is not there`(walking: Bool) throws {
+  func `answers like the kernel for what does not exist`(walking: Bool) throws {
     try tree.file("\(queue)/online", "1\n")
     let sysfs = try sysfs(walking)
     let absent = SysfsPath.queue(Self.apqn, "driver")

@@ -18,7 +18,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     tree = try TemporaryTree()
   }
 
-  @Test func `is made with its directory, and keeps what is appended`() throws {
+  @Test func `is created with its directory, and keeps what is appended`() throws {
     let (file, empty, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
     #expect(empty == Ownership())
     #expect(damage == nil)

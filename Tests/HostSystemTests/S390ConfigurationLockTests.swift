@@ -226,7 +226,7 @@ import Testing
   ]
 
   @Test(arguments: kinds + texts)
-  func `is had, or what is in its place is named with what to do`(form: Form) throws {
+  func `is acquired, or what blocks it is named with what to do`(form: Form) throws {
     try form.make(tree, path)
     let lock = lock()
     guard case .named(let words) = form.outcome else {
@@ -274,7 +274,7 @@ import Testing
   }
 
   @Test(.enabled(if: geteuid() == 0, "only root can give files to other users"))
-  func `is had although another user puts a file there again and again`() throws {
+  func `is acquired although another user creates a file there again and again`() throws {
     let path = path
     let isDone = Flag()
     try WorkerThread.start {

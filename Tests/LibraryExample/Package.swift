@@ -2,7 +2,7 @@
 
 import PackageDescription
 
-// A project of somebody else: a small program for crypto queues, and its tests on the simulated bus. It
+// A separate project: a small program for crypto queues, and its tests on the simulated bus. It
 // sees of apreserve what the library product offers, no more. `make check-library` builds and runs it.
 //
 // Another project names the package by its address instead of a path, and the package as `apreserve`.

@@ -49,7 +49,9 @@ import Uevents
     #expect(session.status.wanted == 0)
   }
 
-  @Test func `leaves binds of the capture's drivers and hands to the simulated kernel`() throws {
+  @Test func `leaves binds of the capture's drivers and other processes to the simulated kernel`()
+    throws
+  {
     let text = Play.boot + Play.event("bind", 12, driver: "vfio_ap") + Play.event("unbind", 13)
     let session = try Play.run(try ReplayScript(Play.capture(text)), rules: "")
     #expect(try Play.mismatches(session, "05.0004 host\nwrites 0") == [])
@@ -63,10 +65,10 @@ import Uevents
       Play.boot + Play.event("bind", 12, driver: "cex4queue") + "# a hand\n"
       + Play.event("unbind", 13)
     let script = try ReplayScript(Play.capture(text), foreign: true)
-    let hands = script.steps.compactMap { step -> String? in
+    let changes = script.steps.compactMap { step -> String? in
       if case .foreign(let hand) = step { hand.description } else { nil }
     }
-    #expect(hands == ["unbinds 05.0004"])
+    #expect(changes == ["unbinds 05.0004"])
     let idle = try Play.run(script, rules: "", mechanism: mechanism)
     #expect(try Play.mismatches(idle, "05.0004 none") == [])
     let busy = try Play.run(
@@ -76,25 +78,25 @@ import Uevents
       try Play.mismatches(busy, "05.0004 vfio_ap\nwrites \(mechanism == .bind ? 3 : 4)") == [])
   }
 
-  @Test func `knows what a mask moved from what a hand moved`() throws {
+  @Test func `distinguishes what a mask moved from what another process moved`() throws {
     let script = try ReplayScript(Play.walk("real-6.1-mask"), foreign: true)
-    let hands = script.steps.compactMap { step -> String? in
+    let changes = script.steps.compactMap { step -> String? in
       if case .foreign(let hand) = step { hand.description } else { nil }
     }
     // The walk's effective writes.
-    #expect(hands.filter { $0.hasSuffix("to apmask") }.count == 6)
-    #expect(hands.filter { $0.hasSuffix("to aqmask") }.count == 2)
+    #expect(changes.filter { $0.hasSuffix("to apmask") }.count == 6)
+    #expect(changes.filter { $0.hasSuffix("to aqmask") }.count == 2)
     // Its four unbinds by hand. In between, four more that a mask made: the next step's mark had
     // slipped before the mask's own event, so that they look like a hand's.
     #expect(
-      hands.filter { $0.hasPrefix("unbinds") } == [
+      changes.filter { $0.hasPrefix("unbinds") } == [
         "unbinds 01.0004", "unbinds 01.0004", "unbinds 00.0004", "unbinds 00.0005",
         "unbinds 01.0004", "unbinds 01.0005", "unbinds 01.0004", "unbinds 02.0003",
       ])
   }
 
   @Test(arguments: CaptureFile.names)
-  func `with other hands ends as the machine of the capture did`(name: String) throws {
+  func `with other processes ends as the machine of the capture did`(name: String) throws {
     let capture = try Play.walk(name)
     let mechanism: Mechanism =
       name == "sim-2018"
@@ -130,7 +132,7 @@ import Uevents
     #expect(try Play.mismatches(session, "05.0004 vfio_ap") == [])
   }
 
-  @Test func `shows a queue that goes and comes again between two looks as both`() throws {
+  @Test func `shows a queue that is removed and added between two scans as both`() throws {
     let text = Play.boot + Play.event("remove", 12) + Play.event("add", 13)
     let script = try ReplayScript(Play.capture(text))
     #expect(
@@ -148,7 +150,7 @@ import Uevents
     ("DEV_TYPE=000D\n", "", "card05 appears without DEV_TYPE"),
     ("DEV_TYPE=000D", "DEV_TYPE=0100", "card05 has the DEV_TYPE \"0100\", which is not a hardware"),
   ])
-  func `names the line of a card that tells no type`(old: String, new: String, message: String)
+  func `names the line of a card without a type`(old: String, new: String, message: String)
     throws
   {
     let text = Play.card.replacing(old, with: new)
@@ -159,7 +161,7 @@ import Uevents
     }
   }
 
-  @Test func `of a capture that is cut off plays what was read before the cut`() throws {
+  @Test func `of a capture that is cut off runs what was read before the cut`() throws {
     let cut = Play.boot + Play.event("remove", 12).prefix(60)
     let capture = Play.capture(cut)
     #expect(capture.damage?.position == .line(19))

@@ -38,7 +38,7 @@ import Testing
     ("\n01.0001 absent", ["01.0001 absent, but 01.0001 is there, with host"]),
     ("\nwrites 4", ["writes 4, but counted 3"]),
   ])
-  func `tells each line that does not hold`(text: String, expected: [String]) throws {
+  func `reports each line that does not hold`(text: String, expected: [String]) throws {
     #expect(try mismatches(text) == expected.map { "e.txt:2: expected " + $0 })
   }
 

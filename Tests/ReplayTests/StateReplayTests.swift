@@ -66,7 +66,7 @@ import Uevents
     #expect(machine.card(5)?.attributes["serialnr"] == "93AA0005")
     #expect(machine.card(5)?.typeName == "CEX7C")
     #expect(machine.queues.map(\.owner) == [.vfioAP])
-    // Somebody has reserved the queue, and masks can have done it.
+    // The queue is reserved, and masks can have done it.
     #expect(machine.bus.masks?.isInHostPool(APQN(adapter: 5, domain: 4)) == false)
   }
 }
@@ -118,7 +118,7 @@ import Uevents
     #expect(read.cards == machine.cards)
   }
 
-  @Test func `with an attribute that is no number says which`() throws {
+  @Test func `with an attribute that is not a number says which`() throws {
     let text = """
       P: /devices/ap/card05
       E: DRIVER=cex4card

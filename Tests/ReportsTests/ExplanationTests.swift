@@ -6,7 +6,7 @@ import ReservationRules
 import Testing
 
 @Suite struct `An explanation` {
-  @Test func `tells facts, each rule's verdict, the writes and what blocks it`() throws {
+  @Test func `lists facts, each rule's verdict, the writes and what blocks it`() throws {
     let assessment = try Example.assessment(
       Example.rules + "\nAPQN==\"05.0004\", RESERVE=\"host\"\n")
     let explanation = Explanation(APQN(adapter: 5, domain: 4), in: assessment)
@@ -41,7 +41,7 @@ import Testing
         """))
   }
 
-  @Test func `of a queue that is not there tells what becomes of it`() throws {
+  @Test func `of an absent queue says what will happen to it`() throws {
     let assessment = try Example.assessment()
     let requested = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)
     #expect(requested.hasSuffix("  absent; it is reserved when it is added\n"))
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func `tells whether apreserve has reserved the queue, and the guest's virtual machine`(
+  func `says whether apreserve has reserved the queue, and names the guest's virtual machine`(
     isOwned: Bool
   )
     throws
@@ -80,7 +80,7 @@ import Testing
     #expect(explanation.json.documentText.contains("\"virtualMachine\": \"db1\""))
   }
 
-  @Test func `of a queue that waits for a card tells what is unknown, and why`() throws {
+  @Test func `of a queue that waits for a card says what is unknown, and why`() throws {
     let assessment = try Example.assessment(
       "CARD{serialnr}==\"93*\", ADAPTER==\"7\", RESERVE=\"vfio_ap\"")
     let explanation = Explanation(APQN(adapter: 7, domain: 4), in: assessment)
@@ -125,7 +125,7 @@ import Testing
         "  1  echo \(APMask.all.subtracting([1])) \\\n       > /sys/bus/ap/apmask\n"))
   }
 
-  @Test func `as JSON tells of each rule the clause, and what was wanted and found`() throws {
+  @Test func `as JSON has the clause of each rule, and what was requested and found`() throws {
     let assessment = try Example.assessment(
       """
       ADAPTER=="2", RESERVE="vfio_ap"

@@ -7,7 +7,7 @@ import ReservationRules
 import Testing
 
 @Suite struct `The history` {
-  @Test func `tells time, queue, owners, mechanism, rule and result of each move`() throws {
+  @Test func `has time, queue, owners, mechanism, rule and result of each move`() throws {
     let rules = try Example.ruleSet(#"ADAPTER=="1", RESERVE="vfio_ap", NAME="db""#)
     var move = Agent.Move(
       time: WallTime(sinceEpoch: .seconds(1_800_000_000)), apqn: .init(adapter: 1, domain: 4),

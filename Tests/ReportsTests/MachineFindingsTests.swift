@@ -84,7 +84,7 @@ import Testing
         "; likewise 02.0005 [collateral]") == true)
   }
 
-  @Test func `notes which queues the masks take along where a rule accepts that`() throws {
+  @Test func `notes which queues the masks take, too, where a rule accepts that`() throws {
     let rule = "APQN==\"01.0004\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\""
     #expect(
       try said(rule) == [

@@ -5,7 +5,7 @@ import Reports
 import Testing
 
 @Suite struct `The grid of owners` {
-  @Test func `has a cell a queue, marks of the plan, and a legend of what is used`() throws {
+  @Test func `has a cell for each queue, marks of the plan, and a legend of what is used`() throws {
     #expect(
       OwnerMatrix(try Example.assessment()).text(style: .plain)
         == """
@@ -33,7 +33,7 @@ import Testing
     #expect(text.split(separator: "\n").count { $0.hasPrefix("03    3  CEX7C") } == 6)
   }
 
-  @Test func `says what there is where no grid can be drawn`() {
+  @Test func `says what is present where no grid can be drawn`() {
     #expect(OwnerMatrix(inventory: .empty).text(style: .plain) == "no cards on the AP bus\n")
     var inventory = Example.grid(adapters: 1...1, domains: 4...4)
     inventory.setQueue(nil, apqn: APQN(adapter: 1, domain: 4))
@@ -55,7 +55,7 @@ import Testing
     #expect(svg.ranges(of: "<g>").count == 6)
   }
 
-  @Test func `marks what masks take along although no rule asks for it`() throws {
+  @Test func `marks what masks take although no rule requests it`() throws {
     var inventory = Example.grid(adapters: 5...6, domains: 4...5)
     inventory.bus.masks = .all
     let assessment = try Assessment(
@@ -79,7 +79,7 @@ import Testing
     #expect(matrix.json.documentText.contains("\"mark\": \"collateral\""))
   }
 
-  @Test func `as SVG tells owners and moves apart without colours`() throws {
+  @Test func `as SVG distinguishes owners and moves without colours`() throws {
     let svg = OwnerMatrix(try Example.assessment()).svg(title: "")
     // A move has both owners' colours, and the letters of both.
     #expect(svg.contains("class=\"vfio_ap\"/><rect"))

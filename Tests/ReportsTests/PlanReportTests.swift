@@ -54,7 +54,7 @@ import Testing
     #expect(report.outcome == .pending)
   }
 
-  @Test func `groups many queues that go the same way`() throws {
+  @Test func `groups many queues with the same move`() throws {
     let inventory = Example.grid(adapters: 1...3, domains: 0...9)
     let rules = try Example.ruleSet("ADAPTER==\"1-2\", RESERVE=\"vfio_ap\"")
     let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)

@@ -40,7 +40,7 @@ import Testing
     (Queue(apqn: apqn, driver: "vfio_ap"), .unknown),
     (Queue(apqn: apqn), .unbound),
   ])
-  func `tells the state of a queue in one word`(queue: Queue, state: QueueState) {
+  func `shows the state of a queue in one word`(queue: Queue, state: QueueState) {
     #expect(QueueState(queue, in: .empty) == state)
   }
 

@@ -73,7 +73,7 @@ import Testing
         """)
   }
 
-  @Test func `leave out what is too old or on its way`() throws {
+  @Test func `leave out what is too old or being moved`() throws {
     var inventory = try Self.inventory(
       masks: MaskPair(adapters: .all.subtracting([1, 2]), domains: .all))
     var card = try #require(inventory.card(1))

@@ -8,7 +8,7 @@ import Uevents
     .bind, "/devices/ap/card05/05.0004", subsystem: "ap",
     properties: [.init("DRIVER", "vfio_ap"), .init("DEV_TYPE", "000d")], sequenceNumber: 7)
 
-  @Test func `has action, device and what the event tells`() {
+  @Test func `has action, device and what the event says`() {
     #expect(
       UeventReport(style: .plain).line(event)
         == "bind /devices/ap/card05/05.0004 DRIVER=vfio_ap DEV_TYPE=000d")

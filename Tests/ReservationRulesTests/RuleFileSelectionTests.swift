@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: [RuleDirectoryListing.Kind.danglingLink, .directory, .other])
-  func `reports what is no file, which hides nothing`(kind: RuleDirectoryListing.Kind) {
+  func `reports what is not a file, which masks nothing`(kind: RuleDirectoryListing.Kind) {
     let selection = RuleFileSelection([
       directory("/etc", [("a.rules", kind)]), directory("/usr", [("a.rules", .file)]),
     ])

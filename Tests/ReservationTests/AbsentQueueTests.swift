@@ -6,7 +6,7 @@ private let request = #"DOMAIN=="0x10", RESERVE="vfio_ap""#
 private let lock = #"ADAPTER=="5", RESERVE:="host", NAME="dm-crypt""#
 private let rules = request + "\n" + lock
 
-@Suite struct `What is not here` {
+@Suite struct `An absent queue` {
   /// Cards 5, 6 and 0a of domains 4, 10 and 47, or those of them that are here.
   private func machine(
     _ adapters: [UInt8] = [5, 6, 10], domains: [UInt8] = [4, 0x10, 0x47],
@@ -25,7 +25,7 @@ private let rules = request + "\n" + lock
     #expect(plan.latentCollateral.count == 0)
   }
 
-  @Test func `is counted in the refusal, apart from what is here`() throws {
+  @Test func `is counted in the refusal, apart from those present`() throws {
     let plan = try machine([6]).plan(.mask, rules)
     #expect(
       plan.refusals.map(\.description) == [
@@ -43,7 +43,7 @@ private let rules = request + "\n" + lock
     #expect(try machine([6]).plan(.mask, request).writes.count == 1)
   }
 
-  @Test func `goes back into the host's pool when rules reserve it for the host`() throws {
+  @Test func `returns to the host's pool when rules reserve it for the host`() throws {
     var machine = machine([6, 10])
     machine.clear(domains: [0x10])
     machine.ownership.domains = [0x10]
@@ -58,7 +58,8 @@ private let rules = request + "\n" + lock
     #expect(other.latentCollateral.hostCount == 1)
   }
 
-  @Test func `stays reserved where a mediated device has what would go back with it`() throws {
+  @Test func `stays reserved where a mediated device has what would be given back with it`() throws
+  {
     var machine = machine([6, 10])
     machine.clear(domains: [0x10])
     machine.ownership.domains = [0x10]
@@ -69,7 +70,7 @@ private let rules = request + "\n" + lock
     #expect(try machine.plan(.mask, rules).isEmpty)
   }
 
-  @Test func `is not taken after it has gone where it was not to be taken before`() throws {
+  @Test func `is not taken after its removal where it was not to be taken before`() throws {
     let rule = #"APQN=="06.0010", RESERVE="vfio_ap""#
     let whole = machine([5, 6], domains: [4, 0x10])
     #expect(try whole.plan(.mask, rule).refusals.count == 1)
@@ -113,7 +114,7 @@ private let rules = request + "\n" + lock
     #expect(try choice(later) { $0.inventory.bus.configuredAdapters = [6, 7, 10] } == .override)
   }
 
-  @Test func `brings overrides when masks were right without it, once no guest is in the way`()
+  @Test func `makes masks inexact, which overrides replace once no guest blocks them`()
     throws
   {
     var machine = machine([6, 10], mechanism: .override)

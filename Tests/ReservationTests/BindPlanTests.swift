@@ -38,7 +38,7 @@ import Testing
         == "00.0000 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer")
   }
 
-  @Test func `gives back what is ours and no rule wants any more`() throws {
+  @Test func `gives back what is owned and no rule requests any more`() throws {
     var machine = Machine(mechanism: .bind)
     try machine.set("01.0002", driver: DriverName.vfioAP)
     machine.ownership.queues = [APQN(adapter: 1, domain: 2)]

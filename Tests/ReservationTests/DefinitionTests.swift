@@ -70,7 +70,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
 }
 
 @Suite struct `A virtual machine's definition` {
-  @Test func `tells its name and its mediated devices`() throws {
+  @Test func `gives its name and its mediated devices`() throws {
     let xml = """
       <!-- <name>not this</name> -->
       <!-- libvirt > 5: <name>nor this</name> -->
@@ -109,7 +109,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(VirtualMachine(domainXML: xml)?.name == "a&#38;b & c")
   }
 
-  @Test func `stands behind the UUID where a mediated device is named`() {
+  @Test func `follows the UUID where a mediated device is named`() {
     let configuration = HostConfiguration(
       virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
     #expect(configuration.name(ofMediatedDevice: uuid) == "\(uuid) (virtual machine db1)")
@@ -142,7 +142,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(SecureKeyUser.isCipherInUse(procCrypto: text) == isSo)
   }
 
-  @Test func `are meant by the options of a crypttab`() {
+  @Test func `are recognised by the options of a crypttab`() {
     let text = """
       # root /dev/x /key cipher=paes-xts-plain64
       #home /dev/y /key cipher=paes-xts-plain64

@@ -46,7 +46,7 @@ import Testing
   @Test(
     arguments: Effort.isDeep ? Requests.allCases : [.halfAtRandom],
     Effort.isDeep ? [false, true] : [true])
-  func `ends, and takes nothing along that no rule lets go`(
+  func `ends, and takes nothing that no rule releases`(
     requests: Requests, hasReserved: Bool
   ) throws {
     var generator = SeededGenerator(seed: 256)

@@ -141,7 +141,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(plan.writes == ["1 > /sys/devices/ap/card01/01.0005/online"])
   }
 
-  @Test func `that somebody else switched off stays so`() throws {
+  @Test func `that another process switched off stays off`() throws {
     var machine = try machine(.bind)
     try machine.change("01.0005") { $0.isOnline = false }
     #expect(try machine.plan(.bind, #"ADAPTER=="9", RESERVE="vfio_ap""#).isEmpty)

@@ -36,7 +36,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(plan.refusals.map(\.apqn.description) == ["02.0005"])
   }
 
-  @Test func `is not taken along as collateral`() throws {
+  @Test func `is not taken as collateral`() throws {
     var machine = try machine(.mask)
     for name in ["02.0004", "02.0005"] { try machine.change(name) { $0.masterKeys = otherKeys } }
     let plan = try machine.plan(.mask, #"APQN=="02.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
@@ -44,7 +44,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(plan.changes.map(\.apqn.description) == ["01.0004", "02.0004"])
   }
 
-  @Test func `is told apart by its mode`() throws {
+  @Test func `is distinguished by its mode`() throws {
     var machine = try machine(.bind)
     try machine.change(card: 2) { $0.functions = QueueMode.ep11.functions }
     let plan = try machine.plan(.bind, everything)
@@ -82,7 +82,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
   /// In an initrd nothing is loaded yet: every queue is unbound, and what masks take then, the host never
   /// gets.
   @Test(arguments: [Mechanism.mask, .override])
-  func `may be any one before the host's driver is there`(mechanism: Mechanism) throws {
+  func `may be any one before the host's driver is loaded`(mechanism: Mechanism) throws {
     var machine = try machine(mechanism, pattern: nil)
     machine.inventory.bus.drivers = []
     for queue in machine.inventory.queues {
@@ -201,7 +201,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
   }
 
   @Test(arguments: Guard.allCases)
-  func `is given up to --force of its own guard only`(forced: Guard) throws {
+  func `yields to --force of its own guard only`(forced: Guard) throws {
     var machine = try machine(.bind)
     machine.context.policy.forced = [forced]
     #expect(try machine.plan(.bind, everything).refusals.isEmpty == (forced == .protectHost))

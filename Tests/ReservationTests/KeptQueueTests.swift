@@ -62,7 +62,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
   }
 
   @Test(arguments: [Mechanism.bind, .override])
-  func `because the host's driver is not there waits for it`(mechanism: Mechanism) throws {
+  func `because the host's driver is not loaded waits for it`(mechanism: Mechanism) throws {
     var machine = Machine(adapters: [1, 2], domains: [4], mechanism: mechanism)
     try machine.set(
       "01.0004", driver: DriverName.vfioAP,
@@ -131,14 +131,14 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
   }
 
   @Test(arguments: [Queue.GuestStatus.assigned, .inUse])
-  func `is set again where only its status tells of the guest`(status: Queue.GuestStatus) throws {
+  func `is set again where only its status shows the guest`(status: Queue.GuestStatus) throws {
     var machine = try machine()
     machine.inventory.mediatedDevices = []
     try machine.change("01.0004") { $0.guestStatus = status }
     #expect(try machine.plan(.override, "").writes == mark)
   }
 
-  @Test func `is not set on what is somebody else's`() throws {
+  @Test func `is not set on what another process has reserved`() throws {
     var machine = try machine()
     machine.ownership.queues = []
     #expect(try machine.plan(.override, "").isEmpty)
@@ -205,7 +205,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
       ])
   }
 
-  @Test func `none without a valid key hides those that come after it`() throws {
+  @Test func `none without a valid key hides those after it`() throws {
     var machine = machine(.bind)
     machine.plug(1, domains: [4, 5])
     try machine.change("01.0004") { $0.masterKeys = MasterKeyPattern(registers: []) }
@@ -286,7 +286,9 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     #expect(masks.operations.count == 2)
   }
 
-  @Test func `of masks holds back the probes that would go to the host without them`() throws {
+  @Test func `of masks holds back the probes that would bind queues to the host without them`()
+    throws
+  {
     var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .mask)
     machine.clear(adapters: [2])
     // One would be bound after the masks, one is outside the host's pool already.
@@ -303,7 +305,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     #expect(plan.operations.map(\.subject) == [.queue(APQN(adapter: 2, domain: 5))])
   }
 
-  @Test func `of masks that are to be left holds back the overrides that come after them`() throws {
+  @Test func `of masks that are to be left holds back the overrides after them`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
     machine.clear(adapters: [1])
     machine.ownership = Ownership(adapters: [1], mechanism: .mask)

@@ -4,7 +4,7 @@ import Testing
 
 /// What the model of masks has found, each as small as it gets.
 @Suite struct `Masks are exact` {
-  @Test func `where a cleared row crosses a cleared column, what is not there is counted once`()
+  @Test func `where a cleared row crosses a cleared column, what is absent is counted once`()
     throws
   {
     var machine = Machine(adapters: [], mechanism: .mask)
@@ -16,14 +16,16 @@ import Testing
     #expect(plan.refusals.isEmpty)
   }
 
-  @Test func `where setting a bit of ours again would give the host nothing, it is left`() throws {
+  @Test func `where setting an owned bit again would give the host nothing, it is left`() throws {
     var machine = Machine(adapters: [1], domains: [0], mechanism: .mask)
     machine.clear(adapters: [1], domains: [0])
     machine.ownership.adapters = [1]
     #expect(try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#).isEmpty)
   }
 
-  @Test func `where no adapter stays, the domains go first, and no mask is ever all zeros`() throws
+  @Test
+  func `where no adapter stays, the domains are cleared first, and no mask is ever all zeros`()
+    throws
   {
     var machine = Machine(adapters: [1], domains: [0], mechanism: .mask)
     machine.clear(adapters: [1])
@@ -70,7 +72,7 @@ import Testing
     #expect(refused.refusals.map(\.reason) == [reason, reason])
   }
 
-  @Test func `where a device has what is not there yet, its domain is cleared instead`() throws {
+  @Test func `where a device has what is absent yet, its domain is cleared instead`() throws {
     var machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
     machine.clear(adapters: [0])
     machine.ownership.adapters = [0]

@@ -40,7 +40,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.changes.count == 7)
   }
 
-  @Test func `refuses a single queue and names what either bit would take along`() throws {
+  @Test func `refuses a single queue and names what either bit would take, too`() throws {
     let machine = Machine(adapters: [5, 6], domains: [4, 0xab], mechanism: .mask)
     let plan = try machine.plan(.mask, #"APQN=="05.0004", RESERVE="vfio_ap""#)
     #expect(plan.isEmpty)
@@ -52,7 +52,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       ])
   }
 
-  @Test func `takes unmanaged queues along where the rule accepts that, the fewer of both`() throws
+  @Test func `takes unmanaged queues, too, where the rule accepts that, the fewer of both`() throws
   {
     let machine = Machine(adapters: [5, 6, 7], domains: [4, 0xab], mechanism: .mask)
     let plan = try machine.plan(
@@ -62,7 +62,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       plan.moves == ["05.0004 host>vfio_ap wanted", "05.00ab host>vfio_ap collateral"])
   }
 
-  @Test func `is settled once it has taken unmanaged queues along, as the rule accepts`() throws {
+  @Test func `is settled once it has taken unmanaged queues, as the rule accepts`() throws {
     var machine = Machine(adapters: [5, 6, 7], domains: [4, 0xab], mechanism: .mask)
     machine.clear(adapters: [5])
     machine.ownership.adapters = [5]
@@ -80,7 +80,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(moved.refusals.map(\.apqn.description) == ["05.0004"])
   }
 
-  @Test func `never takes along a queue that is requested for the host`() throws {
+  @Test func `never takes a queue that is requested for the host`() throws {
     let machine = Machine(adapters: [5, 6], domains: [4, 0xab], mechanism: .mask)
     let rules = """
       APQN=="05.0004", RESERVE="vfio_ap", COLLATERAL="accept"
@@ -91,7 +91,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.refusals.count == 1)
   }
 
-  @Test func `never takes along hardware below type 10, which would end unbound`() throws {
+  @Test func `never takes hardware below type 10, which would end unbound`() throws {
     var machine = Machine(adapters: [5], domains: [4], mechanism: .mask)
     machine.plug(6, type: 9, domains: [4])
     machine.plug(7, domains: [5])
@@ -100,7 +100,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.moves == ["05.0004 host>vfio_ap wanted"])
   }
 
-  @Test func `never takes along hardware below type 10 even where collateral is accepted`() throws {
+  @Test func `never takes hardware below type 10 even where collateral is accepted`() throws {
     var machine = Machine(adapters: [5], domains: [4, 5, 6], mechanism: .mask)
     machine.plug(6, type: 9, domains: [4])
     machine.plug(7, domains: [5, 6])
@@ -122,7 +122,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(other.latentCollateral.count == 0)
   }
 
-  @Test func `says where what comes later would be taken unasked`() throws {
+  @Test func `says where later arrivals would be taken without a rule`() throws {
     let machine = Machine(adapters: [1], domains: [0, 1], mechanism: .mask)
     let plan = try machine.plan(.mask, #"APQN=="01.0000-0001", RESERVE="vfio_ap""#)
     // One row costs the 254 other domains of adapter 1; two columns would cost 255 adapters each.
@@ -131,7 +131,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.latentCollateral.adapters == [1])
   }
 
-  @Test func `prepares rows and columns that are not here and that the rules claim whole`() throws {
+  @Test func `prepares absent rows and columns that the rules request whole`() throws {
     let machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
     let rules = """
       ADAPTER=="9", RESERVE="vfio_ap"
@@ -152,8 +152,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.changes.allSatisfy { $0.cause == .givenBack && $0.to == .host })
   }
 
-  @Test func `keeps a row clear whose card is gone and may be wanted again when it is back`() throws
-  {
+  @Test func `keeps the row of a removed card clear that may be requested again`() throws {
     var machine = Machine(adapters: [0], domains: [0], mechanism: .mask)
     machine.clear(adapters: [7, 9])
     machine.ownership.adapters = [7, 9]
@@ -162,7 +161,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(plan.writes == [apmask([7])])
   }
 
-  @Test func `leaves unbound queues in their pool: they go to its driver once that is loaded`()
+  @Test func `leaves unbound queues in their pool, whose driver gets them once it is loaded`()
     throws
   {
     var machine = Machine(mechanism: .mask)
@@ -215,7 +214,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
     #expect(other.refusals.count == 4)
   }
 
-  @Test func `leaves bits alone that somebody else cleared`() throws {
+  @Test func `leaves bits alone that another process cleared`() throws {
     var machine = Machine(mechanism: .mask)
     machine.clear(adapters: [1])
     #expect(try machine.plan(.mask, "").isEmpty)
@@ -294,7 +293,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
   }
 
   @Test(arguments: [DriverName.vfioAP, nil])
-  func `gives back what an override of ours reserves`(driver: String?) throws {
+  func `gives back what an owned override reserves`(driver: String?) throws {
     var machine = Machine(mechanism: .override)
     try machine.set("03.0003", driver: driver, driverOverride: "vfio_ap")
     machine.ownership.queues = [APQN(adapter: 3, domain: 3)]

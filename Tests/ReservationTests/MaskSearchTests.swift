@@ -15,7 +15,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
         == LatentCollateral(adapters: [1], domains: [], count: 255))
   }
 
-  @Test func `says by which rows and columns what comes later would be taken`() throws {
+  @Test func `says by which rows and columns later arrivals would be taken`() throws {
     var machine = Machine(adapters: [], mechanism: .mask)
     machine.plug(1, domains: [0])
     machine.plug(2, domains: [1])
@@ -209,7 +209,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 }
 
-@Suite struct `A row or column that rules claim before it is here` {
+@Suite struct `A row or column that rules request before it is present` {
   private func plan(_ rule: String, protects: Bool) throws -> Plan {
     let whole = Machine(adapters: [5, 6], domains: [4, 0x10], mechanism: .mask)
     var machine = Machine(adapters: [6], domains: [4], mechanism: .mask)
@@ -220,7 +220,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 
   @Test(arguments: [#"ADAPTER=="5", RESERVE="vfio_ap""#, #"DOMAIN=="0x10", RESERVE="vfio_ap""#])
-  func `is not cleared while the host may need the keys of what was there`(rule: String) throws {
+  func `is not cleared while the host may need the keys of what was present`(rule: String) throws {
     #expect(try plan(rule, protects: true).isEmpty)
     #expect(try plan(rule, protects: false).writes.count == 1)
   }
@@ -237,7 +237,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     return machine
   }
 
-  @Test func `because of what is not here and a device has says which device that is`() throws {
+  @Test func `because a device has an absent queue names the device`() throws {
     let plan = try machine().plan(.mask, #"APQN=="02.*", RESERVE="host""#)
     #expect(plan.isEmpty)
     #expect(plan.refusals == [Refusal(APQN(adapter: 1, domain: 4), .vetoed(mediatedDevice: uuid))])
@@ -429,7 +429,8 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.refusals == [])
   }
 
-  @Test func `is no reason for a queue that stays reserved beside one that accepts nothing`() throws
+  @Test func `does not apply to a queue that stays reserved beside one that accepts nothing`()
+    throws
   {
     var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .mask)
     machine.clear(adapters: [1, 2])

@@ -140,7 +140,7 @@ private func steps(
     #expect(domains?.domains == [5])
   }
 
-  @Test func `is not against bits that go or stay`() {
+  @Test func `does not concern bits that are cleared or stay`() {
     #expect(veto(from: ([1, 2], [4, 5]), to: ([1], [4])) == nil)
     #expect(veto(from: ([1, 2], [4, 5]), to: ([1, 2], [4, 5])) == nil)
     #expect(veto(from: ([1], [4]), to: ([1, 3], [4, 6]), asksWide: true) == nil)
@@ -187,7 +187,7 @@ private func steps(
     #expect(try machine.plan(.mask, "").isEmpty)
   }
 
-  @Test(arguments: [nil, uuid]) func `since it would take along a queue without override`(
+  @Test(arguments: [nil, uuid]) func `because it would take a queue without override`(
     device: String?
   ) throws {
     var machine = machine()
@@ -312,7 +312,7 @@ private func steps(
     #expect(plan.refusals == [Refusal(apqn, .cardUnbound)])
   }
 
-  @Test func `is not probed while the host's driver is not there`() throws {
+  @Test func `is not probed while the host's driver is not loaded`() throws {
     var machine = try machine()
     machine.inventory.bus.drivers.removeAll { $0 == DriverName.cex4queue }
     #expect(try machine.plan(.mask, "").isEmpty)

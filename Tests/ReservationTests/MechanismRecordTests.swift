@@ -112,7 +112,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(try mechanism(rules) { _ in } == .override)
   }
 
-  @Test func `are left in spite of what is no obstacle`() throws {
+  @Test func `are left in spite of what does not block that`() throws {
     #expect(
       try mechanism {
         $0.context.configuration.definitions = [
@@ -177,7 +177,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     return try MechanismChoice(planner: machine.planner(rules)).mechanism
   }
 
-  @Test func `where one queue stays with the host for a reason of its own`() throws {
+  @Test func `where one queue stays with the host for another reason`() throws {
     for rules in [row, row + #", COLLATERAL="accept""#] {
       #expect(try mechanism(rules) == .mask)
       #expect(
@@ -186,14 +186,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     }
   }
 
-  @Test func `where a domain of this system would be taken when it comes`() throws {
+  @Test func `where a domain of this system would be taken when it is added`() throws {
     let rules = #"APQN=="01.0004|01.0005", RESERVE="vfio_ap""#
     #expect(try mechanism(rules) == .mask)
     #expect(try mechanism(rules) { $0.inventory.bus.configuredDomains = [4, 5] } == .mask)
     #expect(try mechanism(rules) { $0.inventory.bus.configuredDomains = [4, 5, 6] } == .override)
   }
 
-  @Test func `where an adapter of this system would be taken when it comes`() throws {
+  @Test func `where an adapter of this system would be taken when it is added`() throws {
     let rules = #"ADAPTER=="1-2", DOMAIN=="4", RESERVE="vfio_ap""#
     #expect(try mechanism(rules) == .mask)
     for adapter in [0, 7, 255] as [UInt8] {
@@ -204,7 +204,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 
   @Test(arguments: [UInt8(0), 6, 255])
-  func `where rules keep for the host what is not here`(adapter: UInt8) throws {
+  func `where rules keep absent queues for the host`(adapter: UInt8) throws {
     let host = APQN(adapter: adapter, domain: 4)
     let rules = #"DOMAIN=="4", RESERVE="vfio_ap""# + "\n" + #"APQN=="\#(host)", RESERVE="host""#
     #expect(try mechanism(rules) == .override)

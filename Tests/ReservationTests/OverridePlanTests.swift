@@ -44,14 +44,14 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(plan.moves.isEmpty)
   }
 
-  @Test func `finishes what was interrupted behind the override`() throws {
+  @Test func `finishes what was interrupted after the override`() throws {
     var machine = Machine(mechanism: .override)
     try machine.set("01.0002", driver: nil, driverOverride: "vfio_ap")
     #expect(
       try machine.plan(.override, rule).writes == ["01.0002 > /sys/bus/ap/drivers_probe"])
   }
 
-  @Test func `clears the override, looks again, and only then unbinds on the way back`() throws {
+  @Test func `clears the override, reads it again, and only then unbinds to give back`() throws {
     var machine = Machine(mechanism: .override)
     try machine.set("01.0002", driver: DriverName.vfioAP, driverOverride: "vfio_ap")
     machine.ownership.queues = [queue]
@@ -112,8 +112,7 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(plan.refusals == [Refusal(queue, .overriddenByOthers(driver: "theirs"))])
   }
 
-  @Test func `gives back no queue on which another process has set an override of its own`() throws
-  {
+  @Test func `gives back no queue on which another process has set an override`() throws {
     var machine = Machine(mechanism: .override)
     for driver in [DriverName.vfioAP, nil] {
       try machine.set("01.0002", driver: driver, driverOverride: "theirs")

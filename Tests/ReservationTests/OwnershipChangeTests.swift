@@ -100,7 +100,7 @@ private let other = APQN(adapter: 2, domain: 5)
     #expect(before.undoing(.seen(adapter: 1, domains: [4], isReservable: true)) == nil)
   }
 
-  @Test func `is not what is gone, back with the host or switched on again`() throws {
+  @Test func `is not what was removed, given back or switched on again`() throws {
     var machine = machine
     let gone = APQN(adapter: 9, domain: 9)
     try machine.change("01.0004") { $0.isOnline = false }
@@ -126,7 +126,7 @@ private let other = APQN(adapter: 2, domain: 5)
     #expect(ownership.changes(against: machine.inventory).first == .queue(other, isOwned: false))
   }
 
-  @Test func `is no bit that is set again`() {
+  @Test func `is not a bit that is set again`() {
     var machine = machine
     machine.clear(adapters: [1], domains: [4])
     let ownership = Ownership(adapters: [1, 2], domains: [4, 5])
@@ -135,7 +135,7 @@ private let other = APQN(adapter: 2, domain: 5)
   }
 }
 
-@Suite struct `Queues that have been here` {
+@Suite struct `Queues that have been present` {
   private var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
 
   @Test func `are remembered card by card, where that matters`() {

@@ -5,7 +5,7 @@ import Testing
 private let a = APQN(adapter: 5, domain: 4)
 private let b = APQN(adapter: 6, domain: 0x47)
 
-@Suite struct `The record of what is ours` {
+@Suite struct `The record of what is owned` {
   private let whole = Ownership(
     queues: [a, b], adapters: [1, 255], domains: [0], offline: [b], mechanism: .override)
 
@@ -69,7 +69,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     }
   }
 
-  @Test func `has what a step is about to make ours, once`() throws {
+  @Test func `has what a step is about to reserve, once`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .override)
     try machine.set("02.0004", driver: DriverName.vfioAP)
     let (host, guest) = (APQN(adapter: 1, domain: 4), APQN(adapter: 2, domain: 4))
@@ -81,7 +81,8 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(change(.unbind(host, from: "cex4queue")) == .queue(host, isOwned: true))
     #expect(change(.setOnline(host, false)) == .offline(host, isOwned: true))
     #expect(change(.setAdapterMask(APMask([3]).complement)) == .adapters([3]))
-    // What is on vfio_ap already is somebody else's; what goes back or only looks makes nothing ours.
+    // A queue that is on vfio_ap already belongs to another process; steps back and steps that only read
+    // make nothing owned.
     #expect(change(.setOverride(guest, driver: "vfio_ap")) == nil)
     #expect(change(.setOverride(host, driver: nil)) == nil)
     #expect(change(.unbind(guest, from: "vfio_ap")) == nil)

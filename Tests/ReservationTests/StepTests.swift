@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  @Test func `goes to queues and the bus alone, never to a card`() {
+  @Test func `is of queues and the bus alone, never of a card`() {
     let apqn = APQN(adapter: 5, domain: 4)
     let steps: [Step] = [
       .setAdapterMask(.all), .setDomainMask(.all), .setOverride(apqn, driver: "vfio_ap"),

@@ -46,7 +46,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(try machine.plan(.bind, "").warnings == [])
   }
 
-  @Test func `of the next boot names the queues that are here before those that may come`() throws {
+  @Test func `of the next boot names present queues before those that may be added`() throws {
     func warnings(_ rules: String) throws -> [PlanWarning] {
       var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
       machine.context.configuration.persistentMasks = ConfiguredMasks(
@@ -111,7 +111,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 
   @Test(arguments: [(3, 3, nil), (4, 4, nil), (5, 4, 1), (9, 4, 5)] as [(Int, Int, Int?)])
-  func `of what masks would take along names the first four`(count: Int, names: Int, more: Int?) {
+  func `of what masks would take names the first four`(count: Int, names: Int, more: Int?) {
     let refusal = Refusal(
       APQN(adapter: 9, domain: 9),
       .inexpressible(
@@ -122,7 +122,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(refusal.description.contains("domain 0x0009 would also take nothing else;"))
   }
 
-  @Test func `of what masks would take along counts what is not here`() {
+  @Test func `of what masks would take counts absent queues`() {
     let refusal = Refusal(
       APQN(adapter: 9, domain: 9),
       .inexpressible(

@@ -73,7 +73,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(try machine.plan(.mask, #"DOMAIN=="5", RESERVE="vfio_ap""#).warnings == [])
   }
 
-  @Test func `when the last CCA queue goes, and with it the random number generator`() throws {
+  @Test func `when the last CCA queue is taken, and with it the random number generator`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .mask)
     try machine.change(card: 2) { $0.functions = QueueMode.ep11.functions }
     #expect(
@@ -173,7 +173,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ).first == "-[\"3\"] -[\"4\"]: 03.0004")
   }
 
-  @Test func `none takes what a rule wants for the host, or what is too old`() throws {
+  @Test func `none takes what a rule requests for the host, or what is too old`() throws {
     #expect(
       try alternatives(
         """

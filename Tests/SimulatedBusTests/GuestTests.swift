@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(arguments: kernels)
-  func `is waited for by the removal of its device: the files are gone, the assignment stays`(
+  func `delays the removal of its device: the files are removed, the assignment stays`(
     kernel: KernelBehavior
   ) throws {
     let machine = try machine(kernel)

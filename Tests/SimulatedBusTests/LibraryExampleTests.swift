@@ -22,7 +22,7 @@ import Testing
 
 /// What the documentation shows of scenarios and faults.
 @Suite struct `The example of scenarios and faults` {
-  @Test func `holds: a queue of a cleared row goes to vfio_ap`() throws {
+  @Test func `holds: a queue of a cleared row is bound to vfio_ap`() throws {
     let bus = SimulatedBus(behavior: .mask61)
     #expect(
       try Scenario(

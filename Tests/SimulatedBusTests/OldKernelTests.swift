@@ -16,7 +16,7 @@ import Uevents
     machine.forget()
   }
 
-  @Test func `has masks, and none of what came later`() throws {
+  @Test func `has masks, and nothing of later kernels`() throws {
     #expect(machine.read("bus/ap/apmask") == APMask.all.description)
     for file in [
       "bus/ap/scans", "bus/ap/bindings", "bus/ap/ap_max_adapter_id", "bus/ap/features",

@@ -72,7 +72,7 @@ import Testing
     #expect(fresh.events.isEmpty)
   }
 
-  @Test func `a card's queues go in the order in which they came, whatever their domains`() {
+  @Test func `a card's queues are removed in the order in which they were added`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4, 0x47])
     machine.bus.addDomain(8)
     machine.forget()

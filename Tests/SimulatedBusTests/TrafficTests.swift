@@ -24,7 +24,7 @@ import Testing
     #expect(machine.read("devices/ap/card06/pendingq_count") == "0")
   }
 
-  @Test func `go on as long as the queue is online`() throws {
+  @Test func `continue as long as the queue is online`() throws {
     try load(QueueLoad(pending: 8))
     machine.bus.passTime()
     #expect(counts == ["0", "8"])

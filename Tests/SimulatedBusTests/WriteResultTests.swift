@@ -100,7 +100,7 @@ import Testing
     #expect(machine.driver("05.0004") == "-")
   }
 
-  @Test func `files of a driver that is not there: ENOENT at open`() {
+  @Test func `files of a driver that is not loaded: ENOENT at open`() {
     let machine = Machine(.mask61, modules: [.zcryptCex4])
     #expect(machine.write("05.0004", "bus/ap/drivers/vfio_ap/bind") == "open: ENOENT")
     #expect(machine.write("05.0004", "bus/ap/drivers/vfio_ap/unbind") == "open: ENOENT")

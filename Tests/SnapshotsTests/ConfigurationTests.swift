@@ -38,7 +38,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(try Snapshot.decode(Array(text.utf8), file: "m.json").encoded() == text)
   }
 
-  @Test func `leaves out what there is nothing to say of`() {
+  @Test func `leaves out what is empty`() {
     let text = Snapshot(inventory: .empty).encoded()
     #expect(!text.contains("configuration") && !text.contains("ownership"))
   }

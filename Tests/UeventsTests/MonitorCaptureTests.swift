@@ -46,7 +46,7 @@ private let cardText = """
     #expect(capture.events == [card])
   }
 
-  @Test func `may have come through Windows`() {
+  @Test func `may have the line ends of Windows`() {
     let text = "# step\n" + cardText
     let capture = read(
       text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -96,7 +96,7 @@ private let cardText = """
       ])
   }
 
-  @Test func `goes on after a mark inside an event`() {
+  @Test func `continues after a mark inside an event`() {
     let capture = read(cardText.replacing("MODE", with: "#no blank\n# two\nMODE"))
     #expect(capture.damage == nil)
     #expect(capture.events == [card])
@@ -106,7 +106,7 @@ private let cardText = """
       ])
   }
 
-  @Test func `goes on after the empty line that a mask's newline made`() {
+  @Test func `continues after the empty line that a mask's newline made`() {
     let text = """
       KERNEL[1.000000] change   /devices/ap (ap)
       ACTION=change

@@ -36,7 +36,7 @@ import Uevents
   }
 
   @Test(arguments: CaptureFile.names)
-  func `goes through the monitor's text unchanged`(name: String) throws {
+  func `survives the monitor's text unchanged`(name: String) throws {
     let capture = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name)
     let again = Capture.read(bytes: Array(MonitorText.text(capture.entries).utf8), name: name)
     #expect(again.damage == nil)
@@ -52,7 +52,7 @@ import Uevents
   }
 
   @Test(arguments: CaptureFile.names)
-  func `goes through the kernel's own form unchanged`(name: String) throws {
+  func `survives the kernel's own form unchanged`(name: String) throws {
     let events = Capture.read(bytes: try CaptureFile.bytes(name + ".events"), name: name).events
     let messages = Capture.read(bytes: events.flatMap(KernelMessage.encode), name: name)
     #expect(messages.format == .messages)

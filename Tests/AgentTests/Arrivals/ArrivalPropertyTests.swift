@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Any rules on any machine whose cards and domains come and go, many times over, from a seed.
-@Suite struct `Whatever comes and goes` {
+@Suite struct `Hardware and drivers in any order` {
   /// The smallest cases of each shape with what is wrong in them.
   private struct Findings {
     var cases: [String: (ArrivalCase, ArrivalViolation, seed: UInt64)] = [:]

@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test(arguments: Kernel.allCases)
-  func `is the host's when its adapter comes late`(kernel: Kernel) throws {
+  func `is the host's when its adapter is added late`(kernel: Kernel) throws {
     let run = try run(kernel, adapters: [6, 0xa], rules: Self.lockedAdapter)
     let reserved = kernel.hasOnlyMasks ? [] : ["06.0010", "0a.0010"]
     try expect(run, reserves: reserved, "at the start")
@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test(arguments: Kernel.allCases)
-  func `is the host's when its domain comes late`(kernel: Kernel) throws {
+  func `is the host's when its domain is added late`(kernel: Kernel) throws {
     let run = try run(
       kernel, adapters: [5, 6], domains: [4, 0x10],
       rules: [#"ADAPTER=="5", RESERVE="vfio_ap""#, #"DOMAIN=="0x47", RESERVE:="host""#])
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test(arguments: Kernel.allCases)
-  func `is the host's by the README's rules, whenever the adapter comes`(kernel: Kernel) throws {
+  func `is the host's by the README's rules, whenever the adapter is added`(kernel: Kernel) throws {
     let run = try run(kernel, adapters: [5, 6], rules: Self.headline)
     let reserved =
       kernel.hasOnlyMasks ? [] : ["05.0004", "05.0047", "06.0004", "06.0047"]
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test(arguments: Kernel.allCases)
-  func `is the host's when its card tells so only when it is here`(kernel: Kernel) throws {
+  func `is the host's when rules match its card only once it is present`(kernel: Kernel) throws {
     let run = try run(
       kernel, adapters: [5],
       rules: [
@@ -108,7 +108,8 @@ import Testing
     try expect(run, reserves: reserved, "when it has come")
   }
 
-  @Test func `goes to the host on the kernel of 2018 although vfio_ap came first`() throws {
+  @Test func `is given to the host on the kernel of 2018 although vfio_ap was loaded first`() throws
+  {
     let run = try run(
       .bind2018, adapters: [5, 6], domains: [4, 0x10], modules: [.vfioAP, .zcryptCex4],
       rules: [
@@ -182,7 +183,7 @@ import Testing
   }
 
   @Test(arguments: [Kernel.masks61, .masks72])
-  func `report what vfio_ap gets of them when it comes`(kernel: Kernel) throws {
+  func `report what vfio_ap gets of them when it is loaded`(kernel: Kernel) throws {
     let run = try ArrivalRun(
       ArrivalCase(
         kernel: kernel, domains: [4, 0x47],
@@ -205,8 +206,7 @@ import Testing
     #expect(run.agent.history.moves.count == count)
   }
 
-  @Test func `stay when rules are gone and nobody has asked for that, whatever comes back`() throws
-  {
+  @Test func `stay when rules are missing without a reload, whatever is added again`() throws {
     let run = try run(.automatic72)
     try #require(run.agent.keptChoice?.mechanism == .mask)
     try run.play(.replaceRules([]))
@@ -219,7 +219,7 @@ import Testing
   }
 
   /// Which card the host is to have cannot be read as long as it has no queue of it.
-  @Test func `stay while others cannot be decided about, and what comes back is reported`() throws {
+  @Test func `stay while others are undecidable, and what is added again is reported`() throws {
     let run = try ArrivalRun(
       ArrivalCase(
         kernel: .automatic72, domains: [0x47],
@@ -261,7 +261,7 @@ import Testing
     #expect(run.violations == [])
   }
 
-  @Test func `report what they took where there is nothing else`() throws {
+  @Test func `report what they took although nothing else is to do`() throws {
     let run = try run(.masks61)
     try arrive(on: run)
     #expect(run.violations == [])
@@ -302,7 +302,7 @@ import Testing
   ]
 
   @Test(arguments: otherRules)
-  func `is not taken when rules have changed before the driver comes`(rule: String) throws {
+  func `is not taken when rules have changed before the driver is loaded`(rule: String) throws {
     let run = try prepared()
     try run.play(.replaceRules([ArrivalCase.RuleLine(rule)]))
     #expect(try driverOverride(on: run) == nil)
@@ -323,7 +323,7 @@ import Testing
     #expect(run.violations == [])
   }
 
-  @Test func `stays so when rules are gone and nobody has asked for that`() throws {
+  @Test func `stays prepared when rules are missing without a reload`() throws {
     let run = try prepared()
     try run.play(.replaceRules([]))
     try run.play(.load(.vfioAP))
@@ -335,7 +335,7 @@ import Testing
     #expect(run.violations == [])
   }
 
-  @Test func `is not taken when rules are gone and somebody has asked for that`() throws {
+  @Test func `is not taken when rules are missing after a reload`() throws {
     let run = try prepared()
     try run.play(.replaceRules([]))
     try run.play(.reload(isExplicit: true))

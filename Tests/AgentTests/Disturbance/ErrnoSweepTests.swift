@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Every call of a scenario goes wrong in turn, in every way.
-@Suite struct `Whatever single call goes wrong` {
+@Suite struct `A failure of any single call` {
   /// The errors of the SimulatedBus documentation, "Results of writes", and what any file system
   /// answers, and success without effect.
   private static let effects: [CallEffect] =

@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 
 /// Random machines and rules, and calls that go wrong by chance, from a seed.
-@Suite struct `Whatever goes wrong by chance` {
+@Suite struct `Random failures` {
   private static let errnos = ["EINVAL", "EBUSY", "EAGAIN", "ENODEV", "EIO", "EINTR", "ENOENT"]
 
   @Test(arguments: Mechanism.allCases)
-  func `no card loses its driver, no queue outside a plan moves, all is told, the next run ends it`(
+  func `leave cards bound and other queues alone, are reported, and are mended by the next run`(
     mechanism: Mechanism
   ) throws {
     var struck = 0
@@ -22,7 +22,7 @@ import Testing
         let bus = scene.bus()
         let (before, rules) = (scene.rules(), scene.rules())
         return try DisturbedAgent(on: bus, mechanism: mechanism, before: before, rules: rules) {
-          scene.otherHands(on: $0)
+          scene.disturb(on: $0)
         }
       }
       let undisturbed = try agent()

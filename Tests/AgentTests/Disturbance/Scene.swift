@@ -35,9 +35,9 @@ struct Scene {
     return bus
   }
 
-  /// What other hands do to the machine: queues moved, masks and overrides written, queues given to a
+  /// What other processes do to the machine: queues moved, masks and overrides written, queues given to a
   /// mediated device, a card configured off, a queue switched off. What the kernel refuses is not done.
-  mutating func otherHands(on bus: SimulatedBus) {
+  mutating func disturb(on bus: SimulatedBus) {
     for _ in 0..<number(0...3) {
       let apqn = APQN(adapter: UInt8(number(0...4)), domain: UInt8(number(0...4)))
       switch number(0...7) {

@@ -86,7 +86,7 @@ struct MaskModel {
     self.allowed = allowed
   }
 
-  /// A queue outside the pool is ours if no other hand's bit keeps it there.
+  /// A queue outside the pool is owned if no bit of another process keeps it there.
   private static func isOwned(_ cell: Cell, _ machine: SmallMachine) -> Bool {
     (machine.adapters | machine.ourAdapters) >> cell.row & 1 == 1
       && (machine.domains | machine.ourDomains) >> cell.column & 1 == 1

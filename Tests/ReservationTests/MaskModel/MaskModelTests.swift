@@ -6,7 +6,7 @@ import Testing
 
 /// The planner against a model that tries every pair of masks: exact wherever anything is, the least
 /// latent collateral, the fewest bits, refused only what must be, no flicker, no veto, no mask of zeros.
-@Suite struct `A plan by mask, held against every pair of masks` {
+@Suite struct `A plan by mask, compared with every pair of masks` {
   /// A shape, and a part of its cases, so that all processors have something to do.
   struct Part: CustomTestStringConvertible {
     var rows: Int
@@ -45,12 +45,12 @@ import Testing
   }
 
   @Test(arguments: Part.all(upTo: Effort.cases(4, deep: 9)))
-  func `is right whichever queues have gone`(_ part: Part) throws {
+  func `is right whichever queues were removed`(_ part: Part) throws {
     for grid in part.grids { try judge(SmallMachines.departures(of: grid), in: "with departures") }
   }
 
   @Test(arguments: Part.all(upTo: Effort.cases(2, deep: 4)))
-  func `is right from all masks whichever queues have gone`(_ part: Part) throws {
+  func `is right from all masks whichever queues were removed`(_ part: Part) throws {
     for grid in part.grids {
       let machines = SmallMachines.departures(of: grid).flatMap(SmallMachines.masks)
       try judge(machines, in: "with departures and masks")

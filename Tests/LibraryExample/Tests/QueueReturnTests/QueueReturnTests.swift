@@ -63,7 +63,7 @@ import Uevents
   }
 
   /// Every call fails in its turn; the queue is never lost silently.
-  @Test func `tells of every call that fails`() throws {
+  @Test func `reports every call that fails`() throws {
     let undisturbed = FaultInjector(try machine())
     try QueueReturn(undisturbed).giveBack(queue)
     for index in 1...undisturbed.callCount {

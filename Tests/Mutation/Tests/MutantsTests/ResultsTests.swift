@@ -58,7 +58,7 @@ import Testing
     #expect(results.complaints(known: [Self.alike.key], modules: ["Agent"]) == [])
   }
 
-  @Test func `tell of explanations for what is not in the sources any more`() throws {
+  @Test func `report explanations for what is not in the sources any more`() throws {
     let results = try Self.results(explaining: [Self.alike, Self.elsewhere], [])
     let block = EquivalentMutants.block(for: Self.alike.key)
     #expect(

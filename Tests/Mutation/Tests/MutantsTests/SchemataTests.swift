@@ -71,7 +71,7 @@ import Testing
     #expect(Schemata(of: file, places: places, numbers: [:]).text == file.text)
   }
 
-  @Test func `tells which mutant a compiler error is about`() throws {
+  @Test func `finds the mutant of a compiler error`() throws {
     let (schemata, mutants) = Self.schemata("let x = y\nfunc f() { a = 0 }\n")
     #expect(mutants.count == 2)
     let lines = schemata.text.split(separator: "\n", omittingEmptySubsequences: false)
