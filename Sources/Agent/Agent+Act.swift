@@ -22,6 +22,7 @@ extension Agent {
     let decisions =
       self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
     self.decisions = decisions
+    noteSeen(ownership.newlyRequested(on: inventory, by: decisions))
     context.undrained = drains.undrained
     context.fought = contention.given
     let choice = try mechanism(on: inventory, by: decisions)
@@ -48,6 +49,7 @@ extension Agent {
     if announced.isNew(plan.operations) {
       report(.planned(plan, moves(plan.changes, by: decisions)))
     }
+    beginApplying()
     return try perform(plan, chosen: choice, on: inventory, by: decisions)
   }
 
@@ -83,6 +85,7 @@ extension Agent {
           try isCurrent(inventory)
           ? perform(operation, of: plan, checkedBy: check, on: inventory, by: decisions) : .obsolete
       }
+      publishProgress()
       switch result {
       case .done:
         // From here on the plan sets overrides.
@@ -309,8 +312,10 @@ extension Agent {
       announced.forgetFailure(of: change.apqn)
       if change.to == .vfioAP {
         contention.watch(change.apqn)
+        moved.insert(change.apqn)
       } else {
         contention.forget(change.apqn)
+        moved.remove(change.apqn)
       }
     }
     report(.moved(moves(changes, by: decisions)))

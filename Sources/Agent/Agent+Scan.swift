@@ -54,9 +54,9 @@ extension Agent {
     return nil
   }
 
-  /// Notes which queues there have been. Where they cannot be put on record now, that is tried again at the
+  /// Notes which queues there have been, and which of them rules requested. Where they cannot be put on record now, that is tried again at the
   /// next scan.
-  private func noteSeen(_ changes: [OwnershipChange]) {
+  func noteSeen(_ changes: [OwnershipChange]) {
     for change in changes { ownership.apply(change) }
     unrecorded += changes
     guard !unrecorded.isEmpty else { return }
@@ -65,10 +65,14 @@ extension Agent {
       unrecorded = []
     } catch {
       // The latest of each adapter says it all.
-      var adapters: Set<UInt8> = []
+      var seen: Set<UInt8> = []
+      var requested: Set<UInt8> = []
       unrecorded = unrecorded.reversed().filter { change in
-        guard case .seen(let adapter, _, _) = change else { return true }
-        return adapters.insert(adapter).inserted
+        switch change {
+        case .seen(let adapter, _, _): seen.insert(adapter).inserted
+        case .requested(let adapter, _): requested.insert(adapter).inserted
+        default: true
+        }
       }
     }
   }

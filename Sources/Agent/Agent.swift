@@ -35,6 +35,10 @@ package final class Agent {
   var hasWritten = false
   /// The masks as the plan that is being done has left them so far.
   var masks: MaskPair?
+  /// Queues that the plan that is being done has moved to `vfio_ap` so far.
+  var moved: Set<APQN> = []
+  /// When what the plan has done so far was published last.
+  private var lastProgress: Instant?
   /// Queues seen that are not on record yet, since that could not be written.
   var unrecorded: [OwnershipChange] = []
   /// What has happened since the plan that is being done was made.
@@ -64,8 +68,10 @@ package final class Agent {
   package internal(set) var ownership: Ownership
   /// The last moves.
   package private(set) var history = History()
-  /// How far the last reconciliation has come.
+  /// How far the agent has come.
   package private(set) var status = Status()
+  /// The phase that was reported last.
+  private var lastPhase = Status.Phase.starting
   /// What the host's other files said at the last scan of everything.
   package var configuration: HostConfiguration { context.configuration }
   /// What the last plan has and was not begun, because the agent was interrupted.
@@ -104,19 +110,23 @@ package final class Agent {
     /// Called before each operation, to pass on the events, rules and settings that have arrived since the
     /// plan was made, by the methods of the agent.
     package var takeIn: (Agent) -> Void
+    /// Called while a plan is being done, when there is something new for others to see.
+    package var publish: (Agent) -> Void
 
     /// Nothing, unless given.
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
       record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,
       isInterrupted: @escaping () -> Bool = { false },
-      takeIn: @escaping (Agent) -> Void = { _ in }
+      takeIn: @escaping (Agent) -> Void = { _ in },
+      publish: @escaping (Agent) -> Void = { _ in }
     ) {
       self.configuration = configuration
       self.record = record
       self.lock = lock
       self.isInterrupted = isInterrupted
       self.takeIn = takeIn
+      self.publish = publish
     }
   }
 
@@ -131,6 +141,8 @@ package final class Agent {
   /// How many scans that led to writes are made in one reconciliation. Two are enough where nobody
   /// interferes: one to write and one that finds nothing left to do.
   private static let roundLimit = 8
+  /// The pause between two publications of what a plan has done so far: each counts all requests anew.
+  private static let progressPause = Duration.milliseconds(100)
   /// How many plans are given up for a newer one before the agent pauses.
   private static let replanLimit = 256
 
@@ -274,23 +286,68 @@ package final class Agent {
     }
   }
 
+  /// Publishes that a plan is being done, before it makes the agent wait for anything.
+  func beginApplying() {
+    moved = []
+    enter(.applying)
+    lastProgress = time.now
+    environment.publish(self)
+  }
+
+  /// Publishes what has been done so far.
+  func publishProgress() {
+    let now = time.now
+    guard lastProgress.map({ now - $0 >= Self.progressPause }) ?? true else { return }
+    enter(.applying)
+    lastProgress = now
+    environment.publish(self)
+  }
+
   /// The one place where the status is set. While nothing can be decided, it keeps what was known before.
   private func enter(_ phase: Status.Phase) {
-    let last = status.phase
     switch phase {
     case .starting, .withoutBus, .beforeFirstScan: status = Status(phase: phase)
-    case .blocked: status.phase = phase
-    case .moving, .settled, .retrying:
+    case .blocked(let obstacle):
+      status.phase = phase
+      if case .unreadable = obstacle {
+        status.requests = status.requests.unreadable(because: "\(obstacle)")
+      }
+    case .moving, .applying, .settled, .retrying:
       status = Status(phase: phase)
       status.mechanism = choice
       status.plan = plan
       status.failures = Array(failures.values)
       status.draining = drains.draining
-      if let inventory, let decisions {
-        (status.wanted, status.reserved) = decisions.reservations(on: inventory)
+      status.requests = requests
+    }
+    // That a plan is being done shows in its own events.
+    guard phase != .applying else { return }
+    moved = []
+    if let decisions,
+      case .some(let event) = announced.event(of: status.requests, decisions: decisions)
+    {
+      report(event)
+    }
+    if phase != lastPhase { report(.entered(phase, from: lastPhase)) }
+    lastPhase = phase
+  }
+
+  /// The requests as of the last scan, with what has been done since.
+  private var requests: Requests {
+    guard let inventory, let decisions, let plan else { return Requests() }
+    var progress = RequestProgress(draining: Set(drains.draining), moved: moved)
+    for failure in failures.values {
+      if case .locked = failure.cause {
+        progress.isLocked = true
+        continue
+      }
+      for apqn in failure.missed {
+        progress.failures[apqn] = failure.isFinal ? .final("\(failure)") : .retried("\(failure)")
       }
     }
-    if phase != last { report(.entered(phase, from: last)) }
+    return Requests(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      configuration: context.configuration, plan: plan, progress: progress)
   }
 
   func report(_ event: Event) {

@@ -11,6 +11,8 @@ struct Announced {
   private var waiting: Set<Plan.Waiting> = []
   private var warnings: [PlanWarning] = []
   private var draining: Set<APQN> = []
+  /// The requests that were reported as missing or the like, or refused.
+  private var stuck: [APQN: Requests.State] = [:]
 
   /// The event of a choice; nil where it was reported last.
   mutating func event(of choice: MechanismChoice) -> Agent.Event? {
@@ -35,6 +37,24 @@ struct Announced {
     waiting = Set(plan.waiting)
     warnings = plan.warnings
     return events
+  }
+
+  /// The event of requests that have become stuck, or are no longer; nil where there are none.
+  mutating func event(of requests: Requests, decisions: DecisionTable) -> Agent.Event? {
+    let before = stuck
+    stuck = Dictionary(
+      uniqueKeysWithValues: requests.open.lazy.filter(\.state.isStuck).map { ($0.apqn, $0.state) })
+    let changed = Set(before.keys).union(stuck.keys).filter { before[$0] != stuck[$0] }.sorted()
+    let changes = changed.compactMap { apqn -> Agent.RequestChange? in
+      // A queue that is requested no longer has nothing to come back to.
+      guard requests.queues.contains(apqn) else { return nil }
+      let reason = requests.reason(for: apqn)
+      // That has an event of its own.
+      if case .refusal? = reason { return nil }
+      return Agent.RequestChange(
+        apqn, from: before[apqn], reason: reason, rule: decisions.decision(for: apqn).rule)
+    }
+    return changes.isEmpty ? nil : .requestsChanged(changes)
   }
 
   /// Whether a plan has other operations than the one reported last.

@@ -27,6 +27,9 @@ extension Agent {
     case refused(Refusal, rule: Rule?)
     /// Requests wait for a driver; reported once.
     case waiting([RequestedQueue], driver: String)
+    /// Queues that are requested are missing, unusable or the like, or are no longer; or their requests are
+    /// not refused any more.
+    case requestsChanged([RequestChange])
     /// Queues that the agent reserved were moved away by another process.
     case movedByOthers([Move])
     /// Queues were added, or `vfio_ap` was loaded, and they are kept from the host although no rule reserves
@@ -48,6 +51,29 @@ extension Agent {
       self.apqn = apqn
       self.rule = rule
     }
+  }
+
+  /// A request that is in another state than before.
+  package struct RequestChange: Hashable, Sendable {
+    package var apqn: APQN
+    /// The state before; nil for a request that is new, or whose queue was not requested any more.
+    package var from: Requests.State?
+    /// Why the request is open; nil if it is fulfilled now.
+    package var reason: OpenRequest.Reason?
+    /// The rule that decides about the queue; nil where none does.
+    package var rule: Rule?
+
+    package init(
+      _ apqn: APQN, from: Requests.State?, reason: OpenRequest.Reason?, rule: Rule? = nil
+    ) {
+      self.apqn = apqn
+      self.from = from
+      self.reason = reason
+      self.rule = rule
+    }
+
+    /// The state now.
+    package var to: Requests.State { reason?.state ?? .reserved }
   }
 
   /// A queue that has another owner, or was to have it.
@@ -102,7 +128,9 @@ package struct History: Equatable, Sendable {
       for move in moves { append(move) }
     case .failed(_, let missed, _):
       for move in missed where move.failure != nil { append(move) }
-    case .entered, .chose, .planned, .wrote, .refused, .waiting, .warned, .draining: break
+    case .entered, .chose, .planned, .wrote, .refused, .waiting, .requestsChanged, .warned,
+      .draining:
+      break
     }
   }
 

@@ -7,10 +7,8 @@ extension Agent {
     package var phase: Phase
     /// The mechanism in use, once one was chosen.
     package var mechanism: MechanismChoice?
-    /// How many of the present queues the rules want on `vfio_ap`.
-    package var wanted = 0
-    /// How many of these are there.
-    package var reserved = 0
+    /// The queues that are requested for guests, and what has become of each request.
+    package var requests = Requests()
     /// The last plan: what the rules want and cannot have.
     package var plan: Plan?
     /// What failed at the last try.
@@ -39,6 +37,8 @@ extension Agent.Status {
     case blocked(Obstacle)
     /// The kernel is moving queues for another process's write of masks.
     case moving
+    /// What is planned is being written.
+    case applying
     /// Everything that can be done is done.
     case settled
     /// Something failed and is tried again later.
@@ -52,6 +52,7 @@ extension Agent.Status {
       case .beforeFirstScan: "before-first-scan"
       case .blocked: "blocked"
       case .moving: "moving"
+      case .applying: "applying"
       case .settled: "settled"
       case .retrying: "retrying"
       }
@@ -59,7 +60,8 @@ extension Agent.Status {
 
     /// The words of all phases.
     package static let words = [
-      "starting", "without-bus", "before-first-scan", "blocked", "moving", "settled", "retrying",
+      "starting", "without-bus", "before-first-scan", "blocked", "moving", "applying", "settled",
+      "retrying",
     ]
   }
 
@@ -104,7 +106,7 @@ extension Agent.Status {
   package var isDecided: Bool {
     switch phase {
     case .starting, .withoutBus, .beforeFirstScan, .blocked: false
-    case .moving, .settled, .retrying: true
+    case .moving, .applying, .settled, .retrying: true
     }
   }
 
@@ -112,7 +114,7 @@ extension Agent.Status {
   /// cannot be done.
   package var isSettled: Bool {
     switch phase {
-    case .starting, .beforeFirstScan, .moving: false
+    case .starting, .beforeFirstScan, .moving, .applying: false
     case .withoutBus, .blocked: true
     case .settled, .retrying:
       (plan?.waiting.isEmpty ?? true) && draining.isEmpty && failures.allSatisfy(\.isFinal)
@@ -128,16 +130,12 @@ extension Agent.Status: CustomStringConvertible {
     case .withoutBus: return "waiting for an AP bus"
     case .beforeFirstScan: return "waiting for the first scan of the AP bus"
     case .blocked(let obstacle): return "\(obstacle)"
-    case .moving, .settled, .retrying: break
+    case .moving, .applying, .settled, .retrying: break
     }
-    var parts = ["\(reserved) of \(wanted) queues reserved"]
+    var parts = [requests.summary]
     if phase == .moving { parts.append("waiting for another process's change of the masks") }
-    if let plan {
-      if !plan.refusals.isEmpty { parts.append("\(plan.refusals.count) refused") }
-      if !plan.waiting.isEmpty { parts.append("\(plan.waiting.count) waiting for a driver") }
-      if !plan.undecidable.isEmpty { parts.append("\(plan.undecidable.count) undecidable") }
-    }
-    if !draining.isEmpty { parts.append("\(draining.count) draining") }
+    let keptCount = plan?.refusals.count { !requests.queues.contains($0.apqn) } ?? 0
+    if keptCount > 0 { parts.append("\(keptCount) not given back") }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     return parts.joined(separator: ", ")
   }

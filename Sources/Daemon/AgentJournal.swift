@@ -75,6 +75,7 @@ extension LogMessage {
           fields: [Field("AP_QUEUE", refusal.apqn.description), Field("AP_ACTION", "refuse")]
             + fields(of: rule))
       ]
+    case .requestsChanged(let changes): requests(changes)
     case .movedByOthers(let moves):
       [
         LogMessage(
@@ -116,7 +117,7 @@ extension LogMessage {
     case .beforeFirstScan:
       return [LogMessage(.info, .beforeFirstScan, "waiting for the first scan of the AP bus")]
     case .blocked(let obstacle): return [LogMessage(.error, .problem, "\(obstacle)")]
-    case .starting, .moving, .settled, .retrying:
+    case .starting, .moving, .applying, .settled, .retrying:
       guard case .blocked = last else { return [] }
       return [LogMessage(.notice, .problem, "no longer blocked; the rules are applied again")]
     }
@@ -186,6 +187,28 @@ extension LogMessage {
       if let mechanism = way.mechanism { fields.append(Field("AP_MECHANISM", mechanism.rawValue)) }
       return fieldSets(of: apqns).map {
         LogMessage(.notice, .moved, text, fields: $0 + fields)
+      }
+    }
+  }
+
+  /// A message for each way in which requests have changed.
+  private static func requests(_ changes: [Agent.RequestChange]) -> [LogMessage] {
+    struct Way: Hashable {
+      var from: Requests.State?
+      var reason: OpenRequest.Reason?
+      var rule: Rule?
+    }
+    let ways = Dictionary(grouping: changes) {
+      Way(from: $0.from, reason: $0.reason, rule: $0.rule)
+    }
+    return ways.values.sorted { $0[0].apqn < $1[0].apqn }.flatMap { changes in
+      changes.sentences.flatMap { text, isStuck in
+        fieldSets(of: changes.map(\.apqn)).map { fields in
+          LogMessage(
+            isStuck ? .warning : .notice, isStuck ? .requestStuck : .requestFreed, text,
+            fields: fields + [Field("AP_STATE", changes[0].to.rawValue)]
+              + Self.fields(of: changes[0].rule))
+        }
       }
     }
   }

@@ -44,12 +44,13 @@ struct AgentWorker {
     let sysfs = ObservedSysfs(try factory.sysfs(), board: board)
     let journal = AgentJournal(factory.log)
     self.journal = journal
-    lock = factory.lock { mailbox.isStopped }
+    lock = factory.lock(board: board, time: time) { mailbox.isStopped }
     let received = ReceivedMail()
     self.received = received
     agent = try factory.agent(
       sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
       takeIn: { agent in received.add(mailbox.take(), to: agent) },
+      publish: { agent in board.publish { $0.report.note(agent) } },
       report: { journal.note($0) })
     lateStart = LateStart(sysfs: sysfs, log: factory.log, root: factory.root)
     reannouncesMatrix = factory.configuration.reannouncesMatrix
@@ -106,7 +107,7 @@ struct AgentWorker {
       nextSurvey = time.now + interval
     }
     guard gate.isOpen(now: time.now, isEvent: !mail.scopes.isEmpty) else { return }
-    report.status = agent.reconcile()
+    agent.reconcile()
     note(received.take())
     report.reconciliations += 1
     if agent.status.isDecided, agent.status.draining.isEmpty, !mailbox.isStopped {
@@ -114,11 +115,7 @@ struct AgentWorker {
         reserved: journal.reserved, isComplete: agent.status.phase == .settled,
         reannounces: reannouncesMatrix)
     }
-    report.inventory = agent.inventory
-    report.decisions = agent.decisions
-    report.ownership = agent.ownership
-    report.history = agent.history
-    report.configuration = agent.configuration
+    report.note(agent)
   }
 
   /// Takes note of what in the mail is not the agent's.
@@ -188,7 +185,7 @@ package struct AgentFactory: Sendable {
   func agent(
     sysfs: any Sysfs, lock: S390ConfigurationLock?, time: HostTime,
     isInterrupted: @escaping () -> Bool, takeIn: @escaping (Agent) -> Void,
-    report: @escaping (Agent.Event) -> Void
+    publish: @escaping (Agent) -> Void, report: @escaping (Agent.Event) -> Void
   ) throws -> Agent {
     let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
     if let damage = record?.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
@@ -199,20 +196,44 @@ package struct AgentFactory: Sendable {
       environment: Agent.Environment(
         configuration: {
           root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-        }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn),
+        }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
+        publish: publish),
       time: time, report: report)
   }
 
-  /// The lock that other tools share, if there is one.
-  func lock(isInterrupted: @escaping () -> Bool) -> S390ConfigurationLock? {
+  /// The lock that other tools share, if there is one. A wait for it shows on the board.
+  func lock(
+    board: StatusBoard, time: HostTime, isInterrupted: @escaping () -> Bool
+  ) -> S390ConfigurationLock? {
     let log = log
     return configurationLock.map { path in
       S390ConfigurationLock(
         path: path, limit: configuration.lockTimeout, isInterrupted: isInterrupted
-      ) { sentence in
-        log.write(LogMessage(.notice, .lockHeld, sentence, fields: [.init("AP_PATH", path)]))
+      ) { notice in
+        switch notice {
+        case .waits(let holder):
+          let wait = Wait(for: .lock(path: path, holder: holder), since: time.now)
+          board.publish { $0.wait = wait }
+        // The board's reader reports it.
+        case .waitsLong: break
+        case .waitEnded: board.note { $0.wait = nil }
+        case .replaced(let sentence):
+          log.write(LogMessage(.notice, .lockHeld, sentence, fields: [.init("AP_PATH", path)]))
+        }
       }
     }
+  }
+}
+
+extension AgentReport {
+  /// Takes over the state of an agent.
+  fileprivate mutating func note(_ agent: Agent) {
+    status = agent.status
+    inventory = agent.inventory
+    decisions = agent.decisions
+    ownership = agent.ownership
+    history = agent.history
+    configuration = agent.configuration
   }
 }
 

@@ -28,7 +28,7 @@ package final class ReservationDaemon {
   /// The names of the host that the rules are decided by.
   private var host: HostIdentity
   private var service: ServiceReporter?
-  private var longWrites: LongWriteReporter?
+  private var waits: WaitReporter?
   private var control: ControlServer?
   private var stopTimer: EventTimer?
 
@@ -58,7 +58,7 @@ package final class ReservationDaemon {
       try loop.onSignal(SIGHUP) { [unowned self] in _ = reload() },
     ]
     service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
-    longWrites = try LongWriteReporter(loop, board: board, log: log)
+    waits = try WaitReporter(loop, board: board, log: log)
     stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
     // Events first, then the first scan: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
@@ -104,11 +104,11 @@ package final class ReservationDaemon {
 
   private func noteReport() {
     let state = board.read()
-    longWrites?.note(isBusy: state.isBusy)
+    waits?.note(isBusy: state.isBusy)
     if state.hasEnded { return noteEnd(state) }
+    service?.report(status.summary, of: state.report.status)
     guard !state.isBusy else { return }
     rules?.isNeeded = state.report.status.phase != .withoutBus
-    service?.report(status.summary, of: state.report.status)
     for waiter in settles.take(state) { waiter.finish() }
   }
 
@@ -136,9 +136,9 @@ package final class ReservationDaemon {
   /// Ends although the agent has not: the kernel does not answer. What was put on record before the
   /// write is held against the machine at the next start.
   private func stopWaiting() {
-    if let write = board.read().writing {
+    if let wait = board.read().wait {
       let outlook = "stopping without it; the kernel may hold the process until it answers"
-      log.write(LongWriteReporter.message(write, now: time.now, outlook))
+      log.write(WaitReporter.message(wait, now: time.now, outlook))
     }
     loop.stop()
   }

@@ -84,23 +84,20 @@ extension Agent.Status {
   /// Whether the first reconciliation is done, or could not be.
   fileprivate var endsBoot: Bool {
     switch phase {
-    case .starting, .beforeFirstScan: false
+    case .starting, .beforeFirstScan, .applying: false
     case .withoutBus, .blocked, .moving, .settled, .retrying: true
     }
   }
 }
 
-/// Reports a write that takes long. Nothing can be done about it.
-final class LongWriteReporter {
+/// Reports what the agent waits for when that takes long. Nothing can be done about it.
+final class WaitReporter {
   private let board: StatusBoard
   private let log: any MessageLog
   private let time = HostTime()
   private var timer: EventTimer?
-  /// The write that was reported last, and how long it had taken then.
-  private var reported: (write: WriteInProgress, after: Duration)?
-
-  /// A write that takes longer is reported, and again whenever it has taken twice as long.
-  static let patience = Duration.seconds(5)
+  /// The wait that was reported last, and how long it had taken then.
+  private var reported: (wait: Wait, after: Duration)?
 
   init(_ loop: EventLoop, board: StatusBoard, log: any MessageLog) throws(EventLoopError) {
     self.board = board
@@ -114,28 +111,34 @@ final class LongWriteReporter {
       timer?.clear()
       reported = nil
     } else if timer?.isSet == false {
-      timer?.set(after: Self.patience)
+      timer?.set(after: Wait.patience)
     }
   }
 
+  /// A wait is reported after `Wait.patience`, and again whenever it has taken twice as long.
   private func check() {
     let state = board.read()
     guard state.isBusy else { return }
-    timer?.set(after: Self.patience)
-    guard let write = state.writing else { return }
-    let lasting = time.now - write.since
-    let due = reported?.write == write ? (reported?.after ?? .zero) * 2 : Self.patience
+    timer?.set(after: Wait.patience)
+    guard let wait = state.wait else { return }
+    let lasting = time.now - wait.since
+    let due = reported?.wait == wait ? (reported?.after ?? .zero) * 2 : Wait.patience
     guard lasting >= due else { return }
-    reported = (write, lasting)
-    log.write(Self.message(write, now: time.now, "other writes wait, everything else goes on"))
+    reported = (wait, lasting)
+    log.write(
+      Self.message(wait, now: time.now, "nothing is moved meanwhile; everything else goes on"))
   }
 
-  /// The message of a write that lasts.
-  static func message(_ write: WriteInProgress, now: Instant, _ outlook: String) -> LogMessage {
-    LogMessage(
-      .warning, .longWrite,
-      "writing \"\(write.text.filter { $0 != "\n" })\" to \(write.path) has taken "
-        + "\((now - write.since).components.seconds) s so far; \(outlook)",
-      fields: [.init("AP_PATH", write.path.description)])
+  /// The message of a wait that lasts.
+  static func message(_ wait: Wait, now: Instant, _ outlook: String) -> LogMessage {
+    let kind: MessageKind =
+      switch wait.subject {
+      case .write: .longWrite
+      case .read: .longRead
+      case .lock: .lockHeld
+      }
+    return LogMessage(
+      .warning, kind, "\(wait.description(now: now)); \(outlook)",
+      fields: [.init("AP_PATH", wait.path)])
   }
 }

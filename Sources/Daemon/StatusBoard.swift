@@ -28,19 +28,55 @@ package struct AgentReport: Sendable {
   package init() {}
 }
 
-/// A write that the kernel has not answered yet.
-package struct WriteInProgress: Equatable, Sendable {
-  /// The file.
-  package var path: SysfsPath
-  /// What is written to it.
-  package var text: String
+/// What the agent's thread waits for, so that it does nothing else.
+package struct Wait: Equatable, Sendable {
+  package enum Subject: Equatable, Sendable {
+    /// The kernel has not answered a write yet.
+    case write(SysfsPath, text: String)
+    /// The kernel has not answered a read yet.
+    case read(SysfsPath)
+    /// Another process holds the lock for the configuration of the bus.
+    case lock(path: String, holder: String)
+  }
+
+  package var subject: Subject
+  /// Since when, on the clock of `HostTime`.
   package var since: Instant
 
-  /// A write that has begun.
-  package init(path: SysfsPath, text: String, since: Instant) {
-    self.path = path
-    self.text = text
+  package init(for subject: Subject, since: Instant) {
+    self.subject = subject
     self.since = since
+  }
+
+  /// `write`, `read` or `lock`.
+  package var kind: String {
+    switch subject {
+    case .write: "write"
+    case .read: "read"
+    case .lock: "lock"
+    }
+  }
+
+  /// The file.
+  package var path: String {
+    switch subject {
+    case .write(let path, _), .read(let path): path.description
+    case .lock(let path, _): path
+    }
+  }
+
+  /// A wait of at least this long is worth a word in the summary and in the journal.
+  package static let patience = Duration.seconds(1)
+
+  /// One clause: what is waited for, and for how long already.
+  package func description(now: Instant) -> String {
+    let lasting = "\((now - since).components.seconds) s"
+    return switch subject {
+    case .write(let path, let text):
+      "writing \"\(text.filter { $0 != "\n" })\" to \(path) has taken \(lasting) so far"
+    case .read(let path): "reading \(path) has taken \(lasting) so far"
+    case .lock(let path, let holder): "waiting for \(holder), which holds \(path), for \(lasting)"
+    }
   }
 }
 
@@ -56,8 +92,8 @@ package final class StatusBoard: Sendable {
     package var hasEnded = false
     /// Why it ends without being asked to.
     package var ending: String?
-    /// The write that the agent waits for.
-    package var writing: WriteInProgress?
+    /// What the agent waits for.
+    package var wait: Wait?
     /// How many writes the kernel has taken, and how many it has refused.
     package var writes = (done: UInt64(0), refused: UInt64(0))
   }
@@ -86,42 +122,61 @@ package final class StatusBoard: Sendable {
   }
 }
 
-/// A sysfs whose writes can be seen from other threads while they last: a queue that is reset can hold
-/// its writer for seconds, or for ever.
+/// A sysfs whose reads and writes can be seen from other threads while they last: a queue that is reset can
+/// hold its writer for seconds, or for ever, and so can an adapter that does not answer.
 package final class ObservedSysfs: Sysfs {
   private let sysfs: any Sysfs
   private let board: StatusBoard
   private let time = HostTime()
 
-  /// Lets writes to `sysfs` be seen on `board`.
+  /// Lets reads and writes of `sysfs` be seen on `board`.
   package init(_ sysfs: any Sysfs, board: StatusBoard) {
     self.sysfs = sysfs
     self.board = board
   }
 
   package func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    let writing = WriteInProgress(path: path, text: text, since: time.now)
-    board.note { $0.writing = writing }
+    let wait = Wait(for: .write(path, text: text), since: time.now)
+    board.note { $0.wait = wait }
     do throws(SysfsError) {
       try sysfs.write(text, to: path)
     } catch {
       board.note {
-        $0.writing = nil
+        $0.wait = nil
         $0.writes.refused += 1
       }
       throw error
     }
     board.note {
-      $0.writing = nil
+      $0.wait = nil
       $0.writes.done += 1
     }
   }
 
-  package func read(_ path: SysfsPath) throws(SysfsError) -> String { try sysfs.read(path) }
-
-  package func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    try sysfs.readLink(path)
+  package func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    beginReading(path)
+    defer { endReading() }
+    return try sysfs.read(path)
   }
 
-  package func list(_ path: SysfsPath) throws(SysfsError) -> [String] { try sysfs.list(path) }
+  package func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
+    beginReading(path)
+    defer { endReading() }
+    return try sysfs.readLink(path)
+  }
+
+  package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
+    beginReading(path)
+    defer { endReading() }
+    return try sysfs.list(path)
+  }
+
+  private func beginReading(_ path: SysfsPath) {
+    let wait = Wait(for: .read(path), since: time.now)
+    board.note { $0.wait = wait }
+  }
+
+  private func endReading() {
+    board.note { $0.wait = nil }
+  }
 }

@@ -26,10 +26,24 @@ package struct StatusDocument {
   /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100
 
-  private var status: Agent.Status { board.report.status }
+  /// What is waited for, while that takes long enough to be worth a word.
+  private var longWait: Wait? {
+    board.wait.flatMap { now - $0.since >= Wait.patience ? $0 : nil }
+  }
+
+  /// The status with what it says of requests as of now.
+  private var status: Agent.Status {
+    var status = board.report.status
+    if case .lock? = board.wait?.subject { status.requests = status.requests.waitingForLock }
+    return status
+  }
 
   /// One line.
-  package var summary: String { board.ending ?? degradation + status.description }
+  package var summary: String {
+    if let ending = board.ending { return ending }
+    let wait = longWait.map { "; \($0.description(now: now))" } ?? ""
+    return degradation + status.description + wait
+  }
 
   /// Which of the files have errors; empty where none has.
   private var degradation: String {
@@ -58,17 +72,16 @@ package struct StatusDocument {
       .init("problems", Self.list(allProblems) { .string($0) }),
       .init("mechanism", Self.text(status.mechanism?.mechanism.rawValue)),
       .init("mechanismReason", Self.text(status.mechanism?.reason)),
-      .init("wanted", .integer(status.wanted)),
-      .init("reserved", .integer(status.reserved)),
+      .init("requests", status.requests.json),
+      .init(
+        "openRequests",
+        Self.list(OpenRequest.groups(of: status.requests.open)) { $0.json(limit: Self.listLimit) }),
       .init("refused", .integer(plan?.refusals.count ?? 0)),
-      .init("waiting", .integer(plan?.waiting.count ?? 0)),
-      .init("undecidable", .integer(plan?.undecidable.count ?? 0)),
       .init("adopted", .integer(plan?.adopted.count ?? 0)),
       .init("failed", .integer(status.failures.count)),
       .init("busy", .bool(board.isBusy)),
-      .init("writing", writing),
+      .init("wait", wait),
       .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
-      .init("waitingQueues", Self.list(plan?.waiting ?? []) { $0.json }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
       .init("warnings", Self.list(plan?.warnings ?? []) { .string($0.description) }),
       .init("rules", rulesJSON),
@@ -77,15 +90,24 @@ package struct StatusDocument {
     ])
   }
 
-  private var writing: JSONValue {
-    guard let writing = board.writing else { return .null }
-    let milliseconds = (now - writing.since).microseconds / 1000
+  private var wait: JSONValue {
+    guard let wait = board.wait else { return .null }
+    let milliseconds = (now - wait.since).microseconds / 1000
     let rest = String(milliseconds % 1000)
     let seconds =
       "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest
+    var text: String?
+    var holder: String?
+    switch wait.subject {
+    case .write(_, let written): text = written.filter { $0 != "\n" }
+    case .lock(_, let name): holder = name
+    case .read: break
+    }
     return .object([
-      .init("path", .string(writing.path.description)),
-      .init("text", .string(writing.text.filter { $0 != "\n" })),
+      .init("kind", .string(wait.kind)),
+      .init("path", .string(wait.path)),
+      .init("text", Self.text(text)),
+      .init("holder", Self.text(holder)),
       .init("seconds", .number(seconds)),
     ])
   }
@@ -141,20 +163,18 @@ package struct StatusView {
       "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
         + Self.origin(rules?["origin"]?.text))
     if let events = events { lines.append("events     \(events)") }
-    if let writing = status["writing"] {
-      lines.append(
-        "writing    \(writing["text"]?.text ?? "") > \(writing["path"]?.text ?? ""), for "
-          + "\(Self.digits(writing["seconds"])) s")
-    }
+    if let wait = wait { lines.append("waiting    \(wait)") }
     lines += section("problems", texts("problems"))
+    // With what cannot be given back, which is no request.
     lines += section(
       "refused", (status["refusals"]?.elements ?? []).compactMap { $0["message"]?.text },
       of: number("refused"))
-    lines += section(
-      "waiting",
-      (status["waitingQueues"]?.elements ?? []).map {
-        "\($0["queue"]?.text ?? "") until \($0["driver"]?.text ?? "") is loaded"
-      }, of: number("waiting"))
+    let open = status["openRequests"]?.elements ?? []
+    for state in Requests.State.allCases where state != .refused && state != .contended {
+      lines += section(
+        state.rawValue,
+        open.filter { $0["state"]?.text == state.rawValue }.compactMap { $0["message"]?.text })
+    }
     lines += section("failed", texts("failures"), of: number("failed"))
     lines += section("warnings", texts("warnings"))
     lines += section(
@@ -171,14 +191,19 @@ package struct StatusView {
     case fine
     /// Something does not work.
     case error
-    /// Something is refused, or has failed.
+    /// Something that is requested cannot be done now, or has failed.
     case refused
   }
 
   /// What this status comes to.
   package var outcome: Outcome {
     if status["degraded"]?.isTrue == true { return .error }
-    return number("refused") + number("failed") > 0 ? .refused : .fine
+    let stuck = Requests.State.allCases.filter(\.isStuck).reduce(0) { $0 + count(of: $1) }
+    return stuck + number("refused") + number("failed") > 0 ? .refused : .fine
+  }
+
+  private func count(of state: Requests.State) -> Int {
+    status["requests"]?[state.rawValue]?.integer ?? 0
   }
 
   /// Everything that does not work.
@@ -191,14 +216,13 @@ package struct StatusView {
       text += "# HELP apreserve_\(name) \(help)\n# TYPE apreserve_\(name) \(kind)\n"
       text += "apreserve_\(name) \(value)\n"
     }
+    text += "# HELP apreserve_requested_queues Queues that are requested for guests, by state.\n"
+    text += "# TYPE apreserve_requested_queues gauge\n"
+    for state in Requests.State.allCases {
+      text += "apreserve_requested_queues{state=\"\(state.rawValue)\"} \(count(of: state))\n"
+    }
     metric(
-      "queues_wanted", "gauge", "Present queues that the rules want on vfio_ap.", number("wanted"))
-    metric("queues_reserved", "gauge", "Queues of these that are on vfio_ap.", number("reserved"))
-    metric("queues_refused", "gauge", "Requests that are refused.", number("refused"))
-    metric("queues_waiting", "gauge", "Requests that wait for a driver.", number("waiting"))
-    metric(
-      "queues_undecidable", "gauge", "Queues for which the rules cannot be decided now.",
-      number("undecidable"))
+      "refusals", "gauge", "Queues that cannot be reserved or given back.", number("refused"))
     metric("operations_failed", "gauge", "Operations that failed last.", number("failed"))
     metric(
       "degraded", "gauge", "Whether something does not work as configured.",
@@ -225,6 +249,19 @@ package struct StatusView {
       metric(name, "counter", help, counters?[key]?.integer ?? 0)
     }
     return text
+  }
+
+  /// What the agent waits for at this moment; nil while it does not.
+  private var wait: String? {
+    guard let wait = status["wait"] else { return nil }
+    let path = wait["path"]?.text ?? ""
+    let subject =
+      switch wait["kind"]?.text {
+      case "write": "for the kernel to take \(wait["text"]?.text ?? "") > \(path)"
+      case "lock": "for \(wait["holder"]?.text ?? "a process"), which holds \(path)"
+      default: "for the kernel to answer a read of \(path)"
+      }
+    return "\(subject), for \(Self.digits(wait["seconds"])) s"
   }
 
   /// What went wrong with events; nil while nothing did.

@@ -155,6 +155,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case problem = "6c05556a407b134c9608b138b148567b"
   /// A write takes long.
   case longWrite = "2bd365d6771fa15977078ae20b06c493"
+  /// A read takes long.
+  case longRead = "e81c5f2a07d94b36b5f4928c1de760a3"
   /// Events were lost.
   case overrun = "851893f1fe79a0a508302a62db2d7bcf"
   /// Rules were loaded.
@@ -177,6 +179,10 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case suppressed = "74308f265723227233a7b4d65708408a"
   /// The record of what is reserved cannot be read.
   case recordDamaged = "996eb77f9057261743ba4923c3a35895"
+  /// Requested queues are missing, unusable or the like.
+  case requestStuck = "5d8e7b19c2634f0fa1d47c0b96e38f52"
+  /// Requested queues are no longer missing, unusable or the like.
+  case requestFreed = "b7f03c6a48d14e7d8c25e91f7a0d6b43"
   /// Another process moved queues.
   case movedByOthers = "35d847311b55fe38728038d6cb18324d"
   /// New queues were taken from the host although no rule requests them.

@@ -27,7 +27,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
   /// The longest wait for a running holder.
   package var limit: Duration
   private let isInterrupted: () -> Bool
-  private let report: (String) -> Void
+  private let report: (Notice) -> Void
   private let clock = HostTime()
   /// The lock file, while this holds the lock.
   private var own: FileIdentity?
@@ -38,6 +38,26 @@ package final class S390ConfigurationLock: ConfigurationLock {
   static let pause = Duration.milliseconds(30)
   /// The time after which a wait is reported.
   static let silence = Duration.seconds(1)
+
+  /// What there is to say of an attempt to acquire the lock.
+  package enum Notice: Equatable {
+    /// Another process holds the lock, and is waited for from now on.
+    case waits(holder: String)
+    /// The wait takes long: a sentence about it.
+    case waitsLong(String)
+    /// The wait has ended, with or without the lock.
+    case waitEnded
+    /// A file that was not a lock was replaced: a sentence about it.
+    case replaced(String)
+
+    /// The sentence; nil for what is over before anybody has read it.
+    package var sentence: String? {
+      switch self {
+      case .waitsLong(let sentence), .replaced(let sentence): sentence
+      case .waits, .waitEnded: nil
+      }
+    }
+  }
 
   /// What is at the path of the lock.
   private enum Holder: Equatable {
@@ -53,10 +73,10 @@ package final class S390ConfigurationLock: ConfigurationLock {
   }
 
   /// The lock at `path`. Acquiring it waits at most as long as `limit` for a running holder, and not once
-  /// `isInterrupted`. `report` gets a sentence about a long wait and about a file that was replaced.
+  /// `isInterrupted`.
   package init(
     path: String = S390ConfigurationLock.systemPath, limit: Duration,
-    isInterrupted: @escaping () -> Bool = { false }, report: @escaping (String) -> Void
+    isInterrupted: @escaping () -> Bool = { false }, report: @escaping (Notice) -> Void
   ) {
     self.path = path
     self.limit = limit
@@ -66,7 +86,9 @@ package final class S390ConfigurationLock: ConfigurationLock {
 
   package func acquire() throws(ConfigurationLockError) {
     let start = clock.now
+    var isWaiting = false
     var hasReported = false
+    defer { if isWaiting { report(.waitEnded) } }
     while true {
       if try create() { return }
       let waited = clock.now - start
@@ -76,7 +98,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
         if try replace(identity) { return }
       case .foreign(let identity):
         guard try replace(identity) else { break }
-        report("\(path) did not belong to root and was not a lock; it was replaced")
+        report(.replaced("\(path) did not belong to root and was not a lock; it was replaced"))
         return
       case .notLock(let what):
         throw ConfigurationLockError(
@@ -92,9 +114,13 @@ package final class S390ConfigurationLock: ConfigurationLock {
             "\(Self.name(process)) has held \(path) for more than \(limit.components.seconds) s; "
               + remedy(for: process))
         }
+        if !isWaiting {
+          isWaiting = true
+          report(.waits(holder: Self.name(process)))
+        }
         if !hasReported, waited >= Self.silence {
           hasReported = true
-          report("waiting for \(Self.name(process)), which holds \(path)")
+          report(.waitsLong("waiting for \(Self.name(process)), which holds \(path)"))
         }
         Self.pause.sleep()
       }

@@ -201,7 +201,7 @@ package struct ReplaySummary {
       for counter in Expectation.Counter.allCases {
         object.set(counter.rawValue, number: session.counts[counter])
       }
-      object.set("wanted", number: session.status.wanted)
+      object.set("requests", session.status.requests.json)
       object.set("failed", number: session.status.failures.count)
       object.set("activities", .array(activities))
       object.set("before", OwnerMatrix(inventory: before).json)

@@ -229,7 +229,7 @@ extension ReplaySession {
   /// What an expectation counts, as it is now.
   package var counts: [Expectation.Counter: Int] {
     [
-      .writes: writeCount, .reserved: status.reserved,
+      .writes: writeCount, .reserved: status.requests.reserved,
       .refused: status.plan?.refusals.count ?? 0,
       .undecidable: status.plan?.undecidable.count ?? 0,
     ]

@@ -32,7 +32,7 @@ package struct ApplyReport {
     switch status.phase {
     case .starting, .beforeFirstScan: return .beforeFirstScan
     case .blocked: return .failed
-    case .withoutBus, .moving, .settled, .retrying: break
+    case .withoutBus, .moving, .applying, .settled, .retrying: break
     }
     if !status.failures.isEmpty { return .failed }
     guard let plan = status.plan else { return .done }
@@ -51,8 +51,7 @@ package struct ApplyReport {
       $0.set("outcome", text: outcome.rawValue)
       $0.set("mechanism", text: status.mechanism?.mechanism.rawValue)
       $0.set("settings", .array(settings.map(\.json)))
-      $0.set("wanted", number: status.wanted)
-      $0.set("reserved", number: status.reserved)
+      $0.set("requests", status.requests.json)
       $0.set("undecidable", texts: (status.plan?.undecidable ?? []).map(\.description))
       $0.set("adopted", texts: (status.plan?.adopted ?? []).map(\.description))
       $0.set("activities", .array(events.map(\.json)))

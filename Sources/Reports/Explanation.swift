@@ -59,12 +59,21 @@ package struct Explanation {
     if plan.adopted.contains(apqn) {
       sentences.append("apreserve did not reserve it, so it does not give it back")
     }
-    switch decision.reserve {
-    case .vfioAP where queue == nil:
-      sentences.append("absent; it is reserved when it is added")
-    case nil where queue == nil:
-      sentences.append("absent; the rules are decided when it is added")
-    default: break
+    switch assessment.requests.reason(for: apqn) {
+    case let reason? where queue == nil:
+      sentences.append("\(reason); the queue is reserved when it is added")
+    case .notReserved(let device, let rule)?:
+      sentences.append("\(OpenRequest.Reason.notReserved(mediatedDevice: device, rule: rule))")
+    case .deconfigured?: sentences.append("deconfigured, so that no guest can use it")
+    case .checkStopped?: sentences.append("check-stopped, so that no guest can use it")
+    case .unreadable(let sentence)?: sentences.append(sentence)
+    default:
+      switch decision.reserve {
+      case .vfioAP where queue == nil: sentences.append("absent; it is reserved when it is added")
+      case nil where queue == nil:
+        sentences.append("absent; the rules are decided when it is added")
+      default: break
+      }
     }
     return sentences
   }
@@ -89,6 +98,15 @@ extension Explanation {
       ])
     }
     facts.append([.init("request"), .init(requestText)])
+    if let state = assessment.requests.state(of: apqn) {
+      let detail = assessment.requests.reason(for: apqn).flatMap { reason -> String? in
+        if case .refusal = reason { nil } else { "\(reason)" }
+      }
+      facts.append([
+        .init("state"),
+        .init(state.rawValue + (detail.map { ": \($0)" } ?? ""), state.isStuck ? .problem : nil),
+      ])
+    }
     lines += facts.lines(indentation: "  ", width: Self.width, style: style)
     lines += ["", style.paint("rules", in: .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
@@ -202,12 +220,13 @@ extension Explanation {
       $0.set("owned", flag: isOwned)
       decision.write(to: &$0)
       $0.set("collateral", text: decision.collateral.rawValue)
+      $0.set("request", text: assessment.requests.state(of: apqn)?.rawValue)
       $0.set("rules", .array(verdicts.map(\.json)))
       $0.set("mechanism", text: assessment.choice.mechanism.rawValue)
       $0.set("reason", text: assessment.choice.reason)
       $0.set("change", change?.json(nil))
       $0.set("steps", .array(change == nil ? [] : steps.map(\.json)))
-      $0.set("inTheWay", .array(obstacles.map { .string($0) }))
+      $0.set("blockedBy", .array(obstacles.map { .string($0) }))
       $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map { .string($0) }))
     }
   }

@@ -1,7 +1,6 @@
 package import APBus
 package import JSONText
 package import Reservation
-package import ReservationRules
 
 /// The grid of adapters x domains that are there: who has each queue, and what is to become of it.
 package struct OwnerMatrix: Equatable, Sendable {
@@ -17,6 +16,8 @@ package struct OwnerMatrix: Equatable, Sendable {
     case toNone = "to-none"
     /// The request is refused.
     case refused
+    /// The queue is left alone, because another process keeps moving it back.
+    case contended
     /// The request waits for a driver.
     case waiting
     /// The rules cannot be decided now.
@@ -24,7 +25,11 @@ package struct OwnerMatrix: Equatable, Sendable {
     /// On `vfio_ap`, wanted elsewhere, and not owned.
     case adopted
     /// Requested for guests, and absent.
-    case absent
+    case missing
+    /// Requested, and its hardware is on standby or check-stopped.
+    case unusable
+    /// Requested, and it cannot be read.
+    case unreadable
   }
 
   /// One place in the grid.
@@ -47,40 +52,40 @@ package struct OwnerMatrix: Equatable, Sendable {
     package var cells: [Cell]
   }
 
-  /// The domains that have a queue on some adapter, ascending.
+  /// The domains that have a queue, or miss one, on some adapter, ascending.
   package let domains: [UInt8]
-  /// The adapters that have a card, ascending.
+  /// The adapters that have a card, or miss one, ascending.
   package let rows: [Row]
 
-  /// The grid of a machine, with marks of a plan where there is one.
-  package init(inventory: Inventory, decisions: DecisionTable? = nil, plan: Plan? = nil) {
-    let marks = Self.marks(plan)
-    let domains = Array(APMask(inventory.queues.lazy.map(\.apqn.domain)))
-    self.domains = domains
-    rows = inventory.cards.map { card in
-      let owners = Dictionary(
-        uniqueKeysWithValues: inventory.queues(ofCard: card.adapter).map { ($0.apqn, $0.owner) })
-      let requested = plan == nil ? APMask() : decisions?.row(card.adapter).vfioAP ?? APMask()
-      let cells = domains.map { domain in
-        let apqn = APQN(adapter: card.adapter, domain: domain)
-        guard let owner = owners[apqn] else {
-          return Cell(apqn: apqn, owner: nil, mark: requested.contains(domain) ? .absent : nil)
-        }
-        return Cell(apqn: apqn, owner: owner, mark: marks[apqn])
-      }
-      return Row(adapter: card.adapter, type: card.typeName, cells: cells)
-    }
+  /// The grid of a machine without any marks.
+  package init(inventory: Inventory) {
+    self.init(inventory: inventory, marks: [:])
   }
 
   /// The grid of an assessed machine.
   package init(_ assessment: Assessment) {
     self.init(
-      inventory: assessment.inventory, decisions: assessment.decisions, plan: assessment.plan)
+      inventory: assessment.inventory, marks: Self.marks(assessment.plan, assessment.requests))
   }
 
-  /// The marks of a plan; a refusal outweighs the rest.
-  private static func marks(_ plan: Plan?) -> [APQN: Mark] {
-    guard let plan else { return [:] }
+  private init(inventory: Inventory, marks: [APQN: Mark]) {
+    let missing = marks.lazy.filter { $0.value == .missing }.map(\.key)
+    let domains = Array(
+      APMask(inventory.queues.lazy.map(\.apqn.domain)).union(APMask(missing.map(\.domain))))
+    self.domains = domains
+    rows = inventory.adapters.union(APMask(missing.map(\.adapter))).map { adapter in
+      let owners = Dictionary(
+        uniqueKeysWithValues: inventory.queues(ofCard: adapter).map { ($0.apqn, $0.owner) })
+      let cells = domains.map { domain in
+        let apqn = APQN(adapter: adapter, domain: domain)
+        return Cell(apqn: apqn, owner: owners[apqn], mark: marks[apqn])
+      }
+      return Row(adapter: adapter, type: inventory.card(adapter)?.typeName, cells: cells)
+    }
+  }
+
+  /// The marks of a plan and of requests; what is stuck outweighs the rest.
+  private static func marks(_ plan: Plan, _ requests: Requests) -> [APQN: Mark] {
     var marks: [APQN: Mark] = [:]
     for apqn in plan.adopted { marks[apqn] = .adopted }
     for apqn in plan.undecidable { marks[apqn] = .undecidable }
@@ -94,6 +99,9 @@ package struct OwnerMatrix: Equatable, Sendable {
         }
     }
     for refusal in plan.refusals { marks[refusal.apqn] = .refused }
+    for request in requests.open {
+      if let mark = Mark(stuck: request.state) { marks[request.apqn] = mark }
+    }
     return marks
   }
 
@@ -102,6 +110,19 @@ package struct OwnerMatrix: Equatable, Sendable {
 }
 
 extension OwnerMatrix.Mark {
+  /// The mark of a request that is stuck; nil for any other.
+  fileprivate init?(stuck state: Requests.State) {
+    switch state {
+    case .reserved, .pending, .waiting: return nil
+    case .refused: self = .refused
+    case .contended: self = .contended
+    case .missing: self = .missing
+    case .unusable: self = .unusable
+    case .undecidable: self = .undecidable
+    case .unreadable: self = .unreadable
+    }
+  }
+
   /// The character after the owner's.
   var symbol: String {
     switch self {
@@ -113,7 +134,10 @@ extension OwnerMatrix.Mark {
     case .waiting: "~"
     case .undecidable: "?"
     case .adopted: "*"
-    case .absent: "+"
+    case .contended: "x"
+    case .missing: "+"
+    case .unusable: "#"
+    case .unreadable: "/"
     }
   }
 
@@ -128,12 +152,20 @@ extension OwnerMatrix.Mark {
     case .waiting: "waiting for a driver"
     case .undecidable: "cannot be decided now"
     case .adopted: "not reserved by apreserve, so not given back"
-    case .absent: "requested for guests, no such queue"
+    case .contended: "left alone, since another process keeps moving it back"
+    case .missing: "requested for guests, missing"
+    case .unusable: "reserved, and unusable: deconfigured or check-stopped"
+    case .unreadable: "cannot be read"
     }
   }
 
   /// Whether it says something that will not be as the rules want it.
-  var isProblem: Bool { self == .refused || self == .undecidable }
+  var isProblem: Bool {
+    switch self {
+    case .refused, .contended, .missing, .unusable, .undecidable, .unreadable: true
+    case .toVfioAP, .collateral, .toHost, .toNone, .waiting, .adopted: false
+    }
+  }
 
   /// Whether it stands for a move, which has an arrow before it.
   var isMove: Bool { nextOwner != nil }
@@ -144,7 +176,8 @@ extension OwnerMatrix.Mark {
     case .toVfioAP, .collateral: .vfioAP
     case .toHost: .host
     case .toNone: Owner.none
-    case .refused, .waiting, .undecidable, .adopted, .absent: nil
+    case .refused, .contended, .waiting, .undecidable, .adopted, .missing, .unusable, .unreadable:
+      nil
     }
   }
 }

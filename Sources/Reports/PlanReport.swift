@@ -6,19 +6,19 @@ import ReservationRules
 /// What would be written and why.
 package struct PlanReport {
   let bus: BusState
-  let inventory: Inventory
   let decisions: DecisionTable
   let choice: MechanismChoice
   let plan: Plan
+  let requests: Requests
   let settings: [AppliedSetting]
 
   /// The report on an assessed machine.
   package init(_ assessment: Assessment) {
     bus = assessment.inventory.bus
-    inventory = assessment.inventory
     decisions = assessment.decisions
     choice = assessment.choice
     plan = assessment.plan
+    requests = assessment.requests
     settings = assessment.settings
   }
 
@@ -38,8 +38,15 @@ package struct PlanReport {
     return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending
   }
 
-  /// How many of the present queues the rules want on `vfio_ap`, and how many of them are there.
-  var reservations: (wanted: Int, reserved: Int) { decisions.reservations(on: inventory) }
+  /// The open requests that the plan itself says nothing of.
+  fileprivate var unplanned: [OpenRequest] {
+    requests.open.filter { request in
+      switch request.reason {
+      case .planned, .refusal, .driver, .undecidable: false
+      default: true
+      }
+    }
+  }
 }
 
 extension PlanReport {
@@ -58,6 +65,9 @@ extension PlanReport {
     lines += section(
       "warnings", lines: plan.warnings.map(\.description), style: style, ink: .problem)
     lines += section("waiting", lines: waitingLines, style: style)
+    lines += section(
+      "requests", lines: OpenRequest.groups(of: unplanned).map(\.sentence), style: style,
+      ink: .problem)
     lines += section("undecidable", lines: undecidableLines, style: style)
     lines += section("adopted", lines: adoptedLines, style: style)
     lines += section("latent collateral", lines: latentLines, style: style)
@@ -181,11 +191,10 @@ extension PlanReport {
   package var summary: String {
     let changes = plan.changes
     var parts: [String] = []
-    let reservations = reservations
     if plan.isEmpty {
       let isDone = plan.refusals.isEmpty && plan.waiting.isEmpty
       parts.append(
-        "nothing to \(isDone ? "do" : "write"): \(reservations.reserved) of \(reservations.wanted) requested queues on vfio_ap"
+        "nothing to \(isDone ? "do" : "write"): \(requests.reserved) of \(requests.count) requested queues on vfio_ap"
       )
     } else {
       for owner in [Owner.vfioAP, .host, .none] {
@@ -196,9 +205,19 @@ extension PlanReport {
       }
       parts.append(counted(plan.steps.count { $0.path != nil }, "write"))
     }
+    // Refusals and waiting queues of the plan count although no guest requests them: those that are to be
+    // given back.
+    let contended = requests.counts[.contended] ?? 0
+    let unplannedRefusals = unplanned.count { $0.state == .refused }
     for (count, word) in [
-      (plan.refusals.count, "refused"), (plan.waiting.count, "waiting"),
-      (plan.undecidable.count, "undecidable"), (plan.adopted.count, "adopted"),
+      (plan.refusals.count - contended + unplannedRefusals, Requests.State.refused.rawValue),
+      (contended, Requests.State.contended.rawValue),
+      (plan.waiting.count, Requests.State.waiting.rawValue),
+      (requests.counts[.missing] ?? 0, Requests.State.missing.rawValue),
+      (requests.counts[.unusable] ?? 0, Requests.State.unusable.rawValue),
+      (plan.undecidable.count, Requests.State.undecidable.rawValue),
+      (requests.counts[.unreadable] ?? 0, Requests.State.unreadable.rawValue),
+      (plan.adopted.count, "adopted"),
     ] where count > 0 {
       parts.append("\(count) \(word)")
     }
@@ -215,6 +234,8 @@ extension PlanReport {
       $0.set("reason", text: choice.reason)
       $0.set("advice", text: choice.advice)
       $0.set("settings", settings.isEmpty ? nil : .array(settings.map(\.json)))
+      $0.set("requests", requests.json)
+      $0.set("openRequests", .array(requests.open.map(\.json)))
       write(to: &$0)
     }
   }

@@ -1,35 +1,58 @@
 package import APBus
 package import JSONText
-package import ReservationRules
+package import Reservation
+import ReservationRules
 
-/// All queues of a machine as a table: who has each, what it does, what the rules want.
+/// All queues of a machine as a table, and the requested ones that are missing: who has each, what it does,
+/// what the rules want and what has become of that.
 package struct QueueList {
   private let inventory: Inventory
   private let decisions: DecisionTable
+  private let requests: Requests
+  private let missing: [APQN]
 
-  /// The queues of `inventory`.
-  package init(inventory: Inventory, decisions: DecisionTable) {
-    self.inventory = inventory
-    self.decisions = decisions
+  /// The queues of an assessed machine.
+  package init(_ assessment: Assessment) {
+    inventory = assessment.inventory
+    decisions = assessment.decisions
+    requests = assessment.requests
+    missing = requests.open.lazy.filter { [inventory] in inventory.queue($0.apqn) == nil }.map(
+      \.apqn)
+  }
+
+  /// The adapters of all queues.
+  package var adapters: APMask { inventory.adapters.union(APMask(missing.lazy.map(\.adapter))) }
+
+  private func apqns(ofCard adapter: UInt8) -> [APQN] {
+    (inventory.queues(ofCard: adapter).map(\.apqn) + missing.filter { $0.adapter == adapter })
+      .sorted()
+  }
+
+  /// How many queues those adapters have.
+  package func count(ofCards adapters: [UInt8]) -> Int {
+    adapters.reduce(0) { $0 + apqns(ofCard: $1).count }
   }
 
   /// The table. The column HMC has adapter and domain in decimal, as the HMC shows them.
   package func text(style: TextStyle) -> String {
     var table = TextTable(headings: [
-      "QUEUE", "HMC", "TYPE", "MODE", "OWNER", "STATE", "RESERVE", "RULE", "NAME",
+      "QUEUE", "HMC", "TYPE", "MODE", "OWNER", "STATE", "RESERVE", "REQUEST", "RULE", "NAME",
     ])
-    for queue in inventory.queues {
-      let card = inventory.card(queue.apqn.adapter)
-      let decision = decisions.decision(for: queue.apqn)
-      let state = QueueState(queue, in: inventory)
+    for apqn in adapters.flatMap(apqns) {
+      let card = inventory.card(apqn.adapter)
+      let queue = inventory.queue(apqn)
+      let decision = decisions.decision(for: apqn)
+      let state = queue.map { QueueState($0, in: inventory) }
+      let request = requests.state(of: apqn)
       table.append([
-        .init(queue.apqn.description),
-        .init("\(queue.apqn.adapter).\(queue.apqn.domain)", .faint),
+        .init(apqn.description),
+        .init("\(apqn.adapter).\(apqn.domain)", .faint),
         .init(card?.typeName ?? "-"),
         .init(card?.mode?.rawValue ?? "-"),
-        .init(queue.owner.rawValue, Ink(queue.owner)),
-        .init(state.rawValue, state.isProblem ? .problem : nil),
+        queue.map { .init($0.owner.rawValue, Ink($0.owner)) } ?? .init("-"),
+        .init(state?.rawValue ?? "absent", state?.isProblem ?? true ? .problem : nil),
         .init(decision.request, decision.reserve == nil ? .problem : nil),
+        .init(request?.rawValue ?? "-", request?.isStuck == true ? .problem : nil),
         .init(decision.rule?.location.shortFileAndLine ?? "-"),
         .init(decision.name?.printable ?? ""),
       ])
@@ -40,30 +63,32 @@ package struct QueueList {
   /// The same for programs.
   package var json: JSONValue {
     JSONObject.document("list") {
-      $0.set("queues", .array(inventory.queues.map(json)))
+      $0.set("queues", .array(adapters.flatMap(apqns).map(json)))
     }
   }
 
   /// The queues of a card for programs: values of the type `Queue` (`org.apreserve.varlink`).
   package func json(ofCard adapter: UInt8) -> [JSONValue] {
-    inventory.queues(ofCard: adapter).map(json)
+    apqns(ofCard: adapter).map(json)
   }
 
-  private func json(_ queue: Queue) -> JSONValue {
-    let card = inventory.card(queue.apqn.adapter)
+  private func json(_ apqn: APQN) -> JSONValue {
+    let card = inventory.card(apqn.adapter)
+    let queue = inventory.queue(apqn)
     return JSONObject.make {
-      $0.set("name", text: queue.apqn.description)
-      $0.set("adapter", number: queue.apqn.adapter)
-      $0.set("domain", number: queue.apqn.domain)
+      $0.set("name", text: apqn.description)
+      $0.set("adapter", number: apqn.adapter)
+      $0.set("domain", number: apqn.domain)
       $0.set("type", text: card?.typeName)
       $0.set("hwtype", number: card?.hardwareType.rawValue)
       $0.set("mode", text: card?.mode?.rawValue)
-      $0.set("owner", text: queue.owner.rawValue)
-      $0.set("driver", text: queue.driver)
-      let state = QueueState(queue, in: inventory)
-      $0.set("state", text: state == .unknown ? nil : state.rawValue)
-      $0.set("mediatedDevice", text: inventory.mediatedDevice(holding: queue.apqn)?.uuid)
-      decisions.decision(for: queue.apqn).write(to: &$0)
+      $0.set("owner", text: queue?.owner.rawValue)
+      $0.set("driver", text: queue?.driver)
+      let state = queue.map { QueueState($0, in: inventory) }
+      $0.set("state", text: state == .unknown ? nil : state?.rawValue)
+      $0.set("mediatedDevice", text: inventory.mediatedDevice(holding: apqn)?.uuid)
+      decisions.decision(for: apqn).write(to: &$0)
+      $0.set("request", text: requests.state(of: apqn)?.rawValue)
     }
   }
 }

@@ -21,6 +21,8 @@ package struct Assessment {
   package let settings: [AppliedSetting]
   /// What would be written.
   package let plan: Plan
+  /// The requests, and what becomes of each.
+  package let requests: Requests
 
   /// Assesses a machine by rules.
   ///
@@ -46,12 +48,15 @@ package struct Assessment {
       requested: mechanism, origin: mechanismOrigin, planner: planner)
     self.settings = settings
     plan = planner.plan(by: choice.mechanism)
+    requests = Requests(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      configuration: context.configuration, plan: plan)
   }
 
   /// A machine that was assessed elsewhere.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
-    ownership: Ownership, context: PlanningContext, host: HostIdentity = HostIdentity(),
+    requests: Requests, ownership: Ownership, context: PlanningContext, host: HostIdentity = HostIdentity(),
     settings: [AppliedSetting] = []
   ) {
     self.settings = settings
@@ -62,18 +67,7 @@ package struct Assessment {
     self.ownership = ownership
     self.context = context
     self.plan = plan
-  }
-}
-
-extension DecisionTable {
-  /// How many of the present queues the rules want on `vfio_ap`, and how many of these are there.
-  package func reservations(on inventory: Inventory) -> (wanted: Int, reserved: Int) {
-    var count = (wanted: 0, reserved: 0)
-    for queue in inventory.queues where row(queue.apqn.adapter).vfioAP.contains(queue.apqn.domain) {
-      count.wanted += 1
-      if queue.owner == .vfioAP { count.reserved += 1 }
-    }
-    return count
+    self.requests = requests
   }
 }
 

@@ -1,4 +1,5 @@
 package import APBus
+package import ReservationRules
 
 /// What is reserved by us, and so may be given back by us, and which queues there have been.
 ///
@@ -20,11 +21,15 @@ package struct Ownership: Equatable, Sendable {
   package var seen: APQNSet
   /// The adapters of `seen` whose hardware `vfio_ap` does not take.
   package var olderAdapters: APMask
+  /// Queues that rules reserved when they were last present: what is absent now is missed even if rules
+  /// compare what only a present card shows.
+  package var requested: APQNSet
 
   /// A record; a new one owns nothing.
   package init(
     queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
-    mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = []
+    mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = [],
+    requested: APQNSet = APQNSet()
   ) {
     self.queues = queues
     self.adapters = adapters
@@ -33,6 +38,7 @@ package struct Ownership: Equatable, Sendable {
     self.mechanism = mechanism
     self.seen = seen
     self.olderAdapters = olderAdapters
+    self.requested = requested
   }
 
   /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
@@ -51,7 +57,7 @@ package struct Ownership: Equatable, Sendable {
     case .domains: .domains(domains)
     case .queue(let apqn, _): .queue(apqn, isOwned: queues.contains(apqn))
     case .offline(let apqn, _): .offline(apqn, isOwned: offline.contains(apqn))
-    case .seen: nil
+    case .seen, .requested: nil
     }
   }
 
@@ -68,6 +74,7 @@ package struct Ownership: Equatable, Sendable {
     case .seen(let adapter, let domains, let isReservable):
       seen[adapter] = domains
       if isReservable { olderAdapters.remove(adapter) } else { olderAdapters.insert(adapter) }
+    case .requested(let adapter, let domains): requested[adapter] = domains
     }
   }
 
@@ -121,9 +128,8 @@ package struct Ownership: Equatable, Sendable {
     return changes
   }
 
-  /// Queues that were not here before, on a kernel with masks, where that matters.
+  /// Queues that were not here before.
   package func newlySeen(on inventory: Inventory) -> [OwnershipChange] {
-    guard inventory.bus.masks != nil else { return [] }
     let present = inventory.apqns
     return inventory.cards.compactMap { card in
       let known = seen[card.adapter]
@@ -136,17 +142,44 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
+  /// Queues that are requested now and were not before, or the other way round. Where rules cannot be decided
+  /// without an absent card, what they decided while it was present still holds.
+  package func newlyRequested(
+    on inventory: Inventory, by decisions: DecisionTable
+  ) -> [OwnershipChange] {
+    let present = inventory.apqns
+    return (UInt8.min...UInt8.max).compactMap { adapter in
+      let row = decisions.row(adapter)
+      let absent = requested[adapter].subtracting(present[adapter])
+      let undecided = row.undecidable.intersection(requested[adapter])
+      let domains = present[adapter].intersection(row.vfioAP).union(undecided)
+        .union(absent.intersection(row.vfioAP))
+      return domains == requested[adapter] ? nil : .requested(adapter: adapter, domains: domains)
+    }
+  }
+
   /// What was here and is of adapters or domains that this system is not configured for any more.
   package func noLongerConfigured(on bus: BusState) -> [OwnershipChange] {
     guard let adapters = bus.configuredAdapters, let domains = bus.configuredDomains else {
       return []
     }
-    return seen.adapters.compactMap { adapter in
-      let left = adapters.contains(adapter) ? seen[adapter].intersection(domains) : []
-      guard left != seen[adapter] else { return nil }
-      return .seen(
-        adapter: adapter, domains: left, isReservable: !olderAdapters.contains(adapter))
+    func configured(_ queues: APQNSet, of adapter: UInt8) -> APMask {
+      adapters.contains(adapter) ? queues[adapter].intersection(domains) : []
     }
+    var changes: [OwnershipChange] = []
+    for adapter in seen.adapters {
+      let left = configured(seen, of: adapter)
+      guard left != seen[adapter] else { continue }
+      changes.append(
+        .seen(adapter: adapter, domains: left, isReservable: !olderAdapters.contains(adapter)))
+    }
+    for adapter in requested.adapters {
+      let left = configured(requested, of: adapter)
+      if left != requested[adapter] {
+        changes.append(.requested(adapter: adapter, domains: left))
+      }
+    }
+    return changes
   }
 }
 
@@ -165,6 +198,8 @@ package enum OwnershipChange: Equatable, Sendable {
   /// The queues of this adapter that have been here since boot are those of these domains; `isReservable`
   /// says whether its hardware is of type 10 or newer.
   case seen(adapter: UInt8, domains: APMask, isReservable: Bool)
+  /// The queues of this adapter that rules reserved when they were last present are those of these domains.
+  case requested(adapter: UInt8, domains: APMask)
 }
 
 /// The record of what is ours as lines of text, each of which adds to or takes from what the lines
@@ -201,6 +236,9 @@ package enum OwnershipText {
         adapter: adapter, domains: ownership.seen[adapter],
         isReservable: !ownership.olderAdapters.contains(adapter))
     }
+    changes += ownership.requested.adapters.map { adapter in
+      .requested(adapter: adapter, domains: ownership.requested[adapter])
+    }
     return "\(title) boot=\(boot)\n" + text(changes)
   }
 
@@ -215,6 +253,8 @@ package enum OwnershipText {
       case .offline(let apqn, let isOwned): "\(isOwned ? "+" : "-")offline \(apqn)\n"
       case .seen(let adapter, let domains, let isReservable):
         "\(isReservable ? "seen" : "seen-older") \(BusObject.cardName(adapter))=\(domains)\n"
+      case .requested(let adapter, let domains):
+        "requested \(BusObject.cardName(adapter))=\(domains)\n"
       }
     }.joined()
   }
@@ -260,12 +300,15 @@ extension OwnershipChange {
       let isOwned = word.hasPrefix("+")
       self =
         word.hasSuffix("queue") ? .queue(apqn, isOwned: isOwned) : .offline(apqn, isOwned: isOwned)
-    case "seen", "seen-older":
+    case "seen", "seen-older", "requested":
       let parts = value.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),
         let domains = APMask(parts[1])
       else { return nil }
-      self = .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
+      self =
+        word == "requested"
+        ? .requested(adapter: adapter, domains: domains)
+        : .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
     default: return nil
     }
   }

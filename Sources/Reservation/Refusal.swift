@@ -64,6 +64,13 @@ package struct Refusal: Hashable, Sendable {
   }
 }
 
+extension Refusal.Reason {
+  /// Whether another process's moves are the cause.
+  package var isContention: Bool {
+    if case .guarded(.fought) = self { true } else { false }
+  }
+}
+
 extension Refusal: CustomStringConvertible {
   /// One sentence: which queue, why, and what to do.
   package var description: String {

@@ -152,13 +152,22 @@ extension Ownership {
           members.set("reservable", flag: !olderAdapters.contains(adapter))
           return members.value
         }))
+    members.set(
+      "requested",
+      .array(
+        requested.adapters.map { adapter in
+          var members = JSONObject()
+          members.set("card", text: BusObject.cardName(adapter))
+          members.set("domains", mask: requested[adapter])
+          return members.value
+        }))
     return members.value
   }
 
   init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(
       value, at: "ownership",
-      keys: ["mechanism", "adapters", "domains", "queues", "offline", "seen"])
+      keys: ["mechanism", "adapters", "domains", "queues", "offline", "seen", "requested"])
     let word = try fields.text("mechanism")
     let mechanism = word.flatMap(Mechanism.init(rawValue:))
     guard word == nil || mechanism != nil else {
@@ -170,14 +179,22 @@ extension Ownership {
       domains: try fields.mask("domains") ?? [], offline: try fields.apqns("offline"),
       mechanism: mechanism)
     for fields in try fields.objects("seen", keys: ["card", "domains", "reservable"]) {
-      guard let adapter = BusObject.adapter(ofCardName: try fields.requiredText("card")) else {
-        throw fields.error(at: "card", expecting: "a card's name, \"card00\" to \"cardff\"")
-      }
-      let domains = try fields.mask("domains") ?? []
       apply(
         .seen(
-          adapter: adapter, domains: domains,
+          adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? [],
           isReservable: try fields.flag("reservable") ?? true))
     }
+    for fields in try fields.objects("requested", keys: ["card", "domains"]) {
+      apply(
+        .requested(
+          adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
+    }
+  }
+
+  private static func adapter(_ fields: Fields) throws(ValueError) -> UInt8 {
+    guard let adapter = BusObject.adapter(ofCardName: try fields.requiredText("card")) else {
+      throw fields.error(at: "card", expecting: "a card's name, \"card00\" to \"cardff\"")
+    }
+    return adapter
   }
 }

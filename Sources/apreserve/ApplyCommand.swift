@@ -93,7 +93,7 @@ struct ApplyCommand: ParsableCommand {
           lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
             S390ConfigurationLock(
               path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasOccurred }
-            ) { Terminal.say($0) }
+            ) { if let sentence = $0.sentence { Terminal.say(sentence) } }
           }, isInterrupted: { interruption.hasOccurred }),
         time: time,
         report: { [report] event in

@@ -91,7 +91,7 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let assessment = try options.assessment()
-      let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+      let list = QueueList(assessment)
       try options.output.print(text: list.text(style: options.output.style), json: list.json)
     }
   }

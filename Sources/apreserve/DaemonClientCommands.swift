@@ -3,6 +3,7 @@ import ArgumentParser
 import Daemon
 import JSONText
 import Reports
+import ReservationRules
 
 /// `apreserve status`
 struct StatusCommand: ParsableCommand {
@@ -17,8 +18,9 @@ struct StatusCommand: ParsableCommand {
       --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
       text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
 
-      The exit status is 0 if everything requested is reserved or waiting, 1 if something is blocked or does \
-      not work, 3 if something is refused or has failed. With --metrics and --history it is 0.
+      The exit status is 0 if everything requested is reserved, pending or waiting, 1 if something is blocked \
+      or does not work, 3 if a requested queue is refused, contended, missing, unusable, undecidable or \
+      unreadable, or something has failed. With --metrics and --history it is 0.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -90,14 +92,18 @@ struct SettleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settle",
     abstract: "Wait until everything that the rules request is reserved or refused.",
-    usage: "apreserve settle [--timeout <seconds>] [<options>]",
+    usage: "apreserve settle [--require <queues>] [--name <label>] [--guest <name>] [<options>]",
     discussion: """
       This includes events and changes of rule files from before the call. For scripts:
 
-        apreserve settle --timeout 30 && virsh start web1
+        apreserve settle --timeout 30 --guest web1 && virsh start web1
 
-      The exit status is 0 if everything is done, 3 if something is refused, and 1 if the time has expired \
-      or rules or settings have errors.
+      With --require, --name or --guest, only the queues that match all of them count: each must be reserved \
+      and usable.
+
+      The exit status is 0 if all queues that count are reserved, 3 if one is not and will not be without \
+      further action, and 1 if the time has expired or no queue matches. Without these options it is also 1 \
+      if rules or settings have errors. Whatever is wrong is printed.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -105,9 +111,36 @@ struct SettleCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Wait at most this many seconds.", valueName: "seconds"))
   var timeout: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Require these queues, as in rules: 05-07.0004|0a.*", valueName: "queues"))
+  var require: String?
+
+  @Option(help: ArgumentHelp("Require the queues of rules with this label.", valueName: "label"))
+  var name: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Require the queues of this guest: a virtual machine, or the UUID of a mediated device.",
+      valueName: "name"))
+  var guest: String?
+
+  private var filter: [JSONValue.Member] {
+    [("queues", require), ("label", name), ("guest", guest)].compactMap { key, value in
+      value.map { JSONValue.Member(key, .string($0)) }
+    }
+  }
+
   func validate() throws {
     guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
       throw ValidationError("--timeout must be a number of seconds, 0 or more.")
+    }
+    if let require {
+      do {
+        _ = try APQNPattern(require)
+      } catch {
+        throw ValidationError("--require: \(error.sentence)")
+      }
     }
   }
 
@@ -117,7 +150,12 @@ struct SettleCommand: ParsableCommand {
         let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
         let status = reply["status"] ?? .object([])
         try Terminal.print("\(status["summary"]?.text ?? "")\n")
-        try ControlOptions.end(with: status)
+        if filter.isEmpty {
+          try ControlOptions.end(with: status)
+        } else {
+          StatusView(status).problems.forEach(Terminal.say)
+          try checkRequired()
+        }
       } catch ControlError.timeout {
         let status = try control.call("GetStatus", timeout: .seconds(5))["status"]
         Terminal.say(
@@ -125,6 +163,21 @@ struct SettleCommand: ParsableCommand {
         throw ExitStatus.error
       }
     }
+  }
+
+  /// Ends the command with an error unless all required queues are reserved and usable.
+  private func checkRequired() throws {
+    let reply = try control.call("GetRequests", parameters: filter)
+    guard reply["requested"]?.integer ?? 0 > 0 else {
+      Terminal.say(
+        "no requested queue matches "
+          + [("--require", require), ("--name", name), ("--guest", guest)]
+          .compactMap { option, value in value.map { "\(option) \($0)" } }.joined(separator: " "))
+      throw ExitStatus.error
+    }
+    let open = reply["openRequests"]?.elements ?? []
+    for request in open { Terminal.say(request["message"]?.text ?? "") }
+    if !open.isEmpty { throw ExitStatus.refused }
   }
 }
 
@@ -140,9 +193,11 @@ struct ControlOptions: ParsableArguments {
 
   /// Calls a method of the daemon and waits for its result; nil waits without limit.
   func call(
-    _ method: String, timeout: Duration? = ControlOptions.patience
+    _ method: String, parameters: [JSONValue.Member] = [],
+    timeout: Duration? = ControlOptions.patience
   ) throws(ControlError) -> Reply {
-    try ControlClient(path: control).call(Call("org.apreserve.\(method)"), timeout: timeout)
+    try ControlClient(path: control).call(
+      Call("org.apreserve.\(method)", parameters), timeout: timeout)
   }
 
   /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is

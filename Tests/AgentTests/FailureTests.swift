@@ -322,8 +322,8 @@ private final class FaultySysfs: Sysfs {
     }
     try agent.reconcile().get()
     #expect(stage.failures.map(\.cause) == [.vanished(APQN(adapter: 1, domain: 1))])
-    #expect(agent.status.reserved == 3)
-    #expect(agent.status.wanted == 3)
+    #expect(agent.status.requests.reserved == 3)
+    #expect(agent.status.requests.count == 3)
     // Nothing is left to try: an agent that waited for its time would wait for ever.
     #expect(agent.nextDue == nil)
     #expect(agent.status.phase == .settled)
@@ -351,7 +351,7 @@ private final class FaultySysfs: Sysfs {
       path == .bus("drivers_probe") && text == "01.0002" ? .some(.noSuchDevice) : nil
     }
     try agent.reconcile().get()
-    #expect(agent.status.reserved == 3)
+    #expect(agent.status.requests.reserved == 3)
     #expect(stage.driver("01.0001") == DriverName.vfioAP)
     #expect(stage.driver("01.0002") == nil)
   }

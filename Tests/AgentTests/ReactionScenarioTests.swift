@@ -12,8 +12,8 @@ import Uevents
   private func expectReserved(_ stage: Stage, card: UInt8 = 1, count: Int = 4) throws {
     #expect(try stage.drivers(ofCard: card) == [DriverName.vfioAP])
     #expect(stage.agent.status.phase == .settled)
-    #expect(stage.agent.status.wanted == count)
-    #expect(stage.agent.status.reserved == count)
+    #expect(stage.agent.status.requests.count == count)
+    #expect(stage.agent.status.requests.reserved == count)
   }
 
   @Test(arguments: Mechanism.allCases)
@@ -28,7 +28,7 @@ import Uevents
   @Test(arguments: Mechanism.allCases)
   func `a card that is plugged later`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, adapters: [0, 2])
-    #expect(stage.agent.status.wanted == 0)
+    #expect(stage.agent.status.requests.count == 0)
     try stage.happens { $0.plug(card: Stage.card(1)) }
     try expectReserved(stage)
   }
@@ -61,7 +61,7 @@ import Uevents
     let stage = try Stage(mechanism)
     let apqn = APQN(adapter: 1, domain: 2)
     try stage.happens { $0.unplugQueue(apqn) }
-    #expect(stage.agent.status.wanted == 3)
+    #expect(stage.agent.status.requests.count == 3)
     try stage.happens { $0.plugQueue(apqn) }
     try expectReserved(stage)
   }
@@ -70,7 +70,7 @@ import Uevents
   func `a card that was removed and is plugged again`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try stage.happens { $0.unplug(card: 1) }
-    #expect(stage.agent.status.wanted == 0)
+    #expect(stage.agent.status.requests.count == 0)
     try stage.happens { $0.plug(card: Stage.card(1)) }
     try expectReserved(stage)
   }
@@ -97,7 +97,7 @@ import Uevents
   @Test(arguments: Mechanism.allCases)
   func `what waited for vfio_ap, when it is loaded late`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism, modules: [.zcryptCex4])
-    #expect(stage.agent.status.reserved == 0)
+    #expect(stage.agent.status.requests.reserved == 0)
     #expect(stage.agent.status.plan?.waiting.count == 4)
     try stage.happens { $0.loadModule(.vfioAP) }
     try expectReserved(stage)
@@ -108,7 +108,7 @@ import Uevents
   func `everything again when vfio_ap is reloaded`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
     try stage.happens { try $0.unloadModule(.vfioAP) }
-    #expect(stage.agent.status.reserved == 0)
+    #expect(stage.agent.status.requests.reserved == 0)
     try stage.happens { $0.loadModule(.vfioAP) }
     try expectReserved(stage)
   }
@@ -241,7 +241,7 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     bus.loadModule(.zcryptCex4)
     bus.loadModule(.vfioAP)
     try agent.reconcile().get()
-    #expect(agent.status.reserved == 1)
+    #expect(agent.status.requests.reserved == 1)
   }
 
   @Test func `for the bus itself, and works once it is announced`() throws {
@@ -256,6 +256,6 @@ private let stageRule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(agent.status.phase == .withoutBus)
     agent.handle(Uevent(.add, "/bus/ap", subsystem: "bus"))
     try agent.reconcile().get()
-    #expect(agent.status.reserved == 4)
+    #expect(agent.status.requests.reserved == 4)
   }
 }

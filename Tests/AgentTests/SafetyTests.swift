@@ -101,7 +101,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
       #expect(cause == .vanished(apqn))
     }
     #expect(watched.agent.nextDue == nil)
-    #expect(watched.agent.status.wanted == 0)
+    #expect(watched.agent.status.requests.count == 0)
   }
 
   @Test func `because a device does not answer is tried again while it is present`() throws {
@@ -494,7 +494,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
 @Suite struct `The state of an agent` {
   @Test(arguments: [
     (Agent.Status.Phase.starting, false), (.withoutBus, false), (.beforeFirstScan, false),
-    (.blocked(.unreadable(.changing)), false), (.moving, true),
+    (.blocked(.unreadable(.changing)), false), (.moving, true), (.applying, true),
     (.settled, true), (.retrying, true),
   ])
   func `says whether rules have been held against a machine`(
@@ -529,21 +529,12 @@ private let apqn = APQN(adapter: 1, domain: 2)
 
   @Test func `has one line with all that is open`() {
     var status = Agent.Status(phase: .settled)
-    (status.reserved, status.wanted) = (3, 9)
-    #expect(status.description == "3 of 9 queues reserved")
+    #expect(status.description == "0 of 0 queues reserved")
     var plan = Plan(mechanism: .bind)
+    plan.refusals = [Refusal(apqn, .guarded(.rulesMissing))]
     status.plan = plan
-    #expect(status.description == "3 of 9 queues reserved")
-    plan.refusals = [Refusal(apqn, .guarded(.busy))]
-    plan.waiting = [Plan.Waiting(apqn, driver: "a"), Plan.Waiting(apqn, driver: "b")]
-    plan.undecidable = [apqn, apqn, apqn]
-    status.plan = plan
-    status.draining = [apqn]
     status.failures = [Failure(.masks, .changedMeanwhile), Failure(.queue(apqn), .outdated)]
-    #expect(
-      status.description
-        == "3 of 9 queues reserved, 1 refused, 2 waiting for a driver, 3 undecidable, 1 draining, "
-        + "2 failed")
+    #expect(status.description == "0 of 0 queues reserved, 1 not given back, 2 failed")
     status = Agent.Status(phase: .moving)
     #expect(
       status.description

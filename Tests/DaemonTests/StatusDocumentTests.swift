@@ -3,6 +3,7 @@ import Agent
 import HostSystem
 import JSONText
 import Reservation
+import ReservationRules
 import Testing
 
 @testable import Daemon
@@ -38,6 +39,7 @@ private struct Row: Sendable {
         phase: .moving, word: "moving",
         summary: "2 of 2 queues reserved, waiting for another process's change of the masks",
         messages: []),
+      Row(phase: .applying, word: "applying", summary: "2 of 2 queues reserved", messages: []),
       Row(phase: .settled, word: "settled", summary: "2 of 2 queues reserved", messages: []),
     ]
     + obstacles.map {
@@ -54,7 +56,7 @@ private struct Row: Sendable {
   ) throws {
     var report = AgentReport()
     report.status = Agent.Status(phase: row.phase)
-    (report.status.wanted, report.status.reserved) = (2, 2)
+    report.status.requests = try Self.twoReserved()
     let document = document(report)
     let json = document.json
     #expect(document.summary == row.summary)
@@ -77,6 +79,25 @@ private struct Row: Sendable {
   @Test func `knows the word of every phase`() {
     #expect(Set(Row.all.map(\.word) + ["retrying"]) == Set(Agent.Status.Phase.words))
     #expect(Agent.Status.Phase.retrying.word == "retrying")
+  }
+
+  /// Two queues that are requested and reserved.
+  private static func twoReserved() throws -> Requests {
+    var inventory = Inventory.empty
+    inventory.setCard(
+      Card(adapter: 1, hardwareType: HardwareType(rawValue: 13), functions: 0), adapter: 1)
+    for domain in [UInt8(4), 5] {
+      let apqn = APQN(adapter: 1, domain: domain)
+      inventory.setQueue(Queue(apqn: apqn, driver: DriverName.vfioAP), apqn: apqn)
+    }
+    let (rules, diagnostics) = RuleSet.parse(files: [
+      RuleFile(path: "r", text: "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
+    ])
+    try #require(diagnostics.isEmpty)
+    return Requests(
+      inventory: inventory,
+      decisions: DecisionTable(rules: rules, inventory: inventory, host: HostIdentity()),
+      ownership: Ownership(), configuration: HostConfiguration(), plan: Plan(mechanism: .bind))
   }
 
   private func document(_ report: AgentReport) -> StatusDocument {

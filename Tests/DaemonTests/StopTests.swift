@@ -47,7 +47,7 @@ struct `A daemon that is asked to stop` {
       try machine.settle()
       machine.bus.isStuck.store(true, ordering: .relaxed)
       try machine.tree.file("rules/60.rules", "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n")
-      try machine.wait { try machine.status()["writing"] != nil }
+      try machine.wait { try machine.status()["wait"]?["kind"]?.text == "write" }
       // Requests, rules and events are taken in as ever.
       try machine.reload()
       let before = try machine.status()["counters"]?["events"]?.integer ?? 0

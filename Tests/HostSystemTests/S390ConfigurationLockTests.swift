@@ -18,7 +18,7 @@ import Testing
   private func lock(limit: Duration = .zero, report: @escaping (String) -> Void = { _ in })
     -> S390ConfigurationLock
   {
-    S390ConfigurationLock(path: path, limit: limit, report: report)
+    S390ConfigurationLock(path: path, limit: limit) { if let text = $0.sentence { report(text) } }
   }
 
   private var names: [String] {

@@ -41,12 +41,12 @@ import Uevents
       rules: try Play.rules(#"ADAPTER=="4", RESERVE="vfio_ap""#),
       options: .init(mechanism: .mask)
     ) { _ in
-      largest = max(largest, running?.status.reserved ?? 0)
+      largest = max(largest, running?.status.requests.reserved ?? 0)
     }
     running = session
     try session.run()
     #expect(largest >= 8)
-    #expect(session.status.wanted == 0)
+    #expect(session.status.requests.count == 0)
   }
 
   @Test func `leaves binds of the capture's drivers and other processes to the simulated kernel`()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The list of queues` {
   @Test func `has owner, state, request and rule of each, with the HMC's decimal`() throws {
     let assessment = try Example.assessment()
-    let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+    let list = QueueList(assessment)
     #expect(
       list.text(style: .plain) == """
         QUEUE    HMC    TYPE   MODE   OWNER    STATE     RESERVE  RULE           NAME
@@ -22,7 +22,7 @@ import Testing
 
   @Test func `has colours that are only around the words`() throws {
     let assessment = try Example.assessment()
-    let list = QueueList(inventory: assessment.inventory, decisions: assessment.decisions)
+    let list = QueueList(assessment)
     let colored = list.text(style: TextStyle(isColored: true))
     #expect(colored.contains("\u{1b}[36mhost\u{1b}[0m"))
     #expect(withoutColor(colored) == list.text(style: .plain))

@@ -42,6 +42,7 @@ struct ControlMethods {
       let history = status().board.report.history
       return .reply(Reply([.init("moves", history.json)]))
     case "org.apreserve.ListQueues": return list(call)
+    case "org.apreserve.GetRequests": return .reply(requests(call))
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
     case "org.apreserve.Reload":
@@ -85,8 +86,23 @@ struct ControlMethods {
     else { return nil }
     return Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
-      ownership: report.ownership,
+      requests: report.status.requests, ownership: report.ownership,
       context: PlanningContext(configuration: report.configuration), settings: status.settings)
+  }
+
+  private func requests(_ call: Call) -> Reply {
+    var filter = RequestFilter(label: call["label"]?.text, guest: call["guest"]?.text)
+    if let text = call["queues"]?.text {
+      guard let pattern = try? APQNPattern(text) else { return .invalidParameter("queues") }
+      filter.queues = pattern
+    }
+    guard let assessment else { return noInventory }
+    let (count, open) = assessment.requests(matching: filter)
+    let groups = OpenRequest.groups(of: open).prefix(StatusDocument.listLimit)
+    return Reply([
+      .init("requested", .integer(count)), .init("reserved", .integer(count - open.count)),
+      .init("openRequests", .array(groups.map { $0.json(limit: StatusDocument.listLimit) })),
+    ])
   }
 
   private func explain(_ call: Call) -> Reply {
@@ -113,18 +129,16 @@ struct ControlMethods {
 
   private func list(_ call: Call) -> Answer {
     guard let assessment else { return .reply(noInventory) }
-    let inventory = assessment.inventory
-    var adapters = inventory.adapters.map(\.self)
+    let rows = QueueList(assessment)
+    var adapters = rows.adapters.map(\.self)
     if let value = call["adapter"] {
       guard let number = value.integer.flatMap({ UInt8(exactly: $0) }) else {
         return .reply(.invalidParameter("adapter"))
       }
       adapters = adapters.filter { $0 == number }
     }
-    let rows = QueueList(inventory: inventory, decisions: assessment.decisions)
     guard call.wantsMore else {
-      let count = adapters.reduce(0) { $0 + inventory.queues(ofCard: $1).count }
-      guard count <= Self.queueLimit else { return .reply(.expectedMore) }
+      guard rows.count(ofCards: adapters) <= Self.queueLimit else { return .reply(.expectedMore) }
       return .reply(Reply([.init("queues", .array(adapters.flatMap(rows.json(ofCard:))))]))
     }
     guard !isAnsweringTooMuch() else { return .reply(busy) }

@@ -163,6 +163,12 @@ package struct APQNRange: Hashable, Sendable {
   package func contains(_ apqn: APQN) -> Bool {
     adapters.contains(apqn.adapter) && domains.contains(apqn.domain)
   }
+
+  /// The queue, if it is a single one.
+  package var singleQueue: APQN? {
+    guard adapters.count == 1, domains.count == 1 else { return nil }
+    return APQN(adapter: adapters.lowerBound, domain: domains.lowerBound)
+  }
 }
 
 /// Queues named outside of a rule, in the notation of the key `APQN`: `05.0004`, `05-07.*|*.0047`.
@@ -187,4 +193,7 @@ package struct APQNPattern: Hashable, Sendable {
   }
 
   package func contains(_ apqn: APQN) -> Bool { ranges.contains { $0.contains(apqn) } }
+
+  /// The queues that it names one by one.
+  package var singleQueues: [APQN] { ranges.compactMap(\.singleQueue) }
 }

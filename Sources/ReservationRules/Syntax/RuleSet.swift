@@ -1,9 +1,13 @@
+package import APBus
+
 /// The rules of all files in effective order.
 package struct RuleSet: Sendable {
   /// The rules, files in the order of their names, lines in the order written.
   package let rules: [Rule]
   /// The paths of the files they come from, in that order, also those without a rule.
   package let files: [String]
+  /// Queues that a rule reserves and names one by one with `APQN`, as in `APQN=="05.0004|06.0004"`.
+  package let singlyNamed: APQNSet
   /// The rules prepared for any inventory.
   let compiled: CompiledRules
 
@@ -12,6 +16,7 @@ package struct RuleSet: Sendable {
     self.rules = rules
     self.files = files
     compiled = CompiledRules(rules)
+    singlyNamed = APQNSet(rules.lazy.filter { $0.reserve.value == .vfioAP }.flatMap(\.singlyNamed))
   }
 
   /// No rules: every queue is unmanaged.
@@ -97,6 +102,18 @@ package struct Rule: Hashable, Sendable {
     package init(_ value: Reserve, locks: Bool = false) {
       self.value = value
       self.locks = locks
+    }
+  }
+}
+
+extension Rule {
+  /// The queues that its clauses name one by one.
+  fileprivate var singlyNamed: [APQN] {
+    clauses.flatMap { clause -> [APQN] in
+      guard !clause.isNegated, clause.condition.key == .apqn,
+        case .queues(let ranges) = clause.condition.pattern
+      else { return [] }
+      return ranges.compactMap(\.singleQueue)
     }
   }
 }

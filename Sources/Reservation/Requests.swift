@@ -1,0 +1,449 @@
+package import APBus
+package import ReservationRules
+
+/// The queues that are requested for guests, and what has become of each request.
+///
+/// A queue need not be present to be requested: a guest that is to have it fails just as well without it.
+/// Requested are
+/// - queues that rules reserve and that are present, or have been since boot (`Ownership`),
+/// - queues that a rule names one by one with the key `APQN`,
+/// - queues that a mediated device assigns that is active or defined to start automatically.
+package struct Requests: Equatable, Sendable {
+  /// All requested queues.
+  package private(set) var queues = APQNSet()
+  /// The requests that are not fulfilled, ascending.
+  package private(set) var open: [OpenRequest] = []
+  /// How many requests are in each state; states without any are left out.
+  package private(set) var counts: [State: Int] = [:]
+
+  /// What has become of a request.
+  package enum State: String, Hashable, Sendable, CaseIterable {
+    /// The queue is on `vfio_ap` and can be used.
+    case reserved
+    /// The queue is about to be moved, or that has failed and is tried again.
+    case pending
+    /// Something else has to happen first: a driver, a lock, or requests that the queue has to finish.
+    case waiting
+    /// The request cannot be fulfilled.
+    case refused
+    /// The queue is left alone, because another process keeps moving it back.
+    case contended
+    /// The queue is absent.
+    case missing
+    /// The queue is on `vfio_ap`, and its hardware is on standby or check-stopped.
+    case unusable
+    /// What decides about the queue cannot be read now.
+    case undecidable
+    /// The queue, its card or the whole bus cannot be read.
+    case unreadable
+
+    /// Whether nothing but a person, or hardware, will change it.
+    package var isStuck: Bool {
+      switch self {
+      case .reserved, .pending, .waiting: false
+      case .refused, .contended, .missing, .unusable, .undecidable, .unreadable: true
+      }
+    }
+  }
+
+  /// No requests.
+  package init() {}
+
+  /// How many queues are requested.
+  package var count: Int { counts.values.reduce(0, +) }
+
+  /// How many of them are on `vfio_ap` and can be used.
+  package var reserved: Int { counts[.reserved] ?? 0 }
+
+  /// The state of a queue's request; nil if it is not requested.
+  package func state(of apqn: APQN) -> State? {
+    queues.contains(apqn) ? reason(for: apqn)?.state ?? .reserved : nil
+  }
+
+  /// Why a request is not fulfilled; nil if it is, or if there is none.
+  package func reason(for apqn: APQN) -> OpenRequest.Reason? {
+    var low = 0
+    var high = open.count
+    while low < high {
+      let middle = (low + high) / 2
+      if open[middle].apqn < apqn { low = middle + 1 } else { high = middle }
+    }
+    return low < open.count && open[low].apqn == apqn ? open[low].reason : nil
+  }
+
+  /// One line: `22 of 24 queues reserved, 2 missing`.
+  package var summary: String {
+    let open = State.allCases.filter { $0 != .reserved }.compactMap { state in
+      counts[state].map { "\($0) \(state.rawValue)" }
+    }
+    return (["\(reserved) of \(count) queues reserved"] + open).joined(separator: ", ")
+  }
+
+  /// The open requests of one state.
+  package func open(_ state: State) -> [OpenRequest] { open.filter { $0.state == state } }
+
+  /// The same requests while another process holds the lock for the configuration of the bus.
+  package var waitingForLock: Requests {
+    var requests = self
+    for index in open.indices where open[index].reason == .planned {
+      requests.open[index].reason = .lock
+    }
+    requests.counts = [:]
+    for request in requests.open { requests.counts[request.state, default: 0] += 1 }
+    requests.counts[.reserved] = counts[.reserved]
+    return requests
+  }
+
+  /// The same requests on a bus that cannot be read.
+  package func unreadable(because sentence: String) -> Requests {
+    var requests = Requests()
+    requests.queues = queues
+    requests.open = queues.map { OpenRequest($0, .unreadable(sentence)) }
+    if !requests.open.isEmpty { requests.counts = [.unreadable: requests.open.count] }
+    return requests
+  }
+}
+
+/// A request that is not fulfilled.
+package struct OpenRequest: Hashable, Sendable {
+  package var apqn: APQN
+  package var reason: Reason
+
+  package init(_ apqn: APQN, _ reason: Reason) {
+    self.apqn = apqn
+    self.reason = reason
+  }
+
+  package var state: Requests.State { reason.state }
+
+  /// Why it is not.
+  package enum Reason: Hashable, Sendable {
+    /// The plan moves the queue.
+    case planned
+    /// The plan is not written, or not read back yet.
+    case unfinished
+    /// Moving the queue has failed; it is tried again.
+    case failed(String)
+    /// Moving the queue has failed for good.
+    case failedFinally(String)
+    /// This driver is not registered.
+    case driver(String)
+    /// Another process holds the lock that protects the configuration of the bus.
+    case lock
+    /// The queue finishes its pending requests first.
+    case draining
+    /// A request of rules that is refused.
+    case refusal(Refusal)
+    /// Only this mediated device requests the queue, and no rule reserves it. A rule, `FILE:LINE`, may keep
+    /// it for the host.
+    case notReserved(mediatedDevice: String, rule: String?)
+    /// Neither a rule nor a mediated device requests the queue: only who asks about it does.
+    case notRequested
+    /// The adapter is absent.
+    case adapterAbsent(UInt8)
+    /// The adapter is present and has no queue in this domain.
+    case domainAbsent(UInt8)
+    /// This system is not configured for the adapter (`ap_adapter_mask`).
+    case adapterNotConfigured(UInt8)
+    /// This system is not configured for the domain (`ap_usage_domain_mask`).
+    case domainNotConfigured(UInt8)
+    /// Card or queue are on standby (`config`).
+    case deconfigured
+    /// Card or queue are check-stopped (`chkstop`).
+    case checkStopped
+    /// What the rules compare cannot be read.
+    case undecidable
+    /// The queue, its card or the whole bus cannot be read.
+    case unreadable(String)
+
+    /// The state that it amounts to.
+    package var state: Requests.State {
+      switch self {
+      case .planned, .unfinished, .failed: .pending
+      case .driver, .lock, .draining: .waiting
+      case .refusal(let refusal): refusal.reason.isContention ? .contended : .refused
+      case .failedFinally, .notReserved, .notRequested: .refused
+      case .adapterAbsent, .domainAbsent, .adapterNotConfigured, .domainNotConfigured: .missing
+      case .deconfigured, .checkStopped: .unusable
+      case .undecidable: .undecidable
+      case .unreadable: .unreadable
+      }
+    }
+  }
+}
+
+extension OpenRequest.Reason: CustomStringConvertible {
+  /// A clause without the queue's name, such as `adapter 0x06 is absent`; of a refusal, a whole sentence.
+  package var description: String {
+    switch self {
+    case .planned: "about to be moved to vfio_ap"
+    case .unfinished: "not moved yet"
+    case .failed(let sentence): "\(sentence); tried again"
+    case .failedFinally(let sentence): sentence
+    case .driver(let driver): "\(driver) is not loaded"
+    case .lock: "another process holds the lock for the configuration of the bus"
+    case .draining: "the queue has pending requests to finish"
+    case .refusal(let refusal): refusal.description
+    case .notReserved(let device, nil):
+      "mediated device \(device) has it assigned, and no rule reserves it"
+    case .notReserved(let device, let rule?):
+      "mediated device \(device) has it assigned, and \(rule) keeps it for the host"
+    case .notRequested: "neither a rule nor a mediated device requests it"
+    case .adapterAbsent(let adapter): "adapter 0x\(Hex.text(adapter, digits: 2)) is absent"
+    case .domainAbsent(let domain):
+      "the adapter has no queue in domain 0x\(Hex.text(domain, digits: 4))"
+    case .adapterNotConfigured(let adapter):
+      "this system is not configured for adapter 0x\(Hex.text(adapter, digits: 2))"
+    case .domainNotConfigured(let domain):
+      "this system is not configured for domain 0x\(Hex.text(domain, digits: 4))"
+    case .deconfigured: "deconfigured"
+    case .checkStopped: "check-stopped"
+    case .undecidable: "a rule asks for something that cannot be read now"
+    case .unreadable(let sentence): sentence
+    }
+  }
+}
+
+extension OpenRequest: CustomStringConvertible {
+  /// One sentence: `06.0004 is missing: adapter 0x06 is absent`.
+  package var description: String { Self.sentence(for: [apqn], reason) }
+
+  /// One sentence about requests that are open for the same reason.
+  package static func sentence(for apqns: [APQN], _ reason: Reason) -> String {
+    // A refusal names its queue.
+    if case .refusal(let refusal) = reason { return refusal.description }
+    return
+      "\(apqns.shortList()) \(apqns.count == 1 ? "is" : "are") \(reason.state.rawValue): \(reason)"
+  }
+
+  /// Requests that are open for the same reason.
+  package struct Group: Equatable, Sendable {
+    package var apqns: [APQN]
+    package var reason: Reason
+
+    /// One sentence about all of them.
+    package var sentence: String { OpenRequest.sentence(for: apqns, reason) }
+  }
+
+  /// The requests by reason, in the order of their first queues.
+  package static func groups(of requests: [OpenRequest]) -> [Group] {
+    var places: [Reason: Int] = [:]
+    var groups: [Group] = []
+    for request in requests {
+      if let place = places[request.reason] {
+        groups[place].apqns.append(request.apqn)
+      } else {
+        places[request.reason] = groups.count
+        groups.append(Group(apqns: [request.apqn], reason: request.reason))
+      }
+    }
+    return groups
+  }
+}
+
+/// How far the agent has come with its plan; nothing where there is no agent.
+package struct RequestProgress: Equatable, Sendable {
+  /// Queues that finish their pending requests before they are moved.
+  package var draining: Set<APQN>
+  /// What failed, by queue.
+  package var failures: [APQN: Failure]
+  /// Queues that the plan's operations have moved to `vfio_ap` since the machine was read.
+  package var moved: Set<APQN>
+  /// Whether another process holds the lock for the configuration of the bus.
+  package var isLocked: Bool
+
+  /// What failed when a queue was to be moved.
+  package enum Failure: Equatable, Sendable {
+    /// It is tried again.
+    case retried(String)
+    /// Trying again cannot help.
+    case final(String)
+  }
+
+  package init(
+    draining: Set<APQN> = [], failures: [APQN: Failure] = [:], moved: Set<APQN> = [],
+    isLocked: Bool = false
+  ) {
+    self.draining = draining
+    self.failures = failures
+    self.moved = moved
+    self.isLocked = isLocked
+  }
+}
+
+/// Which requests a person asks about. All conditions must hold.
+package struct RequestFilter: Equatable, Sendable {
+  /// Queues of this pattern. Those that it names one by one must be requested.
+  package var queues: APQNPattern?
+  /// Queues that a rule with this label decides about.
+  package var label: String?
+  /// Queues of this mediated device, active or only defined: its UUID, or the virtual machine that uses it.
+  package var guest: String?
+
+  package init(queues: APQNPattern? = nil, label: String? = nil, guest: String? = nil) {
+    self.queues = queues
+    self.label = label
+    self.guest = guest
+  }
+}
+
+extension Assessment {
+  /// The requests that match a filter: how many there are, and which of them are not fulfilled.
+  package func requests(matching filter: RequestFilter) -> (count: Int, open: [OpenRequest]) {
+    let devices = filter.guest.map(mediatedDevices)
+    let requests =
+      devices.map { devices in
+        Requests(
+          inventory: inventory, decisions: decisions, ownership: ownership,
+          configuration: context.configuration, plan: plan, devices: devices)
+      } ?? requests
+    let matching = requests.queues.filter { apqn in
+      filter.queues?.contains(apqn) != false && devices?.contains { $0.holds(apqn) } != false
+        && (filter.label == nil || filter.label == decisions.decision(for: apqn).name)
+    }
+    var open = matching.compactMap { apqn in
+      requests.reason(for: apqn).map { OpenRequest(apqn, $0) }
+    }
+    let named = filter.queues?.singleQueues.filter { !requests.queues.contains($0) } ?? []
+    open += named.map { OpenRequest($0, .notRequested) }
+    return (matching.count + named.count, open.sorted { $0.apqn < $1.apqn })
+  }
+
+  /// The mediated devices of a name: a UUID, or the name of a virtual machine.
+  private func mediatedDevices(of guest: String) -> [MediatedDevice] {
+    let machines = context.configuration.virtualMachines.filter { $0.name == guest }
+    let uuids = Set(machines.flatMap(\.mediatedDevices) + [guest.lowercased()])
+    let active = inventory.mediatedDevices.filter { uuids.contains($0.uuid) }
+    let defined = context.configuration.definitions.map(\.device).filter { device in
+      uuids.contains(device.uuid) && !active.contains { $0.uuid == device.uuid }
+    }
+    return active + defined
+  }
+}
+
+extension Requests {
+  /// The requests of a machine under rules, and what a plan does about each. `devices` request queues as well.
+  package init(
+    inventory: Inventory, decisions: DecisionTable, ownership: Ownership,
+    configuration: HostConfiguration, plan: Plan, progress: RequestProgress = RequestProgress(),
+    devices: [MediatedDevice] = []
+  ) {
+    let guests = GuestRequests(
+      inventory: inventory, configuration: configuration, further: devices)
+    let judge = RequestJudge(
+      inventory: inventory, decisions: decisions, guests: guests, plan: plan, progress: progress)
+    let present = inventory.apqns
+    let single = decisions.rules.singlyNamed
+    for adapter in UInt8.min...UInt8.max {
+      let row = decisions.row(adapter)
+      // Nearly all requests of a large machine are fulfilled, so these are counted row by row.
+      let card = inventory.card(adapter)
+      let usable = APMask(
+        inventory.queues(ofCard: adapter).lazy
+          .filter { $0.owner == .vfioAP && $0.isWorking(on: card) }.map(\.apqn.domain))
+      let known = present[adapter].union(ownership.seen[adapter])
+      let requested = known.intersection(row.vfioAP)
+        .union(ownership.requested[adapter].intersection(row.vfioAP.union(row.undecidable)))
+        .union(single[adapter].intersection(row.vfioAP.union(row.undecidable)))
+        .union(guests.queues[adapter])
+      guard !requested.isEmpty else { continue }
+      queues[adapter] = requested
+      for domain in requested.subtracting(usable) {
+        let apqn = APQN(adapter: adapter, domain: domain)
+        guard let reason = judge.reason(for: apqn) else { continue }
+        open.append(OpenRequest(apqn, reason))
+      }
+    }
+    for request in open { counts[request.state, default: 0] += 1 }
+    let reserved = queues.count - open.count
+    if reserved > 0 { counts[.reserved] = reserved }
+  }
+}
+
+/// What mediated devices request: those that are active, and those that are defined to start automatically.
+private struct GuestRequests {
+  private(set) var queues = APQNSet()
+  private let devices: [MediatedDevice]
+  private let configuration: HostConfiguration
+
+  init(inventory: Inventory, configuration: HostConfiguration, further: [MediatedDevice]) {
+    let active = inventory.mediatedDevices
+    let defined = configuration.definitions.lazy.filter(\.startsAutomatically).map(\.device)
+      .filter { device in !active.contains { $0.uuid == device.uuid } }
+    devices = active + defined + further
+    self.configuration = configuration
+    for device in devices {
+      for adapter in device.adapters { queues[adapter].formUnion(device.domains) }
+    }
+  }
+
+  /// The name of the device that requests the queue.
+  func name(for apqn: APQN) -> String? {
+    devices.first { $0.holds(apqn) }.map { configuration.name(ofMediatedDevice: $0.uuid) }
+  }
+}
+
+/// Finds what has become of single requests.
+private struct RequestJudge {
+  let inventory: Inventory
+  let decisions: DecisionTable
+  let guests: GuestRequests
+  let progress: RequestProgress
+  private let refusals: [APQN: Refusal]
+  private let drivers: [APQN: String]
+  private let planned: Set<APQN>
+
+  init(
+    inventory: Inventory, decisions: DecisionTable, guests: GuestRequests, plan: Plan,
+    progress: RequestProgress
+  ) {
+    self.inventory = inventory
+    self.decisions = decisions
+    self.guests = guests
+    self.progress = progress
+    refusals = Dictionary(plan.refusals.map { ($0.apqn, $0) }) { first, _ in first }
+    drivers = Dictionary(plan.waiting.map { ($0.apqn, $0.driver) }) { first, _ in first }
+    planned = Set(plan.changes.lazy.filter { $0.to == .vfioAP }.map(\.apqn))
+  }
+
+  /// Why the request is open; nil if it is fulfilled.
+  func reason(for apqn: APQN) -> OpenRequest.Reason? {
+    guard let queue = inventory.queue(apqn) else { return absence(of: apqn) }
+    if queue.owner == .vfioAP || progress.moved.contains(apqn) { return flaw(of: queue) }
+    if progress.draining.contains(apqn) { return .draining }
+    switch progress.failures[apqn] {
+    case .retried(let sentence): return .failed(sentence)
+    case .final(let sentence): return .failedFinally(sentence)
+    case nil: break
+    }
+    if let refusal = refusals[apqn] { return .refusal(refusal) }
+    if let driver = drivers[apqn] { return .driver(driver) }
+    if planned.contains(apqn) { return progress.isLocked ? .lock : .planned }
+    let row = decisions.row(apqn.adapter)
+    if row.undecidable.contains(apqn.domain) { return .undecidable }
+    if row.vfioAP.contains(apqn.domain) { return .unfinished }
+    let rule = row.host.contains(apqn.domain) ? decisions.decision(for: apqn).rule : nil
+    return .notReserved(
+      mediatedDevice: guests.name(for: apqn) ?? "?",
+      rule: rule.map { $0.location.fileAndLine.printable })
+  }
+
+  private func absence(of apqn: APQN) -> OpenRequest.Reason {
+    if inventory.bus.configuredAdapters?.contains(apqn.adapter) == false {
+      return .adapterNotConfigured(apqn.adapter)
+    }
+    if inventory.bus.configuredDomains?.contains(apqn.domain) == false {
+      return .domainNotConfigured(apqn.domain)
+    }
+    return inventory.card(apqn.adapter) == nil
+      ? .adapterAbsent(apqn.adapter) : .domainAbsent(apqn.domain)
+  }
+
+  /// Why a queue on `vfio_ap` is of no use to a guest.
+  private func flaw(of queue: Queue) -> OpenRequest.Reason? {
+    let card = inventory.card(queue.apqn.adapter)
+    guard !queue.isWorking(on: card) else { return nil }
+    return queue.isConfigured == false || card?.isConfigured == false
+      ? .deconfigured : .checkStopped
+  }
+}
