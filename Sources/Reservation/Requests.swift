@@ -5,7 +5,7 @@ package import ReservationRules
 ///
 /// A queue need not be present to be requested: a guest that is to have it fails just as well without it.
 /// Requested are
-/// - queues that rules reserve and that are present, or have been since boot (`Ownership`),
+/// - queues that rules reserve, or may reserve, and that are present, or have been since boot (`Ownership`),
 /// - queues that a rule names one by one with the key `APQN`,
 /// - queues that a mediated device assigns that is active or defined to start automatically.
 package struct Requests: Equatable, Sendable {
@@ -343,6 +343,7 @@ extension Requests {
           .filter { $0.owner == .vfioAP && $0.isWorking(on: card) }.map(\.apqn.domain))
       let known = present[adapter].union(ownership.seen[adapter])
       let requested = known.intersection(row.vfioAP)
+        .union(present[adapter].intersection(row.undecidable))
         .union(ownership.requested[adapter].intersection(row.vfioAP.union(row.undecidable)))
         .union(single[adapter].intersection(row.vfioAP.union(row.undecidable)))
         .union(guests.queues[adapter])

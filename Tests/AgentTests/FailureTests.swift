@@ -60,7 +60,7 @@ private final class FaultySysfs: Sysfs {
     }
     try agent.reconcile().get()
     #expect(agent.status.phase == .retrying)
-    #expect(agent.status.description == "3 of 4 queues reserved, 1 failed")
+    #expect(agent.status.description == "3 of 4 queues reserved, 1 pending, 1 failed")
     #expect(agent.nextDue == .boot + .seconds(1))
     stage.now = .boot + .seconds(1)
     try agent.reconcile().get()
@@ -323,7 +323,7 @@ private final class FaultySysfs: Sysfs {
     try agent.reconcile().get()
     #expect(stage.failures.map(\.cause) == [.vanished(APQN(adapter: 1, domain: 1))])
     #expect(agent.status.requests.reserved == 3)
-    #expect(agent.status.requests.count == 3)
+    #expect(agent.status.requests.counts == [.reserved: 3, .missing: 1])
     // Nothing is left to try: an agent that waited for its time would wait for ever.
     #expect(agent.nextDue == nil)
     #expect(agent.status.phase == .settled)

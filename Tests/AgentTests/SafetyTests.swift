@@ -101,7 +101,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
       #expect(cause == .vanished(apqn))
     }
     #expect(watched.agent.nextDue == nil)
-    #expect(watched.agent.status.requests.count == 0)
+    #expect(watched.agent.status.requests.counts == [.missing: 1])
   }
 
   @Test func `because a device does not answer is tried again while it is present`() throws {

@@ -52,7 +52,7 @@ import Testing
       lines[6...].first?.hasPrefix(
         "failed     01.0004 was to go to vfio_ap, the kernel took the write, and the queue is with "
           + "host") == true)
-    #expect(lines.last == "0 of 1 queues reserved, 1 failed")
+    #expect(lines.last == "0 of 1 queues reserved, 1 pending, 1 failed")
     #expect(try contents() == ["", "01.0004", "01.0004", "", "1\n"])
   }
 
@@ -70,7 +70,7 @@ import Testing
     let result = try bench.run("apply --sysfs tree --rules guests")
     #expect(result.status == 1)
     #expect(result.output.contains("\nwrite      \(Self.cleared) > /sys/bus/ap/apmask   ok\n"))
-    #expect(result.output.hasSuffix("\n0 of 1 queues reserved, 1 failed\n"))
+    #expect(result.output.hasSuffix("\n0 of 1 queues reserved, 1 pending, 1 failed\n"))
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
     #expect(try bench.text("tree/bus/ap/aqmask") == Self.all)
   }

@@ -62,6 +62,24 @@ import Testing
     #expect(try bench.run("settle --control c --timeout 60").status == 0)
   }
 
+  @Test(arguments: [
+    (
+      "--require 05.0004", 3, "05.0004 is refused: neither a rule nor a mediated device requests it"
+    ),
+    ("--require 05.*", 1, "no requested queue matches --require 05.*"),
+    ("--name web1 --guest db", 1, "no requested queue matches --name web1 --guest db"),
+    ("--require 5.4", 64, ""),
+  ])
+  func `settles only if what is required is reserved`(
+    words: String, status: Int, message: String
+  ) throws {
+    let daemon = try tree.start()
+    let result = try bench.run("settle --control c --timeout 60 \(words)")
+    #expect(result.status == status)
+    #expect(status == 64 || result.messages == "apreserve: \(message)\n")
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test func `reads its rules again on SIGHUP`() throws {
     let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")

@@ -46,10 +46,10 @@ import Testing
     """
 
   private static let list = """
-    QUEUE    HMC  TYPE   MODE  OWNER  STATE   RESERVE  RULE               NAME
-    01.0004  1.4  CEX7C  cca   host   online  vfio_ap  50-guests.rules:1  db guests
-    01.0005  1.5  CEX7C  cca   host   online  vfio_ap  50-guests.rules:1  db guests
-    02.0004  2.4  CEX8P  ep11  host   online  -        -
+    QUEUE    HMC  TYPE   MODE  OWNER  STATE   RESERVE  REQUEST  RULE               NAME
+    01.0004  1.4  CEX7C  cca   host   online  vfio_ap  pending  50-guests.rules:1  db guests
+    01.0005  1.5  CEX7C  cca   host   online  vfio_ap  pending  50-guests.rules:1  db guests
+    02.0004  2.4  CEX8P  ep11  host   online  -        -        -
 
     """
 
@@ -108,6 +108,7 @@ import Testing
       card     card01, CEX7C, hwtype 13, mode cca, bound to cex4card
       queue    on cex4queue, online
       request  vfio_ap, by 50-guests.rules:1 "db guests"
+      state    pending: about to be moved to vfio_ap
 
     rules
       50-guests.rules:1  decides  ADAPTER=="1", RESERVE="vfio_ap", NAME="db guests"

@@ -157,9 +157,12 @@ final class LiveMachine {
   func status() throws -> JSONValue { try call("GetStatus") }
 
   private func call(_ method: String) throws -> JSONValue {
+    try #require(try reply(method)["status"])
+  }
+
+  func reply(_ method: String, _ parameters: [JSONValue.Member] = []) throws -> Reply {
     let client = try ControlClient(path: control)
-    let reply = try client.call(Call("org.apreserve.\(method)"), timeout: .seconds(60))
-    return try #require(reply["status"])
+    return try client.call(Call("org.apreserve.\(method)", parameters), timeout: .seconds(60))
   }
 
   func reload() throws {

@@ -43,7 +43,62 @@ struct `A daemon on a live machine` {
       status = try machine.settle()
       #expect(machine.reserved.count == 4)
       machine.bus.use { $0.unplug(card: 1) }
-      #expect(try machine.settle()["summary"] == "0 of 0 queues reserved")
+      #expect(try machine.settle()["summary"] == "0 of 4 queues reserved, 4 missing")
+    }
+  }
+
+  @Test func `reports requested queues that are missing, and that they are back`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.override, rules: Self.rule)
+      try machine.settle()
+      machine.bus.use { $0.unplug(card: 1) }
+      #expect(try machine.settle()["summary"] == "0 of 4 queues reserved, 4 missing")
+      // The kernel removes one queue after the other, so there may be several messages.
+      let queues = ["01.0000", "01.0001", "01.0002", "01.0003"]
+      try machine.wait {
+        let texts = machine.messages.texts(of: .requestStuck)
+        return queues.allSatisfy { queue in texts.contains { $0.contains(queue) } }
+      }
+      let open = try #require(try machine.status()["openRequests"]?.elements.first)
+      #expect(open["state"] == "missing")
+      #expect(
+        open["message"]?.text
+          == "01.0000, 01.0001, 01.0002, 01.0003 are missing: adapter 0x01 is absent")
+      #expect(open["count"] == .integer(4))
+      #expect(StatusView(try machine.status()).outcome == .refused)
+      let requests = try machine.reply("GetRequests", [.init("queues", "01.0000-0001")])
+      #expect(requests["requested"] == .integer(2))
+      #expect(requests["reserved"] == .integer(0))
+      machine.bus.use { $0.plug(card: SimulatedCard(adapter: 1)) }
+      #expect(try machine.settle()["summary"] == "4 of 4 queues reserved")
+      try machine.wait {
+        let texts = machine.messages.texts(of: .requestFreed)
+        return queues.allSatisfy { queue in
+          texts.contains { $0.contains(queue) && $0.contains("no longer missing") }
+        }
+      }
+    }
+  }
+
+  @Test func `shows what it waits for, and the requests as they are meanwhile`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: "# none\n") { settings in
+        settings.configurationLock = (settings.root ?? "") + "/lock"
+      }
+      try machine.settle()
+      // The parent of the test process is running.
+      try machine.tree.file("host/lock", "\(getppid())\n")
+      try machine.tree.file("rules/60.rules", Self.rule)
+      try machine.wait { try machine.status()["wait"]?["kind"] == "lock" }
+      let status = try machine.status()
+      #expect(status["phase"] == "applying")
+      #expect(status["requests"]?["reserved"] == .integer(0))
+      #expect(status["requests"]?["waiting"] == .integer(4))
+      try machine.wait { !machine.messages.texts(of: .lockHeld).isEmpty }
+      let summary = try #require(try machine.status()["summary"]?.text)
+      #expect(summary.hasPrefix("0 of 4 queues reserved, 4 waiting; waiting for "), "\(summary)")
+      machine.tree.remove("host/lock")
+      #expect(try machine.settle()["summary"] == "4 of 4 queues reserved")
     }
   }
 
@@ -122,7 +177,7 @@ struct `A daemon on a live machine` {
         settings.host = { facts.identity() }
         settings.hostNameFile = facts.nameFile
       }
-      #expect(try machine.settle()["undecidable"] == .integer(4))
+      #expect(try machine.settle()["requests"]?["undecidable"] == .integer(4))
       #expect(machine.reserved == [])
       try machine.tree.file("host/etc/hostname", "test1\n")
       try machine.wait { machine.reserved.count == 4 }
@@ -175,8 +230,8 @@ struct `A daemon on a live machine` {
       try machine.settle()
       machine.bus.writeDelay.store(200, ordering: .relaxed)
       try machine.tree.file("rules/60.rules", "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n")
-      try machine.wait { try machine.status()["writing"] != nil }
-      let writing = try #require(try machine.status()["writing"] ?? machine.status()["writing"])
+      try machine.wait { try machine.status()["wait"]?["kind"]?.text == "write" }
+      let writing = try #require(try machine.status()["wait"])
       #expect(writing["path"]?.text?.hasPrefix("/sys/") == true)
       try machine.reload()
       // Events are still taken in.

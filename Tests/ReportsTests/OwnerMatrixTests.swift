@@ -19,8 +19,30 @@ import Testing
         >V to be moved to vfio_ap
         !  request refused
 
-        """.replacing("h!\n", with: "h!   +\n").replacing(
-          "refused\n", with: "refused\n+  requested for guests, no such queue\n"))
+        """)
+  }
+
+  @Test func `shows what is missing, and what cannot be used`() throws {
+    var inventory = Example.grid(adapters: 5...5, domains: 4...4)
+    let apqn = APQN(adapter: 5, domain: 4)
+    inventory.setQueue(
+      Queue(apqn: apqn, driver: DriverName.vfioAP, isCheckStopped: true), apqn: apqn)
+    let assessment = try Assessment(
+      inventory: inventory,
+      rules: Example.ruleSet(#"APQN=="05.0004|06.0007", RESERVE="vfio_ap""#))
+    #expect(
+      OwnerMatrix(assessment).text(style: .plain)
+        == """
+                 domain  04  07
+        adapter     HMC   4   7
+        05    5  CEX7C   V#
+        06    6  ?            +
+
+        V vfio_ap
+        +  requested for guests, missing
+        #  reserved, and unusable: deconfigured or check-stopped
+
+        """)
   }
 
   @Test func `of 16 domains fits in 80 columns, of 85 it wraps into blocks`() {
@@ -100,6 +122,6 @@ import Testing
     let text = OwnerMatrix(try Example.assessment()).json.documentText
     #expect(text.hasPrefix("{\n  \"apreserve\": \"matrix\",\n  \"version\": 1,\n"))
     #expect(text.contains("{\"name\": \"05.0004\", \"owner\": \"host\", \"mark\": \"to-vfio_ap\"}"))
-    #expect(text.contains("{\"name\": \"02.0047\", \"mark\": \"absent\"}"))
+    #expect(text.contains("{\"name\": \"02.0004\", \"owner\": \"host\", \"mark\": \"refused\"}"))
   }
 }

@@ -88,6 +88,19 @@ import Testing
           "outcome": "pending",
           "mechanism": "bind",
           "reason": "this kernel has no masks",
+          "requests": {
+            "requested": 1,
+            "reserved": 0,
+            "pending": 1,
+            "waiting": 0,
+            "refused": 0,
+            "contended": 0,
+            "missing": 0,
+            "unusable": 0,
+            "undecidable": 0,
+            "unreadable": 0
+          },
+          "openRequests": [{"queue": "01.0004", "state": "pending", "message": "01.0004 is pending: about to be moved to vfio_ap"}],
           "changes": [
             {
               "queue": "01.0004",

@@ -10,12 +10,12 @@ import Testing
     let list = QueueList(assessment)
     #expect(
       list.text(style: .plain) == """
-        QUEUE    HMC    TYPE   MODE   OWNER    STATE     RESERVE  RULE           NAME
-        02.0004  2.4    CEX3A  accel  host     online    vfio_ap  50-db.rules:2
-        05.0004  5.4    CEX7C  cca    host     online    vfio_ap  50-db.rules:1  db guests
-        05.0047  5.71   CEX7C  cca    host     offline   -        -
-        0a.0004  10.4   CEX8P  ep11   vfio_ap  assigned  vfio_ap  50-db.rules:1  db guests
-        0a.0047  10.71  CEX8P  ep11   none     unbound   -        -
+        QUEUE    HMC    TYPE   MODE   OWNER    STATE     RESERVE  REQUEST   RULE           NAME
+        02.0004  2.4    CEX3A  accel  host     online    vfio_ap  refused   50-db.rules:2
+        05.0004  5.4    CEX7C  cca    host     online    vfio_ap  pending   50-db.rules:1  db guests
+        05.0047  5.71   CEX7C  cca    host     offline   -        -         -
+        0a.0004  10.4   CEX8P  ep11   vfio_ap  assigned  vfio_ap  reserved  50-db.rules:1  db guests
+        0a.0047  10.71  CEX8P  ep11   none     unbound   -        -         -
 
         """)
   }

@@ -26,4 +26,5 @@ series = [
 assert len(series) == len(set(series)), "a series appears twice"
 phases = [sample.value for sample in families["apreserve_phase"].samples]
 assert sum(phases) == 1, "there is one phase at a time"
-assert families["apreserve_queues_wanted"].samples[0].value == 0
+requests = [sample.value for sample in families["apreserve_requested_queues"].samples]
+assert sum(requests) == 0, "nothing is requested"
