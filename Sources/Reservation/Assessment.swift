@@ -56,7 +56,8 @@ package struct Assessment {
   /// A machine that was assessed elsewhere.
   package init(
     inventory: Inventory, decisions: DecisionTable, choice: MechanismChoice, plan: Plan,
-    requests: Requests, ownership: Ownership, context: PlanningContext, host: HostIdentity = HostIdentity(),
+    requests: Requests, ownership: Ownership, context: PlanningContext,
+    host: HostIdentity = HostIdentity(),
     settings: [AppliedSetting] = []
   ) {
     self.settings = settings

@@ -197,7 +197,7 @@ struct ControlOptions: ParsableArguments {
     timeout: Duration? = ControlOptions.patience
   ) throws(ControlError) -> Reply {
     try ControlClient(path: control).call(
-      Call("org.apreserve.\(method)", parameters), timeout: timeout)
+      Call("org.apreserve.\(method)", parameters: parameters), timeout: timeout)
   }
 
   /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is

@@ -162,7 +162,8 @@ final class LiveMachine {
 
   func reply(_ method: String, _ parameters: [JSONValue.Member] = []) throws -> Reply {
     let client = try ControlClient(path: control)
-    return try client.call(Call("org.apreserve.\(method)", parameters), timeout: .seconds(60))
+    return try client.call(
+      Call("org.apreserve.\(method)", parameters: parameters), timeout: .seconds(60))
   }
 
   func reload() throws {

@@ -63,7 +63,8 @@ struct `A daemon on a live machine` {
       #expect(open["state"] == "missing")
       #expect(
         open["message"]?.text
-          == "01.0000, 01.0001, 01.0002, 01.0003 are missing: adapter 0x01 is absent")
+          == "01.0000, 01.0001, 01.0002, 01.0003 are missing: this system is not configured for adapter 0x01"
+      )
       #expect(open["count"] == .integer(4))
       #expect(StatusView(try machine.status()).outcome == .refused)
       let requests = try machine.reply("GetRequests", [.init("queues", "01.0000-0001")])
