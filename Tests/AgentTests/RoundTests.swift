@@ -104,8 +104,8 @@ struct Watched {
     #expect(one <= 2)
     #expect(watched.agent.nextDue == nil)
     #expect(watched.agent.decisions?.row(1).vfioAP == .all)
-    #expect(watched.agent.status.wanted == 4)
-    #expect(watched.agent.status.reserved == 4)
+    #expect(watched.agent.status.requests.count == 4)
+    #expect(watched.agent.status.requests.reserved == 4)
   }
 
   @Test func `is not taken before what waits is due`() throws {
