@@ -210,7 +210,7 @@ struct AttributeReader {
 }
 
 extension AttributeReader {
-  /// A mediated device; nil when it is not there.
+  /// A mediated device; nil when it is absent.
   ///
   /// `ap_config` holds all three masks in full. Kernels before it print the matrix queue by queue,
   /// and only as much as fits in a page: in a matrix of more than some 500 queues the last adapters

@@ -7,7 +7,7 @@ public enum BusObject: Hashable, Sendable {
   case bus
   /// `/bus/ap/drivers/NAME`.
   case driver(String)
-  /// `/devices/ap`: the root device; INITSCAN, BINDINGS and mask events come from it.
+  /// `/devices/ap`: the root device; INITSCAN, BINDINGS and mask events are about it.
   case root
   /// `/devices/ap/card05`.
   case card(UInt8)

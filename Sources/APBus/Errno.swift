@@ -55,7 +55,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
 
   /// EPERM.
   public static let notPermitted = Errno(rawValue: 1)
-  /// ENOENT: the file, or the device it belonged to, is gone.
+  /// ENOENT: the file, or the device it belonged to, does not exist.
   public static let noSuchFile = Errno(rawValue: 2)
   /// EINTR.
   public static let interrupted = Errno(rawValue: 4)

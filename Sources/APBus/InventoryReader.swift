@@ -69,7 +69,7 @@ public struct InventoryReader {
     return bus
   }
 
-  /// One card, nil when it is not there.
+  /// One card, nil when it is absent.
   ///
   /// - Parameter adapter: Its adapter.
   /// - Returns: The card; nil if it was removed.
@@ -88,11 +88,11 @@ public struct InventoryReader {
       guard let text = try attributes.text(.card(adapter, name)) else { continue }
       card.attributes[name] = text
     }
-    // An attribute that was missing may never have been there, or have gone with the card.
+    // An attribute that was missing may never have existed, or was removed with the card.
     return try attributes.neededText(typePath) == nil ? nil : card
   }
 
-  /// One queue, nil when it is not there.
+  /// One queue, nil when it is absent.
   ///
   /// - Parameter apqn: Its APQN.
   /// - Returns: The queue; nil if it was removed.
@@ -147,7 +147,7 @@ public struct InventoryReader {
     }
   }
 
-  /// How many requests wait for a queue or are under way in it; nil when it is not there.
+  /// How many requests wait for a queue or are under way in it; nil when it is absent.
   ///
   /// - Parameter apqn: A queue.
   /// - Returns: Requests that wait or are in the adapter.
@@ -266,7 +266,7 @@ public enum InventoryReaderError: Error, Equatable, Sendable {
   case noAPBus
   /// The masks were changed whenever the queues were read, so that nothing fits together.
   case changing
-  /// The kernel refused to show a file for another reason than that its device has gone.
+  /// The kernel refused to show a file for another reason than that its device was removed.
   case unreadable(SysfsError)
   /// A file holds something else than the kernel's documentation says.
   case unparsable(path: SysfsPath, text: String, expected: String)

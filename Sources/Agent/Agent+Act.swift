@@ -3,7 +3,7 @@ import Reservation
 import ReservationRules
 
 extension Agent {
-  /// What came of a plan.
+  /// The result of a plan.
   enum Outcome {
     /// Nothing was to be written, or nothing more can be now.
     case finished
@@ -90,7 +90,7 @@ extension Agent {
       case .done:
         // From here on the plan sets overrides.
         if plan.leavesMasks, operation.subject == .masks { try keep(choice) }
-      // What comes after masks depends on them.
+      // The operations after masks depend on them.
       case .failed, .waiting:
         if result == .failed { hasFailed = true }
         if operation.subject == .masks { break operations }
@@ -173,7 +173,7 @@ extension Agent {
     case done
     case failed
     case waiting
-    /// Another process has the lock, and would keep it from what comes next as well.
+    /// Another process has the lock, which blocks the next operations as well.
     case locked
     case obsolete
     case interrupted

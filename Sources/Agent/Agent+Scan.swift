@@ -24,8 +24,8 @@ package enum ScanScope: Hashable, Sendable {
     case .queue(let apqn): self = .queue(apqn)
     // The end of the first scan, all queues bound, masks written by another process.
     case .root: self = .everything
-    // A driver is registered or gone, and with it what can be bound. Events of modules come later than those
-    // of their drivers, and on some kernels earlier as well.
+    // A driver was registered or removed, and with it what can be bound. Events of modules are sent after
+    // those of their drivers, and on some kernels earlier as well.
     case .driver, .module: self = .everything
     // The bus itself; mediated devices, which can hold queues.
     case .bus, .matrixRoot, .matrix, .mediatedDeviceType, .mediatedDevice: self = .everything
@@ -101,7 +101,7 @@ extension Agent {
       self.inventory = inventory
       dirty = []
       decisions = nil
-      // Those that are missing, too: what comes under the same name later is another queue.
+      // Those that are missing, too: what is added under the same name later is another queue.
       noteMovesByOthers(among: contention.watchedQueues)
       return
     }
@@ -170,8 +170,8 @@ extension Agent {
     }
   }
 
-  /// Notes queues that the agent reserved and that another process has moved away. Without the driver nobody
-  /// could have kept them there, so its removal is no such move.
+  /// Notes queues that the agent reserved and that another process has moved away. Without the driver they
+  /// cannot stay there, so its removal is not such a move.
   private func noteMovesByOthers(among apqns: [APQN]) {
     guard contention.isWatching, let inventory, inventory.bus.hasDriver(DriverName.vfioAP) else {
       return

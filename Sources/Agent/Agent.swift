@@ -7,7 +7,7 @@ package import Uevents
 ///
 /// The agent is level-triggered. An event only makes it scan again; the same inventory and rules give
 /// the same plan; doing a plan twice changes nothing. What it does and finds out it reports as events, and
-/// `reconcile` returns how far it has come.
+/// `reconcile` returns its status.
 package final class Agent {
   let sysfs: any Sysfs
   let time: any TimeSource
@@ -68,7 +68,7 @@ package final class Agent {
   package internal(set) var ownership: Ownership
   /// The last moves.
   package private(set) var history = History()
-  /// How far the agent has come.
+  /// How far the agent is.
   package private(set) var status = Status()
   /// The phase that was reported last.
   private var lastPhase = Status.Phase.starting
@@ -146,7 +146,7 @@ package final class Agent {
   /// How many plans are given up for a newer one before the agent pauses.
   private static let replanLimit = 256
 
-  /// An agent that fulfils `rules` on the bus behind `sysfs`.
+  /// An agent that fulfils `rules` on the bus of `sysfs`.
   ///
   /// `ownership` is what is on record of an earlier agent since the same boot; `report` is called with each
   /// event, on the thread of the agent and in their order.

@@ -9,7 +9,7 @@ extension Agent {
   /// Listeners switch over all cases, so that a kind without a journal message, a line, a JSON form or a
   /// place in the history does not compile.
   package enum Event: Equatable, Sendable {
-    /// The agent has come from one phase into another.
+    /// The agent has changed its phase.
     case entered(Status.Phase, from: Status.Phase)
     /// A mechanism was chosen.
     case chose(MechanismChoice)

@@ -40,7 +40,7 @@ struct Executor {
     return try performLocked(operation)
   }
 
-  /// Masks, and what goes back to the host, are what the other tools' checks are about; and a queue moved by
+  /// The other tools check masks and what is given back to the host; and a queue moved by
   /// itself under masks must not meet another process's change of them.
   private func needsLock(_ operation: Operation) -> Bool {
     switch operation.subject {
@@ -74,7 +74,7 @@ struct Executor {
     return try readBack(operation)
   }
 
-  /// How far an operation has come.
+  /// The progress of an operation.
   private struct Progress {
     /// The writes that are done.
     var done: [Step] = []
@@ -137,7 +137,7 @@ struct Executor {
     if !isCurrent { throw .outdated }
   }
 
-  /// A mask without any bit takes everything from the host, what is there and what comes; it is
+  /// A mask without any bit takes everything from the host, present and future; it is
   /// written only where that is what the plan says of every queue that the host has or gets.
   private func requireReason(
     for mask: APMask, in operation: Operation

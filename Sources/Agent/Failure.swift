@@ -22,7 +22,7 @@ package struct Failure: Error, Equatable, Sendable {
   package struct UndoError: Equatable, Sendable {
     /// The write that would have taken it back.
     package var step: Step
-    /// What came of it.
+    /// The outcome.
     package var reason: String
   }
 

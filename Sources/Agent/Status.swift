@@ -2,7 +2,7 @@ package import APBus
 package import Reservation
 
 extension Agent {
-  /// How far the agent has come with fulfilling the rules, as of its last reconciliation.
+  /// How far the agent has fulfilled the rules, as of its last reconciliation.
   package struct Status: Equatable, Sendable {
     package var phase: Phase
     /// The mechanism in use, once one was chosen.

@@ -56,7 +56,8 @@ package struct RetrySchedule: Equatable, Sendable {
     entries[subject] = nil
   }
 
-  /// Forgets the failures of what is not to be done any more, because the queue is gone or the request is.
+  /// Forgets the failures of what is not to be done any more, because the queue was removed or the request
+  /// withdrawn.
   package mutating func forget(except subjects: Set<Operation.Subject>) {
     entries = entries.filter { subjects.contains($0.key) }
   }

@@ -5,7 +5,7 @@ import Reservation
 package import ReservationRules
 
 /// The agent on a thread of its own, the only one that writes to sysfs: whatever the kernel makes it
-/// wait for, the event loop goes on.
+/// wait for, the event loop continues.
 struct AgentWorker {
   private let agent: Agent
   private let lock: S390ConfigurationLock?
@@ -88,7 +88,7 @@ struct AgentWorker {
     return due.map { max(.zero, $0 - time.now) }
   }
 
-  /// Whether there is no use in going on: a process keeps the mounts that it was started with, so only a
+  /// Whether it is useless to continue: a process keeps the mounts that it was started with, so only a
   /// new one can find a sysfs that takes writes.
   private mutating func endsSinceReadOnly() -> Bool {
     guard let failure = agent.status.failures.first(where: \.isReadOnly) else { return false }

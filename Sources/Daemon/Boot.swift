@@ -2,16 +2,16 @@ import APBus
 import HostSystem
 import Reservation
 
-/// Holds the first decision back on kernels that do not count their scans: what is decided while cards
-/// still come would be decided on half a machine.
+/// Holds the first decision back on kernels that do not count their scans: a decision while cards
+/// are still being added would be about half a machine.
 ///
 /// Where the bus has `scans`, the agent itself waits for the first one.
 struct BootGate {
   private let sysfs: any Sysfs
-  /// How long nothing must come.
+  /// How long no event may be received.
   var settleTime: Duration
   private var hasOpened = false
-  /// When it opens if nothing more comes; nil while there is nothing to wait for.
+  /// When it opens without further events; nil while there is nothing to wait for.
   private(set) var nextDue: Instant?
 
   init(sysfs: any Sysfs, settleTime: Duration) {
@@ -19,7 +19,7 @@ struct BootGate {
     self.settleTime = settleTime
   }
 
-  /// Whether decisions may be made. Every event while it is shut restarts the wait.
+  /// Whether decisions may be made. Every event while it is closed restarts the wait.
   mutating func isOpen(now: Instant, isEvent: Bool) -> Bool {
     if hasOpened { return true }
     guard countsNoScans else {

@@ -60,7 +60,7 @@ package struct DaemonPlace {
   package let runtime: String
   /// The lock that only one daemon or `apply` has.
   package let lock: String
-  /// What was mended of directories that were there, each a sentence.
+  /// What was mended of directories that existed, each a sentence.
   package let repairs: [String]
   /// What the host knows of itself; nil where nothing of a host may be read.
   package let hostFacts: HostFacts?

@@ -2,7 +2,7 @@ import APBus
 import Agent
 package import HostSystem
 
-/// Receives the kernel's events, as fast as they come, and posts what to scan.
+/// Receives the kernel's events as fast as they are sent, and posts what to scan.
 ///
 /// A malformed event is counted and skipped. When receiving fails, another monitor is
 /// opened; when that happens again and again, the process is to end, since a new one may do better.
@@ -39,7 +39,7 @@ package final class EventIntake {
     try open()
   }
 
-  /// What has come so far.
+  /// What was received so far.
   package var counts: UdevMonitor.Counts {
     earlierCounts + (monitor?.counts ?? UdevMonitor.Counts())
   }
@@ -130,7 +130,7 @@ package final class EventIntake {
   }
 }
 
-/// Tells a failure now and then from one that comes again and again.
+/// Distinguishes a rare failure from one that is repeated again and again.
 struct FailureRate: Equatable, Sendable {
   /// So many within `interval` are too many.
   let limit: Int

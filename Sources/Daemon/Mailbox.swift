@@ -17,14 +17,14 @@ package struct Mail: Sendable {
   package var host: HostIdentity?
   /// Other settings to work by.
   package var configuration: Configuration?
-  /// The last of the numbered requests; whoever asked waits until it has been dealt with.
+  /// The last of the numbered requests; its client waits until it has been handled.
   package var ticket: UInt64 = 0
 
   /// Rules that are to be held from now on.
   package struct RuleDelivery: Sendable {
     /// The rules.
     package var rules: RuleSet
-    /// Whether a person asked for it, so that even an empty set is meant.
+    /// Whether a person asked for it, so that even an empty set is intended.
     package var isExplicit: Bool
 
     /// Rules.
@@ -74,8 +74,8 @@ package struct Mail: Sendable {
     if departures.count < Self.scopeLimit { departures.insert(apqn) }
   }
 
-  /// Notes other rules. A set that was asked for stays so when it comes once more; another one that
-  /// comes after it was asked for by nobody.
+  /// Notes other rules. A set that a person asked for stays so when it is posted again; another one that is
+  /// posted afterwards was not asked for.
   package mutating func hold(_ rules: RuleSet, isExplicit: Bool) {
     let wasExplicit = self.rules.map { $0.isExplicit && $0.rules == rules } ?? false
     self.rules = RuleDelivery(rules, isExplicit: isExplicit || wasExplicit)

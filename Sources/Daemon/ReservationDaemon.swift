@@ -194,8 +194,9 @@ package final class ReservationDaemon {
 
   // MARK: Requests
 
-  /// Serves the control socket; true if it is one of our own making. Reserving goes before answering, so
-  /// the daemon goes on without; but where another process answers, another daemon may be at work.
+  /// Serves the control socket; true if this process created it. Reserving is more important than answering,
+  /// so the daemon continues without a socket; but where another process answers, another daemon may be at
+  /// work.
   private func serveControl(
     _ activated: Result<LocalSocket?, UnsuitableSocket>
   ) throws -> Bool {
@@ -231,7 +232,7 @@ package final class ReservationDaemon {
     log.write(LogMessage(.error, .control, problem))
   }
 
-  /// What has happened up to now counts: events that have come and rules that have been written are
+  /// What has happened up to now counts: events that were received and rules that have been written are
   /// taken in first.
   private func settle(_ waiter: any SettleWaiter, scansEverything: Bool) {
     rules?.refresh()
@@ -240,7 +241,7 @@ package final class ReservationDaemon {
   }
 }
 
-/// Why the daemon ended although nobody asked it to.
+/// Why the daemon ended without being asked to.
 package struct DaemonFailure: Error, CustomStringConvertible {
   /// One sentence.
   package var description: String
@@ -253,7 +254,7 @@ struct PendingSettles {
   /// How many wait.
   var count: Int { waiting.count }
 
-  /// Adds a waiter whose request has that number. Those that have gone meanwhile are forgotten, since it
+  /// Adds a waiter whose request has that number. Those that have disconnected are forgotten, since it
   /// may never settle.
   mutating func add(_ waiter: any SettleWaiter, ticket: UInt64) {
     waiting.removeAll { !$0.waiter.isThere }

@@ -13,8 +13,7 @@ final class ServiceReporter {
   private var isReady = false
   private var line = ""
 
-  /// How much longer than our own limit the manager is asked to wait, so that it is never the manager
-  /// that gives up first.
+  /// How much longer than `limit` the service manager is asked to wait, so that it never gives up first.
   private static let reserve = Duration.seconds(30)
 
   /// A reporter of a daemon that has just begun, and is ready after `limit` at the latest.
@@ -68,7 +67,7 @@ final class ServiceReporter {
     log.write(
       LogMessage(
         .warning, .ready,
-        "the first reconciliation is not done after \(limit.components.seconds) s; it goes on, and "
+        "the first reconciliation is not done after \(limit.components.seconds) s; it continues, and "
           + "nothing waits for it any longer: \(line)"))
     becomeReady(line)
   }
@@ -126,7 +125,7 @@ final class WaitReporter {
     guard lasting >= due else { return }
     reported = (wait, lasting)
     log.write(
-      Self.message(wait, now: time.now, "nothing is moved meanwhile; everything else goes on"))
+      Self.message(wait, now: time.now, "nothing is moved meanwhile; everything else continues"))
   }
 
   /// The message of a wait that lasts.

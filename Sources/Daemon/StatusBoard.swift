@@ -5,7 +5,7 @@ package import Reservation
 package import ReservationRules
 import Synchronization
 
-/// The agent's state after its last reconciliation: values that any thread may read while the agent goes on.
+/// The agent's state after its last reconciliation: values that any thread may read while the agent works.
 package struct AgentReport: Sendable {
   /// How far it has come.
   package var status = Agent.Status()

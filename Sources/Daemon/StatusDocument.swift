@@ -14,7 +14,7 @@ package struct StatusDocument {
   package var rules: RuleKeeper.Condition
   /// The settings in force.
   package var settings: [AppliedSetting]
-  /// What came from the kernel.
+  /// The events received.
   package var events: UdevMonitor.Counts
   /// What does not work, each a sentence.
   package var problems: [String]
@@ -185,7 +185,7 @@ package struct StatusView {
     return lines.map { $0.printable + "\n" }.joined()
   }
 
-  /// What a status comes to, as exit statuses show it.
+  /// The outcome of a status, as exit statuses show it.
   package enum Outcome: Equatable, Sendable {
     /// What is requested is done, or waits.
     case fine
@@ -195,7 +195,7 @@ package struct StatusView {
     case refused
   }
 
-  /// What this status comes to.
+  /// The outcome of this status.
   package var outcome: Outcome {
     if status["degraded"]?.isTrue == true { return .error }
     let stuck = Requests.State.allCases.filter(\.isStuck).reduce(0) { $0 + count(of: $1) }

@@ -3,7 +3,7 @@ import APBus
 
 /// The entries of a directory of configuration files such as `rules.d`.
 ///
-/// Whoever reads it decides which of them count, and in which order.
+/// The caller decides which of them count, and in which order.
 package struct ConfigurationDirectory: Equatable, Sendable {
   /// The path as it was given.
   package var path: String

@@ -140,7 +140,7 @@ package struct HostConfigurationReader {
   }
 
   /// Machines as they are defined and as they run. A device that was attached to a running machine is
-  /// in its state alone, one that is to come with the next start in its definition alone.
+  /// in its state alone, one that is added at the next start in its definition alone.
   private func virtualMachines() -> [VirtualMachine] {
     var machines: [VirtualMachine] = []
     for directory in ["/etc/libvirt/qemu", "/run/libvirt/qemu"] {

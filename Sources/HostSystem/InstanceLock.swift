@@ -4,7 +4,7 @@ import APBus
 /// The lock that a daemon or `apply` holds while it writes to a machine. The kernel releases it when the
 /// holder ends (flock(2)).
 ///
-/// Whoever can open a file can lock it, so other users cannot open this one, whatever the umask. If an
+/// A process that can open a file can lock it, so other users cannot open this one, whatever the umask. If an
 /// existing file is open to others and locked by one of them, it is replaced.
 package final class InstanceLock {
   private let file: FileDescriptor

@@ -7,7 +7,7 @@ package enum JSONValue: Equatable, Sendable {
   case number(String)
   case string(String)
   case array([JSONValue])
-  /// A parsed object may have a key twice; whoever reads it refuses that.
+  /// A parsed object may have a key twice; its reader refuses that.
   case object([Member])
 
   package struct Member: Equatable, Sendable {

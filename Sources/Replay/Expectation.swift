@@ -15,7 +15,7 @@ import ReservationRules
 ///     undecidable     0
 ///
 /// Queues are named as a rule's `APQN` names them. `vfio_ap`, `host` and `none` say who has all of the
-/// queues that are there, and at least one must be; `absent` says that none is there. Queues that no
+/// queues that are present, and at least one must be; `absent` says that none is there. Queues that no
 /// line names are ignored. `writes`, `reserved`, `refused` and `undecidable` count.
 package struct Expectation: Equatable, Sendable {
   /// One line.
@@ -36,7 +36,7 @@ package struct Expectation: Equatable, Sendable {
   package enum Counter: String, CaseIterable, Sendable {
     /// Writes that the agent did.
     case writes
-    /// Queues that rules want on `vfio_ap` and that are there.
+    /// Queues that rules want on `vfio_ap` and that are present.
     case reserved
     /// Requests that cannot be fulfilled.
     case refused

@@ -1,7 +1,7 @@
 import APBus
 import SimulatedBus
 
-/// Tells what another process did from what the kernel did because of it.
+/// Distinguishes what another process did from what the kernel did because of it.
 ///
 /// A mask write binds and unbinds many queues, and its own event comes after theirs; a new driver takes
 /// queues before it is announced; a new queue is bound at once (SimulatedBus documentation, "Causes").
@@ -15,7 +15,7 @@ struct ForeignChangeTranslator {
 
   private var masks: MaskPair
   private var moves: [Move] = []
-  /// Queues that came and were not bound yet.
+  /// Queues that were added and not bound yet.
   private var fresh = APQNSet()
   /// Whether the last move was the kernel's own.
   private(set) var isAutomatic = false
@@ -29,7 +29,7 @@ struct ForeignChangeTranslator {
     isAutomatic = true
   }
 
-  /// A queue goes; it was unbound on its way.
+  /// A queue is removed, which unbinds it first.
   mutating func removed(_ apqn: APQN) {
     fresh.remove(apqn)
     let unbound = moves.lastIndex { move in

@@ -24,7 +24,7 @@ package struct ReplayReport {
     events = AgentEventReport(style: style)
   }
 
-  /// The lines of one occurrence; those of uevents may come with a later one.
+  /// The lines of one occurrence; those of uevents may follow with a later one.
   package mutating func lines(_ occurrence: ReplayOccurrence) -> [String] {
     if let text = Self.comment(occurrence) {
       let lines = pendingEvents()

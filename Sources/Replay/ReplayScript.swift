@@ -96,14 +96,14 @@ package enum ReplayStep: Equatable, Sendable {
 
 /// A change on the hardware's side.
 package enum HardwareChange: Equatable, Sendable {
-  /// An adapter comes, with the master keys of its domains as far as they are known; its queues are
-  /// changes of their own.
+  /// An adapter is added, with the master keys of its domains as far as they are known; its queues are
+  /// separate changes.
   case plug(Card, masterKeys: [UInt8: MasterKeyPattern] = [:])
-  /// An adapter goes, with all its queues.
+  /// An adapter is removed, with all its queues.
   case unplug(UInt8)
   /// A queue answers.
   case plugQueue(APQN)
-  /// A queue answers no more.
+  /// A queue does not answer any more.
   case unplugQueue(APQN)
   /// An adapter is configured, or set on standby.
   case configure(UInt8, Bool)
@@ -137,7 +137,7 @@ package enum ForeignChange: Equatable, Sendable {
 }
 
 extension ReplayStep: CustomStringConvertible {
-  /// A few words, such as `card04 comes, 8 queues come`.
+  /// A few words, such as `card04 is added, 8 queues are added`.
   package var description: String {
     switch self {
     case .hardware(let changes): Self.summary(of: changes)
@@ -151,21 +151,22 @@ extension ReplayStep: CustomStringConvertible {
 
   private static func summary(of changes: [HardwareChange]) -> String {
     var parts: [String] = []
-    var came = 0
-    var went = 0
+    var added = 0
+    var removed = 0
     for change in changes {
       switch change {
-      case .plug(let card, _): parts.append("\(card.name) comes")
-      case .unplug(let adapter): parts.append("\(BusObject.cardName(adapter)) goes")
-      case .plugQueue: came += 1
-      case .unplugQueue: went += 1
+      case .plug(let card, _): parts.append("\(card.name) is added")
+      case .unplug(let adapter): parts.append("\(BusObject.cardName(adapter)) is removed")
+      case .plugQueue: added += 1
+      case .unplugQueue: removed += 1
       case .configure(let adapter, let isConfigured):
         parts.append(
           "\(BusObject.cardName(adapter)) is \(isConfigured ? "configured" : "deconfigured")")
       }
     }
-    if came > 0 { parts.append(came == 1 ? "1 queue comes" : "\(came) queues come") }
-    if went > 0 { parts.append(went == 1 ? "1 queue goes" : "\(went) queues go") }
+    for (count, verb) in [(added, "added"), (removed, "removed")] where count > 0 {
+      parts.append(count == 1 ? "1 queue is \(verb)" : "\(count) queues are \(verb)")
+    }
     return parts.joined(separator: ", ")
   }
 }

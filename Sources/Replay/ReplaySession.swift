@@ -27,7 +27,7 @@ package enum ReplayOccurrence: Equatable, Sendable {
 
 /// A simulated machine with the agent on it, and a script that happens to the machine.
 ///
-/// Time stands still but where nothing else is left to do: then it jumps to the agent's next try.
+/// Time does not pass until nothing else is left to do: then it jumps to the agent's next try.
 package final class ReplaySession {
   /// The simulated machine.
   package let bus: SimulatedBus
@@ -39,14 +39,14 @@ package final class ReplaySession {
     package var policy: GuardPolicy
     /// The host's names for rules that ask.
     package var host: HostIdentity
-    /// What goes wrong between the agent and the bus.
+    /// Faults between the agent and the bus.
     package var faults: FaultPlan
     /// What the host's other files say.
     package var configuration: HostConfiguration
     /// What an earlier agent has reserved on the machine as it is at the start.
     package var ownership: Ownership
 
-    /// Options; by default the bus decides, nothing goes wrong, and nothing is reserved by us yet.
+    /// Options; by default the bus decides, there are no faults, and nothing is owned yet.
     package init(
       mechanism: Mechanism? = nil, policy: GuardPolicy = GuardPolicy(),
       host: HostIdentity = HostIdentity(),

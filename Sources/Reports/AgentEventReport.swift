@@ -7,7 +7,7 @@ import ReservationRules
 
 /// The agent's events as lines: a word for the kind, then what happened.
 package struct AgentEventReport {
-  /// Whether the agent goes on, so that it tries again what failed.
+  /// Whether the agent continues, so that it tries again what failed.
   package var goesOn = true
   private let style: TextStyle
 

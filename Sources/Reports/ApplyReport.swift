@@ -4,7 +4,7 @@ package import Reservation
 import ReservationRules
 package import JSONText
 
-/// What one reconciliation has come to.
+/// The result of one reconciliation.
 package struct ApplyReport {
   private let status: Agent.Status
 
@@ -13,7 +13,7 @@ package struct ApplyReport {
     self.status = status
   }
 
-  /// What it has come to.
+  /// How it ended.
   package enum Outcome: String, Sendable, CaseIterable {
     /// Everything is as the rules want it.
     case done
@@ -27,7 +27,7 @@ package struct ApplyReport {
     case beforeFirstScan = "before-first-scan"
   }
 
-  /// What this one has come to; the worst counts.
+  /// How this one ended; the worst counts.
   package var outcome: Outcome {
     switch status.phase {
     case .starting, .beforeFirstScan: return .beforeFirstScan

@@ -3,7 +3,7 @@ package import JSONText
 package import Reservation
 import ReservationRules
 
-/// Everything there is to say of one queue.
+/// Everything that is known of one queue.
 package struct Explanation {
   let apqn: APQN
   let assessment: Assessment
@@ -18,7 +18,7 @@ package struct Explanation {
 
   var card: Card? { assessment.inventory.card(apqn.adapter) }
   var queue: Queue? { assessment.inventory.queue(apqn) }
-  /// Whether it is reserved by us; nil while it is not reserved at all.
+  /// Whether it is owned; nil while it is not reserved at all.
   var isOwned: Bool? {
     guard let queue, queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP else {
       return nil

@@ -2,7 +2,7 @@ import APBus
 import Reservation
 import ReservationRules
 
-/// Effects of rules on one machine that their author may not have meant.
+/// Effects of rules on one machine that their author may not have intended.
 struct MachineFindings {
   private(set) var diagnostics: [Diagnostic] = []
   private let assessment: Assessment

@@ -2,9 +2,9 @@ package import APBus
 package import JSONText
 package import Reservation
 
-/// The grid of adapters x domains that are there: who has each queue, and what is to become of it.
+/// The grid of adapters x domains that are present: who has each queue, and what is to become of it.
 package struct OwnerMatrix: Equatable, Sendable {
-  /// What there is to say of a cell beside the owner.
+  /// What a cell shows besides the owner.
   package enum Mark: String, Hashable, Sendable, CaseIterable {
     /// The plan moves it to `vfio_ap`.
     case toVfioAP = "to-vfio_ap"
@@ -167,7 +167,7 @@ extension OwnerMatrix.Mark {
     }
   }
 
-  /// Whether it stands for a move, which has an arrow before it.
+  /// Whether it shows a move, which has an arrow before it.
   var isMove: Bool { nextOwner != nil }
 
   /// Who has the queue after the move; nil where it is not moved.
@@ -247,7 +247,7 @@ extension OwnerMatrix {
           blanks += 4
           continue
         }
-        // Moves take a character more; it stands before the column's.
+        // The arrow of a move is one more character, before the column.
         let lead = cell.owner == nil ? 3 : 2 - (symbol.count > 2 ? 1 : 0)
         line += String(repeating: " ", count: blanks + lead)
         if let owner = cell.owner { line += style.paint(owner.symbol, in: Ink(owner)) }

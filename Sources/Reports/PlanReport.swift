@@ -22,7 +22,7 @@ package struct PlanReport {
     settings = assessment.settings
   }
 
-  /// What a plan comes to.
+  /// The outcome of a plan.
   package enum Outcome: String, Sendable, CaseIterable {
     /// Everything is as the rules want it.
     case nothingToDo = "nothing-to-do"
@@ -32,7 +32,7 @@ package struct PlanReport {
     case refused
   }
 
-  /// What this plan comes to.
+  /// The outcome of this plan.
   package var outcome: Outcome {
     if !plan.refusals.isEmpty { return .refused }
     return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending

@@ -94,7 +94,7 @@ package struct QueueList {
 }
 
 extension QueueState {
-  /// Whether nobody can use the queue now.
+  /// Whether the queue cannot be used now.
   fileprivate var isProblem: Bool {
     switch self {
     case .offline, .deconfigured, .checkStopped, .unbound: true
@@ -124,7 +124,7 @@ package enum QueueState: String, Hashable, Sendable, CaseIterable {
   /// The kernel does not say.
   case unknown = "-"
 
-  /// The state of a queue in an inventory. What makes it unusable comes first.
+  /// The state of a queue in an inventory. What makes it unusable is first.
   package init(_ queue: Queue, in inventory: Inventory) {
     let card = inventory.card(queue.apqn.adapter)
     if queue.isConfigured == false || card?.isConfigured == false {

@@ -1,6 +1,6 @@
 package import APBus
 
-/// Rows whose columns stand below each other.
+/// Rows with aligned columns.
 struct TextTable {
   /// A text in a row, with its colour.
   struct Cell {
@@ -22,7 +22,7 @@ struct TextTable {
 
   mutating func append(_ row: [Cell]) { rows.append(row) }
 
-  /// The same in lines of at most `width` characters: what stands last in a row goes on below itself,
+  /// The same in lines of at most `width` characters: the last cell of a row continues below itself,
   /// or below the row where the other columns leave too little room.
   func lines(indentation: String = "", width: Int, style: TextStyle) -> [String] {
     let gap = 2
@@ -47,7 +47,7 @@ struct TextTable {
     }
   }
 
-  /// With less room than this the last column stands below the others.
+  /// With less room than this the last column is below the others.
   private static let narrowest = 32
   /// How far it is indented there.
   private static let hanging = 4

@@ -3,7 +3,7 @@ package import JSONText
 package import ReservationRules
 package import Uevents
 
-/// Events as they come, a line or a JSON object each.
+/// Events in the order received, a line or a JSON object each.
 package struct UeventReport {
   private let style: TextStyle
 

@@ -8,7 +8,7 @@ package struct Verification {
   private let rules: RuleSet
   private let diagnostics: [Diagnostic]
 
-  /// The most findings that are printed for people; beyond that nobody reads on.
+  /// The most findings that are printed for people, who would not read more.
   private static let mostPrinted = 100
 
   /// The result of reading a set.

@@ -81,7 +81,7 @@ package struct AppliedSetting: Equatable, Sendable {
   /// `file:line`, `command line` or `default`.
   package var origin: String
 
-  /// What `origin` is where nobody has set anything.
+  /// The `origin` of a setting that is not set.
   package static let defaultOrigin = "default"
   /// What `origin` is where an option of the command line has set it.
   package static let commandLineOrigin = "command line"

@@ -3,8 +3,8 @@ package import APBus
 /// A check that refuses an operation that could do harm, although the kernel would accept it. Each
 /// can be switched off by its name (`--force`, `Force=`).
 ///
-/// What is not here cannot be switched off: cards are never unbound, hardware that `vfio_ap` does not take is
-/// never written, and the kernel has vetoes of its own.
+/// What is not in this list cannot be switched off: cards are never unbound, hardware that `vfio_ap` does not
+/// take is never written, and the kernel has its own vetoes.
 package enum Guard: String, CaseIterable, Hashable, Sendable {
   case assignedQueue = "assigned-queue"
   case protectHost = "protect-host"
@@ -308,7 +308,7 @@ package struct HostProtection {
 /// The older question is put to the masks of each write: is a device assigned a newly set bit together
 /// with a bit that is set in the other mask? What a device has is outside the host's pool, or it could
 /// not have been assigned. So along `MaskPair.steps(to:absent:)` there is a veto just where some APQN of a
-/// device's matrix, here or not, is in the new pool. Newer kernels ask about the new bit alone.
+/// device's matrix, present or not, is in the new pool. Newer kernels ask about the new bit alone.
 struct MediatedDeviceHold {
   /// APQNs that must stay outside the host's pool.
   private(set) var matrix = APQNSet()

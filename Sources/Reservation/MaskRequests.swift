@@ -4,22 +4,22 @@ import ReservationRules
 /// What masks are asked to do on a machine, sorted out: which queues must stay with the host, which
 /// must be reserved, and which requests masks cannot fulfil.
 ///
-/// What rules decide for the host goes before what they want reserved, whether it is here or not. Only
-/// what a mediated device has goes before both, since the kernel does not let it go.
+/// What rules decide for the host has precedence over what they reserve, whether it is present or not. Only
+/// what a mediated device has precedes both, since the kernel does not release it.
 struct MaskRequests {
-  /// APQNs that must be in the host's pool, here or not.
+  /// APQNs that must be in the host's pool, present or not.
   private(set) var hosts = APQNSet()
   /// APQNs that must be outside it.
   private(set) var reserved = APQNSet()
   private(set) var refusals: [Refusal] = []
-  /// APQNs that a mask may take along where a rule accepts collateral.
+  /// APQNs that a mask may take, too, where a rule accepts collateral.
   private(set) var unmanaged: APQNSet
 
   /// Queues that wait to be reserved or are, and whose rules accept collateral.
   private var accepting = APQNSet()
   /// APQNs that no rule names and that stay with the host all the same.
   private let firm: APQNSet
-  /// The queues that are here.
+  /// The queues that are present.
   private let present: APQNSet
 
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason; `firm` those
@@ -251,13 +251,13 @@ struct MaskRequests {
   }
 }
 
-/// What masks must do with APQNs that are not here: whatever the masks are when one comes decides who
+/// What masks must do with absent APQNs: the masks at the time when one is added decide who
 /// gets it, and rules speak of it already.
 struct AbsentQueues {
   /// APQNs in the host's pool that must stay there: those that rules may decide for the host, and those
-  /// that were here and were not to be taken then.
+  /// that were present and were not to be taken then.
   private(set) var hosts = APQNSet()
-  /// Those of `hosts` that a rule with accepted collateral may take along.
+  /// Those of `hosts` that a rule with accepted collateral may take, too.
   private(set) var unmanaged = APQNSet()
   /// APQNs outside the host's pool that rules may decide for the host and whose bits apreserve may set.
   private(set) var releases = APQNSet()

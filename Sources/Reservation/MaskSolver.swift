@@ -17,11 +17,11 @@ package struct MaskSolver {
   package var hosts = APQNSet()
   /// Queues that must be outside it.
   package var reserved = APQNSet()
-  /// Bits that we cleared ourselves, and so may set again.
+  /// Bits that apreserve cleared, and so may set again.
   package var owned = MaskPair(adapters: [], domains: [])
-  /// Ids that are not here and that the rules claim whole: they are cleared beforehand.
+  /// Absent ids that the rules request whole: they are cleared beforehand.
   package var claimed = MaskPair(adapters: [], domains: [])
-  /// APQNs that are not here and that no rule wants reserved: taking them is latent collateral.
+  /// APQNs that are absent and that no rule wants reserved: taking them is latent collateral.
   package var latent = APQNSet()
 
   /// A problem with nothing asked for yet.
@@ -79,7 +79,7 @@ package struct MaskSolver {
     return masks
   }
 
-  /// Leaves bits clear that would be set and give the host nothing: no queue, and no APQN to come.
+  /// Leaves bits clear that would be set and give the host nothing, now or later.
   private func withoutIdleBits(_ masks: MaskPair) -> MaskPair {
     var masks = masks
     let adapters = masks.adapters.subtracting(current.adapters).subtracting(hosts.adapters)
@@ -302,7 +302,7 @@ package struct MaskAlternative: Equatable, Sendable {
   package var adapters: APMask
   /// Bits of `aqmask` to clear.
   package var domains: APMask
-  /// The queues that would be taken along.
+  /// The queues that would be taken, too.
   package var alsoTaken: [APQN]
 
   /// A price higher than any that queues can make; rows and columns with a queue that must not be
@@ -310,7 +310,7 @@ package struct MaskAlternative: Equatable, Sendable {
   private static let forbidden = 1 << 32
 
   /// The nearest alternatives for what masks cannot reserve alone, the cheapest first: the fewest
-  /// queues taken along, then by whole adapters, then by whole domains.
+  /// queues taken, too, then by whole adapters, then by whole domains.
   ///
   /// `hosts` are the queues that stay with the host, none of them refused, `unmanaged` those of them that no rule
   /// names.

@@ -32,7 +32,7 @@ struct MaskTransition {
     }
   }
 
-  /// Adapters that are not here and that no mediated device has with a domain.
+  /// Adapters that are absent and that no mediated device has with a domain.
   private static func absentAdapters(on inventory: Inventory) -> APMask {
     inventory.mediatedDevices.filter { !$0.domains.isEmpty }.reduce(inventory.adapters.complement) {
       $0.subtracting($1.adapters)
@@ -58,7 +58,7 @@ struct MaskTransition {
   }
 
   /// A queue that the host has or gets, where some write makes a mask of zeros: that takes everything from
-  /// the host, what is there and what comes.
+  /// the host, present and future.
   var takenByZeros: APQN? {
     guard steps.contains(where: \.clearsMask) else { return nil }
     return inventory.queues.first { owner(of: $0) == .host }?.apqn

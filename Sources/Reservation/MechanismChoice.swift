@@ -149,10 +149,10 @@ extension Mechanism {
 }
 
 extension Planner {
-  /// Whether masks do all that is requested and take nothing else: no queue that is here, no APQN that rules
+  /// Whether masks do all that is requested and take nothing else: no queue that is present, no APQN that rules
   /// may decide for the host, and none that no rule wants of the adapters and domains that this system is
-  /// configured for, whether it is here or not. What rules want and is not here must be possible beside that
-  /// when it comes.
+  /// configured for, whether it is present or not. It must be possible to reserve absent queues that rules
+  /// request when they are added.
   var masksAreExact: Bool {
     let present = inventory.apqns
     let adapters = inventory.bus.configuredAdapters ?? inventory.adapters
@@ -187,7 +187,7 @@ extension Planner {
   ///
   /// Not while what they keep cannot be decided about, which may be so for a moment only; not where the host
   /// may need the keys of what would be its own meanwhile; and not while a device is defined with a
-  /// queue that is not here, which a guest can have by masks only (SimulatedBus documentation,
+  /// queue that is absent, which a guest can have by masks only (SimulatedBus documentation,
   /// "Overrides").
   package var canLeaveMasks: Bool {
     guard ownership.mechanism == .mask, inventory.bus.supportsOverride == true,

@@ -1,23 +1,23 @@
 package import APBus
 package import ReservationRules
 
-/// What is reserved by us, and so may be given back by us, and which queues there have been.
+/// What apreserve has reserved, and so may give back, and which queues have been present.
 ///
 /// What apreserve did not reserve it does not release: a queue that was on `vfio_ap` when first seen
 /// is the work of others.
 package struct Ownership: Equatable, Sendable {
-  /// Queues that we bound to `vfio_ap`, or whose override we set.
+  /// Queues that apreserve bound to `vfio_ap`, or whose override it set.
   package var queues: Set<APQN>
-  /// Bits of `apmask` that we cleared.
+  /// Bits of `apmask` that it cleared.
   package var adapters: APMask
-  /// Bits of `aqmask` that we cleared.
+  /// Bits of `aqmask` that it cleared.
   package var domains: APMask
-  /// Queues of the host that we switched off, to take them when they have no requests left.
+  /// Queues of the host that it switched off, to take them when they have no requests left.
   package var offline: Set<APQN>
   /// The mechanism that was chosen; nil before the choice.
   package var mechanism: Mechanism?
-  /// Queues that have been here since boot, whether they are here now or not: what was not to be taken
-  /// while it was here is not to be taken when it comes back.
+  /// Queues that were present since boot, whether they are present now or not: what was not to be taken
+  /// while it was present is not to be taken when it is added again.
   package var seen: APQNSet
   /// The adapters of `seen` whose hardware `vfio_ap` does not take.
   package var olderAdapters: APMask
@@ -41,8 +41,9 @@ package struct Ownership: Equatable, Sendable {
     self.requested = requested
   }
 
-  /// Whether the queue is reserved by us alone: we moved it itself, or every cleared bit of the masks
-  /// that keeps it from the host is owned. Where another process has cleared one too, it is that process's.
+  /// Whether the queue is reserved by apreserve alone: it moved the queue itself, or every cleared bit of the
+  /// masks that keeps it from the host is owned. Where another process has cleared one too, it is that
+  /// process's.
   package func covers(_ apqn: APQN, under bus: BusState) -> Bool {
     guard let masks = bus.masks, !masks.isInHostPool(apqn) else { return queues.contains(apqn) }
     return (masks.adapters.contains(apqn.adapter) || adapters.contains(apqn.adapter))
@@ -106,7 +107,7 @@ package struct Ownership: Equatable, Sendable {
   }
 
   /// What is not owned any more: bits that are set again, queues that have left `vfio_ap` for the host
-  /// or are gone, with no override left on them, and queues that are not switched off any more.
+  /// or were removed, with no override left on them, and queues that are not switched off any more.
   package func changes(against inventory: Inventory) -> [OwnershipChange] {
     var changes: [OwnershipChange] = []
     if let mask = inventory.bus.masks?.adapters, !adapters.isDisjoint(with: mask) {
@@ -128,7 +129,7 @@ package struct Ownership: Equatable, Sendable {
     return changes
   }
 
-  /// Queues that were not here before.
+  /// Queues that were absent before.
   package func newlySeen(on inventory: Inventory) -> [OwnershipChange] {
     let present = inventory.apqns
     return inventory.cards.compactMap { card in
@@ -158,7 +159,7 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
-  /// What was here and is of adapters or domains that this system is not configured for any more.
+  /// What was present and is of adapters or domains that this system is not configured for any more.
   package func noLongerConfigured(on bus: BusState) -> [OwnershipChange] {
     guard let adapters = bus.configuredAdapters, let domains = bus.configuredDomains else {
       return []
@@ -187,22 +188,22 @@ package struct Ownership: Equatable, Sendable {
 package enum OwnershipChange: Equatable, Sendable {
   /// The mechanism was chosen.
   case mechanism(Mechanism)
-  /// The bits of `apmask` that we cleared are these now.
+  /// The owned bits of `apmask` are these now.
   case adapters(APMask)
-  /// The bits of `aqmask` that we cleared are these now.
+  /// The owned bits of `aqmask` are these now.
   case domains(APMask)
   /// A queue is owned from now on, or is not any more.
   case queue(APQN, isOwned: Bool)
-  /// A queue was switched off by us, or is not any more.
+  /// A queue was switched off by apreserve, or is not any more.
   case offline(APQN, isOwned: Bool)
-  /// The queues of this adapter that have been here since boot are those of these domains; `isReservable`
+  /// The queues of this adapter that were present since boot are those of these domains; `isReservable`
   /// says whether its hardware is of type 10 or newer.
   case seen(adapter: UInt8, domains: APMask, isReservable: Bool)
   /// The queues of this adapter that rules reserved when they were last present are those of these domains.
   case requested(adapter: UInt8, domains: APMask)
 }
 
-/// The record of what is ours as lines of text, each of which adds to or takes from what the lines
+/// The record of what is owned as lines of text, each of which adds to or takes from what the lines
 /// before it say, so that a change is recorded by appending to the file.
 ///
 /// The first line names the boot that the record belongs to. A last line without its newline was not

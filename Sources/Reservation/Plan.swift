@@ -11,13 +11,13 @@ package struct Plan: Equatable, Sendable {
   package var heldBack: [Operation.Subject]
   /// Requests that are not fulfilled.
   package var refusals: [Refusal]
-  /// Requests that wait for something that is expected to come.
+  /// Requests that wait for something that is expected.
   package var waiting: [Waiting]
   /// Queues that keep their owner because what decides about them cannot be read now.
   package var undecidable: [APQN]
   /// Queues on `vfio_ap` that the rules want elsewhere but that apreserve has not reserved, so that it does not give them back.
   package var adopted: [APQN]
-  /// Where queues that are not here yet would be taken unasked; empty except for masks.
+  /// Where queues that are absent would be taken unasked; empty except for masks.
   package var latentCollateral: LatentCollateral
   /// What masks could do instead where they cannot do exactly what is requested.
   package var alternatives: [MaskAlternative]
@@ -76,8 +76,8 @@ package struct Plan: Equatable, Sendable {
   }
 }
 
-/// Queues that are not here yet and that the masks of a plan would take although no rule asks for
-/// them, as soon as their hardware comes.
+/// Queues that are absent and that the masks of a plan would take although no rule asks for
+/// them, as soon as their hardware is added.
 package struct LatentCollateral: Equatable, Sendable {
   /// Adapters whose new domains would be taken.
   package var adapters: APMask
@@ -137,7 +137,7 @@ package struct OwnerChange: Equatable, Sendable {
   package enum Cause: CaseIterable, Sendable {
     /// A rule wants it there.
     case wanted
-    /// A rule, or no rule any more, lets us give back what we took.
+    /// An owned queue is given back by a rule, or because no rule requests it any more.
     case givenBack
     /// No rule asked: a mask takes the queue along, which the rules accept.
     case collateral

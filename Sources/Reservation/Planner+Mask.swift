@@ -11,9 +11,9 @@ extension Planner {
     let goals = giveBackOverridden(goals, into: &plan)
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: context.configuration)
-    // What may be wanted again once its card shows what it is stays prepared, so that the host does
-    // not get it for a moment when it comes back. What may turn out to be the host's does not, and on kernels
-    // with overrides masks take nothing that may turn out to be unmanaged.
+    // What may be requested again once its card shows what it is stays prepared, so that the host does not
+    // get it for a moment when it is added again. What may turn out to be the host's does not, and on
+    // kernels with overrides masks take nothing that may turn out to be unmanaged.
     let staysPrepared = inventory.bus.supportsOverride != true
     let possible = absentees {
       staysPrepared
@@ -58,7 +58,7 @@ extension Planner {
     write(target, from: current, goals, into: &plan)
   }
 
-  /// Gives back by its override what an override of ours reserves, as since before masks were asked for: no
+  /// Gives back by its override what an owned override reserves, as since before masks were asked for: no
   /// mask can do that, and none can be written before. The goals that are left for masks are returned.
   private func giveBackOverridden(_ goals: [Goal], into plan: inout Plan) -> [Goal] {
     zip(inventory.queues, goals).map { queue, goal in
@@ -70,7 +70,7 @@ extension Planner {
     }
   }
 
-  /// Sets all bits again that we cleared, so that the kernel takes overrides, and reserves by these what is
+  /// Sets all owned bits again, so that the kernel takes overrides, and reserves by these what is
   /// with the host then. Only where no guest has any of the queues that are the host's meanwhile.
   func leaveMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard let current = inventory.bus.masks else { return }
@@ -210,7 +210,7 @@ extension Planner {
   /// documentation, "Masks").
   private var asksWide: Bool { inventory.bus.supportsOverride == true }
 
-  /// Adapters and domains that are not here and of which `domains` names every APQN.
+  /// Adapters and domains that are absent and of which `domains` names every APQN.
   private func absentees(_ domains: (DecisionRow) -> APMask) -> MaskPair {
     var claimed = MaskPair(
       adapters: inventory.adapters.complement,
@@ -223,7 +223,7 @@ extension Planner {
     return claimed
   }
 
-  /// APQNs that are not here and that no rule is sure to want.
+  /// APQNs that are absent and that no rule is sure to want.
   private func latentAPQNs() -> APQNSet {
     let present = inventory.apqns
     var latent = APQNSet()

@@ -1,7 +1,7 @@
 import APBus
 
 extension Planner {
-  /// `driver_override` on each queue: written before the unbind, so that whatever stops us in the
+  /// `driver_override` on each queue: written before the unbind, so that whatever stops apreserve in the
   /// middle leaves a queue that says where it belongs, and so that it can be done before `vfio_ap` is
   /// loaded (SimulatedBus documentation, "Overrides" and "Sequences").
   ///
@@ -53,7 +53,7 @@ extension Planner {
       Operation(.queue(apqn), steps: steps, changes: owner == queue.owner ? [] : [change]))
   }
 
-  /// Clears the override of a queue that we reserved, and lets the host have it.
+  /// Clears the override of an owned queue, and gives the queue to the host.
   func giveBackByOverride(_ queue: Queue, into plan: inout Plan) {
     let apqn = queue.apqn
     if queue.owner == .host {

@@ -133,7 +133,7 @@ package struct PlanningContext: Equatable, Sendable {
   package var configuration: HostConfiguration
   /// How careful to be.
   package var policy: GuardPolicy
-  /// Whether there are no rules at all, and nobody has said that this is intended.
+  /// Whether there are no rules at all, and that is not confirmed.
   package var rulesAreMissing: Bool
   /// Queues that another process keeps moving back, with how often that was.
   package var fought: [APQN: Int]
@@ -170,7 +170,7 @@ package struct PlanningContext: Equatable, Sendable {
     return unreadable.first.map { .unreadable($0) } ?? .requested
   }
 
-  /// Whether the host may need master keys, be it protected or not.
+  /// Whether the host may need master keys, protected or not.
   var needsKeys: Bool {
     switch policy.protectHost {
     case .yes: true
@@ -184,13 +184,13 @@ package struct PlanningContext: Equatable, Sendable {
 enum Goal: Equatable, Sendable {
   /// To be on `vfio_ap`.
   case reserve
-  /// To be given back to the host: we took it, and no rule wants it reserved any more.
+  /// To be given back to the host: it is owned, and no rule reserves it any more.
   case giveBack
-  /// To stay with whoever has it.
+  /// To stay with its owner.
   case stay
 }
 
-/// The goals for all queues of an inventory, and what there is to say of those that have none.
+/// The goals for all queues of an inventory, and why some have none.
 struct Goals {
   /// The goals in the order of `Inventory.queues`.
   private(set) var goals: [Goal] = []
@@ -198,9 +198,9 @@ struct Goals {
   private(set) var undecidable: [APQN] = []
   private(set) var adopted: [APQN] = []
 
-  /// Whether a queue that rules decide for the host is on `vfio_ap` because that driver came first: without
-  /// masks the kernel gives a new queue to the first driver that takes it (SimulatedBus documentation,
-  /// "Matching"), and nobody has meant that.
+  /// Whether a queue that rules decide for the host is on `vfio_ap` only because that driver was loaded
+  /// first: without masks the kernel gives a new queue to the first driver that takes it (SimulatedBus
+  /// documentation, "Matching").
   private func isStray(_ queue: Queue, row: DecisionRow, on bus: BusState) -> Bool {
     queue.owner == .vfioAP && bus.masks == nil && row.host.contains(queue.apqn.domain)
   }
@@ -246,7 +246,7 @@ struct Goals {
       ownership.covers(apqn, under: inventory.bus) || isStray(queue, row: row, on: inventory.bus)
     else {
       let isForHost = row.host.contains(apqn.domain)
-      // Without masks nobody has asked for it to be there: the kernel gave it to the first driver that came.
+      // Without masks that is not intended: the kernel gave it to the first driver that was loaded.
       if queue.owner == .vfioAP, isForHost || inventory.bus.masks == nil { adopted.append(apqn) }
       return .stay
     }
@@ -319,7 +319,7 @@ extension Planner {
     return operation
   }
 
-  /// Switches on again what we switched off and what no operation is going to take any more.
+  /// Switches on again what apreserve switched off and no operation is going to take any more.
   func restoreOnline(into plan: inout Plan) {
     let drained = Set(
       plan.operations.flatMap(\.steps).compactMap { step in

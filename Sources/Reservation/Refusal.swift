@@ -13,12 +13,12 @@ package struct Refusal: Hashable, Sendable {
     self.reason = reason
   }
 
-  /// What a mask would take along besides the queue that a request is about.
+  /// What a mask would take besides the queue of the request.
   package struct Neighbors: Hashable, Sendable {
-    /// Queues that are here.
+    /// Queues that are present.
     package var present: [APQN]
-    /// How many APQNs that are not here are the host's all the same: rules may decide them for it, or they
-    /// were not to be taken while they were here.
+    /// How many APQNs that are absent are the host's all the same: rules may decide them for it, or they
+    /// were not to be taken while they were present.
     package var absentCount: Int
 
     /// Neighbors of a queue.
@@ -33,7 +33,7 @@ package struct Refusal: Hashable, Sendable {
     /// `vfio_ap` takes type 10 and newer only.
     case hardwareTooOld(HardwareType)
     /// The masks can only clear whole rows and columns; reserving this queue would take others.
-    /// Either side names what would be taken along: with the adapter's row, or with the domain's
+    /// Either side names what would be taken, too: with the adapter's row, or with the domain's
     /// column.
     case inexpressible(row: Neighbors, column: Neighbors)
     /// Giving the queue back would bring queues into the host's pool that must stay reserved.

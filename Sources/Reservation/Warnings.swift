@@ -130,7 +130,7 @@ struct Warnings {
     warnings.append(.nextBoot(NextBootConflict(of: tool, sources: sources, effect: effect)))
   }
 
-  /// The queues that rules keep for the host and these masks do not: those that are here, or those that may
+  /// The queues that rules keep for the host and these masks do not: those that are present, or those that may
   /// come where none is.
   private func keptForHost(outside masks: ConfiguredMasks) -> [APQN] {
     let adapters = masks.adapters ?? .all

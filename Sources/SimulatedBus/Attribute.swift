@@ -8,7 +8,7 @@ import APBus
 final class Attribute<Object>: Sendable {
   /// The text, which is read whole. The kernel's end with a newline.
   typealias Show = @Sendable (SimulatedBus, Object) -> String
-  /// Takes a text that is not empty: a write of no bytes does not come so far (`sysfs_kf_write` in
+  /// Takes a text that is not empty: a write of no bytes does not get here (`sysfs_kf_write` in
   /// fs/sysfs/file.c).
   typealias Store = @Sendable (SimulatedBus, Object, String) throws(Errno) -> Void
 

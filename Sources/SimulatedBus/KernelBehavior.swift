@@ -49,7 +49,7 @@ public struct KernelBehavior: Equatable, Sendable {
   public var hasCardConfiguration = false
   /// Whether queues have `config` and `chkstop`.
   public var hasQueueConfiguration = false
-  /// Whether an adapter on standby or check-stopped keeps its devices; otherwise it is as good as gone
+  /// Whether an adapter on standby or check-stopped keeps its devices; otherwise it counts as removed
   /// (SimulatedBus documentation, "Scans").
   public var keepsUnusableDevices = false
   /// Whether a queue without a driver stays; otherwise one scan deletes it and the next makes it anew,
@@ -67,7 +67,7 @@ public struct KernelBehavior: Equatable, Sendable {
   public var hasGuestMatrix = false
   /// Whether the matrix device is on a bus of its own, and so has events.
   public var hasMatrixBus = true
-  /// Whether a module's event comes after its initialisation (Linux 5.11, kernel/module/main.c).
+  /// Whether a module's event is sent after its initialisation (Linux 5.11, kernel/module/main.c).
   public var announcesModulesLast = false
   /// Whether devices have a `power` directory: a matter of the kernel's configuration.
   public var hasPowerDirectories = true
@@ -78,7 +78,7 @@ public struct KernelBehavior: Equatable, Sendable {
   public var newestHardwareType = HardwareType(rawValue: 12)
 
   /// Linux 5.2, from which all others are derived: masks, and nothing that later kernels report or refuse.
-  /// As its source reads; there is no transcript of it.
+  /// According to its source; there is no transcript of it.
   public static let mask52 = KernelBehavior()
 
   /// The design of 2018: no masks, any driver may be bound by hand. No released kernel was like this; the

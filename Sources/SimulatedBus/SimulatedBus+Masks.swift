@@ -34,7 +34,7 @@ extension SimulatedBus {
   }
 
   /// Whether a mediated device has a queue that the write would give to the host, with or without a running
-  /// guest; without `vfio_ap` nobody is asked (`__verify_card_reservations`).
+  /// guest; without `vfio_ap` there is no such check (`__verify_card_reservations`).
   private func isVetoed(_ axis: MaskAxis, newBits: APMask) -> Bool {
     guard behavior.vetoesMasks, let matrix, !newBits.isEmpty else { return false }
     var asked = behavior.vetoIgnoresOtherMask ? MaskPair.all : masks

@@ -210,7 +210,7 @@ final class SimulatedMediatedDevice {
   var isBound = false
   /// Whether a guest runs with it.
   var hasGuest = false
-  /// Whether its removal has begun and waits for the guest: its files are gone, and what is assigned to
+  /// Whether its removal has begun and waits for the guest: its files are removed, and what is assigned to
   /// it is assigned still (`mdev_device_remove` in drivers/vfio/mdev/mdev_core.c).
   var isLeaving = false
 

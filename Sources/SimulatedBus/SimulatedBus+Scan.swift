@@ -15,7 +15,7 @@ extension SimulatedBus {
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
     selectDefaultDomain()
-    // Guests lose what is gone before its devices go, and get what is new once all its devices are
+    // Guests lose what was removed before its devices are, and get what is new once all its devices are
     // there (`on_config_changed` and `on_scan_complete` in drivers/s390/crypto/vfio_ap_ops.c).
     guestAdapters.formIntersection(hardware.configuredAdapters)
     guestDomains.formIntersection(hardware.usageDomains)
@@ -122,7 +122,7 @@ extension SimulatedBus {
   }
 
   /// Removes the queues of a card, then the card. The kernel goes through the bus for them
-  /// (`ap_scan_rm_card_dev_and_queue_devs` in ap_bus.c), so a domain that came last goes last.
+  /// (`ap_scan_rm_card_dev_and_queue_devs` in ap_bus.c), so a domain that was added last is removed last.
   private func remove(_ card: CardDevice) {
     let queues = card.domains.compactMap { card.queues[Int($0)] }
     for queue in queues.sorted(by: { $0.registrationNumber < $1.registrationNumber }) {

@@ -76,8 +76,8 @@ package struct SysfsTree {
     (try? bus.list(SysfsPath(.mediatedDeviceType, "devices"))) ?? []
   }
 
-  /// A directory that is no object of the AP bus and only holds such, with its names; none of it on a
-  /// machine that does not have it now.
+  /// A directory that is not an object of the AP bus but contains some, with its names; `absent` on a machine
+  /// without it.
   private enum Frame {
     case absent
     /// A directory, whose names are read when it is listed.
@@ -156,7 +156,7 @@ package struct SysfsTree {
     }
   }
 
-  /// The directory of a card or queue that is there.
+  /// The directory of a card or queue that is present.
   private func device(_ name: String) -> [String]? {
     let object: BusObject
     if let apqn = APQN(name) {

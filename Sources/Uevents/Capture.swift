@@ -16,7 +16,7 @@ public struct Capture: Equatable, Sendable {
   public enum Position: Hashable, Sendable {
     /// A line of a text, from 1.
     case line(Int)
-    /// A byte of a file that is no text, from 0.
+    /// A byte of a file that is not text, from 0.
     case offset(Int)
   }
 
@@ -39,7 +39,7 @@ public struct Capture: Equatable, Sendable {
   public var devices: [DeviceDescription]
   /// What was let pass but a user may want to know, each a sentence with its place.
   public var notes: [String]
-  /// What ended reading before the file's end; what comes before it was read.
+  /// What ended reading before the file's end; what is before it was read.
   public var damage: CaptureError?
 
   /// An empty capture.
@@ -103,7 +103,7 @@ extension Capture {
     if let format = UnsuitableFormat(magic: bytes) { return refuse(.unsuitable(format), at: nil) }
 
     var hasMarks = false
-    // What stands before the first line that is known, such as a shell's prompt, is not refused yet.
+    // What is before the first line that is known, such as a shell's prompt, is not refused yet.
     var unknown: Refusal?
     for line in TextLines(bytes) {
       if line.isMark { hasMarks = true }
@@ -154,7 +154,7 @@ extension Capture {
 public struct CaptureError: Error, Equatable, Sendable {
   /// The file's name.
   public var file: String
-  /// Where in the file; nil if the whole file is meant.
+  /// Where in the file; nil for the whole file.
   public var position: Capture.Position?
   /// What is wrong there.
   public var problem: Problem

@@ -13,7 +13,7 @@ struct DeviceReader {
   private var repairs = TextRepairs()
   private var notes: [String] = []
 
-  /// Tells the two forms apart by the first letter that only one of them has.
+  /// Distinguishes the two forms by the first letter that only one of them has.
   static func format(of bytes: [UInt8]) -> Capture.Format {
     for line in TextLines(bytes) where line.bytes.dropFirst().starts(with: ": ".utf8) {
       switch line.bytes.first {

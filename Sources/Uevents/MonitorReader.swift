@@ -7,7 +7,7 @@ struct MonitorReader {
   private var events = 0
   /// Whether any event had properties: then every one must have them.
   private var haveProperties = false
-  /// Whether the introduction or an event was read. What stands before it is not part of the capture.
+  /// Whether the introduction or an event was read. What is before it is not part of the capture.
   private var hasBegun = false
   /// Whether udevadm was interrupted from its terminal, which printed "^C".
   private var hasEnded = false
@@ -108,7 +108,7 @@ struct MonitorReader {
     }
   }
 
-  /// The damage of a file whose last line, which is no mark, has no newline.
+  /// The damage of a file whose last line, which is not a mark, has no newline.
   private mutating func cutOff(at line: TextLine) -> CaptureError {
     let isHeader = MonitorHeader.hasTag(line) || MonitorHeader.mayBecomeTag(line)
     if record == nil && !isHeader {
@@ -168,7 +168,7 @@ struct MonitorRecord {
   let line: Int
   /// The event as far as it was read.
   var builder: UeventBuilder
-  /// Marks among the event's lines. They come after it: its first line was printed before them.
+  /// Marks among the event's lines. They follow it: its first line was printed before them.
   var marks: [Capture.Entry] = []
   /// Whether an empty line came before the event was complete. Some kernels put a newline at the end
   /// of APMASK's and AQMASK's value (`ap_send_mask_changed_uevent`, 6.1), so the event may go on.
@@ -181,7 +181,7 @@ struct MonitorRecord {
     self.builder = header.builder
   }
 
-  /// Whether all properties are there that every event has.
+  /// Whether all properties are present that every event has.
   var isComplete: Bool { builder.missing.isEmpty }
 
   /// The event as messages name it.

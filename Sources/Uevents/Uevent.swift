@@ -92,9 +92,9 @@ extension Uevent {
     case relativePath(String)
     /// The path has an empty, `.` or `..` component.
     case unusualPath(String)
-    /// The path, or a property's name, quoted here, goes over more than one line.
+    /// The path, or a property's name, quoted here, has more than one line.
     case newline(String)
-    /// The subsystem is no word, and could be taken for the end of a line or for more than one.
+    /// The subsystem is not a word, and could be mistaken for the end of a line or for several lines.
     case unusualSubsystem(String)
     /// A string that should be `KEY=VALUE` has no key or no `=`.
     case noProperty(String)

@@ -1,4 +1,4 @@
-/// Puts an event together from its header and its properties, whatever form they came in.
+/// Builds an event from its header and its properties, whatever their form was.
 struct UeventBuilder {
   /// What the header says happened.
   let action: Uevent.Action

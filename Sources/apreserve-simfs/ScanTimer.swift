@@ -2,7 +2,7 @@ import APBus
 import SimulatedBus
 
 /// The kernel's own scans, `config_time` seconds after the last (SimulatedBus documentation, "Scans").
-/// The adapters' work goes on in steps of a second.
+/// The adapters work in steps of a second.
 struct ScanTimer {
   private var nextScan: Instant
   /// `config_time` when `nextScan` was set: writing another one starts the timer anew.

@@ -65,7 +65,7 @@ final class SimulatedFileSystem {
     }
   }
 
-  /// Opens a file. Even root may not open for writing what nobody writes (`kernfs_fop_open`).
+  /// Opens a file. Even root cannot open a file for writing that has no `store` (`kernfs_fop_open`).
   func open(_ path: String, flags: Int32) -> Result<UInt64, Failure> {
     guard let node = node(path) else { return .failure(Failure(ENOENT)) }
     let mode = Self.mode(of: node)
@@ -88,13 +88,13 @@ final class SimulatedFileSystem {
 
   func release(_ handle: UInt64) { files[handle] = nil }
 
-  /// Counts a write that has come in, before libfuse makes it; nil for one that reaches no attribute.
+  /// Counts a write that was received, before libfuse makes it; nil for one that reaches no attribute.
   func admitWrite(of bytes: UnsafeRawBufferPointer, to handle: UInt64) -> AdmittedCall? {
     guard case .attribute(let path, _) = files[handle]?.node else { return nil }
     return faults.admit(.write, at: path, text: Self.text(bytes))
   }
 
-  /// Counts a read that has come in; nil for one that reaches no attribute, such as the rest of a text.
+  /// Counts a read that was received; nil for one that reaches no attribute, such as the rest of a text.
   func admitRead(_ handle: UInt64, offset: Int) -> AdmittedCall? {
     guard let file = files[handle], offset == 0 || file.text == nil,
       case .attribute(let path, _) = file.node
@@ -193,7 +193,7 @@ final class SimulatedFileSystem {
     return .success(min(bytes.count, Self.pageSize))
   }
 
-  /// A file that was opened and is gone by now answers ENODEV (`kernfs_get_active`).
+  /// A file that was removed since it was opened answers ENODEV (`kernfs_get_active`).
   private static func failure(of error: SysfsError) -> Failure {
     Failure(error.operation == .open ? ENODEV : error.errno.rawValue)
   }

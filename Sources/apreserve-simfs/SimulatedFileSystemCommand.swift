@@ -29,7 +29,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   var script: String?
 
   @Option(
-    help: ArgumentHelp("What goes wrong with calls and events.", valueName: "file"),
+    help: ArgumentHelp("Faults of calls and events.", valueName: "file"),
     completion: .file())
   var faults: String?
 

@@ -4,8 +4,7 @@ import Glibc
 import HostSystem
 import SimulatedBus
 
-/// Reads and writes that have no answer yet: whoever calls is blocked meanwhile, and nobody else is, for
-/// the server does not wait with him.
+/// Reads and writes that have no answer yet. They block their callers, but not the server.
 ///
 /// The simulated kernel lets the removal of a mediated device wait for its guest; a fault can let any
 /// call wait for a time, and it is done only then.
@@ -49,7 +48,7 @@ struct WaitingCalls {
   ///
   /// A signal ends the waiting with EINTR: a call that is to be done later is not done then, and a removal
   /// goes on. A kernel would not be interrupted (`vfio_unregister_group_dev` in drivers/vfio/vfio_main.c),
-  /// but nobody who plays is to be stuck.
+  /// but a simulation should not hang.
   mutating func take(_ buffer: inout fuse_buf) {
     // A long write may lie in a pipe; no name of a device is so long.
     let isInMemory = buffer.flags.rawValue & FUSE_BUF_IS_FD.rawValue == 0

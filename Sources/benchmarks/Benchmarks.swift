@@ -19,7 +19,7 @@ struct Benchmarks {
   }
 }
 
-/// What the operating system says of this process.
+/// Figures of this process from the operating system.
 enum Process {
   /// Nanoseconds of processor time that the process has had: less disturbed by others than those of a clock,
   /// which would make the one long run of the naive loop slower and the medians of short runs not.

@@ -137,7 +137,7 @@ import Uevents
     let script = try ReplayScript(Play.capture(text))
     #expect(
       script.steps.map(\.description) == [
-        "card05 comes, 1 queue comes", "1 queue goes", "1 queue comes",
+        "card05 is added, 1 queue is added", "1 queue is removed", "1 queue is added",
       ])
   }
 

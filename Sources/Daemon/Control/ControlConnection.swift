@@ -13,7 +13,7 @@ enum Answer {
   case later((PendingReply) -> Void)
 }
 
-/// A call that is still to be answered, by a client that may have gone meanwhile.
+/// A call that is still to be answered, by a client that may have disconnected.
 struct PendingReply {
   fileprivate weak var connection: ControlConnection?
   fileprivate let call: Call
@@ -118,7 +118,7 @@ final class ControlConnection {
         guard let message = try input.next() else { break }
         answer(try Call(message: message))
       } catch {
-        // Whoever sends this does not speak the protocol, and where the next message begins is unknown.
+        // The client does not use the protocol, and where the next message begins is unknown.
         return end()
       }
     }

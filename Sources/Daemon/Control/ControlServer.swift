@@ -2,7 +2,7 @@ import APBus
 import Glibc
 import HostSystem
 
-/// Serves whoever connects to the control socket: few at a time, so that a crowd costs little, and always
+/// Serves the clients of the control socket: few at a time, so that a crowd costs little, and always
 /// some room for root.
 final class ControlServer {
   private let loop: EventLoop
@@ -34,7 +34,7 @@ final class ControlServer {
   }
 
   private func accept() {
-    // Not for ever: the loop has more to do. What is left comes at the next turn.
+    // Not without end, since the loop has other work. The rest is accepted in its next iteration.
     for _ in 0..<16 {
       guard let client = socket.accept() else { return }
       guard let peer = client.peer, makeRoom(for: peer) else { continue }
@@ -96,7 +96,7 @@ enum Admission: Equatable {
   /// The most of one of those others.
   static let userLimit = 8
 
-  /// A connection that is there.
+  /// A connection that is present.
   struct Place: Equatable {
     var number: Int
     var user: UInt32

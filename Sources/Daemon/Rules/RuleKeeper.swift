@@ -131,7 +131,7 @@ package final class RuleKeeper {
     }
   }
 
-  /// Keeps the set in force, an empty one as well: what was removed does not come back.
+  /// Keeps the set in force, also an empty one, so that removed rules are not used again.
   private func keep(_ files: [RuleFile]) {
     guard let archive else { return }
     let bytes = RuleArchive.encode(files)

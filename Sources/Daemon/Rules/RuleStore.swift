@@ -34,8 +34,8 @@ final class RuleStore {
     }
   }
 
-  /// Reads the rules and watches where they come from. `onChange` gets those in force once others have
-  /// come to be; `onRead` is called whenever the files may have changed.
+  /// Reads the rules and watches their directories. `onChange` gets the rules in force when they have changed;
+  /// `onRead` is called whenever the files may have changed.
   init(
     _ loop: EventLoop, settings: DaemonSettings, interval: Duration, log: any MessageLog,
     onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void

@@ -3,8 +3,8 @@ import Glibc
 package import HostSystem
 import ReservationRules
 
-/// Tells when something in the rule directories has changed and has come to rest: what links lead to
-/// is watched as well, and so is the way to directories that do not exist yet.
+/// Reports when something in the rule directories has changed and does not change any more. What links lead
+/// to is watched as well, and so is the way to directories that do not exist yet.
 ///
 /// A file counts when its writer has closed it. One that is kept open for ever must not keep the others
 /// out, so that it is read after some time all the same; the grammar of rules refuses half of a file.
@@ -49,7 +49,7 @@ package final class RuleWatch {
     failures.sorted { $0.key < $1.key }.map(\.value)
   }
 
-  /// Tells of a change now whether one was noticed or not, unless a file is being written.
+  /// Reports a change now, whether one was noticed or not, unless a file is being written.
   package func refresh() {
     let now = time.now
     writing = writing.filter { now - $0.value < writerLimit }
@@ -125,8 +125,8 @@ package final class RuleWatch {
     noteChange()
   }
 
-  /// Whether there is an empty file: whoever has made it may have more to say. A link, or a file that gets
-  /// another name, is whole when it comes.
+  /// Whether there is an empty file, which may be about to be written. A link or a renamed file is complete at
+  /// once.
   private static func isEmpty(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0

@@ -5,7 +5,7 @@ package import JSONText
 package struct MediatedDeviceDefinition: Equatable, Sendable {
   /// What it will be.
   package var device: MediatedDevice
-  /// Whether it is started by itself when `vfio_ap` comes.
+  /// Whether it starts automatically when `vfio_ap` is loaded.
   package var startsAutomatically: Bool
 
   /// A definition.
@@ -152,7 +152,7 @@ private struct ElementScanner {
     return nil
   }
 
-  /// What stands between the last tag and the next.
+  /// The text between the last tag and the next.
   func textBehindTag() -> String {
     decoded(rest.prefix { $0 != "<" })
   }
@@ -162,7 +162,7 @@ private struct ElementScanner {
   }
 }
 
-/// A text with XML's five own entities taken for what they stand for.
+/// A text with the five predefined entities of XML replaced.
 private func decoded(_ text: Substring) -> String {
   var result = ""
   var rest = text

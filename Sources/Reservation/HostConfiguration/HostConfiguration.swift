@@ -11,7 +11,7 @@ package struct HostConfiguration: Equatable, Sendable {
   package var bootMasks: ConfiguredMasks?
   /// What chzdev sets at every boot, in its own udev rule.
   package var persistentMasks: ConfiguredMasks?
-  /// The overrides that driverctl sets when a queue comes, by queue.
+  /// The overrides that driverctl sets when a queue is added, by queue.
   package var overrides: [ConfiguredOverride]
   /// What mdevctl defines for the matrix device.
   package var definitions: [MediatedDeviceDefinition]
@@ -48,7 +48,7 @@ package struct HostConfiguration: Equatable, Sendable {
   }
 }
 
-/// An override that driverctl sets whenever the queue comes.
+/// An override that driverctl sets whenever the queue is added.
 package struct ConfiguredOverride: Equatable, Sendable {
   /// The queue.
   package var apqn: APQN

@@ -5,7 +5,7 @@ package struct Diagnostic: Hashable, Sendable {
   package enum Severity: String, Hashable, Sendable {
     /// The set of rules is not used.
     case error
-    /// The set of rules is used, but probably not meant so.
+    /// The set of rules is used, but probably not as intended.
     case warning
     /// Nothing is wrong; a person may want to know.
     case note
@@ -22,9 +22,9 @@ package struct Diagnostic: Hashable, Sendable {
   package var sourceLine: String
   /// A sentence: what is wrong and why.
   package var message: String
-  /// Texts that are likely meant instead of the characters it is about, the likeliest first.
+  /// Texts that were probably intended instead of the characters it is about, the likeliest first.
   package var fixes: [String]
-  /// How many findings it counts: more than one only if it stands for others that were left out.
+  /// How many findings it counts: more than one only if it represents others that were left out.
   package var findings: Int
 
   package init(

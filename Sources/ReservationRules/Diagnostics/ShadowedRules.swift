@@ -8,7 +8,7 @@ struct ShadowedRules {
   /// A rule that never decides, and those that take its queues, the strongest first.
   struct Finding {
     var index: Int
-    /// Empty if so many rules are shadowed that nobody would read the reason of each.
+    /// Empty if too many rules are shadowed to explain each.
     var by: [Int]
   }
 

@@ -63,7 +63,7 @@ package enum RuleArchive {
   }
 }
 
-/// FNV-1a with 64 bits, against damaged or cut texts. It is no protection against forgery
+/// FNV-1a with 64 bits, against damaged or cut texts. It does not protect against forgery
 /// (draft-eastlake-fnv).
 package struct Checksum: Equatable, Sendable {
   /// The sum of the bytes so far.

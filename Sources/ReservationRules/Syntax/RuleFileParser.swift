@@ -32,7 +32,7 @@ struct RuleFileParser {
   private var map: SourceMap
   private var pending = LogicalLine()
   private var lastLine: SourceMap.PhysicalLine?
-  /// The backslash that the next line that is no comment continues.
+  /// The backslash that the next line which is not a comment continues.
   private var continuation: Place?
   /// The comma after which the last rule ends.
   private var lastComma: Place?

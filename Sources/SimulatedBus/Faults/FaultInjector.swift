@@ -186,7 +186,7 @@ public final class FaultInjector: Sysfs {
 }
 
 extension SimulatedBus {
-  /// Unplugs a device; if `isReplaced`, another of the same name comes in its place.
+  /// Unplugs a device; if `isReplaced`, another one of the same name replaces it.
   fileprivate func lose(_ device: BusObject?, isReplaced: Bool) {
     switch device {
     case .queue(let apqn):

@@ -27,7 +27,7 @@ public final class ScenarioRun {
   private let file: String
   /// What was sent since the last step.
   private var events: [Uevent] = []
-  /// How many of them come before the next that is claimed.
+  /// How many of them are before the next that is claimed.
   private var position = 0
 
   /// A run that has not begun.
