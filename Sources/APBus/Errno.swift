@@ -89,6 +89,10 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   public static let addressInUse = Errno(rawValue: 98)
   /// EADDRNOTAVAIL.
   public static let addressNotAvailable = Errno(rawValue: 99)
+  /// ETIMEDOUT.
+  public static let timedOut = Errno(rawValue: 110)
+  /// ECONNREFUSED.
+  public static let connectionRefused = Errno(rawValue: 111)
 }
 
 extension Errno: CustomStringConvertible {

@@ -39,7 +39,7 @@ struct `A daemon that is killed` {
       var settled = try bus.bench.run("settle --control c --timeout 60")
       for _ in 0..<10_000 where settled.status != 0 {
         // It has not begun to listen yet.
-        guard settled.messages.contains("no daemon can be reached") else { break }
+        guard settled.messages.contains("the daemon is not running") else { break }
         usleep(1000)
         settled = try bus.bench.run("settle --control c --timeout 60")
       }

@@ -78,7 +78,9 @@ extension ControlError: CustomStringConvertible {
       switch error.problem {
       case .failed(_, .permissionDenied):
         "\(error); only root and members of the group that owns the socket may ask the daemon"
-      default: "no daemon can be reached: \(error); is apreserve.service running?"
+      case .failed(_, .noSuchFile), .failed(_, .connectionRefused):
+        "the daemon is not running: nothing listens on \(error.path); start it with systemctl start apreserve.service"
+      default: "no daemon can be reached: \(error)"
       }
     case .closed(let path): "the daemon at \(path) has closed the connection"
     case .nonsense(let path): "the answer from \(path) makes no sense; is it apreserve's socket?"
