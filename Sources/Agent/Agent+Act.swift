@@ -22,6 +22,7 @@ extension Agent {
     let decisions =
       self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
     self.decisions = decisions
+    reportMovesByOthers(by: decisions)
     noteSeen(ownership.newlyRequested(on: inventory, by: decisions))
     context.undrained = drains.undrained
     context.fought = contention.given
@@ -132,6 +133,29 @@ extension Agent {
     let queues = mechanism == .mask ? inventory.misplacedQueues : []
     if queues != misplaced.queues { misplaced = (queues, time.now) }
     return !queues.isEmpty && time.now < misplaced.since + RetrySchedule.firstPause
+  }
+
+  /// Reports what another process has moved of the queues that rules decide about. A queue that it takes from
+  /// guests again and again is left alone.
+  private func reportMovesByOthers(by decisions: DecisionTable) {
+    let moves = foreignMoves.compactMap { move -> Move? in
+      let row = decisions.row(move.apqn.adapter)
+      let isRequested = row.vfioAP.contains(move.apqn.domain)
+      let isWatched = contention.isWatched(move.apqn)
+      guard
+        isRequested || isWatched || row.host.union(row.undecidable).contains(move.apqn.domain)
+      else { return nil }
+      if move.from == .vfioAP, isRequested || isWatched {
+        contention.note(
+          move.apqn, now: time.now, limit: settings.policy.fightLimit,
+          interval: settings.policy.fightInterval)
+      }
+      var move = move
+      move.rule = decisions.decision(for: move.apqn).rule
+      return move
+    }
+    foreignMoves = []
+    if !moves.isEmpty { report(.movedByOthers(moves)) }
   }
 
   /// Reports queues that were added and kept from the host although no rule reserves them.
@@ -296,6 +320,9 @@ extension Agent {
     failure.missed = missed.map(\.apqn)
     failures[operation.subject] = failure
     noteMoves(failure.moves, by: decisions)
+    uncertain.formUnion(operation.changes.map(\.apqn))
+    uncertain.formUnion(operation.changesByUndoing.map(\.apqn))
+    uncertain.formUnion(failure.unread)
     let reason = "\(failure)"
     let moves = moves(missed, by: decisions).map { move in
       var move = move
@@ -310,6 +337,7 @@ extension Agent {
     guard !changes.isEmpty else { return }
     for change in changes {
       announced.forgetFailure(of: change.apqn)
+      ownMoves[change.apqn] = change.to
       if change.to == .vfioAP {
         contention.watch(change.apqn)
         moved.insert(change.apqn)

@@ -97,12 +97,15 @@ extension Agent {
     else {
       let inventory = try reader.read()
       context.configuration = environment.configuration()
+      noteMovesByOthers(among: inventory.queues.map(\.apqn), in: inventory)
       noteArrivals(among: inventory.queues.map(\.apqn), in: inventory)
       self.inventory = inventory
       dirty = []
       decisions = nil
-      // Those that are missing, too: what is added under the same name later is another queue.
-      noteMovesByOthers(among: contention.watchedQueues)
+      // What is added under the same name later is another queue.
+      for apqn in contention.watchedQueues where inventory.queue(apqn) == nil {
+        contention.forget(apqn)
+      }
       return
     }
     for scope in scopes {
@@ -128,10 +131,14 @@ extension Agent {
     inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
-    noteArrivals(among: scopes.flatMap { queues(in: $0, of: inventory) }, in: inventory)
+    let apqns = scopes.flatMap { queues(in: $0, of: inventory) }
+    noteMovesByOthers(among: apqns, in: inventory)
+    noteArrivals(among: apqns, in: inventory)
     self.inventory = inventory
     dirty = []
-    noteMovesByOthers(among: scopes.flatMap { queues(in: $0, of: inventory) })
+    for apqn in contention.watched(among: apqns) where inventory.queue(apqn) == nil {
+      contention.forget(apqn)
+    }
   }
 
   /// Notes queues that were absent at the last scan, and those that masks of the agent kept from the host
@@ -170,25 +177,52 @@ extension Agent {
     }
   }
 
-  /// Notes queues that the agent reserved and that another process has moved away. Without the driver they
-  /// cannot stay there, so its removal is not such a move.
-  private func noteMovesByOthers(among apqns: [APQN]) {
-    guard contention.isWatching, let inventory, inventory.bus.hasDriver(DriverName.vfioAP) else {
-      return
+  /// Notes queues that have another owner than at the last scan, or than what the agent has done since left
+  /// them with. What had no driver was not moved, but bound; and a driver that is gone has lost all its queues.
+  private func noteMovesByOthers(among apqns: [APQN], in fresh: Inventory) {
+    for apqn in apqns {
+      guard let queue = fresh.queue(apqn), !departures.contains(apqn), !uncertain.contains(apqn)
+      else { continue }
+      let known = inventory?.queue(apqn)
+      // After a restart, the record says what was reserved.
+      let wasReserved =
+        inventory == nil && queue.owner == .host && ownership.reserved.contains(apqn)
+      let before = ownMoves[apqn] ?? known?.owner ?? (wasReserved ? .vfioAP : queue.owner)
+      guard before != queue.owner, before != .none,
+        fresh.bus.hasDriver(before == .vfioAP ? DriverName.vfioAP : DriverName.cex4queue)
+      else { continue }
+      foreignMoves.append(
+        Move(
+          time: time.wallTime, apqn: apqn, from: before, to: queue.owner, cause: nil,
+          foreign: foreignChange(of: queue, before: before, known: known, on: fresh.bus)))
     }
-    var moves: [Move] = []
-    for apqn in contention.watched(among: apqns) {
-      guard let queue = inventory.queue(apqn) else {
-        contention.forget(apqn)
-        continue
+    if apqns.count == fresh.queues.count {
+      ownMoves = [:]
+      uncertain = []
+    } else {
+      for apqn in apqns {
+        ownMoves[apqn] = nil
+        uncertain.remove(apqn)
       }
-      guard queue.owner != .vfioAP else { continue }
-      contention.note(
-        apqn, now: time.now, limit: settings.policy.fightLimit,
-        interval: settings.policy.fightInterval)
-      moves.append(
-        Move(time: time.wallTime, apqn: apqn, from: .vfioAP, to: queue.owner, cause: nil))
     }
-    if !moves.isEmpty { report(.movedByOthers(moves)) }
+  }
+
+  private func foreignChange(
+    of queue: Queue, before: Owner, known: Queue?, on bus: BusState
+  ) -> Move.ForeignChange {
+    if let masks = bus.masks, masks.isInHostPool(queue.apqn) == (queue.owner == .host),
+      queue.driverOverride == nil,
+      let earlier = self.masks ?? inventory?.bus.masks ?? ownership.masks,
+      earlier.isInHostPool(queue.apqn) != masks.isInHostPool(queue.apqn)
+    {
+      return .masks
+    }
+    // In the host's pool, a queue was on `vfio_ap` by its override; one that the agent has set since is not in
+    // what was read before.
+    let wasOverridden =
+      before == .vfioAP && bus.supportsOverride == true
+      && bus.masks?.isInHostPool(queue.apqn) != false
+    let override = wasOverridden ? DriverName.vfioAP : known?.driverOverride
+    return queue.driverOverride == override ? .binding : .override(queue.driverOverride)
   }
 }

@@ -43,6 +43,12 @@ package final class Agent {
   var unrecorded: [OwnershipChange] = []
   /// What has happened since the plan that is being done was made.
   var news = News()
+  /// The owners that queues have had since the last scan, by what the agent itself has done.
+  var ownMoves: [APQN: Owner] = [:]
+  /// Queues that an operation which failed may have moved.
+  var uncertain: Set<APQN> = []
+  /// Moves of another process that were found and are not reported yet.
+  var foreignMoves: [Move] = []
   /// Queues that were added since the last plan.
   var arrivals: Set<APQN> = []
   /// Whether a person has asked to forget what this system is not configured for any more.
@@ -190,7 +196,8 @@ package final class Agent {
   /// Fulfils other rules from the next `reconcile` on, and tries at once what had failed.
   ///
   /// `isExplicit` says that a person has asked for it: an empty set of rules then means that everything is
-  /// given back, and what this system is not configured for any more is forgotten.
+  /// given back, what this system is not configured for any more is forgotten, and queues that were left alone
+  /// since another process kept moving them back are moved again.
   package func replaceRules(_ rules: RuleSet, isExplicit: Bool = false) {
     forgetsUnconfigured = forgetsUnconfigured || isExplicit
     self.rules = rules
@@ -199,7 +206,7 @@ package final class Agent {
     news.changesRequest = true
     retries.reset()
     drains.forgetAll()
-    contention.forgetAll()
+    if isExplicit { contention.forgetAll() }
     failures = [:]
   }
 

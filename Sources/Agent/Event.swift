@@ -30,7 +30,7 @@ extension Agent {
     /// Queues that are requested are missing, unusable or the like, or are no longer; or their requests are
     /// not refused any more.
     case requestsChanged([RequestChange])
-    /// Queues that the agent reserved were moved away by another process.
+    /// Another process moved queues that rules decide about, or that the agent had moved.
     case movedByOthers([Move])
     /// Queues were added, or `vfio_ap` was loaded, and they are kept from the host although no rule reserves
     /// them: by the masks, or because that driver was there first.
@@ -91,10 +91,23 @@ extension Agent {
     package var mechanism: Mechanism?
     /// Why the move was not made; nil for one that was.
     package var failure: String?
+    /// What another process changed to move the queue; nil for a move of the agent.
+    package var foreign: ForeignChange?
+
+    /// What another process can change to move a queue.
+    package enum ForeignChange: Hashable, Sendable {
+      /// The masks put the queue into the other pool.
+      case masks
+      /// `driver_override` is another one; nil if none is set any more.
+      case override(String?)
+      /// Neither: the queue was bound or unbound itself.
+      case binding
+    }
 
     package init(
       time: WallTime, apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
-      rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil
+      rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil,
+      foreign: ForeignChange? = nil
     ) {
       self.time = time
       self.apqn = apqn
@@ -104,6 +117,7 @@ extension Agent {
       self.rule = rule
       self.mechanism = mechanism
       self.failure = failure
+      self.foreign = foreign
     }
   }
 }

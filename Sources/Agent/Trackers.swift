@@ -153,8 +153,8 @@ struct ContentionTracker {
     watched.insert(apqn)
   }
 
-  /// Whether any queue is watched.
-  var isWatching: Bool { !watched.isEmpty }
+  /// Whether the agent has moved the queue, and nobody has moved it back yet.
+  func isWatched(_ apqn: APQN) -> Bool { watched.contains(apqn) }
 
   /// All queues that are watched.
   var watchedQueues: [APQN] { watched.sorted() }

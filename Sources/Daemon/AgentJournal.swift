@@ -77,12 +77,17 @@ extension LogMessage {
       ]
     case .requestsChanged(let changes): requests(changes)
     case .movedByOthers(let moves):
-      [
-        LogMessage(
-          .warning, .movedByOthers,
-          "\(moves.map(\.apqn).shortList()) moved away from vfio_ap by another process",
-          fields: queues(moves.map(\.apqn)))
-      ]
+      moves.foreignWays.flatMap { way, apqns in
+        fieldSets(of: apqns).map { fields in
+          LogMessage(
+            .warning, .movedByOthers,
+            "\(apqns.shortList()) moved from \(way.from.rawValue) to \(way.to.rawValue) by another process"
+              + way.clause,
+            fields: fields + [
+              Field("AP_FROM", way.from.rawValue), Field("AP_TO", way.to.rawValue),
+            ])
+        }
+      }
     case .takenOnArrival(let moves):
       fieldSets(of: moves.map(\.apqn)).map { fields in
         LogMessage(

@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 package import Agent
 import Glibc
 package import JSONText
@@ -36,8 +36,11 @@ package struct AgentEventReport {
         line("request", sentence, isStuck ? .problem : nil)
       }
     case .movedByOthers(let moves):
-      byOwner(moves).map { owner, queues in
-        line("drift", "\(queues) vfio_ap -> \(owner.rawValue), by another process")
+      moves.foreignWays.map { way, apqns in
+        line(
+          "drift",
+          "\(APQNRectangle.names(of: apqns)) \(way.from.rawValue) -> \(way.to.rawValue), by another process\(way.clause)"
+        )
       }
     case .takenOnArrival(let moves):
       byOwner(moves).map { owner, queues in
@@ -233,6 +236,32 @@ extension Requests {
   }
 }
 
+/// A way in which another process moves queues.
+package struct ForeignWay: Hashable {
+  package var from: Owner
+  package var to: Owner
+  package var change: Agent.Move.ForeignChange?
+
+  /// What the process changed, as the end of a sentence; empty for nothing but the queue's own driver.
+  package var clause: String {
+    switch change {
+    case .masks: ", which changed the masks"
+    case .override(let driver?): ", which set driver_override to \(driver.printable)"
+    case .override(nil): ", which cleared driver_override"
+    case .binding, nil: ""
+    }
+  }
+}
+
+extension [Agent.Move] {
+  /// The queues of each way, in the order of their first queues.
+  package var foreignWays: [(way: ForeignWay, apqns: [APQN])] {
+    Dictionary(grouping: self) { ForeignWay(from: $0.from, to: $0.to, change: $0.foreign) }
+      .map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
+      .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
+  }
+}
+
 extension History {
   /// The moves for programs, the oldest first: values of the type `Move` (`org.apreserve.varlink`).
   package var json: JSONValue { .array(moves.map(\.json)) }
@@ -251,6 +280,11 @@ extension Agent.Move {
       $0.set("label", text: rule?.name)
       $0.set("mechanism", text: mechanism?.rawValue)
       $0.set("failure", text: failure)
+      switch foreign {
+      case .masks: $0.set("changed", text: "masks")
+      case .override: $0.set("changed", text: "driver_override")
+      case .binding, nil: break
+      }
     }
   }
 

@@ -306,6 +306,7 @@ extension Refusal {
     switch reason {
     case .hardwareTooOld: "hardware-too-old"
     case .inexpressible: "inexpressible"
+    case .besideContended: "beside-contended"
     case .releaseInexpressible: "release-inexpressible"
     case .vetoed: "vetoed"
     case .masksInUse: "masks-in-use"

@@ -175,7 +175,7 @@ extension Planner {
     let plan = plan(by: .mask)
     let isInexpressible = plan.refusals.contains { refusal in
       switch refusal.reason {
-      case .inexpressible, .releaseInexpressible: true
+      case .inexpressible, .besideContended, .releaseInexpressible: true
       default: false
       }
     }

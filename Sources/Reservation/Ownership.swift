@@ -24,12 +24,15 @@ package struct Ownership: Equatable, Sendable {
   /// Queues that rules reserved when they were last present: what is absent now is missed even if rules
   /// compare what only a present card shows.
   package var requested: APQNSet
+  /// Those of `requested` that were on `vfio_ap` at the last scan: where one is with the host at the next, another
+  /// process has moved it, be that after a restart.
+  package var reserved: APQNSet
 
   /// A record; a new one owns nothing.
   package init(
     queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
     mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = [],
-    requested: APQNSet = APQNSet()
+    requested: APQNSet = APQNSet(), reserved: APQNSet = APQNSet()
   ) {
     self.queues = queues
     self.adapters = adapters
@@ -39,6 +42,13 @@ package struct Ownership: Equatable, Sendable {
     self.seen = seen
     self.olderAdapters = olderAdapters
     self.requested = requested
+    self.reserved = reserved
+  }
+
+  /// The masks as far as apreserve has cleared them; nil if it has not.
+  package var masks: MaskPair? {
+    guard !adapters.isEmpty || !domains.isEmpty else { return nil }
+    return MaskPair(adapters: adapters.complement, domains: domains.complement)
   }
 
   /// Whether the queue is reserved by apreserve alone: it moved the queue itself, or every cleared bit of the
@@ -58,7 +68,7 @@ package struct Ownership: Equatable, Sendable {
     case .domains: .domains(domains)
     case .queue(let apqn, _): .queue(apqn, isOwned: queues.contains(apqn))
     case .offline(let apqn, _): .offline(apqn, isOwned: offline.contains(apqn))
-    case .seen, .requested: nil
+    case .seen, .requested, .reserved: nil
     }
   }
 
@@ -76,6 +86,7 @@ package struct Ownership: Equatable, Sendable {
       seen[adapter] = domains
       if isReservable { olderAdapters.remove(adapter) } else { olderAdapters.insert(adapter) }
     case .requested(let adapter, let domains): requested[adapter] = domains
+    case .reserved(let adapter, let domains): reserved[adapter] = domains
     }
   }
 
@@ -143,20 +154,29 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
-  /// Queues that are requested now and were not before, or the other way round. Where rules cannot be decided
-  /// without an absent card, what they decided while it was present still holds.
+  /// Queues that are requested, or reserved as requested, now and were not before, or the other way round. Where
+  /// rules cannot be decided without an absent card, what they decided while it was present still holds.
   package func newlyRequested(
     on inventory: Inventory, by decisions: DecisionTable
   ) -> [OwnershipChange] {
     let present = inventory.apqns
-    return (UInt8.min...UInt8.max).compactMap { adapter in
+    var changes: [OwnershipChange] = []
+    for adapter in UInt8.min...UInt8.max {
       let row = decisions.row(adapter)
       let absent = requested[adapter].subtracting(present[adapter])
       let undecided = row.undecidable.intersection(requested[adapter])
       let domains = present[adapter].intersection(row.vfioAP).union(undecided)
         .union(absent.intersection(row.vfioAP))
-      return domains == requested[adapter] ? nil : .requested(adapter: adapter, domains: domains)
+      if domains != requested[adapter] {
+        changes.append(.requested(adapter: adapter, domains: domains))
+      }
+      let onVfioAP = APMask(
+        inventory.queues(ofCard: adapter).lazy.filter { $0.owner == .vfioAP }.map(\.apqn.domain))
+      if onVfioAP.intersection(domains) != reserved[adapter] {
+        changes.append(.reserved(adapter: adapter, domains: onVfioAP.intersection(domains)))
+      }
     }
+    return changes
   }
 
   /// What was present and is of adapters or domains that this system is not configured for any more.
@@ -201,6 +221,8 @@ package enum OwnershipChange: Equatable, Sendable {
   case seen(adapter: UInt8, domains: APMask, isReservable: Bool)
   /// The queues of this adapter that rules reserved when they were last present are those of these domains.
   case requested(adapter: UInt8, domains: APMask)
+  /// Those of them that were on `vfio_ap` at the last scan are those of these domains.
+  case reserved(adapter: UInt8, domains: APMask)
 }
 
 /// The record of what is owned as lines of text, each of which adds to or takes from what the lines
@@ -240,6 +262,9 @@ package enum OwnershipText {
     changes += ownership.requested.adapters.map { adapter in
       .requested(adapter: adapter, domains: ownership.requested[adapter])
     }
+    changes += ownership.reserved.adapters.map { adapter in
+      .reserved(adapter: adapter, domains: ownership.reserved[adapter])
+    }
     return "\(title) boot=\(boot)\n" + text(changes)
   }
 
@@ -256,6 +281,8 @@ package enum OwnershipText {
         "\(isReservable ? "seen" : "seen-older") \(BusObject.cardName(adapter))=\(domains)\n"
       case .requested(let adapter, let domains):
         "requested \(BusObject.cardName(adapter))=\(domains)\n"
+      case .reserved(let adapter, let domains):
+        "reserved \(BusObject.cardName(adapter))=\(domains)\n"
       }
     }.joined()
   }
@@ -301,15 +328,17 @@ extension OwnershipChange {
       let isOwned = word.hasPrefix("+")
       self =
         word.hasSuffix("queue") ? .queue(apqn, isOwned: isOwned) : .offline(apqn, isOwned: isOwned)
-    case "seen", "seen-older", "requested":
+    case "seen", "seen-older", "requested", "reserved":
       let parts = value.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),
         let domains = APMask(parts[1])
       else { return nil }
       self =
-        word == "requested"
-        ? .requested(adapter: adapter, domains: domains)
-        : .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
+        switch word {
+        case "requested": .requested(adapter: adapter, domains: domains)
+        case "reserved": .reserved(adapter: adapter, domains: domains)
+        default: .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
+        }
     default: return nil
     }
   }

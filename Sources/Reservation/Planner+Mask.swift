@@ -53,7 +53,9 @@ extension Planner {
     requests.forgetAcceptedCollateral(under: target)
     plan.alternatives = MaskAlternative.all(
       for: requests.refusals, hosts: requests.hosts, unmanaged: requests.unmanaged)
-    plan.refusals += requests.refusals
+    plan.refusals += requests.refusals.map { refusal in
+      context.contendedNeighbor(of: refusal).map { Refusal(refusal.apqn, $0) } ?? refusal
+    }
     plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
     write(target, from: current, goals, into: &plan)
   }

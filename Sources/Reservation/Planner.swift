@@ -154,6 +154,20 @@ package struct PlanningContext: Equatable, Sendable {
     self.undrained = undrained
   }
 
+  /// The reason of a refusal by masks whose row or column has nothing in it but queues that are left to another
+  /// process: no wider rule would help.
+  func contendedNeighbor(of refusal: Refusal) -> Refusal.Reason? {
+    guard case .inexpressible(let row, let column) = refusal.reason else { return nil }
+    for neighbors in [row, column] where neighbors.absentCount == 0 {
+      let others = neighbors.present.filter { $0 != refusal.apqn }
+      guard let other = others.first, let times = fought[other],
+        others.allSatisfy({ fought[$0] != nil })
+      else { continue }
+      return .besideContended(other, times: times)
+    }
+    return nil
+  }
+
   /// Whether a guard is on.
   package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
 

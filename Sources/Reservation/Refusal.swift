@@ -36,6 +36,9 @@ package struct Refusal: Hashable, Sendable {
     /// Either side names what would be taken, too: with the adapter's row, or with the domain's
     /// column.
     case inexpressible(row: Neighbors, column: Neighbors)
+    /// Masks would take this other queue along, which is left alone because another process has moved it back
+    /// this often.
+    case besideContended(APQN, times: Int)
     /// Giving the queue back would bring queues into the host's pool that must stay reserved.
     case releaseInexpressible(wouldTake: APQN)
     /// The kernel would veto the mask: it checks every mediated device with that adapter or domain.
@@ -67,7 +70,10 @@ package struct Refusal: Hashable, Sendable {
 extension Refusal.Reason {
   /// Whether another process's moves are the cause.
   package var isContention: Bool {
-    if case .guarded(.fought) = self { true } else { false }
+    switch self {
+    case .guarded(.fought), .besideContended: true
+    default: false
+    }
   }
 }
 
@@ -98,6 +104,9 @@ extension Refusal: CustomStringConvertible {
     case .strandedInHostPool(let other):
       "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which is on "
         + "vfio_ap inside the host's pool, back to the host"
+    case .besideContended(let other, let times):
+      "\(apqn) cannot be reserved by masks now: they would take \(other) along, which is left alone since "
+        + "another process has moved it back \(times) times; find that process, then reload"
     case .wouldBindBelowUnboundCard(let other):
       "\(apqn) cannot be moved by masks now: a mask write would bind \(other) to the host below "
         + "\(other.cardName), which has no driver; bind the card to cex4card first"

@@ -152,22 +152,26 @@ extension Ownership {
           members.set("reservable", flag: !olderAdapters.contains(adapter))
           return members.value
         }))
-    members.set(
-      "requested",
-      .array(
-        requested.adapters.map { adapter in
-          var members = JSONObject()
-          members.set("card", text: BusObject.cardName(adapter))
-          members.set("domains", mask: requested[adapter])
-          return members.value
-        }))
+    for (name, queues) in [("requested", requested), ("reserved", reserved)] {
+      members.set(
+        name,
+        .array(
+          queues.adapters.map { adapter in
+            var members = JSONObject()
+            members.set("card", text: BusObject.cardName(adapter))
+            members.set("domains", mask: queues[adapter])
+            return members.value
+          }))
+    }
     return members.value
   }
 
   init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(
       value, at: "ownership",
-      keys: ["mechanism", "adapters", "domains", "queues", "offline", "seen", "requested"])
+      keys: [
+        "mechanism", "adapters", "domains", "queues", "offline", "seen", "requested", "reserved",
+      ])
     let word = try fields.text("mechanism")
     let mechanism = word.flatMap(Mechanism.init(rawValue:))
     guard word == nil || mechanism != nil else {
@@ -187,6 +191,11 @@ extension Ownership {
     for fields in try fields.objects("requested", keys: ["card", "domains"]) {
       apply(
         .requested(
+          adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
+    }
+    for fields in try fields.objects("reserved", keys: ["card", "domains"]) {
+      apply(
+        .reserved(
           adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
     }
   }

@@ -162,11 +162,87 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     stage.now += .seconds(3600)
     try stage.settle()
     #expect(stage.driver("01.0002") == DriverName.cex4queue)
-    try stage.happens { _ in
-      stage.agent.replaceRules(
-        try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap", COLLATERAL="accept""#))
-    }
+    let rules = try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    try stage.happens { _ in stage.agent.replaceRules(rules) }
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    try stage.happens { _ in stage.agent.replaceRules(rules, isExplicit: true) }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
+  private static func change(by mechanism: Mechanism) -> Agent.Move.ForeignChange {
+    switch mechanism {
+    case .bind: .binding
+    case .mask: .masks
+    case .override: .override(nil)
+    }
+  }
+
+  /// The moves by others among events.
+  private func foreignMoves(_ events: [Agent.Event]) -> [Agent.Move] {
+    events.flatMap { event -> [Agent.Move] in
+      if case .movedByOthers(let moves) = event { moves } else { [] }
+    }
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is reported with what it changed, before and after a change of rules`(
+    mechanism: Mechanism
+  ) throws {
+    let stage = try Stage(mechanism)
+    for _ in 0..<2 {
+      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+      let move = try #require(foreignMoves(stage.events).first { $0.apqn == apqn })
+      #expect(move.from == .vfioAP && move.to == .host)
+      #expect(move.foreign == Self.change(by: mechanism))
+      #expect(move.rule?.location.line == 1)
+      stage.agent.replaceRules(
+        try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap", NAME="again""#))
+      try stage.settle()
+      stage.now += .seconds(61)
+    }
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is reported by the next agent, which has the record`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism)
+    try stage.hand(moves: "01.0002", to: DriverName.cex4queue)
+    for isSecond in [false, true] {
+      var events: [Agent.Event] = []
+      let next = Agent(
+        sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+        settings: .init(mechanism: mechanism), ownership: stage.agent.ownership, time: stage.time
+      ) { events.append($0) }
+      try next.reconcile().get()
+      let moves = foreignMoves(events).filter { $0.apqn == apqn }
+      // By the time of the second one, the first has moved it back.
+      #expect(moves.map(\.to) == (isSecond ? [] : [.host]))
+      #expect(isSecond || moves.first?.foreign == Self.change(by: mechanism))
+      #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    }
+  }
+
+  @Test func `is reported of a queue that rules keep for the host`() throws {
+    let stage = try Stage(.override, rules: #"ADAPTER=="1", RESERVE:="host""#)
+    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.vfioAP) }
+    let moves = foreignMoves(stage.events)
+    #expect(moves.map(\.apqn) == [apqn])
+    #expect(moves.map(\.from) == [.host])
+    #expect(moves.map(\.to) == [.vfioAP])
+    #expect(moves.map(\.foreign) == [.override(DriverName.vfioAP)])
+  }
+
+  @Test func `is not reported of queues that rules say nothing of`() throws {
+    let stage = try Stage(.override)
+    try stage.happens { _ in try stage.hand(moves: "02.0002", to: DriverName.vfioAP) }
+    #expect(stage.driver("02.0002") == DriverName.vfioAP)
+    #expect(foreignMoves(stage.events) == [])
+  }
+
+  @Test func `leaves an entry in the history for each queue that it moves`() throws {
+    let stage = try Stage(.mask, rules: #"ADAPTER=="0|1|2", RESERVE="vfio_ap""#)
+    try stage.happens { try $0.write(APMask.all.description, to: .bus("apmask")) }
+    #expect(foreignMoves(stage.events).count == 12)
+    #expect(stage.agent.history.moves.count { $0.foreign == .masks } == 12)
   }
 
   @Test func `only rarely is not contention`() throws {

@@ -94,8 +94,9 @@ import Testing
     try agent.reconcile().get()
     #expect(stage.failures == [])
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    let history = agent.history.moves.first { $0.apqn == APQN(adapter: 1, domain: 3) }
-    #expect(history?.from == Owner.none)
+    let history = agent.history.moves.filter { $0.apqn == APQN(adapter: 1, domain: 3) }
+    #expect(history.map(\.from) == [.host, .none])
+    #expect(history.map(\.foreign) == [.binding, nil])
   }
 
   @Test func `because the bus is busy drains what was idle before`() throws {

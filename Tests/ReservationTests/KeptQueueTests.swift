@@ -7,6 +7,21 @@ private let keys = MasterKeyPattern(registers: ["AES 0x1"])
 private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
 
 @Suite struct `A queue that is left alone` {
+  @Test func `because it was fought over is the reason why its neighbors are not taken`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    let contended = APQN(adapter: 1, domain: 4)
+    machine.context.fought = [contended: 3]
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(
+      plan.refusals.map(\.reason) == [
+        .guarded(.fought(times: 3)), .besideContended(contended, times: 3),
+      ])
+    // Another rule's host queue in the same row is a reason of its own.
+    let other = try machine.plan(
+      .mask, "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nAPQN==\"01.0005\", RESERVE:=\"host\"")
+    #expect(other.refusals.map(\.reason) == [.guarded(.fought(times: 3))])
+  }
+
   @Test(arguments: Mechanism.allCases)
   func `because it was fought over or busy stays reserved where it is, and is not refused`(
     mechanism: Mechanism
