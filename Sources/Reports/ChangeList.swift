@@ -23,13 +23,21 @@ struct ChangeList {
 
   let lines: [Line]
 
-  /// `longest` is the longest list that names every queue.
-  init(_ changes: [OwnerChange], decisions: DecisionTable?, longest: Int = 16) {
+  /// The changes of a plan. `longest` is the longest list that names every queue.
+  ///
+  /// What a plan leaves unbound since `vfio_ap` is not loaded goes there as soon as it is.
+  init(_ plan: Plan, decisions: DecisionTable?, longest: Int = 16) {
+    let awaiting = plan.awaitingVfioAP
     self.init(
-      changes.map { change in
+      plan.changes.map { change in
         let origin = decisions?.decision(for: change.apqn).origin
-        let reason = OwnerChange.reason(for: change.cause, origin: origin)
-        return (change.apqn, Way(from: change.from, to: change.to, reason: reason))
+        var reason = OwnerChange.reason(for: change.cause, origin: origin)
+        var to = change.to
+        if to == .none, awaiting.contains(change.apqn) {
+          to = .vfioAP
+          reason += (reason.isEmpty ? "" : ", ") + "when \(DriverName.vfioAP) is loaded"
+        }
+        return (change.apqn, Way(from: change.from, to: to, reason: reason))
       }, longest: longest)
   }
 

@@ -99,7 +99,7 @@ extension PlanReport {
   }
 
   private func changeLines(_ style: TextStyle) -> [String] {
-    ChangeList(plan.changes, decisions: decisions).table().lines(style: style)
+    ChangeList(plan, decisions: decisions).table().lines(style: style)
   }
 
   private var writeLines: [String] {
@@ -197,10 +197,16 @@ extension PlanReport {
         "nothing to \(isDone ? "do" : "write"): \(requests.reserved) of \(requests.count) requested queues on vfio_ap"
       )
     } else {
-      for owner in [Owner.vfioAP, .host, .none] {
-        let count = changes.count { $0.to == owner }
-        guard count > 0 else { continue }
-        let way = owner == .none ? "left unbound" : "to \(owner.rawValue)"
+      let awaiting = plan.awaitingVfioAP
+      for (way, count) in [
+        ("to vfio_ap", changes.count { $0.to == .vfioAP }),
+        ("to host", changes.count { $0.to == .host }),
+        (
+          "to vfio_ap when it is loaded",
+          changes.count { $0.to == .none && awaiting.contains($0.apqn) }
+        ),
+        ("left unbound", changes.count { $0.to == .none && !awaiting.contains($0.apqn) }),
+      ] where count > 0 {
         parts.append("\(counted(count, "queue")) \(way)")
       }
       parts.append(counted(plan.steps.count { $0.path != nil }, "write"))
@@ -359,6 +365,7 @@ extension PlanWarning {
     case .defaultDomainTaken: "default-domain-taken"
     case .lastCCAQueueTaken: "last-cca-queue-taken"
     case .unusable: "unusable"
+    case .refusedByCallout: "refused-by-callout"
     case .leavesMasks: "leaves-masks"
     case .cannotBeUndone: "cannot-be-undone"
     case .undoingBinds: "undoing-binds"

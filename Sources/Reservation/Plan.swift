@@ -61,6 +61,11 @@ package struct Plan: Equatable, Sendable {
     operations.flatMap(\.changes).sorted { $0.apqn < $1.apqn }
   }
 
+  /// Queues that are to be on `vfio_ap` and get there as soon as that driver is loaded.
+  package var awaitingVfioAP: Set<APQN> {
+    Set(waiting.lazy.filter { $0.driver == DriverName.vfioAP }.map(\.apqn))
+  }
+
   /// Queues that move when masks have to be set back in the middle.
   package var changesByUndoing: [OwnerChange] { operations.flatMap(\.changesByUndoing) }
 
@@ -251,6 +256,9 @@ package enum PlanWarning: Equatable, Sendable {
   case lastCCAQueueTaken
   /// These are, or will be, reserved, and no guest can use them now: deconfigured or check-stopped.
   case unusable([APQN])
+  /// mdevctl's callout at this path knows masks only, and refuses to start a mediated device whose queues are
+  /// reserved by overrides.
+  case refusedByCallout(String)
   /// The masks that apreserve has cleared are set again first; queues are reserved by overrides after that.
   case leavesMasks
   /// When the masks cannot be written to the end they cannot be set back either.
@@ -284,6 +292,9 @@ extension PlanWarning: CustomStringConvertible {
     case .unusable(let apqns):
       "reserved, but unusable for a guest now, because deconfigured or check-stopped: "
         + apqns.shortList()
+    case .refusedByCallout(let path):
+      "\(path) knows masks only, and refuses to start mediated devices whose queues are reserved by "
+        + "driver_override; use masks, or remove it"
     case .leavesMasks:
       "the masks are set back to all ones first, since they do not express the rules any more; what the "
         + "rules reserve is taken by driver_override right after that"

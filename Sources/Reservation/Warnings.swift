@@ -17,7 +17,9 @@ struct Warnings {
     self.inventory = inventory
     self.decisions = decisions
     self.context = context
+    // What waits for vfio_ap has it soon enough: a mediated device cannot be started before either.
     owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
+      .merging(plan.awaitingVfioAP.map { ($0, .vfioAP) }) { _, awaited in awaited }
     for device in inventory.mediatedDevices { warnIfIncomplete(device) }
     for definition in context.configuration.definitions
     where definition.startsAutomatically
@@ -30,6 +32,9 @@ struct Warnings {
       owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
     }.map(\.apqn)
     if !unusable.isEmpty { warnings.append(.unusable(unusable)) }
+    if plan.mechanism == .override, let callout = context.configuration.callout {
+      warnings.append(.refusedByCallout(callout))
+    }
     if plan.leavesMasks { warnings.append(.leavesMasks) }
     if let veto = plan.undoVeto {
       warnings.append(

@@ -64,6 +64,20 @@ import Testing
     #expect(text.hasSuffix("\n20 queues to vfio_ap, 40 writes\n"))
   }
 
+  @Test func `says of what masks leave unbound that it goes to vfio_ap when that is loaded`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 4...4)
+    inventory.bus.masks = .all
+    inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
+    inventory.mediatedDevices = []
+    let rules = try Example.ruleSet("ADAPTER==\"1\", RESERVE=\"vfio_ap\"")
+    let report = PlanReport(try Assessment(inventory: inventory, rules: rules))
+    let text = report.text(style: .plain)
+    #expect(
+      text.contains(
+        "owners\n  01.0004  host  ->  vfio_ap  50-db.rules:1, when vfio_ap is loaded\n"), "\(text)")
+    #expect(report.summary == "1 queue to vfio_ap when it is loaded, 1 write, 1 waiting")
+  }
+
   @Test func `waits for a driver and calls that pending`() throws {
     var inventory = Example.grid(adapters: 1...1, domains: 0...1)
     inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }

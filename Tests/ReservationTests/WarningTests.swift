@@ -45,6 +45,27 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ])
   }
 
+  @Test func `of no guest whose queues wait for vfio_ap`() throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
+    machine.inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4]), startsAutomatically: true)
+    ]
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.awaitingVfioAP == [APQN(adapter: 1, domain: 4)])
+    #expect(!plan.warnings.contains { if case .guestLosesAdapter = $0 { true } else { false } })
+  }
+
+  @Test(arguments: [Mechanism.mask, .override])
+  func `of a callout that refuses what overrides reserve`(mechanism: Mechanism) throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    let path = "/usr/lib/mdevctl/scripts.d/callouts/ap-check"
+    machine.context.configuration.callout = path
+    let plan = try machine.plan(mechanism, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.warnings.contains(.refusedByCallout(path)) == (mechanism == .override))
+  }
+
   @Test(arguments: [true, false])
   func `of a definition that starts by itself`(startsAutomatically: Bool) throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
