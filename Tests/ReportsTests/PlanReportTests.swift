@@ -64,7 +64,8 @@ import Testing
     #expect(text.hasSuffix("\n20 queues to vfio_ap, 40 writes\n"))
   }
 
-  @Test func `says of what masks leave unbound that it goes to vfio_ap when that is loaded`() throws {
+  @Test func `says of what masks leave unbound that it goes to vfio_ap when that is loaded`() throws
+  {
     var inventory = Example.grid(adapters: 1...2, domains: 4...4)
     inventory.bus.masks = .all
     inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
