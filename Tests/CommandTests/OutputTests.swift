@@ -59,13 +59,13 @@ import Testing
     (
       "--capture recorded.info",
       """
-      QUEUE    HMC   TYPE   MODE  OWNER    STATE  RESERVE  RULE  NAME
-      05.0004  5.4   CEX7C  cca   host     -      -        -
-      05.0047  5.71  CEX7C  cca   vfio_ap  -      -        -
-      06.0004  6.4   CEX8P  ep11  host     -      -        -
-      06.0005  6.5   CEX8P  ep11  host     -      -        -
-      06.0047  6.71  CEX8P  ep11  vfio_ap  -      -        -
-      0a.0004  10.4  CEX7C  cca   host     -      -        -
+      QUEUE    HMC   TYPE   MODE  OWNER    STATE  RESERVE  REQUEST  RULE  NAME
+      05.0004  5.4   CEX7C  cca   host     -      -        -        -
+      05.0047  5.71  CEX7C  cca   vfio_ap  -      -        -        -
+      06.0004  6.4   CEX8P  ep11  host     -      -        -        -
+      06.0005  6.5   CEX8P  ep11  host     -      -        -        -
+      06.0047  6.71  CEX8P  ep11  vfio_ap  -      -        -        -
+      0a.0004  10.4  CEX7C  cca   host     -      -        -        -
 
       """
     ),
@@ -81,13 +81,13 @@ import Testing
   }
 
   private static let recorded = """
-    QUEUE    HMC   TYPE   MODE  OWNER    STATE       RESERVE  RULE  NAME
-    05.0004  5.4   CEX7C  cca   host     online      -        -
-    05.0047  5.71  CEX7C  cca   vfio_ap  in use      -        -
-    06.0004  6.4   CEX8P  ep11  host     offline     -        -
-    06.0005  6.5   CEX8P  ep11  host     online      -        -
-    06.0047  6.71  CEX8P  ep11  vfio_ap  unassigned  -        -
-    0a.0004  10.4  CEX7C  cca   host     chkstop     -        -
+    QUEUE    HMC   TYPE   MODE  OWNER    STATE       RESERVE  REQUEST   RULE  NAME
+    05.0004  5.4   CEX7C  cca   host     online      -        -         -
+    05.0047  5.71  CEX7C  cca   vfio_ap  in use      -        reserved  -
+    06.0004  6.4   CEX8P  ep11  host     offline     -        -         -
+    06.0005  6.5   CEX8P  ep11  host     online      -        -         -
+    06.0047  6.71  CEX8P  ep11  vfio_ap  unassigned  -        -         -
+    0a.0004  10.4  CEX7C  cca   host     chkstop     -        -         -
 
     """
 
