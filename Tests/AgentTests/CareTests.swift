@@ -89,6 +89,47 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(interrupted.count == 2)
   }
 
+  @Test func `is not even asked for its requests then`() throws {
+    let watched = try Watched(.bind, policy: GuardPolicy(forced: [.pendingRequests]))
+    var asked: [SysfsPath] = []
+    watched.sysfs.text = { path in
+      if ["pendingq_count", "requestq_count"].contains(path.name) { asked.append(path) }
+      return nil
+    }
+    try watched.agent.reconcile().get()
+    #expect(try watched.stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(asked == [])
+  }
+
+  @Test func `that was idle in time at last is left alone for a minute when it is busy again`()
+    throws
+  {
+    let stage = try Stage(.bind, rules: "")
+    stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 1), on: apqn)
+    let rule = #"APQN=="01.0002", RESERVE="vfio_ap""#
+    let watched = try Watched(
+      .bind, rules: rule, on: stage, policy: GuardPolicy(drainLimit: .seconds(5)))
+    /// Lets a drain take too long, and returns how long the queue is left alone then.
+    func pause() throws -> Duration {
+      try watched.agent.reconcile().get()
+      stage.now += .seconds(5)
+      try watched.agent.reconcile().get()
+      #expect(try watched.isOnline(apqn) == "1\n")
+      return try #require(watched.agent.nextDue) - stage.now
+    }
+    #expect(try pause() == .seconds(60))
+    stage.now = try #require(watched.agent.nextDue)
+    try watched.agent.reconcile().get()
+    stage.bus.passTime()
+    stage.now = try #require(watched.agent.nextDue)
+    try watched.agent.reconcile().get()
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    try stage.bus.write("01.0002", to: .driver(DriverName.vfioAP, "unbind"))
+    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "bind"))
+    stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 1), on: apqn)
+    #expect(try pause() == .seconds(60))
+  }
+
   @Test(arguments: Mechanism.allCases)
   func `that never gets idle is switched on again after the limit, and is refused`(
     mechanism: Mechanism

@@ -294,6 +294,22 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.failures.map(\.isFinal) == [isFinal])
   }
 
+  @Test func `without effect on an override is found out although no queue moves`() throws {
+    let stage = try Stage(.override, rules: "")
+    let apqn = APQN(adapter: 1, domain: 2)
+    try stage.bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
+    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
+    try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    let (agent, sysfs) = try agent(
+      .override, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    sysfs.fault = { path, _ in path.name == "driver_override" ? .some(nil) : nil }
+    try agent.reconcile().get()
+    #expect(
+      stage.failures.map(\.cause) == [.notTaken(.setOverride(apqn, driver: DriverName.vfioAP))])
+  }
+
   @Test func `to give a queue to the host leaves it the override that it had`() throws {
     let stage = try Stage(.override, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     let apqn = APQN(adapter: 1, domain: 2)

@@ -45,6 +45,26 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
     if mechanism != .mask { #expect(stage.driver("01.0002") == DriverName.vfioAP) }
   }
 
+  @Test func `accelerators are not asked for keys that they cannot have`() throws {
+    let stage = try stage(.bind, keys: [firstKeys, nil, firstKeys], rules: "")
+    let configuration = HostConfiguration(secureKeyUsers: [.cipherInUse])
+    let watched = try Watched(
+      .bind, rules: #"ADAPTER=="0", RESERVE="vfio_ap""#, on: stage,
+      environment: .init(configuration: { configuration }))
+    var asked: Set<SysfsPath> = []
+    watched.sysfs.text = { path in
+      if path.name == "mkvps" { asked.insert(path) }
+      return nil
+    }
+    try watched.agent.reconcile().get()
+    #expect(
+      asked
+        == Set(
+          [0, 2].flatMap { adapter in
+            (UInt8(0)...3).map { .queue(APQN(adapter: adapter, domain: $0), "mkvps") }
+          }))
+  }
+
   @Test(arguments: [true, false])
   func `and only there, queues are asked for their keys`(hasSecureKeys: Bool) throws {
     let configuration = HostConfiguration(secureKeyUsers: hasSecureKeys ? [.cipherInUse] : [])

@@ -134,6 +134,27 @@ import Testing
     #expect(!stage.writes[count...].contains { $0.hasSuffix("online") })
   }
 
+  @Test func `because vfio_ap has gone in the middle waits with the rest for it`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let agent = try agent(stage, .bind, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 2) { agent in
+      try stage.bus.unloadModule(.vfioAP)
+      agent.scan(.everything)
+    }
+    try agent.reconcile().get()
+    #expect(stage.failures == [])
+    #expect(agent.status.plan?.waiting.count == 4)
+  }
+
+  @Test func `because a queue has gone unseen is no failure`() throws {
+    let stage = try Stage(.bind, rules: "")
+    let agent = try agent(stage, .bind, #"ADAPTER=="1", RESERVE="vfio_ap""#, before: 1) { _ in
+      stage.bus.unplugQueue(APQN(adapter: 1, domain: 0))
+    }
+    try agent.reconcile().get()
+    #expect(stage.failures == [])
+    #expect(agent.status.reserved == 3)
+  }
+
   @Test func `because another card is there is made anew, also by masks`() throws {
     let stage = try Stage(.mask, rules: "")
     let rule = #"CARD{serialnr}=="93AA0001", RESERVE="vfio_ap""#

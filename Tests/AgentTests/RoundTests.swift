@@ -316,6 +316,7 @@ struct Watched {
     watched.agent.scan(.everything)
     try watched.agent.reconcile().get()
     #expect(watched.agent.status.phase == .withoutBus)
+    #expect(watched.agent.inventory == nil)
     #expect(watched.agent.nextDue == nil)
   }
 

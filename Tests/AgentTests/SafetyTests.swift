@@ -66,6 +66,37 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(watched.agent.ownership.adapters == [1])
   }
 
+  @Test func `says of all that cannot be taken back what came first`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let busy = APQN(adapter: 2, domain: 2)
+    stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 1), on: busy)
+    let watched = try Watched(.mask, rules: Self.pair, on: stage)
+    watched.sysfs.fault = { path, text in
+      // Idle as soon as it is switched off, so that the masks follow at once.
+      if path.name == "online", text == "0" { stage.bus.setLoad(QueueLoad(), on: busy) }
+      let fails =
+        path == .bus("aqmask") || path == .bus("apmask") && text == "\(APMask.all)"
+        || path.name == "online" && text == "1"
+      return fails ? .some(.inputOutput) : nil
+    }
+    try watched.agent.reconcile().get()
+    #expect(stage.failures.first?.undoError?.step == .setAdapterMask(.all))
+    #expect(try watched.isOnline(busy) == "0\n")
+  }
+
+  @Test func `although the kernel took it is reported with all that it has moved`() throws {
+    let watched = try Watched(.mask)
+    // The file still says what it said before.
+    watched.sysfs.text = { $0 == .bus("apmask") ? "\(APMask.all)\n" : nil }
+    watched.agent.reconcile()
+    #expect(
+      watched.stage.failures.first?.cause
+        == .notTaken(.setAdapterMask(APMask([1]).complement)))
+    let moves = watched.agent.history.moves.filter { $0.failure == nil }
+    #expect(moves.map(\.apqn) == (0..<4).map { APQN(adapter: 1, domain: $0) })
+    #expect(moves.allSatisfy { $0.to == .vfioAP })
+  }
+
   @Test func `is not taken back over what another process has written meanwhile`() throws {
     let watched = try Watched(.mask, rules: Self.pair)
     let theirs = APMask([1, 2]).complement

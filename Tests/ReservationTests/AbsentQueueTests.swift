@@ -108,6 +108,7 @@ private let rules = request + "\n" + lock
     let alone = #"APQN=="06.0010|0a.0010", RESERVE="vfio_ap""#
     #expect(try choice(alone) { _ in } == .mask)
     #expect(try choice(alone) { $0.inventory.bus.configuredAdapters = [5, 6, 10] } == .override)
+    #expect(try choice(alone) { $0.inventory.bus.configuredAdapters = [6, 10, 255] } == .override)
     // What rules want must be possible beside it when it comes.
     let later = #"ADAPTER=="6", RESERVE="vfio_ap""# + "\n" + #"APQN=="07.0004", RESERVE="vfio_ap""#
     #expect(try choice(later) { _ in } == .mask)

@@ -16,7 +16,7 @@ import Testing
       // Even a relative text starts from all zeros here.
       ("ap.apmask=-5", [], nil), ("ap.apmask=+0-255,-5", APMask([5]).complement, nil),
       // A text that makes no sense leaves all zeros.
-      ("ap.aqmask=fish", nil, []),
+      ("ap.aqmask=fish", nil, []), ("ap.apmask=0x80=1", [], nil),
       // The last one counts.
       ("ap.apmask=0xff ap.apmask=0x80", APMask([0]), nil),
       ("\"ap.apmask=0x80\"", APMask([0]), nil), ("ap.apmask=\"0x80\"\n", APMask([0]), nil),

@@ -99,15 +99,32 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(try machine.plan(mechanism, everything).refusals.isEmpty)
   }
 
-  @Test func `is not one that was taken from the host already`() throws {
-    var machine = try machine(.override, pattern: nil)
+  @Test(arguments: [Mechanism.bind, .override])
+  func `is not one that was taken from the host already`(mechanism: Mechanism) throws {
+    var machine = try machine(mechanism, pattern: nil)
     machine.inventory.bus.drivers = []
     for queue in machine.inventory.queues {
       try machine.set(
-        queue.apqn.description, driver: nil, driverOverride: DriverName.vfioAP)
+        queue.apqn.description, driver: nil,
+        driverOverride: mechanism == .override ? DriverName.vfioAP : nil)
       machine.ownership.queues.insert(queue.apqn)
     }
-    #expect(try machine.plan(.override, everything).refusals.isEmpty)
+    #expect(try machine.plan(mechanism, everything).refusals.isEmpty)
+  }
+
+  @Test func `is found beside others that are all of no use now`() throws {
+    var machine = Machine(adapters: Array(1...9), domains: [4, 5], mechanism: .bind)
+    machine.context.policy.protectHost = .yes
+    for queue in machine.inventory.queues {
+      try machine.change(queue.apqn.description) { queue in
+        queue.masterKeys = MasterKeyPattern(registers: ["AES 0x\(queue.apqn.adapter)"])
+        queue.isCheckStopped = queue.apqn.adapter != 9
+      }
+    }
+    let refused = try machine.plan(.bind, everything).refusals.map(\.apqn)
+    // None of those can be told from the others, so all of them stay.
+    #expect(
+      refused == machine.inventory.queues.map(\.apqn).filter { $0 != APQN(adapter: 9, domain: 4) })
   }
 
   @Test func `is none where no master key is valid`() throws {

@@ -139,13 +139,18 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     }
   }
 
-  @Test func `clears the fewest bits of all that cost the same latent collateral`() {
-    // Nothing is latent: ten rows of one domain each, of which each is another one, and an eleventh with all.
+  @Test(arguments: [false, true])
+  func `clears the fewest bits of all that cost the same latent collateral`(isTransposed: Bool) {
+    func apqn(_ adapter: UInt8, _ domain: UInt8) -> APQN {
+      isTransposed
+        ? APQN(adapter: domain, domain: adapter) : APQN(adapter: adapter, domain: domain)
+    }
+    // Nothing is latent: ten rows of one domain each, of which each is another one, and two more.
     var solver = MaskSolver(current: MaskPair(adapters: .all, domains: .all))
     for number in 0..<10 as Range<UInt8> {
-      for domain in 0...number { solver.reserved.insert(APQN(adapter: number, domain: domain)) }
-      solver.reserved.insert(APQN(adapter: 20 + number, domain: 0))
+      for domain in 0...number { solver.reserved.insert(apqn(number, domain)) }
     }
+    for number in 20..<22 as Range<UInt8> { solver.reserved.insert(apqn(number, 0)) }
     solver.hosts = APQNSet([APQN(adapter: 255, domain: 255)])
     let masks = solver.solution()
     #expect(solver.reserved.allSatisfy { !masks.isInHostPool($0) })
@@ -321,6 +326,23 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.refusals.map(\.reason) == [.hardwareTooOld(HardwareType(rawValue: 9))])
   }
 
+  /// Newer kernels ask for each new bit alone.
+  @Test(arguments: [false, true])
+  func `is held by the device that has its adapter or its domain`(isByDomain: Bool) throws {
+    var machine = Machine(adapters: [1, 2], domains: [1, 2], mechanism: .override)
+    machine.clear(adapters: isByDomain ? [] : [1], domains: isByDomain ? [1] : [])
+    machine.ownership.adapters = isByDomain ? [] : [1]
+    machine.ownership.domains = isByDomain ? [1] : []
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(uuid: "00000000-2222-3333-4444-555555555555", adapters: [7], domains: [7]),
+      MediatedDevice(uuid: uuid, adapters: [1], domains: [1]),
+    ]
+    let other = APQN(adapter: isByDomain ? 2 : 1, domain: isByDomain ? 1 : 2)
+    let plan = try machine.plan(.mask, #"APQN=="*", RESERVE="host""#)
+    #expect(plan.isEmpty)
+    #expect(plan.refusals.contains(Refusal(other, .vetoed(mediatedDevice: uuid))))
+  }
+
   @Test func `is held by the kernel although the guard is switched off`() throws {
     var machine = Machine(adapters: [1], domains: [1], mechanism: .mask)
     machine.clear(adapters: [1])
@@ -477,6 +499,15 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     let plan = try machine.plan(.mask, #"APQN=="01.0004", RESERVE="vfio_ap""#)
     #expect(plan.alternatives.map(\.adapters) == [[1], []])
     #expect(plan.alternatives.map(\.domains) == [[], [4]])
+  }
+
+  @Test func `are none that take a single queue which rules keep for the host`() throws {
+    let machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    let wanted = #"APQN=="01.0004", RESERVE="vfio_ap""# + "\n"
+    let byAdapter = try machine.plan(.mask, wanted + #"APQN=="02.0004", RESERVE="host""#)
+    #expect(byAdapter.alternatives.map(\.adapters) == [[1]])
+    let byDomain = try machine.plan(.mask, wanted + #"APQN=="01.0005", RESERVE="host""#)
+    #expect(byDomain.alternatives.map(\.domains) == [[4]])
   }
 
   @Test func `are tried each, although a whole adapter of them is not to be taken`() throws {

@@ -266,6 +266,12 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ).first?.contains("takes 09.0004 from the host") == true)
   }
 
+  @Test func `also when another source of masks takes nothing`() throws {
+    let configuration = HostConfiguration(
+      bootMasks: masks([]), persistentMasks: masks([1]))
+    #expect(try warnings(configuration, kept, by: .mask).count == 1)
+  }
+
   @Test func `but not when masks take what no rule keeps, or nothing at all`() throws {
     for configured in [masks([2]), masks([], []), masks(nil, [5])] {
       let configuration = HostConfiguration(bootMasks: configured, persistentMasks: configured)
