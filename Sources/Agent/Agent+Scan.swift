@@ -147,12 +147,11 @@ extension Agent {
     defer { departures = [] }
     guard let inventory else { return }
     for apqn in apqns {
-      guard let known = inventory.queue(apqn), !departures.contains(apqn) else {
+      guard inventory.queue(apqn) != nil, !departures.contains(apqn) else {
         arrivals.insert(apqn)
         continue
       }
-      guard !inventory.bus.hasDriver(DriverName.vfioAP), known.owner == .none,
-        fresh.queue(apqn)?.owner == .vfioAP,
+      guard !inventory.bus.hasDriver(DriverName.vfioAP), fresh.queue(apqn)?.owner == .vfioAP,
         ownership.covers(apqn, under: fresh.bus)
       else { continue }
       arrivals.insert(apqn)

@@ -74,6 +74,34 @@ final class BusWithAnotherProcess: Sysfs {
     #expect(agent.ownership.adapters == [1])
   }
 
+  /// At whichever of the reads before the first write that happens.
+  @Test(arguments: 1...8)
+  func `that has changed the masks keeps its change, and nothing fails for that`(read: Int) throws {
+    let stage = try Stage(.mask, rules: "")
+    let bus = BusWithAnotherProcess(stage.bus)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#), time: stage.time,
+      report: stage.note)
+    var reads = 0
+    var theirs: APMask = []
+    bus.beforeRead = { [bus = stage.bus] path in
+      guard path == .bus("apmask") else { return false }
+      reads += 1
+      guard reads == read else { return false }
+      // Later it would be one between the write and its proof.
+      if bus.driver(of: APQN(adapter: 1, domain: 2)) == DriverName.cex4queue {
+        try bus.write("-5", to: .bus("apmask"))
+        theirs = [5]
+      }
+      return true
+    }
+    try agent.reconcile().get()
+    #expect(stage.failures == [])
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(APMask(try stage.bus.read(.bus("apmask"))) == APMask([1]).union(theirs).complement)
+    if read <= 3 { #expect(!theirs.isEmpty) }
+  }
+
   @Test func `that has changed a mask between two writes is not undone`() throws {
     let stage = try Stage(.mask, rules: "")
     let bus = BusWithAnotherProcess(stage.bus)

@@ -16,7 +16,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
         """
         {"mdev_type": "vfio_ap-passthrough", "start": "auto", "attrs": [
           {"assign_adapter": "5"}, {"assign_adapter": "0x0a\\n"}, {"assign_domain": "0x47"},
-          {"assign_domain": "010"}, {"unassign_adapter": "5"}, {"assign_control_domain": "3,4"}]}
+          {"assign_domain": "010"}, {"unassign_adapter": "5"}, {"assign_control_domain": "3,4"},
+          {"assign_domain": "9"}, {"unassign_domain": "9"},
+          {"assign_control_domain": "7"}, {"unassign_control_domain": "7"}]}
         """))
     #expect(definition.startsAutomatically)
     #expect(definition.device.uuid == uuid)
@@ -82,7 +84,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
             <source><address uuid='34A349BA-2C0D-4AB5-9F6B-0D1E5B1F0F0E'/></source>
           </hostdev>
           <hostdev mode='subsystem' type='pci'><source><address uuid="no"/></source></hostdev>
-          <hostdev type="mdev"><source><address uuid="11111111-2222-3333-4444-555555555555"/>
+          <hostdev mode="subsystem" managed="no" type="mdev"><source><address uuid="11111111-2222-3333-4444-555555555555"/>
           </source></hostdev>
           <memory model='nvdimm'><address type='dimm' uuid='no'/></memory>
         </devices>

@@ -326,6 +326,22 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.refusals.map(\.reason) == [.hardwareTooOld(HardwareType(rawValue: 9))])
   }
 
+  @Test func `stays where another queue would come with it that a guest has by its status`() throws
+  {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    machine.clear(domains: [4])
+    machine.ownership.domains = [4]
+    try machine.change("02.0004") { $0.guestStatus = .inUse }
+    let plan = try machine.plan(.mask, #"APQN=="*", RESERVE="host""#)
+    #expect(plan.isEmpty)
+    let other = APQN(adapter: 2, domain: 4)
+    #expect(
+      plan.refusals == [
+        Refusal(APQN(adapter: 1, domain: 4), .releaseInexpressible(wouldTake: other)),
+        Refusal(other, .guarded(.assigned(mediatedDevice: nil))),
+      ])
+  }
+
   /// Newer kernels ask for each new bit alone.
   @Test(arguments: [false, true])
   func `is held by the device that has its adapter or its domain`(isByDomain: Bool) throws {

@@ -39,17 +39,15 @@ extension MediatedDevice {
   /// What a write to one of its attributes changes; a text that the kernel would refuse changes
   /// nothing.
   fileprivate mutating func apply(_ attribute: String, value text: String) {
-    if attribute == "ap_config" {
+    let ids = Self.ids(text)
+    switch attribute {
+    case "ap_config":
       let masks = text.split(separator: ",", omittingEmptySubsequences: false)
         .map { APMask().writing($0.utf8) }
       guard masks.count == 3, let adapters = masks[0], let domains = masks[1],
         let control = masks[2]
       else { return }
       (self.adapters, self.domains, controlDomains) = (adapters, domains, control)
-      return
-    }
-    let ids = Self.ids(text)
-    switch attribute {
     case "assign_adapter": adapters.formUnion(ids)
     case "unassign_adapter": adapters.subtract(ids)
     case "assign_domain": domains.formUnion(ids)
