@@ -67,10 +67,8 @@ struct PlanCheck {
     return fresh.bus.masks == inventory.bus.masks
       && fresh.bus.drivers == inventory.bus.drivers
       && fresh.mediatedDevices == inventory.mediatedDevices
-      && fresh.cards.count == inventory.cards.count
-      && zip(fresh.cards, inventory.cards).allSatisfy(isSame)
-      && fresh.queues.count == inventory.queues.count
-      && zip(fresh.queues, inventory.queues).allSatisfy(isSame)
+      && fresh.cards.elementsEqual(inventory.cards, by: isSame)
+      && fresh.queues.elementsEqual(inventory.queues, by: isSame)
   }
 
   /// An attribute that cannot be read any more says nothing: the kernel answers some of them by asking a queue

@@ -52,12 +52,12 @@ package struct MechanismChoice: Equatable, Sendable {
   ) throws(Unavailable) {
     let planner = planner.without(.protectHost)
     let bus = planner.inventory.bus
-    if let kept, kept.mechanism.isAvailable(on: bus), requested != nil || !planner.canLeaveMasks {
-      self = kept
-    } else if let requested {
+    if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
       self.init(requested, because: file.map { "set by \($0)" } ?? "asked for")
+    } else if let kept, kept.mechanism.isAvailable(on: bus), !planner.canLeaveMasks {
+      self = kept
     } else if bus.masks == nil {
       self.init(.bind, because: "this kernel has no masks")
     } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
