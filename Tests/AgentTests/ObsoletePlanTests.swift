@@ -110,6 +110,21 @@ import Testing
     #expect(agent.status.draining == [APQN(adapter: 1, domain: 2)])
   }
 
+  @Test func `because the bus is busy at every other read drains once`() throws {
+    let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let apqn = APQN(adapter: 1, domain: 2)
+    var reads = 0
+    watched.sysfs.text = { path in
+      // Idle whenever a plan is made, and busy when it is to be done.
+      guard path == .queue(apqn, "pendingq_count"), watched.sysfs.writes == [] else { return nil }
+      reads += 1
+      return reads % 2 == 0 ? "1\n" : "0\n"
+    }
+    try watched.agent.reconcile().get()
+    #expect(watched.sysfs.writes.first == "0 > /sys/devices/ap/card01/01.0002/online")
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
   @Test func `because the bus is busy is no matter any more when the queue is idle`() throws {
     let stage = try Stage(.bind, rules: "")
     let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#

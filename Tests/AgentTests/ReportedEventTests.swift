@@ -61,6 +61,25 @@ extension Stage {
     #expect(stage.events(fact.kind) == first)
   }
 
+  @Test func `is a queue that no guest can use, until it works again`() throws {
+    let stage = try Stage(.bind)
+    let unusable = (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) }
+    for _ in 0..<2 {
+      try stage.happens {
+        $0.setCheckStopped(card: 1, to: true)
+        stage.agent.scan(.everything)
+      }
+      #expect(stage.events("warned") == [.warned(.unusable(unusable))])
+      try stage.happens { _ in stage.agent.scan(.everything) }
+      #expect(stage.events("warned") == [])
+      try stage.happens {
+        $0.setCheckStopped(card: 1, to: false)
+        stage.agent.scan(.everything)
+      }
+      #expect(stage.events("warned") == [])
+    }
+  }
+
   @Test func `names the rule of each request that is refused or waits`() throws {
     let stage = try Stage(.bind, rules: "", modules: [.zcryptCex4])
     try stage.happens { _ in

@@ -113,6 +113,14 @@ private let rules = request + "\n" + lock
     let later = #"ADAPTER=="6", RESERVE="vfio_ap""# + "\n" + #"APQN=="07.0004", RESERVE="vfio_ap""#
     #expect(try choice(later) { _ in } == .mask)
     #expect(try choice(later) { $0.inventory.bus.configuredAdapters = [6, 7, 10] } == .override)
+    // What is too old to be reserved is the host's, although rules want it.
+    let older = later + "\n" + #"APQN=="0a.0004", RESERVE="vfio_ap""#
+    func plugOlder(_ machine: inout Machine) {
+      machine.inventory.bus.configuredAdapters = [6, 7, 10]
+      machine.plug(10, type: 9, domains: [4, 0x10])
+    }
+    #expect(try choice(older, plugOlder) == .override)
+    #expect(try choice(older) { $0.inventory.bus.configuredAdapters = [6, 7, 10] } == .mask)
   }
 
   @Test func `makes masks inexact, which overrides replace once no guest blocks them`()

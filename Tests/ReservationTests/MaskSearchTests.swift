@@ -342,6 +342,36 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ])
   }
 
+  @Test func `stays where an override is set on it outside the host's pool, and says so`() throws {
+    var machine = Machine(adapters: [1], domains: [1], mechanism: .override)
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    try machine.set("01.0001", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    let plan = try machine.plan(.mask, #"APQN=="*", RESERVE="host""#)
+    #expect(plan.isEmpty)
+    let apqn = APQN(adapter: 1, domain: 1)
+    #expect(plan.refusals == [Refusal(apqn, .overrideInUse(apqn))])
+  }
+
+  @Test func `and a guest has inside the host's pool keeps masks from being written`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    machine.plug(3, domains: [4])
+    let stranded = APQN(adapter: 1, domain: 4)
+    try machine.set("01.0004", driver: DriverName.vfioAP)
+    let rules = """
+      APQN=="01.0004|02.*", RESERVE="vfio_ap"
+      APQN=="01.0005|03.0004", RESERVE="host"
+      """
+    #expect(try !machine.plan(.mask, rules).isEmpty)
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
+    let plan = try machine.plan(.mask, rules)
+    #expect(plan.isEmpty)
+    #expect(
+      plan.refusals.filter { $0.apqn.adapter == 2 }.map(\.reason) == [
+        .strandedInHostPool(stranded), .strandedInHostPool(stranded),
+      ])
+  }
+
   /// Newer kernels ask for each new bit alone.
   @Test(arguments: [false, true])
   func `is held by the device that has its adapter or its domain`(isByDomain: Bool) throws {
@@ -450,6 +480,23 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
           || change.apqn.adapter == 1 && !pair.adapters.contains(1)
           || change.apqn.adapter == 0 && !pair.adapters.contains(0), "\(change)")
     }
+  }
+
+  @Test func `is not left to a request that accepts none where the other is met without it`()
+    throws
+  {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    machine.plug(1, domains: [4, 9])
+    machine.plug(3, domains: [4, 6, 7, 8])
+    machine.plug(5, domains: [8, 9])
+    for adapter in [UInt8(6), 7] { machine.plug(adapter, domains: [8]) }
+    // Alone, 03.0004 would take 01.0004 along; with 03.0008, both take the rest of their adapter.
+    let plan = try machine.plan(
+      .mask,
+      #"APQN=="03.0004|03.0008", RESERVE="vfio_ap", COLLATERAL="accept""# + "\n"
+        + #"APQN=="01.0009", RESERVE="vfio_ap""#)
+    #expect(plan.changes.map(\.apqn.adapter) == [3, 3, 3, 3])
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0009"])
   }
 
   @Test func `is taken for each request, be it that another one needs none`() throws {

@@ -38,6 +38,8 @@ private func steps(
 
     static let all = [
       Way("nothing to change", ([1], [2]), ([1], [2])),
+      Way(
+        "from zeros, each mask once", ([], [1, 2]), ([5], [2, 3]), "aqmask [2, 3]", "apmask [5]"),
       Way("one bit of either mask", ([1, 2], [3]), ([1], [3]), "apmask [1]"),
       Way("one bit of the other mask", ([1], [2, 3]), ([1], [3]), "aqmask [3]"),
       Way(
