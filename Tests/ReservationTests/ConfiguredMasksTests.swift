@@ -83,6 +83,12 @@ import Testing
     #expect(masks?.adapters == APMask([1]).complement)
   }
 
+  @Test func `may be of domains alone`() {
+    let masks = ConfiguredMasks(udevRule: "ATTR{aqmask}=\"-1\"", source: "41-ap.rules")
+    #expect(masks?.domains == APMask([1]).complement)
+    #expect(masks?.adapters == nil)
+  }
+
   @Test(arguments: [
     "", "  #ATTR{apmask}=\"0x0\"", "\t# ATTR{apmask}=\"0x0\"", "#\\\nATTR{apmask}==\"0x0\"",
     "ATTR{apmask} == \"0x0\"", "ATTR{apmask}!=\"0x0\"", "ATTR{apmask}-=\"0x0\"",

@@ -372,6 +372,18 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ])
   }
 
+  @Test func `is not meant where the kernel left it with the host and vfio_ap is not there`() throws
+  {
+    var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .mask)
+    machine.inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    try machine.set("01.0004", driver: DriverName.cex4queue)
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(plan.isEmpty)
+    #expect(plan.waiting.map(\.apqn.description) == ["01.0004"])
+  }
+
   /// Newer kernels ask for each new bit alone.
   @Test(arguments: [false, true])
   func `is held by the device that has its adapter or its domain`(isByDomain: Bool) throws {
