@@ -167,7 +167,7 @@ import Testing
     }
     try agent.reconcile().get()
     #expect(stage.failures == [])
-    #expect(agent.status.reserved == 3)
+    #expect(agent.status.requests.reserved == 3)
   }
 
   @Test func `because another card is there is made anew, also by masks`() throws {

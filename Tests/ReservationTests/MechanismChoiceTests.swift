@@ -105,6 +105,22 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(throws: MechanismChoice.Unavailable.self) { try choice(machine, requested: .bind) }
   }
 
+  @Test func `is known by the place that sets it, be it a file or an option`() throws {
+    #expect(
+      try MechanismChoice(
+        requested: .mask, origin: "a.conf:3", planner: machine.planner(row)
+      ).reason == "set by a.conf:3")
+    let option = AppliedSetting(
+      name: "Mechanism", value: "mask", origin: AppliedSetting.commandLineOrigin)
+    #expect(
+      try MechanismChoice(
+        requested: .mask, origin: option.origin, planner: machine.planner(row)
+      ).reason == "asked for")
+    #expect(option.isSet && option.text == "Mechanism=mask")
+    #expect(
+      !AppliedSetting(name: "Mechanism", value: "auto", origin: AppliedSetting.defaultOrigin).isSet)
+  }
+
   @Test func `is not changed over: the refusal is a recipe`() throws {
     var masked = machine
     masked.clear(adapters: [2])
