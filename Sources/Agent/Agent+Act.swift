@@ -318,6 +318,7 @@ extension Agent {
     let owners = Dictionary(failure.moves.map { ($0.apqn, $0.to) }) { _, last in last }
     let missed = operation.changes.filter { owners[$0.apqn] != $0.to }
     failure.missed = missed.map(\.apqn)
+    failure.attempts = retries.attempts(of: operation.subject)
     failures[operation.subject] = failure
     noteMoves(failure.moves, by: decisions)
     uncertain.formUnion(operation.changes.map(\.apqn))

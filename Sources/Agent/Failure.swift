@@ -17,6 +17,8 @@ package struct Failure: Error, Equatable, Sendable {
   package var unread: Set<APQN> = []
   /// Whether nothing at all was done: the kernel refused the first write.
   package var isWithoutTrace = false
+  /// How often it has failed in a row.
+  package var attempts = 1
 
   /// A step that could not be taken back.
   package struct UndoError: Equatable, Sendable {

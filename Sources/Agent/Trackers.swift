@@ -38,6 +38,9 @@ package struct RetrySchedule: Equatable, Sendable {
     return pause
   }
 
+  /// How often an operation has failed in a row.
+  package func attempts(of subject: Operation.Subject) -> Int { entries[subject]?.failures ?? 0 }
+
   /// Puts off what was due and could not be tried, because something before it has to be done first.
   package mutating func postponeOverdue(now: Instant) {
     for (subject, entry) in entries {

@@ -150,16 +150,19 @@ extension LogMessage {
       ])
   }
 
+  /// The first failure, and then ever fewer of the next ones: they say the same.
   private static func failed(_ failure: Failure, pause: Duration?) -> [LogMessage] {
+    guard failure.attempts.nonzeroBitCount <= 1 else { return [] }
     let outlook =
       pause.map { "next try in \($0.components.seconds) s" } ?? "not tried again"
+    let count = failure.attempts > 1 ? ", \(failure.attempts) times in a row" : ""
     let subject: [APQN] =
       switch failure.subject {
       case .masks: []
       case .queue(let apqn), .online(let apqn): [apqn]
       }
     return fieldSets(of: failure.missed.isEmpty ? subject : failure.missed).map {
-      LogMessage(.error, .failed, "\(failure); \(outlook)", fields: $0)
+      LogMessage(.error, .failed, "\(failure)\(count); \(outlook)", fields: $0)
     }
   }
 

@@ -55,7 +55,7 @@ package final class ReservationDaemon {
     sources = [
       try loop.onSignal(SIGTERM) { [unowned self] in stop() },
       try loop.onSignal(SIGINT) { [unowned self] in stop() },
-      try loop.onSignal(SIGHUP) { [unowned self] in _ = reload() },
+      try loop.onSignal(SIGHUP) { [unowned self] in _ = reload(for: nil) },
     ]
     service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
     waits = try WaitReporter(loop, board: board, log: log)
@@ -151,8 +151,15 @@ package final class ReservationDaemon {
     }
   }
 
-  /// Reads everything again because a person asked for it.
-  private func reload() -> Reply {
+  /// Reads everything again because a person asked for it: a client of the control socket, or a signal.
+  private func reload(for peer: LocalSocket.Peer?) -> Reply {
+    log.write(
+      LogMessage(
+        .notice, .reloadRequested,
+        "reload requested by " + (peer.map { "\($0), user \($0.user)" } ?? "SIGHUP"),
+        fields: peer.map {
+          [.init("AP_CLIENT_PID", "\($0.process)"), .init("AP_CLIENT_UID", "\($0.user)")]
+        } ?? []))
     service?.reload {
       configuration = settings.configuration(configuration)
       service?.setLimit(configuration.startTimeout)
@@ -209,7 +216,7 @@ package final class ReservationDaemon {
       }
       let isPassedOn = socket != nil
       let methods = ControlMethods(
-        status: { [unowned self] in status }, reload: { [unowned self] in reload() },
+        status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
         settle: { [unowned self] in settle($0, scansEverything: $1) },
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(

@@ -24,7 +24,7 @@ package final class LocalSocket {
   }
 
   /// The process at the other end.
-  package struct Peer: Equatable, Sendable {
+  package struct Peer: Equatable, Sendable, CustomStringConvertible {
     /// The process that made the connection.
     package var process: Int32
     package var user: UInt32
@@ -33,6 +33,9 @@ package final class LocalSocket {
       self.process = process
       self.user = user
     }
+
+    /// Its name and number, `apreserve (process 4711)`.
+    package var description: String { ProcessName.text(process) }
   }
 
   /// The other end as the kernel reports it, which cannot be forged (SO_PEERCRED in unix(7)).

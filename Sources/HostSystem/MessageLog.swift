@@ -161,6 +161,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case overrun = "851893f1fe79a0a508302a62db2d7bcf"
   /// Rules were loaded.
   case rulesLoaded = "1b59a6614d98e84388b6c1877e010ca7"
+  /// A reload was requested.
+  case reloadRequested = "4a6c2f7be9154c0d8b37d5f0a61e8c92"
   /// The rules have errors.
   case rulesRefused = "34fcf9975da10820b0dc2732f905cd90"
   /// The rules in force cannot be archived, or the archived rules cannot be used.

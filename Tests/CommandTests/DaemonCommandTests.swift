@@ -50,6 +50,11 @@ import Testing
     let reloaded = try bench.run("reload --control c")
     #expect(reloaded.status == 0)
     #expect(reloaded.output == "1 rule in 2 files in force\n")
+    try bench.file("rules/60.rules", "ADAPTER==\"9\", RESERVE=\"vfio_ap\"\n")
+    #expect(try bench.run("reload --control c").status == 0)
+    let log = try bench.text(".daemon")
+    #expect(log.contains("apreserve: notice: reload requested by apreserve (process "), "\(log)")
+    #expect(log.contains("/rules/60.rules:1  ADAPTER==\"9\", RESERVE=\"vfio_ap\"\n"), "\(log)")
     withExtendedLifetime(daemon) {}
   }
 

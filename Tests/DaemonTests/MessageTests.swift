@@ -23,6 +23,17 @@ import Testing
     }
   }
 
+  @Test func `repeat a failure ever more rarely`() {
+    var failure = Failure(.masks, .changedMeanwhile)
+    let texts = (1...20).flatMap { attempts in
+      failure.attempts = attempts
+      return LogMessage.messages(.failed(failure, missed: [], pause: .seconds(4))).map(\.text)
+    }
+    #expect(texts.count == 5)
+    #expect(texts.first == "\(failure); next try in 4 s")
+    #expect(texts.last == "\(failure), 16 times in a row; next try in 4 s")
+  }
+
   @Test func `say what moved, with fields for programs`() throws {
     let apqns = (4...13).map { APQN(adapter: 5, domain: UInt8($0)) }
     let moves = apqns.map {

@@ -1,6 +1,34 @@
 import ReservationRules
 import Testing
 
+@Suite struct `Two sets of rules` {
+  @Test(
+    arguments: [
+      ("A\nB\n", "A\nB\n", []),
+      ("A\nB\n", "# remark\nA\n\nB\n", []),
+      ("A\n", "A\nB\n", ["added r:2  B"]),
+      ("A\nB\n", "B\n", ["removed r:1  A"]),
+      ("A\n", "B\n", ["changed r:1  B"]),
+      ("A\nA\n", "A\n", ["removed r:2  A"]),
+      ("B\nA\n", "A\nC\n", ["removed r:1  B", "added r:2  C"]),
+    ] as [(String, String, [String])])
+  func `differ by the rules that were added, removed and changed`(
+    before: String, after: String, lines: [String]
+  ) throws {
+    func rule(_ name: String) -> String { "ADAPTER==\"1\", RESERVE=\"vfio_ap\", NAME=\"\(name)\"" }
+    func set(_ text: String) -> RuleSet {
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+        ["A", "B", "C"].contains(String(line)) ? rule(line.lowercased()) : String(line)
+      }
+      return RuleSet.parse(files: [RuleFile(path: "r", text: lines.joined(separator: "\n"))]).0
+    }
+    let expected = lines.map { line in
+      line.dropLast() + rule(String(line.suffix(1)).lowercased())
+    }
+    #expect(RuleChanges(from: set(before), to: set(after)).lines == expected.map(String.init))
+  }
+}
+
 @Suite struct `A rule file` {
   private func parse(_ text: String) -> (rules: [Rule], messages: [String]) {
     let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])

@@ -10,8 +10,8 @@ import ReservationRules
 struct ControlMethods {
   /// The status as of now.
   var status: () -> StatusDocument
-  /// Reads rules and configuration again; the answer to the client.
-  var reload: () -> Reply
+  /// Reads rules and configuration again for a client; the answer to it.
+  var reload: (LocalSocket.Peer) -> Reply
   /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
   /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
@@ -22,7 +22,7 @@ struct ControlMethods {
 
   /// Methods on these.
   init(
-    status: @escaping () -> StatusDocument, reload: @escaping () -> Reply,
+    status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
     settle: @escaping (any SettleWaiter, Bool) -> Void, isAnsweringTooMuch: @escaping () -> Bool
   ) {
     self.status = status
@@ -46,7 +46,7 @@ struct ControlMethods {
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
     case "org.apreserve.Reload":
-      return .reply(ControlPermission.mayChange(peer) ? reload() : .permissionDenied)
+      return .reply(ControlPermission.mayChange(peer) ? reload(peer) : .permissionDenied)
     case "org.apreserve.Settle":
       // A scan of everything costs the machine something, so it is not for everybody.
       let scans = ControlPermission.mayChange(peer)

@@ -150,12 +150,25 @@ enum RuleMessages {
       return []
     }
     let rules = after.rules
+    let changes = RuleChanges(from: before.rules, to: rules).lines
+    let isFirst = before.rules.rules.isEmpty && before.rules.files.isEmpty
+    let summary =
+      "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force"
+    // At the start there is nothing to compare with.
+    let lines = isFirst ? [] : changes.prefix(mostChanges) + remainder(of: changes)
     return [
       LogMessage(
-        .info, .rulesLoaded,
-        "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force",
+        lines.isEmpty ? .info : .notice, .rulesLoaded,
+        ([summary] + lines).joined(separator: "\n"),
         fields: rules.files.map { .init("AP_RULE_FILE", $0) })
     ]
+  }
+
+  /// The most changed rules that one message lists.
+  private static let mostChanges = 20
+
+  private static func remainder(of changes: [String]) -> [String] {
+    changes.count > mostChanges ? ["and \(changes.count - mostChanges) more"] : []
   }
 
   private static func standing(_ condition: RuleKeeper.Condition) -> String {
