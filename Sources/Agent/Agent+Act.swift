@@ -302,10 +302,7 @@ extension Agent {
     guard
       drains.wait(
         for: apqn, of: operation.awaited, now: time.now, limit: settings.policy.drainLimit)
-    else {
-      dirty.insert(.queue(apqn))
-      return .failed
-    }
+    else { return .failed }
     retries.wait(for: operation.subject)
     if let event = announced.event(ofDraining: apqn, requests: requests) { report(event) }
     return .waiting
@@ -323,7 +320,6 @@ extension Agent {
     noteMoves(failure.moves, by: decisions)
     uncertain.formUnion(operation.changes.map(\.apqn))
     uncertain.formUnion(operation.changesByUndoing.map(\.apqn))
-    uncertain.formUnion(failure.unread)
     let reason = "\(failure)"
     let moves = moves(missed, by: decisions).map { move in
       var move = move

@@ -294,6 +294,21 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.failures.map(\.isFinal) == [isFinal])
   }
 
+  @Test func `names the first of all queues that cannot be read behind it`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let (agent, sysfs) = try agent(.mask, stage)
+    sysfs.fault = { [sysfs] path, _ in
+      if path == .bus("apmask") { sysfs.isUnreadable = true }
+      return nil
+    }
+    agent.reconcile()
+    guard case .unproven(let apqn, _) = stage.failures.first?.cause else {
+      Issue.record("\(stage.failures)")
+      return
+    }
+    #expect(apqn == APQN(adapter: 1, domain: 0))
+  }
+
   @Test func `without effect on an override is found out although no queue moves`() throws {
     let stage = try Stage(.override, rules: "")
     let apqn = APQN(adapter: 1, domain: 2)

@@ -194,8 +194,12 @@ import Testing
       time: stage.time, report: stage.note)
     try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    // The masks, and then the queue.
+    // The masks, and then the queue, by one plan.
     #expect(operations == 2)
+    let plans = stage.events.compactMap { event in
+      if case .planned(let plan, _) = event { plan.operations.count } else { nil }
+    }
+    #expect(plans == [2])
   }
 
   @Test func `because vfio_ap is unloaded leaves what masks take without driver`() throws {

@@ -178,6 +178,91 @@ extension Stage {
   }
 }
 
+@Suite struct `A request that nothing but hardware or a person can fulfil` {
+  private func changes(_ stage: Stage) -> [Agent.RequestChange] {
+    stage.events.flatMap { event -> [Agent.RequestChange] in
+      if case .requestsChanged(let changes) = event { changes } else { [] }
+    }
+  }
+
+  @Test func `is reported once, and again when it is fulfilled`() throws {
+    let stage = try Stage(.bind)
+    try stage.happens {
+      $0.unplugQueue(APQN(adapter: 1, domain: 3))
+      $0.unplugQueue(apqn)
+    }
+    let missing = changes(stage)
+    #expect(missing.map(\.apqn.description) == ["01.0002", "01.0003"])
+    #expect(missing.map(\.from) == [nil, nil])
+    #expect(missing.map(\.reason) == [.domainAbsent(2), .domainAbsent(3)])
+    #expect(missing.map { $0.rule?.location.line } == [1, 1])
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(changes(stage) == [])
+    try stage.happens { $0.plugQueue(apqn) }
+    let fulfilled = changes(stage)
+    #expect(fulfilled.map(\.apqn) == [apqn])
+    #expect(fulfilled.map(\.from) == [.missing])
+    #expect(fulfilled.map(\.to) == [.reserved])
+  }
+
+  @Test func `is not reported twice where it is refused`() throws {
+    let stage = try Stage(.mask, rules: "")
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#))
+    }
+    #expect(stage.events("refused").count == 1)
+    #expect(changes(stage) == [])
+  }
+
+  @Test func `is over without a word when nothing requests the queue any more`() throws {
+    let stage = try Stage(.bind)
+    try stage.happens { $0.unplugQueue(apqn) }
+    #expect(changes(stage).map(\.apqn) == [apqn])
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0001", RESERVE="vfio_ap""#))
+    }
+    #expect(changes(stage) == [])
+  }
+}
+
+@Suite struct `While a plan is being done` {
+  private func published(pause: Duration) throws -> [String] {
+    let stage = try Stage(.bind, rules: "")
+    var published: [String] = []
+    let watched = try Watched(
+      .bind, on: stage,
+      environment: .init(
+        takeIn: { _ in stage.now += pause },
+        publish: { agent in
+          published.append("\(agent.status.phase.word) \(agent.status.requests.reserved)")
+        }))
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.phase == .settled)
+    return published
+  }
+
+  @Test func `its progress is published, but not all the time`() throws {
+    #expect(
+      try published(pause: .milliseconds(100)) == (0...4).map { "applying \($0)" })
+    #expect(try published(pause: .milliseconds(50)) == [0, 2, 4].map { "applying \($0)" })
+    #expect(try published(pause: .milliseconds(99)) == [0, 2, 4].map { "applying \($0)" })
+    #expect(try published(pause: .zero) == ["applying 0"])
+  }
+}
+
+@Suite struct `A bus that cannot be read` {
+  @Test func `makes all requests unreadable, and nothing else of the status`() throws {
+    let watched = try Watched(.bind)
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.requests.reserved == 4)
+    watched.sysfs.unreadable = { $0 == .bus("drivers") ? .inputOutput : nil }
+    watched.agent.scan(.everything)
+    let status = watched.agent.reconcile()
+    #expect(status.requests.counts == [.unreadable: 4])
+    #expect(status.mechanism?.mechanism == .bind)
+  }
+}
+
 @Suite struct `A failure` {
   @Test func `is in the history once for each reason, and again after it worked in between`() throws
   {
@@ -376,6 +461,18 @@ extension Stage {
       #expect(watched.agent.status.draining == [apqn])
       #expect(lock.count == count + 1)
     }
+  }
+
+  @Test func `does not keep a queue of the host switched off`() throws {
+    let stage = try Stage(.mask, rules: "")
+    try stage.bus.write("0", to: .queue(apqn, "online"))
+    let lock = HeldLock()
+    let watched = try Watched(
+      .mask, rules: #"ADAPTER=="9", RESERVE="host""#, on: stage,
+      ownership: Ownership(offline: [apqn]), environment: .init(lock: lock))
+    try watched.agent.reconcile().get()
+    #expect(try watched.isOnline(apqn) == "1\n")
+    #expect(lock.attempts == 0)
   }
 
   @Test func `is waited for once, however many queues are to be given back`() throws {

@@ -151,6 +151,17 @@ struct Watched {
     #expect(try watched.stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
+  @Test func `at a card reads its queues, too`() throws {
+    let watched = try Watched(.bind)
+    try watched.agent.reconcile().get()
+    // The events of the queue are lost.
+    watched.stage.bus.onUevent = nil
+    try watched.stage.bus.write("01.0002", to: .driver(DriverName.vfioAP, "unbind"))
+    watched.agent.handle(Uevent(.change, "/devices/ap/card01", subsystem: "ap"))
+    try watched.agent.reconcile().get()
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
   @Test(arguments: ["apmask", "aqmask"])
   func `at one queue sees that masks have moved all others`(name: String) throws {
     let rules = name == "apmask" ? rule : #"DOMAIN=="2", RESERVE="vfio_ap""#

@@ -84,6 +84,32 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(try watched.isOnline(busy) == "0\n")
   }
 
+  /// Unbound queues can move when masks are set back, be they among those that were to be moved or not.
+  @Test func `is reported with each queue that setting back has moved`() throws {
+    let watched = try Watched(.mask)
+    let stage = watched.stage
+    for domain in 1...2 {
+      try stage.bus.write("01.000\(domain)", to: .driver(DriverName.cex4queue, "unbind"))
+    }
+    watched.sysfs.fault = { path, _ in path == .bus("aqmask") ? .some(.inputOutput) : nil }
+    let inventory = try InventoryReader(sysfs: stage.bus).read()
+    let executor = Executor(
+      sysfs: watched.sysfs, inventory: inventory, lock: nil, configuration: HostConfiguration(),
+      isCurrent: { _ in true }, mechanism: .mask, masks: inventory.bus.masks, willWrite: { _ in },
+      didWrite: { _, _ in })
+    func change(_ domain: UInt8, from: Owner, to: Owner) -> OwnerChange {
+      OwnerChange(APQN(adapter: 1, domain: domain), from: from, to: to, cause: .sideEffect)
+    }
+    let operation = Operation(
+      .masks,
+      steps: [.setAdapterMask(APMask([2]).complement), .setDomainMask(APMask([3]).complement)],
+      changes: [change(1, from: .none, to: .vfioAP)],
+      changesByUndoing: [change(1, from: .none, to: .host), change(2, from: .none, to: .host)])
+    let failure = #expect(throws: Failure.self) { try executor.perform(operation) }
+    #expect(
+      failure?.moves == [change(1, from: .none, to: .host), change(2, from: .none, to: .host)])
+  }
+
   @Test func `although the kernel took it is reported with all that it has moved`() throws {
     let watched = try Watched(.mask)
     // The file still says what it said before.
@@ -536,6 +562,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
 
   @Test func `is settled when nothing is left that is expected to change by itself`() {
     #expect(Agent.Status(phase: .withoutBus).isSettled)
+    #expect(Agent.Status(phase: .settled).isSettled)
     #expect(Agent.Status(phase: .blocked(.unreadable(.changing))).isSettled)
     for phase in [Agent.Status.Phase.starting, .beforeFirstScan, .moving] {
       #expect(!Agent.Status(phase: phase).isSettled)

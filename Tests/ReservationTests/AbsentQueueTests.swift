@@ -68,6 +68,9 @@ private let rules = request + "\n" + lock
         uuid: "11111111-2222-3333-4444-555555555555", adapters: [6], domains: [0x10])
     ]
     #expect(try machine.plan(.mask, rules).isEmpty)
+    // Or where it has what is to be given back itself, and is absent.
+    machine.inventory.mediatedDevices[0].adapters = [5]
+    #expect(try machine.plan(.mask, rules).isEmpty)
   }
 
   @Test func `is not taken after its removal where it was not to be taken before`() throws {

@@ -102,7 +102,9 @@ import Testing
     #expect(ConfiguredMasks(udevRule: rule, source: "41-ap.rules") == nil)
   }
 
-  @Test(arguments: ["ATTR{apmask}=\"fish\"", "ATTR{apmask}=\"+999\"", "ATTR{apmask}=\""])
+  @Test(arguments: [
+    "ATTR{apmask}=\"\"", "ATTR{apmask}=\"fish\"", "ATTR{apmask}=\"+999\"", "ATTR{apmask}=\"",
+  ])
   func `that the kernel would refuse count for nothing`(rule: String) {
     #expect(ConfiguredMasks(udevRule: rule, source: "41-ap.rules")?.isRestricting != true)
   }

@@ -159,7 +159,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 
   @Test func `prefers bits that are cleared already`() {
     // Owned, so that they may be set again; nothing is latent.
-    let cleared = APMask(0..<10 as Range<UInt8>)
+    let cleared = APMask(0..<10 as Range<UInt8>).union([20, 21])
     for isByDomains in [false, true] {
       var solver = MaskSolver(
         current: MaskPair(
@@ -167,8 +167,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
           domains: isByDomains ? cleared.complement : .all))
       solver.owned = MaskPair(
         adapters: isByDomains ? [] : cleared, domains: isByDomains ? cleared : [])
-      for adapter in cleared {
-        for domain in 0...adapter { solver.reserved.insert(APQN(adapter: adapter, domain: domain)) }
+      // Ten bits of the other mask would do.
+      for number in cleared {
+        for other in 0..<10 as Range<UInt8> where other != number % 10 {
+          solver.reserved.insert(
+            isByDomains
+              ? APQN(adapter: other, domain: number) : APQN(adapter: number, domain: other))
+        }
       }
       solver.hosts = APQNSet([APQN(adapter: 255, domain: 255)])
       #expect(solver.solution() == solver.current)
@@ -511,6 +516,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.refusals.map(\.apqn.description) == ["01.0009"])
   }
 
+  @Test func `waits for nothing where vfio_ap is not loaded`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
+    machine.inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
+    let plan = try machine.plan(.mask, #"APQN=="01.0004", RESERVE="vfio_ap", COLLATERAL="accept""#)
+    #expect(plan.changes.map(\.apqn.description) == ["01.0004", "01.0005"])
+    #expect(plan.waiting.map(\.apqn.description) == ["01.0004"])
+  }
+
   @Test func `is taken for each request, be it that another one needs none`() throws {
     var machine = Machine(adapters: [], mechanism: .mask)
     machine.plug(1, domains: [4])
@@ -574,6 +587,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     let plan = try machine.plan(.mask, #"APQN=="01.0004", RESERVE="vfio_ap""#)
     #expect(plan.alternatives.map(\.adapters) == [[1], []])
     #expect(plan.alternatives.map(\.domains) == [[], [4]])
+  }
+
+  @Test func `come in the order of what they take`() throws {
+    let machine = Machine(adapters: [1, 2, 3, 4], domains: [4, 5, 6, 7], mechanism: .mask)
+    let plan = try machine.plan(.mask, #"APQN=="01.0004|02.0004|03.0005", RESERVE="vfio_ap""#)
+    #expect(plan.alternatives.map(\.adapters) == [[3], [], [1, 2, 3]])
+    #expect(plan.alternatives.map(\.domains) == [[4], [4, 5], []])
+    #expect(plan.alternatives.map(\.alsoTaken.count) == [4, 5, 9])
   }
 
   @Test func `are none that take a single queue which rules keep for the host`() throws {

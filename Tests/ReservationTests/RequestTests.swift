@@ -199,6 +199,16 @@ extension Machine {
     #expect(requests.state(of: APQN(adapter: 99, domain: 0)) == nil)
   }
 
+  @Test func `that no plan mentions yet is not finished`() throws {
+    let machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
+    let requests = Requests(
+      inventory: assessment.inventory, decisions: assessment.decisions,
+      ownership: assessment.ownership, configuration: machine.context.configuration,
+      plan: Plan(mechanism: .override))
+    #expect(requests.open.map(\.description) == ["01.0004 is pending: not moved yet"])
+  }
+
   @Test func `is summed up in one line`() throws {
     var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
     try machine.give("01.0004")

@@ -266,6 +266,23 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ).first?.contains("takes 09.0004 from the host") == true)
   }
 
+  @Test func `and names each rule once, up to three of them`() throws {
+    func rules(_ count: Int) throws -> String {
+      let lines = (0..<count).map { #"APQN=="01.000\#(4 + $0)", RESERVE="host""# }
+      var machine = self.machine(.override, HostConfiguration(persistentMasks: masks([1])))
+      machine.plug(1, domains: Array(4...8))
+      let text = try machine.plan(.mask, lines.joined(separator: "\n")).warnings.first?.description
+      return try #require(text?.split(separator: "against ").last?.split(separator: ";").first)
+        .description
+    }
+    #expect(try rules(3) == "test.rules:1, test.rules:2, test.rules:3")
+    #expect(try rules(5) == "test.rules:1, test.rules:2, test.rules:3 and 2 more")
+    let one = HostConfiguration(persistentMasks: masks([1]))
+    #expect(
+      try warnings(one, #"ADAPTER=="1", RESERVE="host""#, by: .mask).first?
+        .contains("against test.rules:1;") == true)
+  }
+
   @Test func `also when another source of masks takes nothing`() throws {
     let configuration = HostConfiguration(
       bootMasks: masks([]), persistentMasks: masks([1]))
