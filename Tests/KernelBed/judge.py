@@ -155,8 +155,9 @@ def judge_disturbed(report, events, before, after, promise):
             yield f"{event.queue} was not to move, and the kernel sent {event.action} of it"
     if moved == {queue: change["to"] for queue, change in promise.items()}:
         yield "it reports all that it announced, so nothing disturbed it"
-    if not any(a["activity"] == "failed" for a in report["activities"]):
-        yield "it reports no failure"
+    # What another process has done in the middle makes a write fail, or the plan obsolete and the request refused.
+    if not any(a["activity"] in ("failed", "refused") for a in report["activities"]):
+        yield "it reports neither a failure nor a refusal"
 
 
 def judge_moments(events, before, promise):

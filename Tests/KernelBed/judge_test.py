@@ -125,7 +125,7 @@ class JudgeTest(unittest.TestCase):
     def test_a_disturbed_run_that_claims_success(self):
         self.disturb()
         self.played.report["activities"] = [{"activity": "moved", "changes": self.played.plan["changes"]}]
-        self.assertFault("it reports no failure")
+        self.assertFault("it reports neither a failure nor a refusal")
 
     def test_a_disturbed_run_that_touches_another_queue(self):
         self.disturb()
