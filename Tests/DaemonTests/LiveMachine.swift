@@ -19,6 +19,8 @@ final class SharedBus: Sysfs, Sendable {
   let writeDelay = Atomic<Int>(0)
   /// Whether there is an AP bus.
   let isAbsent = Atomic<Bool>(false)
+  /// Whether no directory can be listed.
+  let isUnreadable = Atomic<Bool>(false)
   /// Whether the kernel answers writes at all.
   let isStuck = Atomic<Bool>(false)
   private let texts = Mutex<[String]>([])
@@ -60,6 +62,9 @@ final class SharedBus: Sysfs, Sendable {
 
   func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
     try requireBus(.list, path)
+    guard !isUnreadable.load(ordering: .relaxed) else {
+      throw SysfsError(.list, path, errno: .inputOutput)
+    }
     return try bus.withLock { bus throws(SysfsError) in try bus.list(path) }
   }
 }
