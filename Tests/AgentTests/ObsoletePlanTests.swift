@@ -65,7 +65,8 @@ import Testing
     #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["02.0003"])
   }
 
-  @Test func `because the host's other queues with its keys are check-stopped is made anew`() throws
+  @Test(arguments: ["check-stopped", "taken"])
+  func `because the host's other queues with its keys are lost is made anew`(reason: String) throws
   {
     let stage = try Stage(.bind, rules: "")
     setKeys(stage)
@@ -74,13 +75,20 @@ import Testing
       stage, .bind, #"ADAPTER=="0-1", RESERVE="vfio_ap""#,
       policy: GuardPolicy(protectHost: .yes), before: 5
     ) { _ in
-      stage.bus.setCheckStopped(card: 2, to: true)
-      stage.bus.scan()
+      guard reason == "taken" else {
+        stage.bus.setCheckStopped(card: 2, to: true)
+        stage.bus.scan()
+        return
+      }
+      for domain in 0..<4 {
+        try stage.bus.write("02.000\(domain)", to: .driver(DriverName.cex4queue, "unbind"))
+        try stage.bus.write("02.000\(domain)", to: .driver(DriverName.vfioAP, "bind"))
+      }
     }
     try agent.reconcile().get()
     #expect(agent.status.plan?.refusals.map(\.apqn.description) == ["01.0003"])
     #expect(stage.driver("01.0003") == DriverName.cex4queue)
-    #expect(try reserved(stage).count == 7)
+    #expect(try reserved(stage).filter { !$0.hasPrefix("02") }.count == 7)
   }
 
   @Test(arguments: [Mechanism.bind, .override])

@@ -61,6 +61,23 @@ extension Stage {
     #expect(stage.events(fact.kind) == first)
   }
 
+  @Test func `is a phase, until another one is entered`() throws {
+    let stage = try Stage(.bind)
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(stage.events("entered") == [])
+    let faults = try Stage(.bind, rules: "")
+    let watched = try Watched(.bind, on: faults)
+    watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
+    try watched.agent.reconcile().get()
+    watched.sysfs.fault = { _, _ in nil }
+    faults.now = try #require(watched.agent.nextDue)
+    try watched.agent.reconcile().get()
+    #expect(
+      faults.events("entered").suffix(2) == [
+        .entered(.retrying, from: .starting), .entered(.settled, from: .retrying),
+      ])
+  }
+
   @Test func `is a queue that no guest can use, until it works again`() throws {
     let stage = try Stage(.bind)
     let unusable = (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) }
@@ -226,7 +243,7 @@ extension Stage {
 }
 
 @Suite struct `While a plan is being done` {
-  private func published(pause: Duration) throws -> [String] {
+  private func published(pause: Duration, failing: String? = nil) throws -> [String] {
     let stage = try Stage(.bind, rules: "")
     var published: [String] = []
     let watched = try Watched(
@@ -236,9 +253,19 @@ extension Stage {
         publish: { agent in
           published.append("\(agent.status.phase.word) \(agent.status.requests.reserved)")
         }))
+    watched.sysfs.fault = { path, text in
+      path.name == "bind" && text == failing ? .some(.inputOutput) : nil
+    }
     try watched.agent.reconcile().get()
-    #expect(watched.agent.status.phase == .settled)
+    #expect(watched.agent.status.phase == (failing == nil ? .settled : .retrying))
     return published
+  }
+
+  @Test func `what has not come to vfio_ap is not published as reserved`() throws {
+    // The second queue is unbound and then not bound.
+    #expect(
+      try published(pause: .milliseconds(100), failing: "01.0001")
+        == [0, 1, 1, 2, 3].map { "applying \($0)" })
   }
 
   @Test func `its progress is published, but not all the time`() throws {
@@ -247,6 +274,34 @@ extension Stage {
     #expect(try published(pause: .milliseconds(50)) == [0, 2, 4].map { "applying \($0)" })
     #expect(try published(pause: .milliseconds(99)) == [0, 2, 4].map { "applying \($0)" })
     #expect(try published(pause: .zero) == ["applying 0"])
+  }
+}
+
+@Suite struct `A queue that another process unbinds` {
+  @Test func `is noticed beside one that was removed and added again`() throws {
+    let stage = try Stage(.bind)
+    let other = APQN(adapter: 1, domain: 1)
+    try stage.happens {
+      $0.unplugQueue(other)
+      $0.plugQueue(other)
+      try $0.write("01.0002", to: .driver(DriverName.vfioAP, "unbind"))
+      stage.agent.scan(.everything)
+    }
+    let moves = stage.events.flatMap { event -> [Agent.Move] in
+      if case .movedByOthers(let moves) = event { moves } else { [] }
+    }
+    #expect(moves.map(\.apqn) == [apqn])
+  }
+
+  @Test func `outside the host's pool has lost no override`() throws {
+    let stage = try Stage(.override, autoMechanism: true)
+    #expect(stage.agent.status.mechanism?.mechanism == .mask)
+    try stage.happens { try $0.write("01.0002", to: .driver(DriverName.vfioAP, "unbind")) }
+    let moves = stage.events.flatMap { event -> [Agent.Move] in
+      if case .movedByOthers(let moves) = event { moves } else { [] }
+    }
+    #expect(moves.map(\.apqn) == [apqn])
+    #expect(moves.map(\.foreign) == [.binding])
   }
 }
 
@@ -356,6 +411,29 @@ extension Stage {
       $0.plug(card: Stage.card(2))
       $0.scan()
     }
+    #expect(stage.events("takenOnArrival") == [])
+  }
+
+  @Test func `on vfio_ap is no report where an override means it`() throws {
+    let stage = try Stage(.override, rules: #"ADAPTER=="9", RESERVE="vfio_ap""#)
+    let other = APQN(adapter: 7, domain: 2)
+    try stage.happens {
+      $0.plug(card: Stage.card(7))
+      // As driverctl does as soon as a queue is added.
+      try $0.write("vfio_ap", to: .queue(other, "driver_override"))
+      try $0.write("07.0002", to: .driver(DriverName.cex4queue, "unbind"))
+      try $0.write("07.0002", to: .bus("drivers_probe"))
+    }
+    #expect(stage.driver("07.0002") == DriverName.vfioAP)
+    #expect(stage.events("takenOnArrival") == [])
+  }
+
+  @Test func `of vfio_ap is no report for what masks of another process kept`() throws {
+    let stage = try Stage(.mask, rules: "", modules: [.zcryptCex4])
+    try stage.happens { try $0.write("-1", to: .bus("apmask")) }
+    #expect(stage.driver("01.0002") == nil)
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
     #expect(stage.events("takenOnArrival") == [])
   }
 

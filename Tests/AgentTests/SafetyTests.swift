@@ -81,6 +81,9 @@ private let apqn = APQN(adapter: 1, domain: 2)
     }
     try watched.agent.reconcile().get()
     #expect(stage.failures.first?.undoError?.step == .setAdapterMask(.all))
+    // It is not switched off once more instead.
+    let switches = watched.sysfs.writes.filter { $0.hasSuffix("online") }.prefix(2)
+    #expect(switches.map { $0.prefix(1) } == ["0", "1"])
     #expect(try watched.isOnline(busy) == "0\n")
   }
 

@@ -421,11 +421,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test(arguments: [false, true])
   func `stays where all rules are gone, until that is meant`(isForced: Bool) throws {
     var machine = Machine(adapters: [1, 2], domains: [1], mechanism: .mask)
-    machine.clear(adapters: [1])
-    machine.ownership.adapters = [1]
+    // Nothing of adapter 9 is here.
+    machine.clear(adapters: [1, 9])
+    machine.ownership.adapters = [1, 9]
     machine.context.rulesAreMissing = true
     machine.context.policy.forced = isForced ? [.emptyRules] : []
     let plan = try machine.plan(.mask, "")
+    #expect(plan.writes == (isForced ? ["\(APMask.all) > /sys/bus/ap/apmask"] : []))
     #expect(plan.moves == (isForced ? ["01.0001 vfio_ap>host givenBack"] : []))
     #expect(plan.refusals.map(\.reason) == (isForced ? [] : [.guarded(.rulesMissing)]))
   }
