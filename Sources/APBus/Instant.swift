@@ -1,5 +1,5 @@
 /// A moment on a clock that never goes back: CLOCK_MONOTONIC on a host, which stops while the machine is
-/// suspended, and one that is moved by hand in a replay or a test.
+/// suspended, and one that a replay or a test sets.
 ///
 /// It is a type of its own, because `SuspendingClock.Instant` can only be made by reading that clock.
 package struct Instant: Hashable, Comparable, Sendable {

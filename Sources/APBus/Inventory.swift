@@ -160,7 +160,7 @@ public struct Inventory: Equatable, Sendable {
 
 extension Array {
   /// The first index whose element satisfies `isInSecondPart`; elements that do not are first.
-  fileprivate func partitioningIndex(_ isInSecondPart: (Element) -> Bool) -> Int {
+  package func partitioningIndex(_ isInSecondPart: (Element) -> Bool) -> Int {
     var low = 0
     var high = count
     while low < high {

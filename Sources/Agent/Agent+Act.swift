@@ -50,7 +50,7 @@ extension Agent {
     if announced.isNew(plan.operations) {
       report(.planned(plan, moves(plan.changes, by: decisions)))
     }
-    beginApplying()
+    publishProgress(isBeginning: true)
     return try perform(plan, chosen: choice, on: inventory, by: decisions)
   }
 
@@ -337,10 +337,8 @@ extension Agent {
       ownMoves[change.apqn] = change.to
       if change.to == .vfioAP {
         contention.watch(change.apqn)
-        moved.insert(change.apqn)
       } else {
         contention.forget(change.apqn)
-        moved.remove(change.apqn)
       }
     }
     report(.moved(moves(changes, by: decisions)))

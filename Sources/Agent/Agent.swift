@@ -35,8 +35,6 @@ package final class Agent {
   var hasWritten = false
   /// The masks as the plan that is being done has left them so far.
   var masks: MaskPair?
-  /// Queues that the plan that is being done has moved to `vfio_ap` so far.
-  var moved: Set<APQN> = []
   /// When what the plan has done so far was published last.
   private var lastProgress: Instant?
   /// Queues seen that are not on record yet, since that could not be written.
@@ -147,7 +145,7 @@ package final class Agent {
   /// How many scans that led to writes are made in one reconciliation. Two are enough where nobody
   /// interferes: one to write and one that finds nothing left to do.
   private static let roundLimit = 8
-  /// The pause between two publications of what a plan has done so far: each counts all requests anew.
+  /// The pause between two publications of what a plan has done so far: each counts all requests.
   private static let progressPause = Duration.milliseconds(100)
   /// How many plans are given up for a newer one before the agent pauses.
   private static let replanLimit = 256
@@ -293,18 +291,13 @@ package final class Agent {
     }
   }
 
-  /// Publishes that a plan is being done, before it makes the agent wait for anything.
-  func beginApplying() {
-    moved = []
-    enter(.applying)
-    lastProgress = time.now
-    environment.publish(self)
-  }
-
-  /// Publishes what has been done so far.
-  func publishProgress() {
+  /// Publishes what a plan has done so far: at its beginning, before it makes the agent wait for anything,
+  /// and then after pauses.
+  func publishProgress(isBeginning: Bool = false) {
     let now = time.now
-    guard lastProgress.map({ now - $0 >= Self.progressPause }) ?? true else { return }
+    guard isBeginning || lastProgress.map({ now - $0 >= Self.progressPause }) ?? true else {
+      return
+    }
     enter(.applying)
     lastProgress = now
     environment.publish(self)
@@ -329,7 +322,6 @@ package final class Agent {
     }
     // That a plan is being done shows in its own events.
     guard phase != .applying else { return }
-    moved = []
     if let decisions,
       case .some(let event) = announced.event(of: status.requests, decisions: decisions)
     {
@@ -342,7 +334,8 @@ package final class Agent {
   /// The requests as of the last scan, with what has been done since.
   private var requests: Requests {
     guard let inventory, let decisions, let plan else { return Requests() }
-    var progress = RequestProgress(draining: Set(drains.draining), moved: moved)
+    var progress = RequestProgress(
+      draining: Set(drains.draining), moved: Set(ownMoves.filter { $0.value == .vfioAP }.keys))
     for failure in failures.values {
       if case .locked = failure.cause {
         progress.isLocked = true

@@ -199,24 +199,13 @@ extension LogMessage {
     }
   }
 
-  /// A message for each way in which requests have changed.
   private static func requests(_ changes: [Agent.RequestChange]) -> [LogMessage] {
-    struct Way: Hashable {
-      var from: Requests.State?
-      var reason: OpenRequest.Reason?
-      var rule: Rule?
-    }
-    let ways = Dictionary(grouping: changes) {
-      Way(from: $0.from, reason: $0.reason, rule: $0.rule)
-    }
-    return ways.values.sorted { $0[0].apqn < $1[0].apqn }.flatMap { changes in
-      changes.sentences.flatMap { text, isStuck in
-        fieldSets(of: changes.map(\.apqn)).map { fields in
-          LogMessage(
-            isStuck ? .warning : .notice, isStuck ? .requestStuck : .requestFreed, text,
-            fields: fields + [Field("AP_STATE", changes[0].to.rawValue)]
-              + Self.fields(of: changes[0].rule))
-        }
+    RequestChangeGroup.groups(of: changes).flatMap { group in
+      fieldSets(of: group.apqns).map { fields in
+        LogMessage(
+          group.isStuck ? .warning : .notice, group.isStuck ? .requestStuck : .requestFreed,
+          group.sentence,
+          fields: fields + [Field("AP_STATE", group.to.rawValue)] + Self.fields(of: group.rule))
       }
     }
   }

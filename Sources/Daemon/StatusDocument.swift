@@ -73,21 +73,37 @@ package struct StatusDocument {
       .init("mechanism", Self.text(status.mechanism?.mechanism.rawValue)),
       .init("mechanismReason", Self.text(status.mechanism?.reason)),
       .init("requests", status.requests.json),
-      .init(
-        "openRequests",
-        Self.list(OpenRequest.groups(of: status.requests.open)) { $0.json(limit: Self.listLimit) }),
+      .init("openRequests", .array(openRequests)),
       .init("refused", .integer(plan?.refusals.count ?? 0)),
       .init("adopted", .integer(plan?.adopted.count ?? 0)),
       .init("failed", .integer(status.failures.count)),
       .init("busy", .bool(board.isBusy)),
       .init("wait", wait),
       .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
+      .init("notGivenBack", Self.list(notGivenBack) { .string($0) }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
       .init("warnings", Self.list(plan?.warnings ?? []) { .string($0.description) }),
       .init("rules", rulesJSON),
       .init("settings", .array(settings.map(\.json))),
       .init("counters", counters),
     ])
+  }
+
+  /// The open requests by reason, and of each state at most `listLimit` reasons: a state with many reasons
+  /// must not hide another one.
+  private var openRequests: [JSONValue] {
+    var shown: [Requests.State: Int] = [:]
+    return OpenRequest.groups(of: status.requests.open).filter { group in
+      shown[group.reason.state, default: 0] += 1
+      return shown[group.reason.state, default: 0] <= Self.listLimit
+    }.map { $0.json(limit: Self.listLimit) }
+  }
+
+  /// What cannot be given back, a sentence for each reason.
+  private var notGivenBack: [String] {
+    let refusals = status.plan?.refusals.filter { !status.requests.queues.contains($0.apqn) } ?? []
+    return OpenRequest.groups(of: refusals.map { OpenRequest($0.apqn, .refusal($0.reason)) })
+      .map(\.sentence)
   }
 
   private var wait: JSONValue {
@@ -165,16 +181,17 @@ package struct StatusView {
     if let events = events { lines.append("events     \(events)") }
     if let wait = wait { lines.append("waiting    \(wait)") }
     lines += section("problems", texts("problems"))
-    // With what cannot be given back, which is no request.
-    lines += section(
-      "refused", (status["refusals"]?.elements ?? []).compactMap { $0["message"]?.text },
-      of: number("refused"))
-    let open = status["openRequests"]?.elements ?? []
-    for state in Requests.State.allCases where state != .refused && state != .contended {
-      lines += section(
-        state.rawValue,
-        open.filter { $0["state"]?.text == state.rawValue }.compactMap { $0["message"]?.text })
+    for state in Requests.State.allCases {
+      let groups = (status["openRequests"]?.elements ?? []).filter {
+        $0["state"]?.text == state.rawValue
+      }
+      let shown = groups.reduce(0) { $0 + ($1["count"]?.integer ?? 0) }
+      let rest = count(of: state) - shown
+      var messages = groups.compactMap { $0["message"]?.text }
+      if !groups.isEmpty, rest > 0 { messages.append("and \(counted(rest, "more queue"))") }
+      lines += section(state.rawValue, messages)
     }
+    lines += section("not given back", texts("notGivenBack"))
     lines += section("failed", texts("failures"), of: number("failed"))
     lines += section("warnings", texts("warnings"))
     lines += section(

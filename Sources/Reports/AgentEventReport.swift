@@ -32,8 +32,8 @@ package struct AgentEventReport {
     case .refused(let refusal, _): [line("refused", refusal.description, .problem)]
     case .waiting(let requests, let driver): waitingLines(requests, driver: driver)
     case .requestsChanged(let changes):
-      changes.sentences.map { sentence, isStuck in
-        line("request", sentence, isStuck ? .problem : nil)
+      RequestChangeGroup.groups(of: changes).map { group in
+        line("request", group.sentence, group.isStuck ? .problem : nil)
       }
     case .movedByOthers(let moves):
       moves.foreignWays.map { way, apqns in
@@ -156,82 +156,6 @@ extension Agent.Event {
     case .takenOnArrival: "taken-on-arrival"
     case .warned: "warning"
     case .draining: "draining"
-    }
-  }
-}
-
-/// A way in which requests change.
-private struct Way: Hashable {
-  var from: Requests.State?
-  var reason: OpenRequest.Reason?
-}
-
-extension [Agent.RequestChange] {
-  /// A sentence for each way that requests have changed, and whether they are stuck now.
-  package var sentences: [(text: String, isStuck: Bool)] {
-    var order: [Way] = []
-    var queues: [Way: [APQN]] = [:]
-    for change in self {
-      let way = Way(from: change.from, reason: change.reason)
-      if queues[way] == nil { order.append(way) }
-      queues[way, default: []].append(change.apqn)
-    }
-    return order.map { way in
-      let apqns = queues[way] ?? []
-      if let reason = way.reason, reason.state.isStuck {
-        return (OpenRequest.sentence(for: apqns, reason), true)
-      }
-      let verb = apqns.count == 1 ? "is" : "are"
-      let before = way.from.map { " \(verb) no longer \($0.rawValue)" } ?? " \(verb) requested"
-      return (
-        apqns.shortList() + before + (way.reason.map { ": \($0)" } ?? ", and reserved"), false
-      )
-    }
-  }
-}
-
-extension Agent.RequestChange {
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("from", text: from?.rawValue)
-      $0.set("to", text: to.rawValue)
-      $0.set("message", text: reason.map { OpenRequest.sentence(for: [apqn], $0) })
-      $0.set("rule", rule?.location.json)
-    }
-  }
-}
-
-extension OpenRequest {
-  /// A value of the type `Request` (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("state", text: state.rawValue)
-      $0.set("message", text: description)
-    }
-  }
-}
-
-extension OpenRequest.Group {
-  /// A value of the type `OpenRequests` (`org.apreserve.varlink`), with at most `limit` queues.
-  package func json(limit: Int) -> JSONValue {
-    JSONObject.make {
-      $0.set("state", text: reason.state.rawValue)
-      $0.set("message", text: sentence)
-      $0.set("count", number: apqns.count)
-      $0.set("queues", texts: apqns.prefix(limit).map(\.description))
-    }
-  }
-}
-
-extension Requests {
-  /// How many requests there are, and how many in each state: the type `RequestCounts`
-  /// (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make { object in
-      object.set("requested", number: count)
-      for state in State.allCases { object.set(state.rawValue, number: counts[state] ?? 0) }
     }
   }
 }

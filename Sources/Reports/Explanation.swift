@@ -59,11 +59,12 @@ package struct Explanation {
     if plan.adopted.contains(apqn) {
       sentences.append("apreserve did not reserve it, so it does not give it back")
     }
-    switch assessment.requests.reason(for: apqn) {
-    case let reason? where queue == nil:
-      sentences.append("\(reason); the queue is reserved when it is added")
-    case .notReserved(let device, let rule)?:
-      sentences.append("\(OpenRequest.Reason.notReserved(mediatedDevice: device, rule: rule))")
+    let reason = assessment.requests.reason(for: apqn)
+    switch reason {
+    case .some where queue == nil:
+      sentences += [reason?.clause.map { "\($0); the queue is reserved when it is added" }]
+        .compactMap(\.self)
+    case .notReserved?: sentences += [reason?.clause].compactMap(\.self)
     case .deconfigured?: sentences.append("deconfigured, so that no guest can use it")
     case .checkStopped?: sentences.append("check-stopped, so that no guest can use it")
     case .unreadable(let sentence)?: sentences.append(sentence)
@@ -99,9 +100,7 @@ extension Explanation {
     }
     facts.append([.init("request"), .init(requestText)])
     if let state = assessment.requests.state(of: apqn) {
-      let detail = assessment.requests.reason(for: apqn).flatMap { reason -> String? in
-        if case .refusal = reason { nil } else { "\(reason)" }
-      }
+      let detail = assessment.requests.reason(for: apqn)?.clause
       facts.append([
         .init("state"),
         .init(state.rawValue + (detail.map { ": \($0)" } ?? ""), state.isStuck ? .problem : nil),

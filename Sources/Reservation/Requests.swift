@@ -62,13 +62,8 @@ package struct Requests: Equatable, Sendable {
 
   /// Why a request is not fulfilled; nil if it is, or if there is none.
   package func reason(for apqn: APQN) -> OpenRequest.Reason? {
-    var low = 0
-    var high = open.count
-    while low < high {
-      let middle = (low + high) / 2
-      if open[middle].apqn < apqn { low = middle + 1 } else { high = middle }
-    }
-    return low < open.count && open[low].apqn == apqn ? open[low].reason : nil
+    let place = open.partitioningIndex { $0.apqn >= apqn }
+    return place < open.count && open[place].apqn == apqn ? open[place].reason : nil
   }
 
   /// One line: `22 of 24 queues reserved, 2 missing`.
@@ -78,9 +73,6 @@ package struct Requests: Equatable, Sendable {
     }
     return (["\(reserved) of \(count) queues reserved"] + open).joined(separator: ", ")
   }
-
-  /// The open requests of one state.
-  package func open(_ state: State) -> [OpenRequest] { open.filter { $0.state == state } }
 
   /// The same requests while another process holds the lock for the configuration of the bus.
   package var waitingForLock: Requests {
@@ -133,7 +125,7 @@ package struct OpenRequest: Hashable, Sendable {
     /// The queue finishes its pending requests first.
     case draining
     /// A request of rules that is refused.
-    case refusal(Refusal)
+    case refusal(Refusal.Reason)
     /// Only this mediated device requests the queue, and no rule reserves it. A rule, `FILE:LINE`, may keep
     /// it for the host.
     case notReserved(mediatedDevice: String, rule: String?)
@@ -161,7 +153,7 @@ package struct OpenRequest: Hashable, Sendable {
       switch self {
       case .planned, .unfinished, .failed: .pending
       case .driver, .lock, .draining: .waiting
-      case .refusal(let refusal): refusal.reason.isContention ? .contended : .refused
+      case .refusal(let refusal): refusal.isContention ? .contended : .refused
       case .failedFinally, .notReserved, .notRequested: .refused
       case .adapterAbsent, .domainAbsent, .adapterNotConfigured, .domainNotConfigured: .missing
       case .deconfigured, .checkStopped: .unusable
@@ -172,9 +164,10 @@ package struct OpenRequest: Hashable, Sendable {
   }
 }
 
-extension OpenRequest.Reason: CustomStringConvertible {
-  /// A clause without the queue's name, such as `adapter 0x06 is absent`; of a refusal, a whole sentence.
-  package var description: String {
+extension OpenRequest.Reason {
+  /// A clause without the queue's name, such as `adapter 0x06 is absent`; nil for a refusal, whose sentence
+  /// names the queue (`Refusal`).
+  package var clause: String? {
     switch self {
     case .planned: "about to be moved to vfio_ap"
     case .unfinished: "not moved yet"
@@ -183,11 +176,11 @@ extension OpenRequest.Reason: CustomStringConvertible {
     case .driver(let driver): "\(driver) is not loaded"
     case .lock: "another process holds the lock for the configuration of the bus"
     case .draining: "the queue has pending requests to finish"
-    case .refusal(let refusal): refusal.description
+    case .refusal: nil
     case .notReserved(let device, nil):
-      "mediated device \(device) has it assigned, and no rule reserves it"
+      "mediated device \(device.printable) has it assigned, and no rule reserves it"
     case .notReserved(let device, let rule?):
-      "mediated device \(device) has it assigned, and \(rule) keeps it for the host"
+      "mediated device \(device.printable) has it assigned, and \(rule) keeps it for the host"
     case .notRequested: "neither a rule nor a mediated device requests it"
     case .adapterAbsent(let adapter): "adapter 0x\(Hex.text(adapter, digits: 2)) is absent"
     case .domainAbsent(let domain):
@@ -206,14 +199,17 @@ extension OpenRequest.Reason: CustomStringConvertible {
 
 extension OpenRequest: CustomStringConvertible {
   /// One sentence: `06.0004 is missing: adapter 0x06 is absent`.
-  package var description: String { Self.sentence(for: [apqn], reason) }
+  package var description: String { Self.sentence(for: [apqn], reason: reason) }
 
   /// One sentence about requests that are open for the same reason.
-  package static func sentence(for apqns: [APQN], _ reason: Reason) -> String {
-    // A refusal names its queue.
-    if case .refusal(let refusal) = reason { return refusal.description }
-    return
-      "\(apqns.shortList()) \(apqns.count == 1 ? "is" : "are") \(reason.state.rawValue): \(reason)"
+  package static func sentence(for apqns: [APQN], reason: Reason) -> String {
+    if case .refusal(let refusal) = reason, let first = apqns.first {
+      let others = apqns.dropFirst()
+      return Refusal(first, refusal).description
+        + (others.isEmpty ? "" : "; likewise \(others.shortList())")
+    }
+    return "\(apqns.shortList()) \(apqns.count == 1 ? "is" : "are") \(reason.state.rawValue)"
+      + (reason.clause.map { ": \($0)" } ?? "")
   }
 
   /// Requests that are open for the same reason.
@@ -222,7 +218,7 @@ extension OpenRequest: CustomStringConvertible {
     package var reason: Reason
 
     /// One sentence about all of them.
-    package var sentence: String { OpenRequest.sentence(for: apqns, reason) }
+    package var sentence: String { OpenRequest.sentence(for: apqns, reason: reason) }
   }
 
   /// The requests by reason, in the order of their first queues.
@@ -417,7 +413,7 @@ private struct RequestJudge {
     case .final(let sentence): return .failedFinally(sentence)
     case nil: break
     }
-    if let refusal = refusals[apqn] { return .refusal(refusal) }
+    if let refusal = refusals[apqn] { return .refusal(refusal.reason) }
     if let driver = drivers[apqn] { return .driver(driver) }
     if planned.contains(apqn) { return progress.isLocked ? .lock : .planned }
     let row = decisions.row(apqn.adapter)

@@ -184,7 +184,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   private func fight(_ stage: Stage, times: Int, every pause: Duration) throws {
     for _ in 0..<times {
       stage.now += pause
-      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+      try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
     }
   }
 
@@ -231,7 +231,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   ) throws {
     let stage = try Stage(mechanism)
     for _ in 0..<2 {
-      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+      try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
       let move = try #require(foreignMoves(stage.events).first { $0.apqn == apqn })
       #expect(move.from == .vfioAP && move.to == .host)
       #expect(move.foreign == Self.change(by: mechanism))
@@ -246,7 +246,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   @Test(arguments: Mechanism.allCases)
   func `is reported by the next agent, which has the record`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
-    try stage.hand(moves: "01.0002", to: DriverName.cex4queue)
+    try stage.moveByShell("01.0002", to: DriverName.cex4queue)
     for isSecond in [false, true] {
       var events: [Agent.Event] = []
       let next = Agent(
@@ -264,7 +264,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
   @Test func `is reported of a queue that rules keep for the host`() throws {
     let stage = try Stage(.override, rules: #"ADAPTER=="1", RESERVE:="host""#)
-    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.vfioAP) }
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.vfioAP) }
     let moves = foreignMoves(stage.events)
     #expect(moves.map(\.apqn) == [apqn])
     #expect(moves.map(\.from) == [.host])
@@ -274,7 +274,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
   @Test func `is not reported of queues that rules say nothing of`() throws {
     let stage = try Stage(.override)
-    try stage.happens { _ in try stage.hand(moves: "02.0002", to: DriverName.vfioAP) }
+    try stage.happens { _ in try stage.moveByShell("02.0002", to: DriverName.vfioAP) }
     #expect(stage.driver("02.0002") == DriverName.vfioAP)
     #expect(foreignMoves(stage.events) == [])
   }
@@ -373,7 +373,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     // The host has lost it all the same, and that is told too.
     #expect(first.map(\.to) == [.none, .vfioAP])
     #expect(first[0].failure == nil && first[1].failure?.contains("EIO") == true)
-    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
     let foreign = stage.agent.history.moves.filter { $0.mechanism == nil }
     #expect(foreign.map(\.apqn.description) == ["01.0002"])
     #expect(foreign.map(\.cause) == [nil])
@@ -382,9 +382,9 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
   @Test func `is kept until a thousand more are added`() throws {
     let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
     while stage.agent.history.moves.count < History.capacity {
-      try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+      try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
     }
-    try stage.happens { _ in try stage.hand(moves: "01.0003", to: DriverName.cex4queue) }
+    try stage.happens { _ in try stage.moveByShell("01.0003", to: DriverName.cex4queue) }
     let entries = stage.agent.history.moves
     #expect(entries.count == History.capacity)
     #expect(entries.suffix(2).map(\.apqn.description) == ["01.0003", "01.0003"])

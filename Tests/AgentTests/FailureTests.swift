@@ -312,10 +312,7 @@ private final class FaultySysfs: Sysfs {
   @Test func `without effect on an override is found out although no queue moves`() throws {
     let stage = try Stage(.override, rules: "")
     let apqn = APQN(adapter: 1, domain: 2)
-    try stage.bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
-    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
-    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
-    try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
+    try stage.strand(apqn)
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     let (agent, sysfs) = try agent(
       .override, stage, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
@@ -453,10 +450,7 @@ private final class FaultySysfs: Sysfs {
   @Test func `is held there by an override, and still never given back`() throws {
     let stage = try Stage(.override, rules: "")
     let apqn = APQN(adapter: 1, domain: 2)
-    try stage.bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
-    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
-    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
-    try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
+    try stage.strand(apqn)
     try stage.happens { _ in
       stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0002", RESERVE="vfio_ap""#))
     }

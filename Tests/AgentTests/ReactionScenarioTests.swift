@@ -43,7 +43,7 @@ import Uevents
   @Test(arguments: Mechanism.allCases)
   func `a queue that another process has bound to the host`(mechanism: Mechanism) throws {
     let stage = try Stage(mechanism)
-    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
     #expect(!stage.writes.isEmpty)
     try expectReserved(stage)
   }

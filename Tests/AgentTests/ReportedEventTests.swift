@@ -167,7 +167,7 @@ extension Stage {
     }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
     stage.bus.setLoad(QueueLoad(pending: 2, drainRate: 0), on: apqn)
-    try stage.happens { _ in try stage.hand(moves: "01.0002", to: DriverName.cex4queue) }
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
     #expect(stage.events("draining") == [.draining(apqn, requests: 2)])
   }
 

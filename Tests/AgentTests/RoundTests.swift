@@ -215,13 +215,8 @@ struct Watched {
 
   @Test func `while queues are being moved is taken again a second after the first of them`() throws
   {
-    // On vfio_ap inside the host's pool, as before the kernel comes to it.
     let stage = try Stage(.override, rules: "")
-    let apqn = APQN(adapter: 1, domain: 2)
-    try stage.bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
-    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
-    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
-    try stage.bus.write("\n", to: .queue(apqn, "driver_override"))
+    try stage.strand(APQN(adapter: 1, domain: 2))
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
     let watched = try Watched(.mask, on: stage)
     stage.now = .boot + .seconds(100)

@@ -106,8 +106,18 @@ final class Stage {
     }
   }
 
+  /// Leaves a queue on `vfio_ap` inside the host's pool without an override, as it is for a moment while the
+  /// kernel moves what a mask write moves.
+  func strand(_ apqn: APQN) throws {
+    try bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
+    try bus.write(apqn.description, to: .driver(DriverName.cex4queue, "unbind"))
+    try bus.write(apqn.description, to: .bus("drivers_probe"))
+    try bus.write("\n", to: .queue(apqn, "driver_override"))
+    try #require(driver(apqn.description) == DriverName.vfioAP)
+  }
+
   /// Moves a queue to a driver as a person at a shell does, by what the kernel has.
-  func hand(moves name: String, to driver: String) throws {
+  func moveByShell(_ name: String, to driver: String) throws {
     let apqn = try #require(APQN(name))
     switch agent.status.mechanism?.mechanism {
     case .mask:

@@ -233,6 +233,11 @@ struct `What keeps a guest from its queues` {
       for (message, start) in zip(messages, picture.open) {
         #expect(message.hasPrefix(start), "\(name): \(message)")
       }
+      let text = view.text()
+      for request in status["openRequests"]?.elements ?? [] {
+        let message = try #require(request["message"]?.text)
+        #expect(text.contains("  \(message)\n"), "\(name): \(text)")
+      }
       let explanation = try machine.reply("Explain", [.init("queue", "01.0000")])["explanation"]
       #expect(explanation?["request"]?.text == picture.request, "\(name)")
       try machine.wait {

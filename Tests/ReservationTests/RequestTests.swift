@@ -189,8 +189,7 @@ extension Machine {
       plan: assessment.plan, progress: row.progress)
     let open = requests.open.map { request in
       let start = "\(request.state.rawValue) \(request.apqn)"
-      if case .refusal = request.reason { return start }
-      return "\(start): \(request.reason)"
+      return request.reason.clause.map { "\(start): \($0)" } ?? start
     }
     #expect(open == row.open)
     #expect(requests.reserved == row.reserved)

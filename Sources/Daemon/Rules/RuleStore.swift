@@ -1,3 +1,4 @@
+import APBus
 import HostSystem
 import Reports
 import ReservationRules
@@ -154,8 +155,9 @@ enum RuleMessages {
     let isFirst = before.rules.rules.isEmpty && before.rules.files.isEmpty
     let summary =
       "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force"
+    let shown = changes.prefix(mostChanges)
     // At the start there is nothing to compare with.
-    let lines = isFirst ? [] : changes.prefix(mostChanges) + remainder(of: changes)
+    let lines = isFirst ? [] : shown + [shown.remainder(of: changes.count)].compactMap(\.self)
     return [
       LogMessage(
         lines.isEmpty ? .info : .notice, .rulesLoaded,
@@ -166,10 +168,6 @@ enum RuleMessages {
 
   /// The most changed rules that one message lists.
   private static let mostChanges = 20
-
-  private static func remainder(of changes: [String]) -> [String] {
-    changes.count > mostChanges ? ["and \(changes.count - mostChanges) more"] : []
-  }
 
   private static func standing(_ condition: RuleKeeper.Condition) -> String {
     switch condition.origin {

@@ -119,7 +119,7 @@ package enum SecureKeyUser: Hashable, Sendable {
     }
   }
 
-  /// Whether a key file is one that the processor makes anew at each read, without any adapter (group
+  /// Whether a key file is one that the processor generates at each read, without any adapter (group
   /// `protkey` of drivers/s390/crypto/pkey_sysfs.c, Linux 6.12): for swap.
   private static func isVolatileKey(_ file: Substring) -> Bool {
     file.hasPrefix("/sys/") && file.contains("/pkey/protkey/")
