@@ -317,7 +317,7 @@ package final class Agent {
       status.mechanism = choice
       status.plan = plan
       status.failures = Array(failures.values)
-      status.draining = drains.draining
+      status.drains = drains.since
       status.requests = requests
     }
     // That a plan is being done shows in its own events.

@@ -13,8 +13,11 @@ extension Agent {
     package var plan: Plan?
     /// What failed at the last try.
     package var failures: [Failure] = []
-    /// Queues whose pending requests are waited for.
-    package var draining: [APQN] = []
+    /// Queues whose pending requests are waited for, and since when.
+    package var drains: [APQN: Instant] = [:]
+
+    /// The queues whose pending requests are waited for, ascending.
+    package var draining: [APQN] { drains.keys.sorted() }
 
     /// The status of an agent that has not scanned yet.
     package init(phase: Phase = .starting) {
@@ -117,7 +120,7 @@ extension Agent.Status {
     case .starting, .beforeFirstScan, .moving, .applying: false
     case .withoutBus, .blocked: true
     case .settled, .retrying:
-      (plan?.waiting.isEmpty ?? true) && draining.isEmpty && failures.allSatisfy(\.isFinal)
+      (plan?.waiting.isEmpty ?? true) && drains.isEmpty && failures.allSatisfy(\.isFinal)
     }
   }
 }

@@ -83,7 +83,8 @@ package struct RetrySchedule: Equatable, Sendable {
 
 /// Queues that are waited for until they have no pending requests, and those that took too long.
 struct Drains {
-  private var since: [APQN: Instant] = [:]
+  /// The queues that are being drained, and since when.
+  private(set) var since: [APQN: Instant] = [:]
   private var lastRead = Instant.boot
   private var givenUp: [APQN: Instant] = [:]
   private var pauses: [APQN: Duration] = [:]
@@ -95,7 +96,6 @@ struct Drains {
   /// The longest time that it is left alone.
   private static let longestPause = Duration.seconds(3600)
 
-  /// The queues that are being drained.
   var draining: [APQN] { since.keys.sorted() }
 
   /// The queues that took too long and are not to be tried again yet.

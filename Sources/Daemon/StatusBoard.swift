@@ -96,6 +96,13 @@ package final class StatusBoard: Sendable {
     package var wait: Wait?
     /// How many writes the kernel has taken, and how many it has refused.
     package var writes = (done: UInt64(0), refused: UInt64(0))
+
+    /// The agent's last status, with what it says of requests as of now.
+    package var status: Agent.Status {
+      var status = report.status
+      if case .lock? = wait?.subject { status.requests = status.requests.waitingForLock }
+      return status
+    }
   }
 
   private let state = Mutex(State())

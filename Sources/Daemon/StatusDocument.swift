@@ -31,12 +31,7 @@ package struct StatusDocument {
     board.wait.flatMap { now - $0.since >= Wait.patience ? $0 : nil }
   }
 
-  /// The status with what it says of requests as of now.
-  private var status: Agent.Status {
-    var status = board.report.status
-    if case .lock? = board.wait?.subject { status.requests = status.requests.waitingForLock }
-    return status
-  }
+  private var status: Agent.Status { board.status }
 
   /// One line.
   package var summary: String {
@@ -79,6 +74,7 @@ package struct StatusDocument {
       .init("failed", .integer(status.failures.count)),
       .init("busy", .bool(board.isBusy)),
       .init("wait", wait),
+      .init("draining", Self.list(status.drains.sorted { $0.key < $1.key }, drain)),
       .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
       .init("notGivenBack", Self.list(notGivenBack) { .string($0) }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
@@ -108,10 +104,6 @@ package struct StatusDocument {
 
   private var wait: JSONValue {
     guard let wait = board.wait else { return .null }
-    let milliseconds = (now - wait.since).microseconds / 1000
-    let rest = String(milliseconds % 1000)
-    let seconds =
-      "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest
     var text: String?
     var holder: String?
     switch wait.subject {
@@ -124,8 +116,22 @@ package struct StatusDocument {
       .init("path", .string(wait.path)),
       .init("text", Self.text(text)),
       .init("holder", Self.text(holder)),
-      .init("seconds", .number(seconds)),
+      .init("seconds", seconds(since: wait.since)),
     ])
+  }
+
+  private func drain(_ apqn: APQN, since: Instant) -> JSONValue {
+    .object([
+      .init("queue", .string(apqn.description)), .init("seconds", seconds(since: since)),
+    ])
+  }
+
+  /// The seconds from a moment to now, with three digits after the point.
+  private func seconds(since start: Instant) -> JSONValue {
+    let milliseconds = (now - start).microseconds / 1000
+    let rest = String(milliseconds % 1000)
+    return .number(
+      "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest)
   }
 
   private var rulesJSON: JSONValue {
@@ -191,6 +197,11 @@ package struct StatusView {
       if !groups.isEmpty, rest > 0 { messages.append("and \(counted(rest, "more queue"))") }
       lines += section(state.rawValue, messages)
     }
+    lines += section(
+      "draining",
+      (status["draining"]?.elements ?? []).map {
+        "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.digits($0["seconds"])) s"
+      })
     lines += section("not given back", texts("notGivenBack"))
     lines += section("failed", texts("failures"), of: number("failed"))
     lines += section("warnings", texts("warnings"))

@@ -287,20 +287,23 @@ extension Assessment {
   /// The requests that match a filter: how many there are, and which of them are not fulfilled.
   package func requests(matching filter: RequestFilter) -> (count: Int, open: [OpenRequest]) {
     let devices = filter.guest.map(mediatedDevices)
-    let requests =
-      devices.map { devices in
-        Requests(
-          inventory: inventory, decisions: decisions, ownership: ownership,
-          configuration: context.configuration, plan: plan, devices: devices)
-      } ?? requests
-    let matching = requests.queues.filter { apqn in
+    // Those of a device that is only defined are no requests otherwise.
+    let wider = devices.map { devices in
+      Requests(
+        inventory: inventory, decisions: decisions, ownership: ownership,
+        configuration: context.configuration, plan: plan, devices: devices)
+    }
+    let matching = (wider ?? requests).queues.filter { apqn in
       filter.queues?.contains(apqn) != false && devices?.contains { $0.holds(apqn) } != false
         && (filter.label == nil || filter.label == decisions.decision(for: apqn).name)
     }
     var open = matching.compactMap { apqn in
-      requests.reason(for: apqn).map { OpenRequest(apqn, $0) }
+      // Only these know how far the agent has come.
+      let known = requests.queues.contains(apqn) ? requests : wider ?? requests
+      return known.reason(for: apqn).map { OpenRequest(apqn, $0) }
     }
-    let named = filter.queues?.singleQueues.filter { !requests.queues.contains($0) } ?? []
+    let named =
+      filter.queues?.singleQueues.filter { !(wider ?? requests).queues.contains($0) } ?? []
     open += named.map { OpenRequest($0, .notRequested) }
     return (matching.count + named.count, open.sorted { $0.apqn < $1.apqn })
   }

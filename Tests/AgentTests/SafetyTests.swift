@@ -583,7 +583,8 @@ private let apqn = APQN(adapter: 1, domain: 2)
       var status = Agent.Status(phase: failures.isEmpty ? .settled : .retrying)
       var plan = Plan(mechanism: .bind)
       plan.waiting = waiting
-      (status.plan, status.draining, status.failures) = (plan, draining, failures)
+      (status.plan, status.failures) = (plan, failures)
+      for apqn in draining { status.drains[apqn] = .boot }
       #expect(status.isSettled == isSettled, "\(waiting) \(draining) \(failures)")
     }
   }

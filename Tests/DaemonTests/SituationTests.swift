@@ -1,4 +1,5 @@
 import APBus
+import Glibc
 import HostSystem
 import HostTestSupport
 import JSONText
@@ -14,7 +15,8 @@ import Testing
 private enum Situation: String, CaseIterable, Codable {
   case allReserved, adapterGone, domainGone, deconfigured, checkStopped, contended, refused
   case oldHardware, noDriver, undecidable, guestMissesAdapter, guestHasNoRule, rulesWithErrors
-  case unreadableBus, noRulesLeft
+  case unreadableBus, noRulesLeft, badConfiguration, draining, lockHeld
+  case slowWrite, masksAtNextBoot
 
   /// What each place says of it.
   struct Picture {
@@ -116,6 +118,31 @@ private enum Situation: String, CaseIterable, Codable {
       Picture(
         summary: "0 of 0 queues reserved, 2 not given back", counts: [:], request: nil,
         message: (.rulesEmptied, "there are no rules any more"))
+    case .badConfiguration:
+      Picture(
+        summary: "DEGRADED, settings have errors: 2 of 2 queues reserved", outcome: .error,
+        counts: [.reserved: 2], request: "reserved",
+        message: (.configuration, "FightLimit"))
+    case .draining:
+      Picture(
+        summary: "1 of 2 queues reserved, 1 waiting", outcome: .fine,
+        open: ["01.0000 is waiting: the queue has pending requests to finish"],
+        counts: [.reserved: 1, .waiting: 1], request: "waiting",
+        message: (.draining, "01.0000 has 3 requests to finish"))
+    case .lockHeld:
+      Picture(
+        summary: "0 of 2 queues reserved, 2 waiting", outcome: .fine,
+        open: ["\(both) are waiting: another process holds the lock"], counts: [.waiting: 2],
+        request: "waiting", message: (.lockHeld, "which holds"))
+    case .slowWrite:
+      Picture(
+        summary: "0 of 2 queues reserved, 2 pending; writing", outcome: .fine,
+        open: ["\(both) are pending: about to be moved to vfio_ap"], counts: [.pending: 2],
+        request: "pending", message: (.longWrite, "has taken"))
+    case .masksAtNextBoot:
+      Picture(
+        summary: "2 of 2 queues reserved", outcome: .fine, counts: [.reserved: 2],
+        request: "reserved", message: (.warned, "41-ap.rules"))
     }
   }
 
@@ -156,6 +183,19 @@ private enum Situation: String, CaseIterable, Codable {
     case .oldHardware:
       return try LiveMachine(
         .bind, rules: "ADAPTER==\"1|9\", RESERVE=\"vfio_ap\"\n", domains: 0...1)
+    case .badConfiguration:
+      return try LiveMachine(
+        .override, rules: rule, domains: 0...1, configuration: [.fightLimit: "many"])
+    case .draining, .slowWrite: return try LiveMachine(.override, rules: "", domains: 0...1)
+    case .lockHeld:
+      return try LiveMachine(
+        .mask, rules: "", domains: 0...1, configuration: [.lockTimeout: "1h"],
+        host: ["lock": "\(getppid())\n"]
+      ) { settings in settings.configurationLock = settings.root.map { $0 + "/lock" } }
+    case .masksAtNextBoot:
+      return try LiveMachine(
+        .override, rules: rule, domains: 0...1,
+        host: ["etc/udev/rules.d/41-ap.rules": "ATTR{[ap]apmask}=\"-1\"\n"])
     default: return try LiveMachine(.override, rules: rule, domains: 0...1)
     }
   }
@@ -189,7 +229,31 @@ private enum Situation: String, CaseIterable, Codable {
     case .unreadableBus:
       machine.bus.isUnreadable.store(true, ordering: .relaxed)
     case .noRulesLeft: machine.tree.remove("rules/50-test.rules")
-    case .allReserved, .refused, .undecidable, .guestMissesAdapter, .guestHasNoRule: break
+    case .draining:
+      machine.bus.use {
+        $0.setLoad(QueueLoad(pending: 3, drainRate: 0), on: APQN(adapter: 1, domain: 0))
+      }
+      try reserve(on: machine)
+    case .slowWrite:
+      machine.bus.isStuck.store(true, ordering: .relaxed)
+      try reserve(on: machine)
+    case .lockHeld: try reserve(on: machine)
+    case .allReserved, .refused, .undecidable, .guestMissesAdapter, .guestHasNoRule,
+      .badConfiguration, .masksAtNextBoot:
+      break
+    }
+  }
+
+  private func reserve(on machine: LiveMachine) throws {
+    try machine.tree.file("rules/60.rules", "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
+  }
+
+  /// Whether the daemon comes to the end of its work, without an event where there is none.
+  var endsByItself: Bool {
+    switch self {
+    // Root's settle scans what sends no event, which would mend a missing driver.
+    case .noDriver, .draining, .slowWrite, .lockHeld: false
+    default: true
     }
   }
 }
@@ -209,8 +273,7 @@ struct `What keeps a guest from its queues` {
       try machine.settle()
       try situation.begin(on: machine)
       try machine.wait {
-        // Root's settle scans what sends no event.
-        if situation != .noDriver { try machine.settle() }
+        if situation.endsByItself { try machine.settle() }
         return try machine.status()["summary"]?.text?.hasPrefix(picture.summary) == true
       }
       let status = try machine.status()
@@ -245,6 +308,7 @@ struct `What keeps a guest from its queues` {
           $0.contains(picture.message.text)
         }
       }
+      machine.bus.isStuck.store(false, ordering: .relaxed)
     }
   }
 }

@@ -81,12 +81,13 @@ struct ControlMethods {
   private var assessment: Assessment? {
     let status = status()
     let report = status.board.report
+    let agent = status.board.status
     guard let inventory = report.inventory, let decisions = report.decisions,
-      let choice = report.status.mechanism, let plan = report.status.plan
+      let choice = agent.mechanism, let plan = agent.plan
     else { return nil }
     return Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
-      requests: report.status.requests, ownership: report.ownership,
+      requests: agent.requests, ownership: report.ownership,
       context: PlanningContext(configuration: report.configuration), settings: status.settings)
   }
 
