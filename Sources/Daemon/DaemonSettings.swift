@@ -31,6 +31,10 @@ package struct DaemonSettings: Sendable {
   /// service manager allows (TimeoutStopSec= of the unit).
   package var stopLimit = Duration.seconds(10)
 
+  /// How long a rule file does not count while a process keeps it open for writing, so that a forgotten
+  /// descriptor does not keep the rules from being read for ever.
+  package var writerLimit = Duration.seconds(60)
+
   /// What a daemon works on.
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,

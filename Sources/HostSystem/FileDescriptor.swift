@@ -1,4 +1,5 @@
 package import APBus
+import CLinux
 import Glibc
 
 /// An open file, closed when its owner is destroyed.
@@ -26,6 +27,21 @@ struct FileDescriptor: ~Copyable {
       throw FileError(path, .writable(mode: status.st_mode & 0o7777))
     }
     return status
+  }
+
+  /// Keeps every process from opening the file for writing until writers are let in, unless one has it open:
+  /// whether one has, or nil if the kernel does not say.
+  borrowing func keepWritersOut() -> Bool? {
+    switch apreserve_keep_writers_out(number) {
+    case 0: false
+    case 1: true
+    default: nil
+    }
+  }
+
+  /// Lets writers in again.
+  borrowing func letWritersIn() {
+    apreserve_let_writers_in(number)
   }
 
   /// Writes all bytes, in as many calls as it takes.
@@ -129,6 +145,8 @@ package struct FileError: Error, Equatable, Sendable {
     case inUse(Int32?)
     case tooLarge(limit: Int)
     case tooManyEntries(limit: Int)
+    /// A process has it open for writing, so that it may not be complete.
+    case beingWritten
     /// It belongs to this user, who could change it.
     case foreignOwner(UInt32)
     /// Others than its owner may write to it.
@@ -166,6 +184,8 @@ extension FileError: CustomStringConvertible {
         + "use another path for the control socket of a second daemon"
     case .tooLarge(let limit): "\(path) has more than \(limit) bytes and is not read"
     case .tooManyEntries(let limit): "\(path) has more than \(limit) entries and is not read"
+    case .beingWritten:
+      "\(path) is being written by another process; wait until that process has closed it"
     case .foreignOwner(let user):
       "\(path) is not trusted: it belongs to user \(user); it must belong to root"
     case .writable(let mode):

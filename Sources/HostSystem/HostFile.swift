@@ -15,8 +15,12 @@ package enum HostFile {
   ///
   /// With an `owner` the file must belong to that user, who alone may write to it. Pipes and devices are
   /// read only with `allowsStreams`, as for a file that a person names.
+  ///
+  /// `isUnfinished` says of a file that a process is writing that it is not to be read. It gets whether one has it
+  /// open for writing, or nil if the kernel does not say. If none has, none can open it while it is read.
   package static func read(
-    _ path: String, sizeLimit: Int, owner: UInt32? = nil, allowsStreams: Bool = false
+    _ path: String, sizeLimit: Int, owner: UInt32? = nil, allowsStreams: Bool = false,
+    unless isUnfinished: ((Bool?) -> Bool)? = nil
   ) throws(FileError) -> [UInt8] {
     // Without O_NONBLOCK a pipe in a configuration directory would stop the program.
     let waiting = allowsStreams ? 0 : O_NONBLOCK
@@ -28,6 +32,12 @@ package enum HostFile {
     guard status.st_mode & S_IFMT == S_IFREG || allowsStreams else {
       throw FileError(path, .notRegular)
     }
+    if let isUnfinished, isUnfinished(file.keepWritersOut()) {
+      file.letWritersIn()
+      throw FileError(path, .beingWritten)
+    }
+    // Closing would do it too, unless a child process has just inherited the descriptor.
+    defer { if isUnfinished != nil { file.letWritersIn() } }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
@@ -38,6 +48,15 @@ package enum HostFile {
       bytes.append(contentsOf: chunk[..<count])
       guard bytes.count <= sizeLimit else { throw FileError(path, .tooLarge(limit: sizeLimit)) }
     }
+  }
+
+  /// Whether a process has a file open for writing; nil if the kernel does not say.
+  package static func isOpenForWriting(_ path: String) -> Bool? {
+    let number = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW)
+    guard number >= 0 else { return errno == ENOENT || errno == ENOTDIR ? false : nil }
+    let file = FileDescriptor(number)
+    defer { file.letWritersIn() }
+    return file.keepWritersOut()
   }
 
   /// Writes a text to a file, which is created or overwritten.
@@ -100,6 +119,13 @@ package enum HostFile {
     }
     try systemCall("renaming", on: path) { rename(path, place) }
     return place
+  }
+
+  /// The path of a file without any link; nil if there is none.
+  package static func withoutLinks(_ path: String) -> String? {
+    guard let text = realpath(path, nil) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
   }
 
   /// The path from the root directory on, without `.` and without a slash at its end. `..` stays.

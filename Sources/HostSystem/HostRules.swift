@@ -54,7 +54,12 @@ package struct RuleSources {
   /// one that cannot be read is a problem.
   ///
   /// With an `owner` directories and files must belong to that user, who alone may write to them.
-  package init(directories: [String], owner: UInt32?) {
+  /// `isUnfinished` says of a path that it is not read since a process is writing the file: it gets whether one
+  /// has it open for writing, or nil if the kernel does not say.
+  package init(
+    directories: [String], owner: UInt32?,
+    isUnfinished: @escaping (String, Bool?) -> Bool = { _, isOpen in isOpen == true }
+  ) {
     var listings: [RuleDirectoryListing] = []
     var problems: [Diagnostic] = []
     var rest = RuleSet.mostFiles
@@ -69,7 +74,8 @@ package struct RuleSources {
         problems.append(error.asRuleFileProblem.diagnostic(path, noun: "directory"))
       }
     }
-    self.init(RuleFileSelection(listings), owner: owner, problems: problems)
+    self.init(
+      RuleFileSelection(listings), owner: owner, problems: problems, isUnfinished: isUnfinished)
   }
 
   /// Reads files, and all files of directories, by name, as if they were in one directory.
@@ -85,6 +91,7 @@ package struct RuleSources {
           let own = RuleFileSelection([RuleDirectoryListing(directory)])
           files += own.paths
           selection.skipped += own.skipped
+          selection.emptyFiles += own.emptyFiles
         } else {
           files.append(path)
         }
@@ -98,18 +105,26 @@ package struct RuleSources {
     }
     var known: Set<String> = []
     selection.paths = RuleFileSelection.sortedByName(files).filter { known.insert($0).inserted }
-    self.init(selection, owner: owner, problems: problems)
+    self.init(selection, owner: owner, problems: problems) { _, isOpen in isOpen == true }
   }
 
-  private init(_ selection: RuleFileSelection, owner: UInt32?, problems: [Diagnostic]) {
+  private init(
+    _ selection: RuleFileSelection, owner: UInt32?, problems: [Diagnostic],
+    isUnfinished: @escaping (String, Bool?) -> Bool
+  ) {
     self.selection = selection
     self.problems = problems
+    var reader = RuleFileReader(isUnfinished: isUnfinished)
+    // An empty file says that another one does not count, unless it is about to be written.
+    for path in selection.emptyFiles where reader.isUnfinished(path) {
+      self.problems.append(
+        FileError(path, .beingWritten).asRuleFileProblem.diagnostic(path, noun: "file"))
+    }
     var rest = RuleSet.largestText
     for path in selection.paths {
       do throws(FileError) {
         // One byte more than a rule file may have, so that the parser reports the limit.
-        let bytes = try HostFile.read(
-          path, sizeLimit: RuleFile.largestFile + 1, owner: owner)
+        let bytes = try reader.read(path, sizeLimit: RuleFile.largestFile + 1, owner: owner)
         rest -= bytes.count
         guard rest >= 0 else {
           self.problems.append(
@@ -137,6 +152,55 @@ package struct RuleSources {
   }
 }
 
+/// Reads files that no process is writing.
+private struct RuleFileReader {
+  /// Whether a file is not read since a process is writing it, as it may have open for writing.
+  let isUnfinished: (String, Bool?) -> Bool
+  private let time = HostTime()
+  /// Until when writers of any file are waited for, once there was one.
+  private var end: Instant?
+
+  /// How long writers are waited for. One that has closed its file has it open all the same while a process
+  /// that it has just started has not yet run its program.
+  private static let patience = Duration.milliseconds(500)
+
+  init(isUnfinished: @escaping (String, Bool?) -> Bool) {
+    self.isUnfinished = isUnfinished
+  }
+
+  mutating func read(
+    _ path: String, sizeLimit: Int, owner: UInt32?
+  ) throws(FileError) -> [UInt8] {
+    let isUnfinished = isUnfinished
+    while true {
+      do throws(FileError) {
+        return try HostFile.read(path, sizeLimit: sizeLimit, owner: owner) {
+          isUnfinished(path, $0)
+        }
+      } catch {
+        guard error.problem == .beingWritten else { throw error }
+        let end = end ?? time.now + Self.patience
+        self.end = end
+        guard time.now < end else { throw error }
+        Duration.milliseconds(5).sleep()
+      }
+    }
+  }
+
+  /// Whether a file that was empty is being written, or has contents by now.
+  mutating func isUnfinished(_ path: String) -> Bool {
+    do throws(FileError) {
+      return try !read(path, sizeLimit: 0, owner: nil).isEmpty
+    } catch {
+      return switch error.problem {
+      case .beingWritten, .tooLarge: true
+      // It is a mask whether it can be read or not.
+      default: false
+      }
+    }
+  }
+}
+
 extension RuleDirectoryListing {
   fileprivate init(_ directory: ConfigurationDirectory) {
     self.init(
@@ -153,6 +217,7 @@ extension FileError {
   /// The same as a problem of a rule file.
   fileprivate var asRuleFileProblem: RuleFileProblem {
     switch problem {
+    case .beingWritten: RuleFileProblem(reason: description, code: .incompleteFile)
     case .foreignOwner, .writable:
       RuleFileProblem(reason: description, code: .untrustedFile)
     case .tooLarge:

@@ -94,6 +94,25 @@ import Testing
     #expect(try contents() == before)
   }
 
+  /// The line that would take the exception back is still to come.
+  @Test(arguments: ["apply", "plan", "explain 01.0004"])
+  func `uses no rules of a file that another process is writing`(words: String) throws {
+    let file = try bench.writer("half/50.rules")
+    try file.write("ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
+    let before = try contents()
+    let refused = try bench.run("\(words) --sysfs tree --rules half")
+    #expect(refused.status == 1)
+    #expect(refused.output == "")
+    #expect(
+      refused.messages.contains("half/50.rules is being written by another process; "),
+      "\(refused.messages)")
+    #expect(try contents() == before)
+    try file.write("ADAPTER==\"1\", RESERVE:=\"host\"\n")
+    file.close()
+    #expect(try bench.run("\(words) --sysfs tree --rules half").status == 0)
+    #expect(try contents() == before)
+  }
+
   @Test(arguments: ["plan", "list", "matrix", "explain 01.0004", "plan --json"])
   func `is not written by commands that only read`(words: String) throws {
     let before = try contents()

@@ -65,4 +65,18 @@ import Testing
       result.messages
         == "apreserve: two/10.rules:1:1: expected a value, found \"A\"\n")
   }
+
+  @Test(arguments: ["two", "--rules two", "two/20.rules"])
+  func `finds an error where a file is being written`(words: String) throws {
+    let bench = try bench()
+    let file = try bench.writer("two/20.rules")
+    let refused = try bench.run("verify " + words)
+    #expect(refused.status == 1)
+    #expect(
+      refused.output.contains(
+        "two/20.rules:1:1: error: two/20.rules is being written by another process; wait until that "
+          + "process has closed it [incomplete-file]\n"), "\(refused.output)")
+    file.close()
+    #expect(try bench.run("verify " + words).status == 0)
+  }
 }

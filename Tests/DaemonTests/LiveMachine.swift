@@ -189,10 +189,12 @@ final class LiveMachine {
     Issue.record("it did not come to that")
   }
 
+  /// Sends a signal to the daemon's thread: the test runner's others do not block it.
+  func signal(_ number: Int32) { pthread_kill(thread.get(), number) }
+
   /// Asks the daemon to stop as the service manager does, and waits until it has.
   func stop() throws {
-    // To its thread: the test runner's others do not block the signal.
-    pthread_kill(thread.get(), SIGTERM)
+    signal(SIGTERM)
     try wait { hasEnded.get() }
   }
 }

@@ -165,6 +165,19 @@ import Testing
     #expect(last.decision(for: APQN(adapter: 1, domain: 4)).reserve == .vfioAP)
   }
 
+  @Test func `stay as they were while another process is writing a file`() throws {
+    try tree.file("rules/50.rules", Self.good)
+    keeper.load()
+    let file = try tree.writer("rules/60.rules")
+    try file.write(Self.other)
+    #expect(!keeper.load())
+    #expect(keeper.condition.origin == .earlierFiles)
+    #expect(keeper.condition.errors.first?.contains("60.rules is being written by") == true)
+    file.close()
+    #expect(keeper.load())
+    #expect(keeper.condition.rules.rules.count == 2)
+  }
+
   /// More files than descriptors: the directory cannot be opened.
   @Test func `stay as they were when the process has no descriptor left`() async {
     await #expect(processExitsWith: .success) {

@@ -245,6 +245,81 @@ import Testing
     close(writer)
   }
 
+  /// Where the kernel does not say whether a file is open, the events do.
+  @Test func `know which files are being written`() throws {
+    try tree.directory("rules")
+    try tree.link("other", to: "rules")
+    let loop = try EventLoop()
+    let writer = try tree.writer("rules/50.rules")
+    let path = tree.path + "/other/50.rules"
+    var isTold = false
+    let watch = try RuleWatch(loop, directories: [rules]) {
+      isTold = true
+      loop.stop()
+    }
+    #expect(!watch.isUnfinished(path, isOpen: nil))
+    try writer.write("RESERVE")
+    var answers: [Bool] = []
+    let close = try EventTimer(loop) {
+      answers = [
+        watch.isUnfinished(path, isOpen: nil), watch.isUnfinished(path, isOpen: true),
+        watch.isUnfinished(tree.path + "/other/60.rules", isOpen: nil),
+      ]
+      writer.close()
+    }
+    close.set(after: .milliseconds(500))
+    let end = try EventTimer(loop) { loop.stop() }
+    end.set(after: .seconds(30))
+    try loop.run()
+    withExtendedLifetime((watch, close, end)) {}
+    #expect(answers == [true, true, false])
+    #expect(isTold)
+    #expect(!watch.isUnfinished(path, isOpen: nil))
+  }
+
+  /// As at the start: no event tells of a file that was open before.
+  @Test(arguments: [true, false])
+  func `report that a file may count that its reader has found open`(isClosed: Bool) throws {
+    try tree.directory("rules")
+    let loop = try EventLoop()
+    let writer = try tree.writer("rules/50.rules")
+    let path = rules + "/50.rules"
+    var isTold = false
+    let watch = try RuleWatch(
+      loop, directories: [rules], writerLimit: isClosed ? .seconds(600) : .seconds(1)
+    ) {
+      isTold = true
+      loop.stop()
+    }
+    #expect(watch.isUnfinished(path, isOpen: true))
+    watch.refresh()
+    #expect(!isTold)
+    let close = try EventTimer(loop) { if isClosed { writer.close() } }
+    close.set(after: .milliseconds(10))
+    let end = try EventTimer(loop) { loop.stop() }
+    end.set(after: .seconds(30))
+    try loop.run()
+    withExtendedLifetime((watch, close, end)) {}
+    #expect(isTold)
+    #expect(!watch.isUnfinished(path, isOpen: !isClosed))
+  }
+
+  /// A file that was closed is not waited for, though its directory sends no event.
+  @Test func `report on request when the kernel says that a file is closed`() throws {
+    try tree.file("elsewhere/50.rules", "#1\n")
+    try tree.directory("rules")
+    let loop = try EventLoop()
+    var count = 0
+    let watch = try RuleWatch(loop, directories: [rules]) { count += 1 }
+    let writer = try tree.writer("elsewhere/50.rules")
+    #expect(watch.isUnfinished(tree.path + "/elsewhere/50.rules", isOpen: true))
+    watch.refresh()
+    #expect(count == 0)
+    writer.close()
+    watch.refresh()
+    #expect(count == 1)
+  }
+
   @Test func `report on request, whether anything was noticed or not`() throws {
     try tree.directory("rules")
     let loop = try EventLoop()

@@ -2,6 +2,7 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import ReservationRules
+import Synchronization
 import TestSupport
 import Testing
 
@@ -173,5 +174,70 @@ import Testing
     try tree.file("etc/a.rules", String(repeating: "#\n", count: 600 * 1024))
     let rules = HostRules(paths: [etc, tree.path + "/nowhere"])
     #expect(said(rules) == ["/etc/a.rules file-too-large", "/nowhere unreadable-file"])
+  }
+
+  /// An empty file masks its name; one that has just been created is empty as well.
+  @Test(arguments: ["", "APQN==\"*\", RESERVE=\"vfio_ap\"\n"])
+  func `are an error where a file is open for writing, until it is closed`(text: String) throws {
+    try file("usr/a.rules")
+    try file("etc/b.rules")
+    let writer = try tree.writer("etc/a.rules")
+    try writer.write(text)
+    let open = rules()
+    #expect(
+      open.diagnostics.map(\.description) == [
+        "\(etc)/a.rules:1:1: error: \(etc)/a.rules is being written by another process; wait until that "
+          + "process has closed it [incomplete-file]"
+      ])
+    #expect(open.rules.rules.map(\.location.file) == [etc + "/b.rules"])
+    writer.close()
+    #expect(rules().diagnostics.isEmpty)
+  }
+
+  /// What the kernel says, to whom, and whether the file is used then.
+  @Test(
+    .enabled(if: geteuid() == 0, "this is not root"),
+    arguments: [(true, true), (true, false), (false, false), (false, true)])
+  func `leave it to their reader where the kernel does not say whether a file is open`(
+    isOwner: Bool, isOpen: Bool
+  ) async {
+    await #expect(processExitsWith: .success) { [isOwner, isOpen] in
+      let tree = try TemporaryTree(["50.rules": "APQN==\"*\", RESERVE=\"host\"\n"])
+      try tree.mode("", 0o755)
+      let writer = isOpen ? try tree.writer("50.rules") : nil
+      if !isOwner { try #require(seteuid(65534) == 0) }
+      for isUnfinished in [false, true] {
+        var answers: [Bool?] = []
+        let sources = RuleSources(directories: [tree.path], owner: nil) { path, answer in
+          #expect(path == tree.path + "/50.rules")
+          answers.append(answer)
+          return isUnfinished
+        }
+        #expect(Set(answers) == [isOwner ? isOpen : nil])
+        #expect(sources.files.isEmpty == isUnfinished)
+        #expect(sources.problems.map(\.code) == (isUnfinished ? [.incompleteFile] : []))
+      }
+      if !isOwner { try #require(seteuid(0) == 0) }
+      writer?.close()
+    }
+  }
+
+  /// Whoever opens a file for writing just when it is read sends this process a signal.
+  @Test func `are read while others open their files for writing all the time`() async {
+    await #expect(processExitsWith: .success) {
+      let tree = try TemporaryTree(["50.rules": "APQN==\"*\", RESERVE=\"host\"\n"])
+      let isDone = Atomic(false)
+      let path = tree.path
+      try WorkerThread.start {
+        while !isDone.load(ordering: .relaxed) { (try? OpenFile(path + "/50.rules"))?.close() }
+        isDone.store(false, ordering: .relaxed)
+      }
+      for _ in 0..<300 {
+        let rules = HostRules(directories: [path], owner: nil)
+        #expect(rules.diagnostics.allSatisfy { $0.code == .incompleteFile })
+      }
+      isDone.store(true, ordering: .relaxed)
+      while isDone.load(ordering: .relaxed) { usleep(1000) }
+    }
   }
 }

@@ -66,6 +66,10 @@ package final class TemporaryTree {
     try check(fchmod(descriptor, mode), "fchmod")
   }
 
+  /// Opens a file for writing at its end, as a program does that writes it in parts; it is created if it is
+  /// missing.
+  package func writer(_ name: String) throws -> OpenFile { try OpenFile(try entry(name)) }
+
   /// Creates a symbolic link, whatever directories it needs.
   package func link(_ name: String, to target: String) throws {
     try check(symlink(target, try entry(name)), "symlink")
@@ -115,5 +119,32 @@ package final class TemporaryTree {
       closedir(directory)
     }
     rmdir(path)
+  }
+}
+
+/// A file that is open for writing until it is closed, or released.
+package final class OpenFile {
+  private var descriptor: Int32
+
+  package init(_ path: String) throws {
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw TemporaryTree.Failure(call: "open", errno: errno) }
+  }
+
+  deinit {
+    close()
+  }
+
+  package func write(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+      throw TemporaryTree.Failure(call: "write", errno: errno)
+    }
+  }
+
+  package func close() {
+    guard descriptor >= 0 else { return }
+    Glibc.close(descriptor)
+    descriptor = -1
   }
 }

@@ -41,6 +41,18 @@ int apreserve_exchange(const char *one, const char *other);
 int apreserve_rename_to_free(const char *from, const char *to);
 
 /*
+ * Keeps every process from opening a file for writing, or cutting it, until the writers are let in or the
+ * descriptor, which only reads, is closed: they wait, or fail with EWOULDBLOCK if they opened it with
+ * O_NONBLOCK. Returns 0; 1 if a process has the file open for writing already; or the negative error number if
+ * the kernel does not say: the file system has no leases, or this user does not own the file and is not
+ * privileged (F_SETLEASE of fcntl(2)).
+ */
+int apreserve_keep_writers_out(int descriptor);
+
+/* Lets writers in again. */
+void apreserve_let_writers_in(int descriptor);
+
+/*
  * Opens what of the descriptors 0 to 2 is closed, on /dev/null: or the next file that is opened would get
  * such a number, and messages would be written into it. To be called before anything is opened. Returns 0
  * or the negative error number.

@@ -58,9 +58,13 @@ package final class RuleKeeper {
   /// Reads the directories; without an error their rules are in force from now on. At the start, rules
   /// with errors give way to those of an earlier run.
   ///
-  /// True when the rules in force have changed.
-  @discardableResult package func load() -> Bool {
-    let sources = RuleSources(directories: directories, owner: owner)
+  /// `isUnfinished` says which files do not count since a process is writing them, as for `RuleSources`. True
+  /// when the rules in force have changed.
+  @discardableResult package func load(
+    isUnfinished: @escaping (String, Bool?) -> Bool = { _, isOpen in isOpen == true }
+  ) -> Bool {
+    let sources = RuleSources(
+      directories: directories, owner: owner, isUnfinished: isUnfinished)
     let isKnown = sources.checksum == checksum
     checksum = sources.checksum
     guard !isKnown || condition.archiveProblem != nil else { return false }

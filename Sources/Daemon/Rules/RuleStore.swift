@@ -51,7 +51,7 @@ final class RuleStore {
     // Watched first: what is written while they are read is noticed.
     let watch = try RuleWatch(
       loop, directories: settings.ruleDirectories,
-      files: settings.hostNameFile.map { [$0] } ?? []
+      files: settings.hostNameFile.map { [$0] } ?? [], writerLimit: settings.writerLimit
     ) { [unowned self] in
       readAgain()
     }
@@ -82,7 +82,10 @@ final class RuleStore {
   /// Reads the rules, and logs what has changed. True when others are in force than before.
   @discardableResult func load(isExplicit: Bool) -> Bool {
     let before = keeper.condition
-    let hasChanged = keeper.load()
+    let watch = watch
+    let hasChanged = keeper.load { path, isOpen in
+      watch?.isUnfinished(path, isOpen: isOpen) ?? (isOpen == true)
+    }
     for message in RuleMessages.messages(
       from: before, to: keeper.condition, isExplicit: isExplicit)
     {

@@ -6,8 +6,9 @@ import ReservationRules
 /// Reports when something in the rule directories has changed and does not change any more. What links lead
 /// to is watched as well, and so is the way to directories that do not exist yet.
 ///
-/// A file counts when its writer has closed it. One that is kept open for ever must not keep the others
-/// out, so that it is read after some time all the same; the grammar of rules refuses half of a file.
+/// A file counts when its writer has closed it. Whether one has it open is asked of the kernel when the file is
+/// read; where the kernel does not say, the events decide. One that is kept open for ever must not keep the
+/// others out, so that it counts after some time all the same.
 package final class RuleWatch {
   private let loop: EventLoop
   private let directories: [String]
@@ -20,7 +21,8 @@ package final class RuleWatch {
   private var failures: [String: EventLoopError] = [:]
   private var timer: EventTimer?
   private var firstChange: Instant?
-  /// Files that were written to and not closed, and since when.
+  /// Files that a process is writing, by their paths without links, and since when; also those that have
+  /// been waited for long enough.
   private var writing: [String: Instant] = [:]
 
   /// How long nothing must happen before a change is reported: editors and package managers write several
@@ -51,10 +53,39 @@ package final class RuleWatch {
 
   /// Reports a change now, whether one was noticed or not, unless a file is being written.
   package func refresh() {
-    let now = time.now
-    writing = writing.filter { now - $0.value < writerLimit }
-    guard writing.isEmpty else { return }
+    forgetClosedFiles()
+    guard firstWriter == nil else { return }
     reportChange()
+  }
+
+  /// Whether a file that is being read does not count, since a process is writing it: `isOpen` is whether
+  /// one has it open for writing, or nil if the kernel does not say. A change is reported when it may count.
+  package func isUnfinished(_ path: String, isOpen: Bool?) -> Bool {
+    let file = HostFile.withoutLinks(path) ?? path
+    guard isOpen != false else {
+      writing[file] = nil
+      return false
+    }
+    if let start = writing[file] { return isAwaited(since: start) }
+    guard isOpen == true else { return false }
+    writing[file] = time.now
+    if firstChange == nil { awaitWriters() }
+    return true
+  }
+
+  private func isAwaited(since start: Instant) -> Bool { time.now - start < writerLimit }
+
+  /// Since when a file is being written that is still waited for.
+  private var firstWriter: Instant? { writing.values.filter(isAwaited).min() }
+
+  private func awaitWriters() {
+    guard let firstWriter else { return }
+    timer?.set(after: max(.zero, firstWriter + writerLimit - time.now))
+  }
+
+  /// Forgets files that nobody has open any more, in case the event that says so was lost or is still to come.
+  private func forgetClosedFiles() {
+    writing = writing.filter { HostFile.isOpenForWriting($0.key) != false }
   }
 
   private func reportChange() {
@@ -99,7 +130,7 @@ package final class RuleWatch {
       // The directory was removed, or what has happened in it is unknown: it is watched again.
       watches[path] = nil
       plan = nil
-      writing = [:]
+      forgetClosedFiles()
       return changeWay()
     }
     guard let directory = plan?.directories[path] else { return }
@@ -117,12 +148,18 @@ package final class RuleWatch {
 
   private func note(_ kind: DirectoryWatch.Change.Kind, of file: String) {
     switch kind {
-    case .modified: writing[file] = writing[file] ?? time.now
-    case .created where Self.isEmpty(file): writing[file] = writing[file] ?? time.now
+    case .modified: noteWriter(of: file)
+    case .created where Self.isEmpty(file): noteWriter(of: file)
     case .finished, .removed: writing[file] = nil
     case .created, .other: break
     }
     noteChange()
+  }
+
+  /// Notes that a process has begun to write a file, or goes on after it was waited for long enough.
+  private func noteWriter(of file: String) {
+    if let start = writing[file], isAwaited(since: start) { return }
+    writing[file] = time.now
   }
 
   /// Whether there is an empty file, which may be about to be written. A link or a renamed file is complete at
@@ -142,10 +179,8 @@ package final class RuleWatch {
 
   /// Nothing has happened for a while: reports the change, or waits for writers that are not finished.
   private func rest() {
-    let now = time.now
-    writing = writing.filter { now - $0.value < writerLimit }
-    guard let earliest = writing.values.min() else { return reportChange() }
+    guard firstWriter != nil else { return reportChange() }
     firstChange = nil
-    timer?.set(after: earliest + writerLimit - now)
+    awaitWriters()
   }
 }

@@ -6,6 +6,8 @@ package struct RuleFileSelection: Hashable, Sendable {
   package var replaced: [Replaced]
   /// The entries that are named like rule files but are not read.
   package var skipped: [Skipped]
+  /// The empty files that mask their names.
+  package var emptyFiles: [String]
 
   /// The directories of an installed system, the strongest first.
   package static let directories = [
@@ -46,7 +48,7 @@ package struct RuleFileSelection: Hashable, Sendable {
   /// A directory, a dangling link or a device named like a rule file is skipped and reported; it does
   /// not hide a file of its name in a later directory.
   package init(_ listings: [RuleDirectoryListing]) {
-    var winners: [String: (path: String, isMask: Bool)] = [:]
+    var winners: [String: (path: String, isMask: Bool, isEmpty: Bool)] = [:]
     replaced = []
     skipped = []
     for listing in listings {
@@ -64,13 +66,14 @@ package struct RuleFileSelection: Hashable, Sendable {
           if let winner = winners[entry.name] {
             replaced.append(Replaced(path: path, by: winner.path, isMasked: winner.isMask))
           } else {
-            winners[entry.name] = (path, entry.kind != .file)
+            winners[entry.name] = (path, entry.kind != .file, entry.kind == .emptyFile)
           }
         case .danglingLink, .directory, .other:
           skipped.append(Skipped(path: path, kind: entry.kind))
         }
       }
     }
+    emptyFiles = winners.values.filter(\.isEmpty).map(\.path).sorted()
     paths = winners.filter { !$0.value.isMask }
       .sorted { Self.precedes($0.key, $1.key) }.map(\.value.path)
   }
