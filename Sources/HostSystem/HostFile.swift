@@ -91,10 +91,32 @@ package enum HostFile {
       try systemCall("creating", on: draft) {
         open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
       })
-    try file.write(bytes, to: draft)
-    try systemCall("writing", on: draft) { fsync(file.number) }
-    try systemCall("replacing", on: path) { rename(draft, path) }
-    // The name is on the disk only when its directory is (fsync(2)).
+    do throws(FileError) {
+      try file.write(bytes, to: draft)
+      try systemCall("writing", on: draft) { fsync(file.number) }
+      try systemCall("replacing", on: path) { rename(draft, path) }
+    } catch {
+      // A part of it would only fill the file system.
+      unlink(draft)
+      throw error
+    }
+    try saveNames(besides: path)
+  }
+
+  /// Removes a file, if it exists. Once this returns, a power cut does not bring it back.
+  package static func remove(_ path: String) throws(FileError) {
+    do throws(FileError) {
+      try systemCall("removing", on: path) { unlink(path) }
+    } catch {
+      if error.isAbsence { return }
+      throw error
+    }
+    try saveNames(besides: path)
+  }
+
+  /// Waits until the names in the directory of a path are on the disk, which writing the file does not do
+  /// (fsync(2)).
+  private static func saveNames(besides path: String) throws(FileError) {
     let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "./"
     let directory = FileDescriptor(
       try systemCall("opening", on: parent) {

@@ -134,6 +134,57 @@ import Testing
     #expect(RuleArchive.decode(Array(try tree.text("last-good.rules").utf8))?.count == 1)
   }
 
+  /// Else a rule that was removed would be in force again after a start with broken files.
+  @Test func `that can no longer be kept are not replaced by older ones at a later start`() throws {
+    try tree.file("rules/50.rules", Self.good)
+    keeper.load()
+    // As on a full file system: no draft can be written, and a file can be removed.
+    try tree.directory("last-good.rules.new")
+    tree.remove("rules/50.rules")
+    #expect(keeper.load())
+    let problem = try #require(keeper.condition.archiveProblem)
+    #expect(
+      problem.hasPrefix("the rules in force are not kept for a start with broken rule files: "))
+    #expect(!problem.contains("cannot be removed"), "\(problem)")
+    try tree.file("rules/60.rules", Self.bad)
+    let later = Self.keeper(tree)
+    later.load()
+    #expect(later.condition.origin == .nowhere)
+    #expect(later.condition.rules.rules.isEmpty)
+  }
+
+  @Test(.enabled(if: Mount.isPossible, "no mount here"), arguments: [true, false])
+  func `that the file system does not take are reported, and older ones do not stay without a word`(
+    isFull: Bool
+  ) throws {
+    try tree.directory("var")
+    let mount = try Mount("tmpfs", at: tree.path + "/var", options: "size=64k")
+    func keeper() -> RuleKeeper {
+      RuleKeeper(
+        directories: [tree.path + "/rules"], owner: nil, archive: tree.path + "/var/rules")
+    }
+    let first = keeper()
+    try tree.file("rules/50.rules", Self.good)
+    first.load()
+    #expect(tree.has("var/rules"))
+    if isFull {
+      let filler = try tree.writer("var/filler")
+      while (try? filler.write(String(repeating: "x", count: 4096))) != nil {}
+    } else {
+      try mount.makeReadOnly()
+    }
+    try tree.file("rules/50.rules", Self.other)
+    #expect(first.load())
+    let problem = try #require(first.condition.archiveProblem)
+    #expect(problem.contains(isFull ? "ENOSPC" : "EROFS"), "\(problem)")
+    #expect(tree.has("var/rules") != isFull)
+    #expect(tree.has("var/rules.new") == false)
+    #expect(
+      problem.contains(
+        "; what is in \(tree.path)/var/rules stays there and would be used then, since it cannot be "
+          + "removed: ") != isFull, "\(problem)")
+  }
+
   /// Each what a file without errors says now, and whether it is adapter 1 that stays with the host.
   @Test(arguments: [
     ("ADAPTER==\"1\", RESERVE:=\"host\"\n", true), ("ADAPTER==\"1\", RESERVE=\"host\"\n", true),

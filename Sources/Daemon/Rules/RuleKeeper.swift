@@ -135,7 +135,8 @@ package final class RuleKeeper {
     }
   }
 
-  /// Keeps the set in force, also an empty one, so that removed rules are not used again.
+  /// Keeps the set in force, also an empty one, so that removed rules are not used again. If that fails, no
+  /// older set stays there, for the same reason: with broken rule files nothing is reserved then.
   private func keep(_ files: [RuleFile]) {
     guard let archive else { return }
     let bytes = RuleArchive.encode(files)
@@ -146,8 +147,15 @@ package final class RuleKeeper {
       try HostFile.replace(archive, with: bytes)
       archived = sum
     } catch {
-      condition.archiveProblem =
-        "the rules in force are not kept for a start with broken rule files: \(error)"
+      var problem = "the rules in force are not kept for a start with broken rule files: \(error)"
+      do throws(FileError) {
+        try HostFile.remove(archive)
+      } catch {
+        problem +=
+          "; what is in \(archive) stays there and would be used then, since it cannot be removed: "
+          + "\(error)"
+      }
+      condition.archiveProblem = problem
     }
   }
 }
