@@ -18,12 +18,15 @@ import Testing
   }
 
   /// Starts the daemon by a shell that does something before; its messages go to `.daemon`.
-  private func start(after script: String, _ more: String = "") throws -> BackgroundProgram {
+  private func start(
+    after script: String, _ more: String = "", by starter: [String] = []
+  ) throws -> BackgroundProgram {
     let words = "\(DaemonTree.words) \(more)".split(separator: " ").map(String.init)
+    let shell = starter + ["sh"]
     let daemon = BackgroundProgram(
       try Program.start(
-        "sh",
-        [
+        shell[0],
+        shell.dropFirst() + [
           "-c", "cd \"$0\"; exec 2> .daemon; \(script); exec \"$@\"", bench.path,
           try Program.location(),
         ] + words))
@@ -146,6 +149,42 @@ import Testing
       status.contains(
         "  descriptor 3, which the service manager passed (LISTEN_FDS=), is not a listening stream "
           + "socket of the family AF_UNIX"), "\(what): \(status)")
+    #expect(daemon.end(SIGTERM) == 0)
+  }
+
+  private static let hasOwnLimits: Bool =
+    (try? Program.start(
+      "unshare",
+      ["--user", "--map-root-user", "sh", "-c", "echo 9 > /proc/sys/user/max_inotify_watches"])).map
+  { Program.wait(for: $0) } == 0
+
+  /// What the user may not have any more, and the error that says so.
+  @Test(
+    .enabled(if: hasOwnLimits, "a user namespace of its own is refused here"),
+    arguments: [("watches", "ENOSPC"), ("instances", "EMFILE")])
+  func `reads its rules from time to time where no directory can be watched`(
+    limit: String, error: String
+  ) throws {
+    try bench.file("my.conf", "[Daemon]\nRescanIntervalSec=1s\n")
+    let daemon = try start(
+      after: "echo 0 > /proc/sys/user/max_inotify_\(limit)", "--config my.conf",
+      by: ["unshare", "--user", "--map-root-user"])
+    try tree.wait { try bench.run("status --control c --metrics").status == 0 }
+    func isInForce(_ rules: String) throws -> Bool {
+      try bench.run("status --control c").output.contains("\nrules      \(rules)")
+    }
+    #expect(try isInForce("1 in 1 file"))
+    let log = try bench.text(".daemon")
+    #expect(log.contains(error), "\(log)")
+    #expect(log.contains("; changes there are noticed only by the next scan of everything or by "))
+    try bench.file("rules/60.rules", "ADAPTER==\"3\", RESERVE=\"vfio_ap\"\n")
+    try tree.wait { try isInForce("2 in 2 files") }
+    let file = try bench.writer("rules/70.rules")
+    try file.write("ADAPTER==\"4\", RESERVE=\"vfio_ap\"\n")
+    try tree.wait { try bench.text(".daemon").contains("/70.rules is being written by another ") }
+    #expect(try isInForce("2 in 2 files"))
+    file.close()
+    try tree.wait { try isInForce("3 in 3 files") }
     #expect(daemon.end(SIGTERM) == 0)
   }
 

@@ -105,4 +105,71 @@ struct `The rule files of a live machine` {
       #expect(machine.bus.takeWrites() == [])
     }
   }
+
+  /// Without descriptors the directory cannot be opened.
+  @Test func `are not taken for none when the process has no descriptor left`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      _ = machine.bus.takeWrites()
+      var usual = rlimit()
+      try #require(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &usual) == 0)
+      var none = usual
+      none.rlim_cur = 0
+      try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &none) == 0)
+      machine.signal(SIGHUP)
+      try machine.wait { !machine.messages.texts(of: .rulesRefused).isEmpty }
+      try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &usual) == 0)
+      #expect(machine.messages.texts(of: .rulesRefused).contains { $0.contains("EMFILE") })
+      #expect(try machine.status()["rules"]?["count"] == .integer(1))
+      #expect(try machine.settle()["summary"] == "4 of 4 queues reserved")
+      try machine.reload()
+      #expect(try machine.settle()["rules"]?["origin"] == "files")
+      #expect(machine.bus.takeWrites() == [])
+    }
+  }
+
+  @Test(.enabled(if: BrokenFileSystem.isPossible, "no file system of one's own here"))
+  func `are not taken for none when their directory cannot be listed`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.mask, rules: Self.rule)
+      try machine.settle()
+      _ = machine.bus.takeWrites()
+      let broken = try BrokenFileSystem.mount(at: machine.tree.path + "/rules")
+      defer { broken.remove() }
+      let error = #expect(throws: ControlError.self) { try machine.reload() }
+      #expect(error?.description.contains("EIO") == true, "\(error as Any)")
+      let status = try machine.settle()
+      #expect(status["rules"]?["origin"] == "earlier-files")
+      #expect(status["rules"]?["count"] == .integer(1))
+      #expect(machine.reserved.count == 4)
+      broken.remove()
+      #expect(try machine.settle()["rules"]?["origin"] == "files")
+      #expect(machine.bus.takeWrites() == [])
+    }
+  }
+
+  @Test(
+    .enabled(if: Mount.isPossible, "no mount here"),
+    arguments: [true, false])
+  func `are read when another directory is mounted over theirs, and when it is removed`(
+    isAsked: Bool
+  ) async {
+    await #expect(processExitsWith: .success) { [isAsked] in
+      let machine = try LiveMachine(
+        .mask, rules: Self.rule, configuration: [.rescanInterval: isAsked ? "24h" : "1s"])
+      try machine.settle()
+      let mount = try Mount("tmpfs", at: machine.tree.path + "/rules")
+      defer { mount.remove() }
+      try machine.tree.file("rules/60.rules", Self.rule + Self.another)
+      if isAsked { try machine.settle() }
+      try machine.wait { machine.reserved.count == 8 }
+      // What is mounted now is watched.
+      try machine.tree.file("rules/60.rules", Self.another)
+      try machine.wait { machine.reserved.count == 4 }
+      mount.remove()
+      if isAsked { try machine.settle() }
+      try machine.wait { machine.reserved == ["01.0000", "01.0001", "01.0002", "01.0003"] }
+    }
+  }
 }
