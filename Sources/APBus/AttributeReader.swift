@@ -213,8 +213,8 @@ extension AttributeReader {
   /// A mediated device; nil when it is absent.
   ///
   /// `ap_config` holds all three masks in full. Kernels before it print the matrix queue by queue,
-  /// and only as much as fits in a page: in a matrix of more than some 500 queues the last adapters
-  /// are cut off, which leaves the queues' own `status` as the only sign of their use.
+  /// and only as much as fits in a page: of a matrix of more than some 500 queues the last adapters
+  /// are cut off (`MediatedDevice.hiddenAdapters`).
   ///
   /// - Throws: also when it is there and does not answer: it may have any queue.
   func mediatedDevice(_ uuid: String) throws(InventoryReaderError) -> MediatedDevice? {

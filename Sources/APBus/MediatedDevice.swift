@@ -4,6 +4,8 @@ public struct MediatedDevice: Equatable, Sendable {
   public var uuid: String
   /// The adapters assigned to it.
   public var adapters: APMask
+  /// Adapters that may be assigned as well: the kernel did not show all (see `matrix`).
+  package var hiddenAdapters: APMask = []
   /// The usage domains assigned to it.
   public var domains: APMask
   /// The control domains assigned to it.
@@ -25,12 +27,15 @@ public struct MediatedDevice: Equatable, Sendable {
     self.controlDomains = controlDomains
   }
 
-  /// Whether the queue is in its matrix, adapters x domains.
+  /// The adapters that are assigned to it, or may be.
+  package var possibleAdapters: APMask { adapters.union(hiddenAdapters) }
+
+  /// Whether the queue is in its matrix, adapters x domains, or may be.
   ///
   /// - Parameter apqn: Any APQN, whether or not it exists.
-  /// - Returns: Whether both its numbers are assigned.
+  /// - Returns: Whether both its numbers are assigned, as far as the kernel shows them.
   public func holds(_ apqn: APQN) -> Bool {
-    adapters.contains(apqn.adapter) && domains.contains(apqn.domain)
+    possibleAdapters.contains(apqn.adapter) && domains.contains(apqn.domain)
   }
 }
 
@@ -46,11 +51,14 @@ extension MediatedDevice {
 
   /// Reads `matrix`: `05.0004` for each queue, or `05.` for each adapter while no domain is assigned,
   /// or `.0004` for each domain while no adapter is (SimulatedBus documentation, "Mediated devices").
+  ///
+  /// The text has the adapters in ascending order, each with all domains. The kernel fills one page and cuts
+  /// the line that no longer fits, so that any adapter from the last one on may be assigned as well.
   init?(uuid: String, matrix text: String) {
     self.init(uuid: uuid)
     var lines = text.split(separator: "\n")
-    // The kernel fills one page and cuts the line that no longer fits in it.
-    if text.utf8.count >= 4088, text.utf8.last != UInt8(ascii: "\n") { lines.removeLast() }
+    let isCut = text.utf8.count >= 4088 && text.utf8.last != UInt8(ascii: "\n")
+    if isCut { lines.removeLast() }
     for line in lines {
       let parts = line.split(separator: ".", omittingEmptySubsequences: false)
       guard parts.count == 2, !(parts[0].isEmpty && parts[1].isEmpty) else { return nil }
@@ -62,6 +70,9 @@ extension MediatedDevice {
         guard let domain = Hex.byte(parts[1].utf8, digits: 4) else { return nil }
         domains.insert(domain)
       }
+    }
+    if isCut, let last = adapters.max() {
+      hiddenAdapters = APMask(last...UInt8.max).subtracting(adapters)
     }
   }
 }

@@ -117,9 +117,9 @@ package struct MaskVeto: Equatable, Sendable {
     for device in devices {
       let adapters =
         device.domains.isDisjoint(with: domainsAsked)
-        ? [] : device.adapters.intersection(newAdapters)
+        ? [] : device.possibleAdapters.intersection(newAdapters)
       let domains =
-        device.adapters.isDisjoint(with: adaptersAsked)
+        device.possibleAdapters.isDisjoint(with: adaptersAsked)
         ? [] : device.domains.intersection(newDomains)
       guard !adapters.isEmpty || !domains.isEmpty else { continue }
       self.adapters = adapters

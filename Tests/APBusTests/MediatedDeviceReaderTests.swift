@@ -31,7 +31,8 @@ import Testing
       ])
   }
 
-  @Test func `accepts a matrix that the kernel cut at the page's end`() throws {
+  @Test func `may have any later adapter where the kernel cut its matrix at the page's end`() throws
+  {
     var text = ""
     for adapter in 0..<16 {
       for domain in 0..<85 { text += "\(APQN(adapter: UInt8(adapter), domain: UInt8(domain)))\n" }
@@ -39,6 +40,19 @@ import Testing
     let devices = try read(["matrix": String(text.prefix(4095)), "control_domains": ""])
     #expect(devices.map(\.domains) == [APMask(0...84)])
     #expect(devices.map(\.adapters) == [APMask(0...6)])
+    #expect(devices.map(\.possibleAdapters) == [.all])
+    #expect(devices.first?.holds(APQN(adapter: 15, domain: 84)) == true)
+    #expect(devices.first?.holds(APQN(adapter: 15, domain: 85)) == false)
+  }
+
+  @Test func `has no other adapter where its matrix just fills the page`() throws {
+    var text = ""
+    for adapter in UInt8(0)..<7 {
+      for domain in UInt8(0)..<73 { text += "\(APQN(adapter: adapter, domain: domain))\n" }
+    }
+    #expect(text.utf8.count == 4088)
+    let devices = try read(["matrix": text, "control_domains": ""])
+    #expect(devices.map(\.possibleAdapters) == [APMask(0...6)])
   }
 
   @Test func `leaves out a device that was just removed`() throws {
