@@ -80,11 +80,8 @@ extension Agent {
     undone = []
     operations: for (index, operation) in plan.operations.enumerated() {
       var result = Result.interrupted
-      environment.takeIn(self)
       if !environment.isInterrupted() {
-        result =
-          try isCurrent(inventory)
-          ? perform(operation, of: plan, checkedBy: check, on: inventory, by: decisions) : .obsolete
+        result = perform(operation, of: plan, checkedBy: check, on: inventory, by: decisions)
       }
       publishProgress()
       switch result {
@@ -112,18 +109,13 @@ extension Agent {
 
   /// Whether a plan still answers to what is requested and to the bus as a whole. Each operation asks about
   /// its own queues by itself.
-  private func isCurrent(_ planned: Inventory) throws(Status.Obstacle) -> Bool {
+  private func isCurrent(_ planned: Inventory) throws(InventoryReaderError) -> Bool {
     guard !news.changesRequest else { return false }
     guard news.concernsBus else { return true }
     news.concernsBus = false
     let reader = InventoryReader(sysfs: sysfs)
-    do throws(InventoryReaderError) {
-      let drivers = try reader.reread(planned.bus).drivers
-      let devices = try reader.readMediatedDevices()
-      return drivers == planned.bus.drivers && devices == planned.mediatedDevices
-    } catch {
-      throw .unreadable(error)
-    }
+    guard try reader.reread(planned.bus).drivers == planned.bus.drivers else { return false }
+    return try reader.readMediatedDevices() == planned.mediatedDevices
   }
 
   /// Whether the kernel seems to be moving queues for another process's mask write, which it does one by one
@@ -160,12 +152,14 @@ extension Agent {
 
   /// Reports queues that were added and kept from the host although no rule reserves them.
   private func reportArrivals(on inventory: Inventory, by decisions: DecisionTable) {
-    defer { arrivals = [] }
-    let taken = arrivals.sorted().compactMap { apqn -> Move? in
-      let row = decisions.row(apqn.adapter)
+    let undecidable = arrivals.filter {
+      inventory.queue($0) != nil && decisions.row($0.adapter).undecidable.contains($0.domain)
+    }
+    defer { arrivals = undecidable }
+    let taken = arrivals.subtracting(undecidable).sorted().compactMap { apqn -> Move? in
       guard let queue = inventory.queue(apqn), queue.driverOverride == nil,
-        !row.vfioAP.union(row.undecidable).contains(apqn.domain),
-        queue.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
+        !decisions.row(apqn.adapter).vfioAP.contains(apqn.domain),
+        queue.owner == .vfioAP || inventory.bus.isKeptFromHost(apqn)
       else { return nil }
       return Move(
         time: time.wallTime, apqn: apqn, from: .none, to: queue.owner, cause: .collateral,
@@ -254,7 +248,12 @@ extension Agent {
       sysfs: sysfs, inventory: inventory, lock: environment.lock,
       configuration: context.configuration,
       isCurrent: { [self] operation throws(InventoryReaderError) in
-        try check.isCurrent(operation) { context.busy.insert($0) }
+        guard try check.isCurrent(operation, noteBusy: { context.busy.insert($0) }) else {
+          return false
+        }
+        // After everything that takes long: the operations before, the wait for the lock, and reading.
+        environment.takeIn(self)
+        return environment.isInterrupted() ? false : try isCurrent(inventory)
       },
       mechanism: plan.mechanism, masks: masks,
       willWrite: { [self] step throws(Failure.Cause) in
@@ -283,7 +282,7 @@ extension Agent {
         return wait(for: apqn, requests: requests, in: operation)
       }
       switch error.cause {
-      case .outdated: return .obsolete
+      case .outdated: return environment.isInterrupted() ? .interrupted : .obsolete
       case .changedMeanwhile where error.isWithoutTrace: return .obsolete
       // An agent that is to stop does not wait for the lock of others, and that is not a failure.
       case .locked where environment.isInterrupted(): return .interrupted

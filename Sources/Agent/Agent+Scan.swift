@@ -39,7 +39,7 @@ extension Agent {
     do throws(InventoryReaderError) {
       try refresh()
     } catch .noAPBus {
-      inventory = nil
+      (inventory, decisions, plan) = (nil, nil, nil)
       dirty = []
       return .withoutBus
     } catch {
@@ -67,10 +67,12 @@ extension Agent {
       // The latest of each adapter says it all.
       var seen: Set<UInt8> = []
       var requested: Set<UInt8> = []
+      var reserved: Set<UInt8> = []
       unrecorded = unrecorded.reversed().filter { change in
         switch change {
         case .seen(let adapter, _, _): seen.insert(adapter).inserted
         case .requested(let adapter, _): requested.insert(adapter).inserted
+        case .reserved(let adapter, _): reserved.insert(adapter).inserted
         default: true
         }
       }
@@ -97,8 +99,7 @@ extension Agent {
     else {
       let inventory = try reader.read()
       context.configuration = environment.configuration()
-      noteMovesByOthers(among: inventory.queues.map(\.apqn), in: inventory)
-      noteArrivals(among: inventory.queues.map(\.apqn), in: inventory)
+      note(inventory.queues.map(\.apqn), in: inventory)
       self.inventory = inventory
       dirty = []
       decisions = nil
@@ -132,8 +133,7 @@ extension Agent {
     inventory.mediatedDevices = try reader.readMediatedDevices()
     if inventory.cards != self.inventory?.cards { decisions = nil }
     let apqns = scopes.flatMap { queues(in: $0, of: inventory) }
-    noteMovesByOthers(among: apqns, in: inventory)
-    noteArrivals(among: apqns, in: inventory)
+    note(apqns, in: inventory)
     self.inventory = inventory
     dirty = []
     for apqn in contention.watched(among: apqns) where inventory.queue(apqn) == nil {
@@ -141,17 +141,23 @@ extension Agent {
     }
   }
 
+  /// Compares queues with the last scan, and with what the agent has done since.
+  private func note(_ apqns: [APQN], in fresh: Inventory) {
+    noteArrivals(among: apqns, in: fresh)
+    noteMovesByOthers(among: apqns, in: fresh)
+    departures = []
+  }
+
   /// Notes queues that were absent at the last scan, and those that masks of the agent kept from the host
   /// without a driver until `vfio_ap` was loaded.
   private func noteArrivals(among apqns: [APQN], in fresh: Inventory) {
-    defer { departures = [] }
     guard let inventory else { return }
     for apqn in apqns {
-      guard inventory.queue(apqn) != nil, !departures.contains(apqn) else {
+      guard let known = inventory.queue(apqn), !departures.contains(apqn) else {
         arrivals.insert(apqn)
         continue
       }
-      guard !inventory.bus.hasDriver(DriverName.vfioAP), fresh.queue(apqn)?.owner == .vfioAP,
+      guard known.owner == .none, ownMoves[apqn] == nil, fresh.queue(apqn)?.owner == .vfioAP,
         ownership.covers(apqn, under: fresh.bus)
       else { continue }
       arrivals.insert(apqn)
@@ -220,7 +226,7 @@ extension Agent {
     // what was read before.
     let wasOverridden =
       before == .vfioAP && bus.supportsOverride == true
-      && bus.masks?.isInHostPool(queue.apqn) != false
+      && !bus.isKeptFromHost(queue.apqn)
     let override = wasOverridden ? DriverName.vfioAP : known?.driverOverride
     return queue.driverOverride == override ? .binding : .override(queue.driverOverride)
   }

@@ -216,8 +216,8 @@ package final class Agent {
     news.changesRequest = true
   }
 
-  /// Works by other settings from the next `reconcile` on. Another mechanism is choice only where
-  /// another one is asked for.
+  /// Works by other settings from the next `reconcile` on. The mechanism is chosen again only if
+  /// that setting has changed.
   package func replaceSettings(_ settings: Settings) {
     if settings.mechanism != self.settings.mechanism { keptChoice = nil }
     if settings != self.settings { news.changesRequest = true }
@@ -306,11 +306,16 @@ package final class Agent {
   /// The one place where the status is set. While nothing can be decided, it keeps what was known before.
   private func enter(_ phase: Status.Phase) {
     switch phase {
-    case .starting, .withoutBus, .beforeFirstScan: status = Status(phase: phase)
+    case .starting, .beforeFirstScan: status = Status(phase: phase)
+    case .withoutBus:
+      status = Status(phase: phase)
+      status.requests = requests(on: .empty)
     case .blocked(let obstacle):
       status.phase = phase
       if case .unreadable = obstacle {
         status.requests = status.requests.unreadable(because: "\(obstacle)")
+      } else if let inventory {
+        status.requests = requests(on: inventory, obstacle: "\(obstacle)")
       }
     case .moving, .applying, .settled, .retrying:
       status = Status(phase: phase)
@@ -318,12 +323,12 @@ package final class Agent {
       status.plan = plan
       status.failures = Array(failures.values)
       status.drains = drains.since
-      status.requests = requests
+      status.requests = inventory.map { requests(on: $0) } ?? Requests()
     }
     // That a plan is being done shows in its own events.
     guard phase != .applying else { return }
-    if let decisions,
-      case .some(let event) = announced.event(of: status.requests, decisions: decisions)
+    if case .some(let event) = announced.event(
+      of: status.requests, decisions: currentDecisions)
     {
       report(event)
     }
@@ -331,11 +336,17 @@ package final class Agent {
     lastPhase = phase
   }
 
-  /// The requests as of the last scan, with what has been done since.
-  private var requests: Requests {
-    guard let inventory, let decisions, let plan else { return Requests() }
+  /// What the rules decide about the machine as of the last scan.
+  private var currentDecisions: DecisionTable {
+    decisions ?? DecisionTable(rules: rules, inventory: inventory ?? .empty, host: host)
+  }
+
+  /// The requests on a machine, with what has been done since it was scanned. An obstacle means that nothing is
+  /// decided or done.
+  private func requests(on inventory: Inventory, obstacle: String? = nil) -> Requests {
     var progress = RequestProgress(
-      draining: Set(drains.draining), moved: Set(ownMoves.filter { $0.value == .vfioAP }.keys))
+      draining: Set(drains.draining), moved: Set(ownMoves.filter { $0.value == .vfioAP }.keys),
+      obstacle: obstacle)
     for failure in failures.values {
       if case .locked = failure.cause {
         progress.isLocked = true
@@ -346,8 +357,9 @@ package final class Agent {
       }
     }
     return Requests(
-      inventory: inventory, decisions: decisions, ownership: ownership,
-      configuration: context.configuration, plan: plan, progress: progress)
+      inventory: inventory, decisions: currentDecisions, ownership: ownership,
+      configuration: context.configuration, plan: plan ?? Plan(mechanism: .bind),
+      progress: progress)
   }
 
   func report(_ event: Event) {

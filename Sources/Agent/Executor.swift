@@ -109,6 +109,7 @@ struct Executor {
     _ step: Step, after progress: Progress
   ) throws(Failure.Cause) {
     try require(progress.masks)
+    if let masks = progress.masks { try requireUnassigned(to: masks.applying(step), from: masks) }
     try write(step)
     if isTaken(step) == false { throw .notTaken(step) }
   }
@@ -171,6 +172,32 @@ struct Executor {
     }
     if isAssigned || devices.contains(where: { $0.holds(apqn) }) {
       throw .assignedMeanwhile(apqn)
+    }
+  }
+
+  /// Kernels before 5.18 let masks take queues from a mediated device (SimulatedBus documentation, "Masks"), and
+  /// the writes before can have taken long: nothing goes to the host that a device was assigned meanwhile.
+  private func requireUnassigned(
+    to target: MaskPair, from current: MaskPair
+  ) throws(Failure.Cause) {
+    let isGiving =
+      !target.adapters.isSubset(of: current.adapters)
+      || !target.domains.isSubset(of: current.domains)
+    guard isGiving else { return }
+    let devices: [MediatedDevice]
+    do throws(InventoryReaderError) {
+      devices = try reader.readMediatedDevices()
+    } catch {
+      throw .unreadable("\(error)")
+    }
+    for device in devices where !inventory.mediatedDevices.contains(device) {
+      for adapter in device.possibleAdapters.intersection(target.adapters) {
+        let entering = target.hostDomains(of: adapter)
+          .subtracting(current.hostDomains(of: adapter))
+        if let domain = device.domains.intersection(entering).first {
+          throw .assignedMeanwhile(APQN(adapter: adapter, domain: domain))
+        }
+      }
     }
   }
 

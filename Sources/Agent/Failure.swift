@@ -130,18 +130,18 @@ extension Failure.Cause: CustomStringConvertible {
     case .assignedMeanwhile(let apqn):
       "\(apqn) was assigned to a mediated device while it was about to be given back"
     case .notTaken(let step): "the kernel took \(step) and does not show it"
-    case .changedMeanwhile: "the masks were changed by another process meanwhile"
+    case .changedMeanwhile: "the masks were changed by another process in the meantime"
     case .outdated: "nothing was written, since the machine has changed after the plan was made"
     case .unreadable(let reason): "nothing was written, since \(reason)"
     case .busy(let apqn, let requests):
-      "\(apqn) still has \(requests) pending \(requests == 1 ? "request" : "requests")"
+      "\(apqn) still has \(counted(requests, "pending request"))"
     case .locked(let error): "nothing was written, since \(error)"
     case .unrecorded(let error): "nothing was written, since \(error)"
     case .wouldTakeEverything(let apqn):
       "nothing was written: a mask of zeros would take \(apqn), which the plan leaves with the host"
     case .unproven(let apqn, let reason):
       "the kernel took what was written, and who has \(apqn) now cannot be read: \(reason)"
-    case .vanished(let apqn): "\(apqn) went away"
+    case .vanished(let apqn): "\(apqn) was removed"
     }
   }
 }

@@ -105,7 +105,7 @@ struct PlanCheck {
 extension Operation {
   /// The queues that it takes from the host.
   fileprivate var taken: [APQN] {
-    changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
+    changes.filter(\.leavesHost).map(\.apqn)
   }
 
   /// The queues whose pending requests it waits for.

@@ -130,7 +130,8 @@ extension Agent.Status: CustomStringConvertible {
   package var description: String {
     switch phase {
     case .starting: return "starting: scanning the machine"
-    case .withoutBus: return "waiting for an AP bus"
+    case .withoutBus where requests.count == 0: return "waiting for an AP bus"
+    case .withoutBus: return "waiting for an AP bus; \(requests.summary)"
     case .beforeFirstScan: return "waiting for the first scan of the AP bus"
     case .blocked(let obstacle): return "\(obstacle)"
     case .moving, .applying, .settled, .retrying: break

@@ -17,7 +17,7 @@ struct Survey {
   mutating func count(
     _ plan: Plan, in inventory: inout Inventory
   ) throws(InventoryReaderError) -> Bool {
-    let taken = plan.changes.filter { $0.from == .host && $0.to != .host }.map(\.apqn)
+    let taken = plan.changes.filter(\.leavesHost).map(\.apqn)
       .filter { !counted.contains($0) }
     for apqn in taken {
       guard var queue = inventory.queue(apqn) else { continue }

@@ -370,7 +370,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let first = stage.agent.history.moves.filter {
       $0.apqn == stage.agent.history.moves[0].apqn
     }
-    // The host has lost it all the same, and that is told too.
+    // The host has lost it all the same, and that is reported, too.
     #expect(first.map(\.to) == [.none, .vfioAP])
     #expect(first[0].failure == nil && first[1].failure?.contains("EIO") == true)
     try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }

@@ -123,7 +123,7 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.events.contains(.moved([move])))
   }
 
-  /// The moves that an agent tells in its history, without those that failed.
+  /// The moves in an agent's history, without those that failed.
   private func moves(_ agent: Agent) -> [String] {
     agent.history.moves.filter { $0.failure == nil }.map {
       "\($0.apqn) \($0.from.rawValue)>\($0.to.rawValue)"
@@ -294,7 +294,7 @@ private final class FaultySysfs: Sysfs {
     #expect(stage.failures.map(\.isFinal) == [isFinal])
   }
 
-  @Test func `names the first of all queues that cannot be read behind it`() throws {
+  @Test func `names the first of all queues that cannot be read after it`() throws {
     let stage = try Stage(.mask, rules: "")
     let (agent, sysfs) = try agent(.mask, stage)
     sysfs.fault = { [sysfs] path, _ in

@@ -81,7 +81,7 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
   @Test func `its keys are the present ones, not those of the last scan`() throws {
     let stage = try stage(
       .bind, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="9", RESERVE="host""#)
-    // A key ceremony: no event tells of it.
+    // A key ceremony: there is no event for it.
     stage.bus.setMasterKeys(secondKeys, onCard: 1)
     try stage.happens { _ in
       stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#))

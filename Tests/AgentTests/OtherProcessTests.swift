@@ -4,14 +4,14 @@ import Reservation
 import SimulatedBus
 import Testing
 
-/// A bus on which another process acts just before a write of ours, or a read, once.
+/// A bus on which another process acts just before a write of the agent, or a read, once.
 final class BusWithAnotherProcess: Sysfs {
-  let bus: SimulatedBus
+  let bus: any Sysfs
   var before: ((SysfsPath, String) throws -> Bool)?
   /// Called before each read until it returns true.
   var beforeRead: ((SysfsPath) throws -> Bool)?
 
-  init(_ bus: SimulatedBus) {
+  init(_ bus: any Sysfs) {
     self.bus = bus
   }
 
@@ -161,6 +161,127 @@ final class BusWithAnotherProcess: Sysfs {
     #expect(stage.failures == [])
     #expect(agent.status.plan?.refusals.map(\.apqn).contains(apqn) == true)
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+}
+
+/// A lock that is waited for while something happens.
+private final class LongLock: ConfigurationLock {
+  /// What happens during the first wait.
+  var meanwhile: (() -> Void)?
+
+  func acquire() throws(ConfigurationLockError) {
+    meanwhile?()
+    meanwhile = nil
+  }
+
+  func release() {}
+}
+
+@Suite struct `A long wait for the lock` {
+  private let apqn = APQN(adapter: 1, domain: 2)
+  private let lock = LongLock()
+
+  /// An agent that is about to reserve adapter 1 by masks, and what happens while it waits for the lock.
+  private func agent(
+    on stage: Stage, isInterrupted: @escaping () -> Bool = { false },
+    meanwhile: @escaping (Agent) -> Void
+  ) throws -> Agent {
+    var mail: ((Agent) -> Void)?
+    lock.meanwhile = { mail = meanwhile }
+    return Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      environment: .init(
+        lock: lock, isInterrupted: isInterrupted,
+        takeIn: {
+          mail?($0)
+          mail = nil
+        }), time: stage.time, report: stage.note)
+  }
+
+  @Test func `ends a plan whose rules are gone before anything is written`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let rules = try Stage.rules(#"ADAPTER=="1", RESERVE:="host""#)
+    let agent = try agent(on: stage) { $0.replaceRules(rules) }
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    #expect(agent.history.moves == [])
+  }
+
+  @Test func `ends a plan whose settings are gone before anything is written`() throws {
+    let stage = try Stage(.mask, rules: "")
+    for adapter in UInt8(0)...2 {
+      stage.bus.setMasterKeys("AES CUR: valid 0x112233445566778\(adapter)\n", onCard: adapter)
+    }
+    let agent = try agent(on: stage) {
+      $0.replaceSettings(.init(policy: GuardPolicy(protectHost: .yes)))
+    }
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+  }
+
+  @Test func `ends with the stop of the agent, and nothing is written`() throws {
+    let stage = try Stage(.mask, rules: "")
+    var isStopped = false
+    let agent = try agent(on: stage, isInterrupted: { isStopped }) { _ in isStopped = true }
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    #expect(agent.undone.map(\.subject) == [.masks])
+    #expect(stage.failures == [])
+  }
+}
+
+@Suite struct `A guest that gets a queue between two writes of masks` {
+  private let uuid = "11111111-2222-3333-4444-555555555555"
+
+  /// Assigns 01.0003 just before a mask is written.
+  private func assign(before name: String, on stage: Stage, _ bus: BusWithAnotherProcess) {
+    bus.before = { [bus = stage.bus, uuid] path, _ in
+      guard path.name == name else { return false }
+      try bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+      try bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+      try bus.write("3", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+      return true
+    }
+  }
+
+  @Test(arguments: [KernelBehavior.mask52, .mask61])
+  func `keeps it, whether or not the kernel would refuse the second mask`(
+    behavior: KernelBehavior
+  ) throws {
+    let stage = try Stage(.mask, on: behavior)
+    let bus = BusWithAnotherProcess(stage.bus)
+    let agent = Agent(
+      sysfs: bus, rules: try Stage.rules(#"DOMAIN=="2", RESERVE="vfio_ap""#),
+      ownership: stage.agent.ownership, time: stage.time, report: stage.note)
+    assign(before: "aqmask", on: stage, bus)
+    try agent.reconcile().get()
+    #expect(bus.before == nil)
+    #expect(stage.driver("01.0003") == DriverName.vfioAP)
+    #expect(
+      stage.failures.map(\.cause) == [.assignedMeanwhile(APQN(adapter: 1, domain: 3))])
+    // It is planned anew, and the guest keeps what it has.
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile().get()
+    #expect(stage.driver("01.0003") == DriverName.vfioAP)
+    #expect(agent.status.plan?.refusals.isEmpty == false)
+  }
+
+  @Test func `keeps it where the masks have to be set back`() throws {
+    let stage = try Stage(.mask, rules: "", on: .mask52)
+    let bus = BusWithAnotherProcess(
+      FaultInjector(
+        stage.bus,
+        plan: FaultPlan([.call(.write(to: "/sys/bus/ap/aqmask"), .every, .fail(.inputOutput))])))
+    let agent = Agent(
+      sysfs: bus,
+      rules: try Stage.rules(
+        "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nDOMAIN==\"3\", RESERVE=\"vfio_ap\""),
+      time: stage.time, report: stage.note)
+    assign(before: "aqmask", on: stage, bus)
+    try agent.reconcile().get()
+    #expect(bus.before == nil)
+    #expect(stage.driver("01.0003") == DriverName.vfioAP)
+    #expect(stage.failures.first?.undoError != nil)
   }
 }
 

@@ -391,7 +391,7 @@ extension Stage {
     #expect(watched.agent.status.phase == .settled)
   }
 
-  @Test func `because sysfs is read-only is told from any other`() {
+  @Test func `because sysfs is read-only is distinguished from any other`() {
     func failure(_ errno: Errno) -> SysfsError {
       SysfsError(.write, .bus("apmask"), errno: errno)
     }
@@ -426,6 +426,77 @@ extension Stage {
     }
     #expect(stage.driver("07.0002") == DriverName.vfioAP)
     #expect(stage.events("takenOnArrival") == [])
+  }
+
+  /// What the agent has warned of.
+  private func warnings(_ stage: Stage) -> [PlanWarning] {
+    stage.events.compactMap { if case .warned(let warning) = $0 { warning } else { nil } }
+  }
+
+  @Test func `of the host's on vfio_ap is reported, also where an override means it`() throws {
+    let stage = try Stage(.override, rules: #"ADAPTER=="7", RESERVE:="host""#)
+    let other = APQN(adapter: 7, domain: 2)
+    try stage.happens {
+      $0.plug(card: Stage.card(7))
+      try $0.write("vfio_ap", to: .queue(other, "driver_override"))
+      try $0.write("07.0002", to: .driver(DriverName.cex4queue, "unbind"))
+      try $0.write("07.0002", to: .bus("drivers_probe"))
+    }
+    #expect(warnings(stage) == [.adopted([other])])
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(warnings(stage) == [])
+  }
+
+  @Test func `of vfio_ap with the host's queues is reported, whichever driver was loaded last`()
+    throws
+  {
+    let stage = try Stage(
+      .override, rules: #"ADAPTER=="1", RESERVE:="host""#, modules: [.zcryptCex4])
+    let other = APQN(adapter: 1, domain: 2)
+    try stage.happens {
+      try $0.write("vfio_ap", to: .queue(other, "driver_override"))
+      try $0.unloadModule(.zcryptCex4)
+    }
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(warnings(stage) == [.adopted([other])])
+  }
+
+  @Test func `of the host's on vfio_ap is reported when the agent starts`() throws {
+    let stage = try Stage(.override, rules: "")
+    let other = APQN(adapter: 1, domain: 2)
+    try stage.bus.write("vfio_ap", to: .queue(other, "driver_override"))
+    try stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+    try stage.bus.write("01.0002", to: .bus("drivers_probe"))
+    var reported: [Agent.Event] = []
+    let agent = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE:="host""#),
+      ownership: stage.agent.ownership, time: stage.time, report: { reported.append($0) })
+    try agent.reconcile().get()
+    let warnings = reported.compactMap { event -> PlanWarning? in
+      if case .warned(let warning) = event { warning } else { nil }
+    }
+    #expect(warnings == [.adopted([other])])
+  }
+
+  @Test func `of what rules cannot decide yet is reported when they can`() throws {
+    // The card shows its serial number only later.
+    let stage = try Stage(
+      .mask,
+      rules: "APQN==\"00-02.0003\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"\n"
+        + "CARD{serialnr}==\"none\", RESERVE:=\"host\"")
+    var card = Stage.card(7)
+    card.attributes = [:]
+    try stage.happens {
+      $0.plug(card: card)
+      $0.scan()
+    }
+    #expect(stage.events("takenOnArrival") == [])
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="00-02.0003", RESERVE="vfio_ap""#))
+    }
+    let isTaken = stage.driver("07.0003") == DriverName.vfioAP
+    #expect(stage.events("takenOnArrival").count == (isTaken ? 1 : 0))
   }
 
   @Test func `of vfio_ap is no report for what masks of another process kept`() throws {

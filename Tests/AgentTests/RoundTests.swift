@@ -290,7 +290,7 @@ struct Watched {
     watched.agent.scan(.everything)
     try watched.agent.reconcile().get()
     #expect(watched.agent.nextDue == .boot + .seconds(51))
-    // Nothing tells that the guest does not have it any more.
+    // No event says that the guest does not have it any more.
     stage.bus.onUevent = nil
     try stage.bus.write("2", to: SysfsPath(.mediatedDevice(uuid), "unassign_domain"))
     stage.now = .boot + .seconds(51)
@@ -456,5 +456,49 @@ struct Watched {
     // What has not failed is not waited for either.
     schedule.wait(for: other)
     #expect(schedule.heldBack(now: .boot + .seconds(10)) == [subject])
+  }
+}
+
+@Suite struct `Requests` {
+  private let rules = #"APQN=="01.0002", RESERVE="vfio_ap""#
+
+  @Test func `are those of now while no mechanism can be used`() throws {
+    let stage = try Stage(.mask, rules: #"APQN=="01.0000-0003", RESERVE="vfio_ap""#)
+    #expect(stage.agent.status.requests.counts == [.reserved: 4])
+    stage.bus.unplug(card: 1)
+    stage.agent.replaceSettings(.init(mechanism: .override))
+    guard case .blocked = stage.agent.reconcile().phase else {
+      Issue.record("the kernel has overrides")
+      return
+    }
+    #expect(stage.agent.status.requests.counts == [.missing: 4])
+  }
+
+  @Test func `are pending while no mechanism can be used at all`() throws {
+    let stage = try Stage(.mask, rules: "")
+    let agent = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(rules), settings: .init(mechanism: .override),
+      time: stage.time)
+    agent.reconcile()
+    #expect(agent.status.requests.counts == [.pending: 1])
+    let reason = agent.status.requests.open.first?.description
+    #expect(reason?.contains("mechanism override cannot be used here") == true)
+  }
+
+  @Test func `are missing without an AP bus`() throws {
+    let watched = try Watched(.bind, rules: rules)
+    try watched.agent.reconcile().get()
+    watched.sysfs.unreadable = { $0.description.hasPrefix("/sys/bus/ap") ? .noSuchFile : nil }
+    watched.agent.scan(.everything)
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.phase == .withoutBus)
+    #expect(watched.agent.status.requests.counts == [.missing: 1])
+    #expect(
+      watched.agent.status.description
+        == "waiting for an AP bus; 0 of 1 queues reserved, 1 missing")
+    watched.sysfs.unreadable = { _ in nil }
+    watched.agent.scan(.everything)
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.requests.counts == [.reserved: 1])
   }
 }

@@ -27,9 +27,9 @@ final class Stage {
     adapters: [UInt8] = [0, 1, 2], modules: [SimulatedBus.Module] = [.zcryptCex4, .vfioAP],
     ownership: Ownership = Ownership(), autoMechanism: Bool = false,
     policy: GuardPolicy = GuardPolicy(), environment: Agent.Environment = Agent.Environment(),
-    seenThrough wrap: (SimulatedBus) -> any Sysfs = { $0 }
+    on behavior: KernelBehavior? = nil, seenThrough wrap: (SimulatedBus) -> any Sysfs = { $0 }
   ) throws {
-    bus = SimulatedBus(behavior: .kernel(for: mechanism))
+    bus = SimulatedBus(behavior: behavior ?? .kernel(for: mechanism))
     for domain in UInt8(0)...3 { bus.addDomain(domain, quietly: true) }
     for adapter in adapters { bus.plug(card: Self.card(adapter), quietly: true) }
     bus.scan()

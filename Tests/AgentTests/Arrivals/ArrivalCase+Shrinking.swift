@@ -74,7 +74,7 @@ extension ArrivalCase {
     return variants
   }
 
-  /// The shape of the case: what tells it from others of the same kind. Numbers do not.
+  /// The shape of the case: what distinguishes it from others of the same kind. Numbers do not.
   var shape: String {
     func abstract(_ rules: [RuleLine]) -> String {
       rules.map { rule in

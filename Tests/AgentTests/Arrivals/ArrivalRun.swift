@@ -432,7 +432,7 @@ final class ArrivalRun {
   }
 
   /// Whether another card, of which the rules want something else, has taken the place of one that was
-  /// here. No mask can tell it from the one before, and nobody has seen that one go: what matters is that
+  /// here. No mask can distinguish it from the one before, and nobody has seen that one go: what matters is that
   /// its queues are given back, or reported.
   private func isOfAnotherCard(_ apqn: APQN) -> Bool {
     guard let card = settled.card(apqn.adapter) else { return false }

@@ -17,15 +17,15 @@ final class DisturbedAgent {
   private(set) var touched: Set<APQN> = []
   /// Whether a driver was taken from or given to anything else, such as a card.
   private(set) var hasTouchedCard = false
-  /// Queues of which the agent says that it cannot tell who has them.
+  /// Queues of which the agent says that it does not know who has them.
   private var unread: Set<APQN> = []
   /// Queues that the agent says have not come to where they were to be.
   private var missed: Set<APQN> = []
   private(set) var writes: [String] = []
   /// The calls that a fault has struck, by the injector's own word.
   private(set) var struck: [(call: SysfsCall, effect: CallEffect)] = []
-  /// Who has each queue by what the agent told.
-  private var told: [APQN: Owner] = [:]
+  /// Who has each queue by what the agent reported.
+  private var reported: [APQN: Owner] = [:]
   /// Whether the run under disturbance ended with an error instead of a report.
   private(set) var error: (any Error)?
 
@@ -43,7 +43,7 @@ final class DisturbedAgent {
     try agent.reconcile().get()
     try change(bus)
     agent = next()
-    told = try owners()
+    reported = try owners()
     injector.onFault = { [unowned self] call, effect in struck.append((call, effect)) }
     bus.onCallback = { [unowned self] callback in
       guard callback.refusal == nil else { return }
@@ -56,7 +56,7 @@ final class DisturbedAgent {
   }
 
   /// Counts what went wrong, by what was called and how it failed.
-  func tell(in proof: ProofReport.Proof) {
+  func report(in proof: ProofReport.Proof) {
     for (call, effect) in struck {
       let error: String =
         if case .fail(let errno) = effect { errno.name } else { "success without effect" }
@@ -76,7 +76,7 @@ final class DisturbedAgent {
     switch event {
     case .wrote(let step, _): writes.append(step.description)
     case .moved(let changes):
-      for change in changes { told[change.apqn] = change.to }
+      for change in changes { reported[change.apqn] = change.to }
     case .failed(let failure, _, _):
       unread.formUnion(failure.unread)
       missed.formUnion(failure.missed)
@@ -107,13 +107,13 @@ final class DisturbedAgent {
     do { try agent.reconcile().get() } catch { self.error = error }
   }
 
-  /// Queues whose owner is another than was told, of which the agent does not say either that it cannot
-  /// tell; nor that they were missed, where it may have been told twice that a queue has no driver.
-  func untold(whereToldTwice isLiedTo: Bool = false) throws -> [APQN] {
+  /// Queues whose owner is another than was reported, and of which the agent does not report that it does not
+  /// know; nor that they were missed, where it may have read twice that a queue has no driver.
+  func unreported(withRepeatedLies isLiedTo: Bool = false) throws -> [APQN] {
     guard error == nil else { return [] }
     let owners = try owners()
     let excused = isLiedTo ? unread.union(missed) : unread
-    return owners.keys.filter { owners[$0] != told[$0] && !excused.contains($0) }.sorted()
+    return owners.keys.filter { owners[$0] != reported[$0] && !excused.contains($0) }.sorted()
   }
 
   /// A new process, undisturbed; then one that must find nothing to do. Returns the second's writes.

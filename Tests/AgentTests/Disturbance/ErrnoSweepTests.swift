@@ -33,18 +33,18 @@ import Testing
     for index in 1...count {
       for (number, effect) in Self.effects.enumerated()
       where (Int(index) + number * 3) % stride == 0
-        || scenario.isToldLies && Self.lies.contains(effect)
+        || scenario.isGivenLies && Self.lies.contains(effect)
       {
         let run = try scenario.agent()
         run.disturb(FaultPlan([.call(.any, .number(index), effect)]))
         let place: Comment = "call \(index) of \(count): \(effect)"
-        #expect(try run.untold() == [], place)
+        #expect(try run.unreported() == [], place)
         #expect(run.touched.isSubset(of: undisturbed.touched), place)
         #expect(try run.converge() == [], place)
         #expect(try run.state() == goal, place)
         #expect(run.struck.count == 1, place)
         ProofReport.count("runs", in: .errnoSweep)
-        run.tell(in: .errnoSweep)
+        run.report(in: .errnoSweep)
       }
     }
   }

@@ -39,19 +39,19 @@ import Testing
       run.disturb(FaultPlan([.call(pattern, .chance(oneIn: share), effect)], seed: seed))
       struck += run.struck.isEmpty ? 0 : 1
       let place: Comment = "seed \(seed): \(effect), one in \(share)"
-      #expect(try run.untold(whereToldTwice: name == "ENOENT") == [], place)
+      #expect(try run.unreported(withRepeatedLies: name == "ENOENT") == [], place)
       #expect(run.touched.isSubset(of: run.everPlanned), place)
       #expect(!run.hasTouchedCard, place)
       #expect(try run.converge() == [], place)
       // A queue that is said not to be there, and again when asked a second time, is believed to be
-      // gone. It is not ours any more then, and stays with the guests.
+      // gone. It is not owned any more then, and stays with the guests.
       let state = try run.state()
       let others = state.queues.filter { goal.queue($0.apqn) != $0 }
       let mayStay = name == "ENOENT" && others.allSatisfy { $0.owner == .vfioAP }
       #expect(others == [] || mayStay, place)
       #expect(state.bus == goal.bus && state.cards == goal.cards, place)
       ProofReport.count("machines", mechanism.rawValue, in: .faults)
-      run.tell(in: .faults)
+      run.report(in: .faults)
     }
     // One seed alone may be one where nothing is struck.
     #expect(struck > count / 5 || count < 10)

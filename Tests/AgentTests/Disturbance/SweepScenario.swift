@@ -17,9 +17,9 @@ struct SweepScenario: Sendable, CustomTestStringConvertible {
   /// What happens to the machine in between.
   var change: @Sendable (SimulatedBus) throws -> Void = { _ in }
 
-  /// Whether a bounded run too says of every file that it is not there or empty: where what is ours is
-  /// known by queues, one that is taken for gone is ours no more.
-  var isToldLies: Bool { mechanism == .bind && name.hasPrefix("gives an adapter back") }
+  /// Whether a bounded run too says of every file that it is not there or empty: where what is owned is
+  /// known by queues, one that is taken for gone is owned no more.
+  var isGivenLies: Bool { mechanism == .bind && name.hasPrefix("gives an adapter back") }
 
   var testDescription: String { "\(mechanism.rawValue): \(name)" }
 
