@@ -58,6 +58,11 @@ public struct BusState: Equatable, Sendable {
   public func hasDriver(_ name: String) -> Bool { drivers.contains(name) }
 }
 
+extension BusState {
+  /// Whether the masks keep a queue from the drivers of the host; without masks, none is kept from them.
+  package func isKeptFromHost(_ apqn: APQN) -> Bool { masks?.isInHostPool(apqn) == false }
+}
+
 /// `apmask` and `aqmask` together: the host's pool is the rectangle that they span.
 public struct MaskPair: Hashable, Sendable {
   /// `apmask`: the adapters of the host's pool.

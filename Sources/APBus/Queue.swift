@@ -77,9 +77,21 @@ public struct Queue: Equatable, Sendable {
   ///
   /// - Parameter card: The card of the queue.
   /// - Returns: False if the hardware is on standby or check-stopped.
-  public func isWorking(on card: Card?) -> Bool {
-    card?.isConfigured != false && card?.isCheckStopped != true
-      && isConfigured != false && isCheckStopped != true
+  public func isWorking(on card: Card?) -> Bool { hardwareFault(on: card) == nil }
+
+  /// Why the hardware does not answer.
+  package enum HardwareFault: String, Hashable, Sendable {
+    /// Card or queue are on standby (`config`).
+    case deconfigured
+    /// Card or queue are check-stopped (`chkstop`).
+    case checkStopped = "check-stopped"
+  }
+
+  /// Why the hardware does not answer; nil if it does, or if that cannot be read.
+  package func hardwareFault(on card: Card?) -> HardwareFault? {
+    if isConfigured == false || card?.isConfigured == false { return .deconfigured }
+    if isCheckStopped == true || card?.isCheckStopped == true { return .checkStopped }
+    return nil
   }
 }
 
@@ -137,7 +149,7 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
   /// - Parameter text: What `mkvps` reads.
   public init?(attribute text: String) {
     var registers: [String] = []
-    var isTold = false
+    var isKnown = false
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard let current = words.firstIndex(of: "CUR:"), current == 1 else { continue }
@@ -146,12 +158,12 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
       case "valid":
         guard let pattern = value.dropFirst().first, pattern.hasPrefix("0x") else { return nil }
         registers.append("\(words[0]) \(pattern)")
-        isTold = true
-      case "invalid": isTold = true
+        isKnown = true
+      case "invalid": isKnown = true
       default: return nil
       }
     }
-    guard isTold else { return nil }
+    guard isKnown else { return nil }
     self.init(registers: registers)
   }
 

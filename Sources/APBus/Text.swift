@@ -100,3 +100,28 @@ extension Collection {
     total > count ? "and \(total - count) more" : nil
   }
 }
+
+/// A number with its noun: `1 queue`, `2 queues`.
+package func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
+  "\(count) " + (count == 1 ? noun : plural ?? noun + "s")
+}
+
+extension Sequence {
+  /// The elements with the same value of a property, in the order of their first elements.
+  package func grouped<Value: Hashable>(
+    by property: (Element) -> Value
+  ) -> [(value: Value, elements: [Element])] {
+    var places: [Value: Int] = [:]
+    var groups: [(value: Value, elements: [Element])] = []
+    for element in self {
+      let value = property(element)
+      if let place = places[value] {
+        groups[place].elements.append(element)
+      } else {
+        places[value] = groups.count
+        groups.append((value, [element]))
+      }
+    }
+    return groups
+  }
+}

@@ -256,7 +256,7 @@ package struct HostProtection {
       guard card.mode != .accelerator else { return [] }
       return inventory.queues(ofCard: card.adapter).filter { queue in
         queue.driverOverride != DriverName.vfioAP
-          && inventory.bus.masks?.isInHostPool(queue.apqn) != false
+          && !inventory.bus.isKeptFromHost(queue.apqn)
           && !ownership.covers(queue.apqn, under: inventory.bus)
       }.map(\.apqn)
     }
@@ -324,11 +324,11 @@ struct MediatedDeviceHold {
     devices = inventory.mediatedDevices.filter { !$0.adapters.isEmpty && !$0.domains.isEmpty }
     for device in devices {
       if inventory.bus.supportsOverride == true {
-        bits.adapters.formUnion(device.adapters.subtracting(masks.adapters))
+        bits.adapters.formUnion(device.possibleAdapters.subtracting(masks.adapters))
         bits.domains.formUnion(device.domains.subtracting(masks.domains))
       } else {
         // What is in the host's pool in spite of being assigned needs no new bit to stay there.
-        for adapter in device.adapters {
+        for adapter in device.possibleAdapters {
           matrix[adapter].formUnion(device.domains.subtracting(masks.hostDomains(of: adapter)))
         }
       }
@@ -341,7 +341,8 @@ struct MediatedDeviceHold {
     let domain = bits.domains.contains(apqn.domain) ? apqn.domain : nil
     guard adapter != nil || domain != nil else { return nil }
     let holder = devices.first { device in
-      adapter.map(device.adapters.contains) == true || domain.map(device.domains.contains) == true
+      adapter.map(device.possibleAdapters.contains) == true
+        || domain.map(device.domains.contains) == true
     }
     return holder.map(veto)
   }

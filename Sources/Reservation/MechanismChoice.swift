@@ -55,7 +55,7 @@ package struct MechanismChoice: Equatable, Sendable {
     if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
-      self.init(requested, because: file.map { "set by \($0)" } ?? "asked for")
+      self.init(requested, because: file.map { "set by \($0)" } ?? "set on the command line")
     } else if let kept, kept.mechanism.isAvailable(on: bus), !planner.canLeaveMasks {
       self = kept
     } else if bus.masks == nil {
@@ -196,7 +196,7 @@ extension Planner {
     else { return false }
     let isUndecided = inventory.queues.contains { queue in
       decisions.row(queue.apqn.adapter).undecidable.contains(queue.apqn.domain)
-        && inventory.bus.masks?.isInHostPool(queue.apqn) == false
+        && inventory.bus.isKeptFromHost(queue.apqn)
     }
     let present = inventory.apqns
     let namesAbsent = context.configuration.definitions.contains { definition in

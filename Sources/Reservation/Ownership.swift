@@ -108,7 +108,7 @@ package struct Ownership: Equatable, Sendable {
       return .queue(apqn, isOwned: true)
     case .unbind(let apqn, let driver) where driver != DriverName.vfioAP:
       // Outside the host's pool it is the masks that reserve it, whoever has set them.
-      guard inventory.bus.masks?.isInHostPool(apqn) != false else { return nil }
+      guard !inventory.bus.isKeptFromHost(apqn) else { return nil }
       return queues.contains(apqn) ? nil : .queue(apqn, isOwned: true)
     case .setOnline(let apqn, false):
       return offline.contains(apqn) ? nil : .offline(apqn, isOwned: true)
@@ -242,7 +242,7 @@ package enum OwnershipText {
 
     /// One sentence.
     package var description: String {
-      "line \(line) of the ownership record makes no sense: \"\(text)\""
+      "line \(line) of the ownership record is invalid: \"\(text)\""
     }
   }
 
@@ -290,7 +290,7 @@ package enum OwnershipText {
   /// What a record says; nil where it belongs to another boot.
   ///
   /// `boot` is the boot that runs now.
-  /// - Throws: `Damage` at the first line that makes no sense.
+  /// - Throws: `Damage` at the first line that is invalid.
   package static func read(_ bytes: [UInt8], boot: String) throws(Damage) -> Ownership? {
     guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return nil }
     let lines = bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -314,7 +314,7 @@ package enum OwnershipText {
 }
 
 extension OwnershipChange {
-  /// The change of one line; nil where it makes no sense.
+  /// The change of one line; nil where it is invalid.
   fileprivate init?(word: Substring, value: String) {
     switch word {
     case "mechanism":

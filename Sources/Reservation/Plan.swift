@@ -90,7 +90,8 @@ package struct LatentCollateral: Equatable, Sendable {
   package var domains: APMask
   /// How many APQNs that are.
   package var count: Int
-  /// How many of them rules decide for the host: none, unless another process keeps them from it.
+  /// How many of them rules decide for the host: none, unless masks that cannot be written now, or those of
+  /// another process, keep them from it.
   package var hostCount: Int
 
   /// None, unless given.
@@ -167,6 +168,9 @@ package struct OwnerChange: Equatable, Sendable {
     self.to = to
     self.cause = cause
   }
+
+  /// Whether the host loses the queue.
+  package var leavesHost: Bool { from == .host && to != .host }
 }
 
 /// One thing the agent does to sysfs: a single write, or a read that guards the writes after it.
@@ -266,6 +270,12 @@ package enum PlanWarning: Equatable, Sendable {
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
   /// queues (SimulatedBus documentation, "Masks").
   case undoingBinds([APQN], to: Owner)
+  /// These are on `vfio_ap` although no rule reserves them, and apreserve has not reserved them.
+  case adopted([APQN])
+  /// The masks keep so many absent APQNs from the host that rules reserve for it.
+  case keepsFromHost(Int)
+  /// A definition of a mediated device has this, so that it cannot be started as it is meant to be.
+  case invalidDefinition(mediatedDevice: String, problem: String)
   /// What another tool does at the next boot.
   case nextBoot(NextBootConflict)
 }
@@ -274,6 +284,18 @@ extension PlanWarning {
   /// Whether it is about what becomes of this queue at the next boot.
   package func isAboutNextBoot(of apqn: APQN) -> Bool {
     if case .nextBoot(let conflict) = self { conflict.apqns.contains(apqn) } else { false }
+  }
+
+  /// The queues that it names.
+  package var apqns: [APQN] {
+    switch self {
+    case .guestLosesAdapter(_, let missing, _): [missing]
+    case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns): apqns
+    case .nextBoot(let conflict): conflict.apqns
+    case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
+      .keepsFromHost, .invalidDefinition:
+      []
+    }
   }
 }
 
@@ -290,7 +312,7 @@ extension PlanWarning: CustomStringConvertible {
     case .lastCCAQueueTaken:
       "the host keeps no CCA queue, and loses its random number generator with the last one"
     case .unusable(let apqns):
-      "reserved, but unusable for a guest now, because deconfigured or check-stopped: "
+      "unusable for a guest now, because deconfigured or check-stopped: "
         + apqns.shortList()
     case .refusedByCallout(let path):
       "\(path) knows masks only, and refuses to start mediated devices whose queues are reserved by "
@@ -304,6 +326,17 @@ extension PlanWarning: CustomStringConvertible {
     case .undoingBinds(let apqns, let owner):
       "if not all masks can be written, setting them back moves to \(owner.rawValue) what has "
         + "no driver now: " + apqns.shortList()
+    case .adopted(let apqns):
+      apqns.count == 1
+        ? "\(apqns.shortList()) is on vfio_ap although no rule reserves it; apreserve has not reserved it, "
+          + "so it does not give it back"
+        : "\(apqns.shortList()) are on vfio_ap although no rule reserves them; apreserve has not reserved "
+          + "them, so it does not give them back"
+    case .keepsFromHost(let count):
+      "the masks keep \(counted(count, "absent APQN")) from the host that rules reserve for it; vfio_ap takes "
+        + "\(count == 1 ? "it when it is" : "them when they are") added"
+    case .invalidDefinition(let device, let problem):
+      "the definition of mediated device \(device) has \(problem); it cannot be started like that"
     case .nextBoot(let conflict): conflict.description
     }
   }

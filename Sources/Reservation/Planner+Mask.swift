@@ -56,7 +56,6 @@ extension Planner {
     plan.refusals += requests.refusals.map { refusal in
       context.contendedNeighbor(of: refusal).map { Refusal(refusal.apqn, $0) } ?? refusal
     }
-    plan.latentCollateral = latentCollateral(of: target, latent: solver.latent)
     write(target, from: current, goals, into: &plan)
   }
 
@@ -146,7 +145,7 @@ extension Planner {
     return zip(inventory.queues, goals).compactMap { queue, goal in
       // With the host outside its pool: the masks are right, and the kernel has not moved it.
       if goal == .reserve, hasVfioAP, queue.owner == .host,
-        inventory.bus.masks?.isInHostPool(queue.apqn) == false, !target.isInHostPool(queue.apqn)
+        inventory.bus.isKeptFromHost(queue.apqn), !target.isInHostPool(queue.apqn)
       {
         return OwnerChange(queue.apqn, from: .host, to: .vfioAP, cause: .wanted)
       }
@@ -235,8 +234,11 @@ extension Planner {
     return latent
   }
 
-  private func latentCollateral(of masks: MaskPair, latent: APQNSet) -> LatentCollateral {
+  /// What masks would take of these when it is added.
+  func latentCollateral(of masks: MaskPair) -> LatentCollateral {
     var collateral = LatentCollateral()
+    guard masks != .all else { return collateral }
+    let latent = latentAPQNs()
     for adapter in UInt8.min...UInt8.max {
       let taken = latent[adapter].subtracting(masks.hostDomains(of: adapter))
       guard !taken.isEmpty else { continue }

@@ -68,7 +68,7 @@ extension Planner {
       return
     }
     let canGiveToHost = canGiveToHost(apqn, in: &plan)
-    guard inventory.bus.masks?.isInHostPool(apqn) != false else {
+    guard !inventory.bus.isKeptFromHost(apqn) else {
       if canGiveToHost { plan.refusals.append(Refusal(apqn, .masksInUse)) }
       return
     }

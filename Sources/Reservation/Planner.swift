@@ -83,6 +83,9 @@ package struct Planner {
     holdBack(in: &plan)
     restoreOnline(into: &plan)
     holdBack(in: &plan)
+    if let masks = plan.masks(after: inventory.bus) {
+      plan.latentCollateral = latentCollateral(of: masks)
+    }
     plan.refusals.sort { $0.apqn < $1.apqn }
     plan.warnings =
       Warnings(
@@ -142,7 +145,7 @@ package struct PlanningContext: Equatable, Sendable {
   /// Queues that were found busy when they were about to be taken, whatever they are now.
   package var busy: Set<APQN> = []
 
-  /// PlanningContext; new ones are those of a machine of which nothing else is known.
+  /// By default, that of a machine of which nothing else is known.
   package init(
     configuration: HostConfiguration = HostConfiguration(), policy: GuardPolicy = GuardPolicy(),
     rulesAreMissing: Bool = false, fought: [APQN: Int] = [:], undrained: Set<APQN> = []
@@ -169,7 +172,7 @@ package struct PlanningContext: Equatable, Sendable {
   }
 
   /// Whether a guard is on.
-  package func isOn(_ rule: Guard) -> Bool { !policy.forced.contains(rule) }
+  package func isOn(_ check: Guard) -> Bool { !policy.forced.contains(check) }
 
   /// Whether the host's last queue with a master key is protected now.
   package var protectsHost: Bool { keyNeed != nil }
@@ -321,7 +324,7 @@ extension Planner {
   /// (SimulatedBus documentation, "Host use").
   func draining(_ operation: Operation) -> Operation {
     guard context.isOn(.pendingRequests) else { return operation }
-    let busy = operation.changes.filter { $0.from == .host && $0.to != .host }
+    let busy = operation.changes.filter(\.leavesHost)
       .compactMap { inventory.queue($0.apqn) }
       .filter { queue in
         queue.pendingRequests ?? 0 > 0 || context.busy.contains(queue.apqn)

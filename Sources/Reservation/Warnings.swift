@@ -27,6 +27,12 @@ struct Warnings {
     {
       warnIfIncomplete(definition.device)
     }
+    for definition in context.configuration.definitions {
+      let name = context.configuration.name(ofMediatedDevice: definition.device.uuid)
+      warnings += definition.problems.map {
+        .invalidDefinition(mediatedDevice: name, problem: $0)
+      }
+    }
     warnOfHostLoss()
     let unusable = inventory.queues.filter {
       owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
@@ -44,6 +50,10 @@ struct Warnings {
     for owner in [Owner.host, .vfioAP] {
       let bound = plan.changesByUndoing.filter { $0.to == owner }.map(\.apqn)
       if !bound.isEmpty { warnings.append(.undoingBinds(bound, to: owner)) }
+    }
+    if !plan.adopted.isEmpty { warnings.append(.adopted(plan.adopted)) }
+    if plan.latentCollateral.hostCount > 0 {
+      warnings.append(.keepsFromHost(plan.latentCollateral.hostCount))
     }
     warnOfMasksAtNextBoot(plan.mechanism)
     warnOfOverridesAtNextBoot(plan.mechanism)

@@ -25,6 +25,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(definition.device.adapters == [10])
     #expect(definition.device.domains == [8, 0x47])
     #expect(definition.device.controlDomains == [3, 4])
+    #expect(definition.problems == [])
   }
 
   @Test func `can have all three masks at once`() throws {
@@ -36,14 +37,47 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   }
 
   @Test(arguments: ["999", "-1", "1-3", "+5", "", "five", "0x", "5 6"])
-  func `loses a number that the kernel would refuse`(number: String) throws {
+  func `loses a number that the kernel would refuse, and reports it`(number: String) throws {
     let text = "{\"attrs\": [{\"assign_adapter\": \"\(number)\"}]}"
-    #expect(try definition(text)?.device.adapters == [])
+    let definition = try #require(try definition(text))
+    #expect(definition.device.adapters == [])
+    #expect(definition.problems == ["an invalid attribute, assign_adapter=\"\(number)\""])
+  }
+
+  @Test(arguments: [
+    (#"{"assign_adapter": 7}"#, "assign_adapter=7"),
+    (#"{"assign_adaptor": "7"}"#, "assign_adaptor=\"7\""),
+    (#"{"assign_domain": "0x100"}"#, "assign_domain=\"0x100\""),
+    (#"{"unassign_adapter": "x"}"#, "unassign_adapter=\"x\""),
+    (#"{"ap_config": "0x04,0x8"}"#, "ap_config=\"0x04,0x8\""),
+  ])
+  func `reports an attribute that is none`(attribute: String, text: String) throws {
+    let definition = try #require(
+      try definition("{\"attrs\": [{\"assign_adapter\": \"5\"}, \(attribute)]}"))
+    #expect(definition.device.adapters == [5])
+    #expect(definition.problems == ["an invalid attribute, \(text)"])
+  }
+
+  @Test func `reports an attribute that is no object`() throws {
+    #expect(
+      try definition(#"{"attrs": ["assign_adapter"]}"#)?.problems == [
+        "an attribute that is not an object"
+      ])
   }
 
   @Test(arguments: ["[]", "3", "\"x\"", "null"])
-  func `is an object`(text: String) throws {
-    #expect(try definition(text) == nil)
+  func `reports that it is no object`(text: String) throws {
+    #expect(try definition(text)?.problems == ["a file that cannot be read as JSON"])
+  }
+
+  @Test func `reports that it is no JSON`() {
+    let definition = MediatedDeviceDefinition(fileName: uuid, json: nil)
+    #expect(definition?.problems == ["a file that cannot be read as JSON"])
+    #expect(definition?.startsAutomatically == false)
+  }
+
+  @Test func `has the UUID in lower case, as sysfs`() throws {
+    #expect(try definition("{}", name: uuid.uppercased())?.device.uuid == uuid.lowercased())
   }
 
   @Test func `has a UUID for a name`() throws {

@@ -53,14 +53,14 @@ import Testing
     var machine = Machine(
       adapters: Self.everything, domains: Self.everything, mechanism: .mask)
     if hasReserved {
-      // Half of the rows and columns are ours, and most of it is to be given back.
-      let ours = APMask((UInt8.min...UInt8.max).filter { _ in Bool.random(using: &generator) })
-      machine.clear(adapters: ours, domains: ours)
-      machine.ownership = Ownership(adapters: ours, domains: ours)
+      // Half of the rows and columns are owned, and most of it is to be given back.
+      let owned = APMask((UInt8.min...UInt8.max).filter { _ in Bool.random(using: &generator) })
+      machine.clear(adapters: owned, domains: owned)
+      machine.ownership = Ownership(adapters: owned, domains: owned)
       machine.inventory.mediatedDevices = Self.everything.map { number in
         MediatedDevice(
           uuid: "00000000-0000-0000-0000-0000000000\(Hex.text(number, digits: 2))",
-          adapters: ours.contains(number) ? [number] : [], domains: [number])
+          adapters: owned.contains(number) ? [number] : [], domains: [number])
       }
     }
     let plan = try machine.plan(.mask, requests.rules(&generator))

@@ -122,7 +122,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
       }
     }
     let refused = try machine.plan(.bind, everything).refusals.map(\.apqn)
-    // None of those can be told from the others, so all of them stay.
+    // None of those can be distinguished from the others, so all of them stay.
     #expect(
       refused == machine.inventory.queues.map(\.apqn).filter { $0 != APQN(adapter: 9, domain: 4) })
   }

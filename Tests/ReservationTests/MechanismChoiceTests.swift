@@ -115,7 +115,7 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       try MechanismChoice(
         requested: .mask, origin: option.origin, planner: machine.planner(row)
-      ).reason == "asked for")
+      ).reason == "set on the command line")
     #expect(option.isSet && option.text == "Mechanism=mask")
     #expect(
       !AppliedSetting(name: "Mechanism", value: "auto", origin: AppliedSetting.defaultOrigin).isSet)
@@ -127,7 +127,7 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let masks = try masked.plan(.override, alone).refusals.map(\.description)
     #expect(
       masks.first?.contains(
-        "change over to overrides: unassign what mediated devices have, write 0x") == true)
+        "change over to overrides: unassign what mediated devices have, set both masks") == true)
     var overridden = machine
     try overridden.set("02.0005", driver: "vfio_ap", driverOverride: "vfio_ap")
     let overrides = try overridden.plan(.mask, row).refusals.map(\.description)

@@ -234,7 +234,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
 
   @Test func `is where a person has asked for it`() throws {
     for (origin, reason) in [
-      (nil, "asked for"), ("command line", "asked for"),
+      (nil, "set on the command line"), ("command line", "set on the command line"),
       ("/etc/apreserve/apreserve.conf:3", "set by /etc/apreserve/apreserve.conf:3"),
     ] {
       let choice = try MechanismChoice(

@@ -124,7 +124,7 @@ private let rows: [Row] = [
   Row(
     testDescription: "a queue whose rule cannot be decided is undecidable, unless it is reserved",
     rules: #"CARD{serialnr}=="X*", RESERVE="vfio_ap""#, change: { try $0.give("01.0005") },
-    open: ["undecidable 01.0004: a rule asks for something that cannot be read now"], reserved: 1),
+    open: ["undecidable 01.0004: a rule compares something that cannot be read now"], reserved: 1),
   Row(
     testDescription: "an active device requests what no rule reserves", rules: "",
     change: { machine in
@@ -259,8 +259,66 @@ extension Machine {
       #"ADAPTER=="1", RESERVE="vfio_ap", NAME="web""#, .override)
     let filter = RequestFilter(
       queues: try queues.map { try APQNPattern($0) }, label: label, guest: guest)
-    let answer = assessment.requests(matching: filter)
+    let answer = assessment.requests.matching(
+      filter, on: assessment.inventory, by: assessment.decisions, ownership: assessment.ownership,
+      configuration: assessment.context.configuration)
     #expect(answer.count == count)
     #expect(answer.open.map(\.description) == sentences)
+  }
+
+  @Test func `about a guest has what keeps its devices from being started`() throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    let other = "22222222-2222-3333-4444-555555555555"
+    machine.context.configuration.virtualMachines = [
+      VirtualMachine(name: "web1", mediatedDevices: [uuid, other])
+    ]
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4]), startsAutomatically: true,
+        problems: ["an invalid attribute, x=1"])
+    ]
+    let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
+    func problems(of guest: String) -> [String] {
+      assessment.requests.matching(
+        RequestFilter(guest: guest), on: assessment.inventory, by: assessment.decisions,
+        ownership: assessment.ownership, configuration: assessment.context.configuration
+      ).problems
+    }
+    #expect(
+      problems(of: "web1") == [
+        "\(other) (virtual machine web1) is neither active nor defined",
+        "the definition of \(uuid) (virtual machine web1) has an invalid attribute, x=1",
+      ])
+    #expect(problems(of: uuid.uppercased()).count == 1)
+    #expect(problems(of: "db1") == [])
+    #expect(
+      assessment.plan.warnings.contains(
+        .invalidDefinition(
+          mediatedDevice: "\(uuid) (virtual machine web1)", problem: "an invalid attribute, x=1")))
+  }
+
+  @Test func `includes what an active device is defined with and does not have`() throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1, 6], domains: [4]),
+        startsAutomatically: true)
+    ]
+    let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
+    #expect(assessment.requests.counts[.missing] == 1)
+  }
+
+  @Test func `is not fulfilled while nothing can be decided`() throws {
+    let machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
+    let requests = Requests(
+      inventory: assessment.inventory, decisions: assessment.decisions, ownership: Ownership(),
+      configuration: HostConfiguration(), plan: Plan(mechanism: .bind),
+      progress: RequestProgress(obstacle: "nothing can be recorded"))
+    #expect(
+      requests.open.map(\.description) == [
+        "01.0004 is pending: nothing can be recorded; tried again"
+      ])
   }
 }

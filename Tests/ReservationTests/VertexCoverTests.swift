@@ -13,7 +13,7 @@ import Testing
   @Test func `covers every APQN at the least cost, as a search of all choices finds`() {
     var generator = SeededGenerator(seed: 7)
     for _ in 0..<300 {
-      // Neighbours, and some that only the highest bit tells apart.
+      // Neighbours, and some that differ only in the highest bit.
       let numbers =
         Array(
           [0, 1, 2, 128, 129].shuffled(using: &generator)

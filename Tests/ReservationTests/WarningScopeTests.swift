@@ -41,9 +41,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       try machine.change(card: adapter) { $0.functions = QueueMode.ep11.functions }
     }
     try machine.set("01.0005", driver: DriverName.vfioAP)
-    #expect(try machine.plan(.bind, #"APQN=="03.0005", RESERVE="vfio_ap""#).warnings == [])
+    let adopted = try ["01.0004", "01.0005", "02.0004", "03.0004"].map { try #require(APQN($0)) }
+    #expect(
+      try machine.plan(.bind, #"APQN=="03.0005", RESERVE="vfio_ap""#).warnings == [
+        .adopted(adopted)
+      ])
     // Nor where the plan takes nothing.
-    #expect(try machine.plan(.bind, "").warnings == [])
+    #expect(try machine.plan(.bind, "").warnings == [.adopted(adopted)])
   }
 
   @Test func `of the next boot names present queues before those that may be added`() throws {

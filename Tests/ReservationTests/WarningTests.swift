@@ -45,6 +45,59 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       ])
   }
 
+  @Test func `of what is on vfio_ap although rules keep it for the host`() throws {
+    var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
+    try machine.set("01.0004", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    let plan = try machine.plan(.override, #"ADAPTER=="1", RESERVE:="host""#)
+    #expect(plan.warnings == [.adopted([APQN(adapter: 1, domain: 4)])])
+    #expect(
+      plan.warnings.first?.description
+        == "01.0004 is on vfio_ap although no rule reserves it; apreserve has not reserved it, so it does "
+        + "not give it back")
+    // What no rule speaks of may be on vfio_ap.
+    #expect(try machine.plan(.override, #"ADAPTER=="2", RESERVE:="host""#).warnings == [])
+  }
+
+  /// An absent adapter that rules lock to the host, in a column that apreserve has cleared.
+  private func machineWithClearedColumn() -> Machine {
+    var machine = Machine(adapters: [6], domains: [4, 0x10], mechanism: .override)
+    machine.clear(domains: [0x10])
+    machine.ownership.domains = [0x10]
+    return machine
+  }
+
+  private static let lock = """
+    ADAPTER=="6", DOMAIN=="0x10", RESERVE="vfio_ap"
+    ADAPTER=="7", RESERVE:="host"
+    """
+
+  @Test func `that masks which overrides cannot leave keep absent queues from the host`() throws {
+    var machine = machineWithClearedColumn()
+    machine.inventory.mediatedDevices = [
+      MediatedDevice(uuid: uuid, adapters: [6], domains: [0x10])
+    ]
+    let plan = try machine.plan(.override, Self.lock)
+    #expect(plan.isEmpty)
+    #expect(plan.latentCollateral.hostCount == 1)
+    #expect(plan.warnings.contains(.keepsFromHost(1)))
+    #expect(
+      PlanWarning.keepsFromHost(1).description
+        == "the masks keep 1 absent APQN from the host that rules reserve for it; vfio_ap takes it when it "
+        + "is added")
+  }
+
+  @Test func `that masks which cannot be written keep absent queues from the host`() throws {
+    var machine = machineWithClearedColumn()
+    let free = try machine.plan(.mask, Self.lock)
+    #expect(!free.isEmpty)
+    #expect(free.latentCollateral.hostCount == 0)
+    // Another process's override, so that the kernel takes no mask.
+    try machine.set("06.0004", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    let plan = try machine.plan(.mask, Self.lock)
+    #expect(plan.isEmpty)
+    #expect(plan.warnings.contains(.keepsFromHost(1)))
+  }
+
   @Test func `of no guest whose queues wait for vfio_ap`() throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
     machine.inventory.bus.drivers.removeAll { $0 == DriverName.vfioAP }
@@ -111,8 +164,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.isEmpty)
     #expect(
       plan.warnings.map(\.description) == [
-        "reserved, but unusable for a guest now, because deconfigured or check-stopped: 01.0004, "
-          + "01.0005"
+        "unusable for a guest now, because deconfigured or check-stopped: 01.0004, 01.0005"
       ])
   }
 

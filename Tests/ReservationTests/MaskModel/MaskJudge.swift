@@ -84,7 +84,7 @@ struct MaskJudge {
     if rest == 256 - inPlay {
       result |= 1 << inPlay
     } else if rest != 0, isLast || rest != 1 || result != 0 {
-      complaints.append("treats ids differently that no rule tells apart")
+      complaints.append("treats ids differently that no rule distinguishes")
     }
     return result
   }
@@ -178,7 +178,7 @@ struct MaskJudge {
       complaints.append("ends with \(cost), where \(best) does the same")
     }
     if plan.latentCollateral.count != cost.latent {
-      complaints.append("tells \(plan.latentCollateral.count) latent, there are \(cost.latent)")
+      complaints.append("reports \(plan.latentCollateral.count) latent, there are \(cost.latent)")
     }
   }
 

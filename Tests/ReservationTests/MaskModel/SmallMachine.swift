@@ -39,7 +39,7 @@ struct SmallMachine: Hashable {
   var adapters: Int
   /// Bits of `aqmask` that are set.
   var domains: Int
-  /// Cleared bits that are ours.
+  /// Cleared bits that are owned.
   var ourAdapters = 0
   var ourDomains = 0
   var devices: [Device] = []
@@ -94,8 +94,8 @@ struct SmallMachine: Hashable {
 extension SmallMachine: CustomStringConvertible {
   /// The grid with requests (capitals where a queue is, in parentheses where one was), then masks (`o` cleared by us, `-` by others).
   var description: String {
-    func bit(_ index: Int, _ mask: Int, _ ours: Int) -> String {
-      mask >> index & 1 == 1 ? "1" : ours >> index & 1 == 1 ? "o" : "-"
+    func bit(_ index: Int, _ mask: Int, _ owned: Int) -> String {
+      mask >> index & 1 == 1 ? "1" : owned >> index & 1 == 1 ? "o" : "-"
     }
     let heads = (0...columns).map { bit($0, domains, ourDomains) }.joined()
     let lines = (0...rows).map { row in

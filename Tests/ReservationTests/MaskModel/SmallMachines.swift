@@ -64,7 +64,7 @@ enum SmallMachines {
     }
   }
 
-  /// A grid with each of these: hardware types, masks with ours and others' bits, both eras of the
+  /// A grid with each of these: hardware types, masks with owned and other' bits, both eras of the
   /// veto, no mediated device or any one.
   static func states(of grid: SmallMachine) -> [SmallMachine] {
     types(of: grid).flatMap(masks).flatMap(devices)
