@@ -100,7 +100,8 @@ extension LogMessage {
     case .draining(let apqn, let requests):
       [
         LogMessage(
-          .info, .draining, "\(apqn) has \(requests) requests to finish before it is moved",
+          .info, .draining,
+          "\(apqn) has \(counted(requests, "request")) to finish before it is moved",
           fields: queues([apqn]) + [Field("AP_ACTION", "drain")])
       ]
     case .waiting(let requests, let driver):

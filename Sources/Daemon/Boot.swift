@@ -77,7 +77,7 @@ struct LateStart {
       return log.write(
         LogMessage(
           .warning, .lateStart,
-          "vfio_ap was loaded before \(reserved) queues were reserved, so mediated devices that start "
+          "vfio_ap was loaded before \(counted(reserved, "queue")) \(reserved == 1 ? "was" : "were") reserved, so mediated devices that start "
             + "automatically may have failed; load it by modprobe@vfio_ap.service after "
             + "apreserve-prepare.service, or set ReannounceMatrix=yes"))
     }
@@ -86,7 +86,7 @@ struct LateStart {
       log.write(
         LogMessage(
           .notice, .lateStart,
-          "vfio_ap was loaded before \(reserved) queues were reserved; the matrix device was announced "
+          "vfio_ap was loaded before \(counted(reserved, "queue")) \(reserved == 1 ? "was" : "were") reserved; the matrix device was announced "
             + "again"))
     } catch {
       log.write(LogMessage(.error, .lateStart, "\(error)"))

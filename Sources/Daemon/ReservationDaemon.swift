@@ -63,7 +63,7 @@ package final class ReservationDaemon {
     // Events first, then the first scan: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
     }
-    tellConfigurationProblems()
+    reportConfigurationProblems()
     let rules = try RuleStore(
       loop, settings: settings, interval: configuration.rescanInterval, log: log,
       onRead: { [unowned self] in readHost() }
@@ -145,7 +145,7 @@ package final class ReservationDaemon {
 
   // MARK: What a person asks for
 
-  private func tellConfigurationProblems() {
+  private func reportConfigurationProblems() {
     for problem in configuration.problems {
       log.write(LogMessage(.error, .configuration, problem.description))
     }
@@ -163,14 +163,14 @@ package final class ReservationDaemon {
     service?.reload {
       configuration = settings.configuration(configuration)
       service?.setLimit(configuration.startTimeout)
-      tellConfigurationProblems()
+      reportConfigurationProblems()
       rules?.interval = configuration.rescanInterval
       rules?.load(isExplicit: true)
       readHost()
       let (configuration, held) = (configuration, rules?.condition)
       mailbox.post { mail in
         mail.configuration = configuration
-        // Where files have errors, rules that are none are not meant to be.
+        // If files have errors, an empty set is not intended.
         if let held { mail.hold(held.rules, isExplicit: held.errors.isEmpty) }
       }
     }
@@ -212,7 +212,7 @@ package final class ReservationDaemon {
       do throws(UnsuitableSocket) {
         socket = try activated.get()
       } catch {
-        tellControlProblem("\(error)")
+        reportControlProblem("\(error)")
       }
       let isPassedOn = socket != nil
       let methods = ControlMethods(
@@ -227,14 +227,14 @@ package final class ReservationDaemon {
       return !isPassedOn
     } catch let error as FileError {
       if case .inUse = error.problem { throw error }
-      tellControlProblem("requests cannot be served: \(error)")
+      reportControlProblem("requests cannot be served: \(error)")
     } catch {
-      tellControlProblem("requests cannot be served: \(error)")
+      reportControlProblem("requests cannot be served: \(error)")
     }
     return false
   }
 
-  private func tellControlProblem(_ problem: String) {
+  private func reportControlProblem(_ problem: String) {
     problems.append(problem)
     log.write(LogMessage(.error, .control, problem))
   }

@@ -132,9 +132,8 @@ package struct HostConfigurationReader {
   private func definitions() -> [MediatedDeviceDefinition] {
     let directory = "/etc/mdevctl.d/matrix"
     return names(in: directory).compactMap { name in
-      guard BusObject.isUUID(name), let bytes = bytes("\(directory)/\(name)"),
-        let json = try? JSONParser.parse(bytes)
-      else { return nil }
+      guard BusObject.isUUID(name) else { return nil }
+      let json = bytes("\(directory)/\(name)").flatMap { try? JSONParser.parse($0) }
       return MediatedDeviceDefinition(fileName: name, json: json)
     }
   }

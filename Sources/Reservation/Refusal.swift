@@ -95,12 +95,12 @@ extension Refusal: CustomStringConvertible {
         + "the adapter or domain assigned"
     case .masksInUse:
       "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use masks "
-        + "(--mechanism mask), or change over to overrides: unassign what mediated devices have, write 0x and 64 times f to both masks, "
-        + "remove what sets them at boot, and plan again"
+        + "(--mechanism mask), or change over to overrides: unassign what mediated "
+        + "devices have, set both masks to all ones (+0-255), remove what sets them at boot, and plan again"
     case .overrideInUse(let other):
       "\(apqn) cannot be moved by masks while driver_override is set on \(other); use overrides "
-        + "(--mechanism override), or change over to masks: unassign what mediated devices have, clear the override of every queue, and plan "
-        + "again"
+        + "(--mechanism override), or change over to masks: unassign what mediated "
+        + "devices have, clear the override of every queue, and plan again"
     case .strandedInHostPool(let other):
       "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which is on "
         + "vfio_ap inside the host's pool, back to the host"

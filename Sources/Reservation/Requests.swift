@@ -191,7 +191,7 @@ extension OpenRequest.Reason {
       "this system is not configured for domain 0x\(Hex.text(domain, digits: 4))"
     case .deconfigured: "deconfigured"
     case .checkStopped: "check-stopped"
-    case .undecidable: "a rule asks for something that cannot be read now"
+    case .undecidable: "a rule compares something that cannot be read now"
     case .unreadable(let sentence): sentence
     }
   }
@@ -223,17 +223,7 @@ extension OpenRequest: CustomStringConvertible {
 
   /// The requests by reason, in the order of their first queues.
   package static func groups(of requests: [OpenRequest]) -> [Group] {
-    var places: [Reason: Int] = [:]
-    var groups: [Group] = []
-    for request in requests {
-      if let place = places[request.reason] {
-        groups[place].apqns.append(request.apqn)
-      } else {
-        places[request.reason] = groups.count
-        groups.append(Group(apqns: [request.apqn], reason: request.reason))
-      }
-    }
-    return groups
+    requests.grouped(by: \.reason).map { Group(apqns: $0.elements.map(\.apqn), reason: $0.value) }
   }
 }
 
@@ -247,6 +237,8 @@ package struct RequestProgress: Equatable, Sendable {
   package var moved: Set<APQN>
   /// Whether another process holds the lock for the configuration of the bus.
   package var isLocked: Bool
+  /// Why nothing can be decided or done; nil while something can.
+  package var obstacle: String?
 
   /// What failed when a queue was to be moved.
   package enum Failure: Equatable, Sendable {
@@ -258,8 +250,9 @@ package struct RequestProgress: Equatable, Sendable {
 
   package init(
     draining: Set<APQN> = [], failures: [APQN: Failure] = [:], moved: Set<APQN> = [],
-    isLocked: Bool = false
+    isLocked: Bool = false, obstacle: String? = nil
   ) {
+    self.obstacle = obstacle
     self.draining = draining
     self.failures = failures
     self.moved = moved
@@ -283,40 +276,73 @@ package struct RequestFilter: Equatable, Sendable {
   }
 }
 
-extension Assessment {
-  /// The requests that match a filter: how many there are, and which of them are not fulfilled.
-  package func requests(matching filter: RequestFilter) -> (count: Int, open: [OpenRequest]) {
-    let devices = filter.guest.map(mediatedDevices)
-    // Those of a device that is only defined are no requests otherwise.
+/// What is to be said of the requests that a person asks about.
+package struct RequestAnswer: Equatable, Sendable {
+  /// How many there are.
+  package var count: Int
+  /// Those that are not fulfilled, ascending.
+  package var open: [OpenRequest]
+  /// Why a guest cannot get all that it is meant to have, apart from its queues; each a sentence.
+  package var problems: [String] = []
+}
+
+extension Requests {
+  /// The requests that match a filter. The rest is what these requests were made of.
+  package func matching(
+    _ filter: RequestFilter, on inventory: Inventory, by decisions: DecisionTable,
+    ownership: Ownership, configuration: HostConfiguration
+  ) -> RequestAnswer {
+    let devices = filter.guest.map { configuration.mediatedDevices(of: $0, on: inventory) }
+    // Those of a device that is only defined are no requests otherwise, so that no plan is about them.
     let wider = devices.map { devices in
       Requests(
         inventory: inventory, decisions: decisions, ownership: ownership,
-        configuration: context.configuration, plan: plan, devices: devices)
+        configuration: configuration, plan: Plan(mechanism: .bind), devices: devices)
     }
-    let matching = (wider ?? requests).queues.filter { apqn in
+    let all = wider ?? self
+    let matching = all.queues.filter { apqn in
       filter.queues?.contains(apqn) != false && devices?.contains { $0.holds(apqn) } != false
         && (filter.label == nil || filter.label == decisions.decision(for: apqn).name)
     }
     var open = matching.compactMap { apqn in
       // Only these know how far the agent has come.
-      let known = requests.queues.contains(apqn) ? requests : wider ?? requests
-      return known.reason(for: apqn).map { OpenRequest(apqn, $0) }
+      (queues.contains(apqn) ? self : all).reason(for: apqn).map { OpenRequest(apqn, $0) }
     }
-    let named =
-      filter.queues?.singleQueues.filter { !(wider ?? requests).queues.contains($0) } ?? []
+    let named = filter.queues?.singleQueues.filter { !all.queues.contains($0) } ?? []
     open += named.map { OpenRequest($0, .notRequested) }
-    return (matching.count + named.count, open.sorted { $0.apqn < $1.apqn })
+    return RequestAnswer(
+      count: matching.count + named.count, open: open.sorted { $0.apqn < $1.apqn },
+      problems: filter.guest.map { configuration.problems(of: $0, on: inventory) } ?? [])
+  }
+}
+
+extension HostConfiguration {
+  /// The UUIDs of a guest: those of a virtual machine's mediated devices, or the name itself.
+  private func mediatedDeviceNames(of guest: String) -> Set<String> {
+    let machines = virtualMachines.filter { $0.name == guest }
+    return Set(machines.flatMap(\.mediatedDevices) + [guest.lowercased()])
   }
 
-  /// The mediated devices of a name: a UUID, or the name of a virtual machine.
-  private func mediatedDevices(of guest: String) -> [MediatedDevice] {
-    let machines = context.configuration.virtualMachines.filter { $0.name == guest }
-    let uuids = Set(machines.flatMap(\.mediatedDevices) + [guest.lowercased()])
-    let active = inventory.mediatedDevices.filter { uuids.contains($0.uuid) }
-    let defined = context.configuration.definitions.map(\.device).filter { device in
-      uuids.contains(device.uuid) && !active.contains { $0.uuid == device.uuid }
+  /// The mediated devices of a guest, as they are and as they are defined.
+  fileprivate func mediatedDevices(of guest: String, on inventory: Inventory) -> [MediatedDevice] {
+    let uuids = mediatedDeviceNames(of: guest)
+    return (inventory.mediatedDevices + definitions.map(\.device)).filter {
+      uuids.contains($0.uuid)
     }
-    return active + defined
+  }
+
+  /// Why a guest's mediated devices cannot be started as they are meant to be, each a sentence.
+  fileprivate func problems(of guest: String, on inventory: Inventory) -> [String] {
+    let known = Set((inventory.mediatedDevices + definitions.map(\.device)).map(\.uuid))
+    let unknown = virtualMachines.filter { $0.name == guest }.flatMap(\.mediatedDevices)
+      .filter { !known.contains($0) }
+    let uuids = mediatedDeviceNames(of: guest)
+    return unknown.map { "\(name(ofMediatedDevice: $0)) is neither active nor defined" }
+      + definitions.filter { uuids.contains($0.device.uuid) }.flatMap { definition in
+        definition.problems.map {
+          "the definition of \(name(ofMediatedDevice: definition.device.uuid)) has \($0)"
+        }
+      }
   }
 }
 
@@ -368,8 +394,8 @@ private struct GuestRequests {
 
   init(inventory: Inventory, configuration: HostConfiguration, further: [MediatedDevice]) {
     let active = inventory.mediatedDevices
+    // An active device may have less than it is defined with.
     let defined = configuration.definitions.lazy.filter(\.startsAutomatically).map(\.device)
-      .filter { device in !active.contains { $0.uuid == device.uuid } }
     devices = active + defined + further
     self.configuration = configuration
     for device in devices {
@@ -410,6 +436,7 @@ private struct RequestJudge {
   func reason(for apqn: APQN) -> OpenRequest.Reason? {
     guard let queue = inventory.queue(apqn) else { return absence(of: apqn) }
     if queue.owner == .vfioAP || progress.moved.contains(apqn) { return flaw(of: queue) }
+    if let obstacle = progress.obstacle { return .failed(obstacle) }
     if progress.draining.contains(apqn) { return .draining }
     switch progress.failures[apqn] {
     case .retried(let sentence): return .failed(sentence)
@@ -442,8 +469,10 @@ private struct RequestJudge {
   /// Why a queue on `vfio_ap` is of no use to a guest.
   private func flaw(of queue: Queue) -> OpenRequest.Reason? {
     let card = inventory.card(queue.apqn.adapter)
-    guard !queue.isWorking(on: card) else { return nil }
-    return queue.isConfigured == false || card?.isConfigured == false
-      ? .deconfigured : .checkStopped
+    return switch queue.hardwareFault(on: card) {
+    case .deconfigured: .deconfigured
+    case .checkStopped: .checkStopped
+    case nil: nil
+    }
   }
 }

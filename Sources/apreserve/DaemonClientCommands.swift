@@ -1,3 +1,4 @@
+import APBus
 import Agent
 import ArgumentParser
 import Daemon
@@ -98,8 +99,9 @@ struct SettleCommand: ParsableCommand {
 
         apreserve settle --timeout 30 --guest web1 && virsh start web1
 
-      With --require, --name or --guest, only the queues that match all of them count: each must be reserved \
-      and usable.
+      With --require, --name or --guest, only the requested queues that match all of them count: each must be \
+      reserved and usable. A queue that --require names by itself, without range or *, must be requested as \
+      well; and a guest must be defined so that it can be started.
 
       The exit status is 0 if all queues that count are reserved, 3 if one is not and will not be without \
       further action, and 1 if the time has expired or no queue matches. Without these options it is also 1 \
@@ -172,12 +174,15 @@ struct SettleCommand: ParsableCommand {
       Terminal.say(
         "no requested queue matches "
           + [("--require", require), ("--name", name), ("--guest", guest)]
-          .compactMap { option, value in value.map { "\(option) \($0)" } }.joined(separator: " "))
+          .compactMap { option, value in value.map { "\(option) \($0.printable)" } }
+          .joined(separator: " "))
       throw ExitStatus.error
     }
-    let open = reply["openRequests"]?.elements ?? []
-    for request in open { Terminal.say(request["message"]?.text ?? "") }
-    if !open.isEmpty { throw ExitStatus.refused }
+    let problems =
+      (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
+      + (reply["problems"]?.elements ?? []).compactMap(\.text)
+    problems.forEach(Terminal.say)
+    if !problems.isEmpty { throw ExitStatus.refused }
   }
 }
 

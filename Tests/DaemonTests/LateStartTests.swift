@@ -29,10 +29,10 @@ struct `A daemon that starts after vfio_ap` {
     await #expect(processExitsWith: .success) {
       let machine = try Self.machine(reannounces: false)
       try machine.settle()
-      let told = machine.messages.texts(of: .lateStart)
-      #expect(told.count == 1)
-      #expect(told.first?.hasPrefix("vfio_ap was loaded before 4 queues were reserved") == true)
-      #expect(told.first?.hasSuffix("or set ReannounceMatrix=yes") == true)
+      let texts = machine.messages.texts(of: .lateStart)
+      #expect(texts.count == 1)
+      #expect(texts.first?.hasPrefix("vfio_ap was loaded before 4 queues were reserved") == true)
+      #expect(texts.first?.hasSuffix("or set ReannounceMatrix=yes") == true)
       #expect(!machine.bus.takeWrites().contains(Self.announcement))
     }
   }

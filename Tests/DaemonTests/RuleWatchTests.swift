@@ -5,7 +5,7 @@ import HostTestSupport
 import TestSupport
 import Testing
 
-/// Real inotify: each step is done when the watch has told of the one before.
+/// Real inotify: each step is done when the watch has reported the one before.
 @Suite struct `Rule directories that are watched` {
   private let tree: TemporaryTree
   private var rules: String { tree.path + "/rules" }
@@ -14,7 +14,7 @@ import Testing
     tree = try TemporaryTree()
   }
 
-  /// Whether every step is told of, the next one being done then. Nothing is asserted of how long it takes.
+  /// Whether every step is reported, the next one being done then. Nothing is asserted of how long it takes.
   private func areTold(
     files: [String] = [], writerLimit: Duration = .seconds(60), _ steps: [() throws -> Void]
   ) throws -> Bool {

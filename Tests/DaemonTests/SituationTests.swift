@@ -89,7 +89,7 @@ private enum Situation: String, CaseIterable, Codable {
     case .undecidable:
       Picture(
         summary: "0 of 2 queues reserved, 2 undecidable",
-        open: ["\(both) are undecidable: a rule asks for something that cannot be read now"],
+        open: ["\(both) are undecidable: a rule compares something that cannot be read now"],
         counts: [.undecidable: 2], request: "undecidable",
         message: (.requestStuck, "are undecidable"))
     case .guestMissesAdapter:

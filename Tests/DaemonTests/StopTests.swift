@@ -55,9 +55,9 @@ struct `A daemon that is asked to stop` {
       try machine.wait { try machine.status()["counters"]?["events"]?.integer ?? 0 > before }
       #expect(try machine.status()["busy"]?.isTrue == true)
       try machine.stop()
-      let told = try #require(machine.messages.texts(of: .longWrite).last)
-      #expect(told.contains(" to /sys/devices/ap/card02/02.0000/driver_override has taken "))
-      #expect(told.contains("; stopping without it; "))
+      let message = try #require(machine.messages.texts(of: .longWrite).last)
+      #expect(message.contains(" to /sys/devices/ap/card02/02.0000/driver_override has taken "))
+      #expect(message.contains("; stopping without it; "))
       #expect(machine.reserved.count == 4)
     }
   }

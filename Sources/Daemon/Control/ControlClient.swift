@@ -62,7 +62,7 @@ package enum ControlError: Error, Equatable, Sendable {
   case unreachable(FileError)
   /// It has closed the connection.
   case closed(String)
-  /// Its answer makes no sense.
+  /// Its answer is invalid.
   case nonsense(String)
   /// It has not answered in time.
   case timeout(String)
@@ -83,7 +83,7 @@ extension ControlError: CustomStringConvertible {
       default: "no daemon can be reached: \(error)"
       }
     case .closed(let path): "the daemon at \(path) has closed the connection"
-    case .nonsense(let path): "the answer from \(path) makes no sense; is it apreserve's socket?"
+    case .nonsense(let path): "the answer from \(path) is invalid; is it apreserve's socket?"
     case .timeout(let path): "the daemon at \(path) does not answer"
     case .refused("org.varlink.service.PermissionDenied", _):
       "only root may ask the daemon for this"

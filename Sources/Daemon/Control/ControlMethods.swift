@@ -92,17 +92,28 @@ struct ControlMethods {
   }
 
   private func requests(_ call: Call) -> Reply {
-    var filter = RequestFilter(label: call["label"]?.text, guest: call["guest"]?.text)
-    if let text = call["queues"]?.text {
+    var texts: [String: String] = [:]
+    for name in ["queues", "label", "guest"] {
+      guard let value = call[name] else { continue }
+      guard let text = value.text else { return .invalidParameter(name) }
+      texts[name] = text
+    }
+    var filter = RequestFilter(label: texts["label"], guest: texts["guest"])
+    if let text = texts["queues"] {
       guard let pattern = try? APQNPattern(text) else { return .invalidParameter("queues") }
       filter.queues = pattern
     }
-    guard let assessment else { return noInventory }
-    let (count, open) = assessment.requests(matching: filter)
-    let groups = OpenRequest.groups(of: open).prefix(StatusDocument.listLimit)
+    let board = status().board
+    guard let decisions = board.report.decisions else { return noInventory }
+    let answer = board.status.requests.matching(
+      filter, on: board.report.inventory ?? .empty, by: decisions,
+      ownership: board.report.ownership, configuration: board.report.configuration)
+    let groups = OpenRequest.groups(of: answer.open).prefix(StatusDocument.listLimit)
     return Reply([
-      .init("requested", .integer(count)), .init("reserved", .integer(count - open.count)),
+      .init("requested", .integer(answer.count)),
+      .init("reserved", .integer(answer.count - answer.open.count)),
       .init("openRequests", .array(groups.map { $0.json(limit: StatusDocument.listLimit) })),
+      .init("problems", .array(answer.problems.map { .string($0) })),
     ])
   }
 

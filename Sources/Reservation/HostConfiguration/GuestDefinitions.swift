@@ -7,26 +7,42 @@ package struct MediatedDeviceDefinition: Equatable, Sendable {
   package var device: MediatedDevice
   /// Whether it starts automatically when `vfio_ap` is loaded.
   package var startsAutomatically: Bool
+  /// What the definition has that keeps the device from being started as it is meant to be.
+  package var problems: [String] = []
 
-  /// A definition.
-  package init(device: MediatedDevice, startsAutomatically: Bool) {
+  package init(device: MediatedDevice, startsAutomatically: Bool, problems: [String] = []) {
     self.device = device
     self.startsAutomatically = startsAutomatically
+    self.problems = problems
   }
 
-  /// The file of mdevctl's directory whose name is a UUID; nil where it is not a definition.
+  /// The file of mdevctl's directory whose name is a UUID; nil where it is not.
   ///
-  /// `attrs` is a list of objects with one member each, applied in order (mdevctl(8)).
-  package init?(fileName: String, json: JSONValue) {
-    guard BusObject.isUUID(fileName), case .object(let members) = json else { return nil }
-    self.init(device: MediatedDevice(uuid: fileName), startsAutomatically: false)
+  /// `attrs` is a list of objects with one member each, applied in order (mdevctl(8)). `json` is nil where the
+  /// file cannot be read, or is no JSON.
+  package init?(fileName: String, json: JSONValue?) {
+    guard BusObject.isUUID(fileName) else { return nil }
+    self.init(device: MediatedDevice(uuid: fileName.lowercased()), startsAutomatically: false)
+    guard case .object(let members)? = json else {
+      problems = ["a file that cannot be read as JSON"]
+      return
+    }
     for member in members {
       switch (member.key, member.value) {
       case ("start", .string(let start)): startsAutomatically = start == "auto"
       case ("attrs", .array(let attributes)):
-        for case .object(let pairs) in attributes {
-          for case let pair in pairs {
-            if case .string(let value) = pair.value { device.apply(pair.key, value: value) }
+        for attribute in attributes {
+          guard case .object(let pairs) = attribute else {
+            problems.append("an attribute that is not an object")
+            continue
+          }
+          for pair in pairs {
+            guard case .string(let value) = pair.value, device.apply(pair.key, value: value) else {
+              problems.append(
+                "an invalid attribute, \(pair.key.printable)=\(String(pair.value.text().prefix(40)).printable)"
+              )
+              continue
+            }
           }
         }
       default: break
@@ -36,38 +52,47 @@ package struct MediatedDeviceDefinition: Equatable, Sendable {
 }
 
 extension MediatedDevice {
-  /// What a write to one of its attributes changes; a text that the kernel would refuse changes
-  /// nothing.
-  fileprivate mutating func apply(_ attribute: String, value text: String) {
+  /// What a write to one of its attributes changes. False for a text that the kernel would refuse, and for an
+  /// attribute that it does not have.
+  fileprivate mutating func apply(_ attribute: String, value text: String) -> Bool {
+    guard attribute != "ap_config" else { return applyConfiguration(text) }
     let ids = Self.ids(text)
     switch attribute {
-    case "ap_config":
-      let masks = text.split(separator: ",", omittingEmptySubsequences: false)
-        .map { APMask().writing($0.utf8) }
-      guard masks.count == 3, let adapters = masks[0], let domains = masks[1],
-        let control = masks[2]
-      else { return }
-      (self.adapters, self.domains, controlDomains) = (adapters, domains, control)
-    case "assign_adapter": adapters.formUnion(ids)
-    case "unassign_adapter": adapters.subtract(ids)
-    case "assign_domain": domains.formUnion(ids)
-    case "unassign_domain": domains.subtract(ids)
-    case "assign_control_domain": controlDomains.formUnion(ids)
-    case "unassign_control_domain": controlDomains.subtract(ids)
-    default: break
+    case "assign_adapter": adapters.formUnion(ids.known)
+    case "unassign_adapter": adapters.subtract(ids.known)
+    case "assign_domain": domains.formUnion(ids.known)
+    case "unassign_domain": domains.subtract(ids.known)
+    case "assign_control_domain": controlDomains.formUnion(ids.known)
+    case "unassign_control_domain": controlDomains.subtract(ids.known)
+    default: return false
     }
+    return ids.areValid
   }
 
-  /// Numbers of 0 to 255 in C notation, with commas between them as ap-check allows.
-  private static func ids(_ text: String) -> APMask {
+  private mutating func applyConfiguration(_ text: String) -> Bool {
+    let masks = text.split(separator: ",", omittingEmptySubsequences: false)
+      .map { APMask().writing($0.utf8) }
+    guard masks.count == 3, let adapters = masks[0], let domains = masks[1],
+      let control = masks[2]
+    else { return false }
+    (self.adapters, self.domains, controlDomains) = (adapters, domains, control)
+    return true
+  }
+
+  /// Numbers of 0 to 255 in C notation, with commas between them as ap-check allows; and whether all are such.
+  private static func ids(_ text: String) -> (known: APMask, areValid: Bool) {
     var ids = APMask()
+    var areValid = true
     for number in text.split(whereSeparator: { $0 == "," || $0 == "\n" }) {
       guard number.utf8.first.map((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) == true,
         !number.contains("-"), let one = APMask().writing("+\(number)".utf8)
-      else { continue }
+      else {
+        areValid = false
+        continue
+      }
       ids.formUnion(one)
     }
-    return ids
+    return (ids, areValid && !ids.isEmpty)
   }
 }
 
