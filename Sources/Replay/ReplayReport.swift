@@ -75,7 +75,7 @@ package struct ReplayReport {
       return pendingEvents() + [events.line("fault", "\(call): \(effect)", .problem)]
     case .overrun: return pendingEvents() + [events.line("fault", "events are lost", .problem)]
     case .failed(let failure):
-      return pendingEvents() + [events.line("not so", "\(failure)", .problem)]
+      return pendingEvents() + [events.line("claim", "\(failure)", .problem)]
     case .agent(let event):
       // The agent's writes are done before anything else happens: uevents that are still pending then were
       // sent because of the write.

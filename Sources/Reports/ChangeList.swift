@@ -90,7 +90,7 @@ extension OwnerChange {
   static func reason(for cause: Cause?, origin: String?) -> String {
     switch cause {
     case .wanted: origin ?? ""
-    case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule wants it reserved")
+    case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule requests it")
     case .collateral: "collateral, accepted by the rules"
     case .sideEffect: "side effect of the mask write"
     case nil: "by another process"

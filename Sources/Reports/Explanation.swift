@@ -54,7 +54,7 @@ package struct Explanation {
       sentences.append("\(waiting.driver) is not loaded; the plan waits for it")
     }
     if plan.undecidable.contains(apqn) {
-      sentences.append("a rule asks for something that cannot be read now; the owner stays")
+      sentences.append("a rule compares something that cannot be read now; the owner stays")
     }
     if plan.adopted.contains(apqn) {
       sentences.append("apreserve did not reserve it, so it does not give it back")

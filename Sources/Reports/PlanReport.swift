@@ -69,7 +69,6 @@ extension PlanReport {
       "requests", lines: OpenRequest.groups(of: unplanned).map(\.sentence), style: style,
       ink: .problem)
     lines += section("undecidable", lines: undecidableLines, style: style)
-    lines += section("adopted", lines: adoptedLines, style: style)
     lines += section("latent collateral", lines: latentLines, style: style)
     lines += ["", summary]
     return lines.map { $0 + "\n" }.joined()
@@ -123,7 +122,7 @@ extension PlanReport {
   private var undecidableLines: [String] {
     guard !plan.undecidable.isEmpty else { return [] }
     return [
-      "\(Self.list(plan.undecidable)): a rule asks for something that cannot be read now; "
+      "\(Self.list(plan.undecidable)): a rule compares something that cannot be read now; "
         + "the owner stays"
     ]
   }
@@ -147,14 +146,6 @@ extension PlanReport {
     return lines
   }
 
-  private var adoptedLines: [String] {
-    guard !plan.adopted.isEmpty else { return [] }
-    return [
-      "\(Self.list(plan.adopted)): on vfio_ap, although no rule reserves \(plan.adopted.count == 1 ? "it" : "them"), "
-        + "and not reserved by apreserve; left there"
-    ]
-  }
-
   private var latentLines: [String] {
     let latent = plan.latentCollateral
     guard latent.count > 0 else { return [] }
@@ -166,12 +157,12 @@ extension PlanReport {
       lines.append("new adapters in domain \(Self.numbers(latent.domains, digits: 4))")
     }
     lines.append(
-      "would go to vfio_ap unasked when they come: "
-        + counted(latent.count, "queue that is not here", plural: "queues that are not here")
+      "would be taken by vfio_ap without a request when they are added: "
+        + counted(latent.count, "absent queue")
         + (latent.hostCount == 0
           ? "; none of them is reserved for the host"
-          : "; \(latent.hostCount) of them the rules reserve for the host, and another process keeps "
-            + "from it"))
+          : "; \(latent.hostCount) of them are reserved for the host, and the masks keep them from it")
+    )
     return lines
   }
 
@@ -339,17 +330,7 @@ extension Refusal {
   /// The sentences of some refusals. Where many queues have the very same reason, the first one's
   /// sentence is followed by the others' names.
   static func sentences(_ refusals: [Refusal]) -> [String] {
-    var groups: [[Refusal]] = []
-    var places: [Reason: Int] = [:]
-    for refusal in refusals {
-      if let place = places[refusal.reason] {
-        groups[place].append(refusal)
-      } else {
-        places[refusal.reason] = groups.count
-        groups.append([refusal])
-      }
-    }
-    return groups.flatMap { group in
+    refusals.grouped(by: \.reason).map(\.elements).flatMap { group in
       guard group.count > 3, let first = group.first else { return group.map(\.description) }
       let others = APQNRectangle.covering(group.dropFirst().map(\.apqn))
       return [first.description, "  likewise " + others.map(\.description).joined(separator: ", ")]
@@ -369,6 +350,9 @@ extension PlanWarning {
     case .leavesMasks: "leaves-masks"
     case .cannotBeUndone: "cannot-be-undone"
     case .undoingBinds: "undoing-binds"
+    case .adopted: "adopted"
+    case .keepsFromHost: "keeps-from-host"
+    case .invalidDefinition: "invalid-definition"
     case .nextBoot(let conflict):
       switch conflict.effect {
       case .takes: "next-boot-takes"

@@ -127,12 +127,10 @@ package enum QueueState: String, Hashable, Sendable, CaseIterable {
   /// The state of a queue in an inventory. What makes it unusable is first.
   package init(_ queue: Queue, in inventory: Inventory) {
     let card = inventory.card(queue.apqn.adapter)
-    if queue.isConfigured == false || card?.isConfigured == false {
-      self = .deconfigured
-    } else if queue.isCheckStopped == true || card?.isCheckStopped == true {
-      self = .checkStopped
-    } else {
-      self = Self(working: queue, in: inventory)
+    switch queue.hardwareFault(on: card) {
+    case .deconfigured: self = .deconfigured
+    case .checkStopped: self = .checkStopped
+    case nil: self = Self(working: queue, in: inventory)
     }
   }
 

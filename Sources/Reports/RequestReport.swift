@@ -7,7 +7,7 @@ package import ReservationRules
 /// Requests that have changed in the same way, for the same rule.
 package struct RequestChangeGroup: Equatable, Sendable {
   /// The queues, in the order of the changes.
-  package private(set) var apqns: [APQN]
+  package let apqns: [APQN]
   /// The state before; nil if the queues were not requested.
   package let from: Requests.State?
   package let to: Requests.State
@@ -15,8 +15,8 @@ package struct RequestChangeGroup: Equatable, Sendable {
   package let reason: OpenRequest.Reason?
   package let rule: Rule?
 
-  private init(_ change: Agent.RequestChange) {
-    apqns = [change.apqn]
+  private init(of changes: [Agent.RequestChange], like change: Agent.RequestChange) {
+    apqns = changes.map(\.apqn)
     from = change.from
     to = change.to
     reason = change.reason
@@ -30,18 +30,10 @@ package struct RequestChangeGroup: Equatable, Sendable {
       var reason: OpenRequest.Reason?
       var rule: Rule?
     }
-    var places: [Key: Int] = [:]
-    var groups: [RequestChangeGroup] = []
-    for change in changes {
-      let key = Key(from: change.from, reason: change.reason, rule: change.rule)
-      if let place = places[key] {
-        groups[place].apqns.append(change.apqn)
-      } else {
-        places[key] = groups.count
-        groups.append(RequestChangeGroup(change))
+    return changes.grouped { Key(from: $0.from, reason: $0.reason, rule: $0.rule) }
+      .compactMap { group in
+        group.elements.first.map { RequestChangeGroup(of: group.elements, like: $0) }
       }
-    }
-    return groups
   }
 
   /// Whether only a person or hardware can change it now.

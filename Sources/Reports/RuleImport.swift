@@ -75,7 +75,7 @@ package struct RuleImport {
     for pattern in Self.patterns(single.filter { !exceptions.contains($0) }) {
       lines.append("APQN==\"\(pattern)\", RESERVE=\"vfio_ap\"")
     }
-    let masked = exceptions.filter { inventory.bus.masks?.isInHostPool($0) == false }
+    let masked = exceptions.filter { inventory.bus.isKeptFromHost($0) }
     if !masked.isEmpty {
       lines += [
         "", "# Not bound to vfio_ap now although configured to be, or not able to stay there.",
@@ -92,7 +92,7 @@ package struct RuleImport {
   private var single: [APQN] {
     inventory.queues.filter { queue in
       (queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP)
-        && inventory.bus.masks?.isInHostPool(queue.apqn) != false
+        && !inventory.bus.isKeptFromHost(queue.apqn)
     }.map(\.apqn)
   }
 
@@ -159,7 +159,7 @@ package struct RuleImport {
   }
 
   private func isReserved(_ apqn: APQN) -> Bool {
-    inventory.queue(apqn)?.owner == .vfioAP || inventory.bus.masks?.isInHostPool(apqn) == false
+    inventory.queue(apqn)?.owner == .vfioAP || inventory.bus.isKeptFromHost(apqn)
   }
 
   private static func patterns(_ apqns: some Sequence<APQN>) -> [String] {

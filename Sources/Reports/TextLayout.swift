@@ -171,8 +171,3 @@ extension String {
     return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
   }
 }
-
-/// A number with its noun: `1 queue`, `2 queues`.
-package func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
-  "\(count) " + (count == 1 ? noun : plural ?? noun + "s")
-}

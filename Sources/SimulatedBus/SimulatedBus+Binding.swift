@@ -22,7 +22,7 @@ extension SimulatedBus {
   /// Offers a device to a driver that matches it.
   func probe(_ device: Device, by driver: any Driver) throws(Errno) {
     guard gate(device, to: driver) else { throw .noSuchDevice }
-    hasToldCompletion = false
+    hasSentCompletion = false
     device.driver = driver
     if device is QueueDevice { boundCount += 1 }
     do {
@@ -36,7 +36,7 @@ extension SimulatedBus {
     call(.probe, of: driver, with: device)
     bindNumber += 1
     device.bindNumber = bindNumber
-    if behavior.completionEvents == .everyProbe { tellCompletion() }
+    if behavior.completionEvents == .everyProbe { sendCompletion() }
     send(.bind, of: device.object)
   }
 
@@ -103,12 +103,12 @@ extension SimulatedBus {
 
   /// Reports that every queue is bound, if it is and a scan has been (SimulatedBus documentation,
   /// "Completion").
-  func tellCompletion() {
+  func sendCompletion() {
     guard behavior.completionEvents != .never, scanCount > 0, boundCount == queueCount else {
       return
     }
-    guard behavior.completionEvents != .endOfScan || !hasToldCompletion else { return }
-    hasToldCompletion = true
+    guard behavior.completionEvents != .endOfScan || !hasSentCompletion else { return }
+    hasSentCompletion = true
     completionCount += 1
     sendRoot(.init("BINDINGS", "complete"), .init("COMPLETECOUNT", "\(completionCount)"))
   }

@@ -29,8 +29,8 @@ extension SimulatedBus {
     guestAdapters = hardware.configuredAdapters
     guestDomains = hardware.usageDomains
     masksInUse = overrideCount == 0 && masks != .all
-    hasToldCompletion = boundCount == queueCount
-    completionCount = bus.bindingsCompleteCount ?? (hasToldCompletion ? 1 : 0)
+    hasSentCompletion = boundCount == queueCount
+    completionCount = bus.bindingsCompleteCount ?? (hasSentCompletion ? 1 : 0)
     restoreMediatedDevices(of: inventory)
     sequenceNumber = 0
   }

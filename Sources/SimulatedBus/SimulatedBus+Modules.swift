@@ -69,7 +69,7 @@ extension SimulatedBus {
       }
     }
     send(.add, of: .driver(driver.name))
-    if behavior.completionEvents == .endOfScan { tellCompletion() }
+    if behavior.completionEvents == .endOfScan { sendCompletion() }
   }
 
   /// Unregisters a driver: its devices are taken from it, the last bound first, and stay unbound.

@@ -10,7 +10,7 @@ extension SimulatedBus {
     if !hardware.adapters.isSubset(of: scannedAdapters)
       || !hardware.usageDomains.isSubset(of: scannedDomains)
     {
-      hasToldCompletion = false
+      hasSentCompletion = false
     }
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
@@ -25,8 +25,8 @@ extension SimulatedBus {
     scanCount += 1
     if scanCount == 1 { sendRoot(.init("INITSCAN", "done")) }
     switch behavior.completionEvents {
-    case .endOfScan, .everyScan: tellCompletion()
-    case .everyProbe: if scanCount == 1 { tellCompletion() }
+    case .endOfScan, .everyScan: sendCompletion()
+    case .everyProbe: if scanCount == 1 { sendCompletion() }
     case .never: break
     }
   }

@@ -51,7 +51,7 @@ public final class SimulatedBus: Sysfs {
   /// `scans`.
   var scanCount: UInt64 = 0
   /// Whether completion has been reported since the last change; on kernels that report it once.
-  var hasToldCompletion = false
+  var hasSentCompletion = false
   /// `bindings_complete_count`.
   var completionCount: UInt64 = 0
   /// The adapters at the last scan.

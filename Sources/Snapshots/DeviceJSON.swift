@@ -111,7 +111,7 @@ extension Card {
       throw fields.error(at: "ap_functions", expecting: "0x and up to 8 hex digits in quotes")
     }
     guard mode == nil || mode == QueueMode(functions: functions) else {
-      throw fields.error("ap_functions says another mode; leave one of the two out", at: "mode")
+      throw fields.error("ap_functions contradicts mode; remove one of them", at: "mode")
     }
     return functions
   }

@@ -45,7 +45,7 @@ import Testing
     let lines = result.output.split(separator: "\n").map(String.init)
     #expect(
       lines.filter { $0.hasPrefix("write ") } == writes.map { "write      \($0)   ok" })
-    #expect(lines.contains("mechanism  \(mechanism.rawValue): asked for"))
+    #expect(lines.contains("mechanism  \(mechanism.rawValue): set on the command line"))
     #expect(lines.contains("decide     01.0004  host  ->  vfio_ap  50.rules:1"))
     let count = writes.count == 1 ? "1 write" : "\(writes.count) writes"
     #expect(

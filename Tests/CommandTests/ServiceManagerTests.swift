@@ -129,7 +129,7 @@ private final class Manager {
         lines += text.split(separator: "\n").map(String.init)
       }
       if lines.contains(line) { return }
-      try #require(socket.wait(), "\(line) is not told; before: \(lines)")
+      try #require(socket.wait(), "\(line) is not sent; before: \(lines)")
     }
   }
 }

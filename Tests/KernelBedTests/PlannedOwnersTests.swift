@@ -19,7 +19,7 @@ import Testing
       scenario.applies.map { Run(scenario: scenario, number: $0) }
     }
 
-    /// The machine before it: what the kernel's sysfs showed, and what was on record as ours.
+    /// The machine before it: what the kernel's sysfs showed, and the ownership record.
     func machine() throws -> Snapshot {
       let file = "\(number).machine.json"
       return try Snapshot.decode(try scenario.bytes(file), file: file)

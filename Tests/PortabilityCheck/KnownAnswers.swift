@@ -55,7 +55,7 @@ enum KnownAnswers {
       "a call comes back from its message", [(try? Call(message: call.message.dropLast()), call)])
     let record = OwnershipText.text(Ownership(adapters: [1, 255]), boot: "b")
     results.check(
-      "a record of what is ours comes back from its text",
+      "an ownership record comes back from its text",
       [(try? OwnershipText.read(Array(record.utf8), boot: "b"), Ownership(adapters: [1, 255]))])
   }
 

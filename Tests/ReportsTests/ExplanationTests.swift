@@ -20,7 +20,7 @@ import Testing
 
         rules
           50-db.rules:1  overridden  by 50-db.rules:3, which is later
-          50-db.rules:2  fails       wanted ADAPTER=="2", found 5
+          50-db.rules:2  fails       ADAPTER=="2" does not match 5
           50-db.rules:3  decides     APQN=="05.0004", RESERVE="host"
 
         plan

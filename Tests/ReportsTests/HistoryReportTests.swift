@@ -32,7 +32,7 @@ import Testing
       history.json.elements.map(Agent.Move.line) == [
         #"2027-01-15T08:00:00Z 01.0004 host -> vfio_ap  mask  50-db.rules:1 "db""#,
         "2000-02-28T23:59:59Z 01.0004 vfio_ap -> host  by another process",
-        "2000-02-28T23:59:59Z 01.0004 vfio_ap -> host  bind  given back, no rule wants it reserved  "
+        "2000-02-28T23:59:59Z 01.0004 vfio_ap -> host  bind  given back, no rule requests it  "
           + "failed: EIO (input/output error)",
       ])
   }

@@ -87,14 +87,14 @@ import Uevents
     #expect(refusals == [.open])
   }
 
-  /// What stands in 3.5: which kernel tells completion when.
+  /// Which kernel sends completion when: SimulatedBus documentation, "Completion".
   @Test(
     arguments: [
       (.everyProbe, ["probe"]), (.everyScan, ["scan", "scan"]), (.endOfScan, ["scan"]),
       (.never, []),
     ] as [(KernelBehavior.CompletionEvents, [String])])
   func `of completion, what made the bus complete is over`(
-    events: KernelBehavior.CompletionEvents, told: [String]
+    events: KernelBehavior.CompletionEvents, expected: [String]
   ) {
     var kernel = KernelBehavior.override72
     kernel.completionEvents = events
@@ -107,7 +107,7 @@ import Uevents
     moment = "scan"
     machine.bus.scan()
     machine.bus.scan()
-    #expect(found == told)
+    #expect(found == expected)
   }
 
   @Test func `of completion, the count is one more, and a queue left unbound suppresses it`() {

@@ -8,7 +8,7 @@ import Uevents
 @Suite struct `The events of kernels` {
   /// An event of the AP bus with what is left out of a comparison: SEQNUM, times, and the newline at
   /// the end of a mask, which `udevadm` does not print.
-  struct Told: Hashable, CustomStringConvertible {
+  struct SentEvent: Hashable, CustomStringConvertible {
     var description: String
 
     init(_ event: Uevent) {
@@ -20,7 +20,7 @@ import Uevents
         "\(event.action.rawValue) \(event.devicePath) (\(event.subsystem))\(properties.joined())"
     }
 
-    /// Whether it tells that one queue of a card was switched on or off.
+    /// Whether it reports that one queue of a card was switched on or off.
     var isQueueOnline: Bool {
       description.contains("DEVTYPE=ap_queue") && description.contains("ONLINE=")
     }
@@ -64,12 +64,12 @@ import Uevents
   @Test(arguments: CaptureFile.names)
   func `are sent in the load phase, each device's in order`(name: String) throws {
     let walk = try Walk(name, loadOnly: true)
-    let sent = walk.sent.map(\.event).filter { Self.isOfBus($0, walk: name) }.map(Told.init)
-    let told = try captured(name).map { Told($0.event) }.prefix(sent.count)
+    let sent = walk.sent.map(\.event).filter { Self.isOfBus($0, walk: name) }.map(SentEvent.init)
+    let expected = try captured(name).map { SentEvent($0.event) }.prefix(sent.count)
     let sentByDevice = Dictionary(grouping: sent, by: \.path)
-    let toldByDevice = Dictionary(grouping: told, by: \.path)
-    for path in Set(sentByDevice.keys).union(toldByDevice.keys).sorted() {
-      #expect(sentByDevice[path] == toldByDevice[path], "\(path)")
+    let expectedByDevice = Dictionary(grouping: expected, by: \.path)
+    for path in Set(sentByDevice.keys).union(expectedByDevice.keys).sorted() {
+      #expect(sentByDevice[path] == expectedByDevice[path], "\(path)")
     }
     #expect(sent.count > 70)
   }
@@ -81,25 +81,25 @@ import Uevents
     let walk = try Walk(name)
     let loaded = walk.sent.prefix(walk.loadEvents).count { Self.isOfBus($0.event, walk: name) }
     let sent = walk.sent.filter { Self.isOfBus($0.event, walk: name) }.dropFirst(loaded)
-    let told = try captured(name).dropFirst(loaded)
+    let expected = try captured(name).dropFirst(loaded)
     let isImitation = name.hasPrefix("sim-")
-    let found = ordered(sent.map { Told($0.event) }, byName: isImitation)
-    let wanted = ordered(told.map { Told($0.event) }, byName: isImitation)
+    let found = ordered(sent.map { SentEvent($0.event) }, byName: isImitation)
+    let wanted = ordered(expected.map { SentEvent($0.event) }, byName: isImitation)
     for (index, (found, wanted)) in zip(found, wanted).enumerated() where found != wanted {
       Issue.record("event \(index) after loading\n  found:  \(found)\n  wanted: \(wanted)")
       return
     }
     #expect(found.count == wanted.count)
     // Marks were written by a shell beside the kernel: an event can come after its step's mark only.
-    for (sent, told) in zip(sent, told) where told.mark < sent.mark {
-      Issue.record("\(Told(sent.event)) was sent a step too late")
+    for (sent, expected) in zip(sent, expected) where expected.mark < sent.mark {
+      Issue.record("\(SentEvent(sent.event)) was sent a step too late")
     }
     #expect(found.count >= 100)
   }
 
   /// The imitating module switches a card's queues in the order of their domains, the kernel's code
   /// in the order in which they were bound.
-  private func ordered(_ events: [Told], byName: Bool) -> [Told] {
+  private func ordered(_ events: [SentEvent], byName: Bool) -> [SentEvent] {
     guard byName else { return events }
     var events = events
     var start = 0

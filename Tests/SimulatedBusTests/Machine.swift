@@ -37,12 +37,12 @@ final class Machine {
     callbacks = []
   }
 
-  /// `bind 05.0004 DRIVER=vfio_ap`: the action, the last part of the path, and what tells anything.
+  /// `bind 05.0004 DRIVER=vfio_ap`: the action, the last part of the path, and the properties that matter.
   private static func text(_ event: Uevent) -> String {
     let name = event.devicePath.split(separator: "/").last ?? ""
     let kept = ["DRIVER", "BINDINGS", "INITSCAN", "CONFIG", "ONLINE", "APMASK", "AQMASK"]
-    let told = event.properties.filter { (kept + ["MDEV_STATE"]).contains($0.key) }
-    return ([event.action.rawValue, String(name)] + told.map { "\($0.key)=\($0.value)" })
+    let shown = event.properties.filter { (kept + ["MDEV_STATE"]).contains($0.key) }
+    return ([event.action.rawValue, String(name)] + shown.map { "\($0.key)=\($0.value)" })
       .joined(separator: " ")
   }
 
@@ -64,7 +64,7 @@ final class Machine {
     return text
   }
 
-  /// The driver of a queue as its link tells, or `-`.
+  /// The driver of a queue as its link shows, or `-`.
   func driver(_ name: String) -> String {
     guard let place = SysfsPath(text: "bus/ap/devices/\(name)/driver"),
       let driver = try? bus.readLink(place)

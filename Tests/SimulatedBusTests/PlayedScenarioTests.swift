@@ -6,7 +6,7 @@ import Uevents
 /// What apreserve wrote on real kernels, written again on the simulated bus. A misreading of the kernel
 /// that planner and simulator share does not pass here.
 @Suite struct `Scenarios that ran on kernels` {
-  private typealias Told = `The events of kernels`.Told
+  private typealias SentEvent = `The events of kernels`.SentEvent
 
   @Test func `are those of both kernels and of the design of 2018`() {
     let played = PlayedScenario.all.map(\.description)
@@ -38,13 +38,13 @@ import Uevents
       .filter {
         `The events of kernels`.isOfBus($0.event, walk: kind) && !Self.tellsCompletion($0.event)
       }
-      .map { "\($0.mark): \(Told($0.event))" }
-    let told = try self.told(played, kind: kind)
-    for (index, (sent, told)) in zip(sent, told).enumerated() where sent != told {
-      Issue.record("event \(index) after loading\n  found:  \(sent)\n  wanted: \(told)")
+      .map { "\($0.mark): \(SentEvent($0.event))" }
+    let expected = try self.expected(played, kind: kind)
+    for (index, (sent, expected)) in zip(sent, expected).enumerated() where sent != expected {
+      Issue.record("event \(index) after loading\n  found:  \(sent)\n  wanted: \(expected)")
       return
     }
-    #expect(sent.count == told.count)
+    #expect(sent.count == expected.count)
   }
 
   /// Newer kernels send BINDINGS=complete after a scan, and reading `serialnr` of a card that the host
@@ -55,12 +55,12 @@ import Uevents
   }
 
   /// The kernel's events after loading, each with the number of marks before it.
-  private func told(_ played: PlayedScenario, kind: String) throws -> [String] {
+  private func expected(_ played: PlayedScenario, kind: String) throws -> [String] {
     let capture = Capture.read(bytes: try played.bytes("walk.events"), name: played.description)
     try #require(capture.damage == nil, "\(capture.damage?.description ?? "")")
     var marks = 0
     var hasLoaded = false
-    var told: [String] = []
+    var expected: [String] = []
     for entry in capture.entries {
       switch entry {
       case .mark(let text, at: _):
@@ -70,9 +70,9 @@ import Uevents
         guard hasLoaded, `The events of kernels`.isOfBus(event, walk: kind),
           !Self.tellsCompletion(event)
         else { continue }
-        told.append("\(marks): \(Told(event))")
+        expected.append("\(marks): \(SentEvent(event))")
       }
     }
-    return told
+    return expected
   }
 }

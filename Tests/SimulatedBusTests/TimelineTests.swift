@@ -225,7 +225,7 @@ import Testing
       ])
     #expect(machine.read("bus/ap/devices/05.0004/online") == "1")
     #expect(machine.write("1", "bus/ap/devices/card05/config") == "ok")
-    #expect(machine.events.count == 3, "told even when nothing changes")
+    #expect(machine.events.count == 3, "sent even when nothing changes")
     #expect(machine.write("2", "bus/ap/devices/card05/config") == "EINVAL")
   }
 

@@ -122,7 +122,7 @@ import Testing
         [
           "{\"name\": \"card01\", \"hwtype\": 10, \"mode\": \"cca\", \"ap_functions\": \"0x8000000\"}"
         ],
-        "cards[0].mode: ap_functions says another mode; leave one of the two out"
+        "cards[0].mode: ap_functions contradicts mode; remove one of them"
       ),
       (
         ["{\"name\": \"card01\", \"hwtype\": 10, \"drivr\": \"cex4card\"}"],

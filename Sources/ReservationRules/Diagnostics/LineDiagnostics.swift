@@ -155,7 +155,7 @@ struct OmittedFindings {
     return Diagnostic(
       code: code, location: location, length: 0, sourceLine: "",
       message:
-        "\(count) more \(noun)\(count == 1 ? " is" : "s are") not shown; correct the ones before them first",
+        "\(counted(count, "more \(noun)")) \(count == 1 ? "is" : "are") not shown; correct the ones before them first",
       findings: count)
   }
 }

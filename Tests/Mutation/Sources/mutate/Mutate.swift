@@ -4,10 +4,10 @@ import Mutants
 import Synchronization
 
 /// Whether the tests would notice a fault: makes mutants of modules, runs the tests with one after the
-/// other and tells which of them no test has noticed.
+/// other and reports which of them no test has noticed.
 @main struct Mutate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Tell which faults in the sources no test would notice.",
+    abstract: "Report which faults in the sources no test would notice.",
     discussion: """
       Every mutant is one small fault. All of a run are built into one copy of the sources; the \
       environment variable APRESERVE_MUTANT says which one is active. The tests of a mutant end with \

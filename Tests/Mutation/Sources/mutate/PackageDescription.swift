@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `swift package dump-package` tells of the package.
+/// What `swift package dump-package` says of the package.
 struct PackageDescription: Decodable {
   var name: String
   private var targets: [Target]
