@@ -15,6 +15,9 @@ public struct Card: Equatable, Sendable {
   /// The attributes that rules may match, by name, without the trailing newline. An attribute that
   /// cannot be read now (many exist only while the card is bound) is absent.
   public var attributes: [String: String]
+  /// The read that the adapter did not answer when it was asked last; nil for one that answers. What it would
+  /// have said is unknown: attributes, and all master keys.
+  public var unanswered: UnansweredRead?
 
   /// The attributes a rule may name as `CARD{name}`: those that stay whatever the drivers are.
   public static let ruleAttributes = [
@@ -49,6 +52,9 @@ public struct Card: Equatable, Sendable {
 
   /// The mode, from `ap_functions`; nil where the bits name none.
   public var mode: QueueMode? { QueueMode(functions: functions) }
+
+  /// Why the adapter cannot be asked, one clause; nil for one that answers.
+  package var silence: String? { unanswered.map { "\(name) does not answer: \($0)" } }
 
   /// Product and mode, `CEX8C`, from `hwtype` and `ap_functions`, so that it is known for an unbound
   /// card too; nil where either is unknown.

@@ -1,8 +1,9 @@
 /// Reads cards, queues, owners, masks and mediated devices through the port to sysfs.
 ///
-/// Only what a decision or a guard needs is read, and nothing that sends a request to an adapter:
-/// five small files a queue (SimulatedBus documentation, "Queue attributes"). A device that is
-/// removed while it is read is not in the inventory; the event of its removal follows.
+/// Only what a decision or a guard needs is read: five small files a queue (SimulatedBus documentation, "Queue
+/// attributes"). A device that is removed while it is read is not in the inventory; the event of its removal
+/// follows. An adapter that does not answer what only it knows is in the inventory as such
+/// (`Card.unanswered`); how long it is waited for is up to the port (`SysfsPath.askedAdapter`).
 public struct InventoryReader {
   private let attributes: AttributeReader
 
@@ -85,8 +86,12 @@ public struct InventoryReader {
     card.isConfigured = try attributes.flag(.card(adapter, "config"))
     card.isCheckStopped = try attributes.flag(.card(adapter, "chkstop"))
     for name in Card.ruleAttributes {
-      guard let text = try attributes.text(.card(adapter, name)) else { continue }
-      card.attributes[name] = text
+      do throws(InventoryReaderError) {
+        card.attributes[name] = try attributes.text(.card(adapter, name))
+      } catch {
+        guard let unanswered = error.unanswered else { throw error }
+        card.unanswered = card.unanswered ?? unanswered
+      }
     }
     // An attribute that was missing may never have existed, or was removed with the card.
     return try attributes.neededText(typePath) == nil ? nil : card
@@ -140,10 +145,31 @@ public struct InventoryReader {
   ) throws(InventoryReaderError) {
     for var queue in inventory.queues where queue.owner == .host {
       queue.pendingRequests = try readPendingRequests(queue.apqn)
-      if masterKeys, inventory.card(queue.apqn.adapter)?.mode != .accelerator {
-        queue.masterKeys = try readMasterKeys(queue.apqn)
-      }
       inventory.setQueue(queue, apqn: queue.apqn)
+    }
+    if masterKeys { try readMasterKeys(into: &inventory) }
+  }
+
+  /// Puts the master keys of the host's queues into an inventory, as far as they can have any. An adapter that
+  /// stops answering leaves all of its keys unknown, and one that did not answer is not asked.
+  ///
+  /// - Parameter inventory: The machine as read; it is completed.
+  /// - Throws: What could not be read, and why.
+  public func readMasterKeys(into inventory: inout Inventory) throws(InventoryReaderError) {
+    for var card in inventory.cards where card.mode != .accelerator {
+      var queues = inventory.queues(ofCard: card.adapter).filter { $0.owner == .host }
+      do throws(InventoryReaderError) {
+        for index in queues.indices {
+          queues[index].masterKeys =
+            card.unanswered == nil ? try readMasterKeys(queues[index].apqn) : nil
+        }
+      } catch {
+        guard let unanswered = error.unanswered else { throw error }
+        card.unanswered = unanswered
+        inventory.setCard(card, adapter: card.adapter)
+        for index in queues.indices { queues[index].masterKeys = nil }
+      }
+      for queue in queues { inventory.setQueue(queue, apqn: queue.apqn) }
     }
   }
 
@@ -270,6 +296,18 @@ public enum InventoryReaderError: Error, Equatable, Sendable {
   case unreadable(SysfsError)
   /// A file holds something else than the kernel's documentation says.
   case unparsable(path: SysfsPath, text: String, expected: String)
+}
+
+extension InventoryReaderError {
+  /// The read that an adapter has not answered, if it is that.
+  package var unanswered: UnansweredRead? {
+    if case .unreadable(let error) = self { error.unanswered } else { nil }
+  }
+
+  /// Whether a read was given up because the program is to stop.
+  package var isInterruption: Bool {
+    if case .unreadable(let error) = self { error.errno == .interrupted } else { false }
+  }
 }
 
 extension InventoryReaderError: CustomStringConvertible {

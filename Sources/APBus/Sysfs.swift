@@ -42,6 +42,9 @@ public struct SysfsError: Error, Equatable, Sendable {
   public var text: String?
   /// The kernel's answer.
   public var errno: Errno
+  /// How long an adapter was waited for, where it did not answer and nobody waits any longer; nil for an
+  /// answer of the kernel.
+  public var limit: Duration?
 
   /// A failed call.
   ///
@@ -56,6 +59,17 @@ public struct SysfsError: Error, Equatable, Sendable {
     self.text = text
     self.errno = errno
   }
+
+  /// A read that is not waited for any longer.
+  ///
+  /// - Parameter read: The read.
+  public init(_ read: UnansweredRead) {
+    self.init(.read, read.path, errno: .timedOut)
+    limit = read.limit
+  }
+
+  /// The read that the adapter has not answered; nil for an answer of the kernel.
+  public var unanswered: UnansweredRead? { limit.map { UnansweredRead(path, limit: $0) } }
 }
 
 extension SysfsError: CustomStringConvertible {
@@ -70,8 +84,47 @@ extension SysfsError: CustomStringConvertible {
       case .readLink: "reading the link"
       case .list: "listing"
       }
-    return "\(attempt) \(path): \(errno)"
+    return "\(attempt) \(path): " + (unanswered?.clause ?? "\(errno)")
   }
+}
+
+/// A read that an adapter has not answered within a time. The adapter may never answer; all else that the
+/// kernel knows of it can be read as ever.
+public struct UnansweredRead: Hashable, Sendable {
+  /// The file.
+  public var path: SysfsPath
+  /// How long it was waited for.
+  public var limit: Duration
+
+  /// How long an adapter is waited for. One that works answers within a fraction of a second.
+  public static let usualLimit = Duration.seconds(5)
+
+  /// A read without an answer.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - limit: How long it was waited for.
+  public init(_ path: SysfsPath, limit: Duration = usualLimit) {
+    self.path = path
+    self.limit = limit
+  }
+
+  /// The time in whole milliseconds.
+  package var milliseconds: Int64 {
+    let (seconds, attoseconds) = limit.components
+    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+  }
+
+  /// What is wrong, without the file: `no answer within 5 s`.
+  package var clause: String {
+    "no answer within "
+      + (milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms")
+  }
+}
+
+extension UnansweredRead: CustomStringConvertible {
+  /// One clause, such as `reading /sys/devices/ap/card05/serialnr: no answer within 5 s`.
+  public var description: String { "reading \(path): \(clause)" }
 }
 
 /// A place below `/sys`: an object of the AP bus, and the name of a file, link or directory in it.
@@ -128,6 +181,20 @@ public struct SysfsPath: Hashable, Sendable {
   public static func driver(_ driver: String, _ name: String) -> SysfsPath {
     SysfsPath(.driver(driver), name)
   }
+
+  /// The adapter that a read of the file sends a request to, so that its answer may never come; nil where the
+  /// kernel answers by itself (`cca_serialnr_show`, `cca_mkvps_show`, `ep11_api_ordinalnr_show` and the like
+  /// in zcrypt_cex4.c).
+  public var askedAdapter: UInt8? {
+    switch object {
+    case .card(let adapter) where Self.askingCardFiles.contains(name): adapter
+    case .queue(let apqn) where Self.askingQueueFiles.contains(name): apqn.adapter
+    default: nil
+    }
+  }
+
+  private static let askingCardFiles = ["serialnr", "API_ordinalnr", "FW_version", "op_modes"]
+  private static let askingQueueFiles = ["mkvps", "op_modes"]
 
   /// Reads a path below `/sys`, given from `/sys` on or relative to it; devices may be named through
   /// the bus's links, `bus/ap/devices/05.0004/...`.

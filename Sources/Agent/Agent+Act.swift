@@ -38,7 +38,7 @@ extension Agent {
     self.inventory = inventory
     self.plan = plan
     forgetTries(except: plan)
-    for event in announced.events(of: plan, decisions: decisions) { report(event) }
+    for event in announced.events(of: plan, on: inventory, decisions: decisions) { report(event) }
     announced.forgetDrained(except: drains.draining)
     scheduleRelease(of: plan.refusals.filter(\.endsWithoutEvent).map(\.apqn))
     guard !isMoving(inventory, by: choice.mechanism) else {
@@ -248,12 +248,17 @@ extension Agent {
       sysfs: sysfs, inventory: inventory, lock: environment.lock,
       configuration: context.configuration,
       isCurrent: { [self] operation throws(InventoryReaderError) in
-        guard try check.isCurrent(operation, noteBusy: { context.busy.insert($0) }) else {
+        do throws(InventoryReaderError) {
+          guard try check.isCurrent(operation, noteBusy: { context.busy.insert($0) }) else {
+            return false
+          }
+          // After everything that takes long: the operations before, the wait for the lock, and reading.
+          environment.takeIn(self)
+          return environment.isInterrupted() ? false : try isCurrent(inventory)
+        } catch {
+          guard isInterruption(error) else { throw error }
           return false
         }
-        // After everything that takes long: the operations before, the wait for the lock, and reading.
-        environment.takeIn(self)
-        return environment.isInterrupted() ? false : try isCurrent(inventory)
       },
       mechanism: plan.mechanism, masks: masks,
       willWrite: { [self] step throws(Failure.Cause) in

@@ -246,7 +246,7 @@ package final class Agent {
     } catch {
       // What was scanned was not acted on.
       dirty.insert(.everything)
-      phase = .blocked(error)
+      phase = isInterruption(error) ? status.phase : .blocked(error)
     }
     scheduleNextScan(after: phase)
     enter(phase)
@@ -274,6 +274,16 @@ package final class Agent {
       if environment.isInterrupted() { break }
     }
     return phase
+  }
+
+  /// Whether a read was given up because the agent is to stop, which is not an obstacle.
+  private func isInterruption(_ obstacle: Status.Obstacle) -> Bool {
+    guard case .unreadable(let error) = obstacle else { return false }
+    return isInterruption(error)
+  }
+
+  func isInterruption(_ error: InventoryReaderError) -> Bool {
+    error.isInterruption && environment.isInterrupted()
   }
 
   private var finishedPhase: Status.Phase { failures.isEmpty ? .settled : .retrying }

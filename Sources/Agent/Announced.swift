@@ -10,6 +10,8 @@ struct Announced {
   private var refusals: Set<Refusal> = []
   private var waiting: Set<Plan.Waiting> = []
   private var warnings: [PlanWarning] = []
+  /// Adapters that do not answer.
+  private var silent = APMask()
   private var draining: Set<APQN> = []
   /// The requests that were reported as missing or the like, or refused.
   private var stuck: [APQN: Requests.State] = [:]
@@ -21,9 +23,18 @@ struct Announced {
     return .chose(choice)
   }
 
-  /// The events of what a plan does not do, and warns of.
-  mutating func events(of plan: Plan, decisions: DecisionTable) -> [Agent.Event] {
-    var events: [Agent.Event] = plan.refusals.filter { !refusals.contains($0) }.map {
+  /// The events of what a plan does not do, and warns of. Adapters that do not answer are first, since more can
+  /// follow from that.
+  mutating func events(
+    of plan: Plan, on inventory: Inventory, decisions: DecisionTable
+  ) -> [Agent.Event] {
+    let newWarnings = plan.warnings.filter { !warnings.contains($0) }
+    var events: [Agent.Event] = newWarnings.filter(\.isSilence).map { .warned($0) }
+    let silent = APMask(inventory.cards.lazy.filter { $0.unanswered != nil }.map(\.adapter))
+    let answering = self.silent.subtracting(silent).intersection(inventory.adapters)
+    if !answering.isEmpty { events.append(.answered(Array(answering))) }
+    self.silent = silent
+    events += plan.refusals.filter { !refusals.contains($0) }.map {
       .refused($0, rule: decisions.decision(for: $0.apqn).rule)
     }
     let new = Dictionary(grouping: plan.waiting.filter { !waiting.contains($0) }, by: \.driver)
@@ -32,7 +43,7 @@ struct Announced {
         requests.map { .init($0.apqn, rule: decisions.decision(for: $0.apqn).rule) },
         driver: driver)
     }
-    events += plan.warnings.filter { !warnings.contains($0) }.map { .warned($0) }
+    events += newWarnings.filter { !$0.isSilence }.map { .warned($0) }
     refusals = Set(plan.refusals)
     waiting = Set(plan.waiting)
     warnings = plan.warnings

@@ -39,6 +39,8 @@ extension Agent {
     case warned(PlanWarning)
     /// A queue finishes this many requests before it is taken; reported once.
     case draining(APQN, requests: Int)
+    /// Adapters that did not answer, of which a warning was, answer again.
+    case answered([UInt8])
   }
 
   /// A queue and the rule that requests something for it.
@@ -143,7 +145,7 @@ package struct History: Equatable, Sendable {
     case .failed(_, let missed, _):
       for move in missed where move.failure != nil { append(move) }
     case .entered, .chose, .planned, .wrote, .refused, .waiting, .requestsChanged, .warned,
-      .draining:
+      .draining, .answered:
       break
     }
   }

@@ -76,6 +76,7 @@ struct PlanCheck {
   private func isSame(_ card: Card, as planned: Card) -> Bool {
     var card = card
     card.attributes.merge(planned.attributes) { fresh, _ in fresh }
+    card.unanswered = planned.unanswered
     return card == planned
   }
 
@@ -94,7 +95,8 @@ struct PlanCheck {
       var isKept = false
       for apqn in candidates where !isKept {
         guard let queue = try reader.readQueue(apqn), queue.owner == .host else { continue }
-        isKept = queue.isUsable(on: try reader.readCard(apqn.adapter))
+        let card = try reader.readCard(apqn.adapter)
+        isKept = queue.isUsable(on: card) && card?.unanswered == nil
       }
       guard isKept else { return false }
     }

@@ -35,11 +35,13 @@ struct Survey {
     into inventory: inout Inventory, switchedOff: Set<APQN>,
     known: inout [APQN: MasterKeyPattern]
   ) throws(InventoryReaderError) {
+    try reader.readMasterKeys(into: &inventory)
     known = known.filter { switchedOff.contains($0.key) }
     for var queue in inventory.queues where queue.owner == .host {
       let apqn = queue.apqn
-      guard inventory.card(apqn.adapter)?.mode != .accelerator else { continue }
-      queue.masterKeys = try reader.readMasterKeys(apqn) ?? known[apqn]
+      let card = inventory.card(apqn.adapter)
+      guard card?.mode != .accelerator, card?.unanswered == nil else { continue }
+      queue.masterKeys = queue.masterKeys ?? known[apqn]
       known[apqn] = queue.masterKeys
       inventory.setQueue(queue, apqn: apqn)
     }

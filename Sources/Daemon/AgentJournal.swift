@@ -96,6 +96,20 @@ extension LogMessage {
             + (moves.count == 1 ? "it" : "them"),
           fields: fields + [Field("AP_ACTION", "arrive")])
       }
+    case .warned(.unanswered(let adapter, let read)):
+      [
+        LogMessage(
+          .warning, .cardSilent, PlanWarning.unanswered(adapter, read).description,
+          fields: [
+            Field("AP_CARD", BusObject.cardName(adapter)), Field("AP_PATH", read.path.description),
+          ])
+      ]
+    case .answered(let adapters):
+      [
+        LogMessage(
+          .notice, .cardAnswers, AgentEventReport.sentence(ofAnswering: adapters),
+          fields: adapters.map { Field("AP_CARD", BusObject.cardName($0)) })
+      ]
     case .warned(let warning): [LogMessage(.warning, .warned, warning.description)]
     case .draining(let apqn, let requests):
       [

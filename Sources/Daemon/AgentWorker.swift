@@ -12,6 +12,8 @@ struct AgentWorker {
   private let mailbox: Mailbox
   private let board: StatusBoard
   private let time: HostTime
+  /// The bus, of which adapters that do not answer are asked again.
+  private let sysfs: DeadlineSysfs
   /// How often everything is scanned without a reason, since a check-stop sends no event.
   private var interval: Duration
   private var gate: BootGate
@@ -41,7 +43,11 @@ struct AgentWorker {
 
   private init(_ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard) throws {
     let time = HostTime()
-    let sysfs = ObservedSysfs(try factory.sysfs(), board: board)
+    let deadline = try DeadlineSysfs(
+      limit: factory.answerLimit, isInterrupted: { mailbox.isStopped },
+      onReturn: { mailbox.wake() }, opening: factory.sysfs)
+    self.sysfs = deadline
+    let sysfs = ObservedSysfs(deadline, board: board)
     let journal = AgentJournal(factory.log)
     self.journal = journal
     lock = factory.lock(board: board, time: time) { mailbox.isStopped }
@@ -84,7 +90,7 @@ struct AgentWorker {
   /// there is no AP bus.
   private var pause: Duration? {
     let survey = agent.status.phase == .withoutBus ? nil : nextSurvey
-    let due = [agent.nextDue, gate.nextDue, survey].compactMap(\.self).min()
+    let due = [agent.nextDue, gate.nextDue, sysfs.nextDue, survey].compactMap(\.self).min()
     return due.map { max(.zero, $0 - time.now) }
   }
 
@@ -101,6 +107,7 @@ struct AgentWorker {
   private mutating func handle(_ mail: Mail) {
     mail.deliver(to: agent)
     note(mail)
+    for adapter in sysfs.takeDue() { agent.scan(.card(adapter)) }
     let isSurvey = nextSurvey <= time.now
     if isSurvey {
       agent.scan(.everything)
@@ -128,6 +135,8 @@ struct AgentWorker {
       nextSurvey = min(nextSurvey, time.now + interval)
     }
     if mail.scopes.contains(.everything) { nextSurvey = time.now + interval }
+    for case .card(let adapter) in mail.scopes { sysfs.askAgain(adapter) }
+    if mail.rules?.isExplicit == true { sysfs.askAgain() }
     report.ticket = max(report.ticket, mail.ticket)
   }
 }
@@ -149,8 +158,10 @@ private final class ReceivedMail {
 
 /// Makes the agent on the thread where it lives.
 package struct AgentFactory: Sendable {
-  /// Opens the bus.
+  /// Opens the bus, once for each thread that reads.
   package var sysfs: @Sendable () throws -> any Sysfs
+  /// How long an adapter is waited for.
+  package var answerLimit: Duration
   /// The rules to begin with.
   package var rules: RuleSet
   /// Whose names rules may match.
@@ -172,6 +183,7 @@ package struct AgentFactory: Sendable {
     sysfs: @escaping @Sendable () throws -> any Sysfs
   ) {
     self.sysfs = sysfs
+    answerLimit = settings.answerLimit
     self.rules = rules
     self.log = log
     self.host = host

@@ -30,6 +30,8 @@ package struct DaemonSettings: Sendable {
   /// How long the operation that is being done may take when the daemon is asked to stop: less than the
   /// service manager allows (TimeoutStopSec= of the unit).
   package var stopLimit = Duration.seconds(10)
+  /// How long an adapter is waited for that does not answer.
+  package var answerLimit = UnansweredRead.usualLimit
 
   /// How long a rule file does not count while a process keeps it open for writing, so that a forgotten
   /// descriptor does not keep the rules from being read for ever.

@@ -100,6 +100,9 @@ package final class Mailbox: Sendable {
     wakeup.signal()
   }
 
+  /// Wakes the agent's thread, which finds out by itself what is due.
+  package func wake() { wakeup.signal() }
+
   /// Numbers a request for a scan of everything, or for whatever is to be done anyway.
   package func postTicket(scansEverything: Bool = true) -> UInt64 {
     let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue

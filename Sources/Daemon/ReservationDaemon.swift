@@ -44,7 +44,7 @@ package final class ReservationDaemon {
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
-  /// manager has opened, or says why it is of no use; `sysfs` opens the bus, on the agent's thread.
+  /// manager has opened, or says why it is of no use; `sysfs` opens the bus, once for each thread that reads.
   ///
   /// - Throws: when it cannot start, or cannot go on.
   package func run(

@@ -119,7 +119,7 @@ final class WaitReporter {
     let state = board.read()
     guard state.isBusy else { return }
     timer?.set(after: Wait.patience)
-    guard let wait = state.wait else { return }
+    guard let wait = state.wait, !wait.isLimited else { return }
     let lasting = time.now - wait.since
     let due = reported?.wait == wait ? (reported?.after ?? .zero) * 2 : Wait.patience
     guard lasting >= due else { return }

@@ -68,6 +68,12 @@ package struct Wait: Equatable, Sendable {
   /// A wait of at least this long is worth a word in the summary and in the journal.
   package static let patience = Duration.seconds(1)
 
+  /// Whether it ends by itself, with a message of its own: an adapter that does not answer is not waited for
+  /// for long.
+  package var isLimited: Bool {
+    if case .read(let path) = subject { path.askedAdapter != nil } else { false }
+  }
+
   /// One clause: what is waited for, and for how long already.
   package func description(now: Instant) -> String {
     let lasting = "\((now - since).components.seconds) s"

@@ -75,6 +75,7 @@ package struct StatusDocument {
       .init("busy", .bool(board.isBusy)),
       .init("wait", wait),
       .init("draining", Self.list(status.drains.sorted { $0.key < $1.key }, drain)),
+      .init("unansweredCards", .array(silentCards)),
       .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
       .init("notGivenBack", Self.list(notGivenBack) { .string($0) }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
@@ -116,22 +117,34 @@ package struct StatusDocument {
       .init("path", .string(wait.path)),
       .init("text", Self.text(text)),
       .init("holder", Self.text(holder)),
-      .init("seconds", seconds(since: wait.since)),
+      .init("seconds", Self.seconds(now - wait.since)),
     ])
   }
 
   private func drain(_ apqn: APQN, since: Instant) -> JSONValue {
     .object([
-      .init("queue", .string(apqn.description)), .init("seconds", seconds(since: since)),
+      .init("queue", .string(apqn.description)), .init("seconds", Self.seconds(now - since)),
     ])
   }
 
-  /// The seconds from a moment to now, with three digits after the point.
-  private func seconds(since start: Instant) -> JSONValue {
-    let milliseconds = (now - start).microseconds / 1000
+  /// A duration in seconds, to the millisecond.
+  private static func seconds(_ duration: Duration) -> JSONValue {
+    let milliseconds = duration.microseconds / 1000
     let rest = String(milliseconds % 1000)
     return .number(
       "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest)
+  }
+
+  /// The cards that do not answer; at most 256.
+  private var silentCards: [JSONValue] {
+    (board.report.inventory?.cards ?? []).compactMap { card in
+      card.unanswered.map { read in
+        .object([
+          .init("card", .string(card.name)), .init("path", .string(read.path.description)),
+          .init("seconds", Self.seconds(read.limit)),
+        ])
+      }
+    }
   }
 
   private var rulesJSON: JSONValue {
@@ -252,6 +265,9 @@ package struct StatusView {
     metric(
       "refusals", "gauge", "Queues that cannot be reserved or given back.", number("refused"))
     metric("operations_failed", "gauge", "Operations that failed last.", number("failed"))
+    metric(
+      "unanswered_cards", "gauge", "Adapters that do not answer.",
+      status["unansweredCards"]?.elements.count ?? 0)
     metric(
       "degraded", "gauge", "Whether something does not work as configured.",
       status["degraded"]?.isTrue == true ? 1 : 0)

@@ -20,6 +20,11 @@ package final class HostTime: TimeSource {
   }
 }
 
+extension stat {
+  /// When the file was changed, in whole seconds.
+  var modificationTime: WallTime { WallTime(sinceEpoch: .seconds(st_mtim.tv_sec)) }
+}
+
 /// Signals that ask the program to end, held back so that it ends between two operations.
 package final class Interruption {
   private var signals = sigset_t()

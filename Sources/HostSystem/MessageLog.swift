@@ -191,6 +191,10 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case takenOnArrival = "eaf209fb8206465ca02d94bcb37d8f28"
   /// A plan has a warning.
   case warned = "1674477a1a4b03d20abd67d8a188f52b"
+  /// An adapter does not answer.
+  case cardSilent = "1bba7441f60d41e08b90c5966e8d5c41"
+  /// An adapter answers again.
+  case cardAnswers = "1e6569eaa16c4f82a21b7c5fe52f832f"
   /// A queue is drained before it is moved.
   case draining = "6f2924c99a8756c314553762f531034a"
   /// Queues were reserved after vfio_ap had been loaded.

@@ -238,7 +238,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     var buffer = [UInt8](repeating: 0, count: 32)
     let count = max(0, read(file.number, &buffer, buffer.count))
     guard let process = Self.process(buffer[..<count]) else {
-      let age = clock.wallTime - WallTime(sinceEpoch: .seconds(status.st_mtim.tv_sec))
+      let age = clock.wallTime - status.modificationTime
       return age > Self.namelessTime ? .stale(FileIdentity(status)) : .running(nil)
     }
     // This process does not hold the lock, so its own number is that of an earlier process.

@@ -54,7 +54,14 @@ package struct AgentEventReport {
           "\(apqn) has \(counted(requests, "pending request")); it is switched off until they are done"
         )
       ]
+    case .answered(let adapters): [line("answer", Self.sentence(ofAnswering: adapters))]
     }
+  }
+
+  /// The sentence of adapters that answer again.
+  package static func sentence(ofAnswering adapters: [UInt8]) -> String {
+    let names = adapters.map(BusObject.cardName).shortList()
+    return "\(names) \(adapters.count == 1 ? "answers" : "answer") again"
   }
 
   /// A line with its word in the first column, for callers that have more to print than events.
@@ -137,6 +144,8 @@ extension Agent.Event {
       case .draining(let apqn, let requests):
         object.set("queue", text: apqn.description)
         object.set("requests", number: requests)
+      case .answered(let adapters):
+        object.set("cards", texts: adapters.map(BusObject.cardName))
       }
     }
   }
@@ -156,6 +165,7 @@ extension Agent.Event {
     case .takenOnArrival: "taken-on-arrival"
     case .warned: "warning"
     case .draining: "draining"
+    case .answered: "answered"
     }
   }
 }

@@ -53,13 +53,13 @@ package struct Explanation {
     for waiting in plan.waiting where waiting.apqn == apqn {
       sentences.append("\(waiting.driver) is not loaded; the plan waits for it")
     }
-    if plan.undecidable.contains(apqn) {
+    let reason = assessment.requests.reason(for: apqn)
+    if plan.undecidable.contains(apqn), reason?.state != .unreadable {
       sentences.append("a rule compares something that cannot be read now; the owner stays")
     }
     if plan.adopted.contains(apqn) {
       sentences.append("apreserve did not reserve it, so it does not give it back")
     }
-    let reason = assessment.requests.reason(for: apqn)
     switch reason {
     case .some where queue == nil:
       sentences += [reason?.clause.map { "\($0); the queue is reserved when it is added" }]
@@ -67,7 +67,7 @@ package struct Explanation {
     case .notReserved?: sentences += [reason?.clause].compactMap(\.self)
     case .deconfigured?: sentences.append("deconfigured, so that no guest can use it")
     case .checkStopped?: sentences.append("check-stopped, so that no guest can use it")
-    case .unreadable(let sentence)?: sentences.append(sentence)
+    case .unreadable(let sentence)?: sentences.append("\(sentence); the owner stays")
     default:
       switch decision.reserve {
       case .vfioAP where queue == nil: sentences.append("absent; it is reserved when it is added")
@@ -136,6 +136,7 @@ extension Explanation {
     parts.append(card.driver.map { "bound to \($0.printable)" } ?? "unbound")
     if card.isConfigured == false { parts.append("deconfigured") }
     if card.isCheckStopped == true { parts.append("check-stopped") }
+    if let unanswered = card.unanswered { parts.append("does not answer (\(unanswered))") }
     return parts.joined(separator: ", ")
   }
 
@@ -205,6 +206,7 @@ extension Explanation {
       $0.set("type", text: card?.typeName)
       $0.set("hwtype", number: card?.hardwareType.rawValue)
       $0.set("mode", text: card?.mode?.rawValue)
+      $0.set("unanswered", text: card?.unanswered?.description)
       $0.set("owner", text: queue?.owner.rawValue)
       $0.set("driver", text: queue?.driver)
       $0.set("driver_override", text: queue?.driverOverride)

@@ -120,9 +120,10 @@ extension PlanReport {
   }
 
   private var undecidableLines: [String] {
-    guard !plan.undecidable.isEmpty else { return [] }
+    let undecidable = plan.undecidable.filter { requests.state(of: $0) != .unreadable }
+    guard !undecidable.isEmpty else { return [] }
     return [
-      "\(Self.list(plan.undecidable)): a rule compares something that cannot be read now; "
+      "\(Self.list(undecidable)): a rule compares something that cannot be read now; "
         + "the owner stays"
     ]
   }
@@ -353,6 +354,7 @@ extension PlanWarning {
     case .adopted: "adopted"
     case .keepsFromHost: "keeps-from-host"
     case .invalidDefinition: "invalid-definition"
+    case .unanswered: "unanswered"
     case .nextBoot(let conflict):
       switch conflict.effect {
       case .takes: "next-boot-takes"

@@ -89,6 +89,7 @@ package struct QueueList {
       $0.set("mediatedDevice", text: inventory.mediatedDevice(holding: apqn)?.uuid)
       decisions.decision(for: apqn).write(to: &$0)
       $0.set("request", text: requests.state(of: apqn)?.rawValue)
+      $0.set("unanswered", text: card?.unanswered?.description)
     }
   }
 }

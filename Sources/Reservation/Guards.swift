@@ -37,8 +37,8 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
           The host's last usable queue of a mode and master key is not taken while the host has secure keys: \
           while `paes` is in use, is in `/etc/crypttab`, or the repository of zkey(1) contains keys. An entry \
           of `/etc/crypttab` whose key file is a volatile protected key, as for swap, does not count. A queue \
-          whose master keys cannot be read, for example because its driver is not loaded yet, counts as the \
-          last one. `ProtectHost=` and `--protect-host` change when this guard applies.
+          whose master keys cannot be read, for example because its driver is not loaded yet or its adapter does \
+          not answer, counts as the last one. `ProtectHost=` and `--protect-host` change when this guard applies.
           """)
     case .pendingRequests:
       Definition(
@@ -88,8 +88,9 @@ extension Guard {
     case assigned(mediatedDevice: String?)
     /// No other usable queue of the host has this mode and these master keys, and the host has secure keys.
     case lastWithMasterKeys(QueueMode?, MasterKeyPattern, KeyNeed)
-    /// The master keys cannot be read, so they may be the only ones, and the host has secure keys.
-    case masterKeysUnknown(KeyNeed)
+    /// The master keys cannot be read, perhaps because the adapter does not answer, so they may be the only
+    /// ones, and the host has secure keys.
+    case masterKeysUnknown(KeyNeed, unanswered: UnansweredRead? = nil)
     /// Requests were pending for longer than allowed.
     case busy
     /// Another process has moved the queue back this often.
@@ -119,12 +120,13 @@ extension Guard {
           sentence:
             "is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
             + "\(keys), and \(need.clause); leave it")
-      case .masterKeysUnknown(let need):
+      case .masterKeysUnknown(let need, let unanswered):
         Definition(
           guard: .protectHost, code: "master-keys-unknown",
           sentence:
-            "stays with the host: \(need.clause), and its master keys cannot be read (mkvps), so it may "
-            + "be the last queue with them; make them readable")
+            "stays with the host: \(need.clause), and its master keys cannot be read "
+            + "(\(unanswered.map { "\($0)" } ?? "mkvps")), so it may be the last queue with them; make them "
+            + "readable")
       case .busy:
         Definition(
           guard: .pendingRequests, code: "busy",
@@ -271,7 +273,8 @@ package struct HostProtection {
     for change in changes { causes[change.apqn] = change.cause }
     var protected: [APQN: Refusal.Reason] = [:]
     for apqn in unknown where causes[apqn] != nil {
-      protected[apqn] = .guarded(.masterKeysUnknown(need))
+      let unanswered = inventory.card(apqn.adapter)?.unanswered
+      protected[apqn] = .guarded(.masterKeysUnknown(need, unanswered: unanswered))
     }
     for (kind, queues) in queues {
       let taken = queues.filter { causes[$0.apqn] != nil }

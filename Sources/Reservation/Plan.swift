@@ -278,9 +278,16 @@ package enum PlanWarning: Equatable, Sendable {
   case invalidDefinition(mediatedDevice: String, problem: String)
   /// What another tool does at the next boot.
   case nextBoot(NextBootConflict)
+  /// The adapter of this number does not answer what only it knows.
+  case unanswered(UInt8, UnansweredRead)
 }
 
 extension PlanWarning {
+  /// Whether it is about an adapter that does not answer.
+  package var isSilence: Bool {
+    if case .unanswered = self { true } else { false }
+  }
+
   /// Whether it is about what becomes of this queue at the next boot.
   package func isAboutNextBoot(of apqn: APQN) -> Bool {
     if case .nextBoot(let conflict) = self { conflict.apqns.contains(apqn) } else { false }
@@ -293,7 +300,7 @@ extension PlanWarning {
     case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns): apqns
     case .nextBoot(let conflict): conflict.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
-      .keepsFromHost, .invalidDefinition:
+      .keepsFromHost, .invalidDefinition, .unanswered:
       []
     }
   }
@@ -338,6 +345,9 @@ extension PlanWarning: CustomStringConvertible {
     case .invalidDefinition(let device, let problem):
       "the definition of mediated device \(device) has \(problem); it cannot be started like that"
     case .nextBoot(let conflict): conflict.description
+    case .unanswered(let adapter, let read):
+      "\(BusObject.cardName(adapter)) does not answer: \(read); queues that cannot be decided without it "
+        + "stay where they are, and everything else continues"
     }
   }
 }

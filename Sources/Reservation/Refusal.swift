@@ -75,6 +75,16 @@ extension Refusal.Reason {
     default: false
     }
   }
+
+  /// Whether an adapter that does not answer is the cause.
+  package var isSilence: Bool {
+    if case .guarded(.masterKeysUnknown(_, unanswered: .some)) = self { true } else { false }
+  }
+
+  /// What becomes of the request.
+  var state: Requests.State {
+    isContention ? .contended : isSilence ? .unreadable : .refused
+  }
 }
 
 extension Refusal: CustomStringConvertible {

@@ -153,7 +153,7 @@ package struct OpenRequest: Hashable, Sendable {
       switch self {
       case .planned, .unfinished, .failed: .pending
       case .driver, .lock, .draining: .waiting
-      case .refusal(let refusal): refusal.isContention ? .contended : .refused
+      case .refusal(let refusal): refusal.state
       case .failedFinally, .notReserved, .notRequested: .refused
       case .adapterAbsent, .domainAbsent, .adapterNotConfigured, .domainNotConfigured: .missing
       case .deconfigured, .checkStopped: .unusable
@@ -447,7 +447,9 @@ private struct RequestJudge {
     if let driver = drivers[apqn] { return .driver(driver) }
     if planned.contains(apqn) { return progress.isLocked ? .lock : .planned }
     let row = decisions.row(apqn.adapter)
-    if row.undecidable.contains(apqn.domain) { return .undecidable }
+    if row.undecidable.contains(apqn.domain) {
+      return decisions.silence(over: apqn).map { .unreadable($0) } ?? .undecidable
+    }
     if row.vfioAP.contains(apqn.domain) { return .unfinished }
     let rule = row.host.contains(apqn.domain) ? decisions.decision(for: apqn).rule : nil
     return .notReserved(

@@ -20,6 +20,9 @@ struct Warnings {
     // What waits for vfio_ap has it soon enough: a mediated device cannot be started before either.
     owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
       .merging(plan.awaitingVfioAP.map { ($0, .vfioAP) }) { _, awaited in awaited }
+    for card in inventory.cards {
+      if let read = card.unanswered { warnings.append(.unanswered(card.adapter, read)) }
+    }
     for device in inventory.mediatedDevices { warnIfIncomplete(device) }
     for definition in context.configuration.definitions
     where definition.startsAutomatically

@@ -114,6 +114,33 @@ extension SimulatedBus {
     if let device = card(adapter) { change(&device.card) }
   }
 
+  /// Lets an adapter answer no request any more, or answer again. The kernel does not notice: what it knows by
+  /// itself is as before. Reading a file that only the adapter answers (`SysfsPath.askedAdapter`) fails then, as
+  /// if nobody had waited for it any longer; on a real machine, and on a mounted bus, it does not return.
+  ///
+  /// - Parameters:
+  ///   - adapter: The adapter's number.
+  ///   - isMute: False to let it answer again.
+  public func setMute(card adapter: UInt8, to isMute: Bool) {
+    guard hardware.adapters.contains(adapter) else { return }
+    if isMute {
+      hardware.muteAdapters.insert(adapter)
+    } else {
+      hardware.muteAdapters.remove(adapter)
+    }
+  }
+
+  /// Whether a read of a file has no answer, because its adapter is mute.
+  ///
+  /// - Parameter path: Any file.
+  /// - Returns: Whether a real read of it would not return.
+  public func isUnanswered(_ path: SysfsPath) -> Bool {
+    guard !hardware.muteAdapters.isEmpty, let adapter = path.askedAdapter,
+      hardware.muteAdapters.contains(adapter)
+    else { return false }
+    return mode(of: path) != nil
+  }
+
   /// The adapters of this system's configuration, whether or not they answer.
   package var configuredAdapters: APMask { hardware.configuredAdapters }
 
@@ -215,6 +242,8 @@ struct Hardware {
   private(set) var adapters = APMask()
   /// Adapters that this system has by its configuration, though none of their queues answers.
   var silentAdapters = APMask()
+  /// Adapters that answer no request.
+  var muteAdapters = APMask()
   /// The adapters of this system's configuration, whether or not they answer.
   var configuredAdapters: APMask { adapters.union(silentAdapters) }
   /// The usage domains of this system.
@@ -226,6 +255,7 @@ struct Hardware {
   mutating func plug(_ card: SimulatedCard, domains: APMask) {
     cards[Int(card.adapter)] = card
     adapters.insert(card.adapter)
+    muteAdapters.remove(card.adapter)
     usageDomains.formUnion(domains)
     controlDomains.formUnion(domains)
     queues[card.adapter] = domains
@@ -236,6 +266,7 @@ struct Hardware {
     cards[Int(adapter)] = nil
     adapters.remove(adapter)
     silentAdapters.remove(adapter)
+    muteAdapters.remove(adapter)
     queues[adapter] = []
   }
 

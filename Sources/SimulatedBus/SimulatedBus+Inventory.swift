@@ -59,6 +59,7 @@ extension SimulatedBus {
     for queue in queues { hardwareCard.domainMasterKeys[queue.apqn.domain] = queue.masterKeys }
     let device = CardDevice(hardwareCard)
     hardware.plug(device.card, domains: APMask(queues.lazy.map(\.apqn.domain)))
+    if card.unanswered != nil { hardware.muteAdapters.insert(card.adapter) }
     cards[Int(card.adapter)] = device
     enlist(device)
     restoreDriver(card.driver, of: device)

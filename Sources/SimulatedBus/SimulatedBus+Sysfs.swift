@@ -7,8 +7,9 @@ extension SimulatedBus {
   ///
   /// - Parameter path: The file.
   /// - Returns: The text, as one `read(2)` has it.
-  /// - Throws: ENOENT, EACCES or EISDIR.
+  /// - Throws: ENOENT, EACCES or EISDIR; ETIMEDOUT for what a mute adapter would have to answer.
   public func read(_ path: SysfsPath) throws(SysfsError) -> String {
+    guard !isUnanswered(path) else { throw SysfsError(UnansweredRead(path)) }
     do throws(Errno) {
       // Nearly all reads are of queues, which are not worth a detour.
       if case .queue(let apqn) = path.object, let queue = queue(apqn), queue.isRegistered {

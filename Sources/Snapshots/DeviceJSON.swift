@@ -75,7 +75,9 @@ extension Fields {
 
 extension Card {
   static let keys = [
-    "name", "hwtype", "ap_functions", "mode", "driver", "config", "chkstop", "attributes", "queues",
+    "name", "hwtype", "ap_functions", "mode", "driver", "config", "chkstop", "attributes",
+    "unanswered",
+    "queues",
   ]
 
   init(_ fields: Fields) throws(ValueError) {
@@ -90,6 +92,10 @@ extension Card {
       adapter: adapter, hardwareType: HardwareType(rawValue: type),
       functions: try Self.functions(fields), driver: try fields.driverName("driver"),
       isConfigured: try fields.flag("config"), isCheckStopped: try fields.flag("chkstop"))
+    if let value = fields["unanswered"] {
+      let fields = try Fields(value, at: fields.path("unanswered"), keys: ["path", "milliseconds"])
+      unanswered = try UnansweredRead(fields, adapter: adapter)
+    }
     guard let value = fields["attributes"] else { return }
     let attributes = try Fields(value, at: fields.path("attributes"), keys: Self.ruleAttributes)
     for name in Self.ruleAttributes { self.attributes[name] = try attributes.text(name) }
@@ -128,8 +134,29 @@ extension Card {
     let attributes = attributes.sorted { $0.key < $1.key }
     members.set(
       "attributes", .object(attributes.map { JSONValue.Member($0.key, .string($0.value)) }))
+    members.set(
+      "unanswered",
+      unanswered.map { read in
+        JSONObject.make {
+          $0.set("path", text: read.path.description)
+          $0.set("milliseconds", number: read.milliseconds)
+        }
+      })
     members.set("queues", .array(queues.map(\.json)))
     return members.value
+  }
+}
+
+extension UnansweredRead {
+  fileprivate init(_ fields: Fields, adapter: UInt8) throws(ValueError) {
+    guard let path = try fields.text("path").flatMap({ SysfsPath(text: $0) }),
+      path.askedAdapter == adapter
+    else {
+      throw fields.error(
+        at: "path", expecting: "a file that the adapter answers, such as its card's serialnr")
+    }
+    let milliseconds = try fields.number("milliseconds", as: UInt32.self)
+    self.init(path, limit: milliseconds.map { .milliseconds($0) } ?? Self.usualLimit)
   }
 }
 

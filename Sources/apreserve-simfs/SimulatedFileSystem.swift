@@ -173,6 +173,9 @@ final class SimulatedFileSystem {
   /// Whether the removal of a mediated device waits for its guest.
   func isWaitingForGuest(_ uuid: String) -> Bool { tree.bus.isWaitingForGuest(uuid) }
 
+  /// Whether a read has no answer, because its adapter is mute.
+  func isUnanswered(_ path: SysfsPath) -> Bool { tree.bus.isUnanswered(path) }
+
   private func write(_ bytes: UnsafeRawBufferPointer, to node: SysfsNode) -> Result<Int, Failure> {
     let text = Self.text(bytes)
     switch node {
@@ -255,6 +258,7 @@ final class ControlFile {
       card del 07
       card config 07 0
       card chkstop 07 1
+      card mute 07 1
       domain add 0b
       domain del 0b
       unload vfio_ap

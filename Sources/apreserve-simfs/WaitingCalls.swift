@@ -7,7 +7,7 @@ import SimulatedBus
 /// Reads and writes that have no answer yet. They block their callers, but not the server.
 ///
 /// The simulated kernel lets the removal of a mediated device wait for its guest; a fault can let any
-/// call wait for a time, and it is done only then.
+/// call wait for a time, and it is done only then. Reads that ask a mute adapter wait until it answers again.
 struct WaitingCalls {
   /// The removal of a mediated device, which has begun.
   private struct Removal {
@@ -27,7 +27,7 @@ struct WaitingCalls {
     var request: [UInt8]
     /// The call, which has been counted.
     var call: AdmittedCall
-    /// When it is to be done.
+    /// When it is to be done at the earliest.
     var due: Instant
   }
 
@@ -63,11 +63,11 @@ struct WaitingCalls {
     case APRESERVE_REQUEST_INTERRUPT where interrupt(request.subject): return
     default: call = nil
     }
-    if let call, let pause = call.pause {
+    if let call, call.pause != nil || isUnanswered(call) {
       delayed.append(
         Delayed(
           number: request.number, request: Array(bytes), call: call,
-          due: time.now + pause))
+          due: time.now + (call.pause ?? .zero)))
     } else {
       perform(request, admitted: call, buffer: &buffer)
     }
@@ -77,7 +77,8 @@ struct WaitingCalls {
   mutating func answer() {
     guard !delayed.isEmpty || !removals.isEmpty else { return }
     let now = time.now
-    for call in delayed.filter({ $0.due <= now }).sorted(by: { $0.due < $1.due }) {
+    let ready = delayed.filter { $0.due <= now && !isUnanswered($0.call) }
+    for call in ready.sorted(by: { $0.due < $1.due }) {
       delayed.removeAll { $0.number == call.number }
       var request = call.request
       request.withUnsafeMutableBytes { bytes in
@@ -95,8 +96,12 @@ struct WaitingCalls {
     for write in due { apreserve_answer_written(descriptor, write.number, write.count) }
   }
 
-  /// When the next call is to be done; nil while there is none.
-  var nextDue: Instant? { delayed.map(\.due).min() }
+  /// When the next call is to be done; nil while none is known to be.
+  var nextDue: Instant? { delayed.filter { !isUnanswered($0.call) }.map(\.due).min() }
+
+  private func isUnanswered(_ admitted: AdmittedCall) -> Bool {
+    admitted.call.operation == .read && files.isUnanswered(admitted.call.path)
+  }
 
   private mutating func perform(
     _ request: apreserve_request, admitted call: AdmittedCall?, buffer: inout fuse_buf

@@ -61,8 +61,8 @@ struct ApplyCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let bus = try HostSysfs(root: sysfs)
-      guard try hasBus(bus) else { return }
+      let path = sysfs
+      guard try hasBus(try HostSysfs(root: path)) else { return }
       let isThisHost = machine.isThisHost
       let systemRoot = machine.files.root
       let rules = try rules.rules(for: machine.files)
@@ -77,6 +77,8 @@ struct ApplyCommand: ParsableCommand {
       let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
       let settings = try settings.settings(for: machine.files)
       let interruption = Interruption()
+      let bus = try DeadlineSysfs(
+        isInterrupted: { interruption.hasOccurred }, opening: { try HostSysfs(root: path) })
       let isJSON = output.json
       var report = AgentEventReport(style: output.style)
       report.goesOn = false

@@ -67,13 +67,16 @@ struct MachineOptions: ParsableArguments {
     }
     if let start { return start }
     let configuration = configuration
-    let inventory = try Self.readingBus(of: sysfs ?? "/sys") {
-      let reader = InventoryReader(sysfs: try HostSysfs(root: sysfs ?? "/sys"))
+    let path = sysfs ?? "/sys"
+    let inventory = try Self.readingBus(of: path) {
+      let reader = InventoryReader(
+        sysfs: try DeadlineSysfs(opening: { try HostSysfs(root: path) }))
       var inventory = try reader.read()
       try reader.readUse(
         into: &inventory, masterKeys: masterKeys || !configuration.secureKeyUsers.isEmpty)
       return inventory
     }
+    for silence in inventory.cards.compactMap(\.silence) { Terminal.say(silence) }
     return Snapshot(
       host: host, inventory: inventory, configuration: configuration, ownership: try ownership())
   }

@@ -193,4 +193,62 @@ import Testing
     tree.files["/sys/bus/ap/ap_domain"] = "-1\n"
     #expect(try InventoryReader(sysfs: tree).readBus().defaultDomain == nil)
   }
+
+  @Test(arguments: ["serialnr", "API_ordinalnr"])
+  func `knows an adapter that does not answer by the file that it does not answer`(name: String)
+    throws
+  {
+    let tree = TreeSysfs.small()
+    tree.unanswered = ["\(card)/\(name)"]
+    let expected = try InventoryReader(sysfs: TreeSysfs.small()).read()
+    let inventory = try InventoryReader(sysfs: tree).read()
+    let read = try #require(inventory.card(5)?.unanswered)
+    #expect(read.description == "reading \(card)/\(name): no answer within 5 s")
+    #expect(inventory.card(5)?.silence == "card05 does not answer: \(read)")
+    #expect(inventory.card(5)?.attributes[name] == nil)
+    #expect(inventory.card(5)?.attributes["raw_hwtype"] == "16")
+    // All else is as ever.
+    #expect(inventory.queues == expected.queues)
+    #expect(inventory.bus == expected.bus)
+  }
+
+  @Test func `has all master keys of an adapter, or none if it does not answer for one`() throws {
+    let tree = TreeSysfs.small()
+    let bus = "/sys/bus/ap/devices"
+    for queue in ["05.0047", "05.00ab"] {
+      tree.links["\(card)/\(queue)/driver"] = "cex4queue"
+      tree.files["\(card)/\(queue)/mkvps"] = "AES CUR: valid 0x11\n"
+      tree.files["\(card)/\(queue)/requestq_count"] = "1\n"
+      tree.files["\(card)/\(queue)/pendingq_count"] = "2\n"
+      tree.links["\(bus)/\(queue)"] = queue
+    }
+    let reader = InventoryReader(sysfs: tree)
+    var inventory = try reader.read()
+    try reader.readUse(into: &inventory, masterKeys: true)
+    let keys = MasterKeyPattern(registers: ["AES 0x11"])
+    #expect(inventory.queues.map(\.masterKeys) == [nil, keys, keys])
+    #expect(inventory.card(5)?.unanswered == nil)
+
+    tree.unanswered = ["\(card)/05.00ab/mkvps"]
+    try reader.readUse(into: &inventory, masterKeys: true)
+    #expect(inventory.queues.map(\.masterKeys) == [nil, nil, nil])
+    #expect(inventory.queues.map(\.pendingRequests) == [nil, 3, 3])
+    #expect(
+      inventory.card(5)?.unanswered?.path == .queue(APQN(adapter: 5, domain: 0xab), "mkvps"))
+    // It is not asked until it is scanned again.
+    tree.beforeAccess = { _, path in #expect(!path.hasSuffix("mkvps")) }
+    try reader.readUse(into: &inventory, masterKeys: true)
+    #expect(inventory.queues.map(\.masterKeys) == [nil, nil, nil])
+  }
+
+  @Test(
+    arguments: [
+      ("card05/serialnr", 5), ("card05/FW_version", 5), ("card05/API_ordinalnr", 5),
+      ("card05/05.0047/mkvps", 5), ("card05/05.0047/op_modes", 5), ("card05/hwtype", nil),
+      ("card05/max_msg_size", nil), ("card05/05.0047/online", nil), ("card05/mkvps", nil),
+      ("card05/05.0047/serialnr", nil),
+    ] as [(String, UInt8?)])
+  func `knows which files only the adapter answers`(name: String, adapter: UInt8?) throws {
+    #expect(try #require(SysfsPath(text: "/sys/devices/ap/\(name)")).askedAdapter == adapter)
+  }
 }

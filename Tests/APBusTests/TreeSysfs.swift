@@ -8,6 +8,8 @@ final class TreeSysfs: Sysfs {
   var links: [String: String]
   /// Paths that answer with an error whatever is there.
   var failures: [String: Errno] = [:]
+  /// Paths that only an adapter answers, which does not.
+  var unanswered: Set<String> = []
   /// Called before every access with its path.
   var beforeAccess: (TreeSysfs, String) -> Void = { _, _ in }
   /// The files that have been read, in order.
@@ -64,6 +66,7 @@ final class TreeSysfs: Sysfs {
     _ operation: SysfsError.Operation, _ path: SysfsPath
   ) throws(SysfsError) {
     beforeAccess(self, path.description)
+    if unanswered.contains(path.description) { throw SysfsError(UnansweredRead(path)) }
     guard let errno = failures[path.description] else { return }
     throw SysfsError(operation, path, errno: errno)
   }

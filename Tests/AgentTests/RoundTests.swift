@@ -20,6 +20,8 @@ final class WatchedSysfs: Sysfs {
   var fault: (SysfsPath, String) throws -> Errno?? = { _, _ in nil }
   /// What a file says instead of what is in it.
   var text: (SysfsPath) -> String? = { _ in nil }
+  /// Which files have no answer, because only a mute adapter knows it.
+  var unanswered: (SysfsPath) -> Bool = { _ in false }
   /// Which files cannot be read.
   var unreadable: (SysfsPath) -> Errno? = { _ in nil }
 
@@ -35,6 +37,7 @@ final class WatchedSysfs: Sysfs {
 
   func read(_ path: SysfsPath) throws(SysfsError) -> String {
     try count(path)
+    if unanswered(path) { throw SysfsError(UnansweredRead(path)) }
     if let text = text(path) { return text }
     return try bus.read(path)
   }

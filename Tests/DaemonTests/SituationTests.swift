@@ -16,7 +16,7 @@ private enum Situation: String, CaseIterable, Codable {
   case allReserved, adapterGone, domainGone, deconfigured, checkStopped, contended, refused
   case oldHardware, noDriver, undecidable, guestMissesAdapter, guestHasNoRule, rulesWithErrors
   case unreadableBus, noRulesLeft, badConfiguration, draining, lockHeld
-  case slowWrite, masksAtNextBoot
+  case slowWrite, masksAtNextBoot, muteCard
 
   /// What each place says of it.
   struct Picture {
@@ -143,9 +143,16 @@ private enum Situation: String, CaseIterable, Codable {
       Picture(
         summary: "2 of 2 queues reserved", outcome: .fine, counts: [.reserved: 2],
         request: "reserved", message: (.warned, "41-ap.rules"))
+    case .muteCard:
+      Picture(
+        summary: "0 of 2 queues reserved, 2 unreadable",
+        open: ["\(both) are unreadable: \(Self.silence)"], counts: [.unreadable: 2],
+        request: "unreadable", message: (.cardSilent, Self.silence))
     }
   }
 
+  private static let silence =
+    "card01 does not answer: reading /sys/devices/ap/card01/serialnr: no answer within 1 s"
   private static let uuid = "11111111-2222-3333-4444-555555555555"
   private static let definition = "etc/mdevctl.d/matrix/\(uuid)"
 
@@ -196,6 +203,10 @@ private enum Situation: String, CaseIterable, Codable {
       return try LiveMachine(
         .override, rules: rule, domains: 0...1,
         host: ["etc/udev/rules.d/41-ap.rules": "ATTR{[ap]apmask}=\"-1\"\n"])
+    case .muteCard:
+      return try LiveMachine(.override, rules: "# none\n", domains: 0...1) {
+        $0.answerLimit = .seconds(1)
+      }
     default: return try LiveMachine(.override, rules: rule, domains: 0...1)
     }
   }
@@ -238,6 +249,10 @@ private enum Situation: String, CaseIterable, Codable {
       machine.bus.isStuck.store(true, ordering: .relaxed)
       try reserve(on: machine)
     case .lockHeld: try reserve(on: machine)
+    case .muteCard:
+      machine.bus.use { $0.setMute(card: 1, to: true) }
+      try machine.tree.file(
+        "rules/60.rules", "CARD{serialnr}==\"93AA0001\", RESERVE=\"vfio_ap\"\n")
     case .allReserved, .refused, .undecidable, .guestMissesAdapter, .guestHasNoRule,
       .badConfiguration, .masksAtNextBoot:
       break

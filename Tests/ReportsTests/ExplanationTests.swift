@@ -41,6 +41,28 @@ import Testing
         """))
   }
 
+  @Test func `names the read that the adapter does not answer, and so does the list`() throws {
+    var inventory = try Example.inventory()
+    var card = try #require(inventory.card(5))
+    card.unanswered = UnansweredRead(.card(5, "serialnr"))
+    inventory.setCard(card, adapter: 5)
+    let assessment = try Assessment(
+      inventory: inventory,
+      rules: Example.ruleSet(#"CARD{serialnr}=="A", DOMAIN=="4", RESERVE="vfio_ap""#))
+    let explanation = Explanation(APQN(adapter: 5, domain: 4), in: assessment)
+    let read = "reading /sys/devices/ap/card05/serialnr: no answer within 5 s"
+    let lines = explanation.text(style: .plain).split { " \n".contains($0) }.joined(separator: " ")
+    #expect(lines.contains("bound to cex4card, does not answer (\(read)) queue on"), "\(lines)")
+    #expect(lines.contains("state unreadable: card05 does not answer: \(read) rules"), "\(lines)")
+    #expect(lines.contains("unknown: card05 does not answer: \(read)"), "\(lines)")
+    #expect(
+      explanation.json["blockedBy"]
+        == .array([.string("card05 does not answer: \(read); the owner stays")]))
+    #expect(explanation.json["unanswered"]?.text == read)
+    let queues = QueueList(assessment).json["queues"]?.elements ?? []
+    #expect(queues.map { $0["unanswered"]?.text } == [nil, read, read, nil, nil])
+  }
+
   @Test func `of an absent queue says what will happen to it`() throws {
     let assessment = try Example.assessment()
     let requested = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)

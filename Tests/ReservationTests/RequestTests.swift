@@ -44,6 +44,33 @@ private let rows: [Row] = [
     open: ["waiting 01.0004: another process holds the lock for the configuration of the bus"],
     reserved: 1),
   Row(
+    testDescription:
+      "a queue that cannot be decided since its adapter does not answer is unreadable",
+    rules: #"CARD{serialnr}=="93AABEFZ", DOMAIN=="4", RESERVE="vfio_ap""#,
+    change: { machine in
+      machine.inventory.setCard(nil, adapter: 2)
+      try machine.change(card: 1) { $0.unanswered = UnansweredRead(.card(1, "serialnr")) }
+    },
+    open: [
+      "unreadable 01.0004: card01 does not answer: reading /sys/devices/ap/card01/serialnr: no answer within 5 s"
+    ]),
+  Row(
+    testDescription: "a queue whose master keys the adapter does not tell is unreadable",
+    change: { machine in
+      machine.context.policy.protectHost = .yes
+      try machine.change(card: 1) { $0.unanswered = UnansweredRead(.card(1, "serialnr")) }
+    }, open: ["unreadable 01.0004", "unreadable 01.0005"]),
+  Row(
+    testDescription: "what else cannot be read is not the adapter's silence",
+    rules: #"CARD{max_msg_size}=="1", ADAPTER=="1", RESERVE="vfio_ap""#,
+    change: { machine in
+      try machine.change(card: 1) { $0.unanswered = UnansweredRead(.card(1, "serialnr")) }
+    },
+    open: [
+      "undecidable 01.0004: a rule asks for something that cannot be read now",
+      "undecidable 01.0005: a rule asks for something that cannot be read now",
+    ]),
+  Row(
     testDescription: "a failure is tried again",
     change: { try $0.give("01.0005") },
     progress: RequestProgress(failures: [APQN(adapter: 1, domain: 4): .retried("EIO")]),

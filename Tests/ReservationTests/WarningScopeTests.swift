@@ -5,6 +5,18 @@ import Testing
 private let uuid = "11111111-2222-3333-4444-555555555555"
 
 @Suite struct `A warning` {
+  @Test func `of an adapter that does not answer is there whatever the rules are`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .bind)
+    let read = UnansweredRead(.card(2, "serialnr"))
+    try machine.change(card: 2) { $0.unanswered = read }
+    let plan = try machine.plan(.bind, "# none")
+    #expect(plan.warnings == [.unanswered(2, read)])
+    #expect(
+      plan.warnings.first?.description
+        == "card02 does not answer: reading /sys/devices/ap/card02/serialnr: no answer within 5 s; queues that "
+        + "cannot be decided without it stay where they are, and everything else continues")
+  }
+
   @Test(arguments: ["card deconfigured", "card check-stopped", "deconfigured", "check-stopped"])
   func `of reserved queues that are of no use is about those on vfio_ap alone`(fault: String) throws
   {

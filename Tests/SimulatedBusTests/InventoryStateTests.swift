@@ -63,6 +63,32 @@ import Testing
     #expect(machine.driver("05.0047") == "-")
   }
 
+  @Test func `has mute adapters, until they answer again or are replaced`() throws {
+    var inventory = try inventory(
+      masks, [queue("05.0004", "cex4queue"), queue("06.0004", "cex4queue")])
+    var card = try #require(inventory.card(5))
+    card.unanswered = UnansweredRead(.card(5, "serialnr"))
+    inventory.setCard(card, adapter: 5)
+    let bus = SimulatedBus(inventory: inventory)
+    let keys = SysfsPath.queue(APQN(adapter: 5, domain: 4), "mkvps")
+    for path in [SysfsPath.card(5, "serialnr"), keys] {
+      #expect(throws: SysfsError(UnansweredRead(path))) { try bus.read(path) }
+    }
+    #expect(try bus.read(.card(6, "serialnr")) == "93AADHZU\n")
+    #expect(try bus.read(.card(5, "hwtype")) == "13\n")
+    #expect(try InventoryReader(sysfs: bus).read().card(5)?.unanswered == card.unanswered)
+    // What does not exist is not waited for.
+    #expect(!bus.isUnanswered(.card(5, "FW_version")))
+    bus.setMute(card: 5, to: false)
+    #expect(try bus.read(.card(5, "serialnr")) == "93AADHZU\n")
+    bus.setMute(card: 5, to: true)
+    bus.plug(card: SimulatedCard(adapter: 5))
+    #expect(try bus.read(.card(5, "serialnr")) == "\n")
+    bus.setMute(card: 9, to: true)
+    bus.plug(card: SimulatedCard(adapter: 9))
+    #expect(try bus.read(.card(9, "serialnr")) == "\n")
+  }
+
   @Test func `is of the kernel that its attributes show`() throws {
     var overrides = masks
     overrides.supportsOverride = true

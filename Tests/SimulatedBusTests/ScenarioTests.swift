@@ -140,6 +140,12 @@ import Testing
     ("card del 5-9\n 05.0004 driver: cex4queue", "1: there are no adapters 07,08,09"),
     ("card config 9 1", "1: there is no adapter 09"),
     ("quiet card chkstop 9 1", "1: there is no adapter 09"),
+    ("card mute 9 1", "1: there is no adapter 09"),
+    (
+      "card mute 5 1\n /sys/devices/ap/card05/hwtype = 13\n /sys/devices/ap/card06/serialnr = \n"
+        + " /sys/devices/ap/card05/serialnr = \ncard mute 5 0\n /sys/devices/ap/card05/serialnr =",
+      "4: /sys/devices/ap/card05/serialnr is absent"
+    ),
     ("domain del 4,ff\n 05.0004 driver: cex4queue", "1: there is no usage domain ff"),
     ("control del ff", "1: there is no control domain ff"),
     ("queue del 05.0099", "1: there is no queue 05.0099"),
@@ -189,7 +195,7 @@ import Testing
     ("card add 5 13 cpu", "unknown mode \"cpu\"; write accel, cca or ep11"),
     ("card add 5 13 cca 1", "unexpected \"1\" at the end of the line"),
     ("card config 5", "1 or 0 is missing at the end"),
-    ("card move 5", "unknown change \"move\" of a card; write add, del, config or chkstop"),
+    ("card move 5", "unknown change \"move\" of a card; write add, del, config, chkstop or mute"),
     ("domain move 5", "unknown change \"move\" of a domain; write add or del"),
     ("queue add 5.4", "\"5.4\" is not a queue; write it as sysfs does: 05.0004"),
     ("write 1", "a write is a text, a > and a file: write 1 > /sys/bus/ap/scans"),

@@ -55,6 +55,11 @@ import Testing
     ),
     ("\"host\": {\"name\": 1}", "host.name: 1 is not a string in quotes"),
     (
+      "\"cards\": [{\"name\": \"card05\", \"hwtype\": 13, \"unanswered\": {\"path\": \"/sys/devices/ap/card06/serialnr\"}}]",
+      "cards[0].unanswered.path: \"/sys/devices/ap/card06/serialnr\" is not a file that the adapter answers, "
+        + "such as its card's serialnr"
+    ),
+    (
       "\"cards\": {}", "cards: an object is not an array, [ ... ]"
     ),
     ("\"card\": []", "unknown key \"card\"; did you mean \"cards\"?"),

@@ -106,6 +106,25 @@ import Testing
     #expect(snapshot.inventory.mediatedDevices.map(\.domains) == [[4, 0xab]])
   }
 
+  @Test func `says of an adapter that it does not answer`() throws {
+    var machine = try Self.machine()
+    var card = try #require(machine.inventory.card(5))
+    let read = UnansweredRead(
+      .queue(APQN(adapter: 5, domain: 4), "mkvps"), limit: .milliseconds(1500))
+    card.unanswered = read
+    machine.inventory.setCard(card, adapter: 5)
+    let text = machine.encoded()
+    #expect(
+      text.contains(
+        "\n      \"unanswered\": {\"path\": \"/sys/devices/ap/card05/05.0004/mkvps\", \"milliseconds\": 1500},\n"
+      ), "\(text)")
+    #expect(try Snapshot.decode(Array(text.utf8), file: "x") == machine)
+    let brief = text.replacing(", \"milliseconds\": 1500", with: "")
+    #expect(
+      try Snapshot.decode(Array(brief.utf8), file: "x").inventory.card(5)?.unanswered?.limit
+        == .seconds(5))
+  }
+
   @Test func `hides serial numbers, and still distinguishes the cards`() throws {
     var machine = Snapshot(inventory: .empty)
     for (adapter, serial) in [(1, "AAA"), (2, "BBB"), (3, "AAA"), (4, nil)] as [(UInt8, String?)] {

@@ -52,6 +52,19 @@ extension DecisionTable {
     return zip(rules.rules, outcomes).map { RuleVerdict(rule: $0, outcome: $1) }
   }
 
+  /// Why a queue cannot be decided, if that is because its adapter does not answer; nil otherwise.
+  package func silence(over apqn: APQN) -> String? {
+    guard decision(for: apqn).reserve == nil,
+      let card = cards.first(where: { $0.adapter == apqn.adapter }), let silence = card.silence
+    else { return nil }
+    let isCause = rules.rules.contains { rule in
+      guard rule.clauses.contains(where: \.condition.asksAdapter) else { return false }
+      let outcome = Self.ownOutcome(of: rule, for: apqn, card: card, host: host)
+      return if case .unknown = outcome { true } else { false }
+    }
+    return isCause ? silence : nil
+  }
+
   /// The rule's outcome as if it were alone: `decides`, `fails` or `unknown`. A clause that fails
   /// takes precedence over one that is unknown.
   private static func ownOutcome(

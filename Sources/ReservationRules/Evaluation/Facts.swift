@@ -73,6 +73,12 @@ package enum Finding: Equatable, Sendable {
 }
 
 extension Condition {
+  /// Whether only the adapter itself knows what the condition compares its value with.
+  var asksAdapter: Bool {
+    guard case .card = key.subject else { return false }
+    return SysfsPath.card(0, attribute).askedAdapter != nil
+  }
+
   /// What the condition compares its value with, for one queue.
   package func finding(for apqn: APQN, card: Card?, host: HostIdentity) -> Finding {
     switch key.subject {
@@ -86,7 +92,8 @@ extension Condition {
       if let found = key.value(of: card, attribute: attribute) { return .value(found) }
       guard case .cardKind(_, let reason) = key.subject else {
         let name = attribute.isEmpty ? key.name : attribute
-        return .unknown(reason: "\(name) of \(card.name) cannot be read now")
+        let silence = asksAdapter ? card.silence : nil
+        return .unknown(reason: silence ?? "\(name) of \(card.name) cannot be read now")
       }
       return .unknown(reason: "\(reason) of \(card.name)")
     }

@@ -161,6 +161,8 @@ public enum HardwareStep: Equatable, Sendable {
   case configure([UInt8], Bool)
   /// Adapters are check-stopped, or restored.
   case checkStop([UInt8], Bool)
+  /// Adapters answer no request, or answer again.
+  case mute([UInt8], Bool)
   /// The system gets usage domains.
   case addDomains([UInt8])
   /// The system loses usage domains.

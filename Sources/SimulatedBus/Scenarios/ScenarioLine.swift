@@ -152,6 +152,7 @@ extension ScenarioLine {
     case ("card", "del"): return .unplug(try numbers(words[2]))
     case ("card", "config"): return .configure(try numbers(words[2]), try flag(words))
     case ("card", "chkstop"): return .checkStop(try numbers(words[2]), try flag(words))
+    case ("card", "mute"): return .mute(try numbers(words[2]), try flag(words))
     case ("domain", "add"), ("dom", "add"): return .addDomains(try numbers(words[2]))
     case ("domain", "del"), ("dom", "del"): return .removeDomains(try numbers(words[2]))
     case ("control", "add"): return .addControlDomains(try numbers(words[2]))
@@ -161,7 +162,7 @@ extension ScenarioLine {
     default:
       throw ScenarioProblem(
         "unknown change \"\(words[1])\" of a \(words[0]); write "
-          + (words[0] == "card" ? "add, del, config or chkstop" : "add or del"))
+          + (words[0] == "card" ? "add, del, config, chkstop or mute" : "add or del"))
     }
   }
 

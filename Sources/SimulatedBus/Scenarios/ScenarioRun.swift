@@ -128,6 +128,8 @@ public final class ScenarioRun {
       for adapter in adapters { bus.setConfigured(card: adapter, to: isConfigured, quietly: true) }
     case .checkStop(let adapters, let isStopped):
       for adapter in adapters { bus.setCheckStopped(card: adapter, to: isStopped, quietly: true) }
+    case .mute(let adapters, let isMute):
+      for adapter in adapters { bus.setMute(card: adapter, to: isMute) }
     case .addDomains(let domains): for domain in domains { bus.addDomain(domain, quietly: true) }
     case .removeDomains(let domains):
       for domain in domains { bus.removeDomain(domain, quietly: true) }
@@ -230,7 +232,7 @@ struct ImpossibleStep {
     switch change {
     case .plug, .addDomains, .addControlDomains: return nil
     case .unplug(let adapters): return missing(adapters, in: bus.configuredAdapters, "adapter")
-    case .configure(let adapters, _), .checkStop(let adapters, _):
+    case .configure(let adapters, _), .checkStop(let adapters, _), .mute(let adapters, _):
       return missing(adapters, in: bus.answeringAdapters, "adapter")
     case .removeDomains(let domains): return missing(domains, in: bus.usageDomains, "usage domain")
     case .removeControlDomains(let domains):
