@@ -180,7 +180,7 @@ let tests: [Target] = [
     name: "DaemonTests",
     dependencies: [
       "APBus", "Uevents", "JSONText", "ReservationRules", "Reservation", "SimulatedBus", "Agent",
-      "HostSystem", "Daemon", "CUeventInjection", "TestSupport", "HostTestSupport",
+      "Reports", "HostSystem", "Daemon", "CUeventInjection", "TestSupport", "HostTestSupport",
     ]),
   .testTarget(
     name: "CrashTests", dependencies: ["APBus", "SimulatedBus", "crash-agent", "TestSupport"]),

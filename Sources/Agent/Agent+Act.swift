@@ -134,6 +134,9 @@ extension Agent {
       let row = decisions.row(move.apqn.adapter)
       let isRequested = row.vfioAP.contains(move.apqn.domain)
       let isWatched = contention.isWatched(move.apqn)
+      // What is prepared and not requested is reported as an arrival.
+      guard move.foreign != .loading || isRequested || row.undecidable.contains(move.apqn.domain)
+      else { return nil }
       guard
         isRequested || isWatched || row.host.union(row.undecidable).contains(move.apqn.domain)
       else { return nil }
@@ -143,11 +146,14 @@ extension Agent {
           interval: settings.policy.fightInterval)
       }
       var move = move
-      move.rule = decisions.decision(for: move.apqn).rule
+      move.rule = decisions.decision(for: move.apqn).rule.map { RuleReference($0) }
       return move
     }
     foreignMoves = []
-    if !moves.isEmpty { report(.movedByOthers(moves)) }
+    let bound = moves.filter { $0.foreign == .loading }
+    if !bound.isEmpty { report(.boundAtLoading(bound)) }
+    let moved = moves.filter { $0.foreign != .loading }
+    if !moved.isEmpty { report(.movedByOthers(moved)) }
   }
 
   /// Reports queues that were added and kept from the host although no rule reserves them.
@@ -354,7 +360,8 @@ extension Agent {
     return changes.map {
       Move(
         time: now, apqn: $0.apqn, from: $0.from, to: $0.to, cause: $0.cause,
-        rule: decisions.decision(for: $0.apqn).rule, mechanism: choice?.mechanism)
+        rule: decisions.decision(for: $0.apqn).rule.map { RuleReference($0) },
+        mechanism: choice?.mechanism)
     }
   }
 

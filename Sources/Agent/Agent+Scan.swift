@@ -50,7 +50,7 @@ extension Agent {
     try put(ownership.changes(against: inventory))
     if forgetsUnconfigured { noteSeen(ownership.noLongerConfigured(on: inventory.bus)) }
     forgetsUnconfigured = false
-    noteSeen(ownership.newlySeen(on: inventory))
+    noteSeen(ownership.newlySeen(on: inventory) + ownership.newlyLoaded(on: inventory.bus))
     return nil
   }
 
@@ -183,8 +183,10 @@ extension Agent {
   }
 
   /// Notes queues that have another owner than at the last scan, or than what the agent has done since left
-  /// them with. What had no driver was not moved, but bound; and a driver that is gone has lost all its queues.
+  /// them with. What had no driver was not moved, but bound, which counts where the kernel did it because the driver
+  /// was loaded since that scan; and a driver that is gone has lost all its queues.
   private func noteMovesByOthers(among apqns: [APQN], in fresh: Inventory) {
+    let isLoading = ownership.lacksVfioAP && fresh.bus.hasDriver(DriverName.vfioAP)
     for apqn in apqns {
       guard let queue = fresh.queue(apqn), !departures.contains(apqn), !uncertain.contains(apqn)
       else { continue }
@@ -193,6 +195,15 @@ extension Agent {
       let wasReserved =
         inventory == nil && queue.owner == .host && ownership.reserved.contains(apqn)
       let before = ownMoves[apqn] ?? known?.owner ?? (wasReserved ? .vfioAP : queue.owner)
+      if isLoading, queue.owner == .vfioAP,
+        (ownMoves[apqn] ?? known?.owner ?? Owner.none) == Owner.none
+      {
+        foreignMoves.append(
+          Move(
+            time: time.wallTime, apqn: apqn, from: .none, to: .vfioAP, cause: nil,
+            foreign: .loading))
+        continue
+      }
       guard before != queue.owner, before != .none,
         fresh.bus.hasDriver(before == .vfioAP ? DriverName.vfioAP : DriverName.cex4queue)
       else { continue }

@@ -12,7 +12,7 @@ package final class Agent {
   let sysfs: any Sysfs
   let time: any TimeSource
   let environment: Environment
-  private let listener: (Event) -> Void
+  let report: (Event) -> Void
   var host: HostIdentity
   var settings: Settings
 
@@ -70,8 +70,6 @@ package final class Agent {
   package internal(set) var decisions: DecisionTable?
   /// What the agent has reserved.
   package internal(set) var ownership: Ownership
-  /// The last moves.
-  package private(set) var history = History()
   /// How far the agent is.
   package private(set) var status = Status()
   /// The phase that was reported last.
@@ -166,7 +164,7 @@ package final class Agent {
     self.settings = settings
     self.ownership = ownership
     self.environment = environment
-    listener = report
+    self.report = report
     self.time = time
     context = PlanningContext(policy: settings.policy, rulesAreMissing: rules.rules.isEmpty)
   }
@@ -370,11 +368,6 @@ package final class Agent {
       inventory: inventory, decisions: currentDecisions, ownership: ownership,
       configuration: context.configuration, plan: plan ?? Plan(mechanism: .bind),
       progress: progress)
-  }
-
-  func report(_ event: Event) {
-    history.note(event)
-    listener(event)
   }
 
   /// Switches on again what was switched off to be drained. Call it before the agent is given up.

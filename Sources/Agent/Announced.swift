@@ -44,6 +44,11 @@ struct Announced {
         driver: driver)
     }
     events += newWarnings.filter { !$0.isSilence }.map { .warned($0) }
+    let refused = Set(plan.refusals.map(\.apqn))
+    let ended = Set(refusals.map(\.apqn)).subtracting(refused).filter {
+      !decisions.row($0.adapter).vfioAP.contains($0.domain)
+    }
+    if !ended.isEmpty { events.append(.refusalsEnded(ended.sorted())) }
     refusals = Set(plan.refusals)
     waiting = Set(plan.waiting)
     warnings = plan.warnings

@@ -25,6 +25,8 @@ extension Agent {
     case failed(Failure, missed: [Move], pause: Duration?)
     /// A request is refused; reported once until it changes.
     case refused(Refusal, rule: Rule?)
+    /// What was refused is not any more, and nothing is requested there. Where something is, its change is reported.
+    case refusalsEnded([APQN])
     /// Requests wait for a driver; reported once.
     case waiting([RequestedQueue], driver: String)
     /// Queues that are requested are missing, unusable or the like, or are no longer; or their requests are
@@ -32,6 +34,8 @@ extension Agent {
     case requestsChanged([RequestChange])
     /// Another process moved queues that rules decide about, or that the agent had moved.
     case movedByOthers([Move])
+    /// The kernel has bound requested queues when `vfio_ap` was loaded, as they had been prepared for.
+    case boundAtLoading([Move])
     /// Queues were added, or `vfio_ap` was loaded, and they are kept from the host although no rule reserves
     /// them: by the masks, or because that driver was there first.
     case takenOnArrival([Move])
@@ -85,18 +89,18 @@ extension Agent {
     package var from: Owner
     /// The owner now; of a failed move, the one that it was to have.
     package var to: Owner
-    /// Why; nil where another process moved the queue.
+    /// Why; nil where not the agent moved the queue.
     package var cause: OwnerChange.Cause?
     /// The rule that decides about the queue; nil where none does.
-    package var rule: Rule?
+    package var rule: RuleReference?
     /// How the queue was moved; nil where another process moved it.
     package var mechanism: Mechanism?
     /// Why the move was not made; nil for one that was.
     package var failure: String?
-    /// What another process changed to move the queue; nil for a move of the agent.
+    /// What moved the queue; nil for a move of the agent.
     package var foreign: ForeignChange?
 
-    /// What another process can change to move a queue.
+    /// What can move a queue without the agent.
     package enum ForeignChange: Hashable, Sendable {
       /// The masks put the queue into the other pool.
       case masks
@@ -104,11 +108,13 @@ extension Agent {
       case override(String?)
       /// Neither: the queue was bound or unbound itself.
       case binding
+      /// The kernel bound what had no driver when the driver was loaded.
+      case loading
     }
 
     package init(
       time: WallTime, apqn: APQN, from: Owner, to: Owner, cause: OwnerChange.Cause?,
-      rule: Rule? = nil, mechanism: Mechanism? = nil, failure: String? = nil,
+      rule: RuleReference? = nil, mechanism: Mechanism? = nil, failure: String? = nil,
       foreign: ForeignChange? = nil
     ) {
       self.time = time
@@ -124,38 +130,17 @@ extension Agent {
   }
 }
 
-/// The last moves, the oldest first: what remains of the events.
-package struct History: Equatable, Sendable {
-  /// How many are kept.
-  package static let capacity = 1000
-
-  private var ring: [Agent.Move] = []
-  private var start = 0
-
-  package init() {}
-
-  /// The moves, the oldest first.
-  package var moves: [Agent.Move] { Array(ring[start...] + ring[..<start]) }
-
-  /// Keeps the moves of an event. A move that was not made is kept once for each reason.
-  package mutating func note(_ event: Agent.Event) {
-    switch event {
-    case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
-      for move in moves { append(move) }
-    case .failed(_, let missed, _):
-      for move in missed where move.failure != nil { append(move) }
-    case .entered, .chose, .planned, .wrote, .refused, .waiting, .requestsChanged, .warned,
-      .draining, .answered:
-      break
+extension Agent.Event {
+  /// The moves that were made, or were tried and have failed for another reason than the last time.
+  package var moves: [Agent.Move] {
+    switch self {
+    case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
+      .takenOnArrival(let moves):
+      moves
+    case .failed(_, let missed, _): missed.filter { $0.failure != nil }
+    case .entered, .chose, .planned, .wrote, .refused, .refusalsEnded, .waiting, .requestsChanged,
+      .warned, .draining, .answered:
+      []
     }
-  }
-
-  private mutating func append(_ move: Agent.Move) {
-    guard ring.count == Self.capacity else {
-      ring.append(move)
-      return
-    }
-    ring[start] = move
-    start = (start + 1) % Self.capacity
   }
 }

@@ -6,24 +6,24 @@ package import Reservation
 import ReservationRules
 
 /// Writes the agent's events to the journal. It lives on the agent's thread.
-final class AgentJournal {
+package final class AgentJournal {
   private let log: any MessageLog
   private let time = HostTime()
   private var rate = MessageRate()
   /// How many queues have been reserved.
   private(set) var reserved = 0
 
-  init(_ log: any MessageLog) {
+  package init(_ log: any MessageLog) {
     self.log = log
   }
 
-  func note(_ event: Agent.Event) {
+  package func note(_ event: Agent.Event) {
     if case .moved(let moves) = event { reserved += moves.count { $0.to == .vfioAP } }
     for message in LogMessage.messages(event) { write(message) }
   }
 
   /// Reports what an agent that is given up leaves undone.
-  func noteLeft(by agent: Agent) {
+  package func noteLeft(by agent: Agent) {
     guard let message = LogMessage.left(agent.undone, draining: agent.status.draining) else {
       return
     }
@@ -57,7 +57,7 @@ extension LogMessage {
   /// that they lead to are reported.
   package static func messages(_ event: Agent.Event) -> [LogMessage] {
     switch event {
-    case .planned, .wrote(_, error: nil): []
+    case .planned, .wrote(_, error: nil), .refusalsEnded: []
     case .entered(let phase, from: let last): entered(phase, from: last)
     case .chose(let choice):
       [
@@ -66,14 +66,14 @@ extension LogMessage {
           fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
       ]
     case .wrote(let step, let error?): [writeRefused(step, with: error)]
-    case .moved(let moves): moved(moves)
+    case .moved(let moves), .boundAtLoading(let moves): moved(moves)
     case .failed(let failure, _, let pause): failed(failure, pause: pause)
     case .refused(let refusal, let rule):
       [
         LogMessage(
           .warning, .refused, refusal.description,
           fields: [Field("AP_QUEUE", refusal.apqn.description), Field("AP_ACTION", "refuse")]
-            + fields(of: rule))
+            + fields(of: rule.map { RuleReference($0) }))
       ]
     case .requestsChanged(let changes): requests(changes)
     case .movedByOthers(let moves):
@@ -187,11 +187,12 @@ extension LogMessage {
       var from: Owner
       var to: Owner
       var reason: String
-      var rule: Rule?
+      var rule: RuleReference?
       var mechanism: Mechanism?
     }
     let ways = Dictionary(grouping: moves) { move in
-      let isRequested = move.cause == .wanted || move.cause == .givenBack
+      let isRequested =
+        move.cause == .wanted || move.cause == .givenBack || move.foreign == .loading
       return Way(
         from: move.from, to: move.to, reason: move.reason, rule: isRequested ? move.rule : nil,
         mechanism: move.mechanism)
@@ -220,13 +221,18 @@ extension LogMessage {
         LogMessage(
           group.isStuck ? .warning : .notice, group.isStuck ? .requestStuck : .requestFreed,
           group.sentence,
-          fields: fields + [Field("AP_STATE", group.to.rawValue)] + Self.fields(of: group.rule))
+          fields: fields + [Field("AP_STATE", group.to.rawValue)]
+            + Self.fields(of: group.rule.map { RuleReference($0) }))
       }
     }
   }
 
-  private static func fields(of rule: Rule?) -> [Field] {
-    rule.map { [Field("AP_RULE", $0.location.fileAndLine)] } ?? []
+  private static func fields(of rule: RuleReference?) -> [Field] {
+    guard let rule else { return [] }
+    return [Field("AP_RULE", rule.fileAndLine)]
+      + [("AP_LABEL", rule.label), ("AP_RULE_HASH", rule.textHash)].compactMap { name, value in
+        value.map { Field(name, $0) }
+      }
   }
 
   /// The journal takes a field several times, and 256 of them are not too many for it.

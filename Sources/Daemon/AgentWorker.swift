@@ -57,7 +57,10 @@ struct AgentWorker {
       sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
       takeIn: { agent in received.add(mailbox.take(), to: agent) },
       publish: { agent in board.publish { $0.report.note(agent) } },
-      report: { journal.note($0) })
+      report: { event in
+        journal.note(event)
+        factory.history.note(event)
+      })
     lateStart = LateStart(sysfs: sysfs, log: factory.log, root: factory.root)
     reannouncesMatrix = factory.configuration.reannouncesMatrix
     gate = BootGate(sysfs: sysfs, settleTime: factory.configuration.busSettle)
@@ -176,16 +179,19 @@ package struct AgentFactory: Sendable {
   package var root: String?
   /// Where messages go.
   package var log: any MessageLog
+  /// Where what was done is kept.
+  package var history: HistoryKeeper
 
   package init(
     _ settings: DaemonSettings, configuration: Configuration, rules: RuleSet, host: HostIdentity,
-    log: any MessageLog,
+    log: any MessageLog, history: HistoryKeeper,
     sysfs: @escaping @Sendable () throws -> any Sysfs
   ) {
     self.sysfs = sysfs
     answerLimit = settings.answerLimit
     self.rules = rules
     self.log = log
+    self.history = history
     self.host = host
     self.configuration = configuration
     configurationLock = settings.configurationLock
@@ -244,7 +250,6 @@ extension AgentReport {
     inventory = agent.inventory
     decisions = agent.decisions
     ownership = agent.ownership
-    history = agent.history
     configuration = agent.configuration
   }
 }

@@ -24,8 +24,13 @@ package struct DaemonSettings: Sendable {
   package var configurationLock: String?
   /// The directory of the ownership record, and the identifier of this boot; nil for no record.
   package var record: (directory: String, boot: String)?
+  /// Where the history is kept: the directory whose files outlive a boot, and others that are used if that one cannot be
+  /// written to.
+  package var historyDirectories: [String] = []
   /// The directory below which the host's other files are; nil for none.
   package var root: String?
+  /// What was repaired before the start, each a sentence.
+  package var repairs: [String] = []
 
   /// How long the operation that is being done may take when the daemon is asked to stop: less than the
   /// service manager allows (TimeoutStopSec= of the unit).
@@ -64,6 +69,8 @@ package struct DaemonPlace {
   package let ruleArchive: String
   /// The directory of the ownership record.
   package let runtime: String
+  /// The directories of the history, the one whose files outlive a boot first.
+  package let historyDirectories: [String]
   /// The lock that only one daemon or `apply` has.
   package let lock: String
   /// What was mended of directories that existed, each a sentence.
@@ -76,6 +83,11 @@ package struct DaemonPlace {
   private static let runtimeDirectory = "/run/apreserve"
   private static let stateDirectory = "/var/lib/apreserve"
 
+  /// The directories of the history of a program whose command line names this one.
+  package static func historyDirectories(state: String?) -> [String] {
+    state.map { [HostFile.absolute($0)] } ?? [stateDirectory, runtimeDirectory]
+  }
+
   /// The places of a daemon whose command line has these. Directories that it writes to are made.
   /// `root` is the directory below which the host's files are; nil for none.
   package init(
@@ -84,9 +96,9 @@ package struct DaemonPlace {
     runtime = HostFile.absolute(state ?? Self.runtimeDirectory)
     let kept = HostFile.absolute(state ?? Self.stateDirectory)
     repairs = [
-      try HostFile.makeDirectory(runtime),
-      kept == runtime ? nil : try HostFile.makeDirectory(kept),
+      try HostFile.makeDirectory(runtime), kept == runtime ? nil : try Self.makeKept(kept),
     ].compactMap(\.self)
+    historyDirectories = Self.historyDirectories(state: state)
     self.control = HostFile.absolute(control ?? Self.systemControl)
     lock = runtime + "/lock"
     ruleArchive = kept + "/last-good.rules"
@@ -97,6 +109,19 @@ package struct DaemonPlace {
     }
     let prefix = HostFile.absolute(root)
     ruleDirectories = RuleFileSelection.directories.map { prefix == "/" ? $0 : prefix + $0 }
+  }
+}
+
+extension DaemonPlace {
+  /// Creates the directory for what outlives a boot. Where that is not possible, as on a read-only file system, the
+  /// daemon does without: reserving is more important than what it keeps there.
+  private static func makeKept(_ path: String) throws(FileError) -> String? {
+    do throws(FileError) {
+      return try HostFile.makeDirectory(path)
+    } catch {
+      if case .failed("creating", _) = error.problem { return nil }
+      throw error
+    }
   }
 }
 

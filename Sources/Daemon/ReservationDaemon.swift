@@ -3,6 +3,7 @@ import Agent
 import Glibc
 package import HostSystem
 import JSONText
+import Reports
 import Reservation
 import ReservationRules
 
@@ -25,6 +26,7 @@ package final class ReservationDaemon {
   private var sources: [EventSource] = []
   private var intake: EventIntake?
   private var rules: RuleStore?
+  private let history: HistoryKeeper
   /// The names of the host that the rules are decided by.
   private var host: HostIdentity
   private var service: ServiceReporter?
@@ -41,6 +43,9 @@ package final class ReservationDaemon {
     board = try StatusBoard()
     configuration = settings.configuration(nil)
     host = settings.host()
+    history = HistoryKeeper(
+      .daemon, boot: settings.record?.boot ?? "", directories: settings.historyDirectories, log: log
+    )
   }
 
   /// Runs until a signal says to stop. `activated` is a listening control socket that the service
@@ -51,6 +56,7 @@ package final class ReservationDaemon {
     activated: Result<LocalSocket?, UnsuitableSocket> = .success(nil),
     sysfs: @escaping @Sendable () throws -> any Sysfs
   ) throws {
+    for repair in settings.repairs { log.write(LogMessage(.warning, .repaired, repair)) }
     // Before there is another thread, since threads inherit which signals are blocked.
     sources = [
       try loop.onSignal(SIGTERM) { [unowned self] in stop() },
@@ -66,7 +72,7 @@ package final class ReservationDaemon {
     reportConfigurationProblems()
     let rules = try RuleStore(
       loop, settings: settings, interval: configuration.rescanInterval, log: log,
-      onRead: { [unowned self] in readHost() }
+      history: history, onRead: { [unowned self] in readHost() }
     ) { [unowned self] rules in
       mailbox.post { $0.hold(rules, isExplicit: false) }
     }
@@ -81,9 +87,10 @@ package final class ReservationDaemon {
     try AgentWorker.start(
       AgentFactory(
         settings, configuration: configuration, rules: rules.condition.rules, host: host, log: log,
-        sysfs: sysfs),
+        history: history, sysfs: sysfs),
       mailbox: mailbox, board: board)
     try loop.feedWatchdog()
+    defer { history.end() }
     try loop.run()
     if ownsControl { unlink(settings.control) }
     if let failure { throw DaemonFailure(description: failure) }
@@ -153,13 +160,7 @@ package final class ReservationDaemon {
 
   /// Reads everything again because a person asked for it: a client of the control socket, or a signal.
   private func reload(for peer: LocalSocket.Peer?) -> Reply {
-    log.write(
-      LogMessage(
-        .notice, .reloadRequested,
-        "reload requested by " + (peer.map { "\($0), user \($0.user)" } ?? "SIGHUP"),
-        fields: peer.map {
-          [.init("AP_CLIENT_PID", "\($0.process)"), .init("AP_CLIENT_UID", "\($0.user)")]
-        } ?? []))
+    noteRequest(.reload, by: peer)
     service?.reload {
       configuration = settings.configuration(configuration)
       service?.setLimit(configuration.startTimeout)
@@ -186,6 +187,16 @@ package final class ReservationDaemon {
       .init("warnings", .array(condition.diagnostics.map { .string($0.sentence) })),
       .init("problems", .array(configuration.problems.map { .string($0.description) })),
     ])
+  }
+
+  /// Reports who has asked for something; nil is a signal.
+  private func noteRequest(_ action: HistoryEntry.Action, by peer: LocalSocket.Peer?) {
+    let client = peer.map {
+      HistoryEntry.Client(
+        process: Int($0.process), user: Int($0.user), command: $0.command)
+    }
+    log.write(LogMessage(action, by: client))
+    history.note(.asked(action, by: client))
   }
 
   /// Reads the names of the host again; the rules are decided again where they have changed.
@@ -217,7 +228,9 @@ package final class ReservationDaemon {
       let isPassedOn = socket != nil
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
+        noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
         settle: { [unowned self] in settle($0, scansEverything: $1) },
+        history: history,
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(
         loop,
@@ -245,6 +258,24 @@ package final class ReservationDaemon {
     rules?.refresh()
     intake?.takeIn()
     settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything))
+  }
+}
+
+extension LogMessage {
+  /// The message of what a client, or a signal, has asked for.
+  init(_ action: HistoryEntry.Action, by client: HistoryEntry.Client?) {
+    let kind: MessageKind =
+      switch action {
+      case .reload: .reloadRequested
+      case .apply: .applyRequested
+      }
+    let fields = client.map { client in
+      [Field("AP_CLIENT_PID", "\(client.process)"), Field("AP_CLIENT_UID", "\(client.user)")]
+        + (client.command.map { [Field("AP_CLIENT_COMMAND", $0)] } ?? [])
+    }
+    self.init(
+      .notice, kind, "\(action.rawValue) requested by \(client?.description ?? "SIGHUP")",
+      fields: fields ?? [])
   }
 }
 

@@ -15,8 +15,6 @@ package struct AgentReport: Sendable {
   package var decisions: DecisionTable?
   /// What the agent has reserved.
   package var ownership = Ownership()
-  /// The last moves.
-  package var history = History()
   /// What the host's other files say.
   package var configuration = HostConfiguration()
   /// The last numbered request that it has dealt with.

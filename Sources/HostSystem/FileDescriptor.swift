@@ -163,6 +163,11 @@ package struct FileError: Error, Equatable, Sendable {
     if case .failed(_, .noSuchFile) = problem { true } else { false }
   }
 
+  /// Whether no process answers.
+  package var isRefusal: Bool {
+    if case .failed(_, .connectionRefused) = problem { true } else { false }
+  }
+
   /// Whether another attempt would most likely fail in the same way: the file is at fault, and not a
   /// passing lack of memory or descriptors.
   var isLasting: Bool {
@@ -197,12 +202,15 @@ extension FileError: CustomStringConvertible {
 
 /// The name of a process for a person.
 enum ProcessName {
-  /// Such as `chzdev (process 4711)`. A process can have any name, so it is made printable.
+  /// Such as `chzdev (process 4711)`.
   static func text(_ process: Int32) -> String {
-    guard let bytes = try? HostFile.read("/proc/\(process)/comm", sizeLimit: 64) else {
-      return "process \(process)"
-    }
-    let name = String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
-    return "\(name.printable) (process \(process))"
+    command(process).map { "\($0) (process \(process))" } ?? "process \(process)"
+  }
+
+  /// The name alone; nil if the process has ended. A process can have any name, so it is made printable.
+  static func command(_ process: Int32) -> String? {
+    guard let bytes = try? HostFile.read("/proc/\(process)/comm", sizeLimit: 64) else { return nil }
+    return String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
+      .printable
   }
 }

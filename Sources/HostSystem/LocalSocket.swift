@@ -34,6 +34,9 @@ package final class LocalSocket {
       self.user = user
     }
 
+    /// The name of its program, without control characters; nil if it has ended.
+    package var command: String? { ProcessName.command(process) }
+
     /// Its name and number, `apreserve (process 4711)`.
     package var description: String { ProcessName.text(process) }
   }

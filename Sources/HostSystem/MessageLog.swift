@@ -163,6 +163,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case rulesLoaded = "1b59a6614d98e84388b6c1877e010ca7"
   /// A reload was requested.
   case reloadRequested = "4a6c2f7be9154c0d8b37d5f0a61e8c92"
+  /// A reconciliation was requested.
+  case applyRequested = "3e92c5a07b614d18a6d0f1728c49be35"
   /// The rules have errors.
   case rulesRefused = "34fcf9975da10820b0dc2732f905cd90"
   /// The rules in force cannot be archived, or the archived rules cannot be used.
@@ -181,6 +183,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case suppressed = "74308f265723227233a7b4d65708408a"
   /// The record of what is reserved cannot be read.
   case recordDamaged = "996eb77f9057261743ba4923c3a35895"
+  /// The history cannot be kept, or not all of it can be read.
+  case history = "c27d1b90f35e4a68a9f406e2d81b7c5f"
   /// Requested queues are missing, unusable or the like.
   case requestStuck = "5d8e7b19c2634f0fa1d47c0b96e38f52"
   /// Requested queues are no longer missing, unusable or the like.

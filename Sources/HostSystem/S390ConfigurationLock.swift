@@ -1,5 +1,6 @@
 package import Agent
 import CLinux
+import CSystemd
 import Glibc
 import APBus
 

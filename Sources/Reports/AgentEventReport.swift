@@ -1,6 +1,5 @@
 package import APBus
 package import Agent
-import Glibc
 package import JSONText
 import Reservation
 import ReservationRules
@@ -26,10 +25,12 @@ package struct AgentEventReport {
       [line("plan", Self.summary(plan))] + lines("decide", of: moves)
     case .wrote(let step, let error):
       [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
-    case .moved(let moves): lines("moved", of: moves)
+    case .moved(let moves), .boundAtLoading(let moves): lines("moved", of: moves)
     case .failed(let failure, _, let pause):
       [line("failed", failure.description + (goesOn ? Self.outlook(pause) : ""), .problem)]
     case .refused(let refusal, _): [line("refused", refusal.description, .problem)]
+    // The plan that follows says what is done instead.
+    case .refusalsEnded: []
     case .waiting(let requests, let driver): waitingLines(requests, driver: driver)
     case .requestsChanged(let changes):
       RequestChangeGroup.groups(of: changes).map { group in
@@ -124,7 +125,8 @@ extension Agent.Event {
         object.set("path", text: step.path?.description)
         object.set("text", text: step.text)
         object.set("errno", text: error?.errno.name)
-      case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
+      case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
+        .takenOnArrival(let moves):
         object.set("changes", .array(moves.map(\.json)))
       case .failed(let failure, _, let pause):
         object.set("message", text: failure.description)
@@ -134,6 +136,7 @@ extension Agent.Event {
         object.set("reason", text: refusal.code)
         object.set("message", text: refusal.description)
         object.set("rule", rule?.location.json)
+      case .refusalsEnded(let apqns): object.set("queues", texts: apqns.map(\.description))
       case .waiting(let requests, let driver):
         object.set("queues", texts: requests.map(\.apqn.description))
         object.set("driver", text: driver)
@@ -159,9 +162,11 @@ extension Agent.Event {
     case .moved: "moved"
     case .failed: "failed"
     case .refused: "refused"
+    case .refusalsEnded: "refusals-ended"
     case .waiting: "waiting"
     case .requestsChanged: "requests"
     case .movedByOthers: "moved-by-others"
+    case .boundAtLoading: "bound-at-loading"
     case .takenOnArrival: "taken-on-arrival"
     case .warned: "warning"
     case .draining: "draining"
@@ -182,7 +187,7 @@ package struct ForeignWay: Hashable {
     case .masks: ", which changed the masks"
     case .override(let driver?): ", which set driver_override to \(driver.printable)"
     case .override(nil): ", which cleared driver_override"
-    case .binding, nil: ""
+    case .binding, .loading, nil: ""
     }
   }
 }
@@ -193,62 +198,5 @@ extension [Agent.Move] {
     Dictionary(grouping: self) { ForeignWay(from: $0.from, to: $0.to, change: $0.foreign) }
       .map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
       .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
-  }
-}
-
-extension History {
-  /// The moves for programs, the oldest first: values of the type `Move` (`org.apreserve.varlink`).
-  package var json: JSONValue { .array(moves.map(\.json)) }
-}
-
-extension Agent.Move {
-  /// A value of the type `Move` (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("time", text: Self.text(of: time))
-      $0.set("queue", text: apqn.description)
-      $0.set("from", text: from.rawValue)
-      $0.set("to", text: to.rawValue)
-      $0.set("cause", text: cause?.word ?? Self.wordOfAnotherProcess)
-      $0.set("rule", rule?.location.json)
-      $0.set("label", text: rule?.name)
-      $0.set("mechanism", text: mechanism?.rawValue)
-      $0.set("failure", text: failure)
-      switch foreign {
-      case .masks: $0.set("changed", text: "masks")
-      case .override: $0.set("changed", text: "driver_override")
-      case .binding, nil: break
-      }
-    }
-  }
-
-  private static let wordOfAnotherProcess = "others"
-
-  /// A moment since the beginning of 1970 as RFC 3339 writes it, in UTC and to the second.
-  static func text(of time: WallTime) -> String {
-    var seconds = time_t(time.sinceEpoch.components.seconds)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
-  }
-
-  /// The line of a move that a daemon has sent as JSON.
-  package static func line(of json: JSONValue) -> String {
-    let rule = json["rule"].map { rule in
-      SourceLocation.shortText(
-        file: rule["file"]?.text ?? "?", line: rule["line"]?.integer ?? 0)
-    }
-    let label = json["label"]?.text.map { "\"\($0)\"" }
-    let origin = [rule, label].compactMap(\.self).joined(separator: " ")
-    let cause = OwnerChange.Cause.allCases.first { $0.word == json["cause"]?.text }
-    let way =
-      ["time", "queue", "from"].map { json[$0]?.text ?? "?" } + ["->", json["to"]?.text ?? "?"]
-    var columns = [way.joined(separator: " ")]
-    if let mechanism = json["mechanism"]?.text { columns.append(mechanism) }
-    columns.append(OwnerChange.reason(for: cause, origin: origin.isEmpty ? nil : origin))
-    if let failure = json["failure"]?.text { columns.append("failed: \(failure)") }
-    return columns.joined(separator: "  ").printable
   }
 }

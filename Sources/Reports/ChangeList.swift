@@ -81,7 +81,13 @@ struct ChangeList {
 
 extension Agent.Move {
   /// Why the queue was moved, in a few words.
-  package var reason: String { OwnerChange.reason(for: cause, origin: rule?.origin) }
+  package var reason: String {
+    guard foreign == .loading else {
+      return OwnerChange.reason(for: cause, origin: rule?.origin)
+    }
+    return [rule?.origin, "by the kernel, when \(DriverName.vfioAP) was loaded"].compactMap(\.self)
+      .joined(separator: ", ")
+  }
 }
 
 extension OwnerChange {

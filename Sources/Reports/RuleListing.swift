@@ -77,6 +77,7 @@ package struct RuleListing {
       $0.set("locks", flag: rule.reserve.locks)
       $0.set("collateral", text: rule.collateral.rawValue)
       $0.set("label", text: rule.name)
+      $0.set("hash", text: rule.textHash)
     }
   }
 }

@@ -24,7 +24,26 @@ extension SourceLocation {
 extension Rule {
   /// Where it is written, and the label for people: `50-db.rules:2 "db guests"`.
   package var origin: String {
-    location.shortFileAndLine + (name.map { " \"\($0.printable)\"" } ?? "")
+    RuleReference(file: location.file, line: location.line, label: name).origin
+  }
+}
+
+extension RuleReference {
+  /// Where the rule is written, and the label for people.
+  var origin: String {
+    SourceLocation.shortText(file: file, line: line) + (label.map { " \"\($0.printable)\"" } ?? "")
+  }
+
+  /// Adds place, label and hash of the text.
+  func write(to object: inout JSONObject) {
+    object.set(
+      "rule",
+      JSONObject.make {
+        $0.set("file", text: file)
+        $0.set("line", number: line)
+      })
+    object.set("label", text: label)
+    object.set("ruleHash", text: textHash)
   }
 }
 

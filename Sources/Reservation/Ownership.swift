@@ -27,12 +27,15 @@ package struct Ownership: Equatable, Sendable {
   /// Those of `requested` that were on `vfio_ap` at the last scan: where one is with the host at the next, another
   /// process has moved it, be that after a restart.
   package var reserved: APQNSet
+  /// Whether `vfio_ap` was not loaded at the last scan: what is prepared and on `vfio_ap` at the next was bound by
+  /// the kernel in between.
+  package var lacksVfioAP: Bool
 
   /// A record; a new one owns nothing.
   package init(
     queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
     mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = [],
-    requested: APQNSet = APQNSet(), reserved: APQNSet = APQNSet()
+    requested: APQNSet = APQNSet(), reserved: APQNSet = APQNSet(), lacksVfioAP: Bool = false
   ) {
     self.queues = queues
     self.adapters = adapters
@@ -43,6 +46,7 @@ package struct Ownership: Equatable, Sendable {
     self.olderAdapters = olderAdapters
     self.requested = requested
     self.reserved = reserved
+    self.lacksVfioAP = lacksVfioAP
   }
 
   /// The masks as far as apreserve has cleared them; nil if it has not.
@@ -68,7 +72,7 @@ package struct Ownership: Equatable, Sendable {
     case .domains: .domains(domains)
     case .queue(let apqn, _): .queue(apqn, isOwned: queues.contains(apqn))
     case .offline(let apqn, _): .offline(apqn, isOwned: offline.contains(apqn))
-    case .seen, .requested, .reserved: nil
+    case .seen, .requested, .reserved, .vfioAP: nil
     }
   }
 
@@ -87,6 +91,7 @@ package struct Ownership: Equatable, Sendable {
       if isReservable { olderAdapters.remove(adapter) } else { olderAdapters.insert(adapter) }
     case .requested(let adapter, let domains): requested[adapter] = domains
     case .reserved(let adapter, let domains): reserved[adapter] = domains
+    case .vfioAP(let isLoaded): lacksVfioAP = !isLoaded
     }
   }
 
@@ -152,6 +157,12 @@ package struct Ownership: Equatable, Sendable {
       else { return nil }
       return .seen(adapter: card.adapter, domains: domains, isReservable: isReservable)
     }
+  }
+
+  /// Whether `vfio_ap` is loaded, where that has changed.
+  package func newlyLoaded(on bus: BusState) -> [OwnershipChange] {
+    let isLoaded = bus.hasDriver(DriverName.vfioAP)
+    return isLoaded == lacksVfioAP ? [.vfioAP(isLoaded: isLoaded)] : []
   }
 
   /// Queues that are requested, or reserved as requested, now and were not before, or the other way round. Where
@@ -223,6 +234,8 @@ package enum OwnershipChange: Equatable, Sendable {
   case requested(adapter: UInt8, domains: APMask)
   /// Those of them that were on `vfio_ap` at the last scan are those of these domains.
   case reserved(adapter: UInt8, domains: APMask)
+  /// `vfio_ap` was loaded at the last scan, or was not.
+  case vfioAP(isLoaded: Bool)
 }
 
 /// The record of what is owned as lines of text, each of which adds to or takes from what the lines
@@ -265,6 +278,7 @@ package enum OwnershipText {
     changes += ownership.reserved.adapters.map { adapter in
       .reserved(adapter: adapter, domains: ownership.reserved[adapter])
     }
+    if ownership.lacksVfioAP { changes.append(.vfioAP(isLoaded: false)) }
     return "\(title) boot=\(boot)\n" + text(changes)
   }
 
@@ -283,6 +297,7 @@ package enum OwnershipText {
         "requested \(BusObject.cardName(adapter))=\(domains)\n"
       case .reserved(let adapter, let domains):
         "reserved \(BusObject.cardName(adapter))=\(domains)\n"
+      case .vfioAP(let isLoaded): "vfio_ap \(isLoaded ? "loaded" : "absent")\n"
       }
     }.joined()
   }
@@ -328,6 +343,9 @@ extension OwnershipChange {
       let isOwned = word.hasPrefix("+")
       self =
         word.hasSuffix("queue") ? .queue(apqn, isOwned: isOwned) : .offline(apqn, isOwned: isOwned)
+    case "vfio_ap":
+      guard ["loaded", "absent"].contains(value) else { return nil }
+      self = .vfioAP(isLoaded: value == "loaded")
     case "seen", "seen-older", "requested", "reserved":
       let parts = value.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),

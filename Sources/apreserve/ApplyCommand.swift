@@ -24,6 +24,8 @@ struct ApplyCommand: ParsableCommand {
         apreserve plan && echo nothing to do
         apreserve apply
 
+      What is moved, refused or fails is also in the journal and in the history, as if the daemon had done it.
+
       If the daemon is running, it does the work.
 
       The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is \
@@ -83,6 +85,11 @@ struct ApplyCommand: ParsableCommand {
       var report = AgentEventReport(style: output.style)
       report.goesOn = false
       var events: [Agent.Event] = []
+      // A person at a terminal reads the same, and the journal has it for later.
+      let journal = isThisHost || Journal.isConnected ? AgentJournal(Journal()) : nil
+      let history = state.history(
+        prepare ? .prepare : .apply, isThisHost: isThisHost, boot: host?.bootID ?? "")
+      defer { history?.end() }
       let time = HostTime()
       let agent = Agent(
         sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
@@ -100,6 +107,8 @@ struct ApplyCommand: ParsableCommand {
         time: time,
         report: { [report] event in
           events.append(event)
+          journal?.note(event)
+          history?.note(event)
           guard !isJSON else { return }
           // The remaining writes must be done even if nothing can be printed.
           for line in report.lines(event) { _ = try? Terminal.print(line + "\n") }
@@ -114,7 +123,10 @@ struct ApplyCommand: ParsableCommand {
       {
         try agent.reconcile().get()
       }
-      if let signal = interruption.signal { try stop(agent, after: signal) }
+      if let signal = interruption.signal {
+        journal?.noteLeft(by: agent)
+        try stop(agent, after: signal)
+      }
       guard agent.status.phase != .withoutBus else {
         return try withoutBus()
       }
@@ -152,7 +164,7 @@ extension ApplyCommand {
   private func applyByDaemon(_ held: InstanceLockHeld) throws {
     Terminal.say("\(held); it does the work")
     let status = try ControlClient(path: DaemonPlace.systemControl).call(
-      Call("org.apreserve.Settle"))["status"]
+      Call("org.apreserve.Apply"))["status"]
     let document = status ?? .object([])
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
     try ControlOptions.end(with: document)

@@ -1,7 +1,7 @@
 import APBus
-import Agent
 import ArgumentParser
 import Daemon
+import HostSystem
 import JSONText
 import Reports
 import ReservationRules
@@ -11,12 +11,16 @@ struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Show the progress of the daemon, what is refused, and the settings in force.",
-    usage: "apreserve status [--json] [--metrics|--history] [<options>]",
+    usage: "apreserve status [--json] [--metrics|--history [--since <time>]] [<options>]",
     discussion: """
         apreserve status
-        apreserve status --history
+        apreserve status --history --since "2h ago"
 
-      --json prints the type Status of the daemon's Varlink interface org.apreserve; --metrics prints \
+      --history prints when which queue was moved by which rule, what was refused, and who asked for what. It \
+      survives restarts and boots, and root can read it while the daemon is not running.
+
+      --json prints the type Status of the daemon's Varlink interface org.apreserve, and with --history a value \
+      of the type HistoryEntry on each line; --metrics prints \
       text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
 
       The exit status is 0 if everything requested is reserved, pending or waiting, 1 if something is blocked \
@@ -32,28 +36,73 @@ struct StatusCommand: ParsableCommand {
   @Flag(help: "Print metrics for Prometheus.")
   var metrics = false
 
-  @Flag(help: "Print the last 1,000 moves of queues, the oldest first.")
+  @Flag(help: "Print the last 5,000 entries of the history, the oldest first.")
   var history = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Print only entries since this time: a date, a time of day or both in local time, today, yesterday, "
+        + "boot, or a time ago such as -2h.", valueName: "time"))
+  var since: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Read the history in this directory while no daemon is running; the default is /var/lib/apreserve.",
+      valueName: "dir"), completion: .directory)
+  var state: String?
 
   func validate() throws {
     guard !(metrics && (json || history)) else {
       throw ValidationError("--metrics cannot be combined with --json or --history.")
     }
+    guard history || since == nil && state == nil else {
+      throw ValidationError("\(since == nil ? "--state" : "--since") requires --history.")
+    }
+    guard since == nil || start != nil else {
+      throw ValidationError(
+        "--since must be a time such as \"2027-01-15 08:00\", \"08:00\", \"2h ago\", -30min, today, "
+          + "yesterday or boot.")
+    }
+  }
+
+  private var start: HistoryStart? {
+    since.flatMap { HistoryStart(text: $0, now: HostTime().wallTime) }
   }
 
   func run() throws {
     try reportingErrors {
       if history {
-        let moves = try control.call("GetHistory")["moves"] ?? .array([])
-        try Terminal.print(
-          json ? moves.documentText : moves.elements.map { Agent.Move.line(of: $0) + "\n" }.joined()
-        )
+        for entry in try entries() {
+          // A pipe that is closed gets no more.
+          guard try Terminal.print((json ? entry.json.text() : entry.line) + "\n") else { break }
+        }
         return
       }
       let status = try control.call("GetStatus")["status"] ?? .object([])
       let view = StatusView(status)
       try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())
       if !metrics { try ControlOptions.end(with: status, silently: true) }
+    }
+  }
+}
+
+extension StatusCommand {
+  /// What the daemon has, or while none is running, what the last one has left.
+  private func entries() throws -> [HistoryEntry] {
+    do throws(ControlError) {
+      let reply = try control.call(
+        "ListHistory", parameters: start.map { [.init("since", .string($0.word))] } ?? [])
+      return (reply["entries"]?.elements ?? []).compactMap { HistoryEntry(json: $0) }
+    } catch {
+      guard case .unreachable(let failure) = error, failure.isAbsence || failure.isRefusal,
+        state != nil || control.control == DaemonPlace.systemControl,
+        let stored = try? StoredHistory.read(DaemonPlace.historyDirectories(state: state)),
+        !stored.entries.isEmpty
+      else { throw error }
+      Terminal.say("\(error); this is what earlier programs have kept")
+      for problem in stored.problems { Terminal.say(problem) }
+      return History(stored.entries).entries(since: start, boot: HostFacts().bootID)
     }
   }
 }

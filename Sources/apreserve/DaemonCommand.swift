@@ -67,12 +67,11 @@ struct DaemonCommand: ParsableCommand {
       settings.configuration = configuration
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")
+      settings.historyDirectories = place.historyDirectories
       settings.root = systemRoot
       // Held to the end of the process: two daemons on one machine would undo each other's work.
       let lock = try InstanceLock(path: place.lock)
-      for repair in place.repairs + lock.repairs {
-        log.write(LogMessage(.warning, .repaired, repair))
-      }
+      settings.repairs = place.repairs + lock.repairs
       defer { withExtendedLifetime(lock) {} }
       let path = machine.sysfs
       try ReservationDaemon(settings, log: log).run(

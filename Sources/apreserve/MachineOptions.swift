@@ -1,7 +1,9 @@
 import APBus
 import ArgumentParser
+import Daemon
 import HostSystem
 import Replay
+import Reports
 import Reservation
 import Snapshots
 import Uevents
@@ -195,6 +197,16 @@ struct StateOptions: ParsableArguments {
     guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
     try HostFile.makeDirectory(directory)
     return try InstanceLock(path: HostFile.absolute(directory) + "/lock")
+  }
+
+  /// Continues the history; nil if no record is kept.
+  func history(
+    _ program: HistoryEntry.Program, isThisHost: Bool, boot: String
+  ) -> HistoryKeeper? {
+    guard state != nil || isThisHost else { return nil }
+    return HistoryKeeper(
+      program, boot: boot, directories: DaemonPlace.historyDirectories(state: state),
+      log: Journal.isConnected ? Journal() : TextLog())
   }
 
   /// Opens the record; nil if none is kept.

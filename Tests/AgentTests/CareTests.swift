@@ -235,7 +235,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
       let move = try #require(foreignMoves(stage.events).first { $0.apqn == apqn })
       #expect(move.from == .vfioAP && move.to == .host)
       #expect(move.foreign == Self.change(by: mechanism))
-      #expect(move.rule?.location.line == 1)
+      #expect(move.rule?.line == 1)
       stage.agent.replaceRules(
         try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap", NAME="again""#))
       try stage.settle()
@@ -283,7 +283,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let stage = try Stage(.mask, rules: #"ADAPTER=="0|1|2", RESERVE="vfio_ap""#)
     try stage.happens { try $0.write(APMask.all.description, to: .bus("apmask")) }
     #expect(foreignMoves(stage.events).count == 12)
-    #expect(stage.agent.history.moves.count { $0.foreign == .masks } == 12)
+    #expect(stage.history.count { $0.foreign == .masks } == 12)
   }
 
   @Test func `only rarely is not contention`() throws {
@@ -345,18 +345,18 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
 
 @Suite struct `Every move` {
   @Test(arguments: Mechanism.allCases)
-  func `is in the history with time, queue, owners, rule, mechanism and result`(
+  func `is reported with time, queue, owners, rule, mechanism and result`(
     mechanism: Mechanism
   )
     throws
   {
     let stage = try Stage(mechanism)
-    let entries = stage.agent.history.moves
+    let entries = stage.history
     #expect(entries.map(\.apqn) == (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) })
     let entry = try #require(entries.first)
     #expect(entry.time == WallTime(sinceEpoch: .seconds(1_800_000_000)))
     #expect((entry.from, entry.to) == (.host, .vfioAP))
-    #expect(entry.rule?.location.line == 1)
+    #expect(entry.rule?.line == 1)
     #expect(entry.mechanism == mechanism)
     #expect(entry.failure == nil)
   }
@@ -367,27 +367,15 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     let faults = try FaultPlan(text: "write /sys/bus/ap/drivers/vfio_ap/bind 1 fail EIO")
     let stage = try Stage(.bind, rules: "", seenThrough: { FaultInjector($0, plan: faults) })
     try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
-    let first = stage.agent.history.moves.filter {
-      $0.apqn == stage.agent.history.moves[0].apqn
+    let first = stage.history.filter {
+      $0.apqn == stage.history[0].apqn
     }
     // The host has lost it all the same, and that is reported, too.
     #expect(first.map(\.to) == [.none, .vfioAP])
     #expect(first[0].failure == nil && first[1].failure?.contains("EIO") == true)
     try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
-    let foreign = stage.agent.history.moves.filter { $0.mechanism == nil }
+    let foreign = stage.history.filter { $0.mechanism == nil }
     #expect(foreign.map(\.apqn.description) == ["01.0002"])
     #expect(foreign.map(\.cause) == [nil])
-  }
-
-  @Test func `is kept until a thousand more are added`() throws {
-    let stage = try Stage(.bind, policy: GuardPolicy(forced: [.fighting]))
-    while stage.agent.history.moves.count < History.capacity {
-      try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
-    }
-    try stage.happens { _ in try stage.moveByShell("01.0003", to: DriverName.cex4queue) }
-    let entries = stage.agent.history.moves
-    #expect(entries.count == History.capacity)
-    #expect(entries.suffix(2).map(\.apqn.description) == ["01.0003", "01.0003"])
-    #expect(entries.first?.apqn.description == "01.0002")
   }
 }

@@ -40,10 +40,10 @@ import Testing
     try agent.reconcile().get()
     #expect(try reserved(stage) == ["00.0000", "02.0003"])
     // Three were taken before, and two of these given back; none was taken by the old rules after that.
-    let taken = agent.history.moves.filter { $0.to == .vfioAP }.map(\.apqn.description)
+    let taken = stage.history.filter { $0.to == .vfioAP }.map(\.apqn.description)
     #expect(taken == ["00.0000", "00.0001", "00.0002", "02.0003"])
-    let later = agent.history.moves.dropFirst(3).compactMap(\.rule)
-    #expect(later.allSatisfy { other.rules.contains($0) })
+    let later = stage.history.dropFirst(3).compactMap(\.rule)
+    #expect(later.allSatisfy { other.rules.map { RuleReference($0) }.contains($0) })
   }
 
   /// Gives every card the same master keys.
@@ -102,7 +102,7 @@ import Testing
     try agent.reconcile().get()
     #expect(stage.failures == [])
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
-    let history = agent.history.moves.filter { $0.apqn == APQN(adapter: 1, domain: 3) }
+    let history = stage.history.filter { $0.apqn == APQN(adapter: 1, domain: 3) }
     #expect(history.map(\.from) == [.host, .none])
     #expect(history.map(\.foreign) == [.binding, nil])
   }
@@ -352,7 +352,7 @@ private final class BusWithStraggler: Sysfs {
       return moves.map(\.apqn.description)
     }
     #expect(arrived.flatMap { $0 } == ["07.0003"])
-    let entry = stage.agent.history.moves.first { $0.apqn == APQN(adapter: 7, domain: 3) }
+    let entry = stage.history.first { $0.apqn == APQN(adapter: 7, domain: 3) }
     #expect(entry?.to == .vfioAP && entry?.rule == nil)
     // A whole domain is reserved, so it cannot be had back, and the status says so.
     #expect(
@@ -372,7 +372,7 @@ private final class BusWithStraggler: Sysfs {
     stage.agent.scan(.everything)
     try stage.settle()
     // Once, as it came.
-    let unasked = stage.agent.history.moves.filter { $0.cause == .collateral }
+    let unasked = stage.history.filter { $0.cause == .collateral }
     #expect(unasked.map(\.apqn) == (0..<4).map { APQN(adapter: 7, domain: $0) })
     #expect(unasked.allSatisfy { $0.to == .vfioAP && $0.rule == nil })
   }

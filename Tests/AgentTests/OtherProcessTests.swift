@@ -204,7 +204,7 @@ private final class LongLock: ConfigurationLock {
     let agent = try agent(on: stage) { $0.replaceRules(rules) }
     try agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
-    #expect(agent.history.moves == [])
+    #expect(stage.history == [])
   }
 
   @Test func `ends a plan whose settings are gone before anything is written`() throws {

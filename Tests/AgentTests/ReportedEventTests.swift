@@ -186,7 +186,7 @@ extension Stage {
     guard case .planned(let plan, let moves) = plans.first else { return }
     #expect(plan.changes.map(\.apqn) == [apqn])
     #expect(moves.map(\.apqn) == [apqn])
-    #expect(moves.map { $0.rule?.location.line } == [1])
+    #expect(moves.map { $0.rule?.line } == [1])
     // Another plan is.
     watched.sysfs.fault = { _, _ in nil }
     watched.agent.replaceRules(try Stage.rules(#"APQN=="01.0003", RESERVE="vfio_ap""#))
@@ -229,6 +229,18 @@ extension Stage {
     }
     #expect(stage.events("refused").count == 1)
     #expect(changes(stage) == [])
+  }
+
+  @Test func `is no longer refused, which its new state says, or else an event of its own`() throws
+  {
+    let stage = try Stage(.mask, rules: #"APQN=="01.0002|02.0003", RESERVE="vfio_ap""#)
+    #expect(stage.events("refused").count == 2)
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rule)) }
+    #expect(changes(stage).map(\.apqn) == [apqn])
+    #expect(changes(stage).map(\.from) == [.refused])
+    #expect(stage.events("refusalsEnded") == [.refusalsEnded([APQN(adapter: 2, domain: 3)])])
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(stage.events("refusalsEnded") == [])
   }
 
   @Test func `is over without a word when nothing requests the queue any more`() throws {
@@ -319,11 +331,10 @@ extension Stage {
 }
 
 @Suite struct `A failure` {
-  @Test func `is in the history once for each reason, and again after it worked in between`() throws
-  {
+  @Test func `is a move once for each reason, and again after it worked in between`() throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     let stage = watched.stage
-    func reasons() -> [String] { watched.agent.history.moves.compactMap(\.failure) }
+    func reasons() -> [String] { stage.history.compactMap(\.failure) }
     func fails(_ errno: Errno?) {
       watched.sysfs.fault = { path, _ in path.name == "unbind" ? errno.map { .some($0) } : nil }
     }

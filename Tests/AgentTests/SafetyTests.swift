@@ -121,7 +121,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(
       watched.stage.failures.first?.cause
         == .notTaken(.setAdapterMask(APMask([1]).complement)))
-    let moves = watched.agent.history.moves.filter { $0.failure == nil }
+    let moves = watched.stage.history.filter { $0.failure == nil }
     #expect(moves.map(\.apqn) == (0..<4).map { APQN(adapter: 1, domain: $0) })
     #expect(moves.allSatisfy { $0.to == .vfioAP })
   }
@@ -151,7 +151,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
       return .some(errno)
     }
     try watched.agent.reconcile().get()
-    let moves = watched.agent.history.moves.filter { $0.to == .vfioAP && $0.failure == nil }
+    let moves = watched.stage.history.filter { $0.to == .vfioAP && $0.failure == nil }
     #expect(moves == [])
     // Only an error that may mean just that is put down to it.
     let cause = try #require(watched.stage.failures.first?.cause)
@@ -491,7 +491,7 @@ private let apqn = APQN(adapter: 1, domain: 2)
     try moveBack(watched.stage)
     watched.agent.scan(.everything)
     try watched.agent.reconcile().get()
-    let moved = watched.agent.history.moves.filter { $0.mechanism == nil }
+    let moved = watched.stage.history.filter { $0.mechanism == nil }
     #expect(moved.map(\.apqn) == [apqn])
   }
 

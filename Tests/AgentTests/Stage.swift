@@ -12,6 +12,8 @@ final class Stage {
   let agent: Agent
   /// The events of the last step.
   private(set) var events: [Agent.Event] = []
+  /// All moves that were reported, those that failed too.
+  private(set) var history: [Agent.Move] = []
   let time = TestTime(sinceEpoch: .seconds(1_800_000_000))
   var now: Instant {
     get { time.now }
@@ -61,6 +63,7 @@ final class Stage {
   /// Keeps an event.
   func note(_ event: Agent.Event) {
     events.append(event)
+    history += event.moves
   }
 
   /// Lets the agent work until no event is left.

@@ -21,7 +21,8 @@ import Testing
     #expect(status.output.hasPrefix("0 of 0 queues reserved\nmechanism  mask: "))
     #expect(status.output.contains("\nrules      1 in 1 file\n"))
     #expect(status.output.contains("\n  FightLimit=3  (default)\n"))
-    #expect(try bench.run("status --control c --history").output == "")
+    let history = try bench.run("status --control c --history").output
+    #expect(history.split(separator: "\n").count == 2, "\(history)")
     let metrics = try bench.run("status --control c --metrics").output
     #expect(metrics.contains("# TYPE apreserve_reconciliations_total counter\n"))
     #expect(metrics.contains("\napreserve_rules 1\n"))

@@ -74,6 +74,13 @@ import Testing
         + "or simulate to see it done."
     ),
     ("nothing", "Unexpected argument 'nothing'"),
+    ("status --since today", "--since requires --history."),
+    ("status --state x", "--state requires --history."),
+    ("status --history --metrics", "--metrics cannot be combined with --json or --history."),
+    (
+      "status --history --since soon",
+      #"--since must be a time such as "2027-01-15 08:00", "08:00", "2h ago", -30min, today, yesterday or boot."#
+    ),
   ])
   func `is 64 for wrong usage`(words: String, message: String) throws {
     let result = try Sample.bench().run(words)

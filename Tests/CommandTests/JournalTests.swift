@@ -40,6 +40,62 @@ struct `The journal of a running daemon` {
     // Nothing is printed to standard error as well.
     #expect(try bus.bench.text(".daemon") == "")
   }
+
+  @Test func `names who has asked for a reload`() throws {
+    let bus = try MountedBus(["rules/50.rules": Self.rules])
+    let journal = try FakeJournal(bus.bench)
+    let daemon = try journal.startDaemon()
+    _ = try journal.entry(.moved)
+    #expect(try bus.bench.run("reload --control c").status == 0)
+    let requested = try journal.entry(.reloadRequested)
+    #expect(requested["AP_CLIENT_UID"] == ["\(geteuid())"])
+    #expect(requested["AP_CLIENT_COMMAND"] == ["apreserve"])
+    let process = try #require(requested["AP_CLIENT_PID"]?.first)
+    #expect(
+      requested["MESSAGE"] == [
+        "reload requested by apreserve (process \(process)), user \(geteuid())"
+      ])
+    #expect(daemon.end(SIGTERM) == 0)
+  }
+}
+
+/// The same for a program that runs once.
+@Suite(
+  .enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"),
+  .enabled(if: PrivateMounts.isPossible, "a mount namespace of its own is refused here"))
+struct `The journal of apply` {
+  @Test(arguments: ["", "--prepare"])
+  func `has the same entries as a daemon's`(option: String) throws {
+    let bus = try MountedBus([
+      "rules/50.rules": "ADAPTER==\"5\", RESERVE=\"vfio_ap\", NAME=\"a guest\"\n"
+    ])
+    let journal = try FakeJournal(bus.bench)
+    let program = try journal.start(
+      "apply \(option) --sysfs sys --rules rules --state state")
+    let moved = try journal.entry(.moved)
+    #expect(moved["AP_QUEUE"] == ["05.0004", "05.0047"])
+    #expect(moved["AP_ACTION"] == ["reserve"])
+    #expect(moved["AP_FROM"] == ["host"] && moved["AP_TO"] == ["vfio_ap"])
+    #expect(moved["AP_RULE"] == ["rules/50.rules:1"])
+    #expect(moved["AP_LABEL"] == ["a guest"])
+    #expect(moved["AP_RULE_HASH"]?.first?.count == 12)
+    #expect(moved["SYSLOG_IDENTIFIER"] == ["apreserve"])
+    withExtendedLifetime(program) {}
+  }
+
+  @Test func `has what is refused and what fails`() throws {
+    let bus = try MountedBus(
+      ["rules/50.rules": "ADAPTER==\"5\", RESERVE=\"vfio_ap\"\n"],
+      faults: "write /sys/bus/ap/apmask 1 fail EIO\n")
+    let journal = try FakeJournal(bus.bench)
+    let program = try journal.start(
+      "apply --mechanism mask --sysfs sys --rules rules --state state")
+    let refused = try journal.entry(.writeRefused)
+    #expect(refused["AP_ERRNO"] == ["EIO"])
+    #expect(refused["AP_PATH"] == ["/sys/bus/ap/apmask"])
+    #expect(try journal.entry(.failed)["AP_QUEUE"] == ["05.0004", "05.0047"])
+    withExtendedLifetime(program) {}
+  }
 }
 
 /// Whether programs can be run in a mount namespace of their own.
@@ -68,13 +124,15 @@ private final class FakeJournal {
     """
 
   func startDaemon() throws -> BackgroundProgram {
+    try start("daemon --sysfs sys --rules rules --control c --state state")
+  }
+
+  func start(_ words: String) throws -> BackgroundProgram {
     BackgroundProgram(
       try Program.start(
         "unshare",
-        [
-          "-m", "sh", "-c", Self.script, bench.path, try Program.location(), "daemon", "--sysfs",
-          "sys", "--rules", "rules", "--control", "c", "--state", "state",
-        ]))
+        ["-m", "sh", "-c", Self.script, bench.path, try Program.location()]
+          + words.split(separator: " ").map(String.init), output: bench.path + "/.result"))
   }
 
   /// Waits for an entry of that kind, and takes it.

@@ -21,6 +21,10 @@ final class SharedBus: Sysfs, Sendable {
   let isAbsent = Atomic<Bool>(false)
   /// Whether no directory can be listed.
   let isUnreadable = Atomic<Bool>(false)
+  /// Whether the kernel does not answer when directories are listed.
+  let holdsListings = Atomic<Bool>(false)
+  /// Whether the kernel refuses all writes.
+  let refusesWrites = Atomic<Bool>(false)
   /// Whether the kernel answers writes at all.
   let isStuck = Atomic<Bool>(false)
   private let texts = Mutex<[String]>([])
@@ -47,6 +51,9 @@ final class SharedBus: Sysfs, Sendable {
     let delay = writeDelay.load(ordering: .relaxed)
     if delay > 0 { usleep(UInt32(delay) * 1000) }
     while isStuck.load(ordering: .relaxed) { usleep(1000) }
+    guard !refusesWrites.load(ordering: .relaxed) else {
+      throw SysfsError(.write, path, text: text, errno: .inputOutput)
+    }
     try bus.withLock { bus throws(SysfsError) in try bus.write(text, to: path) }
   }
 
@@ -64,6 +71,7 @@ final class SharedBus: Sysfs, Sendable {
 
   func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
     try requireBus(.list, path)
+    while holdsListings.load(ordering: .relaxed) { usleep(1000) }
     guard !isUnreadable.load(ordering: .relaxed) else {
       throw SysfsError(.list, path, errno: .inputOutput)
     }
@@ -102,7 +110,7 @@ final class LiveMachine {
   init(
     _ mechanism: Mechanism, rules: String, adapters: [UInt8] = [0, 1, 2],
     domains: ClosedRange<UInt8> = 0...3, configuration: [Setting: String] = [:],
-    host: KeyValuePairs<String, String> = [:], hasBus: Bool = true,
+    host: KeyValuePairs<String, String> = [:], hasBus: Bool = true, isScanned: Bool = true,
     settings change: (inout DaemonSettings) -> Void = { _ in }
   ) throws {
     injection = Injection()
@@ -120,7 +128,7 @@ final class LiveMachine {
           card: SimulatedCard(adapter: adapter, attributes: ["serialnr": "93AA000\(adapter)"]),
           quietly: true)
       }
-      bus.scan()
+      if isScanned { bus.scan() }
       bus.loadModule(.zcryptCex4)
       bus.loadModule(.vfioAP)
     }
@@ -136,6 +144,7 @@ final class LiveMachine {
       return configuration
     }
     settings.record = (tree.path + "/state", "this boot")
+    settings.historyDirectories = [tree.path + "/state"]
     settings.root = tree.path + "/host"
     change(&settings)
     start(settings)
@@ -200,8 +209,13 @@ final class LiveMachine {
 
   /// Asks the daemon to stop as the service manager does, and waits until it has.
   func stop() throws {
-    signal(SIGTERM)
+    beginToStop()
     try wait { hasEnded.get() }
+  }
+
+  /// Asks the daemon to stop, and does not wait until it has.
+  func beginToStop() {
+    signal(SIGTERM)
   }
 }
 
@@ -239,6 +253,9 @@ final class Messages: MessageLog {
 
   /// Whether a writer is blocked.
   var isHoldingUp: Bool { isStalling.get() }
+
+  /// The kinds of all messages.
+  var kinds: Set<MessageKind> { Set(all.withLock { $0.map(\.kind) }) }
 
   func texts(of kind: MessageKind) -> [String] {
     all.withLock { $0.filter { $0.kind == kind }.map(\.text) }

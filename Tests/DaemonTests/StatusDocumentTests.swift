@@ -30,7 +30,8 @@ private struct Row: Sendable {
       Row(
         phase: .starting, word: "starting", summary: "starting: scanning the machine", messages: []),
       Row(
-        phase: .withoutBus, word: "without-bus", summary: "waiting for an AP bus",
+        phase: .withoutBus, word: "without-bus",
+        summary: "waiting for an AP bus; 2 of 2 queues reserved",
         messages: [(.withoutBus, .info)]),
       Row(
         phase: .beforeFirstScan, word: "before-first-scan",

@@ -211,10 +211,19 @@ private let other = APQN(adapter: 2, domain: 5)
         == ownership)
   }
 
+  @Test func `says whether vfio_ap was loaded`() throws {
+    let text = OwnershipText.text(Ownership(lacksVfioAP: true), boot: "b")
+    #expect(text == "apreserve-ownership 1 boot=b\nvfio_ap absent\n")
+    #expect(try OwnershipText.read(Array(text.utf8), boot: "b")?.lacksVfioAP == true)
+    let later = text + OwnershipText.text([.vfioAP(isLoaded: true)])
+    #expect(try OwnershipText.read(Array(later.utf8), boot: "b") == Ownership())
+  }
+
   @Test(arguments: [
     "seen card01", "seen card01=", "seen =\(APMask([4]))", "seen card01==\(APMask([4]))",
     "seen card01=\(APMask([4]))=", "seen 01=\(APMask([4]))", "seen-older card01=0x1",
-    "domains 0x1", "+offline 05.004", "-offline x", "-queue", " +queue 05.0004", "+queue  05.0004",
+    "vfio_ap", "vfio_ap ", "vfio_ap here", "domains 0x1", "+offline 05.004", "-offline x", "-queue",
+    " +queue 05.0004", "+queue  05.0004",
   ])
   func `is damaged by a line that makes no sense`(line: String) {
     let text = "apreserve-ownership 1 boot=b\n+queue 05.0004\n\(line)\n"

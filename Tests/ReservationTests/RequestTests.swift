@@ -67,8 +67,8 @@ private let rows: [Row] = [
       try machine.change(card: 1) { $0.unanswered = UnansweredRead(.card(1, "serialnr")) }
     },
     open: [
-      "undecidable 01.0004: a rule asks for something that cannot be read now",
-      "undecidable 01.0005: a rule asks for something that cannot be read now",
+      "undecidable 01.0004: a rule compares something that cannot be read now",
+      "undecidable 01.0005: a rule compares something that cannot be read now",
     ]),
   Row(
     testDescription: "a failure is tried again",

@@ -12,9 +12,13 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again for a client; the answer to it.
   var reload: (LocalSocket.Peer) -> Reply
+  /// Reports that a client has asked for a reconciliation.
+  var noteApply: (LocalSocket.Peer) -> Void
   /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
   /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
+  /// What was done.
+  var history: HistoryKeeper
   /// Whether one more long answer is too many.
   var isAnsweringTooMuch: () -> Bool
   /// The answer with the plan, made once for each reconciliation.
@@ -23,11 +27,15 @@ struct ControlMethods {
   /// Methods on these.
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
-    settle: @escaping (any SettleWaiter, Bool) -> Void, isAnsweringTooMuch: @escaping () -> Bool
+    noteApply: @escaping (LocalSocket.Peer) -> Void,
+    settle: @escaping (any SettleWaiter, Bool) -> Void, history: HistoryKeeper,
+    isAnsweringTooMuch: @escaping () -> Bool
   ) {
     self.status = status
     self.reload = reload
+    self.noteApply = noteApply
     self.settle = settle
+    self.history = history
     self.isAnsweringTooMuch = isAnsweringTooMuch
   }
 
@@ -39,14 +47,20 @@ struct ControlMethods {
     case "org.apreserve.GetStatus": return .reply(statusReply)
     case "org.apreserve.GetHistory":
       guard !isAnsweringTooMuch() else { return .reply(busy) }
-      let history = status().board.report.history
-      return .reply(Reply([.init("moves", history.json)]))
+      return .reply(Reply([.init("moves", .array(history.history.moves.map(\.json)))]))
+    case "org.apreserve.ListHistory":
+      guard !isAnsweringTooMuch() else { return .reply(busy) }
+      return .reply(listHistory(call))
     case "org.apreserve.ListQueues": return list(call)
     case "org.apreserve.GetRequests": return .reply(requests(call))
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload(peer) : .permissionDenied)
+    case "org.apreserve.Apply":
+      guard ControlPermission.mayChange(peer) else { return .reply(.permissionDenied) }
+      noteApply(peer)
+      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), true) }
     case "org.apreserve.Settle":
       // A scan of everything costs the machine something, so it is not for everybody.
       let scans = ControlPermission.mayChange(peer)
@@ -123,6 +137,15 @@ struct ControlMethods {
     }
     guard let assessment else { return noInventory }
     return Reply([.init("explanation", Explanation(apqn, in: assessment).json)])
+  }
+
+  private func listHistory(_ call: Call) -> Reply {
+    var start: HistoryStart?
+    if let value = call["since"] {
+      start = value.text.flatMap { HistoryStart(word: $0) }
+      guard start != nil else { return .invalidParameter("since") }
+    }
+    return Reply([.init("entries", .array(history.entries(since: start).map(\.json)))])
   }
 
   private var plan: Answer {

@@ -43,6 +43,10 @@ package final class RuleKeeper {
   private var kept: RuleSet?
   /// Of what the archive holds.
   private var archived: Checksum?
+  /// Whether the files have been read at all.
+  package private(set) var hasRead = false
+  /// The set that an earlier run had in force, and that the files have replaced at the start; nil if it is not known.
+  package private(set) var earlier: RuleSet?
 
   /// The rules in force.
   package private(set) var condition = Condition()
@@ -70,7 +74,10 @@ package final class RuleKeeper {
     guard !isKnown || condition.archiveProblem != nil else { return false }
     let before = condition.rules
     // Reading takes many times the memory that rules keep.
-    defer { Memory.returnFreed() }
+    defer {
+      hasRead = true
+      Memory.returnFreed()
+    }
     let read = HostRules(sources)
     if read.diagnostics.contains(where: { $0.severity == .error }) {
       fallBack(read)
@@ -141,6 +148,7 @@ package final class RuleKeeper {
     guard let archive else { return }
     let bytes = RuleArchive.encode(files)
     let sum = Checksum(bytes)
+    if !hasRead { readEarlier(archive, unless: sum) }
     guard sum != archived || access(archive, F_OK) != 0 else { return }
     archived = nil
     do throws(FileError) {
@@ -156,6 +164,20 @@ package final class RuleKeeper {
           + "\(error)"
       }
       condition.archiveProblem = problem
+    }
+  }
+}
+
+extension RuleKeeper {
+  /// Reads what the archive holds at the start, for what has changed since. One that cannot be read is replaced.
+  private func readEarlier(_ archive: String, unless sum: Checksum) {
+    guard let bytes = try? HostFile.read(archive, sizeLimit: 2 * RuleSet.largestText, owner: owner)
+    else { return }
+    if Checksum(bytes) == sum {
+      archived = sum
+      earlier = condition.rules
+    } else if let files = RuleArchive.decode(bytes) {
+      earlier = RuleSet.parse(files: files).0
     }
   }
 }

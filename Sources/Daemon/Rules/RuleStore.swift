@@ -8,6 +8,7 @@ import ReservationRules
 final class RuleStore {
   private let keeper: RuleKeeper
   private let log: any MessageLog
+  private let history: HistoryKeeper
   private let onChange: (RuleSet) -> Void
   private let onRead: () -> Void
   private var watch: RuleWatch?
@@ -39,12 +40,13 @@ final class RuleStore {
   /// `onRead` is called whenever the files may have changed.
   init(
     _ loop: EventLoop, settings: DaemonSettings, interval: Duration, log: any MessageLog,
-    onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void
+    history: HistoryKeeper, onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void
   ) throws {
     keeper = RuleKeeper(
       directories: settings.ruleDirectories, owner: settings.ruleOwner,
       archive: settings.ruleArchive)
     self.log = log
+    self.history = history
     self.interval = interval
     self.onChange = onChange
     self.onRead = onRead
@@ -82,14 +84,24 @@ final class RuleStore {
   /// Reads the rules, and logs what has changed. True when others are in force than before.
   @discardableResult func load(isExplicit: Bool) -> Bool {
     let before = keeper.condition
+    let isFirst = !keeper.hasRead
     let watch = watch
     let hasChanged = keeper.load { path, isOpen in
       watch?.isUnfinished(path, isOpen: isOpen) ?? (isOpen == true)
     }
+    // At the start, that is what the last daemon had in force.
+    let earlier = isFirst ? keeper.earlier : before.rules
+    let changes = earlier.map { RuleChanges(from: $0, to: keeper.condition.rules) }
     for message in RuleMessages.messages(
-      from: before, to: keeper.condition, isExplicit: isExplicit)
+      from: before, to: keeper.condition, changes: changes, isExplicit: isExplicit)
     {
       log.write(message)
+      // The errors of the files are in the journal.
+      let sentence = message.text.prefix { $0 != "\n" }
+      history.note(.rulesRead(String(sentence)))
+    }
+    if hasChanged || isFirst, let changes, !changes.isEmpty {
+      history.note(HistoryEntry.entries(of: changes, at: HostTime().wallTime))
     }
     return hasChanged
   }
@@ -117,10 +129,11 @@ final class RuleStore {
 enum RuleMessages {
   /// The messages about what has changed between two conditions.
   static func messages(
-    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, isExplicit: Bool
+    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, changes: RuleChanges?,
+    isExplicit: Bool
   ) -> [LogMessage] {
     (archiveMessage(from: before, to: after).map { [$0] } ?? [])
-      + rulesMessages(from: before, to: after, isExplicit: isExplicit)
+      + rulesMessages(from: before, to: after, changes: changes, isExplicit: isExplicit)
   }
 
   private static func archiveMessage(
@@ -131,7 +144,8 @@ enum RuleMessages {
   }
 
   private static func rulesMessages(
-    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, isExplicit: Bool
+    from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, changes: RuleChanges?,
+    isExplicit: Bool
   ) -> [LogMessage] {
     if after.isDegraded {
       guard isExplicit || before.errors != after.errors else { return [] }
@@ -154,13 +168,11 @@ enum RuleMessages {
       return []
     }
     let rules = after.rules
-    let changes = RuleChanges(from: before.rules, to: rules).lines
-    let isFirst = before.rules.rules.isEmpty && before.rules.files.isEmpty
+    let changes = changes?.lines ?? []
     let summary =
       "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force"
     let shown = changes.prefix(mostChanges)
-    // At the start there is nothing to compare with.
-    let lines = isFirst ? [] : shown + [shown.remainder(of: changes.count)].compactMap(\.self)
+    let lines = shown + [shown.remainder(of: changes.count)].compactMap(\.self)
     return [
       LogMessage(
         lines.isEmpty ? .info : .notice, .rulesLoaded,

@@ -42,6 +42,8 @@ package struct RuleChanges: Equatable, Sendable {
     removed.removeAll { changedPlaces.contains($0.location.fileAndLine) }
   }
 
+  package var isEmpty: Bool { added.isEmpty && removed.isEmpty && changed.isEmpty }
+
   /// A line for each rule: `added FILE:LINE  RULE`.
   package var lines: [String] {
     removed.map { "removed \($0.location.fileAndLine)  \($0.text)" }

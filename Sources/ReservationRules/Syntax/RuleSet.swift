@@ -106,6 +106,40 @@ package struct Rule: Hashable, Sendable {
   }
 }
 
+/// What is kept of a rule beside the rule files, as by the history: its place and label, and a hash of its text, which
+/// shows whether the file still says the same there.
+package struct RuleReference: Hashable, Sendable {
+  /// The path as it was given.
+  package var file: String
+  package var line: Int
+  package var label: String?
+  /// The first 12 digits of the text's checksum; nil if it is not known.
+  package var textHash: String?
+
+  package init(file: String, line: Int, label: String? = nil, textHash: String? = nil) {
+    self.file = file
+    self.line = line
+    self.label = label
+    self.textHash = textHash
+  }
+
+  /// A reference to this rule.
+  package init(_ rule: Rule) {
+    self.init(
+      file: rule.location.file, line: rule.location.line, label: rule.name, textHash: rule.textHash)
+  }
+
+  /// `file:line`, as a decision names its rule.
+  package var fileAndLine: String { "\(file.printable):\(line)" }
+}
+
+extension Rule {
+  /// The first 12 digits of the checksum of its text.
+  package var textHash: String {
+    String(Hex.text(Checksum(text.utf8).value, digits: 16).prefix(12))
+  }
+}
+
 extension Rule {
   /// The queues that its clauses name one by one.
   fileprivate var singlyNamed: [APQN] {

@@ -13,6 +13,8 @@ import Uevents
 final class ArrivalRun {
   let bus: SimulatedBus
   private(set) var agent: Agent
+  /// All moves that were reported.
+  private(set) var history: [Agent.Move] = []
   private let kernel: ArrivalCase.Kernel
   private let reader: InventoryReader
   private(set) var violations: [ArrivalViolation] = []
@@ -147,6 +149,7 @@ final class ArrivalRun {
   }
 
   private func note(_ event: Agent.Event) {
+    history += event.moves
     switch event {
     case .moved(let moves), .movedByOthers(let moves), .takenOnArrival(let moves):
       reported.formUnion(moves.map(\.apqn))
@@ -364,7 +367,7 @@ final class ArrivalRun {
     let kept = Set(
       agent.status.plan?.refusals.filter { $0.reason == .guarded(.rulesMissing) }.map(\.apqn) ?? [])
     for apqn in takenUnasked.subtracting(kept).sorted() {
-      let isInHistory = agent.history.moves.contains {
+      let isInHistory = history.contains {
         $0.apqn == apqn && $0.to == .vfioAP && time.wallTime - $0.time < .seconds(100)
       }
       guard !isInHistory || !reported.contains(apqn) else { continue }

@@ -122,7 +122,7 @@ import Testing
     try expect(run, reserves: ["05.0004", "05.0010", "0a.0010"], "when another one has come")
     #expect(run.agent.status.plan?.adopted == [APQN(adapter: 0xa, domain: 0x10)])
     #expect(
-      run.agent.history.moves.contains {
+      run.history.contains {
         $0.apqn == APQN(adapter: 0xa, domain: 4) && $0.to == .host
       })
   }
@@ -198,12 +198,12 @@ import Testing
     #expect(!taken.isEmpty)
     for name in taken {
       #expect(
-        run.agent.history.moves.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
+        run.history.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
     }
     // Once is enough.
-    let count = run.agent.history.moves.count
+    let count = run.history.count
     try run.play(.reload(isExplicit: false))
-    #expect(run.agent.history.moves.count == count)
+    #expect(run.history.count == count)
   }
 
   @Test func `stay when rules are missing without a reload, whatever is added again`() throws {
@@ -236,9 +236,9 @@ import Testing
       ]))
     let queue = APQN(adapter: 0xa, domain: 0x47)
     #expect(run.agent.status.plan?.refusals.map(\.apqn).contains(queue) == true)
-    let count = run.agent.history.moves.count
+    let count = run.history.count
     try run.play(.replug(ArrivalCase.Adapter(number: 0xa)))
-    #expect(run.agent.history.moves.dropFirst(count).map(\.apqn).contains(queue))
+    #expect(run.history.dropFirst(count).map(\.apqn).contains(queue))
     #expect(run.violations == [])
   }
 
@@ -253,7 +253,7 @@ import Testing
     try run.play(.plug(ArrivalCase.Adapter(number: 0)))
     #expect(run.violations == [])
     #expect(
-      run.agent.history.moves.contains {
+      run.history.contains {
         $0.apqn == APQN(adapter: 0, domain: 4) && $0.to == .vfioAP
       })
     try run.play(.removeMediatedDevice)
@@ -269,7 +269,7 @@ import Testing
     #expect(!taken.isEmpty)
     for name in taken {
       #expect(
-        run.agent.history.moves.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
+        run.history.contains { "\($0.apqn)" == name && $0.to == .vfioAP }, "\(name)")
     }
   }
 }

@@ -1,0 +1,98 @@
+import APBus
+import Agent
+import Reservation
+import ReservationRules
+import SimulatedBus
+import Testing
+
+extension Stage {
+  /// The moves of the kernel's own that the last step reported.
+  fileprivate var boundAtLoading: [Agent.Move] {
+    events.flatMap { event -> [Agent.Move] in
+      if case .boundAtLoading(let moves) = event { moves } else { [] }
+    }
+  }
+
+  fileprivate var othersMoves: [Agent.Move] {
+    events.flatMap { event -> [Agent.Move] in
+      if case .movedByOthers(let moves) = event { moves } else { [] }
+    }
+  }
+}
+
+@Suite struct `What the kernel binds when vfio_ap is loaded` {
+  private static let prepared = [Mechanism.mask, .override]
+  private let queues = (UInt8(0)...3).map { APQN(adapter: 1, domain: $0) }
+
+  @Test(arguments: prepared)
+  func `is reported with the rule that has prepared it`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism, modules: [.zcryptCex4])
+    #expect(stage.boundAtLoading == [])
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(stage.boundAtLoading.map(\.apqn) == queues)
+    let move = try #require(stage.boundAtLoading.first)
+    #expect((move.from, move.to) == (.none, .vfioAP))
+    #expect((move.cause, move.foreign) == (nil, .loading))
+    #expect(move.rule?.line == 1)
+    #expect(stage.othersMoves == [])
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(stage.boundAtLoading == [])
+  }
+
+  @Test(arguments: prepared)
+  func `is reported by the agent that follows the one that has prepared it`(mechanism: Mechanism)
+    throws
+  {
+    let stage = try Stage(mechanism, modules: [.zcryptCex4])
+    stage.bus.onUevent = { _ in }
+    stage.bus.loadModule(.vfioAP)
+    let next = try Watched(mechanism, on: stage, ownership: stage.agent.ownership)
+    try next.agent.reconcile().get()
+    #expect(stage.boundAtLoading.map(\.apqn) == queues)
+    #expect(stage.othersMoves == [])
+    // And by no other one after that.
+    let count = stage.boundAtLoading.count
+    let third = try Watched(mechanism, on: stage, ownership: next.agent.ownership)
+    try third.agent.reconcile().get()
+    #expect(stage.boundAtLoading.count == count)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is nothing that was bound before`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism)
+    for ownership in [stage.agent.ownership, Ownership()] {
+      let next = try Watched(mechanism, on: stage, ownership: ownership)
+      try next.agent.reconcile().get()
+    }
+    #expect(stage.boundAtLoading == [])
+  }
+
+  @Test func `is nothing where the agent has to bind it`() throws {
+    let stage = try Stage(.bind, modules: [.zcryptCex4])
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(stage.boundAtLoading == [])
+    #expect(stage.history.map(\.cause) == Array(repeating: .wanted, count: 4))
+  }
+
+  @Test(arguments: prepared)
+  func `is reported each time that the driver is loaded again`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism)
+    for _ in 0..<2 {
+      try stage.happens { try $0.unloadModule(.vfioAP) }
+      try stage.happens { $0.loadModule(.vfioAP) }
+      #expect(stage.boundAtLoading.map(\.apqn) == queues)
+      #expect(stage.othersMoves == [])
+    }
+  }
+
+  @Test func `is an arrival where no rule requests it`() throws {
+    let stage = try Stage(
+      .mask, rules: #"APQN=="00-02.0003", RESERVE="vfio_ap", COLLATERAL="accept""#,
+      modules: [.zcryptCex4])
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"APQN=="01.0003", RESERVE="vfio_ap""#))
+    }
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(Set(stage.boundAtLoading.map(\.apqn)).isSubset(of: [APQN(adapter: 1, domain: 3)]))
+  }
+}
