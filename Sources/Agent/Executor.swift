@@ -324,7 +324,7 @@ struct Executor {
       do throws(InventoryReaderError) {
         let owner = try reader.readQueue(change.apqn)?.owner
         if let owner, owner != change.from {
-          let isAsPlanned = isPlanned && owner == change.to
+          let isAsPlanned = owner == change.to
           let cause = isAsPlanned || operation.subject != .masks ? change.cause : .sideEffect
           outcome.moves.append(OwnerChange(change.apqn, from: change.from, to: owner, cause: cause))
         }

@@ -174,10 +174,9 @@ package struct Ownership: Equatable, Sendable {
     var changes: [OwnershipChange] = []
     for adapter in UInt8.min...UInt8.max {
       let row = decisions.row(adapter)
-      let absent = requested[adapter].subtracting(present[adapter])
       let undecided = row.undecidable.intersection(requested[adapter])
-      let domains = present[adapter].intersection(row.vfioAP).union(undecided)
-        .union(absent.intersection(row.vfioAP))
+      let domains = present[adapter].union(requested[adapter]).intersection(row.vfioAP)
+        .union(undecided)
       if domains != requested[adapter] {
         changes.append(.requested(adapter: adapter, domains: domains))
       }

@@ -262,6 +262,62 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     }
   }
 
+  @Test func `before the agent was started again counts, too`() throws {
+    let stage = try Stage(.bind)
+    try stage.moveByShell("01.0002", to: DriverName.cex4queue)
+    let next = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: .bind, policy: GuardPolicy(fightLimit: 1)),
+      ownership: stage.agent.ownership, time: stage.time)
+    try next.reconcile().get()
+    #expect(stage.driver("01.0002") == DriverName.cex4queue)
+    #expect(next.status.plan?.refusals == [Refusal(apqn, .guarded(.fought(times: 1)))])
+  }
+
+  @Test func `is not said to have written masks where the agent has just done so`() throws {
+    let stage = try Stage(.mask, rules: "")
+    var events: [Agent.Event] = []
+    var hasMoved = false
+    let agent = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(#"ADAPTER=="1", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: .mask), time: stage.time
+    ) { [bus = stage.bus] event in
+      events.append(event)
+      guard !hasMoved, case .moved = event else { return }
+      hasMoved = true
+      try? bus.write("01.0002", to: .driver(DriverName.vfioAP, "unbind"))
+    }
+    try agent.reconcile().get()
+    #expect(foreignMoves(events).map(\.apqn) == [apqn])
+    #expect(foreignMoves(events).map(\.foreign) == [.binding])
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `is not a driver that is unloaded, which loses all its queues`(mechanism: Mechanism) throws {
+    let stage = try Stage(mechanism)
+    try stage.happens { try $0.unloadModule(.vfioAP) }
+    #expect(stage.driver("01.0002") == nil)
+    #expect(foreignMoves(stage.events) == [])
+  }
+
+  @Test func `is not reported any more of a queue that was let go and is not requested`() throws {
+    let stage = try Stage(.bind, policy: GuardPolicy(fightLimit: 1))
+    try fight(stage, times: 1, every: .seconds(1))
+    try stage.happens { _ in
+      stage.agent.replaceRules(try Stage.rules(#"ADAPTER=="9", RESERVE="vfio_ap""#))
+    }
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.vfioAP) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(foreignMoves(stage.events) == [])
+  }
+
+  @Test func `is reported of a queue that rules cannot decide about`() throws {
+    // The host's names are not known.
+    let stage = try Stage(.bind, rules: #"HOST=="web*", ADAPTER=="1", RESERVE="vfio_ap""#)
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.vfioAP) }
+    #expect(foreignMoves(stage.events).map(\.apqn) == [apqn])
+  }
+
   @Test func `is reported of a queue that rules keep for the host`() throws {
     let stage = try Stage(.override, rules: #"ADAPTER=="1", RESERVE:="host""#)
     try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.vfioAP) }

@@ -65,6 +65,7 @@ private final class FaultySysfs: Sysfs {
     stage.now = .boot + .seconds(1)
     try agent.reconcile().get()
     #expect(agent.nextDue == .boot + .seconds(3))
+    #expect(stage.failures.map(\.attempts) == [1, 2])
     sysfs.fault = { _, _ in nil }
     stage.now = .boot + .seconds(2)
     try agent.reconcile().get()
@@ -308,6 +309,13 @@ private final class FaultySysfs: Sysfs {
       return
     }
     #expect(apqn == APQN(adapter: 1, domain: 0))
+    // Once they can be read, nobody else is said to have moved them.
+    sysfs.fault = { _, _ in nil }
+    sysfs.isUnreadable = false
+    stage.now = try #require(agent.nextDue)
+    try agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(!stage.events.contains { if case .movedByOthers = $0 { true } else { false } })
   }
 
   @Test func `without effect on an override is found out although no queue moves`() throws {

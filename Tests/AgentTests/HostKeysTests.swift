@@ -78,6 +78,25 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
     #expect((asked > 0) == hasSecureKeys)
   }
 
+  @Test func `a queue can be taken although one of those with its keys is lost meanwhile`() throws {
+    let stage = try stage(.bind, keys: [firstKeys, firstKeys], rules: "")
+    var plans = 0
+    let watched = try Watched(
+      .bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#, on: stage,
+      environment: .init(
+        configuration: { HostConfiguration(secureKeyUsers: [.cipherInUse]) },
+        publish: { [bus = stage.bus] _ in
+          plans += 1
+          try? bus.write("00.0000", to: .driver(DriverName.cex4queue, "unbind"))
+        }))
+    stage.bus.onUevent = nil
+    try watched.agent.reconcile().get()
+    #expect(stage.driver("00.0000") == nil)
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    // The others that stay are enough, so that no other plan was due.
+    #expect(plans == 1)
+  }
+
   @Test func `its keys are the present ones, not those of the last scan`() throws {
     let stage = try stage(
       .bind, keys: [firstKeys, firstKeys], rules: #"ADAPTER=="9", RESERVE="host""#)

@@ -227,6 +227,8 @@ private final class LongLock: ConfigurationLock {
     #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
     #expect(agent.undone.map(\.subject) == [.masks])
     #expect(stage.failures == [])
+    // Nobody moves anything that would have to be waited for.
+    #expect(agent.status.phase == .settled)
   }
 }
 

@@ -305,6 +305,20 @@ extension Stage {
     #expect(moves.map(\.apqn) == [apqn])
   }
 
+  @Test func `is noticed when it was removed and added some time before`() throws {
+    let stage = try Stage(.bind)
+    try stage.happens {
+      $0.unplugQueue(apqn)
+      $0.plugQueue(apqn)
+    }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    try stage.happens { try $0.write("01.0002", to: .driver(DriverName.vfioAP, "unbind")) }
+    let moves = stage.events.flatMap { event -> [Agent.Move] in
+      if case .movedByOthers(let moves) = event { moves } else { [] }
+    }
+    #expect(moves.map(\.apqn) == [apqn])
+  }
+
   @Test func `outside the host's pool has lost no override`() throws {
     let stage = try Stage(.override, autoMechanism: true)
     #expect(stage.agent.status.mechanism?.mechanism == .mask)

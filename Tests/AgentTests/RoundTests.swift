@@ -180,6 +180,19 @@ struct Watched {
     #expect(watched.agent.status.phase == .settled)
   }
 
+  @Test func `at one queue sees that a driver was loaded`() throws {
+    let stage = try Stage(.bind, rules: "", modules: [.zcryptCex4])
+    let watched = try Watched(.bind, on: stage)
+    try watched.agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.cex4queue])
+    // The events of the driver are lost.
+    stage.bus.onUevent = nil
+    stage.bus.loadModule(.vfioAP)
+    watched.agent.handle(Uevent(.change, "/devices/ap/card00/00.0000", subsystem: "ap"))
+    try watched.agent.reconcile().get()
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+
   @Test func `is repeated at most eight times while another process undoes each plan`() throws {
     let apqn = APQN(adapter: 1, domain: 2)
     var stage: Stage?

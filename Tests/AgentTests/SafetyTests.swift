@@ -656,6 +656,10 @@ private let apqn = APQN(adapter: 1, domain: 2)
     let kept = APQN(adapter: 1, domain: 3)
     #expect(
       try write([], changes: leaving(names.dropLast()), on: stage) == .wouldTakeEverything(kept))
+    // Of several, the first is named.
+    #expect(
+      try write([], changes: leaving(names.dropLast(2)), on: stage)
+        == .wouldTakeEverything(APQN(adapter: 1, domain: 2)))
     #expect(APMask(try stage.bus.read(.bus("apmask"))) == .all)
     // Any other mask is the plan's own affair.
     #expect(try write([1], changes: leaving([]), on: stage) == nil)

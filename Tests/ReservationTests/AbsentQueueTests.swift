@@ -116,6 +116,9 @@ private let rules = request + "\n" + lock
     let later = #"ADAPTER=="6", RESERVE="vfio_ap""# + "\n" + #"APQN=="07.0004", RESERVE="vfio_ap""#
     #expect(try choice(later) { _ in } == .mask)
     #expect(try choice(later) { $0.inventory.bus.configuredAdapters = [6, 7, 10] } == .override)
+    // Also where rules keep for the host what this system is not known to have.
+    let kept = later + "\n" + #"APQN=="07.0005", RESERVE="host""#
+    #expect(try choice(kept) { _ in } == .override)
     // What is too old to be reserved is the host's, although rules want it.
     let older = later + "\n" + #"APQN=="0a.0004", RESERVE="vfio_ap""#
     func plugOlder(_ machine: inout Machine) {

@@ -18,22 +18,24 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
           {"assign_adapter": "5"}, {"assign_adapter": "0x0a\\n"}, {"assign_domain": "0x47"},
           {"assign_domain": "010"}, {"unassign_adapter": "5"}, {"assign_control_domain": "3,4"},
           {"assign_domain": "9"}, {"unassign_domain": "9"},
-          {"assign_control_domain": "7"}, {"unassign_control_domain": "7"}]}
+          {"assign_control_domain": "7"}, {"unassign_control_domain": "7"},
+          {"assign_control_domain": "9,\\n10"}]}
         """))
     #expect(definition.startsAutomatically)
     #expect(definition.device.uuid == uuid)
     #expect(definition.device.adapters == [10])
     #expect(definition.device.domains == [8, 0x47])
-    #expect(definition.device.controlDomains == [3, 4])
+    #expect(definition.device.controlDomains == [3, 4, 9, 10])
     #expect(definition.problems == [])
   }
 
   @Test func `can have all three masks at once`() throws {
     let definition = try #require(
-      try definition(#"{"attrs": [{"ap_config": "0x04,0x8,0x0"}]}"#))
+      try definition(#"{"attrs": [{"ap_config": "0x04,0x8,0x2"}]}"#))
     #expect(!definition.startsAutomatically)
     #expect(definition.device.adapters == [5])
     #expect(definition.device.domains == [0])
+    #expect(definition.device.controlDomains == [2])
   }
 
   @Test(arguments: ["999", "-1", "1-3", "+5", "", "five", "0x", "5 6"])

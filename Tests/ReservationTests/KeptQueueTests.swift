@@ -20,6 +20,24 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     let other = try machine.plan(
       .mask, "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nAPQN==\"01.0005\", RESERVE:=\"host\"")
     #expect(other.refusals.map(\.reason) == [.guarded(.fought(times: 3))])
+    // A row with something else in it leaves the column, which has nothing else.
+    let column = try machine.plan(.mask, #"DOMAIN=="4", RESERVE="vfio_ap""#)
+    #expect(
+      column.refusals.map(\.reason) == [
+        .guarded(.fought(times: 3)), .besideContended(contended, times: 3),
+      ])
+  }
+
+  @Test func `because it was fought over is named before others that were, too`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5, 6], mechanism: .mask)
+    let (first, second) = (APQN(adapter: 1, domain: 4), APQN(adapter: 1, domain: 5))
+    machine.context.fought = [first: 3, second: 4]
+    let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
+    #expect(
+      plan.refusals.map(\.reason) == [
+        .guarded(.fought(times: 3)), .guarded(.fought(times: 4)),
+        .besideContended(first, times: 3),
+      ])
   }
 
   @Test(arguments: Mechanism.allCases)

@@ -70,6 +70,13 @@ import Testing
     #expect(refused.isEmpty)
     let reason = Refusal.Reason.wouldTakeEverything(APQN(adapter: 2, domain: 5))
     #expect(refused.refusals.map(\.reason) == [reason, reason])
+    // Of several that would be taken, the first is named.
+    machine.plug(2, domains: [6])
+    try machine.set("02.0006", driver: "vfio_ap")
+    let several = try machine.plan(
+      .mask, "APQN==\"*\", RESERVE=\"vfio_ap\"\nAPQN==\"02.0005|02.0006\", RESERVE=\"host\"")
+    #expect(several.isEmpty)
+    #expect(several.refusals.map(\.reason) == [reason, reason, reason])
   }
 
   @Test func `where a device has what is absent yet, its domain is cleared instead`() throws {
@@ -140,6 +147,29 @@ import Testing
         "02.0002 host>vfio_ap wanted",
       ])
     #expect(plan.refusals.isEmpty)
+  }
+
+  @Test
+  func `where a queue cannot be given back, collateral that is accepted later does not free it`()
+    throws
+  {
+    var machine = Machine(adapters: [], mechanism: .mask)
+    machine.plug(1, domains: [0, 2])
+    machine.plug(2, domains: [0, 5])
+    machine.plug(3, domains: [2, 5])
+    machine.clear(adapters: [1])
+    machine.ownership.adapters = [1]
+    // A guest has it, so that its row stays cleared as long as the host has a queue in its domain.
+    try machine.change("01.0002") { $0.guestStatus = .assigned }
+    let rules = """
+      APQN=="01.0000|02.0000", RESERVE="host"
+      APQN=="03.0005", RESERVE="vfio_ap", COLLATERAL="accept"
+      ADAPTER=="4-0xff", DOMAIN=="2", RESERVE="vfio_ap"
+      """
+    let plan = try machine.plan(.mask, rules)
+    #expect(
+      plan.moves == ["03.0002 host>vfio_ap collateral", "03.0005 host>vfio_ap wanted"])
+    #expect(plan.refusals.map(\.apqn.description) == ["01.0000", "01.0002"])
   }
 
   @Test func `what one rule accepts is not taken for another that accepts nothing`() throws {

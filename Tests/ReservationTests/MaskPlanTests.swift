@@ -265,6 +265,7 @@ private func aqmask(_ bits: APMask) -> String { mask(without: bits) + " > /sys/b
       plan.writes == [
         "01.0002 > /sys/bus/ap/drivers/cex4queue/unbind", "01.0002 > /sys/bus/ap/drivers_probe",
       ])
+    #expect(plan.moves == ["01.0002 host>vfio_ap wanted"])
   }
 
   @Test func `shows that a mask write also binds unbound queues of the host's pool`() throws {

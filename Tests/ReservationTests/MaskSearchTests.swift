@@ -83,6 +83,24 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(plan.latentCollateral == LatentCollateral())
   }
 
+  /// More of both, each of another kind, than all ways are tried for. A bit that is clear counts as one that is
+  /// set does, on either side.
+  @Test(arguments: [false, true])
+  func `clears rows where as many columns cost the same`(areClear: Bool) {
+    let bits = APMask(0..<9 as Range<UInt8>)
+    let pair = MaskPair(adapters: bits.complement, domains: bits.complement)
+    var solver = MaskSolver(current: areClear ? pair : MaskPair(adapters: .all, domains: .all))
+    if areClear { solver.owned = MaskPair(adapters: bits, domains: bits) }
+    for number in bits {
+      solver.reserved.insert(APQN(adapter: number, domain: number))
+      // One APQN to come in each row and in each column.
+      solver.latent.insert(APQN(adapter: number, domain: 100))
+      solver.latent.insert(APQN(adapter: 100, domain: number))
+    }
+    solver.hosts = APQNSet([APQN(adapter: 254, domain: 254)])
+    #expect(solver.solution() == MaskPair(adapters: bits.complement, domains: .all))
+  }
+
   /// More rows and columns, each of another kind, than all ways are tried for.
   private let lines: [UInt8] = Array(0..<8) + [255]
 

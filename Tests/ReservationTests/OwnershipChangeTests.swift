@@ -1,5 +1,6 @@
 import APBus
 import Reservation
+import ReservationRules
 import Testing
 
 private let apqn = APQN(adapter: 1, domain: 4)
@@ -193,6 +194,25 @@ private let other = APQN(adapter: 2, domain: 5)
   }
 }
 
+@Suite struct `Queues that rules have requested` {
+  @Test func `are forgotten when rules want them no more, present or not`() throws {
+    let machine = Machine(adapters: [1], domains: [4, 5], mechanism: .mask)
+    let (rules, diagnostics) = RuleSet.parse(files: [
+      RuleFile(path: "test.rules", text: #"APQN=="01.0005|06.0004", RESERVE="vfio_ap""#)
+    ])
+    try #require(diagnostics.isEmpty, "\(diagnostics)")
+    let decisions = DecisionTable(
+      rules: rules, inventory: machine.inventory, host: HostIdentity())
+    var ownership = Ownership()
+    ownership.requested[1] = [4, 7]
+    ownership.requested[6] = [4, 5]
+    #expect(
+      ownership.newlyRequested(on: machine.inventory, by: decisions) == [
+        .requested(adapter: 1, domains: [5]), .requested(adapter: 6, domains: [4]),
+      ])
+  }
+}
+
 @Suite struct `The text of the record` {
   @Test func `has everything in order, whatever the order in memory`() throws {
     let queues = (0..<8 as Range<UInt8>).map { APQN(adapter: $0, domain: 4) }
@@ -200,12 +220,17 @@ private let other = APQN(adapter: 2, domain: 5)
     seen[1] = [4]
     seen[2] = [4]
     let ownership = Ownership(
-      queues: Set(queues), offline: Set(queues), seen: seen, olderAdapters: [2])
+      queues: Set(queues), offline: Set(queues), seen: seen, olderAdapters: [2], requested: seen,
+      reserved: APQNSet([APQN(adapter: 1, domain: 4)]))
     let lines = OwnershipText.text(ownership, boot: "b").split(separator: "\n").map(String.init)
     #expect(
       lines == ["apreserve-ownership 1 boot=b"] + queues.map { "+queue \($0)" }
         + queues.map { "+offline \($0)" }
-        + ["seen card01=\(APMask([4]))", "seen-older card02=\(APMask([4]))"])
+        + [
+          "seen card01=\(APMask([4]))", "seen-older card02=\(APMask([4]))",
+          "requested card01=\(APMask([4]))", "requested card02=\(APMask([4]))",
+          "reserved card01=\(APMask([4]))",
+        ])
     #expect(
       try OwnershipText.read(Array((lines.joined(separator: "\n") + "\n").utf8), boot: "b")
         == ownership)
@@ -225,7 +250,7 @@ private let other = APQN(adapter: 2, domain: 5)
     "vfio_ap", "vfio_ap ", "vfio_ap here", "domains 0x1", "+offline 05.004", "-offline x", "-queue",
     " +queue 05.0004", "+queue  05.0004",
   ])
-  func `is damaged by a line that makes no sense`(line: String) {
+  func `is damaged by an invalid line`(line: String) {
     let text = "apreserve-ownership 1 boot=b\n+queue 05.0004\n\(line)\n"
     let error = #expect(throws: OwnershipText.Damage.self) {
       try OwnershipText.read(Array(text.utf8), boot: "b")

@@ -61,7 +61,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     ("apreserve-ownership 1 boot=b\nmechanism magic\n", 2),
     ("apreserve-ownership 1 boot=b\n+queue 05.0004\n\u{0}\n", 3),
   ])
-  func `that makes no sense is damaged, and says where`(text: String, line: Int) {
+  func `that is invalid is damaged, and says where`(text: String, line: Int) {
     #expect {
       try OwnershipText.read(Array(text.utf8), boot: "b")
     } throws: { error in

@@ -120,6 +120,10 @@ private let rows: [Row] = [
       "missing 06.0004: adapter 0x06 is absent",
     ], reserved: 1),
   Row(
+    testDescription: "a queue that a rule names is missing although only its card could decide",
+    rules: #"APQN=="06.0004", TYPE=="CEX7C", RESERVE="vfio_ap""#,
+    open: ["missing 06.0004: adapter 0x06 is absent"]),
+  Row(
     testDescription: "a queue that rules lock to the host is not requested by a later rule",
     rules: """
       APQN=="06.0004", RESERVE:="host"
@@ -245,6 +249,9 @@ extension Machine {
     #expect(requests.summary == "0 of 3 queues reserved, 1 pending, 1 missing, 1 unusable")
     #expect(
       requests.waitingForLock.summary == "0 of 3 queues reserved, 1 waiting, 1 missing, 1 unusable")
+    let planned = try #require(APQN("01.0005"))
+    #expect(requests.reason(for: planned) == .planned)
+    #expect(requests.waitingForLock.reason(for: planned) == .lock)
     #expect(requests.unreadable(because: "EIO").summary == "0 of 3 queues reserved, 3 unreadable")
     #expect(
       OpenRequest.groups(of: requests.open).map(\.sentence) == [
@@ -334,6 +341,17 @@ extension Machine {
     ]
     let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
     #expect(assessment.requests.counts[.missing] == 1)
+  }
+
+  @Test func `that is refused like others is in one sentence with them`() {
+    let apqns = (UInt8(4)...6).map { APQN(adapter: 1, domain: $0) }
+    let reason = Refusal.Reason.guarded(.fought(times: 3))
+    let first = Refusal(apqns[0], reason).description
+    func sentence(_ count: Int) -> String {
+      OpenRequest.sentence(for: Array(apqns.prefix(count)), reason: .refusal(reason))
+    }
+    #expect(sentence(1) == first)
+    #expect(sentence(3) == first + "; likewise 01.0005, 01.0006")
   }
 
   @Test func `is not fulfilled while nothing can be decided`() throws {

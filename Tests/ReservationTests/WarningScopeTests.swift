@@ -126,6 +126,15 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(list.more == more)
   }
 
+  @Test(arguments: [(2, 2, nil), (3, 3, nil), (4, 3, 1)] as [(Int, Int, Int?)])
+  func `of files names the first three`(count: Int, names: Int, more: Int?) {
+    let conflict = NextBootConflict(
+      of: .chzdev, sources: (1...count).map { "/etc/\($0)" }, effect: .setsMasks)
+    let list = shown(conflict.description, "/etc/")
+    #expect(list.names == names)
+    #expect(list.more == more)
+  }
+
   @Test(arguments: [(3, 3, nil), (4, 4, nil), (5, 4, 1), (9, 4, 5)] as [(Int, Int, Int?)])
   func `of what masks would take names the first four`(count: Int, names: Int, more: Int?) {
     let refusal = Refusal(

@@ -333,6 +333,12 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     #expect(
       try warnings(one, #"ADAPTER=="1", RESERVE="host""#, by: .mask).first?
         .contains("against test.rules:1;") == true)
+    // A rule that was named before does not end the list.
+    let two = HostConfiguration(persistentMasks: masks([1, 2]))
+    #expect(
+      try warnings(
+        two, "ADAPTER==\"1\", RESERVE=\"host\"\nADAPTER==\"2\", RESERVE=\"host\"", by: .mask
+      ).first?.contains("against test.rules:1, test.rules:2;") == true)
   }
 
   @Test func `also when another source of masks takes nothing`() throws {
