@@ -255,12 +255,10 @@ extension Agent {
       configuration: context.configuration,
       isCurrent: { [self] operation throws(InventoryReaderError) in
         do throws(InventoryReaderError) {
-          guard try check.isCurrent(operation, noteBusy: { context.busy.insert($0) }) else {
-            return false
-          }
-          // After everything that takes long: the operations before, the wait for the lock, and reading.
+          // After what takes long: the operations before, and the wait for the lock.
           environment.takeIn(self)
-          return environment.isInterrupted() ? false : try isCurrent(inventory)
+          guard !environment.isInterrupted(), try isCurrent(inventory) else { return false }
+          return try check.isCurrent(operation) { context.busy.insert($0) }
         } catch {
           guard isInterruption(error) else { throw error }
           return false

@@ -105,6 +105,11 @@ extension Agent.Status {
     return self
   }
 
+  /// Why queues that no rule reserves are not given back: what is refused of them is no open request.
+  package var notGivenBack: [Refusal] {
+    plan?.refusals.filter { requests.reason(for: $0.apqn) == nil } ?? []
+  }
+
   /// Whether the rules have been applied to a whole machine.
   package var isDecided: Bool {
     switch phase {
@@ -138,8 +143,7 @@ extension Agent.Status: CustomStringConvertible {
     }
     var parts = [requests.summary]
     if phase == .moving { parts.append("waiting for another process's change of the masks") }
-    let keptCount = plan?.refusals.count { !requests.queues.contains($0.apqn) } ?? 0
-    if keptCount > 0 { parts.append("\(keptCount) not given back") }
+    if !notGivenBack.isEmpty { parts.append("\(notGivenBack.count) not given back") }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     return parts.joined(separator: ", ")
   }

@@ -98,8 +98,7 @@ package struct StatusDocument {
 
   /// What cannot be given back, a sentence for each reason.
   private var notGivenBack: [String] {
-    let refusals = status.plan?.refusals.filter { !status.requests.queues.contains($0.apqn) } ?? []
-    return OpenRequest.groups(of: refusals.map { OpenRequest($0.apqn, .refusal($0.reason)) })
+    OpenRequest.groups(of: status.notGivenBack.map { OpenRequest($0.apqn, .refusal($0.reason)) })
       .map(\.sentence)
   }
 

@@ -275,7 +275,7 @@ extension HistoryEntry {
     }
   }
 
-  /// The entry of such a value; nil where it makes no sense.
+  /// The entry of such a value; nil where it is invalid.
   package init?(json: JSONValue) {
     guard let time = json["time"]?.text.flatMap({ WallTime(text: $0) }),
       let kind = json["entry"]?.text.flatMap({ Kind(rawValue: $0) }),
@@ -432,7 +432,7 @@ package enum HistoryText {
     /// A clause without the name of the file.
     package var description: String {
       count == 1
-        ? "line \(line) makes no sense" : "line \(line) and \(count - 1) more make no sense"
+        ? "line \(line) is invalid" : "line \(line) and \(count - 1) more are invalid"
     }
   }
 
@@ -441,7 +441,7 @@ package enum HistoryText {
     Array((entry.json.text() + "\n").utf8)
   }
 
-  /// The entries of a file. Lines that make no sense are passed over. A last line without its end was not written
+  /// The entries of a file. Lines that are invalid are passed over. A last line without its end was not written
   /// whole, and is passed over without a word.
   package static func read(_ bytes: [UInt8]) -> (entries: [HistoryEntry], damage: Damage?) {
     var entries: [HistoryEntry] = []

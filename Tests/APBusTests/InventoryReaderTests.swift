@@ -139,7 +139,7 @@ import Testing
     ("/sys/devices/ap/card05/ap_functions", "0x-1\\n", "0x and up to 8 hex digits"),
     ("/sys/devices/ap/card05/ap_functions", "0x123456789\\n", "0x and up to 8 hex digits"),
   ])
-  func `names the file that makes no sense`(path: String, text: String, expected: String) throws {
+  func `names the file that is invalid`(path: String, text: String, expected: String) throws {
     let tree = TreeSysfs.small()
     tree.files[path] = text.hasSuffix("\\n") ? text.dropLast(2) + "\n" : text
     let error = try #require(throws: InventoryReaderError.self) {

@@ -119,8 +119,8 @@ import Testing
     #expect(facts(keeper) == [fact(1), fact(1), started(.daemon, "b")])
     #expect(
       messages.texts(of: .history) == [
-        "\(tree.path)/kept/history.1: line 1 makes no sense, and the history is shown without that",
-        "\(tree.path)/kept/history: line 2 makes no sense, and the history is shown without that",
+        "\(tree.path)/kept/history.1: line 1 is invalid, and the history is shown without that",
+        "\(tree.path)/kept/history: line 2 is invalid, and the history is shown without that",
       ])
     // The line that was cut is not there for the next one.
     keeper.end()

@@ -44,7 +44,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(configuration.bootMasks?.adapters == [0])
     #expect(configuration.persistentMasks?.domains == [1])
     #expect(configuration.overrides.map(\.source) == ["/etc/driverctl.d/ap-05.0004"])
-    #expect(configuration.definitions.map(\.device.uuid) == [uuid])
+    #expect(configuration.definitions.filter { $0.problems == [] }.map(\.device.uuid) == [uuid])
+    let broken = configuration.definitions.filter { $0.problems != [] }
+    #expect(broken.map(\.device.uuid) == ["11111111-2222-3333-4444-555555555555"])
     #expect(
       configuration.virtualMachines == [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
     #expect(configuration.callout == "/usr/lib/mdevctl/scripts.d/callouts/ap-check")
@@ -83,15 +85,18 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   }
 
   @Test
-  func `that cannot be read or are invalid say nothing, except that there may be secure keys`()
-    throws
-  {
+  func `that cannot be read say nothing, except of secure keys and of mediated devices`() throws {
     try tree.directory("proc/cmdline")
     try tree.pipe("etc/crypttab")
     try tree.link("etc/driverctl.d/ap-05.0004", to: "/nowhere")
     try tree.file("etc/mdevctl.d/matrix/\(uuid)", String(repeating: "[", count: 100_000))
     try tree.file("etc/libvirt/qemu/a.xml", String(repeating: "<!--", count: 10_000))
+    let definition = MediatedDeviceDefinition(
+      device: MediatedDevice(uuid: uuid), startsAutomatically: false,
+      problems: ["a file that cannot be read as JSON"])
     #expect(
-      configuration == HostConfiguration(secureKeyUsers: [.unreadable("/etc/crypttab")]))
+      configuration
+        == HostConfiguration(
+          definitions: [definition], secureKeyUsers: [.unreadable("/etc/crypttab")]))
   }
 }

@@ -46,7 +46,7 @@ private let b = APQN(adapter: 6, domain: 0x47)
     try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\nfish 1\n")
     let (_, ownership, damage) = try OwnershipFile.open(directory: directory, boot: "b1")
     #expect(ownership == Ownership())
-    #expect(damage?.contains("line 2 of the ownership record makes no sense: \"fish 1\"") == true)
+    #expect(damage?.contains("line 2 of the ownership record is invalid: \"fish 1\"") == true)
     #expect(try tree.text("state/ownership.damaged").hasSuffix("fish 1\n"))
   }
 

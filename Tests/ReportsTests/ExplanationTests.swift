@@ -109,8 +109,8 @@ import Testing
     #expect(
       explanation.text(style: .plain).contains(
         """
-          50-db.rules:1  unknown  wanted CARD{serialnr}=="93*", unknown: there is no
-                                  card07 now; it may decide
+          50-db.rules:1  unknown  CARD{serialnr}=="93*" is unknown: there is no card07
+                                  now; it may decide
 
         """))
   }

@@ -71,7 +71,7 @@ private struct Sample: CustomTestStringConvertible, Sendable {
     ),
     Sample(
       fact: move(from: .vfioAP, to: .host, .givenBack, .bind, failure: "EIO (input/output error)"),
-      line: "01.0004 vfio_ap -> host  bind  given back, no rule wants it reserved  "
+      line: "01.0004 vfio_ap -> host  bind  given back, no rule requests it  "
         + "failed: EIO (input/output error)",
       json:
         #""move", "queue": "01.0004", "from": "vfio_ap", "to": "host", "cause": "given-back", "mechanism": "bind", "failure": "EIO (input/output error)""#
@@ -268,17 +268,17 @@ private struct Sample: CustomTestStringConvertible, Sendable {
     }
   }
 
-  @Test func `is read without the lines that make no sense`() {
+  @Test func `is read without the lines that are invalid`() {
     let nonsense = Array("nonsense\n".utf8)
     var damaged = [lines[0], nonsense, lines[1], [0, 255, 10], [10], lines[2]]
     var (entries, damage) = HistoryText.read(Array(damaged.joined()))
     #expect(entries.count == 3)
     #expect(damage == .init(line: 2, count: 3))
-    #expect(damage?.description == "line 2 and 2 more make no sense")
+    #expect(damage?.description == "line 2 and 2 more are invalid")
     damaged = [lines[0], nonsense]
     (entries, damage) = HistoryText.read(Array(damaged.joined()))
     #expect(entries.count == 1)
-    #expect(damage?.description == "line 2 makes no sense")
+    #expect(damage?.description == "line 2 is invalid")
   }
 }
 

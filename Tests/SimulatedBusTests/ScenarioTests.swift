@@ -214,7 +214,7 @@ import Testing
         + "claims about a step are indented"
     ),
   ])
-  func `with a line that makes no sense is refused with what to write`(
+  func `with an invalid line is refused with what to write`(
     text: String, problem: String
   ) {
     let number = text.utf8.count { $0 == 10 } + 1
