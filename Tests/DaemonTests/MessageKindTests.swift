@@ -12,8 +12,9 @@ import Testing
 
 /// What makes a daemon write messages, and which ones.
 private enum Occasion: String, CaseIterable, Codable {
-  case everyday, rulesFail, brokenFiles, stuckKernel, refusingKernel, unreadableBus, foreignHands
+  case everyday, rulesFail, brokenFiles, stuckKernel, refusingKernel, unreadableBus, otherProcess
   case impossibleRequests, arrival, lateStart, heldLock, noBus, unscannedBus, lostEvents, otherLock
+  case muteAdapter
 
   /// The kinds that this is about.
   var kinds: Set<MessageKind> {
@@ -28,7 +29,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .stuckKernel: [.longWrite, .longRead, .left]
     case .refusingKernel: [.writeRefused, .failed]
     case .unreadableBus: [.problem]
-    case .foreignHands: [.movedByOthers]
+    case .otherProcess: [.movedByOthers]
     case .impossibleRequests: [.refused, .suppressed]
     case .arrival: [.takenOnArrival]
     case .lateStart: [.lateStart]
@@ -37,6 +38,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .unscannedBus: [.beforeFirstScan]
     case .lostEvents: [.overrun]
     case .otherLock: [.repaired]
+    case .muteAdapter: [.cardSilent, .cardAnswers]
     }
   }
 
@@ -52,7 +54,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .stuckKernel: try Self.stuckKernel()
     case .refusingKernel: try Self.machine { $0.refusesWrites.store(true, ordering: .relaxed) }
     case .unreadableBus: try Self.machine { $0.isUnreadable.store(true, ordering: .relaxed) }
-    case .foreignHands:
+    case .otherProcess:
       try Self.machine { bus in
         let apqn = APQN(adapter: 1, domain: 0)
         try bus.write("\n", to: .queue(apqn, "driver_override"))
@@ -81,6 +83,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .unscannedBus: try LiveMachine(.mask, rules: Self.rule, isScanned: false)
     case .lostEvents: try Self.lostEvents()
     case .otherLock: try Self.otherLock()
+    case .muteAdapter: try Self.muteAdapter()
     }
   }
 
@@ -156,6 +159,20 @@ private enum Occasion: String, CaseIterable, Codable {
     machine.beginToStop()
     try machine.wait { machine.messages.kinds.contains(.stopping) }
     machine.bus.isStuck.store(false, ordering: .relaxed)
+    return machine
+  }
+
+  /// An adapter that does not answer until that was reported.
+  private static func muteAdapter() throws -> LiveMachine {
+    let machine = try LiveMachine(.override, rules: "# none\n", domains: 0...1) {
+      $0.answerLimit = .seconds(1)
+    }
+    try machine.settle()
+    machine.bus.use { $0.setMute(card: 1, to: true) }
+    try machine.tree.file(
+      "rules/60.rules", "CARD{serialnr}==\"93AA0001\", RESERVE=\"vfio_ap\"\n")
+    try machine.wait { machine.messages.kinds.contains(.cardSilent) }
+    machine.bus.use { $0.setMute(card: 1, to: false) }
     return machine
   }
 
