@@ -219,6 +219,10 @@ struct SettleCommand: ParsableCommand {
   /// Ends the command with an error unless all required queues are reserved and usable.
   private func checkRequired() throws {
     let reply = try control.call("GetRequests", parameters: filter)
+    let problems =
+      (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
+      + (reply["problems"]?.elements ?? []).compactMap(\.text)
+    problems.forEach(Terminal.say)
     guard reply["requested"]?.integer ?? 0 > 0 else {
       Terminal.say(
         "no requested queue matches "
@@ -227,10 +231,6 @@ struct SettleCommand: ParsableCommand {
           .joined(separator: " "))
       throw ExitStatus.error
     }
-    let problems =
-      (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
-      + (reply["problems"]?.elements ?? []).compactMap(\.text)
-    problems.forEach(Terminal.say)
     if !problems.isEmpty { throw ExitStatus.refused }
   }
 }

@@ -88,6 +88,26 @@ import Testing
     withExtendedLifetime(daemon) {}
   }
 
+  @Test func `names a mediated device of a guest that is not defined`() throws {
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    try bench.file(
+      "host/etc/libvirt/qemu/web1.xml",
+      """
+      <domain><name>web1</name>
+      <hostdev type='mdev'><source><address uuid='\(uuid)'/></source></hostdev></domain>
+      """)
+    let daemon = try tree.start("--root host")
+    let result = try bench.run("settle --control c --timeout 60 --guest web1")
+    #expect(result.status == 1)
+    #expect(
+      result.messages == """
+        apreserve: \(uuid) (virtual machine web1) is neither active nor defined
+        apreserve: no requested queue matches --guest web1
+
+        """)
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test func `reads its rules again on SIGHUP`() throws {
     let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")
