@@ -69,13 +69,14 @@ package final class HistoryFile {
     }
   }
 
-  private static let olderName = fileName + ".1"
+  private static let olderSuffix = ".1"
+  private static let olderName = fileName + olderSuffix
   /// More than this was not written by apreserve.
   private static let readLimit = 2 * HistoryRotation.fileLimit
 
   private init(path: String, file: consuming FileDescriptor, size: Int) {
     self.path = path
-    olderPath = path + ".1"
+    olderPath = path + Self.olderSuffix
     self.file = file
     rotation = HistoryRotation(size: size)
   }

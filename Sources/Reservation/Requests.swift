@@ -252,11 +252,11 @@ package struct RequestProgress: Equatable, Sendable {
     draining: Set<APQN> = [], failures: [APQN: Failure] = [:], moved: Set<APQN> = [],
     isLocked: Bool = false, obstacle: String? = nil
   ) {
-    self.obstacle = obstacle
     self.draining = draining
     self.failures = failures
     self.moved = moved
     self.isLocked = isLocked
+    self.obstacle = obstacle
   }
 }
 
@@ -339,9 +339,7 @@ extension HostConfiguration {
     let uuids = mediatedDeviceNames(of: guest)
     return unknown.map { "\(name(ofMediatedDevice: $0)) is neither active nor defined" }
       + definitions.filter { uuids.contains($0.device.uuid) }.flatMap { definition in
-        definition.problems.map {
-          "the definition of \(name(ofMediatedDevice: definition.device.uuid)) has \($0)"
-        }
+        invalidDefinition(definition).map(\.description)
       }
   }
 }

@@ -31,10 +31,7 @@ struct Warnings {
       warnIfIncomplete(definition.device)
     }
     for definition in context.configuration.definitions {
-      let name = context.configuration.name(ofMediatedDevice: definition.device.uuid)
-      warnings += definition.problems.map {
-        .invalidDefinition(mediatedDevice: name, problem: $0)
-      }
+      warnings += context.configuration.invalidDefinition(definition)
     }
     warnOfHostLoss()
     let unusable = inventory.queues.filter {
@@ -258,5 +255,13 @@ extension NextBootConflict: CustomStringConvertible {
           + "what is reserved by masks now is lost"
       }
     return "\(text); \(remedy)"
+  }
+}
+
+extension HostConfiguration {
+  /// What is to be said of a definition that cannot be started as it is meant to be.
+  func invalidDefinition(_ definition: MediatedDeviceDefinition) -> [PlanWarning] {
+    let name = name(ofMediatedDevice: definition.device.uuid)
+    return definition.problems.map { .invalidDefinition(mediatedDevice: name, problem: $0) }
   }
 }

@@ -109,12 +109,17 @@ final class Stage {
     }
   }
 
-  /// Leaves a queue on `vfio_ap` inside the host's pool without an override, as it is for a moment while the
-  /// kernel moves what a mask write moves.
-  func strand(_ apqn: APQN) throws {
+  /// Moves a queue to `vfio_ap` by an override, as driverctl does.
+  func takeByOverride(_ apqn: APQN) throws {
     try bus.write("vfio_ap", to: .queue(apqn, "driver_override"))
     try bus.write(apqn.description, to: .driver(DriverName.cex4queue, "unbind"))
     try bus.write(apqn.description, to: .bus("drivers_probe"))
+  }
+
+  /// Leaves a queue on `vfio_ap` inside the host's pool without an override, as it is for a moment while the
+  /// kernel moves what a mask write moves.
+  func strand(_ apqn: APQN) throws {
+    try takeByOverride(apqn)
     try bus.write("\n", to: .queue(apqn, "driver_override"))
     try #require(driver(apqn.description) == DriverName.vfioAP)
   }

@@ -321,7 +321,8 @@ extension Machine {
     #expect(
       problems(of: "web1") == [
         "\(other) (virtual machine web1) is neither active nor defined",
-        "the definition of \(uuid) (virtual machine web1) has an invalid attribute, x=1",
+        "the definition of mediated device \(uuid) (virtual machine web1) has an invalid attribute, x=1; "
+          + "it cannot be started like that",
       ])
     #expect(problems(of: uuid.uppercased()).count == 1)
     #expect(problems(of: "db1") == [])
