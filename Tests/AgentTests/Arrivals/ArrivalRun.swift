@@ -46,6 +46,8 @@ final class ArrivalRun {
   private var settled = Inventory.empty
   /// Queues without rule that were taken when they came, and are to be reported or given back.
   private var takenUnasked: Set<APQN> = []
+  /// Queues without rule that the agent's writes have taken since it began to work.
+  private var takenByAgent: Set<APQN> = []
   /// Queues that the activities have named as moved or taken, since the last step.
   private var reported: Set<APQN> = []
   /// The adapters and domains of this system when the mechanism was chosen.
@@ -172,6 +174,7 @@ final class ArrivalRun {
         violations.append(ArrivalViolation(kind: .error, step: step, detail: "\(error)"))
         return
       }
+      judgeTakenByAgent()
       guard pending.isEmpty else { continue }
       if agent.status.phase == .retrying, tries < 4, let due = agent.nextDue {
         tries += 1
@@ -264,11 +267,12 @@ final class ArrivalRun {
     guard !(rulesAreMissing && hasOverride(apqn)) else { return }
     guard !isAccepted(apqn, cleared) else { return }
     if isAgentAtWork, !takenUnasked.contains(apqn) {
-      violations.append(ArrivalViolation(kind: .unmanagedTakenByAgent, apqn: apqn, step: step))
+      takenByAgent.insert(apqn)
       return
     }
-    // Masks stay as they are when the rules are all gone and nobody has asked for that.
-    let keepsMasks = rulesAreMissing && choice?.mechanism == .mask
+    // Masks stay as they are when the rules are all gone and nobody has asked for that, and when a
+    // guest has what they keep from the host: the kernel accepts no override until all bits are set.
+    let keepsMasks = rulesAreMissing && choice?.mechanism == .mask || areMasksHeldByGuests
     // It was there before, and masks could not give it back, as a plan has said.
     let isReturn =
       settled.queue(apqn)?.owner == .vfioAP
@@ -316,18 +320,40 @@ final class ArrivalRun {
     }
   }
 
+  /// Whether a mediated device has a queue that masks keep from the host.
+  private var areMasksHeldByGuests: Bool {
+    guard let devices = try? reader.readMediatedDevices() else { return false }
+    return devices.contains { device in
+      device.adapters.contains { adapter in
+        device.domains.contains { mask(around: APQN(adapter: adapter, domain: $0)).isOutside }
+      }
+    }
+  }
+
+  /// Judges what the agent's writes have taken by the masks that they led to: with two masks to write,
+  /// the first can take what a rule accepts only because of the second.
+  private func judgeTakenByAgent() {
+    for apqn in takenByAgent.sorted() where !isAccepted(apqn, mask(around: apqn).cleared) {
+      violations.append(ArrivalViolation(kind: .unmanagedTakenByAgent, apqn: apqn, step: step))
+    }
+    takenByAgent = []
+  }
+
   private func hasOverride(_ apqn: APQN) -> Bool {
     (try? reader.readQueue(apqn))?.driverOverride == DriverName.vfioAP
   }
 
   private func judgeRequest(_ apqn: APQN, _ cleared: (row: Bool, column: Bool)) {
     guard let blocking = refused[apqn] else { return }
+    let collateral = decision(for: apqn)?.collateral ?? .refuse
     func isGone(_ queue: APQN) -> Bool {
       guard !bus.hasDevice(of: queue) else { return false }
       // What another process has taken from the host is not in the way any more, here or not.
       guard !isTakenByOthers(queue) else { return false }
-      // Another card in its place may be one that rules want.
       let decision = decision(for: queue) ?? blind(queue)
+      // It was undecidable, and now the request accepts it, here or not.
+      guard decision.reserve != .unmanaged || collateral == .refuse else { return false }
+      // Another card in its place may be one that rules want.
       return decision.reserve != .vfioAP || olderAdapters.contains(queue.adapter)
     }
     let byRow = cleared.row && !blocking.row.contains(where: isGone)
