@@ -55,7 +55,16 @@ package struct MechanismChoice: Equatable, Sendable {
     if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
-      self.init(requested, because: file.map { "set by \($0)" } ?? "set on the command line")
+      let source = file.map { "set by \($0)" } ?? "set on the command line"
+      if requested == .override, planner.ownMasksAreHeld {
+        // Masks still give to the host what rules lock to it; overrides could do nothing.
+        self.init(
+          .mask,
+          because: "override, \(source), must wait until no mediated device has a queue and all "
+            + "bits of other tools are set: before, the kernel accepts no override")
+      } else {
+        self.init(requested, because: source)
+      }
     } else if let kept, kept.mechanism.isAvailable(on: bus), !planner.canLeaveMasks {
       self = kept
     } else if bus.masks == nil {
@@ -207,6 +216,13 @@ extension Planner {
     guard !isUndecided, !namesAbsent else { return false }
     let isFree = ownMasksAreFree && !context.needsKeys
     return (inventory.bus.masks == .all || isFree) && !masksAreExact
+  }
+
+  /// Whether the masks have owned bits that cannot all be set now.
+  var ownMasksAreHeld: Bool {
+    guard let masks = inventory.bus.masks, !ownMasksAreFree else { return false }
+    return !ownership.adapters.isSubset(of: masks.adapters)
+      || !ownership.domains.isSubset(of: masks.domains)
   }
 
   /// Whether every cleared bit of the masks is owned and no mediated device has a queue.

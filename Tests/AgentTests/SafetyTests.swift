@@ -194,6 +194,34 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(watched.stage.driver("01.0001") == DriverName.cex4queue)
   }
 
+  @Test func `to overrides that a guest delays still gives to the host what rules lock to it`()
+    throws
+  {
+    let device = "11111111-2222-3333-4444-555555555555"
+    let watched = try Watched(.override, rules: #"DOMAIN=="1|2", RESERVE="vfio_ap""#)
+    watched.agent.replaceSettings(Agent.Settings(mechanism: .mask))
+    try watched.agent.reconcile().get()
+    try #require(watched.stage.driver("01.0001") == DriverName.vfioAP)
+    try watched.stage.bus.write(device, to: SysfsPath(.mediatedDeviceType, "create"))
+    for (file, number) in [("assign_adapter", "1"), ("assign_domain", "2")] {
+      try watched.stage.bus.write(number, to: SysfsPath(.mediatedDevice(device), file))
+    }
+    watched.agent.replaceSettings(Agent.Settings(mechanism: .override))
+    watched.agent.replaceRules(
+      try Stage.rules(
+        #"DOMAIN=="2", RESERVE="vfio_ap""# + "\n" + #"DOMAIN=="1", RESERVE:="host""#))
+    try watched.agent.reconcile().get()
+    #expect(watched.stage.driver("01.0001") == DriverName.cex4queue)
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(watched.agent.status.mechanism?.mechanism == .mask)
+    try watched.stage.bus.write("1", to: SysfsPath(.mediatedDevice(device), "remove"))
+    watched.agent.scan(.everything)
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.mechanism?.mechanism == .override)
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(try InventoryReader(sysfs: watched.stage.bus).readBus().masks == .all)
+  }
+
   @Test func `of switching a queue on again is tried again`() throws {
     let stage = try Stage(.bind, rules: "")
     try stage.bus.write("0", to: .queue(apqn, "online"))

@@ -139,6 +139,34 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   }
 }
 
+@Suite struct `Overrides that are requested while masks are in use` {
+  private func choice(_ change: (inout Machine) -> Void) throws -> MechanismChoice {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
+    machine.clear(adapters: [1])
+    machine.ownership = Ownership(adapters: [1], mechanism: .mask)
+    change(&machine)
+    return try MechanismChoice(
+      requested: .override, origin: "apreserve.conf:3", planner: machine.planner(alone))
+  }
+
+  @Test func `replace masks that can be set back`() throws {
+    #expect(try choice { _ in }.mechanism == .override)
+  }
+
+  @Test func `wait for a guest, and say so`() throws {
+    let choice = try choice {
+      $0.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
+    }
+    #expect(choice.mechanism == .mask)
+    #expect(choice.reason.hasPrefix("override, set by apreserve.conf:3, must wait until"))
+  }
+
+  @Test func `wait for the bits of another tool, if some are owned`() throws {
+    #expect(try choice { $0.clear(domains: [5]) }.mechanism == .mask)
+    #expect(try choice { $0.ownership.adapters = [] }.mechanism == .override)
+  }
+}
+
 @Suite struct `The change from masks to overrides` {
   @Test func `shows in one plan what is set back and what is taken again, one by one`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
