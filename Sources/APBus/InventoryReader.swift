@@ -56,8 +56,8 @@ public struct InventoryReader {
     try readBus(queues: readDevices().queues)
   }
 
-  /// The bus with its masks, scans and drivers as they are now; what cannot change while the
-  /// system runs is kept.
+  /// The bus with its masks, scans, drivers and configuration as they are now; what cannot change while
+  /// the system runs is kept.
   ///
   /// - Parameter bus: The bus as read before.
   /// - Returns: The bus as it is now.
@@ -67,6 +67,7 @@ public struct InventoryReader {
     bus.masks = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     bus.drivers = try readDrivers()
+    try readConfiguration(of: &bus)
     return bus
   }
 
@@ -240,9 +241,7 @@ public struct InventoryReader {
     bus.masks = try readMasks()
     bus.scans = try attributes.number(.bus("scans"))
     bus.bindingsCompleteCount = try attributes.number(.bus("bindings_complete_count"))
-    bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))
-    bus.configuredDomains = try attributes.configurationMask(.bus("ap_usage_domain_mask"))
-    bus.controlDomains = try attributes.configurationMask(.bus("ap_control_domain_mask"))
+    try readConfiguration(of: &bus)
     bus.defaultDomain = try attributes.domain(.bus("ap_domain"))
     bus.drivers = try readDrivers()
     bus.supportsOverride = bus.bindingsCompleteCount == nil ? nil : true
@@ -257,6 +256,14 @@ public struct InventoryReader {
       }
     }
     return bus
+  }
+
+  /// What the machine is configured for. The kernel asks again with every scan (`ap_get_configuration`,
+  /// 6.1), so that it can change with any adapter or domain.
+  private func readConfiguration(of bus: inout BusState) throws(InventoryReaderError) {
+    bus.configuredAdapters = try attributes.configurationMask(.bus("ap_adapter_mask"))
+    bus.configuredDomains = try attributes.configurationMask(.bus("ap_usage_domain_mask"))
+    bus.controlDomains = try attributes.configurationMask(.bus("ap_control_domain_mask"))
   }
 
   /// The drivers on the bus by name. A bus always has the directory, if an empty one; without it the

@@ -188,6 +188,14 @@ import Testing
     #expect(throws: InventoryReaderError.noAPBus) { try reader.reread(bus) }
   }
 
+  @Test func `reads the configuration again with the masks`() throws {
+    let tree = TreeSysfs.small()
+    let bus = try InventoryReader(sysfs: tree).readBus()
+    #expect(bus.configuredAdapters == [5])
+    tree.files["/sys/bus/ap/ap_adapter_mask"] = "\(APMask([5, 6]))\n"
+    #expect(try InventoryReader(sysfs: tree).reread(bus).configuredAdapters == [5, 6])
+  }
+
   @Test func `knows no default domain where there is none`() throws {
     let tree = TreeSysfs.small()
     tree.files["/sys/bus/ap/ap_domain"] = "-1\n"
