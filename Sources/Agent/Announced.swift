@@ -40,7 +40,7 @@ struct Announced {
     let new = Dictionary(grouping: plan.waiting.filter { !waiting.contains($0) }, by: \.driver)
     events += new.sorted { $0.key < $1.key }.map { driver, requests in
       .waiting(
-        requests.map { .init($0.apqn, rule: decisions.decision(for: $0.apqn).rule) },
+        requests.map { .init(apqn: $0.apqn, rule: decisions.decision(for: $0.apqn).rule) },
         driver: driver)
     }
     events += newWarnings.filter { !$0.isSilence }.map { .warned($0) }
@@ -68,7 +68,7 @@ struct Announced {
       // That has an event of its own.
       if case .refusal? = reason { return nil }
       return Agent.RequestChange(
-        apqn, from: before[apqn], reason: reason, rule: decisions.decision(for: apqn).rule)
+        apqn: apqn, from: before[apqn], reason: reason, rule: decisions.decision(for: apqn).rule)
     }
     return changes.isEmpty ? nil : .requestsChanged(changes)
   }

@@ -52,11 +52,6 @@ extension Agent {
     package var apqn: APQN
     /// The rule that decides; nil where none does.
     package var rule: Rule?
-
-    package init(_ apqn: APQN, rule: Rule?) {
-      self.apqn = apqn
-      self.rule = rule
-    }
   }
 
   /// A request that is in another state than before.
@@ -68,15 +63,6 @@ extension Agent {
     package var reason: OpenRequest.Reason?
     /// The rule that decides about the queue; nil where none does.
     package var rule: Rule?
-
-    package init(
-      _ apqn: APQN, from: Requests.State?, reason: OpenRequest.Reason?, rule: Rule? = nil
-    ) {
-      self.apqn = apqn
-      self.from = from
-      self.reason = reason
-      self.rule = rule
-    }
 
     /// The state now.
     package var to: Requests.State { reason?.state ?? .reserved }

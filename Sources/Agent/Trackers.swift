@@ -22,9 +22,6 @@ package struct RetrySchedule: Equatable, Sendable {
   /// The longest pause.
   package static let longestPause = Duration.seconds(300)
 
-  /// A schedule with nothing on it.
-  package init() {}
-
   /// Notes a failure and returns the pause before the next try, nil for none ever.
   package mutating func fail(_ failure: Failure, now: Instant) -> Duration? {
     var entry = entries[failure.subject] ?? Entry()

@@ -230,7 +230,7 @@ package struct AgentFactory: Sendable {
       ) { notice in
         switch notice {
         case .waits(let holder):
-          let wait = Wait(for: .lock(path: path, holder: holder), since: time.now)
+          let wait = Wait(subject: .lock(path: path, holder: holder), since: time.now)
           board.publish { $0.wait = wait }
         // The board's reader reports it.
         case .waitsLong: break

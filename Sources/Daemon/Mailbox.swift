@@ -26,19 +26,10 @@ package struct Mail: Sendable {
     package var rules: RuleSet
     /// Whether a person asked for it, so that even an empty set is intended.
     package var isExplicit: Bool
-
-    /// Rules.
-    package init(_ rules: RuleSet, isExplicit: Bool) {
-      self.rules = rules
-      self.isExplicit = isExplicit
-    }
   }
 
   /// More single scopes than this are replaced by a scan of everything.
   static let scopeLimit = 4096
-
-  /// Nothing to do.
-  package init() {}
 
   /// Adds something to scan.
   package mutating func scan(_ scope: ScanScope) {
@@ -78,7 +69,7 @@ package struct Mail: Sendable {
   /// posted afterwards was not asked for.
   package mutating func hold(_ rules: RuleSet, isExplicit: Bool) {
     let wasExplicit = self.rules.map { $0.isExplicit && $0.rules == rules } ?? false
-    self.rules = RuleDelivery(rules, isExplicit: isExplicit || wasExplicit)
+    self.rules = RuleDelivery(rules: rules, isExplicit: isExplicit || wasExplicit)
   }
 }
 

@@ -21,9 +21,6 @@ package struct AgentReport: Sendable {
   package var ticket: UInt64 = 0
   /// How often it has reconciled.
   package var reconciliations: UInt64 = 0
-
-  /// Nothing yet.
-  package init() {}
 }
 
 /// What the agent's thread waits for, so that it does nothing else.
@@ -40,11 +37,6 @@ package struct Wait: Equatable, Sendable {
   package var subject: Subject
   /// Since when, on the clock of `HostTime`.
   package var since: Instant
-
-  package init(for subject: Subject, since: Instant) {
-    self.subject = subject
-    self.since = since
-  }
 
   /// `write`, `read` or `lock`.
   package var kind: String {
@@ -147,7 +139,7 @@ package final class ObservedSysfs: Sysfs {
   }
 
   package func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    let wait = Wait(for: .write(path, text: text), since: time.now)
+    let wait = Wait(subject: .write(path, text: text), since: time.now)
     board.note { $0.wait = wait }
     do throws(SysfsError) {
       try sysfs.write(text, to: path)
@@ -183,7 +175,7 @@ package final class ObservedSysfs: Sysfs {
   }
 
   private func beginReading(_ path: SysfsPath) {
-    let wait = Wait(for: .read(path), since: time.now)
+    let wait = Wait(subject: .read(path), since: time.now)
     board.note { $0.wait = wait }
   }
 

@@ -148,12 +148,7 @@ package struct HistoryRotation: Equatable, Sendable {
 
   /// How many bytes the file has.
   package var size: Int
-  private let limit: Int
-
-  package init(size: Int, limit: Int = HistoryRotation.fileLimit) {
-    self.size = size
-    self.limit = limit
-  }
+  var limit = HistoryRotation.fileLimit
 
   /// How many of the lines still go into the file; 0 where another one is to be begun. A line that is longer than a
   /// file may be has one of its own.

@@ -29,11 +29,6 @@ package final class LocalSocket {
     package var process: Int32
     package var user: UInt32
 
-    package init(process: Int32, user: UInt32) {
-      self.process = process
-      self.user = user
-    }
-
     /// The name of its program, without control characters; nil if it has ended.
     package var command: String? { ProcessName.command(process) }
 

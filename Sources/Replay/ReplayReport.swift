@@ -102,9 +102,6 @@ package struct ReplayReport {
 package struct EventTally: Equatable, Sendable {
   private var rows: [(what: String, count: Int)] = []
 
-  /// Nothing yet.
-  package init() {}
-
   /// Whether nothing was counted.
   package var isEmpty: Bool { rows.isEmpty }
 

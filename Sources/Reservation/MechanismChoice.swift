@@ -16,10 +16,6 @@ package struct MechanismChoice: Equatable, Sendable {
     /// The mechanism that was asked for.
     package var mechanism: Mechanism
 
-    package init(mechanism: Mechanism) {
-      self.mechanism = mechanism
-    }
-
     /// One sentence.
     package var description: String {
       switch mechanism {

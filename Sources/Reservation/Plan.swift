@@ -85,24 +85,14 @@ package struct Plan: Equatable, Sendable {
 /// them, as soon as their hardware is added.
 package struct LatentCollateral: Equatable, Sendable {
   /// Adapters whose new domains would be taken.
-  package var adapters: APMask
+  package var adapters: APMask = []
   /// Domains whose new adapters would be taken.
-  package var domains: APMask
+  package var domains: APMask = []
   /// How many APQNs that are.
-  package var count: Int
+  package var count = 0
   /// How many of them rules decide for the host: none, unless masks that cannot be written now, or those of
   /// another process, keep them from it.
-  package var hostCount: Int
-
-  /// None, unless given.
-  package init(
-    adapters: APMask = [], domains: APMask = [], count: Int = 0, hostCount: Int = 0
-  ) {
-    self.adapters = adapters
-    self.domains = domains
-    self.count = count
-    self.hostCount = hostCount
-  }
+  package var hostCount = 0
 }
 
 /// Steps that belong together: when one fails, the ones after it are not done.

@@ -19,13 +19,7 @@ package struct Refusal: Hashable, Sendable {
     package var present: [APQN]
     /// How many APQNs that are absent are the host's all the same: rules may decide them for it, or they
     /// were not to be taken while they were present.
-    package var absentCount: Int
-
-    /// Neighbors of a queue.
-    package init(present: [APQN], absentCount: Int = 0) {
-      self.present = present
-      self.absentCount = absentCount
-    }
+    package var absentCount = 0
   }
 
   /// Why a request is not fulfilled.

@@ -142,7 +142,7 @@ struct Warnings {
   private mutating func warn(
     of tool: NextBootConflict.Tool, sources: [String], effect: NextBootConflict.Effect
   ) {
-    warnings.append(.nextBoot(NextBootConflict(of: tool, sources: sources, effect: effect)))
+    warnings.append(.nextBoot(NextBootConflict(tool: tool, sources: sources, effect: effect)))
   }
 
   /// The queues that rules keep for the host and these masks do not: those that are present, or those that may
@@ -206,13 +206,6 @@ package struct NextBootConflict: Equatable, Sendable {
   package var sources: [String]
   /// What it does.
   package var effect: Effect
-
-  /// A conflict.
-  package init(of tool: Tool, sources: [String], effect: Effect) {
-    self.tool = tool
-    self.sources = sources
-    self.effect = effect
-  }
 
   /// The queues that it names.
   package var apqns: [APQN] {

@@ -1,5 +1,5 @@
 import APBus
-import Agent
+@testable import Agent
 import Reservation
 import ReservationRules
 import SimulatedBus

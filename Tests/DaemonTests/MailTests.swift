@@ -1,6 +1,6 @@
 import APBus
 import Agent
-import Daemon
+@testable import Daemon
 import ReservationRules
 import Testing
 

@@ -1,5 +1,5 @@
 import APBus
-import Agent
+@testable import Agent
 import Glibc
 import HostSystem
 import JSONText
@@ -100,7 +100,7 @@ import Testing
   ])
   func `say what is waited for`(count: UInt8, text: String) {
     let requests = (0..<count).map {
-      Agent.RequestedQueue(APQN(adapter: 5, domain: 4 + $0), rule: nil)
+      Agent.RequestedQueue(apqn: APQN(adapter: 5, domain: 4 + $0), rule: nil)
     }
     let messages = LogMessage.messages(.waiting(requests, driver: "vfio_ap"))
     #expect(messages.map(\.text) == [text])

@@ -90,8 +90,8 @@ struct `A mute adapter` {
 
   @Test func `has a message of its own, not one of a wait that lasts`() {
     for (path, isLimited) in [(SysfsPath.card(1, "serialnr"), true), (.card(1, "hwtype"), false)] {
-      #expect(Wait(for: .read(path), since: .boot).isLimited == isLimited)
-      #expect(!Wait(for: .write(path, text: "1"), since: .boot).isLimited)
+      #expect(Wait(subject: .read(path), since: .boot).isLimited == isLimited)
+      #expect(!Wait(subject: .write(path, text: "1"), since: .boot).isLimited)
     }
   }
 

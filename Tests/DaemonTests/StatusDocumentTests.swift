@@ -2,11 +2,11 @@ import APBus
 import Agent
 import HostSystem
 import JSONText
-import Reservation
 import ReservationRules
 import Testing
 
 @testable import Daemon
+@testable import Reservation
 
 /// A phase, and what each place that shows the status makes of it.
 private struct Row: Sendable {

@@ -1,6 +1,6 @@
 import APBus
 import Glibc
-import HostSystem
+@testable import HostSystem
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import APBus
-import Agent
+@testable import Agent
 import Glibc
 import JSONText
 import Reports
@@ -193,7 +193,8 @@ private struct Sample: CustomTestStringConvertible, Sendable {
           apqn, reason: "hardware-too-old", message: refusal.description, rule: RuleReference(rule))
       ])
     #expect(
-      facts(.requestsChanged([.init(apqn, from: .missing, reason: .domainAbsent(4), rule: rule)]))
+      facts(
+        .requestsChanged([.init(apqn: apqn, from: .missing, reason: .domainAbsent(4), rule: rule)]))
         == [
           .requestChanged(
             apqn, from: .missing, to: .missing,

@@ -1,6 +1,6 @@
 import JSONText
 import Reports
-import ReservationRules
+@testable import ReservationRules
 import Testing
 
 @Suite struct `A verification` {

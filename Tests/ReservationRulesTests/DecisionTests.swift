@@ -1,5 +1,5 @@
 import APBus
-import ReservationRules
+@testable import ReservationRules
 import Testing
 
 @Suite struct `Of the rules that match a queue` {

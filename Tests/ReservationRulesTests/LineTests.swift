@@ -1,4 +1,4 @@
-import ReservationRules
+@testable import ReservationRules
 import Testing
 
 @Suite struct `A line of a rule file` {
@@ -24,7 +24,7 @@ import Testing
     let rules = rules(text)
     #expect(rules.count == 1)
     #expect(rules.first?.clauses.map(\.condition) == [Condition(.adapter, .numbers([5...5]))])
-    #expect(rules.first?.reserve == Rule.ReserveAssignment(.host))
+    #expect(rules.first?.reserve == Rule.ReserveAssignment(value: .host))
   }
 
   @Test func `that is continued begins where its first part begins`() {

@@ -1,5 +1,5 @@
 import APBus
-import Reservation
+@testable import Reservation
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import APBus
-import Reservation
+@testable import Reservation
 import Testing
 
 private let uuid = "11111111-2222-3333-4444-555555555555"
@@ -72,7 +72,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     func takes(_ apqns: [APQN]) -> PlanWarning {
       .nextBoot(
         NextBootConflict(
-          of: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns, rules: ["test.rules:1"])))
+          tool: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns, rules: ["test.rules:1"])))
     }
     let here = APQN(adapter: 1, domain: 4)
     let last = APQN(adapter: 255, domain: 255)
@@ -86,7 +86,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test func `of the next boot says which queues and rules it is about`() {
     let apqn = APQN(adapter: 1, domain: 4)
     func apqns(_ effect: NextBootConflict.Effect) -> [APQN] {
-      NextBootConflict(of: .driverctl, sources: [], effect: effect).apqns
+      NextBootConflict(tool: .driverctl, sources: [], effect: effect).apqns
     }
     #expect(apqns(.takes([apqn], rules: [])) == [apqn])
     #expect(apqns(.binds(apqn, driver: "x", rule: "r")) == [apqn])
@@ -120,7 +120,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   func `of rules names the first three`(count: Int, names: Int, more: Int?) {
     let rules = (1...count).map { "test.rules:\($0)" }
     let conflict = NextBootConflict(
-      of: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns(1), rules: rules))
+      tool: .chzdev, sources: ["41-ap.rules"], effect: .takes(apqns(1), rules: rules))
     let list = shown(conflict.description, "test.rules:")
     #expect(list.names == names)
     #expect(list.more == more)
@@ -129,7 +129,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
   @Test(arguments: [(2, 2, nil), (3, 3, nil), (4, 3, 1)] as [(Int, Int, Int?)])
   func `of files names the first three`(count: Int, names: Int, more: Int?) {
     let conflict = NextBootConflict(
-      of: .chzdev, sources: (1...count).map { "/etc/\($0)" }, effect: .setsMasks)
+      tool: .chzdev, sources: (1...count).map { "/etc/\($0)" }, effect: .setsMasks)
     let list = shown(conflict.description, "/etc/")
     #expect(list.names == names)
     #expect(list.more == more)

@@ -23,22 +23,9 @@ package struct Diagnostic: Hashable, Sendable {
   /// A sentence: what is wrong and why.
   package var message: String
   /// Texts that were probably intended instead of the characters it is about, the likeliest first.
-  package var fixes: [String]
+  package var fixes: [String] = []
   /// How many findings it counts: more than one only if it represents others that were left out.
-  package var findings: Int
-
-  package init(
-    code: DiagnosticCode, location: SourceLocation, length: Int, sourceLine: String,
-    message: String, fixes: [String] = [], findings: Int = 1
-  ) {
-    self.code = code
-    self.location = location
-    self.length = length
-    self.sourceLine = sourceLine
-    self.message = message
-    self.fixes = fixes
-    self.findings = findings
-  }
+  package var findings = 1
 
   /// The corrected text, alternatives joined by "or"; nil if none is likely.
   package var fix: String? { fixes.isEmpty ? nil : fixes.joined(separator: " or ") }

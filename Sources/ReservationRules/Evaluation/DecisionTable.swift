@@ -72,9 +72,6 @@ package struct DecisionRow: Hashable, Sendable {
   /// Domains that may turn out to be the host's: those of `host`, and those of `undecidable` for which
   /// an answer is conceivable that makes them the host's.
   package var possiblyHost = APMask()
-
-  /// A row without any domain.
-  package init() {}
 }
 
 /// A decision in four bytes: the outcome and the index of the rule that won.

@@ -23,12 +23,6 @@ package struct RuleFileSelection: Hashable, Sendable {
     package var by: String
     /// Whether that one is empty or a link to `/dev/null`: the name is masked.
     package var isMasked: Bool
-
-    package init(path: String, by: String, isMasked: Bool) {
-      self.path = path
-      self.by = by
-      self.isMasked = isMasked
-    }
   }
 
   /// An entry that is named like a rule file but is not read.
@@ -36,11 +30,6 @@ package struct RuleFileSelection: Hashable, Sendable {
     package var path: String
     /// What it is; a file whose name is misspelt is one with contents.
     package var kind: RuleDirectoryListing.Kind
-
-    package init(path: String, kind: RuleDirectoryListing.Kind) {
-      self.path = path
-      self.kind = kind
-    }
   }
 
   /// Selects from directories, the strongest first.

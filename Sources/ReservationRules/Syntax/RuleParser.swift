@@ -32,7 +32,7 @@ struct RuleParser: LineReading {
     guard !diagnostics.hasErrors, let reserve = assignments.reserve else { return nil }
     return Rule(
       location: location, clauses: clauses,
-      reserve: Rule.ReserveAssignment(reserve, locks: locks), name: assignments.name,
+      reserve: Rule.ReserveAssignment(value: reserve, locks: locks), name: assignments.name,
       collateral: assignments.collateral ?? .refuse, text: text(content), source: source)
   }
 

@@ -97,12 +97,7 @@ package struct Rule: Hashable, Sendable {
   package struct ReserveAssignment: Hashable, Sendable {
     package var value: Reserve
     /// Whether it was written `:=`, so that no later rule changes it.
-    package var locks: Bool
-
-    package init(_ value: Reserve, locks: Bool = false) {
-      self.value = value
-      self.locks = locks
-    }
+    package var locks = false
   }
 }
 

@@ -131,12 +131,6 @@ package struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
   /// The column, from 1, counted in Unicode scalars.
   package var column: Int
 
-  package init(file: String, line: Int, column: Int) {
-    self.file = file
-    self.line = line
-    self.column = column
-  }
-
   /// `file:line:column`.
   package var description: String { "\(file.printable):\(line):\(column)" }
 
