@@ -9,9 +9,7 @@ import ReservationRules
 package enum ScanScope: Hashable, Sendable {
   /// The card and its queues.
   case card(UInt8)
-  /// The queue.
   case queue(APQN)
-  /// The whole bus.
   case everything
 
   /// What to scan after something has happened to an object.

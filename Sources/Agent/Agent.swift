@@ -20,7 +20,6 @@ package final class Agent {
   var context: PlanningContext
   /// What to scan again.
   var dirty: Set<ScanScope> = [.everything]
-  /// The last plan.
   var plan: Plan?
   var retries = RetrySchedule()
   var drains = Drains()
@@ -88,7 +87,6 @@ package final class Agent {
     /// How careful to be.
     package var policy: GuardPolicy
 
-    /// The defaults, unless given.
     package init(
       mechanism: Mechanism? = nil, mechanismOrigin: String? = nil,
       policy: GuardPolicy = GuardPolicy()
@@ -115,7 +113,6 @@ package final class Agent {
     /// Called while a plan is being done, when there is something new for others to see.
     package var publish: (Agent) -> Void
 
-    /// Nothing, unless given.
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
       record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,

@@ -11,7 +11,6 @@ extension Agent {
   package enum Event: Equatable, Sendable {
     /// The agent has changed its phase.
     case entered(Status.Phase, from: Status.Phase)
-    /// A mechanism was chosen.
     case chose(MechanismChoice)
     /// A plan with something to write was made; the moves are those that it announces.
     case planned(Plan, [Move])

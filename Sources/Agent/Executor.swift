@@ -74,7 +74,6 @@ struct Executor {
     return try readBack(operation)
   }
 
-  /// The progress of an operation.
   private struct Progress {
     /// The writes that are done.
     var done: [Step] = []

@@ -5,7 +5,6 @@ package import Reservation
 package struct Failure: Error, Equatable, Sendable {
   /// What was to be moved.
   package var subject: Operation.Subject
-  /// What went wrong.
   package var cause: Cause
   /// Why a step that was done before could not be taken back; nil where all were, or none had to be.
   package var undoError: UndoError?
@@ -28,7 +27,6 @@ package struct Failure: Error, Equatable, Sendable {
     package var reason: String
   }
 
-  /// What went wrong.
   package enum Cause: Error, Equatable, Sendable {
     /// The kernel refused a write.
     case refused(SysfsError)
@@ -64,7 +62,6 @@ package struct Failure: Error, Equatable, Sendable {
     case vanished(APQN)
   }
 
-  /// A failed operation.
   package init(_ subject: Operation.Subject, _ cause: Cause) {
     self.subject = subject
     self.cause = cause
@@ -85,7 +82,6 @@ package struct Failure: Error, Equatable, Sendable {
 }
 
 extension Failure: CustomStringConvertible {
-  /// One sentence.
   package var description: String {
     guard let undoError else { return "\(cause)" }
     return "\(cause); what was done before could not be taken back: \(undoError.step): "

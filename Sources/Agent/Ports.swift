@@ -20,7 +20,6 @@ package struct OwnershipRecordError: Error, Equatable, Sendable, CustomStringCon
   /// One clause that names the file and the reason.
   package var description: String
 
-  /// An error of that reason.
   package init(_ description: String) {
     self.description = description
   }
@@ -30,7 +29,6 @@ package struct OwnershipRecordError: Error, Equatable, Sendable, CustomStringCon
 package protocol ConfigurationLock: AnyObject {
   /// Takes the lock, and waits for its owner within limits.
   func acquire() throws(ConfigurationLockError)
-  /// Releases the lock.
   func release()
 }
 
@@ -39,7 +37,6 @@ package struct ConfigurationLockError: Error, Equatable, Sendable, CustomStringC
   /// One clause that says who has it.
   package var description: String
 
-  /// An error of that reason.
   package init(_ description: String) {
     self.description = description
   }

@@ -27,11 +27,9 @@ extension Agent {
 }
 
 extension Agent.Status {
-  /// What the agent is at.
   package enum Phase: Equatable, Sendable {
     /// Nothing has been scanned yet.
     case starting
-    /// There is no AP bus.
     case withoutBus
     /// The kernel has not scanned the bus yet, so that a decision would be one on half a machine
     /// (`ap_scan_bus`, which counts `scans` since Linux 5.9).
@@ -77,7 +75,6 @@ extension Agent.Status {
     /// What is about to be written cannot be put on record first.
     case unrecorded(OwnershipRecordError)
 
-    /// One sentence.
     package var description: String { "\(cause)" }
 
     /// The error itself.

@@ -19,7 +19,6 @@ package struct RetrySchedule: Equatable, Sendable {
 
   /// The pause after the first failure; each further one doubles it.
   package static let firstPause = Duration.seconds(1)
-  /// The longest pause.
   package static let longestPause = Duration.seconds(300)
 
   /// Notes a failure and returns the pause before the next try, nil for none ever.
@@ -156,7 +155,6 @@ struct ContentionTracker {
   /// Whether the agent has moved the queue, and nobody has moved it back yet.
   func isWatched(_ apqn: APQN) -> Bool { watched.contains(apqn) }
 
-  /// All queues that are watched.
   var watchedQueues: [APQN] { watched.sorted() }
 
   /// The queues among `apqns` that are watched.

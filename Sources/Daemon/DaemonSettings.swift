@@ -42,7 +42,6 @@ package struct DaemonSettings: Sendable {
   /// descriptor does not keep the rules from being read for ever.
   package var writerLimit = Duration.seconds(60)
 
-  /// What a daemon works on.
   package init(
     ruleDirectories: [String], ruleOwner: UInt32? = nil, control: String,
     controlGroup: String? = nil, ruleArchive: String? = nil,

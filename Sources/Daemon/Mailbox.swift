@@ -22,7 +22,6 @@ package struct Mail: Sendable {
 
   /// Rules that are to be held from now on.
   package struct RuleDelivery: Sendable {
-    /// The rules.
     package var rules: RuleSet
     /// Whether a person asked for it, so that even an empty set is intended.
     package var isExplicit: Bool
@@ -50,7 +49,6 @@ package struct Mail: Sendable {
     for scope in scopes { agent.scan(scope) }
   }
 
-  /// Adds newer mail.
   mutating func add(_ newer: Mail) {
     for scope in newer.scopes { scan(scope) }
     for apqn in newer.departures { noteDeparture(of: apqn) }
@@ -80,7 +78,6 @@ package final class Mailbox: Sendable {
   private let tickets = Atomic<UInt64>(0)
   private let stops = Atomic<Bool>(false)
 
-  /// An empty mailbox.
   package init() throws(EventLoopError) {
     wakeup = try Wakeup()
   }

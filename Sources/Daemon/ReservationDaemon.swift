@@ -281,7 +281,6 @@ extension LogMessage {
 
 /// Why the daemon ended without being asked to.
 package struct DaemonFailure: Error, CustomStringConvertible {
-  /// One sentence.
   package var description: String
 }
 
@@ -289,7 +288,6 @@ package struct DaemonFailure: Error, CustomStringConvertible {
 struct PendingSettles {
   private var waiting: [(ticket: UInt64, waiter: any SettleWaiter)] = []
 
-  /// How many wait.
   var count: Int { waiting.count }
 
   /// Adds a waiter whose request has that number. Those that have disconnected are forgotten, since it

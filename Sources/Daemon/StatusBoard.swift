@@ -47,7 +47,6 @@ package struct Wait: Equatable, Sendable {
     }
   }
 
-  /// The file.
   package var path: String {
     switch subject {
     case .write(let path, _), .read(let path): path.description
@@ -80,7 +79,6 @@ package struct Wait: Equatable, Sendable {
 package final class StatusBoard: Sendable {
   /// What is on the board at one moment.
   package struct State: Sendable {
-    /// The agent's last report.
     package var report = AgentReport()
     /// Whether the agent is at work.
     package var isBusy = false
@@ -105,7 +103,6 @@ package final class StatusBoard: Sendable {
   /// Signalled when the agent begins to work, and when its state has changed.
   package let wakeup: Wakeup
 
-  /// An empty board.
   package init() throws(EventLoopError) {
     wakeup = try Wakeup()
   }

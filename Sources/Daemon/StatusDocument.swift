@@ -235,7 +235,6 @@ package struct StatusView {
     case refused
   }
 
-  /// The outcome of this status.
   package var outcome: Outcome {
     if status["degraded"]?.isTrue == true { return .error }
     let stuck = Requests.State.allCases.filter(\.isStuck).reduce(0) { $0 + count(of: $1) }

@@ -22,7 +22,6 @@ package struct Configuration: Equatable, Sendable {
   package private(set) var origins: [Setting: String] = [:]
   private var invalidLines: [ConfigurationProblem] = []
 
-  /// The defaults.
   package init() {}
 
   /// Reads files, each with a higher priority than the ones before.

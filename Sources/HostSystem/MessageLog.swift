@@ -127,41 +127,29 @@ package struct TextLog: MessageLog {
 /// The kinds of messages, each with its MESSAGE_ID: 32 hex digits under which the journal's catalogue
 /// explains it (`packaging/apreserve.catalog`). An identifier never changes its meaning.
 package enum MessageKind: String, CaseIterable, Sendable {
-  /// The daemon has started.
   case started = "0ef509707b1d23183b8d6e88f3b36608"
   /// The first reconciliation is finished.
   case ready = "9be9efef1ab0d2170595692944842b60"
-  /// The daemon stops.
   case stopping = "0915b3cb6d523973ab3bd7dd369f8011"
   /// The daemon stops before everything is finished.
   case left = "1f6a3a0c9b544f5e8d0b2c7e61d4a983"
-  /// The mechanism was chosen.
   case mechanism = "d9ceb76e6c95d61d8fda123238888750"
-  /// Queues were moved.
   case moved = "ed6e60478b0a8c6189b8b19dc4157ba1"
-  /// The kernel refused a write.
   case writeRefused = "41d2759ed908b5c6a2a30ba68e0b6166"
-  /// An operation failed.
   case failed = "291960b9f308a6fe86ac06ab0f40f9bc"
-  /// A request is refused.
   case refused = "4ce1046dfd043df11f2250bec270b25d"
   /// Queues wait for a driver.
   case waiting = "d929d78bbb40ecc0806fc076a8d6bc9f"
-  /// There is no AP bus.
   case withoutBus = "74b8c23c7f95329a2e471d4016de8576"
   /// The AP bus has not been scanned yet.
   case beforeFirstScan = "a64bed7c27ee04df77d61aa1debe13e0"
   /// Nothing can be decided.
   case problem = "6c05556a407b134c9608b138b148567b"
-  /// A write takes long.
   case longWrite = "2bd365d6771fa15977078ae20b06c493"
-  /// A read takes long.
   case longRead = "e81c5f2a07d94b36b5f4928c1de760a3"
   /// Events were lost.
   case overrun = "851893f1fe79a0a508302a62db2d7bcf"
-  /// Rules were loaded.
   case rulesLoaded = "1b59a6614d98e84388b6c1877e010ca7"
-  /// A reload was requested.
   case reloadRequested = "4a6c2f7be9154c0d8b37d5f0a61e8c92"
   /// A reconciliation was requested.
   case applyRequested = "3e92c5a07b614d18a6d0f1728c49be35"
@@ -189,7 +177,6 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case requestStuck = "5d8e7b19c2634f0fa1d47c0b96e38f52"
   /// Requested queues are no longer missing, unusable or the like.
   case requestFreed = "b7f03c6a48d14e7d8c25e91f7a0d6b43"
-  /// Another process moved queues.
   case movedByOthers = "35d847311b55fe38728038d6cb18324d"
   /// New queues were taken from the host although no rule requests them.
   case takenOnArrival = "eaf209fb8206465ca02d94bcb37d8f28"

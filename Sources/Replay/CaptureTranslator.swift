@@ -171,10 +171,8 @@ package struct CaptureFault: Error, Equatable, Sendable {
   package var capture: String
   /// Where in it.
   package var position: Capture.Position
-  /// What is wrong there.
   package var problem: Problem
 
-  /// What is wrong.
   package enum Problem: Error, Equatable, Sendable {
     /// An event about a queue of a card that the capture never shows.
     case queueWithoutCard(APQN)
@@ -186,7 +184,6 @@ package struct CaptureFault: Error, Equatable, Sendable {
     case unreadableAttribute(InventoryReaderError)
   }
 
-  /// A fault at a place.
   package init(_ capture: String, at position: Capture.Position, _ problem: Problem) {
     self.capture = capture
     self.position = position

@@ -5,7 +5,6 @@ import Uevents
 final class CapturedSysfs: Sysfs {
   private let devices: [String: DeviceDescription]
 
-  /// The files of these devices.
   init(_ devices: [DeviceDescription]) {
     self.devices = Dictionary(devices.map { ($0.devicePath, $0) }) { first, _ in first }
   }

@@ -18,7 +18,6 @@ import ReservationRules
 /// queues that are present, and at least one must be; `absent` says that none is there. Queues that no
 /// line names are ignored. `writes`, `reserved`, `refused` and `undecidable` count.
 package struct Expectation: Equatable, Sendable {
-  /// One line.
   struct Line: Equatable, Sendable {
     var number: Int
     var text: String
@@ -58,7 +57,6 @@ package struct Expectation: Equatable, Sendable {
     }
   }
 
-  /// Reads an expectation file.
   package init(_ bytes: [UInt8], file: String) throws(SyntaxError) {
     self.file = file
     var lines: [Line] = []

@@ -19,7 +19,6 @@ package struct ReplayReport {
   /// A comment of the capture's author, held until something follows it.
   private var mark: String?
 
-  /// A report in that style.
   package init(style: TextStyle) {
     events = AgentEventReport(style: style)
   }
@@ -102,10 +101,8 @@ package struct ReplayReport {
 package struct EventTally: Equatable, Sendable {
   private var rows: [(what: String, count: Int)] = []
 
-  /// Whether nothing was counted.
   package var isEmpty: Bool { rows.isEmpty }
 
-  /// Counts an event.
   package mutating func count(_ event: Uevent) {
     let noun: String
     switch BusObject(path: event.devicePath) {

@@ -9,7 +9,6 @@ package struct ReplayScript: Equatable, Sendable {
   package var start: Inventory?
   /// The modules that are loaded before the first step.
   package var loaded: [SimulatedBus.Module] = []
-  /// The steps in order.
   package var steps: [ReplayStep] = []
   /// The kernel that the content hints at: whether it has masks.
   package var hasMasks = true
@@ -82,15 +81,12 @@ package struct ReplayScript: Equatable, Sendable {
 package enum ReplayStep: Equatable, Sendable {
   /// Something changes on the hardware's side; what belongs together is found by one scan.
   case hardware([HardwareChange])
-  /// A module is loaded.
   case load(SimulatedBus.Module)
-  /// A module is unloaded.
   case unload(SimulatedBus.Module)
   /// Another process does something.
   case foreign(ForeignChange)
   /// The capture's author wrote a comment.
   case mark(String)
-  /// A line of a scenario.
   case scenario(Scenario.Line)
 }
 

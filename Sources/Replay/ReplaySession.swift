@@ -29,7 +29,6 @@ package enum ReplayOccurrence: Equatable, Sendable {
 ///
 /// Time does not pass until nothing else is left to do: then it jumps to the agent's next try.
 package final class ReplaySession {
-  /// The simulated machine.
   package let bus: SimulatedBus
   /// How the session is set up.
   package struct Options: Sendable {
@@ -142,7 +141,6 @@ package final class ReplaySession {
   /// The machine now.
   package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }
 
-  /// Runs the whole script.
   package func run() throws {
     try settle()
     for step in script.steps {

@@ -13,7 +13,6 @@ package struct ApplyReport {
     self.status = status
   }
 
-  /// How it ended.
   package enum Outcome: String, Sendable, CaseIterable {
     /// Everything is as the rules want it.
     case done

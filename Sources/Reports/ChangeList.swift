@@ -7,7 +7,6 @@ import JSONText
 /// Queues that change owner, a line each or, where there are many, a line for each rectangle of queues
 /// that go the same way for the same reason.
 struct ChangeList {
-  /// A line.
   struct Line {
     var queues: String
     var from: Owner

@@ -196,7 +196,6 @@ extension Explanation {
 }
 
 extension Explanation {
-  /// The explanation for programs.
   package var json: JSONValue {
     JSONObject.document("explain") {
       $0.set("queue", text: apqn.description)

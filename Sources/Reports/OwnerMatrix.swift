@@ -14,7 +14,6 @@ package struct OwnerMatrix: Equatable, Sendable {
     case toHost = "to-host"
     /// The plan leaves it unbound.
     case toNone = "to-none"
-    /// The request is refused.
     case refused
     /// The queue is left alone, because another process keeps moving it back.
     case contended
@@ -34,7 +33,6 @@ package struct OwnerMatrix: Equatable, Sendable {
 
   /// One place in the grid.
   package struct Cell: Equatable, Sendable {
-    /// Adapter and domain.
     package var apqn: APQN
     /// Who has the queue; nil where there is none.
     package var owner: Owner?
@@ -44,7 +42,6 @@ package struct OwnerMatrix: Equatable, Sendable {
 
   /// One adapter's line.
   package struct Row: Equatable, Sendable {
-    /// The adapter.
     package var adapter: UInt8
     /// Product and mode, `CEX8C`; nil where unknown.
     package var type: String?

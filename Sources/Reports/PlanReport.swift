@@ -22,7 +22,6 @@ package struct PlanReport {
     settings = assessment.settings
   }
 
-  /// The outcome of a plan.
   package enum Outcome: String, Sendable, CaseIterable {
     /// Everything is as the rules want it.
     case nothingToDo = "nothing-to-do"
@@ -32,7 +31,6 @@ package struct PlanReport {
     case refused
   }
 
-  /// The outcome of this plan.
   package var outcome: Outcome {
     if !plan.refusals.isEmpty { return .refused }
     return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending
@@ -224,7 +222,6 @@ extension PlanReport {
 }
 
 extension PlanReport {
-  /// The report for programs.
   package var json: JSONValue {
     JSONObject.document("plan") {
       $0.set("outcome", text: outcome.rawValue)
@@ -278,7 +275,6 @@ extension PlanReport {
 }
 
 extension MaskAlternative {
-  /// As JSON.
   var json: JSONValue {
     JSONObject.make {
       $0.set("adapters", .array(adapters.map { .integer($0) }))
@@ -289,7 +285,6 @@ extension MaskAlternative {
 }
 
 extension Plan.Waiting {
-  /// As JSON.
   package var json: JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)
@@ -319,7 +314,6 @@ extension Refusal {
     }
   }
 
-  /// As JSON.
   package var json: JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)
@@ -365,7 +359,6 @@ extension PlanWarning {
     }
   }
 
-  /// As JSON.
   var json: JSONValue {
     JSONObject.make {
       $0.set("warning", text: code)
@@ -397,7 +390,6 @@ extension Step {
 }
 
 extension AppliedSetting {
-  /// As JSON.
   package var json: JSONValue {
     JSONObject.make {
       $0.set("key", text: name)

@@ -60,7 +60,6 @@ package struct QueueList {
     return table.lines(style: style).map { $0 + "\n" }.joined()
   }
 
-  /// The same for programs.
   package var json: JSONValue {
     JSONObject.document("list") {
       $0.set("queues", .array(adapters.flatMap(apqns).map(json)))

@@ -14,7 +14,6 @@ package struct RuleImport {
   /// Queues that a rule would move.
   private var exceptions: Set<APQN> = []
 
-  /// An import of a machine.
   package init(
     inventory: Inventory, host: HostIdentity, configuration: HostConfiguration,
     ownership: Ownership = Ownership()

@@ -41,7 +41,6 @@ package struct RuleListing {
       + selection.skipped.map { "\($0.path.printable) is not read: \($0.reason)" }
   }
 
-  /// The same for programs.
   package var json: JSONValue {
     JSONObject.document("rules") {
       $0.set("files", .array(rules.files.map { .string($0) }))

@@ -12,7 +12,6 @@ extension SourceLocation {
     return "\(base):\(line)".printable
   }
 
-  /// As JSON.
   var json: JSONValue {
     JSONObject.make {
       $0.set("file", text: file)

@@ -15,7 +15,6 @@ struct TextTable {
 
   private(set) var rows: [[Cell]] = []
 
-  /// A table below these headings.
   init(headings: [String] = []) {
     if !headings.isEmpty { rows.append(headings.map { Cell($0, .heading) }) }
   }
@@ -89,7 +88,6 @@ package enum Ink: Hashable, Sendable {
   case unbound
   /// Something that is refused or has failed.
   case problem
-  /// A heading.
   case heading
   /// What matters less.
   case faint
@@ -122,13 +120,11 @@ package enum Ink: Hashable, Sendable {
 ///
 /// Nothing is shown by colour alone, so that a plain text says the same.
 package struct TextStyle: Equatable, Sendable {
-  /// Whether colours are used.
   package var isColored: Bool
 
   /// Without any colour.
   package static let plain = TextStyle(isColored: false)
 
-  /// A style.
   package init(isColored: Bool) {
     self.isColored = isColored
   }

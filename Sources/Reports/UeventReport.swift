@@ -7,7 +7,6 @@ package import Uevents
 package struct UeventReport {
   private let style: TextStyle
 
-  /// A report in that style.
   package init(style: TextStyle) {
     self.style = style
   }
@@ -28,7 +27,6 @@ package struct UeventReport {
     "(rules: \(decision.request)" + (decision.origin.map { ", \($0)" } ?? "") + ")"
   }
 
-  /// The same for programs.
   package func json(_ event: Uevent, decision: Decision? = nil) -> JSONValue {
     JSONObject.make { object in
       object.set("action", text: event.action.rawValue)

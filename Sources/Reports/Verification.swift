@@ -98,7 +98,6 @@ package struct Verification {
     return ([checked] + found).joined(separator: ", ")
   }
 
-  /// The same for programs.
   package var json: JSONValue {
     JSONObject.document("verify") {
       $0.set("files", .array(rules.files.map { .string($0) }))

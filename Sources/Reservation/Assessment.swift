@@ -5,7 +5,6 @@ package import ReservationRules
 ///
 /// The reports are views of this value.
 package struct Assessment {
-  /// The machine.
   package let inventory: Inventory
   /// The names of the host and its LPAR, as far as they are known.
   package let host: HostIdentity

@@ -3,7 +3,6 @@ import ReservationRules
 
 /// Which mechanism is used on a machine, and why.
 package struct MechanismChoice: Equatable, Sendable {
-  /// The mechanism.
   package var mechanism: Mechanism
   /// One clause that says why.
   package var reason: String
@@ -16,7 +15,6 @@ package struct MechanismChoice: Equatable, Sendable {
     /// The mechanism that was asked for.
     package var mechanism: Mechanism
 
-    /// One sentence.
     package var description: String {
       switch mechanism {
       case .bind:

@@ -76,7 +76,6 @@ package struct Ownership: Equatable, Sendable {
     }
   }
 
-  /// Applies a change.
   package mutating func apply(_ change: OwnershipChange) {
     switch change {
     case .mechanism(let mechanism): self.mechanism = mechanism
@@ -216,7 +215,6 @@ package struct Ownership: Equatable, Sendable {
 
 /// One change of what apreserve owns.
 package enum OwnershipChange: Equatable, Sendable {
-  /// The mechanism was chosen.
   case mechanism(Mechanism)
   /// The owned bits of `apmask` are these now.
   case adapters(APMask)
@@ -249,10 +247,8 @@ package enum OwnershipText {
   package struct Damage: Error, Equatable, CustomStringConvertible {
     /// The line, from 1 on.
     package var line: Int
-    /// What it says.
     package var text: String
 
-    /// One sentence.
     package var description: String {
       "line \(line) of the ownership record is invalid: \"\(text)\""
     }

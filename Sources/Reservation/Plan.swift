@@ -30,7 +30,6 @@ package struct Plan: Equatable, Sendable {
 
   /// A request that waits.
   package struct Waiting: Hashable, Sendable {
-    /// The queue.
     package var apqn: APQN
     /// The driver that must be registered first.
     package var driver: String
@@ -101,22 +100,18 @@ package struct Operation: Equatable, Sendable {
   package enum Subject: Hashable, Sendable {
     /// One queue by its own files.
     case queue(APQN)
-    /// The masks of the bus.
     case masks
     /// Whether one queue of the host is switched on.
     case online(APQN)
   }
 
-  /// What is moved.
   package var subject: Subject
-  /// The steps in order.
   package var steps: [Step]
   /// The queues that have another owner when all steps are done.
   package var changes: [OwnerChange]
   /// The queues that have another owner when the steps have to be taken back in the middle.
   package var changesByUndoing: [OwnerChange]
 
-  /// Steps on one subject.
   package init(
     _ subject: Subject, steps: [Step], changes: [OwnerChange], changesByUndoing: [OwnerChange] = []
   ) {
@@ -142,13 +137,11 @@ package struct OwnerChange: Equatable, Sendable {
     case sideEffect
   }
 
-  /// The queue.
   package var apqn: APQN
   /// Who has it now.
   package var from: Owner
   /// Who has it then.
   package var to: Owner
-  /// Why.
   package var cause: Cause
 
   /// A queue's way from one owner to another.
@@ -201,7 +194,6 @@ package enum Step: Hashable, Sendable {
     }
   }
 
-  /// Whether it writes a mask.
   package var isMask: Bool {
     switch self {
     case .setAdapterMask, .setDomainMask: true
@@ -297,7 +289,6 @@ extension PlanWarning {
 }
 
 extension PlanWarning: CustomStringConvertible {
-  /// One sentence.
   package var description: String {
     switch self {
     case .guestLosesAdapter(let adapter, let missing, let device):

@@ -2,12 +2,9 @@ package import APBus
 
 /// A request that the plan does not fulfil, with the reason and what a person can do.
 package struct Refusal: Hashable, Sendable {
-  /// The queue.
   package var apqn: APQN
-  /// Why.
   package var reason: Reason
 
-  /// A request not fulfilled.
   package init(_ apqn: APQN, _ reason: Reason) {
     self.apqn = apqn
     self.reason = reason
@@ -15,7 +12,6 @@ package struct Refusal: Hashable, Sendable {
 
   /// What a mask would take besides the queue of the request.
   package struct Neighbors: Hashable, Sendable {
-    /// Queues that are present.
     package var present: [APQN]
     /// How many APQNs that are absent are the host's all the same: rules may decide them for it, or they
     /// were not to be taken while they were present.
@@ -54,7 +50,6 @@ package struct Refusal: Hashable, Sendable {
     /// Its card has no driver; a queue bound to the host below such a card can crash the kernel
     /// (SimulatedBus documentation, "Matching").
     case cardUnbound
-    /// A guard refuses it.
     case guarded(Guard.Finding)
     /// Another process has set `driver_override` to another driver.
     case overriddenByOthers(driver: String)

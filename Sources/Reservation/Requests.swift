@@ -28,7 +28,6 @@ package struct Requests: Equatable, Sendable {
     case refused
     /// The queue is left alone, because another process keeps moving it back.
     case contended
-    /// The queue is absent.
     case missing
     /// The queue is on `vfio_ap`, and its hardware is on standby or check-stopped.
     case unusable
@@ -46,7 +45,6 @@ package struct Requests: Equatable, Sendable {
     }
   }
 
-  /// No requests.
   package init() {}
 
   /// How many queues are requested.
@@ -110,7 +108,6 @@ package struct OpenRequest: Hashable, Sendable {
 
   /// Why it is not.
   package enum Reason: Hashable, Sendable {
-    /// The plan moves the queue.
     case planned
     /// The plan is not written, or not read back yet.
     case unfinished
@@ -131,7 +128,6 @@ package struct OpenRequest: Hashable, Sendable {
     case notReserved(mediatedDevice: String, rule: String?)
     /// Neither a rule nor a mediated device requests the queue: only who asks about it does.
     case notRequested
-    /// The adapter is absent.
     case adapterAbsent(UInt8)
     /// The adapter is present and has no queue in this domain.
     case domainAbsent(UInt8)

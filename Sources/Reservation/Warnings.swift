@@ -188,7 +188,6 @@ package struct NextBootConflict: Equatable, Sendable {
     case driverctl
   }
 
-  /// What it does.
   package enum Effect: Equatable, Sendable {
     /// Takes queues from the host that these rules keep for it.
     case takes([APQN], rules: [String])
@@ -200,11 +199,9 @@ package struct NextBootConflict: Equatable, Sendable {
     case setsOverrides
   }
 
-  /// The tool.
   package var tool: Tool
   /// The files, or what else has the configuration.
   package var sources: [String]
-  /// What it does.
   package var effect: Effect
 
   /// The queues that it names.

@@ -12,7 +12,6 @@ final class Attribute<Object>: Sendable {
   /// fs/sysfs/file.c).
   typealias Store = @Sendable (SimulatedBus, Object, String) throws(Errno) -> Void
 
-  /// The file's name.
   let name: String
   private let isOnKernel: @Sendable (KernelBehavior) -> Bool
   private let isPresent: @Sendable (Object) -> Bool

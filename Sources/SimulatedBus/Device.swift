@@ -45,7 +45,6 @@ final class CardDevice: Device {
   /// Whether a scan has to look at each queue for a changed configuration.
   var queuesAreStale = false
 
-  /// The device of that adapter.
   init(_ card: SimulatedCard) {
     self.card = card
     super.init(.card(card.adapter), hardwareType: card.hardwareType)
@@ -56,7 +55,6 @@ final class CardDevice: Device {
 
 /// The device of a queue, `05.0004`.
 final class QueueDevice: Device {
-  /// Adapter and domain.
   let apqn: APQN
   /// The device of its adapter, which outlives it.
   unowned let card: CardDevice

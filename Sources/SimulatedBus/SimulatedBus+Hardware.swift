@@ -261,7 +261,6 @@ struct Hardware {
     queues[card.adapter] = domains
   }
 
-  /// Removes an adapter.
   mutating func unplug(_ adapter: UInt8) {
     cards[Int(adapter)] = nil
     adapters.remove(adapter)

@@ -44,7 +44,6 @@ extension SimulatedBus {
     matrix?.mediatedDevices[uuid]?.isLeaving == true
   }
 
-  /// Removes a mediated device.
   func remove(mediatedDevice uuid: String) {
     matrix?.mediatedDevices[uuid]?.isBound = false
     send(.unbind, of: .mediatedDevice(uuid))

@@ -23,7 +23,6 @@ public final class SimulatedBus: Sysfs {
 
   /// The files that this kernel has.
   let tables: AttributeTables
-  /// The hardware.
   var hardware = Hardware()
   /// The devices of adapters, by number.
   var cards = [CardDevice?](repeating: nil, count: 256)
@@ -35,7 +34,6 @@ public final class SimulatedBus: Sysfs {
   var departures = 0
   /// The drivers on the bus, in the order of registration.
   var drivers: [any Driver] = []
-  /// The modules that are loaded.
   var modules: [Module] = []
   /// The matrix device; nil while `vfio_ap` is not loaded.
   var matrix: MatrixDevice?
@@ -64,7 +62,6 @@ public final class SimulatedBus: Sysfs {
   var guestDomains = APMask()
   /// How many queues have a device.
   var queueCount = 0
-  /// How many queues are bound.
   var boundCount = 0
   /// How many binds there have been.
   var bindNumber: UInt64 = 0
@@ -103,10 +100,8 @@ public final class SimulatedBus: Sysfs {
     send(.add, of: .bus)
   }
 
-  /// The device of an adapter.
   func card(_ adapter: UInt8) -> CardDevice? { cards[Int(adapter)] }
 
-  /// The device of a queue.
   func queue(_ apqn: APQN) -> QueueDevice? {
     cards[Int(apqn.adapter)]?.queues[Int(apqn.domain)]
   }

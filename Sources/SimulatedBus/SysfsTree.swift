@@ -2,13 +2,11 @@ package import APBus
 
 /// The simulated bus as a tree of directories, links and files: what `/sys` shows of AP queues.
 package struct SysfsTree {
-  /// The bus.
   package let bus: SimulatedBus
 
   /// Where the control file is.
   package static let control = ["kernel", "debug", "apsim", "control"]
 
-  /// The tree of a bus.
   package init(_ bus: SimulatedBus) {
     self.bus = bus
   }

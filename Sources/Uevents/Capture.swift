@@ -42,7 +42,6 @@ public struct Capture: Equatable, Sendable {
   /// What ended reading before the file's end; what is before it was read.
   public var damage: CaptureError?
 
-  /// An empty capture.
   init(name: String, format: Format?) {
     self.name = name
     self.format = format
@@ -229,7 +228,6 @@ public enum UnsuitableFormat: String, Equatable, Sendable, CaseIterable {
   case udevMessages
   /// A compressed file.
   case compressed
-  /// JSON.
   case json
 
   /// The format of `bytes` if their beginning shows one of these.

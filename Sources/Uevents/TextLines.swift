@@ -79,7 +79,6 @@ struct TextLines: Sequence, IteratorProtocol {
   private var start: Int = 0
   private var number = 0
 
-  /// The lines of `bytes`.
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
     let newline = bytes.firstIndex(of: UInt8(ascii: "\n")) ?? 0

@@ -86,7 +86,6 @@ struct ReplayCommand: ParsableCommand {
 }
 
 extension Capture {
-  /// Whether nothing was read.
   fileprivate var isEmpty: Bool { events.isEmpty && devices.isEmpty }
 }
 
@@ -94,7 +93,6 @@ extension Capture {
 final class ReplayPlayer {
   var showsEvents = false
   var showsCallbacks = false
-  /// Whether nothing is printed.
   var isSilent = false
 
   private let name: String

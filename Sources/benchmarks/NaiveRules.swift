@@ -19,7 +19,6 @@ package struct NaiveRules {
     package var ruleIndex: Int?
   }
 
-  /// Rules against a machine.
   package init(rules: [Rule], cards: [Card], host: HostIdentity) {
     var values = NaiveValues(cards: cards, host: host)
     self.rules = rules.map { rule in

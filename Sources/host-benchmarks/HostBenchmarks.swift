@@ -19,7 +19,6 @@ enum HostBenchmarks {
   }
 }
 
-/// Clocks.
 enum Clock {
   /// Nanoseconds of a monotonic clock.
   static var now: UInt64 { read(CLOCK_MONOTONIC) }

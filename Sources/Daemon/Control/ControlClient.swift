@@ -8,7 +8,6 @@ package final class ControlClient {
   private let path: String
   private var input = MessageBuffer(limit: 64 * 1024 * 1024)
 
-  /// Connects.
   package init(path: String) throws(ControlError) {
     self.path = path
     do throws(FileError) {

@@ -1,9 +1,7 @@
 import APBus
 import HostSystem
 
-/// What a method answers.
 enum Answer {
-  /// One reply.
   case reply(Reply)
   /// One reply that is encoded already.
   case message([UInt8])
@@ -21,7 +19,6 @@ struct PendingReply {
   /// Whether the client is still there.
   var isWanted: Bool { connection.map { !$0.hasEnded } ?? false }
 
-  /// Answers.
   func send(_ reply: Reply) { connection?.finish(call, with: reply) }
 }
 
@@ -29,7 +26,6 @@ struct PendingReply {
 /// last one is on its way. So a client that never reads costs one answer and no more.
 final class ControlConnection {
   private let socket: LocalSocket
-  /// Who it is.
   let peer: LocalSocket.Peer
   private let serve: (Call, LocalSocket.Peer) -> Answer
   private let onEnd: () -> Void

@@ -24,7 +24,6 @@ struct ControlMethods {
   /// The answer with the plan, made once for each reconciliation.
   private let plans = LastAnswer()
 
-  /// Methods on these.
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
     noteApply: @escaping (LocalSocket.Peer) -> Void,
@@ -39,7 +38,6 @@ struct ControlMethods {
     self.isAnsweringTooMuch = isAnsweringTooMuch
   }
 
-  /// The answer to a call.
   func answer(_ call: Call, for peer: LocalSocket.Peer) -> Answer {
     switch call.method {
     case "org.varlink.service.GetInfo": return .reply(information)

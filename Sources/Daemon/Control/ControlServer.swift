@@ -17,7 +17,6 @@ final class ControlServer {
   /// The most clients that get long answers at a time.
   static let longAnswerLimit = 8
 
-  /// Serves connections to `socket`.
   init(
     _ loop: EventLoop, socket: LocalSocket, serve: @escaping (Call, LocalSocket.Peer) -> Answer
   ) throws(EventLoopError) {

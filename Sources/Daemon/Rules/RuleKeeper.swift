@@ -20,7 +20,6 @@ package final class RuleKeeper {
   package struct Condition: Sendable {
     /// Where the rules come from.
     package var origin = Origin.nowhere
-    /// The rules.
     package var rules = RuleSet()
     /// What is wrong with the files, and what hardly means what it says.
     package var diagnostics: [Diagnostic] = []

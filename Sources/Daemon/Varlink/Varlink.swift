@@ -11,7 +11,6 @@ package struct Call: Equatable, Sendable {
   /// Whether the client takes several answers.
   package var wantsMore: Bool
 
-  /// A call.
   package init(
     _ method: String, parameters: [JSONValue.Member] = [], isOneway: Bool = false,
     wantsMore: Bool = false
@@ -24,7 +23,6 @@ package struct Call: Equatable, Sendable {
 
   /// A message that is not a call.
   package struct Malformed: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What is wrong.
     package var description: String
   }
 
@@ -86,13 +84,11 @@ package struct Reply: Equatable, Sendable {
   /// Whether more answers to the same call follow.
   package var continues: Bool
 
-  /// A result.
   package init(_ parameters: [JSONValue.Member] = [], continues: Bool = false) {
     self.parameters = parameters
     self.continues = continues
   }
 
-  /// An error.
   package init(error: String, parameters: [JSONValue.Member] = []) {
     self.error = error
     self.parameters = parameters
@@ -108,7 +104,6 @@ package struct Reply: Equatable, Sendable {
     return Array(JSONValue.object(members).text().utf8) + [0]
   }
 
-  /// Reads a message.
   package init(message: [UInt8]) throws(Call.Malformed) {
     guard case .object(let members)? = try? JSONParser.parse(message) else {
       throw Call.Malformed(description: "the daemon's answer is not a JSON object")
@@ -168,7 +163,6 @@ package struct MessageBuffer: Sendable {
   /// A sender whose message is longer than is read. The beginning of the next one cannot be found.
   package struct TooLong: Error, Equatable, Sendable {}
 
-  /// An empty buffer.
   package init(limit: Int) {
     self.limit = limit
   }
@@ -176,7 +170,6 @@ package struct MessageBuffer: Sendable {
   /// Whether part of a message is there.
   package var isHalfway: Bool { start < bytes.count }
 
-  /// Adds what was received.
   package mutating func append(_ more: some Collection<UInt8>) {
     if start > 0 {
       bytes.removeFirst(start)

@@ -9,7 +9,6 @@ package struct ConfiguredMasks: Equatable, Sendable {
   /// The file that says so.
   package var source: String
 
-  /// Masks of a file.
   package init(adapters: APMask?, domains: APMask?, source: String) {
     self.adapters = adapters
     self.domains = domains

@@ -98,12 +98,10 @@ extension MediatedDevice {
 
 /// A virtual machine that libvirt defines, with the mediated devices that it is given.
 package struct VirtualMachine: Equatable, Sendable {
-  /// Its name.
   package var name: String
   /// The UUIDs of its mediated devices.
   package var mediatedDevices: [String]
 
-  /// A virtual machine.
   package init(name: String, mediatedDevices: [String]) {
     self.name = name
     self.mediatedDevices = mediatedDevices

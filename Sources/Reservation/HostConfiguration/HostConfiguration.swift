@@ -50,14 +50,12 @@ package struct HostConfiguration: Equatable, Sendable {
 
 /// An override that driverctl sets whenever the queue is added.
 package struct ConfiguredOverride: Equatable, Sendable {
-  /// The queue.
   package var apqn: APQN
   /// The driver that it is to have.
   package var driver: String
   /// The file that says so.
   package var source: String
 
-  /// An override.
   package init(apqn: APQN, driver: String, source: String) {
     self.apqn = apqn
     self.driver = driver

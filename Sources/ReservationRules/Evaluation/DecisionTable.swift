@@ -22,7 +22,6 @@ package struct DecisionTable: Sendable {
     rows = filler.rows
   }
 
-  /// The decision for one queue.
   package func decision(for apqn: APQN) -> Decision {
     Decision(compactDecision(for: apqn), rules: rules.rules)
   }

@@ -69,15 +69,12 @@ package struct Checksum: Equatable, Sendable {
   /// The sum of the bytes so far.
   package private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
 
-  /// The sum of no bytes.
   package init() {}
 
-  /// The sum of these bytes.
   package init(_ bytes: some Sequence<UInt8>) {
     add(bytes)
   }
 
-  /// Adds further bytes.
   package mutating func add(_ bytes: some Sequence<UInt8>) {
     for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
   }

@@ -146,7 +146,6 @@ package struct RuleDirectoryListing: Hashable, Sendable {
     }
   }
 
-  /// What a name can be.
   package enum Kind: String, Hashable, Sendable, CaseIterable {
     /// A file with contents, links followed.
     case file

@@ -153,7 +153,6 @@ struct RawClause {
 }
 
 extension ClauseLexer {
-  /// Reads the value in quotes.
   mutating func readValue(
     after operation: Range<Int>
   ) -> (value: Range<Int>, ignoresCase: Bool)? {

@@ -21,7 +21,6 @@ package struct Glob: Sendable {
   /// The scalars that a matching text begins with.
   let literalPrefix: [UInt32]
 
-  /// A glob of these positions.
   package init(elements: [Element], ignoresCase: Bool) {
     var simple: [Element] = []
     var prefix: [UInt32] = []

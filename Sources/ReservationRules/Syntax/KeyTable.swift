@@ -121,7 +121,6 @@ struct AssignmentKey: Sendable {
   }
 }
 
-/// Any key.
 enum Key {
   case match(MatchKey)
   case assignment(AssignmentKey)

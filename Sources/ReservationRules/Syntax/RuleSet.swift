@@ -118,7 +118,6 @@ package struct RuleReference: Hashable, Sendable {
     self.textHash = textHash
   }
 
-  /// A reference to this rule.
   package init(_ rule: Rule) {
     self.init(
       file: rule.location.file, line: rule.location.line, label: rule.name, textHash: rule.textHash)

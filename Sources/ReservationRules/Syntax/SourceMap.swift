@@ -77,7 +77,6 @@ struct SourceMap {
     self.file = file
   }
 
-  /// The place of a byte.
   mutating func location(of offset: Int, in line: PhysicalLine) -> SourceLocation {
     SourceLocation(
       file: file.path, line: line.number, column: scalars(line.bytes.lowerBound..<offset) + 1)

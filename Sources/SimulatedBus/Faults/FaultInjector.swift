@@ -306,7 +306,6 @@ extension SysfsCall: CustomStringConvertible {
 
 /// A call that was counted and not performed yet, with its fault.
 package struct AdmittedCall {
-  /// The call.
   package let call: SysfsCall
   /// The fault's effect; nil for none.
   let effect: CallEffect?

@@ -45,7 +45,6 @@ struct FaultProgress {
     return isStruck
   }
 
-  /// Counts an effect.
   mutating func strike() { strikes += 1 }
 
   /// SplitMix64: short, and the same on every machine.

@@ -33,7 +33,6 @@ public struct Scenario: Equatable, Sendable {
     case step(ScenarioStep)
     /// A claim about the machine.
     case claim(ScenarioClaim)
-    /// A comment.
     case comment
   }
 
@@ -133,9 +132,7 @@ struct ScenarioProblem: Error {
 public enum ScenarioStep: Equatable, Sendable {
   /// The hardware changes. The kernel scans, unless `quietly`.
   case hardware(HardwareStep, quietly: Bool)
-  /// A module is loaded.
   case load(SimulatedBus.Module)
-  /// A module is unloaded.
   case unload(SimulatedBus.Module)
   /// A guest opens the mediated device of that UUID.
   case startGuest(String)

@@ -204,7 +204,6 @@ extension Scenario {
 
 /// Why a step was not taken.
 struct ImpossibleStep {
-  /// What is wrong.
   var problem: String
   /// The kernel's answer, as far as it was asked.
   var errno: Errno?
