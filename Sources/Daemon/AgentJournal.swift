@@ -77,24 +77,18 @@ extension LogMessage {
       ]
     case .requestsChanged(let changes): requests(changes)
     case .movedByOthers(let moves):
-      moves.foreignWays.flatMap { way, apqns in
-        fieldSets(of: apqns).map { fields in
+      moves.transitions.flatMap { transition, apqns in
+        fieldSets(of: apqns).map {
           LogMessage(
-            .warning, .movedByOthers,
-            "\(apqns.shortList()) moved from \(way.from.rawValue) to \(way.to.rawValue) by another process"
-              + way.clause,
-            fields: fields + [
-              Field("AP_FROM", way.from.rawValue), Field("AP_TO", way.to.rawValue),
-            ])
+            .warning, .movedByOthers, "\(apqns.shortList()) \(transition.clause)",
+            fields: $0 + fields(of: transition))
         }
       }
     case .takenOnArrival(let moves):
-      fieldSets(of: moves.map(\.apqn)).map { fields in
+      fieldSets(of: moves.map(\.apqn)).map {
         LogMessage(
-          .warning, .takenOnArrival,
-          "\(moves.map(\.apqn).shortList()) added and taken from the host although no rule reserves "
-            + (moves.count == 1 ? "it" : "them"),
-          fields: fields + [Field("AP_ACTION", "arrive")])
+          .warning, .takenOnArrival, moves.arrivalSentence,
+          fields: $0 + [Field("AP_ACTION", "arrive")])
       }
     case .warned(.unanswered(let adapter, let read)):
       [
@@ -183,34 +177,26 @@ extension LogMessage {
 
   /// A message for each way and reason, with the rule where one asked for it.
   private static func moved(_ moves: [Agent.Move]) -> [LogMessage] {
-    struct Way: Hashable {
-      var from: Owner
-      var to: Owner
-      var reason: String
+    struct Kind: Hashable {
+      var transition: OwnerTransition
       var rule: RuleReference?
       var mechanism: Mechanism?
     }
-    let ways = Dictionary(grouping: moves) { move in
+    let kinds = Dictionary(grouping: moves) { move in
       let isRequested =
         move.cause == .wanted || move.cause == .givenBack || move.foreign == .loading
-      return Way(
-        from: move.from, to: move.to, reason: move.reason, rule: isRequested ? move.rule : nil,
-        mechanism: move.mechanism)
+      return Kind(
+        transition: move.transition, rule: isRequested ? move.rule : nil, mechanism: move.mechanism)
     }
-    let sorted = ways.map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
+    let sorted = kinds.map { (kind: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
       .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
-    return sorted.flatMap { way, apqns in
-      let text =
-        "\(apqns.shortList()) moved from \(way.from.rawValue) to \(way.to.rawValue)"
-        + (way.reason.isEmpty ? "" : " (\(way.reason))")
-      var fields = [
-        Field("AP_ACTION", way.to == .vfioAP ? "reserve" : "release"),
-        Field("AP_FROM", way.from.rawValue), Field("AP_TO", way.to.rawValue),
-      ]
-      fields += Self.fields(of: way.rule)
-      if let mechanism = way.mechanism { fields.append(Field("AP_MECHANISM", mechanism.rawValue)) }
+    return sorted.flatMap { kind, apqns in
+      var fields = [Field("AP_ACTION", kind.transition.to == .vfioAP ? "reserve" : "release")]
+      fields += Self.fields(of: kind.transition) + Self.fields(of: kind.rule)
+      if let mechanism = kind.mechanism { fields.append(Field("AP_MECHANISM", mechanism.rawValue)) }
       return fieldSets(of: apqns).map {
-        LogMessage(.notice, .moved, text, fields: $0 + fields)
+        LogMessage(
+          .notice, .moved, "\(apqns.shortList()) \(kind.transition.clause)", fields: $0 + fields)
       }
     }
   }
@@ -225,6 +211,10 @@ extension LogMessage {
             + Self.fields(of: group.rule.map { RuleReference($0) }))
       }
     }
+  }
+
+  private static func fields(of transition: OwnerTransition) -> [Field] {
+    [Field("AP_FROM", transition.from.rawValue), Field("AP_TO", transition.to.rawValue)]
   }
 
   private static func fields(of rule: RuleReference?) -> [Field] {

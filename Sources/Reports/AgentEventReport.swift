@@ -1,4 +1,4 @@
-package import APBus
+import APBus
 package import Agent
 package import JSONText
 import Reservation
@@ -36,17 +36,8 @@ package struct AgentEventReport {
       RequestChangeGroup.groups(of: changes).map { group in
         line("request", group.sentence, group.isStuck ? .problem : nil)
       }
-    case .movedByOthers(let moves):
-      moves.foreignWays.map { way, apqns in
-        line(
-          "drift",
-          "\(APQNRectangle.names(of: apqns)) \(way.from.rawValue) -> \(way.to.rawValue), by another process\(way.clause)"
-        )
-      }
-    case .takenOnArrival(let moves):
-      byOwner(moves).map { owner, queues in
-        line("arrival", "\(queues) added and taken by \(owner.rawValue), unrequested", .problem)
-      }
+    case .movedByOthers(let moves): lines("drift", of: moves)
+    case .takenOnArrival(let moves): [line("arrival", moves.arrivalSentence, .problem)]
     case .warned(let warning): [line("warning", warning.description)]
     case .draining(let apqn, let requests):
       [
@@ -72,13 +63,6 @@ package struct AgentEventReport {
 
   private func lines(_ word: String, of moves: [Agent.Move]) -> [String] {
     ChangeList(moves, longest: 1).table().lines(style: style).map { line(word, $0) }
-  }
-
-  /// The queues of each owner that has them now, as few names as possible.
-  private func byOwner(_ moves: [Agent.Move]) -> [(owner: Owner, queues: String)] {
-    Dictionary(grouping: moves, by: \.to).sorted { $0.key.rawValue < $1.key.rawValue }.map {
-      ($0, APQNRectangle.names(of: $1.map(\.apqn)))
-    }
   }
 
   /// A line for each rule whose request waits.
@@ -172,31 +156,5 @@ extension Agent.Event {
     case .draining: "draining"
     case .answered: "answered"
     }
-  }
-}
-
-/// A way in which another process moves queues.
-package struct ForeignWay: Hashable {
-  package var from: Owner
-  package var to: Owner
-  package var change: Agent.Move.ForeignChange?
-
-  /// What the process changed, as the end of a sentence; empty for nothing but the queue's own driver.
-  package var clause: String {
-    switch change {
-    case .masks: ", which changed the masks"
-    case .override(let driver?): ", which set driver_override to \(driver.printable)"
-    case .override(nil): ", which cleared driver_override"
-    case .binding, .loading, nil: ""
-    }
-  }
-}
-
-extension [Agent.Move] {
-  /// The queues of each way, in the order of their first queues.
-  package var foreignWays: [(way: ForeignWay, apqns: [APQN])] {
-    Dictionary(grouping: self) { ForeignWay(from: $0.from, to: $0.to, change: $0.foreign) }
-      .map { (way: $0.key, apqns: $0.value.map(\.apqn).sorted()) }
-      .sorted { $0.apqns.lexicographicallyPrecedes($1.apqns) }
   }
 }

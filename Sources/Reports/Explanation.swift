@@ -173,7 +173,7 @@ extension Explanation {
   private func planLines(_ style: TextStyle) -> [String] {
     let mechanism = "\(assessment.choice.mechanism.rawValue), \(assessment.choice.reason)"
     guard let change else { return Self.paragraph("nothing to write (\(mechanism))") }
-    let way = "\(change.from.rawValue) -> \(change.to.rawValue) by \(mechanism)"
+    let way = "\(change.from.arrow(to: change.to)) by \(mechanism)"
     let steps = steps
     let digits = String(steps.count).count
     return Self.paragraph(way)

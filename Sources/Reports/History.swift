@@ -207,7 +207,7 @@ extension HistoryEntry.Client: CustomStringConvertible {
 
 extension Agent.Move {
   fileprivate var columns: [String] {
-    ["\(apqn) \(from.rawValue) -> \(to.rawValue)"]
+    ["\(apqn) \(from.arrow(to: to))"]
       + [
         mechanism?.rawValue, reason, failure.map { "failed: \($0)" },
       ].compactMap(\.self)
