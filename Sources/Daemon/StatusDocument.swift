@@ -76,10 +76,10 @@ package struct StatusDocument {
       .init("wait", wait),
       .init("draining", Self.list(status.drains.sorted { $0.key < $1.key }, drain)),
       .init("unansweredCards", .array(silentCards)),
-      .init("refusals", Self.list(plan?.refusals ?? []) { $0.json }),
+      .init("refusals", Self.list(plan?.refusals ?? [], \.json)),
       .init("notGivenBack", Self.list(notGivenBack) { .string($0) }),
       .init("failures", Self.list(status.failures) { .string($0.description) }),
-      .init("warnings", Self.list(plan?.warnings ?? []) { .string($0.description) }),
+      .init("warnings", Self.list(plan?.warnings ?? [], \.json)),
       .init("rules", rulesJSON),
       .init("settings", .array(settings.map(\.json))),
       .init("counters", counters),
@@ -216,7 +216,8 @@ package struct StatusView {
       })
     lines += section("not given back", texts("notGivenBack"))
     lines += section("failed", texts("failures"), of: number("failed"))
-    lines += section("warnings", texts("warnings"))
+    lines += section(
+      "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text })
     lines += section(
       "settings",
       (status["settings"]?.elements ?? []).map {

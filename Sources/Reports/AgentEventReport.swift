@@ -119,7 +119,7 @@ extension Agent.Event {
         object.set("queue", text: refusal.apqn.description)
         object.set("reason", text: refusal.code)
         object.set("message", text: refusal.description)
-        object.set("rule", rule?.location.json)
+        rule.map { RuleReference($0) }?.write(to: &object)
       case .refusalsEnded(let apqns): object.set("queues", texts: apqns.map(\.description))
       case .waiting(let requests, let driver):
         object.set("queues", texts: requests.map(\.apqn.description))

@@ -42,8 +42,8 @@ package struct Explanation {
   }
 
   /// What the plan warns of for this queue.
-  var warnings: [String] {
-    assessment.plan.warnings.filter { $0.isAboutNextBoot(of: apqn) }.map(\.description)
+  var warnings: [PlanWarning] {
+    assessment.plan.warnings.filter { $0.isAboutNextBoot(of: apqn) }
   }
 
   /// What blocks what the rules want, a sentence each.
@@ -115,7 +115,9 @@ extension Explanation {
       lines += ["", style.paint("blocked by", in: .problem)] + obstacles.flatMap(Self.paragraph)
     }
     if !warnings.isEmpty {
-      lines += ["", style.paint("warnings", in: .problem)] + warnings.flatMap(Self.paragraph)
+      lines +=
+        ["", style.paint("warnings", in: .problem)]
+        + warnings.map(\.description).flatMap(Self.paragraph)
     }
     return lines.map { $0 + "\n" }.joined()
   }
@@ -224,10 +226,10 @@ extension Explanation {
       $0.set("rules", .array(verdicts.map(\.json)))
       $0.set("mechanism", text: assessment.choice.mechanism.rawValue)
       $0.set("reason", text: assessment.choice.reason)
-      $0.set("change", change?.json(nil))
+      $0.set("change", change?.json(decision))
       $0.set("steps", .array(change == nil ? [] : steps.map(\.json)))
       $0.set("blockedBy", .array(obstacles.map { .string($0) }))
-      $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map { .string($0) }))
+      $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map(\.json)))
     }
   }
 

@@ -140,14 +140,13 @@ extension OwnerChange {
     }
   }
 
-  /// As JSON, with the decision.
-  func json(_ decision: Decision?) -> JSONValue {
+  func json(_ decision: Decision) -> JSONValue {
     JSONObject.make {
       $0.set("queue", text: apqn.description)
       $0.set("from", text: from.rawValue)
       $0.set("to", text: to.rawValue)
       $0.set("cause", text: cause.word)
-      decision?.write(to: &$0)
+      decision.write(to: &$0)
     }
   }
 }

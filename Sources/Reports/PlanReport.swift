@@ -230,7 +230,7 @@ extension PlanReport {
       $0.set("advice", text: choice.advice)
       $0.set("settings", settings.isEmpty ? nil : .array(settings.map(\.json)))
       $0.set("requests", requests.json)
-      $0.set("openRequests", .array(requests.open.map(\.json)))
+      $0.set("openRequests", .array(OpenRequest.groups(of: requests.open).map { $0.json() }))
       write(to: &$0)
     }
   }
@@ -249,7 +249,7 @@ extension PlanReport {
       "changes",
       .array(plan.changes.map { $0.json(decisions.decision(for: $0.apqn)) }))
     object.set("steps", .array(plan.steps.map(\.json)))
-    object.set("refused", .array(plan.refusals.map(\.json)))
+    object.set("refusals", .array(plan.refusals.map(\.json)))
     object.set("alternatives", .array(plan.alternatives.map(\.json)))
     object.set("waiting", .array(plan.waiting.map(\.json)))
     object.set("undecidable", texts: plan.undecidable.map(\.description))
@@ -359,7 +359,7 @@ extension PlanWarning {
     }
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     JSONObject.make {
       $0.set("warning", text: code)
       $0.set("message", text: description)

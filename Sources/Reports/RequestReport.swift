@@ -56,25 +56,14 @@ extension Agent.RequestChange {
       $0.set("from", text: from?.rawValue)
       $0.set("to", text: to.rawValue)
       $0.set("message", text: reason.map { OpenRequest.sentence(for: [apqn], reason: $0) })
-      $0.set("rule", rule?.location.json)
-    }
-  }
-}
-
-extension OpenRequest {
-  /// A value of the type `Request` (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("state", text: state.rawValue)
-      $0.set("message", text: description)
+      rule.map { RuleReference($0) }?.write(to: &$0)
     }
   }
 }
 
 extension OpenRequest.Group {
   /// A value of the type `OpenRequests` (`org.apreserve.varlink`), with at most `limit` queues.
-  package func json(limit: Int) -> JSONValue {
+  package func json(limit: Int = .max) -> JSONValue {
     JSONObject.make {
       $0.set("state", text: reason.state.rawValue)
       $0.set("message", text: sentence)

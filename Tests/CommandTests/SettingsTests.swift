@@ -24,7 +24,7 @@ private struct Visibility {
       planned = "\"reason\": \"master-keys-unknown\""
     case .force:
       value = "protect-host"
-      planned = "\"refused\": []"
+      planned = "\"refusals\": []"
       files = ["etc/crypttab": "root /dev/dasda1 /key plain,cipher=paes-xts-plain64\n"]
     case .drainTimeout: value = "7s"
     case .fightLimit: value = "7"
@@ -93,7 +93,7 @@ struct `Settings of the configuration file` {
       activities.filter { $0["activity"]?.text == word }
     }
     #expect(activity("mechanism").first?["reason"] == planned["reason"])
-    #expect(activity("refused").compactMap { $0["queue"]?.text } == queues(planned["refused"]))
+    #expect(activity("refused").compactMap { $0["queue"]?.text } == queues(planned["refusals"]))
     #expect(
       activity("moved").flatMap { queues($0["changes"]) }.sorted() == queues(planned["changes"]))
     #expect((apply.status == 3) == (plan.status == 3))

@@ -2,6 +2,7 @@ import APBus
 import Agent
 import HostSystem
 import JSONText
+import Reports
 import ReservationRules
 import Testing
 
@@ -119,7 +120,7 @@ private struct Row: Sendable {
     report.status.plan = plan
     let json = document(report).json
     let sentence = PlanWarning.lastCCAQueueTaken.description
-    #expect(json["warnings"] == .array([.string(sentence)]))
+    #expect(json["warnings"] == .array([PlanWarning.lastCCAQueueTaken.json]))
     #expect(StatusView(json).text().contains("\nwarnings\n  \(sentence)\n"))
   }
 }

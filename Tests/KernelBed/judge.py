@@ -233,7 +233,7 @@ def judge_expectation(directory, number, words, now, events, verdict):
                 fault(f"it was {found}: {read_text(directory, f'{number}.apply.err').strip()}")
         case "refused":
             plan = json.loads(read_text(directory, f"{number}.plan.json", "{}"))
-            found = sorted({r["reason"] for r in plan.get("refused", [])})
+            found = sorted({r["reason"] for r in plan.get("refusals", [])})
             if found != sorted(rest):
                 fault(f"refused were {found}")
         case "no-changes":

@@ -24,7 +24,7 @@ class Run:
     def __init__(self):
         change = {"queue": "01.0004", "from": "host", "to": "vfio_ap"}
         write = {"activity": "write", "path": "/sys/bus/ap/apmask", "text": LESS}
-        self.plan = {"changes": [change], "steps": [{}], "refused": [],
+        self.plan = {"changes": [change], "steps": [{}], "refusals": [],
                      "masks": {"after": {"apmask": LESS, "aqmask": MASK}}}
         self.report = {"activities": [write, {"activity": "moved", "changes": [change]}]}
         self.events = event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "vfio_ap")

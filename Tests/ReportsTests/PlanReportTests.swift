@@ -115,7 +115,7 @@ import Testing
             "undecidable": 0,
             "unreadable": 0
           },
-          "openRequests": [{"queue": "01.0004", "state": "pending", "message": "01.0004 is pending: about to be moved to vfio_ap"}],
+          "openRequests": [{"state": "pending", "message": "01.0004 is pending: about to be moved to vfio_ap", "count": 1, "queues": ["01.0004"]}],
           "changes": [
             {
               "queue": "01.0004",
@@ -129,7 +129,7 @@ import Testing
           ],
           "steps": [{"path": "/sys/bus/ap/drivers/cex4queue/unbind", "text": "01.0004"}, \
         {"path": "/sys/bus/ap/drivers/vfio_ap/bind", "text": "01.0004"}],
-          "refused": [],
+          "refusals": [],
           "alternatives": [],
           "waiting": [],
           "undecidable": [],
