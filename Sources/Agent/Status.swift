@@ -45,25 +45,26 @@ extension Agent.Status {
     /// Something failed and is tried again later.
     case retrying
 
-    /// The phase in one word, as JSON and metrics have it.
-    package var word: String {
-      switch self {
-      case .starting: "starting"
-      case .withoutBus: "without-bus"
-      case .beforeFirstScan: "before-first-scan"
-      case .blocked: "blocked"
-      case .moving: "moving"
-      case .applying: "applying"
-      case .settled: "settled"
-      case .retrying: "retrying"
-      }
+    /// A phase in one word, as JSON and metrics have it.
+    package enum Word: String, CaseIterable, Sendable {
+      case starting
+      case withoutBus = "without-bus"
+      case beforeFirstScan = "before-first-scan"
+      case blocked, moving, applying, settled, retrying
     }
 
-    /// The words of all phases.
-    package static let words = [
-      "starting", "without-bus", "before-first-scan", "blocked", "moving", "applying", "settled",
-      "retrying",
-    ]
+    package var word: Word {
+      switch self {
+      case .starting: .starting
+      case .withoutBus: .withoutBus
+      case .beforeFirstScan: .beforeFirstScan
+      case .blocked: .blocked
+      case .moving: .moving
+      case .applying: .applying
+      case .settled: .settled
+      case .retrying: .retrying
+      }
+    }
   }
 
   /// Why nothing can be decided or done.

@@ -38,12 +38,15 @@ package struct Wait: Equatable, Sendable {
   /// Since when, on the clock of `HostTime`.
   package var since: Instant
 
-  /// `write`, `read` or `lock`.
-  package var kind: String {
+  package enum Kind: String, Sendable {
+    case write, read, lock
+  }
+
+  package var kind: Kind {
     switch subject {
-    case .write: "write"
-    case .read: "read"
-    case .lock: "lock"
+    case .write: .write
+    case .read: .read
+    case .lock: .lock
     }
   }
 
@@ -52,6 +55,16 @@ package struct Wait: Equatable, Sendable {
     case .write(let path, _), .read(let path): path.description
     case .lock(let path, _): path
     }
+  }
+
+  /// What is written, without its newline.
+  package var text: String? {
+    if case .write(_, let text) = subject { text.filter { $0 != "\n" } } else { nil }
+  }
+
+  /// The process that holds the lock.
+  package var holder: String? {
+    if case .lock(_, let holder) = subject { holder } else { nil }
   }
 
   /// A wait of at least this long is worth a word in the summary and in the journal.
@@ -65,12 +78,20 @@ package struct Wait: Equatable, Sendable {
 
   /// One clause: what is waited for, and for how long already.
   package func description(now: Instant) -> String {
-    let lasting = "\((now - since).components.seconds) s"
-    return switch subject {
-    case .write(let path, let text):
-      "writing \"\(text.filter { $0 != "\n" })\" to \(path) has taken \(lasting) so far"
-    case .read(let path): "reading \(path) has taken \(lasting) so far"
-    case .lock(let path, let holder): "waiting for \(holder), which holds \(path), for \(lasting)"
+    Self.clause(
+      kind, path: path, text: text, holder: holder,
+      lasting: "\((now - since).components.seconds) s")
+  }
+
+  /// The clause of a wait of which only texts are known, as of another process.
+  static func clause(
+    _ kind: Kind, path: String, text: String?, holder: String?, lasting: String
+  ) -> String {
+    switch kind {
+    case .write: "writing \"\(text ?? "")\" to \(path) has taken \(lasting) so far"
+    case .read: "reading \(path) has taken \(lasting) so far"
+    case .lock:
+      "waiting for \(holder ?? "a process"), which holds \(path), for \(lasting)"
     }
   }
 }

@@ -61,7 +61,7 @@ package struct StatusDocument {
     let plan = status.plan
     return .object([
       .init("version", .string(ProgramVersion.text)),
-      .init("phase", .string(status.phase.word)),
+      .init("phase", .string(status.phase.word.rawValue)),
       .init("summary", .string(summary)),
       .init("degraded", .bool(rules.isDegraded || !allProblems.isEmpty)),
       .init("problems", Self.list(allProblems) { .string($0) }),
@@ -104,18 +104,11 @@ package struct StatusDocument {
 
   private var wait: JSONValue {
     guard let wait = board.wait else { return .null }
-    var text: String?
-    var holder: String?
-    switch wait.subject {
-    case .write(_, let written): text = written.filter { $0 != "\n" }
-    case .lock(_, let name): holder = name
-    case .read: break
-    }
     return .object([
-      .init("kind", .string(wait.kind)),
+      .init("kind", .string(wait.kind.rawValue)),
       .init("path", .string(wait.path)),
-      .init("text", Self.text(text)),
-      .init("holder", Self.text(holder)),
+      .init("text", Self.text(wait.text)),
+      .init("holder", Self.text(wait.holder)),
       .init("seconds", Self.seconds(now - wait.since)),
     ])
   }
@@ -272,7 +265,7 @@ package struct StatusView {
       status["degraded"]?.isTrue == true ? 1 : 0)
     text += "# HELP apreserve_phase What the agent is at: 1 for one phase, 0 for the others.\n"
     text += "# TYPE apreserve_phase gauge\n"
-    for word in Agent.Status.Phase.words {
+    for word in Agent.Status.Phase.Word.allCases.map(\.rawValue) {
       text += "apreserve_phase{phase=\"\(word)\"} \(status["phase"]?.text == word ? 1 : 0)\n"
     }
     metric("rules", "gauge", "Rules in force.", status["rules"]?["count"]?.integer ?? 0)
@@ -296,15 +289,12 @@ package struct StatusView {
 
   /// What the agent waits for at this moment; nil while it does not.
   private var wait: String? {
-    guard let wait = status["wait"] else { return nil }
-    let path = wait["path"]?.text ?? ""
-    let subject =
-      switch wait["kind"]?.text {
-      case "write": "for the kernel to take \(wait["text"]?.text ?? "") > \(path)"
-      case "lock": "for \(wait["holder"]?.text ?? "a process"), which holds \(path)"
-      default: "for the kernel to answer a read of \(path)"
-      }
-    return "\(subject), for \(Self.digits(wait["seconds"])) s"
+    guard let wait = status["wait"],
+      let kind = wait["kind"]?.text.flatMap(Wait.Kind.init(rawValue:))
+    else { return nil }
+    return Wait.clause(
+      kind, path: wait["path"]?.text ?? "?", text: wait["text"]?.text,
+      holder: wait["holder"]?.text, lasting: "\(Self.digits(wait["seconds"])) s")
   }
 
   /// What went wrong with events; nil while nothing did.

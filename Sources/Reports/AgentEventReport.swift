@@ -97,7 +97,7 @@ extension Agent.Event {
       object.set("activity", text: word)
       switch self {
       case .entered(let phase, _):
-        object.set("phase", text: phase.word)
+        object.set("phase", text: phase.word.rawValue)
         if case .blocked(let obstacle) = phase { object.set("message", text: "\(obstacle)") }
       case .chose(let choice):
         object.set("mechanism", text: choice.mechanism.rawValue)

@@ -263,7 +263,7 @@ extension Stage {
       environment: .init(
         takeIn: { _ in stage.now += pause },
         publish: { agent in
-          published.append("\(agent.status.phase.word) \(agent.status.requests.reserved)")
+          published.append("\(agent.status.phase.word.rawValue) \(agent.status.requests.reserved)")
         }))
     watched.sysfs.fault = { path, text in
       path.name == "bind" && text == failing ? .some(.inputOutput) : nil

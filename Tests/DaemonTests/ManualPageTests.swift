@@ -28,7 +28,7 @@ import Testing
 
   @Test func `name every phase of the status`() throws {
     let page = try page("apreserve-varlink.7")
-    for phase in Agent.Status.Phase.words {
+    for phase in Agent.Status.Phase.Word.allCases.map(\.rawValue) {
       #expect(page.contains(" \(phase)"), "\(phase)")
     }
   }

@@ -79,8 +79,10 @@ private struct Row: Sendable {
   }
 
   @Test func `knows the word of every phase`() {
-    #expect(Set(Row.all.map(\.word) + ["retrying"]) == Set(Agent.Status.Phase.words))
-    #expect(Agent.Status.Phase.retrying.word == "retrying")
+    #expect(
+      Set(Row.all.map(\.word) + ["retrying"])
+        == Set(Agent.Status.Phase.Word.allCases.map(\.rawValue)))
+    #expect(Agent.Status.Phase.retrying.word.rawValue == "retrying")
   }
 
   /// Two queues that are requested and reserved.
