@@ -372,7 +372,7 @@ extension Agent.Move {
   }
 
   private var causeWord: String {
-    cause?.word ?? (foreign == .loading ? Self.wordOfLoading : Self.wordOfAnotherProcess)
+    cause?.rawValue ?? (foreign == .loading ? Self.wordOfLoading : Self.wordOfAnotherProcess)
   }
 
   private static let wordOfAnotherProcess = "others"
@@ -383,7 +383,7 @@ extension Agent.Move {
       let from = json.word("from", as: Owner.self), let to = json.word("to", as: Owner.self),
       let word = json["cause"]?.text
     else { return nil }
-    let cause = OwnerChange.Cause.allCases.first { $0.word == word }
+    let cause = OwnerChange.Cause(rawValue: word)
     guard cause != nil || [Self.wordOfAnotherProcess, Self.wordOfLoading].contains(word) else {
       return nil
     }

@@ -145,20 +145,8 @@ extension OwnerChange {
       $0.set("queue", text: apqn.description)
       $0.set("from", text: from.rawValue)
       $0.set("to", text: to.rawValue)
-      $0.set("cause", text: cause.word)
+      $0.set("cause", text: cause.rawValue)
       decision.write(to: &$0)
-    }
-  }
-}
-
-extension OwnerChange.Cause {
-  /// The cause in one word.
-  var word: String {
-    switch self {
-    case .wanted: "wanted"
-    case .givenBack: "given-back"
-    case .collateral: "collateral"
-    case .sideEffect: "side-effect"
     }
   }
 }

@@ -124,17 +124,17 @@ package struct Operation: Equatable, Sendable {
 
 /// A queue that a plan moves.
 package struct OwnerChange: Equatable, Sendable {
-  /// Why a queue moves.
-  package enum Cause: CaseIterable, Sendable {
+  /// Why a queue moves, as JSON has it.
+  package enum Cause: String, Sendable {
     /// A rule wants it there.
     case wanted
     /// An owned queue is given back by a rule, or because no rule requests it any more.
-    case givenBack
+    case givenBack = "given-back"
     /// No rule asked: a mask takes the queue along, which the rules accept.
     case collateral
     /// No rule asked: an effective mask write makes the kernel check this queue as well
     /// (SimulatedBus documentation, "Masks").
-    case sideEffect
+    case sideEffect = "side-effect"
   }
 
   package var apqn: APQN
