@@ -56,4 +56,13 @@ struct APQNRectangle: Hashable, CustomStringConvertible {
     }
     return runs
   }
+
+  /// The numbers of a mask as a rule writes them, `0x05-0x07`.
+  static func numbers(_ mask: APMask, digits: Int, separator: String) -> String {
+    runs(mask).map { run in
+      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
+      guard run.count > 1 else { return first }
+      return first + "-0x" + Hex.text(run.upperBound, digits: digits)
+    }.joined(separator: separator)
+  }
 }

@@ -170,11 +170,7 @@ extension PlanReport {
   }
 
   private static func numbers(_ mask: APMask, digits: Int) -> String {
-    APQNRectangle.runs(mask).map { run in
-      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
-      guard run.count > 1 else { return first }
-      return first + "-0x" + Hex.text(run.upperBound, digits: digits)
-    }.joined(separator: ", ")
+    APQNRectangle.numbers(mask, digits: digits, separator: ", ")
   }
 
   /// One line: what is to do, and what cannot be done.

@@ -99,11 +99,13 @@ package struct RuleImport {
   private static func maskRules(_ masks: MaskPair) -> [String] {
     var lines: [String] = []
     if masks.adapters != .all {
-      let adapters = numbers(masks.adapters.complement, digits: 2)
+      let adapters = APQNRectangle.numbers(
+        masks.adapters.complement, digits: 2, separator: "|")
       lines.append("ADAPTER==\"\(adapters)\", RESERVE=\"vfio_ap\"")
     }
     if masks.domains != .all {
-      let domains = numbers(masks.domains.complement, digits: 4)
+      let domains = APQNRectangle.numbers(
+        masks.domains.complement, digits: 4, separator: "|")
       lines.append("DOMAIN==\"\(domains)\", RESERVE=\"vfio_ap\"")
     }
     return lines
@@ -163,14 +165,5 @@ package struct RuleImport {
 
   private static func patterns(_ apqns: some Sequence<APQN>) -> [String] {
     APQNRectangle.covering(apqns).map(\.description)
-  }
-
-  /// Numbers as a rule writes them.
-  private static func numbers(_ mask: APMask, digits: Int) -> String {
-    APQNRectangle.runs(mask).map { run in
-      let first = "0x" + Hex.text(run.lowerBound, digits: digits)
-      return run.count == 1
-        ? first : first + "-0x" + Hex.text(run.upperBound, digits: digits)
-    }.joined(separator: "|")
   }
 }
