@@ -212,9 +212,8 @@ package struct AgentFactory: Sendable {
       sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
       ownership: record?.ownership ?? Ownership(),
       environment: Agent.Environment(
-        configuration: {
-          root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-        }, record: record?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
+        configuration: { HostConfigurationReader.read(root: root) }, record: record?.file,
+        lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
         publish: publish),
       time: time, report: report)
   }

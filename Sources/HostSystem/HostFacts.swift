@@ -109,6 +109,11 @@ package struct HostConfigurationReader {
     self.root = root.hasSuffix("/") ? String(root.dropLast()) : root
   }
 
+  /// What the files of a system say; nothing without a root directory, for a machine whose files are not known.
+  package static func read(root: String?) -> HostConfiguration {
+    root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+  }
+
   package func read() -> HostConfiguration {
     HostConfiguration(
       bootMasks: text("/proc/cmdline").flatMap {
