@@ -4,6 +4,7 @@ import ArgumentParser
 import HostSystem
 import Daemon
 import Reservation
+import ReservationRules
 import JSONText
 import Reports
 import Snapshots
@@ -59,91 +60,113 @@ struct ApplyCommand: ParsableCommand {
     }
   }
 
-  private var sysfs: String { machine.sysfs }
-
   func run() throws {
     try reportingErrors {
-      let path = sysfs
-      guard try hasBus(try HostSysfs(root: path)) else { return }
-      let isThisHost = machine.isThisHost
-      let systemRoot = machine.files.root
+      guard try hasBus(try HostSysfs(root: machine.path)) else { return }
       let rules = try rules.rules(for: machine.files)
-      let host = systemRoot.map { HostFacts(root: $0) }
       let lock: InstanceLock?
       do {
-        lock = try state.instanceLock(isThisHost: isThisHost)
-      } catch let held as InstanceLockHeld where isThisHost {
+        lock = try state.instanceLock(isThisHost: machine.isThisHost)
+      } catch let held as InstanceLockHeld where machine.isThisHost {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }
-      let record = try state.record(isThisHost: isThisHost, boot: host?.bootID ?? "")
-      let settings = try settings.settings(for: machine.files)
-      let interruption = Interruption()
-      let bus = try DeadlineSysfs(
-        isInterrupted: { interruption.hasOccurred }, opening: { try HostSysfs(root: path) })
-      let isJSON = output.json
-      var report = AgentEventReport(style: output.style)
-      report.goesOn = false
-      var events: [Agent.Event] = []
-      // A person at a terminal reads the same, and the journal has it for later.
-      let journal = isThisHost || Journal.isConnected ? AgentJournal(Journal()) : nil
-      let history = state.history(
-        prepare ? .prepare : .apply, isThisHost: isThisHost, boot: host?.bootID ?? "")
-      defer { history?.end() }
-      let time = HostTime()
-      let agent = Agent(
-        sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
-        settings: settings.agentSettings,
-        ownership: record?.ownership ?? Ownership(),
-        environment: Agent.Environment(
-          configuration: {
-            systemRoot.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
-          }, record: record?.file,
-          lock: systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }.map {
-            S390ConfigurationLock(
-              path: $0, limit: settings.lockTimeout, isInterrupted: { interruption.hasOccurred }
-            ) { if let sentence = $0.sentence { Terminal.say(sentence) } }
-          }, isInterrupted: { interruption.hasOccurred }),
-        time: time,
-        report: { [report] event in
-          events.append(event)
-          journal?.note(event)
-          history?.note(event)
-          guard !isJSON else { return }
-          // The remaining writes must be done even if nothing can be printed.
-          for line in report.lines(event) { _ = try? Terminal.print(line + "\n") }
-        })
-      try agent.reconcile().get()
-      if prepare { try waitForFirstScan(of: agent, until: interruption) }
-      // Queues that are drained are offline, so this waits for them, and for the kernel while it moves queues
-      // for another process.
-      while !agent.status.draining.isEmpty || agent.status.phase == .moving,
-        let due = agent.nextDue,
-        interruption.wait(atMost: due - time.now) == nil
-      {
-        try agent.reconcile().get()
-      }
-      if let signal = interruption.signal {
-        journal?.noteLeft(by: agent)
-        try stop(agent, after: signal)
-      }
-      guard agent.status.phase != .withoutBus else {
-        return try withoutBus()
-      }
-      let outcome = ApplyReport(agent.status)
-      try output.print(
-        text: outcome.text,
-        json: outcome.json(events: events, settings: settings.applied))
-      switch outcome.outcome {
-      case .done, .waiting: break
-      case .refused: throw ExitStatus.refused
-      case .failed, .beforeFirstScan: throw ExitStatus.error
-      }
+      try apply(rules)
     }
   }
 }
 
 extension ApplyCommand {
+  /// Does the work in this process.
+  private func apply(_ rules: RuleSet) throws {
+    let host = machine.files.root.map { HostFacts(root: $0) }
+    let boot = host?.bootID ?? ""
+    let record = try state.record(isThisHost: machine.isThisHost, boot: boot)
+    let settings = try settings.settings(for: machine.files)
+    let interruption = Interruption()
+    let path = machine.path
+    let bus = try DeadlineSysfs(
+      isInterrupted: { interruption.hasOccurred }, opening: { try HostSysfs(root: path) })
+    // A person at a terminal reads the same, and the journal has it for later.
+    let journal = machine.isThisHost || Journal.isConnected ? AgentJournal(Journal()) : nil
+    let history = state.history(
+      prepare ? .prepare : .apply, isThisHost: machine.isThisHost, boot: boot)
+    defer { history?.end() }
+    var events: [Agent.Event] = []
+    let printEvent = eventPrinter
+    let agent = Agent(
+      sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
+      settings: settings.agentSettings, ownership: record?.ownership ?? Ownership(),
+      environment: environment(
+        record: record?.file, lockTimeout: settings.lockTimeout, interruption: interruption),
+      time: HostTime(),
+      report: { event in
+        events.append(event)
+        journal?.note(event)
+        history?.note(event)
+        printEvent(event)
+      })
+    try reconcile(agent, until: interruption)
+    if let signal = interruption.signal {
+      journal?.noteLeft(by: agent)
+      try stop(agent, after: signal)
+    }
+    guard agent.status.phase != .withoutBus else { return try withoutBus() }
+    try end(with: ApplyReport(agent.status), events: events, settings: settings.applied)
+  }
+
+  private func environment(
+    record: OwnershipFile?, lockTimeout: Duration, interruption: Interruption
+  ) -> Agent.Environment {
+    let root = machine.files.root
+    let lock = root.flatMap { S390ConfigurationLock.path(root: $0) }.map {
+      S390ConfigurationLock(
+        path: $0, limit: lockTimeout, isInterrupted: { interruption.hasOccurred }
+      ) { if let sentence = $0.sentence { Terminal.say(sentence) } }
+    }
+    return Agent.Environment(
+      configuration: { HostConfigurationReader.read(root: root) }, record: record, lock: lock,
+      isInterrupted: { interruption.hasOccurred })
+  }
+
+  /// Prints an event as it happens; with --json, all are printed at the end.
+  private var eventPrinter: (Agent.Event) -> Void {
+    guard !output.json else { return { _ in } }
+    var report = AgentEventReport(style: output.style)
+    report.goesOn = false
+    return { [report] event in
+      // The remaining writes must be done even if nothing can be printed.
+      for line in report.lines(event) { _ = try? Terminal.print(line + "\n") }
+    }
+  }
+
+  /// Reconciles until nothing is left that this program can do, or until it is interrupted.
+  private func reconcile(_ agent: Agent, until interruption: Interruption) throws {
+    try agent.reconcile().get()
+    if prepare { try waitForFirstScan(of: agent, until: interruption) }
+    let time = HostTime()
+    // Queues that are drained are offline, so this waits for them, and for the kernel while it moves queues
+    // for another process.
+    while !agent.status.draining.isEmpty || agent.status.phase == .moving,
+      let due = agent.nextDue,
+      interruption.wait(atMost: due - time.now) == nil
+    {
+      try agent.reconcile().get()
+    }
+  }
+
+  /// Prints the result, and ends with its exit status.
+  private func end(
+    with report: ApplyReport, events: [Agent.Event], settings: [AppliedSetting]
+  ) throws {
+    try output.print(text: report.text, json: report.json(events: events, settings: settings))
+    switch report.outcome {
+    case .done, .waiting: break
+    case .refused: throw ExitStatus.refused
+    case .failed, .beforeFirstScan: throw ExitStatus.error
+    }
+  }
+
   /// The longest wait for the first scan.
   private static let scanLimit = Duration.seconds(30)
 
@@ -180,7 +203,7 @@ extension ApplyCommand {
   }
 
   private func withoutBus<Value>() throws -> Value {
-    try MachineOptions.readingBus(of: sysfs, advice: ", so there is nothing to write to") {
+    try MachineOptions.readingBus(of: machine.path, advice: ", so there is nothing to write to") {
       throw InventoryReaderError.noAPBus
     }
   }

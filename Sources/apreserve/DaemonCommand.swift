@@ -73,7 +73,7 @@ struct DaemonCommand: ParsableCommand {
       let lock = try InstanceLock(path: place.lock)
       settings.repairs = place.repairs + lock.repairs
       defer { withExtendedLifetime(lock) {} }
-      let path = machine.sysfs
+      let path = machine.path
       try ReservationDaemon(settings, log: log).run(
         activated: Result { () throws(UnsuitableSocket) in
           try ServiceManager.takeListeningSocket(named: "control")

@@ -10,11 +10,7 @@ import Uevents
 
 /// The machine that is read.
 struct MachineOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("Use the sysfs tree at this directory.", valueName: "dir"),
-    completion: .directory
-  )
-  var sysfs: String?
+  @OptionGroup var tree: SysfsOptions
 
   @Option(
     help: ArgumentHelp(
@@ -29,33 +25,21 @@ struct MachineOptions: ParsableArguments {
       valueName: "file"), completion: .file())
   var capture: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Use the other files of the host (/etc, /proc) below this directory, with --sysfs.",
-      valueName: "dir"),
-    completion: .directory)
-  var root: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Use the record of reserved queues in this directory; on this host the default is "
-        + "/run/apreserve.",
-      valueName: "dir"), completion: .directory)
-  var state: String?
+  @OptionGroup var record: StateOptions
 
   func validate() throws {
-    guard sysfs == nil || (inventory == nil && capture == nil) else {
+    guard tree.sysfs == nil || (inventory == nil && capture == nil) else {
       throw ValidationError(
         "--sysfs and \(capture == nil ? "--inventory" : "--capture") both select a machine; use only "
           + "one of them.")
     }
-    guard root == nil || sysfs != nil else {
+    guard tree.root == nil || tree.sysfs != nil else {
       throw ValidationError("--root requires --sysfs.")
     }
   }
 
   /// Whether it is this host.
-  var isThisHost: Bool { inventory == nil && capture == nil && (sysfs ?? "/sys") == "/sys" }
+  var isThisHost: Bool { inventory == nil && capture == nil && tree.isThisHost }
 
   /// Reads the machine. Master keys, whose reading sends requests to the adapters, are read if `masterKeys`
   /// is set or the host has secure keys.
@@ -69,7 +53,7 @@ struct MachineOptions: ParsableArguments {
     }
     if let start { return start }
     let configuration = configuration
-    let path = sysfs ?? "/sys"
+    let path = tree.path
     let inventory = try Self.readingBus(of: path) {
       let reader = InventoryReader(
         sysfs: try DeadlineSysfs(opening: { try HostSysfs(root: path) }))
@@ -85,14 +69,12 @@ struct MachineOptions: ParsableArguments {
 
   /// What the other files of the machine say; nothing if they are not known.
   private var configuration: HostConfiguration {
-    files.root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+    HostConfigurationReader.read(root: files.root)
   }
 
   /// What apreserve has reserved, according to the record.
   private func ownership() throws -> Ownership {
-    guard let directory = state ?? (isThisHost ? StateOptions.directory : nil) else {
-      return Ownership()
-    }
+    guard let directory = record.directory(isThisHost: isThisHost) else { return Ownership() }
     do {
       return try OwnershipFile.read(
         directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "")
@@ -106,18 +88,18 @@ struct MachineOptions: ParsableArguments {
   /// The other files of the machine: none for a machine that a file describes, since those of this host are
   /// about a different one.
   var files: MachineFiles {
-    MachineFiles(isThisHost: isThisHost, root: root ?? (isThisHost ? "/" : nil))
+    MachineFiles(isThisHost: isThisHost, root: tree.root ?? (isThisHost ? "/" : nil))
   }
 
   /// The names of the host whose sysfs is read. Those of this host do not apply to another tree.
   var host: HostIdentity {
-    if let root { return HostFacts(root: root).identity() }
+    if let root = tree.root { return HostFacts(root: root).identity() }
     return isThisHost ? HostFacts().identity() : HostIdentity()
   }
 
   /// Where the rules are if no option names them: for a machine that a file describes, on this host.
   var ruleFiles: MachineFiles {
-    sysfs == nil ? MachineFiles(isThisHost: isThisHost, root: root ?? "/") : files
+    tree.sysfs == nil ? MachineFiles(isThisHost: isThisHost, root: tree.root ?? "/") : files
   }
 
   /// Runs `body`, which reads a bus. If there is none, the program ends with a sentence; `advice` is the end
@@ -156,13 +138,13 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
-/// The machine that is written: its sysfs and its other files.
+/// A machine that is there: its sysfs and its other files.
 struct SysfsOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Use the sysfs tree at this directory.", valueName: "dir"),
+    help: ArgumentHelp("Use the sysfs tree at this directory, instead of /sys.", valueName: "dir"),
     completion: .directory
   )
-  var sysfs = "/sys"
+  var sysfs: String?
 
   @Option(
     help: ArgumentHelp(
@@ -171,8 +153,10 @@ struct SysfsOptions: ParsableArguments {
     completion: .directory)
   var root: String?
 
+  var path: String { sysfs ?? "/sys" }
+
   /// Whether it is this host.
-  var isThisHost: Bool { sysfs == "/sys" }
+  var isThisHost: Bool { path == "/sys" }
 
   /// The other files of the machine.
   var files: MachineFiles {
@@ -180,11 +164,8 @@ struct SysfsOptions: ParsableArguments {
   }
 }
 
-/// The record of what apreserve has reserved.
+/// The record of what apreserve has reserved, which is read or kept.
 struct StateOptions: ParsableArguments {
-  /// The directory on this host.
-  static let directory = "/run/apreserve"
-
   @Option(
     help: ArgumentHelp(
       "Use the record of reserved queues in this directory; on this host the default is "
@@ -192,9 +173,12 @@ struct StateOptions: ParsableArguments {
       valueName: "dir"), completion: .directory)
   var state: String?
 
+  /// The directory of the record; nil if none is kept.
+  func directory(isThisHost: Bool) -> String? { state ?? (isThisHost ? "/run/apreserve" : nil) }
+
   /// Acquires the lock against another apreserve process on the same machine; nil if no record is kept.
   func instanceLock(isThisHost: Bool) throws -> InstanceLock? {
-    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    guard let directory = directory(isThisHost: isThisHost) else { return nil }
     try HostFile.makeDirectory(directory)
     return try InstanceLock(path: HostFile.absolute(directory) + "/lock")
   }
@@ -203,7 +187,7 @@ struct StateOptions: ParsableArguments {
   func history(
     _ program: HistoryEntry.Program, isThisHost: Bool, boot: String
   ) -> HistoryKeeper? {
-    guard state != nil || isThisHost else { return nil }
+    guard directory(isThisHost: isThisHost) != nil else { return nil }
     return HistoryKeeper(
       program, boot: boot, directories: DaemonPlace.historyDirectories(state: state),
       log: Journal.isConnected ? Journal() : TextLog())
@@ -213,7 +197,7 @@ struct StateOptions: ParsableArguments {
   func record(
     isThisHost: Bool, boot: String
   ) throws -> (file: OwnershipFile, ownership: Ownership)? {
-    guard let directory = state ?? (isThisHost ? Self.directory : nil) else { return nil }
+    guard let directory = directory(isThisHost: isThisHost) else { return nil }
     let record = try OwnershipFile.open(directory: directory, boot: boot)
     if let damage = record.damage { Terminal.say(damage) }
     return (record.file, record.ownership)
