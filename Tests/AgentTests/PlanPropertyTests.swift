@@ -43,13 +43,17 @@ import Testing
         agent.scan(.everything)
         let rules = try Stage.rules(text)
         let before = try reader.read()
-        let decisions = DecisionTable(rules: rules, inventory: before, host: HostIdentity())
-        let plan = Planner(inventory: before, decisions: decisions, ownership: agent.ownership)
-          .plan(by: mechanism)
+        // As `apreserve plan` shows it. That even no rules are intended is explicit here.
+        let assessment = try Assessment(
+          inventory: before, rules: rules, mechanism: mechanism, ownership: agent.ownership,
+          context: PlanningContext(policy: GuardPolicy(forced: [.emptyRules])))
+        let (decisions, plan) = (assessment.decisions, assessment.plan)
         log.writes = []
         agent.replaceRules(rules, isExplicit: true)
         try agent.reconcile().get()
         let after = try reader.read()
+        // What the agent composes step by step is what an assessment composes at once.
+        #expect(agent.status.mechanism == assessment.choice)
         let place: Comment = "seed \(seed), round \(round), rules:\n\(text)"
 
         #expect(log.failures == [], place)

@@ -30,13 +30,12 @@ import Testing
       let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "rules", text: text)])
       try #require(diagnostics.isEmpty, "\(diagnostics)")
       let word = try scenario.text("\(number).mechanism").filter { $0 != "\n" }
-      let planner = Planner(
-        inventory: machine.inventory,
-        decisions: DecisionTable(rules: rules, inventory: machine.inventory, host: machine.host),
+      let mechanism = try #require(Mechanism(rawValue: word))
+      return try Assessment(
+        inventory: machine.inventory, rules: rules, host: machine.host, mechanism: mechanism,
         ownership: machine.ownership,
-        context: PlanningContext(
-          configuration: machine.configuration, rulesAreMissing: rules.rules.isEmpty))
-      return planner.plan(by: try #require(Mechanism(rawValue: word)))
+        context: PlanningContext(configuration: machine.configuration)
+      ).plan
     }
 
     /// The owners that the kernel showed afterwards.
