@@ -78,12 +78,17 @@ package struct RuleSources {
       RuleFileSelection(listings), owner: owner, problems: problems, isUnfinished: isUnfinished)
   }
 
-  /// Reads files, and all files of directories, by name, as if they were in one directory.
+  /// Reads files, and all files of directories, by name, as if they were in one directory. The path `-` is
+  /// standard input.
   package init(paths: [String], owner: UInt32?) {
     var selection = RuleFileSelection([])
     var files: [String] = []
     var problems: [Diagnostic] = []
     for path in paths {
+      guard path != RuleFileReader.standardInput else {
+        files.append(path)
+        continue
+      }
       do throws(FileError) {
         if let directory = try ConfigurationDirectory.read(
           path, owner: owner, limit: RuleSet.mostFiles)
@@ -160,6 +165,9 @@ private struct RuleFileReader {
   /// Until when writers of any file are waited for, once there was one.
   private var end: Instant?
 
+  /// The path of standard input. The paths of directories are never equal to it.
+  static let standardInput = "-"
+
   /// How long writers are waited for. One that has closed its file has it open all the same while a process
   /// that it has just started has not yet run its program.
   private static let patience = Duration.milliseconds(500)
@@ -171,6 +179,10 @@ private struct RuleFileReader {
   mutating func read(
     _ path: String, sizeLimit: Int, owner: UInt32?
   ) throws(FileError) -> [UInt8] {
+    guard path != Self.standardInput else {
+      return try HostFile.read(
+        "/dev/stdin", sizeLimit: sizeLimit, owner: owner, allowsStreams: true)
+    }
     let isUnfinished = isUnfinished
     while true {
       do throws(FileError) {

@@ -45,6 +45,14 @@ package struct Snapshot: Equatable, Sendable {
     do throws(JSONSyntaxError) {
       value = try JSONParser.parse(text)
     } catch {
+      // Such as rules, or a capture of uevents.
+      guard text.first(where: { !" \t\r\n".utf8.contains($0) }).map("{[".utf8.contains) == true
+      else {
+        throw SnapshotError(
+          file: file, place: .file,
+          message:
+            "this is not a machine description; one is JSON, as \"apreserve snapshot\" prints it")
+      }
       throw SnapshotError(
         file: file, place: .position(line: error.line, column: error.column),
         message: error.problem)

@@ -1,11 +1,15 @@
 import ArgumentParser
 import Daemon
+import ReservationRules
 
 @main
 enum Program {
   static func main() {
     Terminal.openStandardDescriptors()
     Terminal.ignoreClosedPipes()
+    if let word = Apreserve.unknownCommand(in: CommandLine.arguments.dropFirst()) {
+      Apreserve.exit(withError: ValidationError(Apreserve.sentence(aboutUnknownCommand: word)))
+    }
     Apreserve.main()
   }
 }
@@ -56,6 +60,26 @@ struct Apreserve: ParsableCommand {
       CommandGroup(
         name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
     ])
+}
+
+extension Apreserve {
+  private static let commandNames =
+    configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+
+  /// The word in the place of a command, or of one after `help`, that is none. The parser would take it for an
+  /// argument too many, and `help` would print the help of the program.
+  static func unknownCommand(in arguments: some Collection<String>) -> String? {
+    var words = arguments.makeIterator()
+    var word = words.next()
+    if word == "help" { word = words.next() }
+    guard let word, !word.hasPrefix("-"), !commandNames.contains(word) else { return nil }
+    return word
+  }
+
+  static func sentence(aboutUnknownCommand word: String) -> String {
+    let nearest = Spelling.nearest(to: word, among: commandNames)
+    return "Unknown command '\(word)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? "")
+  }
 }
 
 /// The headings of options that several commands share, in help and in manual pages.

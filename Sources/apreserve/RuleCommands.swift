@@ -1,3 +1,4 @@
+import APBus
 import ArgumentParser
 import HostSystem
 import Reports
@@ -18,12 +19,14 @@ struct VerifyCommand: ParsableCommand {
 
         apreserve verify
         apreserve verify my.rules other.rules
+        some-generator | apreserve verify -
         apreserve verify ./rules --inventory machine.json --strict
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Rule files or directories of them. The default are those in effect.", valueName: "path"),
+      "Rule files or directories of them; - is standard input. The default are those in effect.",
+      valueName: "path"),
     completion: .file())
   var files: [String] = []
 
@@ -157,10 +160,16 @@ struct RuleOptions: ParsableArguments {
     let paths = paths(root: machine.root)
     for path in directories {
       // A directory of the options must exist, one of the system need not.
-      guard try ConfigurationDirectory.read(path, owner: owner) != nil else {
-        Terminal.say("there is no directory \(path); use --rules with a directory of rule files")
-        throw ExitStatus.error
+      let problem: String
+      do throws(FileError) {
+        guard try ConfigurationDirectory.read(path, owner: owner) == nil else { continue }
+        problem = "there is no directory \(path)"
+      } catch {
+        guard case .failed(_, .notDirectory) = error.problem else { throw error }
+        problem = "\(path) is not a directory"
       }
+      Terminal.say("\(problem); use --rules with a directory of rule files")
+      throw ExitStatus.error
     }
     return HostRules(directories: paths, owner: owner)
   }

@@ -13,7 +13,8 @@ import Testing
     ("explain 07.0007 \(machine) alone", 0), ("snapshot --inventory machine.json", 0),
     ("verify --rules alone", 0), ("verify alone/50.rules", 0), ("verify nowhere.rules", 1),
     ("rules --rules alone", 0), ("replay boot.events --rules alone", 0),
-    ("simulate \(machine) guests", 0), ("--version", 0), ("--help", 0), ("plan --help", 0),
+    ("simulate \(machine) guests", 0), ("--version", 0), ("--help", 0), ("help", 0),
+    ("help plan", 0), ("plan --help", 0),
   ])
   func `says how a command ended`(words: String, status: Int) throws {
     #expect(try Sample.bench().run(words).status == status)
@@ -73,7 +74,10 @@ import Testing
       "apply writes to a sysfs tree and does not accept --inventory; use plan to see what would be written, "
         + "or simulate to see it done."
     ),
-    ("nothing", "Unexpected argument 'nothing'"),
+    ("nothing", "Unknown command 'nothing'"),
+    ("pln", "Unknown command 'pln'. Did you mean 'plan'?"),
+    ("help nothing", "Unknown command 'nothing'"),
+    ("help stauts", "Unknown command 'stauts'. Did you mean 'status'?"),
     ("status --since today", "--since requires --history."),
     ("status --state x", "--state requires --history."),
     ("status --history --metrics", "--metrics cannot be combined with --json or --history."),

@@ -48,7 +48,10 @@ import Testing
         ":1:3: a string has a line break or another control character in it"
       ),
       ([0x7b, 0x22, 0xff, 0x22], ":1:3: this is not UTF-8 text"),
-      (Array("KERNEL[1] add".utf8), ":1:1: expected a value, found \"K\""),
+      (
+        Array("KERNEL[1] add".utf8),
+        ": this is not a machine description; one is JSON, as \"apreserve snapshot\" prints it"
+      ),
       (
         Array("{}".utf8),
         ": this is not a machine description; one begins with \"apreserve\": \"snapshot\""
@@ -97,7 +100,7 @@ import Testing
     ),
     (
       "plan --inventory machine.json --rules machine.json",
-      "opening machine.json: ENOTDIR (not a directory)"
+      "machine.json is not a directory; use --rules with a directory of rule files"
     ),
     (
       "apply --sysfs nowhere --rules guests", "opening nowhere: ENOENT (no such file or directory)"

@@ -63,7 +63,19 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.messages
-        == "apreserve: two/10.rules:1:1: expected a value, found \"A\"\n")
+        == "apreserve: two/10.rules: this is not a machine description; one is JSON, as \"apreserve "
+        + "snapshot\" prints it\n")
+  }
+
+  @Test func `reads standard input where the path is -`() throws {
+    let bench = try bench()
+    let good = try bench.run("verify -", input: "two/10.rules")
+    #expect(good.status == 0)
+    #expect(good.output == "1 file, 1 rule, no errors\n")
+    let both = try bench.run("verify two/20.rules -", input: "bad/10.rules")
+    #expect(both.status == 1)
+    #expect(both.output.hasPrefix("-:1:10: error: "), "\(both.output)")
+    #expect(both.output.hasSuffix("2 files, 1 rule, 1 error\n"), "\(both.output)")
   }
 
   @Test(arguments: ["two", "--rules two", "two/20.rules"])
