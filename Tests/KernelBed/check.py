@@ -4,7 +4,8 @@
 
 usage: check.py --program FILE [options] [SCENARIO...]
 
-Prints a line for each scenario and kernel. The exit status is the number of failures (at most 100).
+Prints a line for each scenario and kernel. The exit status is the number of failures (at most 100). The results of
+guests are deleted, except those of failures, which are kept in the directory "failed" of the cache.
 """
 import argparse
 import os
@@ -31,7 +32,7 @@ def arguments():
     parser.add_argument("--kernel", action="append", help="debian or src-V; default: both")
     parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="the V of the package linux-source-V")
     parser.add_argument("--record", metavar="DIR", help="keep the transcripts in this directory, as test data")
-    parser.add_argument("--keep", metavar="DIR", help="keep the results of the guests in this directory")
+    parser.add_argument("--keep", metavar="DIR", help="keep the results of all guests in this directory")
     parser.add_argument("--timeout", type=float, default=300, help="the most seconds that a scenario may take")
     parser.add_argument("scenarios", nargs="*")
     return parser.parse_args()
@@ -123,8 +124,14 @@ def main():
                 failed.append(scenario.name)
             if options.record and good and transcript.is_replayable(out):
                 transcript.record(out, os.path.join(options.record, scenario.name))
-            if options.keep:
-                shutil.copytree(out, os.path.join(options.keep, f"{scenario.name}-{kernel}"), dirs_exist_ok=True)
+            keep = options.keep or (None if good else os.path.join(options.cache, "failed"))
+            if keep:
+                kept = os.path.join(keep, f"{scenario.name}-{kernel}")
+                # Numbered files of an earlier run would be mistaken for results of this one.
+                shutil.rmtree(kept, ignore_errors=True)
+                shutil.copytree(out, kept)
+                if not good:
+                    print(f"      its results are in {kept}", flush=True)
             shutil.rmtree(os.path.dirname(out))
     shutil.rmtree(workshop)
     print(f"{passed} passed, {len(failed)} failed on {len(kernels)} kernels: {applies} runs of apply, {queues} owners "
