@@ -127,47 +127,66 @@ public enum DriverName {
   public static let vfioAP = "vfio_ap"
 }
 
-/// The verification pattern of the master keys that a queue's domain has now: two queues with the same
-/// pattern can use the same secure keys.
+/// The verification patterns of the master keys that a queue's domain has: two queues with the same current
+/// keys can use the same secure keys.
 public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
-  /// The patterns, each with its register's name, `AES 0x...`, ascending; none while no current master
-  /// key is valid, so that no secure key works with the queue.
+  /// The patterns of the current keys, each with its register's name, `AES 0x...`, ascending; none while no
+  /// current master key is valid, so that no secure key works with the queue.
   public private(set) var registers: [String]
+  /// The keys before these, in the same form. Secure keys that they wrap still work where there is a current
+  /// key (`cca_findcard2` in zcrypt_ccamisc.c, 6.1).
+  public private(set) var old: [String]
+  /// The keys that are entered completely and not set yet, in the same form.
+  public private(set) var new: [String]
 
   /// A pattern of these registers.
   ///
-  /// - Parameter registers: The texts of the current master keys.
-  public init(registers: [String]) {
+  /// - Parameters:
+  ///   - registers: The texts of the current master keys.
+  ///   - old: Those of the keys before.
+  ///   - new: Those of the keys that are to be set.
+  public init(registers: [String], old: [String] = [], new: [String] = []) {
     self.registers = registers.sorted()
+    self.old = old.sorted()
+    self.new = new.sorted()
   }
 
   /// The pattern in the text of `mkvps`; nil where the text does not contain it.
   ///
-  /// Of each register only the current key counts. A register that cannot be read shows `-`, and one
-  /// such makes the whole pattern unknown (SimulatedBus documentation, "Queue attributes").
+  /// A current or old register that cannot be read shows `-`, and one such makes the whole pattern unknown
+  /// (SimulatedBus documentation, "Queue attributes"). An old key counts only beside a valid current one.
   ///
   /// - Parameter text: What `mkvps` reads.
   public init?(attribute text: String) {
-    var registers: [String] = []
+    var patterns: [Substring: [(name: Substring, text: String)]] = [:]
     var isKnown = false
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
-      guard let current = words.firstIndex(of: "CUR:"), current == 1 else { continue }
-      let value = words.dropFirst(2)
-      switch value.first {
-      case "valid":
-        guard let pattern = value.dropFirst().first, pattern.hasPrefix("0x") else { return nil }
-        registers.append("\(words[0]) \(pattern)")
-        isKnown = true
-      case "invalid": isKnown = true
+      guard words.count >= 2, ["NEW:", "CUR:", "OLD:"].contains(words[1]) else { continue }
+      let pattern = words.count > 3 && words[3].hasPrefix("0x") ? words[3] : nil
+      switch (words[1], words.dropFirst(2).first) {
+      case ("NEW:", "full"), ("NEW:", "uncommitted"), ("NEW:", "committed"):
+        guard let pattern else { continue }
+        patterns["NEW:", default: []].append((words[0], "\(words[0]) \(pattern)"))
+      case ("NEW:", _): continue
+      case (let register, "valid"):
+        guard let pattern else { return nil }
+        patterns[register, default: []].append((words[0], "\(words[0]) \(pattern)"))
+        if register == "CUR:" { isKnown = true }
+      case (let register, "invalid"):
+        if register == "CUR:" { isKnown = true }
       default: return nil
       }
     }
     guard isKnown else { return nil }
-    self.init(registers: registers)
+    let current = patterns["CUR:"] ?? []
+    let old = (patterns["OLD:"] ?? []).filter { old in current.contains { $0.name == old.name } }
+    self.init(
+      registers: current.map(\.text), old: old.map(\.text),
+      new: (patterns["NEW:"] ?? []).map(\.text))
   }
 
-  /// The registers with commas between them, or `none`.
+  /// The current registers with commas between them, or `none`.
   public var description: String {
     registers.isEmpty ? "none" : registers.joined(separator: ", ")
   }

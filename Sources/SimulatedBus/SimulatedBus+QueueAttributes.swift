@@ -96,23 +96,36 @@ extension QueueDevice {
 }
 
 extension MasterKeyPattern {
-  /// What `mkvps` reads where these are the current keys and no others are set.
+  /// What `mkvps` reads where the domain has these keys.
   fileprivate func attributeText(isOfEP11: Bool) -> String {
-    var text = ""
+    var names: [Substring] = []
+    for register in registers + (isOfEP11 ? ["WK -"] : ["AES -", "APKA -"]) {
+      let words = register.split(separator: " ", maxSplits: 1)
+      if words.count == 2, !names.contains(words[0]) { names.append(words[0]) }
+    }
+    let zeros = "0x0000000000000000"
+    return names.reduce(into: "") { text, name in
+      let new = Self.pattern(of: name, in: self.new)
+      let current = Self.pattern(of: name, in: registers)
+      let currentText = current.map { "valid \($0)" } ?? "invalid \(isOfEP11 ? "-" : zeros)"
+      if isOfEP11 {
+        text += "\(name) CUR: \(currentText)\n"
+        text += "\(name) NEW: \(new.map { "committed \($0)" } ?? "empty -")\n"
+      } else {
+        let old = Self.pattern(of: name, in: self.old)
+        text += "\(name) NEW: \(new.map { "full \($0)" } ?? "empty \(zeros)")\n"
+        text += "\(name) CUR: \(currentText)\n"
+        text += "\(name) OLD: \(old.map { "valid \($0)" } ?? "invalid \(zeros)")\n"
+      }
+    }
+  }
+
+  /// The pattern of the register of this name.
+  private static func pattern(of name: Substring, in registers: [String]) -> Substring? {
     for register in registers {
       let words = register.split(separator: " ", maxSplits: 1)
-      guard words.count == 2 else { continue }
-      text += isOfEP11 ? "" : "\(words[0]) NEW: empty 0x0000000000000000\n"
-      text += "\(words[0]) CUR: valid \(words[1])\n"
-      text +=
-        isOfEP11 ? "\(words[0]) NEW: empty -\n" : "\(words[0]) OLD: invalid 0x0000000000000000\n"
+      if words.count == 2, words[0] == name { return words[1] }
     }
-    for name in isOfEP11 ? ["WK"] : ["AES", "APKA"]
-    where !registers.contains(where: { $0.hasPrefix(name + " ") }) {
-      text += isOfEP11 ? "" : "\(name) NEW: empty 0x0000000000000000\n"
-      text += "\(name) CUR: invalid \(isOfEP11 ? "-" : "0x0000000000000000")\n"
-      text += isOfEP11 ? "\(name) NEW: empty -\n" : "\(name) OLD: invalid 0x0000000000000000\n"
-    }
-    return text
+    return nil
   }
 }

@@ -163,7 +163,7 @@ extension UnansweredRead {
 extension Queue {
   static let keys = [
     "name", "driver", "driver_override", "online", "config", "chkstop", "status", "pending",
-    "mkvps",
+    "mkvps", "oldMkvps", "newMkvps",
   ]
 
   init(_ fields: Fields) throws(ValueError) {
@@ -176,13 +176,17 @@ extension Queue {
       throw fields.error(
         at: "status", expecting: "a status: \"unassigned\", \"assigned\" or \"in use\"")
     }
+    let old = try fields.texts("oldMkvps") ?? []
+    let new = try fields.texts("newMkvps") ?? []
     self.init(
       apqn: apqn, driver: try fields.driverName("driver"),
       driverOverride: try fields.driverName("driver_override"),
       isConfigured: try fields.flag("config"), isCheckStopped: try fields.flag("chkstop"),
       isOnline: try fields.flag("online"), guestStatus: status,
       pendingRequests: try fields.number("pending", as: Int32.self).map { max(0, Int($0)) },
-      masterKeys: try fields.texts("mkvps").map { MasterKeyPattern(registers: $0) })
+      masterKeys: try fields.texts("mkvps").map {
+        MasterKeyPattern(registers: $0, old: old, new: new)
+      })
   }
 
   var json: JSONValue {
@@ -196,6 +200,9 @@ extension Queue {
     members.set("status", text: guestStatus?.rawValue)
     members.set("pending", number: pendingRequests)
     members.set("mkvps", masterKeys.map { .array($0.registers.map { .string($0) }) })
+    for (name, keys) in [("oldMkvps", masterKeys?.old), ("newMkvps", masterKeys?.new)] {
+      if let keys, !keys.isEmpty { members.set(name, texts: keys) }
+    }
     return members.value
   }
 }

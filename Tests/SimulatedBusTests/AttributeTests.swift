@@ -145,6 +145,25 @@ import Uevents
   }
 
   @Test(arguments: [
+    (
+      QueueMode.cca,
+      MasterKeyPattern(registers: ["AES 0x1", "APKA 0x2"], old: ["AES 0x3"], new: ["APKA 0x4"])
+    ), (.cca, MasterKeyPattern(registers: [])), (.cca, MasterKeyPattern(registers: ["APKA 0x2"])),
+    (.ep11, MasterKeyPattern(registers: ["WK 0x1"], new: ["WK 0x2"])),
+    (.ep11, MasterKeyPattern(registers: [])),
+  ])
+  func `has the master keys of a domain, with those before and those to come`(
+    mode: QueueMode, keys: MasterKeyPattern
+  ) throws {
+    let machine = Machine(.mask61)
+    var card = SimulatedCard(adapter: 7, mode: mode)
+    card.domainMasterKeys[4] = keys
+    machine.bus.plug(card: card)
+    let text = try machine.bus.read(.queue(APQN(adapter: 7, domain: 4), "mkvps"))
+    #expect(MasterKeyPattern(attribute: text) == keys)
+  }
+
+  @Test(arguments: [
     ("config_time", "4", "EINVAL"), ("config_time", "121", "EINVAL"),
     ("config_time", "x", "EINVAL"),
     ("config_time", "120\n", "ok"), ("ap_domain", "5", "ok"), ("ap_domain", "9", "EINVAL"),
