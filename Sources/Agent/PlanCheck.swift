@@ -22,7 +22,8 @@ struct PlanCheck {
     self.reader = reader
     self.inventory = inventory
     drains = context.isOn(.pendingRequests)
-    protection = context.keyNeed.map { HostProtection(inventory, need: $0) }
+    let needs = context.keyNeeds
+    protection = needs.isEmpty ? nil : HostProtection(inventory, needs: needs)
     leaving = Set(plan.operations.flatMap(\.taken))
   }
 

@@ -96,8 +96,8 @@ package struct HostFacts: Sendable {
 
 /// Reads what the files of other programs say about the crypto queues of the host.
 ///
-/// A file that does not exist, is unreadable or invalid says nothing: the files belong to other programs,
-/// and none of them may keep apreserve from working.
+/// A file that does not exist, is unreadable or invalid says nothing, except of secure keys: the files belong to
+/// other programs, and none of them may keep apreserve from working.
 package struct HostConfigurationReader {
   private let root: String
 
@@ -123,7 +123,7 @@ package struct HostConfigurationReader {
         ConfiguredMasks(udevRule: $0, source: "/etc/udev/rules.d/41-ap.rules")
       },
       overrides: overrides(), definitions: definitions(), virtualMachines: virtualMachines(),
-      callout: callout(), secureKeyUsers: secureKeyUsers())
+      callout: callout(), secureKeyUsers: SecureKeyReader(root: root).users())
   }
 
   private func overrides() -> [ConfiguredOverride] {
@@ -179,37 +179,6 @@ package struct HostConfigurationReader {
     var status = stat()
     guard stat(root + path, &status) == 0 else { return false }
     return status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o111 != 0
-  }
-
-  /// Here an unreadable file counts: it may name the keys of the root volume.
-  private func secureKeyUsers() -> [SecureKeyUser] {
-    users(in: "/proc/crypto") { SecureKeyUser.isCipherInUse(procCrypto: $0) ? [.cipherInUse] : [] }
-      + users(in: "/etc/crypttab") { text in
-        SecureKeyUser.encryptedVolumes(crypttab: text).map { .encryptedVolume($0) }
-      } + repositoryKeys()
-  }
-
-  private func users(
-    in path: String, read: (String) -> [SecureKeyUser]
-  ) -> [SecureKeyUser] {
-    do throws(FileError) {
-      let bytes = try HostFile.read(root + path, sizeLimit: Self.sizeLimit)
-      return read(String(decoding: bytes, as: UTF8.self))
-    } catch {
-      return error.isAbsence ? [] : [.unreadable(path)]
-    }
-  }
-
-  private func repositoryKeys() -> [SecureKeyUser] {
-    let path = "/etc/zkey/repository"
-    let suffix = ".skey"
-    do throws(FileError) {
-      let directory = try ConfigurationDirectory.read(root + path, owner: nil)
-      return (directory?.entries.map(\.name) ?? []).filter { $0.hasSuffix(suffix) }
-        .map { .repositoryKey(String($0.dropLast(suffix.count))) }
-    } catch {
-      return [.unreadable(path)]
-    }
   }
 
   private func names(in directory: String) -> [String] {

@@ -345,6 +345,8 @@ extension PlanWarning {
     case .keepsFromHost: "keeps-from-host"
     case .invalidDefinition: "invalid-definition"
     case .unanswered: "unanswered"
+    case .namedQueuesTaken: "named-queues-taken"
+    case .keyWithoutQueue: "key-without-queue"
     case .nextBoot(let conflict):
       switch conflict.effect {
       case .takes: "next-boot-takes"

@@ -34,11 +34,15 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
       Definition(
         forced: "Take the host's last queue with a master key.",
         manual: """
-          The host's last usable queue of a mode and master key is not taken while the host has secure keys: \
-          while `paes` is in use, is in `/etc/crypttab`, or the repository of zkey(1) contains keys. An entry \
-          of `/etc/crypttab` whose key file is a volatile protected key, as for swap, does not count. A queue \
-          whose master keys cannot be read, for example because its driver is not loaded yet or its adapter does \
-          not answer, counts as the last one. `ProtectHost=` and `--protect-host` change when this guard applies.
+          The host's last usable queue that can serve a secure key of the host is not taken: one of the key's \
+          mode, whose domain has the key's master key as the current or the old one. Secure keys are those in \
+          the repository of zkey(1), those of entries of `/etc/crypttab` with the cipher `paes`, and those of \
+          the EP11 and CCA tokens of opencryptoki. Where the master key of a key is not known, the last usable \
+          queue for each set of master keys of the key's mode stays, and where nothing is known of a key, or \
+          `paes` is in use for a volume that these files do not name, for each mode, too. A protected key of the \
+          processor, as for swap, needs no queue. A queue whose master keys cannot be read, for example \
+          because its driver is not loaded yet or its adapter does not answer, counts as the last one. \
+          `ProtectHost=` and `--protect-host` change when this guard applies.
           """)
     case .pendingRequests:
       Definition(
@@ -86,11 +90,13 @@ extension Guard {
   package enum Finding: Hashable, Sendable {
     /// A mediated device has the queue (SimulatedBus documentation, "Guests").
     case assigned(mediatedDevice: String?)
-    /// No other usable queue of the host has this mode and these master keys, and the host has secure keys.
-    case lastWithMasterKeys(QueueMode?, MasterKeyPattern, KeyNeed)
+    /// No other usable queue of the host has this mode and these master keys, which are needed.
+    case lastWithMasterKeys(QueueMode?, MasterKeyPattern, [KeyNeed])
+    /// No other usable queue of the host is among those that these needs are restricted to.
+    case lastNamed([KeyNeed])
     /// The master keys cannot be read, perhaps because the adapter does not answer, so they may be the only
-    /// ones, and the host has secure keys.
-    case masterKeysUnknown(KeyNeed, unanswered: UnansweredRead? = nil)
+    /// ones of those that are needed.
+    case masterKeysUnknown([KeyNeed], unanswered: UnansweredRead? = nil)
     /// Requests were pending for longer than allowed.
     case busy
     /// Another process has moved the queue back this often.
@@ -114,17 +120,24 @@ extension Guard {
           sentence:
             "is assigned to mediated device \(uuid ?? "(not readable)"); unassign it there first, since its "
             + "guest would lose all queues of the adapter")
-      case .lastWithMasterKeys(let mode, let keys, let need):
+      case .lastWithMasterKeys(let mode, let keys, let needs):
         Definition(
           guard: .protectHost, code: "last-with-master-keys",
           sentence:
-            "is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master keys "
-            + "\(keys), and \(need.clause); leave it")
-      case .masterKeysUnknown(let need, let unanswered):
+            "is the host's last usable \(mode.map { $0.rawValue + " " } ?? "")queue with master "
+            + "\(keys.registers.count == 1 ? "key" : "keys") \(keys), \(KeyNeed.clause(of: needs)); "
+            + "leave it")
+      case .lastNamed(let needs):
+        Definition(
+          guard: .protectHost, code: "last-named",
+          sentence:
+            "is the host's last usable queue of those named in \(KeyNeed.listings(of: needs)); leave it"
+        )
+      case .masterKeysUnknown(let needs, let unanswered):
         Definition(
           guard: .protectHost, code: "master-keys-unknown",
           sentence:
-            "stays with the host: \(need.clause), and its master keys cannot be read "
+            "stays with the host: \(KeyNeed.statement(of: needs)), and its master keys cannot be read "
             + "(\(unanswered.map { "\($0)" } ?? "mkvps")), so it may be the last queue with them; make them "
             + "readable")
       case .busy:
@@ -161,26 +174,6 @@ extension Guard {
   }
 }
 
-/// Why the host's master keys are protected.
-package enum KeyNeed: Hashable, Sendable {
-  /// The host has secure keys.
-  case secureKeys
-  /// This file, which would show them, cannot be read.
-  case unreadable(String)
-  /// An administrator wants it.
-  case requested
-
-  /// The part of a sentence.
-  fileprivate var clause: String {
-    switch self {
-    case .secureKeys: "the host has secure keys"
-    case .unreadable(let path):
-      "\(path) cannot be read, so that the host may have secure keys (try again as root)"
-    case .requested: "the host is protected by ProtectHost=yes"
-    }
-  }
-}
-
 /// How careful apreserve is; an administrator can set it (apreserve.conf(5)).
 package struct GuardPolicy: Equatable, Sendable {
   /// When the host's last queue with a master key is protected.
@@ -209,99 +202,6 @@ package struct GuardPolicy: Equatable, Sendable {
     self.fightLimit = fightLimit
     self.fightInterval = fightInterval
     self.forced = forced
-  }
-}
-
-/// Finds the queues that a plan must leave to the host so that its secure keys stay usable.
-///
-/// A queue may be taken when another one of the same mode and the same master keys stays with the host
-/// and is usable there. One whose master keys cannot be read may hold the only ones, and is never
-/// taken; an accelerator, and a queue without a valid master key, holds none (SimulatedBus
-/// documentation, "Host use").
-package struct HostProtection {
-  private struct Kind: Hashable {
-    let mode: QueueMode?
-    let keys: MasterKeyPattern
-  }
-
-  private let inventory: Inventory
-  private let need: KeyNeed
-  private var queues: [Kind: [Queue]] = [:]
-  private var kinds: [APQN: Kind] = [:]
-  private var unknown: [APQN] = []
-
-  /// What there is to protect on a machine whose queues show their master keys.
-  package init(_ inventory: Inventory, need: KeyNeed) {
-    self.inventory = inventory
-    self.need = need
-    for card in inventory.cards {
-      guard card.mode != .accelerator else { continue }
-      for queue in inventory.queues(ofCard: card.adapter) where queue.owner == .host {
-        guard let keys = queue.masterKeys else {
-          unknown.append(queue.apqn)
-          continue
-        }
-        guard !keys.registers.isEmpty else { continue }
-        let kind = Kind(mode: card.mode, keys: keys)
-        queues[kind, default: []].append(queue)
-        kinds[queue.apqn] = kind
-      }
-    }
-  }
-
-  /// Queues that the host gets when its driver is loaded, which must stay because until then nothing shows
-  /// their master keys: as in an initrd, before udev has loaded anything. Those of `ownership` have left
-  /// the host already.
-  static func beforeDrivers(on inventory: Inventory, ownership: Ownership) -> [APQN] {
-    guard !inventory.bus.hasDriver(DriverName.cex4queue) else { return [] }
-    return inventory.cards.flatMap { card -> [APQN] in
-      guard card.mode != .accelerator else { return [] }
-      return inventory.queues(ofCard: card.adapter).filter { queue in
-        queue.driverOverride != DriverName.vfioAP
-          && !inventory.bus.isKeptFromHost(queue.apqn)
-          && !ownership.covers(queue.apqn, under: inventory.bus)
-      }.map(\.apqn)
-    }
-  }
-
-  /// The queues of `changes` that must stay, each with the reason.
-  ///
-  /// Of several that could stay, one that no rule asked for stays rather than one that a rule wants,
-  /// and else the last: what rules want is fulfilled in the order of the queues.
-  func protected(from changes: [OwnerChange]) -> [APQN: Refusal.Reason] {
-    var causes: [APQN: OwnerChange.Cause] = [:]
-    for change in changes { causes[change.apqn] = change.cause }
-    var protected: [APQN: Refusal.Reason] = [:]
-    for apqn in unknown where causes[apqn] != nil {
-      let unanswered = inventory.card(apqn.adapter)?.unanswered
-      protected[apqn] = .guarded(.masterKeysUnknown(need, unanswered: unanswered))
-    }
-    for (kind, queues) in queues {
-      let taken = queues.filter { causes[$0.apqn] != nil }
-      guard !queues.contains(where: { causes[$0.apqn] == nil && isUsable($0) }) else { continue }
-      let usable = taken.filter(isUsable)
-      let reason = Refusal.Reason.guarded(.lastWithMasterKeys(kind.mode, kind.keys, need))
-      guard let last = usable.last(where: { causes[$0.apqn] != .wanted }) ?? usable.last else {
-        // None is usable now, so which one will be first is unknown.
-        for queue in taken { protected[queue.apqn] = reason }
-        continue
-      }
-      protected[last.apqn] = reason
-    }
-    return protected
-  }
-
-  /// For each kind of key that some queue of `taken` has: the host's other queues of that kind that stay,
-  /// of which one must be usable. `leaving` are all queues that leave the host.
-  package func substitutes(for taken: [APQN], leaving: Set<APQN>) -> [[APQN]] {
-    let kinds = Set(taken.compactMap { self.kinds[$0] })
-    return kinds.map { kind in
-      (queues[kind] ?? []).lazy.map(\.apqn).filter { !leaving.contains($0) }
-    }
-  }
-
-  private func isUsable(_ queue: Queue) -> Bool {
-    queue.isUsable(on: inventory.card(queue.apqn.adapter))
   }
 }
 

@@ -262,6 +262,11 @@ package enum PlanWarning: Equatable, Sendable {
   case nextBoot(NextBootConflict)
   /// The adapter of this number does not answer what only it knows.
   case unanswered(UInt8, UnansweredRead)
+  /// Queues that this file names for the host's own use are taken from the host, and these others that it
+  /// names stay.
+  case namedQueuesTaken([APQN], remaining: [APQN], file: String)
+  /// No queue of the host can serve the key of this file, whose master keys these are.
+  case keyWithoutQueue(MasterKeyPattern, file: String)
 }
 
 extension PlanWarning {
@@ -279,10 +284,12 @@ extension PlanWarning {
   package var apqns: [APQN] {
     switch self {
     case .guestLosesAdapter(_, let missing, _): [missing]
-    case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns): apqns
+    case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns),
+      .namedQueuesTaken(let apqns, _, _):
+      apqns
     case .nextBoot(let conflict): conflict.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
-      .keepsFromHost, .invalidDefinition, .unanswered:
+      .keepsFromHost, .invalidDefinition, .unanswered, .keyWithoutQueue:
       []
     }
   }
@@ -329,6 +336,13 @@ extension PlanWarning: CustomStringConvertible {
     case .unanswered(let adapter, let read):
       "\(BusObject.cardName(adapter)) does not answer: \(read); queues that cannot be decided without it "
         + "stay where they are, and everything else continues"
+    case .namedQueuesTaken(let apqns, let remaining, let file):
+      "\(apqns.shortList()) \(apqns.count == 1 ? "is" : "are") named in \(file) for the host's own use; "
+        + (remaining.isEmpty
+          ? "no queue named there stays with the host"
+          : "of the queues named there the host keeps \(remaining.shortList())")
+    case .keyWithoutQueue(let keys, let file):
+      "no queue of the host has the master key of \(file), \(keys), so that none is kept for it"
     }
   }
 }

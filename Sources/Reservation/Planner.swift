@@ -38,16 +38,14 @@ package struct Planner {
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
     var kept = keptByExperience
-    let need = context.keyNeed
-    if let need {
-      for apqn in HostProtection.beforeDrivers(on: inventory, ownership: ownership) {
-        kept[apqn] = .guarded(.masterKeysUnknown(need))
-      }
-    }
+    let needs = context.keyNeeds
+    guard !needs.isEmpty else { return plan(by: mechanism, kept: kept) }
+    let early = HostProtection.beforeDrivers(on: inventory, ownership: ownership, needs: needs)
+    kept.merge(early) { _, early in early }
+    let protection = HostProtection(inventory, needs: needs)
     while true {
-      let plan = plan(by: mechanism, kept: kept)
-      guard let need else { return plan }
-      let protected = HostProtection(inventory, need: need).protected(from: plan.changes)
+      let plan = plan(by: mechanism, kept: kept, unserved: protection.unserved)
+      let protected = protection.protected(from: plan.changes)
         .filter { kept[$0.key] == nil }
       guard !protected.isEmpty else { return plan }
       kept.merge(protected) { first, _ in first }
@@ -66,7 +64,10 @@ package struct Planner {
     return kept
   }
 
-  private func plan(by mechanism: Mechanism, kept: [APQN: Refusal.Reason]) -> Plan {
+  /// The plan that leaves `kept` where it is. `unserved` are needs of the host that no queue of it can serve.
+  private func plan(
+    by mechanism: Mechanism, kept: [APQN: Refusal.Reason], unserved: [KeyNeed] = []
+  ) -> Plan {
     let goals = Goals(
       inventory: inventory, decisions: decisions, ownership: ownership,
       context: context, kept: kept)
@@ -89,7 +90,7 @@ package struct Planner {
     plan.refusals.sort { $0.apqn < $1.apqn }
     plan.warnings =
       Warnings(
-        of: plan, inventory: inventory, decisions: decisions, context: context
+        of: plan, inventory: inventory, decisions: decisions, context: context, unserved: unserved
       ).warnings
     return plan
   }
@@ -173,28 +174,6 @@ package struct PlanningContext: Equatable, Sendable {
 
   /// Whether a guard is on.
   package func isOn(_ check: Guard) -> Bool { !policy.forced.contains(check) }
-
-  /// Whether the host's last queue with a master key is protected now.
-  package var protectsHost: Bool { keyNeed != nil }
-
-  /// Why it is protected; nil where it is not.
-  package var keyNeed: KeyNeed? {
-    guard isOn(.protectHost), needsKeys else { return nil }
-    let unreadable = configuration.secureKeyUsers.compactMap { user in
-      if case .unreadable(let path) = user { path } else { nil }
-    }
-    guard unreadable.count == configuration.secureKeyUsers.count else { return .secureKeys }
-    return unreadable.first.map { .unreadable($0) } ?? .requested
-  }
-
-  /// Whether the host may need master keys, protected or not.
-  var needsKeys: Bool {
-    switch policy.protectHost {
-    case .yes: true
-    case .no: false
-    case .auto: !configuration.secureKeyUsers.isEmpty
-    }
-  }
 }
 
 /// What should become of one queue.

@@ -12,7 +12,8 @@ struct Warnings {
   private let owners: [APQN: Owner]
 
   init(
-    of plan: Plan, inventory: Inventory, decisions: DecisionTable, context: PlanningContext
+    of plan: Plan, inventory: Inventory, decisions: DecisionTable, context: PlanningContext,
+    unserved: [KeyNeed]
   ) {
     self.inventory = inventory
     self.decisions = decisions
@@ -33,7 +34,7 @@ struct Warnings {
     for definition in context.configuration.definitions {
       warnings += context.configuration.invalidDefinition(definition)
     }
-    warnOfHostLoss()
+    warnOfHostLoss(unserved)
     let unusable = inventory.queues.filter {
       owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
     }.map(\.apqn)
@@ -83,7 +84,7 @@ struct Warnings {
     }
   }
 
-  private mutating func warnOfHostLoss() {
+  private mutating func warnOfHostLoss(_ unserved: [KeyNeed]) {
     guard owners.values.contains(where: { $0 != .host }) else { return }
     func loses(_ isMeant: (Queue) -> Bool) -> Bool {
       inventory.queues.contains { $0.owner == .host && isMeant($0) }
@@ -95,6 +96,22 @@ struct Warnings {
     if loses({ inventory.card($0.apqn.adapter)?.mode == .cca }) {
       warnings.append(.lastCCAQueueTaken)
     }
+    for user in context.configuration.secureKeyUsers { warnOfNamedQueues(user) }
+    // Before the driver is loaded the host has no queues.
+    guard inventory.bus.hasDriver(DriverName.cex4queue) else { return }
+    for case .user(let user) in unserved {
+      warnings.append(
+        .keyWithoutQueue(MasterKeyPattern(registers: user.key.masterKeys), file: user.place))
+    }
+  }
+
+  /// Programs of the host may insist on the queues that their files name, though others have the same keys.
+  private mutating func warnOfNamedQueues(_ user: SecureKeyUser) {
+    let named = user.apqns.sorted().compactMap(inventory.queue).filter { $0.owner == .host }
+    let taken = named.filter { owner($0) != .host }.map(\.apqn)
+    guard !taken.isEmpty else { return }
+    let remaining = named.filter { owner($0) == .host }.map(\.apqn)
+    warnings.append(.namedQueuesTaken(taken, remaining: remaining, file: user.listing))
   }
 
   // MARK: - The next boot

@@ -46,7 +46,7 @@ extension HostConfiguration {
           name: try fields.requiredText("name"),
           mediatedDevices: try fields.texts("mediatedDevices") ?? []))
     }
-    for fields in try fields.objects("secureKeyUsers", keys: ["kind", "name"]) {
+    for fields in try fields.objects("secureKeyUsers", keys: SecureKeyUser.keys) {
       secureKeyUsers.append(try SecureKeyUser(fields))
     }
   }
@@ -105,9 +105,11 @@ extension VirtualMachine {
 }
 
 extension SecureKeyUser {
+  fileprivate static let keys = ["kind", "name", "key", "mkvps", "queues", "problem"]
+
   fileprivate var json: JSONValue {
     var members = JSONObject()
-    switch self {
+    switch origin {
     case .cipherInUse: members.set("kind", text: "cipher")
     case .encryptedVolume(let name):
       members.set("kind", text: "volume")
@@ -118,19 +120,39 @@ extension SecureKeyUser {
     case .repositoryKey(let name):
       members.set("kind", text: "key")
       members.set("name", text: name)
+    case .token(let file):
+      members.set("kind", text: "token")
+      members.set("name", text: file)
     }
+    members.set("key", text: key.kind?.rawValue)
+    if !key.masterKeys.isEmpty { members.set("mkvps", texts: key.masterKeys) }
+    if !apqns.isEmpty { members.set("queues", queues: apqns) }
+    members.set("problem", text: problem)
     return members.value
   }
 
   fileprivate init(_ fields: Fields) throws(ValueError) {
+    let origin: Origin
     switch try fields.text("kind") {
-    case "cipher": self = .cipherInUse
-    case "volume": self = .encryptedVolume(try fields.requiredText("name"))
-    case "unreadable": self = .unreadable(try fields.requiredText("name"))
-    case "key": self = .repositoryKey(try fields.requiredText("name"))
+    case "cipher": origin = .cipherInUse
+    case "volume": origin = .encryptedVolume(try fields.requiredText("name"))
+    case "unreadable": origin = .unreadable(try fields.requiredText("name"))
+    case "key": origin = .repositoryKey(try fields.requiredText("name"))
+    case "token": origin = .token(try fields.requiredText("name"))
     default:
-      throw fields.error(at: "kind", expecting: "\"cipher\", \"volume\", \"key\" or \"unreadable\"")
+      throw fields.error(
+        at: "kind", expecting: "\"cipher\", \"volume\", \"key\", \"token\" or \"unreadable\"")
     }
+    let word = try fields.text("key")
+    let kind = word.flatMap(SecureKey.Kind.init(rawValue:))
+    guard word == nil || kind != nil else {
+      throw fields.error(
+        at: "key",
+        expecting: "\"cca-aesdata\", \"cca-aescipher\", \"ep11-aes\", \"cca\" or \"ep11\"")
+    }
+    self.init(
+      origin, key: SecureKey(kind: kind, masterKeys: try fields.texts("mkvps") ?? []),
+      apqns: try fields.apqns("queues"), problem: try fields.text("problem"))
   }
 }
 

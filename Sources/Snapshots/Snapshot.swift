@@ -82,7 +82,9 @@ package struct Snapshot: Equatable, Sendable {
     }
     for var queue in inventory.queues {
       guard let keys = queue.masterKeys else { continue }
-      queue.masterKeys = MasterKeyPattern(registers: keys.registers.map { words.word(for: $0) })
+      queue.masterKeys = MasterKeyPattern(
+        registers: words.words(forRegisters: keys.registers),
+        old: words.words(forRegisters: keys.old), new: words.words(forRegisters: keys.new))
       snapshot.inventory.setQueue(queue, apqn: queue.apqn)
     }
     snapshot.host = HostIdentity(
@@ -102,11 +104,17 @@ package struct Snapshot: Equatable, Sendable {
         mediatedDevices: machine.mediatedDevices.map { words.uuid(for: $0) })
     }
     snapshot.configuration.secureKeyUsers = configuration.secureKeyUsers.map { user in
-      switch user {
-      case .cipherInUse, .unreadable: user
-      case .encryptedVolume(let name): .encryptedVolume(words.word(for: name))
-      case .repositoryKey(let name): .repositoryKey(words.word(for: name))
+      var user = user
+      user.key.masterKeys = words.words(forRegisters: user.key.masterKeys)
+      switch user.origin {
+      case .cipherInUse, .unreadable, .token: break
+      case .encryptedVolume(let name):
+        user.origin = .encryptedVolume(words.word(for: name))
+        // It names the key file.
+        user.problem = nil
+      case .repositoryKey(let name): user.origin = .repositoryKey(words.word(for: name))
       }
+      return user
     }
     return snapshot
   }
@@ -131,6 +139,11 @@ private struct Redaction {
     let word = "REDACTED-\(words.count + 1)"
     words[text] = word
     return word
+  }
+
+  /// Words that are equal where a key and a queue have the same master key.
+  mutating func words(forRegisters registers: [String]) -> [String] {
+    registers.map { word(for: MasterKeyRegister.canonical($0)) }
   }
 }
 

@@ -10,12 +10,13 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
 @Suite struct `On a host with secure keys` {
   /// Cards 0...3 with these master keys in all domains; an accelerator where there are none.
   private func stage(
-    _ mechanism: Mechanism, keys: [String?], rules: String, policy: GuardPolicy = GuardPolicy()
+    _ mechanism: Mechanism, keys: [String?], rules: String, policy: GuardPolicy = GuardPolicy(),
+    user: SecureKeyUser = .encryptedVolume("root")
   ) throws -> Stage {
     let stage = try Stage(
       mechanism, rules: "", adapters: [], policy: policy,
       environment: .init(configuration: {
-        HostConfiguration(secureKeyUsers: [.encryptedVolume("root")])
+        HostConfiguration(secureKeyUsers: [user])
       }))
     for (adapter, keys) in keys.enumerated() {
       var card = Stage.card(UInt8(adapter))
@@ -43,6 +44,18 @@ private let secondKeys = "AES CUR: valid 0x2222222222222222"
     #expect(stage.agent.status.plan?.refusals.map(\.apqn.description).last == "01.0003")
     #expect(stage.driver("01.0003") == DriverName.cex4queue)
     if mechanism != .mask { #expect(stage.driver("01.0002") == DriverName.vfioAP) }
+  }
+
+  @Test(arguments: [Mechanism.bind, .override])
+  func `those are all taken with whose keys no secure key is wrapped`(mechanism: Mechanism) throws {
+    let key = SecureKey(kind: .ccaData, masterKeys: ["AES 0x1111111111111111"])
+    let stage = try stage(
+      mechanism, keys: [firstKeys, secondKeys], rules: #"KERNEL=="*", RESERVE="vfio_ap""#,
+      user: .repositoryKey("k", key: key))
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    #expect(stage.agent.status.plan?.refusals.map(\.apqn.description) == ["00.0003"])
+    #expect(stage.driver("00.0003") == DriverName.cex4queue)
+    #expect(stage.driver("00.0002") == DriverName.vfioAP)
   }
 
   @Test func `accelerators are not asked for keys that they cannot have`() throws {

@@ -31,9 +31,33 @@ extension FuzzTarget {
       _ = MediatedDeviceDefinition(
         fileName: "11111111-2222-3333-4444-555555555555", json: json)
     case UInt8(ascii: "x"): _ = VirtualMachine(domainXML: text)
-    case UInt8(ascii: "c"): _ = SecureKeyUser.isCipherInUse(procCrypto: text)
-    case UInt8(ascii: "t"): _ = SecureKeyUser.encryptedVolumes(crypttab: text)
+    case UInt8(ascii: "c"):
+      try hold(SecureKeyUser.cipherUses(procCrypto: text) >= 0, "less than no user of paes")
+    case UInt8(ascii: "t"):
+      for volume in PaesVolume.volumes(crypttab: text) { _ = volume.keyPlace }
+    case UInt8(ascii: "i"): _ = ZkeyRepository.Information(text)
+    case UInt8(ascii: "o"): _ = OpencryptokiConfiguration(text)
+    case UInt8(ascii: "e"):
+      if case .listed(let apqns) = EP11TokenQueues(text) {
+        try hold(!apqns.isEmpty, "a list without queues")
+      }
     default: break
+    }
+  }
+
+  /// Files with secure keys: what is understood of them can be compared with a queue's master keys.
+  static let secureKeys = FuzzTarget("secure-keys") { bytes in
+    switch SecureKeyBlob(bytes) {
+    case .independent: break
+    case .unknown(let problem): try holdReadable(problem)
+    case .wrapped(let key):
+      try hold(key.kind != nil, "a wrapped key of no kind")
+      try hold(key.masterKeys.count <= 2, "\(key.masterKeys.count) master keys")
+      for register in key.masterKeys {
+        try hold(MasterKeyRegister(register) != nil, "\(register) is no register")
+        let canonical = MasterKeyRegister.canonical(register)
+        try hold(MasterKeyRegister.canonical(canonical) == canonical, "\(canonical) changes")
+      }
     }
   }
 }

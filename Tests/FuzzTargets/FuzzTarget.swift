@@ -14,7 +14,7 @@ package struct FuzzTarget: Sendable {
   package static let all =
     [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules, archive]
     + [
-      expectations, scenarios, ownership, otherTools, varlink, configuration, faults,
+      expectations, scenarios, ownership, otherTools, secureKeys, varlink, configuration, faults,
       kernelMessages,
     ]
 

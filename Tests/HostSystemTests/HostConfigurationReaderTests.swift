@@ -52,7 +52,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(configuration.callout == "/usr/lib/mdevctl/scripts.d/callouts/ap-check")
     #expect(
       configuration.secureKeyUsers == [
-        .cipherInUse, .encryptedVolume("data"), .repositoryKey("root"),
+        .cipherInUse, .encryptedVolume("data"), .repositoryKey("root", problem: "is empty"),
       ])
   }
 

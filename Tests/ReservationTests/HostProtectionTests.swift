@@ -4,6 +4,7 @@ import Testing
 
 private let keys = MasterKeyPattern(registers: ["AES 0x1", "APKA 0x2"])
 private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
+private let root = KeyNeed.user(.encryptedVolume("root"))
 private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
 
 @Suite struct `The host's last queue with its master keys` {
@@ -25,7 +26,8 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(
       plan.refusals.map(\.description) == [
         "02.0005 is the host's last usable cca queue with master keys AES 0x1, APKA 0x2, and the "
-          + "host has secure keys; leave it, or use --force protect-host"
+          + "host has secure keys (volume root of /etc/crypttab uses the cipher paes); leave it, or use "
+          + "--force protect-host"
       ])
   }
 
@@ -75,7 +77,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(plan.isEmpty)
     #expect(
       plan.refusals.map(\.reason) == [
-        .guarded(.masterKeysUnknown(.secureKeys)), .guarded(.masterKeysUnknown(.secureKeys)),
+        .guarded(.masterKeysUnknown([root])), .guarded(.masterKeysUnknown([root])),
       ])
   }
 
@@ -91,7 +93,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     try machine.change(card: 2) { $0.functions = QueueMode.accelerator.functions }
     let plan = try machine.plan(mechanism, everything)
     #expect(plan.refusals.map(\.apqn.description) == ["01.0004", "01.0005"])
-    #expect(plan.refusals.allSatisfy { $0.reason == .guarded(.masterKeysUnknown(.secureKeys)) })
+    #expect(plan.refusals.allSatisfy { $0.reason == .guarded(.masterKeysUnknown([root])) })
     let steps = plan.operations.flatMap(\.steps)
     #expect(!steps.isEmpty, "the accelerator can be reserved")
 
@@ -195,13 +197,16 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     arguments: [
       (
         GuardPolicy.HostProtection.auto, [.unreadable("/proc/crypto"), .repositoryKey("k")],
-        "the host has secure keys"
+        "the host has secure keys (/etc/zkey/repository/k.skey)"
       ),
       (
         .auto, [.unreadable("/etc/zkey/repository")],
         "/etc/zkey/repository cannot be read, so that the host may have secure keys (try again as root)"
       ),
-      (.yes, [.cipherInUse], "the host has secure keys"),
+      (
+        .yes, [.cipherInUse],
+        "the host has secure keys (the cipher paes is in use, see /proc/crypto)"
+      ),
       (.yes, [], "the host is protected by ProtectHost=yes"),
     ] as [(GuardPolicy.HostProtection, [SecureKeyUser], String)])
   func `stays for the reason that is given`(

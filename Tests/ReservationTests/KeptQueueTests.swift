@@ -194,6 +194,8 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
 }
 
 @Suite struct `Of queues with the same master keys` {
+  private let root = KeyNeed.user(.encryptedVolume("root"))
+
   private func machine(_ mechanism: Mechanism) -> Machine {
     var machine = Machine(adapters: [], mechanism: mechanism)
     machine.context.configuration.secureKeyUsers = [.encryptedVolume("root")]
@@ -247,7 +249,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     #expect(plan.moves == ["01.0004 host>vfio_ap wanted"])
     #expect(
       plan.refusals == [
-        Refusal(APQN(adapter: 1, domain: 5), .guarded(.lastWithMasterKeys(.cca, keys, .secureKeys)))
+        Refusal(APQN(adapter: 1, domain: 5), .guarded(.lastWithMasterKeys(.cca, keys, [root])))
       ])
   }
 
@@ -281,7 +283,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       try machine.plan(.mask, rule).refusals.map(\.reason) == [
-        .guarded(.masterKeysUnknown(.secureKeys))
+        .guarded(.masterKeysUnknown([root]))
       ])
     // It has left the host already, or another tool has cleared its row.
     var taken = machine
@@ -294,7 +296,7 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     try bind.set("01.0004", driver: nil)
     #expect(
       try bind.plan(.bind, rule).refusals.map(\.reason) == [
-        .guarded(.masterKeysUnknown(.secureKeys))
+        .guarded(.masterKeysUnknown([root]))
       ])
     bind.ownership.queues = [APQN(adapter: 1, domain: 4)]
     #expect(try bind.plan(.bind, rule).refusals == [])

@@ -14,7 +14,8 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     inventory.setQueue(
       Queue(
         apqn: apqn, driver: "cex4queue", isOnline: true, pendingRequests: 3,
-        masterKeys: MasterKeyPattern(registers: ["AES 0x12", "APKA 0x34"])), apqn: apqn)
+        masterKeys: MasterKeyPattern(
+          registers: ["AES 0x12", "APKA 0x34"], old: ["AES 0x56"], new: ["AES 0x78"])), apqn: apqn)
     return Snapshot(
       inventory: inventory,
       configuration: HostConfiguration(
@@ -27,7 +28,15 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
             startsAutomatically: true)
         ], virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])],
         callout: "/usr/lib/ap-check",
-        secureKeyUsers: [.cipherInUse, .encryptedVolume("root"), .repositoryKey("k1")]),
+        secureKeyUsers: [
+          .cipherInUse, .encryptedVolume("root", problem: "has the key file /k2, which is empty"),
+          .repositoryKey(
+            "k1", key: SecureKey(kind: .ccaData, masterKeys: ["AES 0x0000000000000012"]),
+            apqns: [apqn]), .encryptedVolume("k3", key: SecureKey(kind: .ep11AES)),
+          .repositoryKey("k4", problem: "is empty"),
+          .token("/etc/opencryptoki/ep11tok.conf", key: SecureKey(kind: .ep11), apqns: [apqn]),
+          .unreadable("/proc/crypto"),
+        ]),
       ownership: Ownership(
         queues: [apqn], adapters: [1], domains: [2], offline: [apqn], mechanism: .override))
   }
@@ -38,6 +47,17 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(try Snapshot.decode(Array(text.utf8), file: "m.json").encoded() == text)
   }
 
+  @Test func `that an earlier version wrote knows nothing of the keys`() throws {
+    let text = """
+      {"apreserve": "snapshot", "version": 1, "configuration": {"secureKeyUsers": [
+        {"kind": "cipher"}, {"kind": "volume", "name": "root"}, {"kind": "key", "name": "k1"}]}}
+      """
+    #expect(
+      try Snapshot.decode(Array(text.utf8), file: "m.json").configuration.secureKeyUsers == [
+        .cipherInUse, .encryptedVolume("root"), .repositoryKey("k1"),
+      ])
+  }
+
   @Test func `leaves out what is empty`() {
     let text = Snapshot(inventory: .empty).encoded()
     #expect(!text.contains("configuration") && !text.contains("ownership"))
@@ -46,13 +66,20 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test func `identifies neither machine, keys nor guests if it is redacted`() throws {
     let redacted = snapshot.redacted()
     let text = redacted.encoded()
-    for secret in ["0x12", "db1", "root", "k1"] { #expect(!text.contains("\"\(secret)\"")) }
+    for secret in ["0x12", "db1", "root", "k1", "k3", "k4"] {
+      #expect(!text.contains("\"\(secret)\""))
+    }
+    #expect(!text.contains("k2"))
     #expect(!text.contains("AES"))
     #expect(!text.contains(uuid) && text.contains("00000000-0000-8000-8000-000000000001"))
     #expect(redacted.configuration.virtualMachines.count == 1)
     #expect(try Snapshot.decode(Array(text.utf8), file: "redacted") == redacted)
     #expect(redacted.redacted() == redacted)
-    #expect(redacted.configuration.secureKeyUsers.count == 3)
+    #expect(redacted.configuration.secureKeyUsers.count == 7)
+    // A key and a queue with the same master key still have the same one.
+    let registers = try #require(redacted.inventory.queues.first?.masterKeys?.registers)
+    let key = redacted.configuration.secureKeyUsers[2].key
+    #expect(key.masterKeys.count == 1 && registers.contains(key.masterKeys[0]))
   }
 
   @Test(arguments: [
@@ -72,8 +99,13 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     ),
     (
       #""configuration": {"secureKeyUsers": [{"kind": "x"}]}"#,
-      "configuration.secureKeyUsers[0].kind: \"x\" is not \"cipher\", \"volume\", \"key\" or "
-        + "\"unreadable\""
+      "configuration.secureKeyUsers[0].kind: \"x\" is not \"cipher\", \"volume\", \"key\", "
+        + "\"token\" or \"unreadable\""
+    ),
+    (
+      #""configuration": {"secureKeyUsers": [{"kind": "cipher", "key": "x"}]}"#,
+      "configuration.secureKeyUsers[0].key: \"x\" is not \"cca-aesdata\", \"cca-aescipher\", "
+        + "\"ep11-aes\", \"cca\" or \"ep11\""
     ),
     (
       #""ownership": {"queues": ["05.0004", 7]}"#,

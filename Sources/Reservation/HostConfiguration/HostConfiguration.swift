@@ -20,7 +20,7 @@ package struct HostConfiguration: Equatable, Sendable {
   /// Where s390-tools' ap-check callout is installed, which refuses to start a mediated device whose
   /// queues are reserved by override (SimulatedBus documentation, "s390-tools"); nil where it is not.
   package var callout: String?
-  /// Who on the host itself has secure keys, which only a queue of the host can use.
+  /// Who on the host itself has secure keys, which only queues of the host can use, and which queues.
   package var secureKeyUsers: [SecureKeyUser]
 
   /// What is found; a new one has found nothing.
@@ -69,69 +69,5 @@ package struct ConfiguredOverride: Equatable, Sendable {
       let driver = text.split(whereSeparator: \.isWhitespace).first
     else { return nil }
     self.init(apqn: apqn, driver: String(driver), source: source)
-  }
-}
-
-/// Something on the host that has secure keys. Such a key is wrapped by an adapter's master key, so that
-/// without a queue of the host with that master key it can no longer be used (SimulatedBus
-/// documentation, "Host use").
-package enum SecureKeyUser: Hashable, Sendable {
-  /// The cipher `paes` is in use now.
-  case cipherInUse
-  /// An entry of `/etc/crypttab` names the cipher `paes`.
-  case encryptedVolume(String)
-  /// zkey's repository has a key.
-  case repositoryKey(String)
-  /// A file that would show it cannot be read, so there may be secure keys.
-  case unreadable(String)
-
-  /// Whether `/proc/crypto` shows a `paes` algorithm in use: each has one reference of its own for
-  /// being registered (crypto/proc.c), and one more for each user.
-  package static func isCipherInUse(procCrypto text: String) -> Bool {
-    var isProtected = false
-    for line in text.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 1)
-        .map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-      switch parts.first {
-      // The first line of each algorithm.
-      case "name": isProtected = parts.count == 2 && parts[1].contains("paes")
-      case "refcnt":
-        if isProtected, parts.count == 2, let count = Int(parts[1]), count > 1 { return true }
-      default: break
-      }
-    }
-    return false
-  }
-
-  /// The volumes of a crypttab whose option `cipher=` names `paes` (crypttab(5)), and whose key needs an
-  /// adapter.
-  package static func encryptedVolumes(crypttab text: String) -> [String] {
-    text.split(whereSeparator: \.isNewline).compactMap { line in
-      let fields = line.split(whereSeparator: \.isWhitespace)
-      guard let volume = fields.first, volume.first != "#", fields.count >= 4,
-        fields[3].split(separator: ",").contains(where: {
-          $0.hasPrefix("cipher=") && $0.contains("paes")
-        }), !isVolatileKey(fields[2])
-      else { return nil }
-      return String(volume)
-    }
-  }
-
-  /// Whether a key file is one that the processor generates at each read, without any adapter (group
-  /// `protkey` of drivers/s390/crypto/pkey_sysfs.c, Linux 6.12): for swap.
-  private static func isVolatileKey(_ file: Substring) -> Bool {
-    file.hasPrefix("/sys/") && file.contains("/pkey/protkey/")
-  }
-}
-
-extension SecureKeyUser: CustomStringConvertible {
-  /// As a sentence names it.
-  package var description: String {
-    switch self {
-    case .cipherInUse: "the cipher paes is in use (/proc/crypto)"
-    case .encryptedVolume(let name): "volume \(name) of /etc/crypttab uses the cipher paes"
-    case .unreadable(let path): "\(path) cannot be read, so that there may be some"
-    case .repositoryKey(let name): "zkey's repository has the key \(name)"
-    }
   }
 }
