@@ -209,8 +209,17 @@ extension Agent.Move {
   fileprivate var columns: [String] {
     ["\(apqn) \(from.arrow(to: to))"]
       + [
-        mechanism?.rawValue, reason, failure.map { "failed: \($0)" },
+        mechanism?.rawValue, reason + foreignClause, failure.map { "failed: \($0)" },
       ].compactMap(\.self)
+  }
+
+  /// What another process changed. The driver of an override is not kept.
+  private var foreignClause: String {
+    switch foreign {
+    case .masks: ", which changed the masks"
+    case .override: ", which changed driver_override"
+    case .binding, .loading, nil: ""
+    }
   }
 }
 

@@ -48,7 +48,7 @@ private struct Sample: CustomTestStringConvertible, Sendable {
     ),
     Sample(
       fact: move(from: .vfioAP, to: .host, nil, foreign: .masks),
-      line: "01.0004 vfio_ap -> host  by another process",
+      line: "01.0004 vfio_ap -> host  by another process, which changed the masks",
       json:
         #""move", "queue": "01.0004", "from": "vfio_ap", "to": "host", "cause": "others", "changed": "masks""#
     ),
@@ -65,7 +65,7 @@ private struct Sample: CustomTestStringConvertible, Sendable {
       json: #""move", "queue": "01.0004", "from": "vfio_ap", "to": "none", "cause": "others""#),
     Sample(
       fact: move(from: .vfioAP, to: .host, nil, foreign: .override(nil)),
-      line: "01.0004 vfio_ap -> host  by another process",
+      line: "01.0004 vfio_ap -> host  by another process, which changed driver_override",
       json:
         #""move", "queue": "01.0004", "from": "vfio_ap", "to": "host", "cause": "others", "changed": "driver_override""#
     ),
