@@ -200,8 +200,8 @@ struct SettleCommand: ParsableCommand {
       do {
         let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
         let status = reply["status"] ?? .object([])
-        try Terminal.print("\(status["summary"]?.text ?? "")\n")
         if filter.isEmpty {
+          try Terminal.print("\(status["summary"]?.text ?? "")\n")
           try ControlOptions.end(with: status)
         } else {
           StatusView(status).problems.forEach(Terminal.say)
@@ -211,6 +211,9 @@ struct SettleCommand: ParsableCommand {
         let status = try control.call("GetStatus", timeout: .seconds(5))["status"]
         Terminal.say(
           "not settled after \(timeout ?? 0) s: \(status?["summary"]?.text ?? "no status")")
+        // Before the first scan there are no requests to name.
+        let reply = try? control.call("GetRequests", parameters: filter, timeout: .seconds(5))
+        reply.map(openRequests(in:))?.forEach(Terminal.say)
         throw ExitStatus.error
       }
     }
@@ -219,19 +222,33 @@ struct SettleCommand: ParsableCommand {
   /// Ends the command with an error unless all required queues are reserved and usable.
   private func checkRequired() throws {
     let reply = try control.call("GetRequests", parameters: filter)
+    let required = reply["requested"]?.integer ?? 0
+    if required > 0 {
+      let reserved = reply["reserved"]?.integer ?? 0
+      try Terminal.print("\(reserved) of \(required) required queues reserved\n")
+    }
     let problems =
-      (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
-      + (reply["problems"]?.elements ?? []).compactMap(\.text)
+      openRequests(in: reply) + (reply["problems"]?.elements ?? []).compactMap(\.text)
     problems.forEach(Terminal.say)
-    guard reply["requested"]?.integer ?? 0 > 0 else {
+    guard required > 0 else {
       Terminal.say(
         "no requested queue matches "
           + [("--require", require), ("--name", name), ("--guest", guest)]
           .compactMap { option, value in value.map { "\(option) \($0.printable)" } }
           .joined(separator: " "))
+      if guest != nil, problems.isEmpty {
+        Terminal.say(
+          "--guest takes the name of a virtual machine of libvirt, or the UUID of a mediated "
+            + "device; --name takes the NAME of a rule")
+      }
       throw ExitStatus.error
     }
     if !problems.isEmpty { throw ExitStatus.refused }
+  }
+
+  /// Why requests of a reply are not reserved and usable, each a sentence.
+  private func openRequests(in reply: Reply) -> [String] {
+    (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
   }
 }
 

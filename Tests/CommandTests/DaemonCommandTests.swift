@@ -75,7 +75,14 @@ import Testing
       "--require 05.0004", 3, "05.0004 is refused: neither a rule nor a mediated device requests it"
     ),
     ("--require 05.*", 1, "no requested queue matches --require 05.*"),
-    ("--name web1 --guest db", 1, "no requested queue matches --name web1 --guest db"),
+    (
+      "--name web1 --guest db", 1,
+      """
+      no requested queue matches --name web1 --guest db
+      apreserve: --guest takes the name of a virtual machine of libvirt, or the UUID of a mediated \
+      device; --name takes the NAME of a rule
+      """
+    ),
     ("--require 5.4", 64, ""),
   ])
   func `settles only if what is required is reserved`(
