@@ -137,7 +137,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
   /// What an administrator can do about a lock that is not released.
   private func remedy(for process: Int32?) -> String {
     guard let process else {
-      return "it has no process number; if no process configures AP devices now, remove it"
+      return "the file names no process; if none configures AP devices now, remove it"
     }
     return
       "\"ps -fp \(process)\" shows the process; if it does not configure AP devices, remove \(path)"

@@ -207,7 +207,10 @@ extension PlanReport {
       (plan.waiting.count, Requests.State.waiting.rawValue),
       (requests.counts[.missing] ?? 0, Requests.State.missing.rawValue),
       (requests.counts[.unusable] ?? 0, Requests.State.unusable.rawValue),
-      (plan.undecidable.count, Requests.State.undecidable.rawValue),
+      (
+        plan.undecidable.count { requests.state(of: $0) != .unreadable },
+        Requests.State.undecidable.rawValue
+      ),
       (requests.counts[.unreadable] ?? 0, Requests.State.unreadable.rawValue),
       (plan.adopted.count, "adopted"),
     ] where count > 0 {

@@ -202,16 +202,16 @@ import Testing
     text("a process that cannot be", "4194305\n", .taken),
     text(
       "a number too large for a process", "99999999999999999999\n",
-      .named(["it has no process number"])),
+      .named(["the file names no process"])),
     text(
-      "a negative number", "-1\n", .named(["it has no process number; if no process", "remove it"])),
-    text("text", "sixteen\n", .named(["it has no process number"])),
-    text("nothing", "", .named(["it has no process number"])),
-    text("zeros", String(repeating: "\0", count: 100), .named(["it has no process number"])),
-    text("10 MB", String(repeating: "x", count: 10_000_000), .named(["it has no process number"])),
+      "a negative number", "-1\n", .named(["the file names no process; if none", "remove it"])),
+    text("text", "sixteen\n", .named(["the file names no process"])),
+    text("nothing", "", .named(["the file names no process"])),
+    text("zeros", String(repeating: "\0", count: 100), .named(["the file names no process"])),
+    text("10 MB", String(repeating: "x", count: 10_000_000), .named(["the file names no process"])),
     text(
       "10 MB of digits", String(repeating: "1", count: 10_000_000),
-      .named(["it has no process number"])),
+      .named(["the file names no process"])),
     text("writable by all", "1\n", .named(["(process 1) has held"]), mode: 0o666),
     Form("locked by flock", .taken) { tree, path in
       try tree.file(file, "4194305\n")
@@ -219,7 +219,7 @@ import Testing
       let descriptor = open(path, O_RDONLY)
       try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
     },
-    Form("another name of a file of root's", .named(["it has no process number"])) { tree, path in
+    Form("another name of a file of root's", .named(["the file names no process"])) { tree, path in
       try tree.file("elsewhere", "root:x:0:0\n")
       try #require(link(tree.path + "/elsewhere", path) == 0)
     },
