@@ -51,7 +51,8 @@ struct Announced {
     if !ended.isEmpty { events.append(.refusalsEnded(ended.sorted())) }
     refusals = Set(plan.refusals)
     waiting = Set(plan.waiting)
-    warnings = plan.warnings
+    // What failed and waits for its next try is not part of the plan meanwhile, nor are the warnings of it.
+    warnings = plan.heldBack.isEmpty ? plan.warnings : warnings + newWarnings
     return events
   }
 

@@ -95,7 +95,7 @@ final class WaitReporter {
   private let log: any MessageLog
   private let time = HostTime()
   private var timer: EventTimer?
-  /// The wait that was reported last, and how long it had taken then.
+  /// The wait that was reported last, and how long it had taken then. One that fails and is tried again goes on.
   private var reported: (wait: Wait, after: Duration)?
 
   init(_ loop: EventLoop, board: StatusBoard, log: any MessageLog) throws(EventLoopError) {
@@ -108,7 +108,7 @@ final class WaitReporter {
   func note(isBusy: Bool) {
     if !isBusy {
       timer?.clear()
-      reported = nil
+      if board.read().report.status.phase != .retrying { reported = nil }
     } else if timer?.isSet == false {
       timer?.set(after: Wait.patience)
     }
@@ -119,9 +119,13 @@ final class WaitReporter {
     let state = board.read()
     guard state.isBusy else { return }
     timer?.set(after: Wait.patience)
-    guard let wait = state.wait, !wait.isLimited else { return }
+    guard var wait = state.wait, !wait.isLimited else { return }
+    var due = Wait.patience
+    if let reported, reported.wait.subject == wait.subject {
+      wait.since = reported.wait.since
+      due = reported.after * 2
+    }
     let lasting = time.now - wait.since
-    let due = reported?.wait == wait ? (reported?.after ?? .zero) * 2 : Wait.patience
     guard lasting >= due else { return }
     reported = (wait, lasting)
     log.write(

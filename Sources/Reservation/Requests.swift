@@ -278,7 +278,8 @@ package struct RequestAnswer: Equatable, Sendable {
   package var count: Int
   /// Those that are not fulfilled, ascending.
   package var open: [OpenRequest]
-  /// Why a guest cannot get all that it is meant to have, apart from its queues; each a sentence.
+  /// What else is wrong with them: why a guest cannot get all that it is meant to have, and adapters that do not
+  /// answer; each a sentence.
   package var problems: [String] = []
 }
 
@@ -306,9 +307,12 @@ extension Requests {
     }
     let named = filter.queues?.singleQueues.filter { !all.queues.contains($0) } ?? []
     open += named.map { OpenRequest($0, .notRequested) }
+    let guest = filter.guest.map { configuration.problems(of: $0, on: inventory) } ?? []
+    // Of a queue whose adapter does not answer it is unknown whether it would serve a guest.
+    let silent = APMask(matching.map(\.adapter)).compactMap { inventory.card($0)?.silence }
     return RequestAnswer(
       count: matching.count + named.count, open: open.sorted { $0.apqn < $1.apqn },
-      problems: filter.guest.map { configuration.problems(of: $0, on: inventory) } ?? [])
+      problems: guest + silent)
   }
 }
 
@@ -334,9 +338,25 @@ extension HostConfiguration {
       .filter { !known.contains($0) }
     let uuids = mediatedDeviceNames(of: guest)
     return unknown.map { "\(name(ofMediatedDevice: $0)) is neither active nor defined" }
+      + inventory.mediatedDevices.filter { uuids.contains($0.uuid) }.compactMap(shortfall)
       + definitions.filter { uuids.contains($0.device.uuid) }.flatMap { definition in
         invalidDefinition(definition).map(\.description)
       }
+  }
+}
+
+extension HostConfiguration {
+  /// What an active device lacks of its definition, which its guest does not get before the device is started
+  /// again.
+  private func shortfall(of device: MediatedDevice) -> String? {
+    let missing = definitions.filter { $0.device.uuid == device.uuid }.flatMap { definition in
+      definition.device.adapters.flatMap { adapter in
+        definition.device.domains.lazy.map { APQN(adapter: adapter, domain: $0) }
+      }
+    }.filter { !device.holds($0) }
+    guard !missing.isEmpty else { return nil }
+    return "\(name(ofMediatedDevice: device.uuid)) is active without \(missing.shortList(of: 8)), "
+      + "which its definition assigns; stop its guest, and start the device again"
   }
 }
 

@@ -372,6 +372,22 @@ extension Stage {
     #expect(reasons().count == 3)
   }
 
+  @Test func `is tried again without a word about what its plan warned of`() throws {
+    let watched = try Watched(.bind, rules: #"ADAPTER=="0-2", RESERVE="vfio_ap""#)
+    watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
+    try watched.agent.reconcile().get()
+    let warnings = watched.stage.events("warned")
+    try #require(!warnings.isEmpty)
+    for _ in 0..<3 {
+      // Between the tries there is no plan to warn of.
+      watched.agent.scan(.everything)
+      try watched.agent.reconcile().get()
+      watched.stage.now = try #require(watched.agent.nextDue)
+      try watched.agent.reconcile().get()
+    }
+    #expect(watched.stage.events("warned") == warnings)
+  }
+
   @Test func `of a moment ago is in the status with what is put off by it`() throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }

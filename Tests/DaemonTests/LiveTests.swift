@@ -103,6 +103,23 @@ struct `A daemon on a live machine` {
     }
   }
 
+  @Test func `reports a lock that is waited for again and again after growing pauses`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(
+        .mask, rules: "# none\n", configuration: [.lockTimeout: "1500ms"]
+      ) { settings in settings.configurationLock = (settings.root ?? "") + "/lock" }
+      try machine.settle()
+      try machine.tree.file("host/lock", "\(getppid())\n")
+      try machine.tree.file("rules/60.rules", Self.rule)
+      // The second message is of the second try.
+      try machine.wait { machine.messages.texts(of: .lockHeld).count == 2 }
+      let seconds = machine.messages.texts(of: .lockHeld).compactMap { text in
+        text.firstMatch(of: /for (\d+) s;/).flatMap { Int($0.1) }
+      }
+      #expect(seconds.count == 2 && seconds[1] >= 2 * seconds[0], "\(seconds)")
+    }
+  }
+
   @Test(arguments: ["/module/ap", "/bus/ap"])
   func `waits for an AP bus without polling, and notices when it is created`(
     path: String

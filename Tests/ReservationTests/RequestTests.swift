@@ -332,6 +332,35 @@ extension Machine {
           mediatedDevice: "\(uuid) (virtual machine web1)", problem: "an invalid attribute, x=1")))
   }
 
+  @Test func `about a guest has what its device lacks of its definition, and mute adapters`() throws {
+    var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .override)
+    for name in ["01.0004", "02.0004"] {
+      try machine.set(name, driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    }
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1, 2], domains: [4]),
+        startsAutomatically: true)
+    ]
+    func problems() throws -> [String] {
+      let assessment = try machine.assessment(#"ADAPTER=="1|2", RESERVE="vfio_ap""#, .override)
+      return assessment.requests.matching(
+        RequestFilter(guest: uuid), on: assessment.inventory, by: assessment.decisions,
+        ownership: assessment.ownership, configuration: assessment.context.configuration
+      ).problems
+    }
+    #expect(
+      try problems() == [
+        "\(uuid) is active without 02.0004, which its definition assigns; stop its guest, and start the "
+          + "device again"
+      ])
+    machine.inventory.mediatedDevices[0].adapters = [1, 2]
+    #expect(try problems() == [])
+    try machine.change(card: 2) { $0.unanswered = UnansweredRead(.card(2, "serialnr")) }
+    #expect(try problems().map { $0.hasPrefix("card02 does not answer: ") } == [true])
+  }
+
   @Test func `includes what an active device is defined with and does not have`() throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
     machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
