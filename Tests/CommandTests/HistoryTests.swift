@@ -100,7 +100,7 @@ struct `The history of a machine` {
     #expect(later.contains(#"rule added  rules/60.rules:1  ADAPTER=="5", RESERVE="vfio_ap""#))
     #expect(try history("--since boot").first == "apply --prepare 0.1.0 started")
     #expect(try history("--since -1h").first == "apply --prepare 0.1.0 started")
-    #expect(try history("--since now").count < before)
+    #expect(try history("--since 2099-01-01").count < before)
     #expect(daemon.end(SIGTERM) == 0)
   }
 
