@@ -332,7 +332,8 @@ extension Machine {
           mediatedDevice: "\(uuid) (virtual machine web1)", problem: "an invalid attribute, x=1")))
   }
 
-  @Test func `about a guest has what its device lacks of its definition, and mute adapters`() throws {
+  @Test func `about a guest has what its device lacks of its definition, and mute adapters`() throws
+  {
     var machine = Machine(adapters: [1, 2], domains: [4], mechanism: .override)
     for name in ["01.0004", "02.0004"] {
       try machine.set(name, driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
