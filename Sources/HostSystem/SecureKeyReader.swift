@@ -16,7 +16,8 @@ struct SecureKeyReader {
   func users() -> [SecureKeyUser] {
     let keys = repositoryKeys()
     let volumes = volumes(with: keys)
-    return cipherUse(explained: volumes.known.union(keys.flatMap(\.volumes)).count) + volumes.users
+    let known = volumes.known.union(keys.flatMap(\.volumes))
+    return cipherUse(explained: openVolumes().map(known.intersection) ?? known) + volumes.users
       + keys.filter { !$0.isIndependent }.map(\.user) + tokens()
   }
 
@@ -120,14 +121,26 @@ struct SecureKeyReader {
   // MARK: - The kernel
 
   /// The cipher's use that is not explained by volumes whose keys are known.
-  private func cipherUse(explained volumes: Int) -> [SecureKeyUser] {
+  private func cipherUse(explained volumes: Set<String>) -> [SecureKeyUser] {
     let path = "/proc/crypto"
     do throws(FileError) {
       let uses = SecureKeyUser.cipherUses(procCrypto: try text(path) ?? "")
-      return uses > volumes ? [.cipherInUse] : []
+      return uses > volumes.count ? [.cipherInUse] : []
     } catch {
       return [.unreadable(path)]
     }
+  }
+
+  /// The names of the volumes that are open; nil where that cannot be found out. One that is closed has no part in
+  /// the cipher's use, and must not explain that of another one.
+  private func openVolumes() -> Set<String>? {
+    guard let disks = try? ConfigurationDirectory.read("\(root)/sys/block", owner: nil) else {
+      return nil
+    }
+    let names = disks.entries.lazy.filter { $0.name.hasPrefix("dm-") }.compactMap { disk in
+      try? text("/sys/block/\(disk.name)/dm/name")
+    }
+    return Set(names.map { String($0.prefix { $0 != "\n" }) })
   }
 
   // MARK: - opencryptoki

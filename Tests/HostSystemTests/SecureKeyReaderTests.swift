@@ -171,6 +171,19 @@ private func crypto(uses: Int) -> String {
     #expect(host.users.contains(.cipherInUse))
   }
 
+  /// Files say which volumes there are, and the kernel which of them are open.
+  @Test(arguments: [([], true), (["a"], false), (["b"], true), (["b", "a"], false)])
+  func `are not explained by volumes that are closed`(open: [String], isUnexplained: Bool) throws {
+    var host = try Host([
+      "proc/crypto": crypto(uses: 1), "sys/block/sda/size": "8\n",
+      "etc/crypttab": "a /dev/a /sys/devices/virtual/misc/pkey/ccadata/aes-256 cipher=paes\n",
+    ])
+    for (number, name) in open.enumerated() {
+      host = try host.with("sys/block/dm-\(number)/dm/name", name + "\n")
+    }
+    #expect(host.users.contains(.cipherInUse) == isUnexplained)
+  }
+
   // MARK: - opencryptoki
 
   private static let slots = """
