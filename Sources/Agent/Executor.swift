@@ -143,8 +143,8 @@ struct Executor {
     for mask: APMask, in operation: Operation
   ) throws(Failure.Cause) {
     guard mask.isEmpty else { return }
-    let leaving = Set(operation.changes.filter { $0.to != .host }.map(\.apqn))
-    let left = inventory.queues.first { $0.owner == .host && !leaving.contains($0.apqn) }
+    let changing = Set(operation.changes.map(\.apqn))
+    let left = inventory.queues.first { $0.owner == .host && !changing.contains($0.apqn) }
     let coming = operation.changes.first { $0.to == .host }
     if let apqn = left?.apqn ?? coming?.apqn { throw .wouldTakeEverything(apqn) }
   }
