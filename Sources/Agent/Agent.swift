@@ -300,9 +300,7 @@ package final class Agent {
   /// and then after pauses.
   func publishProgress(isBeginning: Bool = false) {
     let now = time.now
-    guard isBeginning || lastProgress.map({ now - $0 >= Self.progressPause }) ?? true else {
-      return
-    }
+    if !isBeginning, let lastProgress, now - lastProgress < Self.progressPause { return }
     enter(.applying)
     lastProgress = now
     environment.publish(self)
