@@ -263,6 +263,35 @@ private final class FaultySysfs: Sysfs {
     #expect(next.ownership.adapters == [1])
   }
 
+  @Test func `since the kernel says a device is busy names no device whose queues stay reserved`()
+    throws
+  {
+    let stage = try Stage(.mask)
+    let sysfs = FaultySysfs(stage.bus)
+    let next = Agent(
+      sysfs: sysfs, rules: try Stage.rules(#"DOMAIN=="2", RESERVE="vfio_ap""#),
+      settings: .init(mechanism: .mask), ownership: stage.agent.ownership, time: stage.time,
+      report: stage.note)
+    let kept = "11111111-2222-3333-4444-555555555555"
+    let lost = "22222222-2222-3333-4444-555555555555"
+    // Domain 2 has been taken from the host by the first mask when the second gives adapter 1 to it.
+    sysfs.fault = { [bus = stage.bus] path, text in
+      guard path == .bus("apmask"), text == "\(APMask.all)" else { return nil }
+      for (uuid, domain) in [(kept, "2"), (lost, "3")] {
+        try? bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+        try? bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+        try? bus.write(domain, to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+      }
+      return nil
+    }
+    try next.reconcile().get()
+    guard case .vetoed(_, let devices) = stage.failures.first?.cause else {
+      Issue.record("\(stage.failures)")
+      return
+    }
+    #expect(devices == [lost])
+  }
+
   @Test func `because the kernel's count of overrides has leaked is not tried again`() throws {
     let stage = try Stage(.override, rules: "")
     try stage.bus.write("vfio_ap", to: .queue(APQN(adapter: 2, domain: 0), "driver_override"))

@@ -80,6 +80,26 @@ import Testing
     #expect(stage.agent.undone.isEmpty)
   }
 
+  @Test func `during its last operation does not read the machine again`() throws {
+    let interruption = Switch()
+    let watched = try Watched(
+      .bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#,
+      environment: Agent.Environment(isInterrupted: { interruption.isOn }))
+    var scans = 0
+    watched.sysfs.fault = { path, _ in
+      if path.name == "bind" {
+        interruption.isOn = true
+        scans = watched.sysfs.scans
+      }
+      return nil
+    }
+    try watched.agent.reconcile().get()
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+    #expect(watched.sysfs.scans == scans)
+    // Whoever goes on all the same has that to do.
+    #expect(watched.agent.nextDue != nil)
+  }
+
   @Test func `does not wait for the lock, and that is not a failure`() throws {
     let interruption = Switch()
     let lock = ForeignLock(interruption)

@@ -67,6 +67,18 @@ extension Stage {
     #expect(stage.boundAtLoading == [])
   }
 
+  @Test func `is nothing that another process has moved from the host`() throws {
+    let stage = try Stage(.bind, modules: [.zcryptCex4])
+    try stage.happens {
+      $0.loadModule(.vfioAP)
+      try $0.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+      try $0.write("01.0002", to: .driver(DriverName.vfioAP, "bind"))
+    }
+    #expect(stage.boundAtLoading == [])
+    #expect(stage.othersMoves.map(\.apqn) == [APQN(adapter: 1, domain: 2)])
+    #expect(stage.othersMoves.map(\.from) == [.host])
+  }
+
   @Test func `is nothing where the agent has to bind it`() throws {
     let stage = try Stage(.bind, modules: [.zcryptCex4])
     try stage.happens { $0.loadModule(.vfioAP) }

@@ -388,6 +388,14 @@ extension Stage {
     #expect(watched.stage.events("warned") == warnings)
   }
 
+  @Test func `that has moved nothing is not reported as a move`() throws {
+    let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
+    try watched.agent.reconcile().get()
+    #expect(watched.stage.events("failed").count == 1)
+    #expect(watched.stage.events("moved") == [])
+  }
+
   @Test func `of a moment ago is in the status with what is put off by it`() throws {
     let watched = try Watched(.bind, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
     watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
@@ -539,6 +547,17 @@ extension Stage {
     #expect(stage.events("takenOnArrival") == [])
   }
 
+  @Test func `of vfio_ap is reported when it takes what masks kept unasked, and not before`() throws
+  {
+    let stage = try Stage(
+      .mask, rules: #"APQN=="01.0003", RESERVE="vfio_ap", COLLATERAL="accept""#,
+      modules: [.zcryptCex4])
+    try stage.happens { _ in stage.agent.scan(.everything) }
+    #expect(stage.events("takenOnArrival") == [])
+    try stage.happens { $0.loadModule(.vfioAP) }
+    #expect(stage.events("takenOnArrival").count == 1)
+  }
+
   @Test func `is reported once, however often the machine is read then`() throws {
     let stage = try Stage(.mask, rules: #"APQN=="00-02.0003", RESERVE="vfio_ap""#)
     try stage.happens {
@@ -641,6 +660,12 @@ extension Stage {
       #expect(watched.agent.status.draining == [apqn])
       #expect(lock.count == count + 1)
     }
+  }
+
+  @Test func `is what requests wait for, and no failure of theirs`() throws {
+    let watched = try Watched(.mask, environment: .init(lock: HeldLock()))
+    let status = try watched.agent.reconcile().get()
+    #expect(status.requests.open.map(\.reason) == Array(repeating: .lock, count: 4))
   }
 
   @Test func `does not keep a queue of the host switched off`() throws {

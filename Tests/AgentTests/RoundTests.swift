@@ -154,6 +154,42 @@ struct Watched {
     #expect(try watched.stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
+  @Test func `at a queue whose card is added at that moment does not take it without its card`()
+    throws
+  {
+    let watched = try Watched(.bind, rules: #"ADAPTER=="5", RESERVE="vfio_ap""#)
+    try watched.agent.reconcile().get()
+    let bus = watched.stage.bus
+    bus.onUevent = nil
+    let queue = APQN(adapter: 5, domain: 2)
+    watched.sysfs.unreadable = { path in
+      // The card was not found just before.
+      if path == .queue(queue, "driver"), bus.driver(of: queue) == nil {
+        bus.plug(card: Stage.card(5))
+        bus.scan()
+      }
+      return nil
+    }
+    watched.agent.handle(Uevent(.add, "/devices/ap/card05/05.0002", subsystem: "ap"))
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.inventory?.queue(queue) == nil)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `at one queue reads no other card`(mechanism: Mechanism) throws {
+    let watched = try Watched(mechanism)
+    try watched.agent.reconcile().get()
+    var places: Set<String> = []
+    watched.sysfs.text = { path in
+      places.insert(path.description)
+      return nil
+    }
+    watched.agent.handle(Uevent(.change, "/devices/ap/card01/01.0002", subsystem: "ap"))
+    try watched.agent.reconcile().get()
+    #expect(places.contains { $0.contains("/01.0002/") })
+    #expect(!places.contains { $0.contains("/card02/") })
+  }
+
   @Test func `at a card reads its queues, too`() throws {
     let watched = try Watched(.bind)
     try watched.agent.reconcile().get()

@@ -81,6 +81,10 @@ private let apqn = APQN(adapter: 1, domain: 2)
     }
     try watched.agent.reconcile().get()
     #expect(stage.failures.first?.undoError?.step == .setAdapterMask(.all))
+    // The queue is not left for later because the mask cannot be set back.
+    let attempts = stage.events.prefix { if case .failed = $0 { false } else { true } }
+    #expect(
+      attempts.contains { if case .wrote(.setOnline(busy, true), _) = $0 { true } else { false } })
     // It is not switched off once more instead.
     let switches = watched.sysfs.writes.filter { $0.hasSuffix("online") }.prefix(2)
     #expect(switches.map { $0.prefix(1) } == ["0", "1"])
@@ -562,6 +566,23 @@ private let apqn = APQN(adapter: 1, domain: 2)
     #expect(watched.agent.status.plan?.refusals == [])
   }
 
+  @Test func `after that process itself has given it to vfio_ap has been moved back once`() throws {
+    let watched = try Watched(.bind, policy: GuardPolicy(fightLimit: 2))
+    watched.sysfs.fault = { path, _ in path.name == "unbind" ? .some(.inputOutput) : nil }
+    try watched.agent.reconcile().get()
+    watched.agent.scan(.everything)
+    try watched.agent.reconcile().get()
+    try watched.stage.bus.write("01.0002", to: .driver(DriverName.cex4queue, "unbind"))
+    try watched.stage.bus.write("01.0002", to: .driver(DriverName.vfioAP, "bind"))
+    try watched.agent.reconcile().get()
+    try moveBack(watched.stage)
+    try watched.agent.reconcile().get()
+    watched.sysfs.fault = { _, _ in nil }
+    watched.stage.now = .boot + .seconds(30)
+    try watched.agent.reconcile().get()
+    #expect(watched.stage.driver("01.0002") == DriverName.vfioAP)
+  }
+
   @Test func `long ago counts no more`() throws {
     let watched = try Watched(
       .bind, policy: GuardPolicy(fightLimit: 2, fightInterval: .seconds(30)))
@@ -615,6 +636,14 @@ private let apqn = APQN(adapter: 1, domain: 2)
       for apqn in draining { status.drains[apqn] = .boot }
       #expect(status.isSettled == isSettled, "\(waiting) \(draining) \(failures)")
     }
+  }
+
+  @Test func `has a refused request as such, and not as a queue that is not given back`() throws {
+    let watched = try Watched(.mask, rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let status = try watched.agent.reconcile().get()
+    #expect(status.plan?.refusals.map(\.apqn) == [apqn])
+    #expect(status.notGivenBack == [])
+    #expect(status.description == "0 of 1 queues reserved, 1 refused")
   }
 
   @Test func `has one line with all that is open`() {
@@ -705,5 +734,73 @@ private let apqn = APQN(adapter: 1, domain: 2)
       try write([], changes: leaving(names.dropLast()) + [coming], on: stage)
         == .wouldTakeEverything(coming.apqn))
     #expect(APMask(try stage.bus.read(.bus("apmask"))) == .all)
+  }
+}
+
+@Suite struct `A mask` {
+  private func write(
+    _ steps: Step..., planned inventory: Inventory, on sysfs: any Sysfs
+  ) throws(Failure) {
+    let executor = Executor(
+      sysfs: sysfs, inventory: inventory, lock: nil, configuration: HostConfiguration(),
+      isCurrent: { _ in true }, mechanism: .mask, masks: inventory.bus.masks, willWrite: { _ in },
+      didWrite: { _, _ in })
+    _ = try executor.perform(Operation(.masks, steps: steps, changes: []))
+  }
+
+  @Test func `that gives a queue to the host needs to know what guests have, and no other`() throws
+  {
+    let stage = try Stage(.mask, rules: "")
+    let sysfs = WatchedSysfs(stage.bus)
+    sysfs.unreadable = { $0 == SysfsPath(.matrix) ? .inputOutput : nil }
+    let taken = APMask([1]).complement
+    try write(
+      .setAdapterMask(taken), planned: try InventoryReader(sysfs: stage.bus).read(), on: sysfs)
+    #expect(APMask(try stage.bus.read(.bus("apmask"))) == taken)
+    let inventory = try InventoryReader(sysfs: stage.bus).read()
+    #expect(throws: Failure.self) {
+      try write(.setAdapterMask(.all), planned: inventory, on: sysfs)
+    }
+    #expect(APMask(try stage.bus.read(.bus("apmask"))) == taken)
+  }
+
+  @Test func `gives a queue to the host although a guest has another one that the host has`() throws
+  {
+    let stage = try Stage(.mask, rules: #"ADAPTER=="1|2", RESERVE="vfio_ap""#, on: .mask52)
+    try stage.bus.write(uuid, to: SysfsPath(.mediatedDeviceType, "create"))
+    try stage.bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_adapter"))
+    try stage.bus.write("3", to: SysfsPath(.mediatedDevice(uuid), "assign_domain"))
+    // This kernel lets another process take it from the guest.
+    try stage.bus.write("\(APMask([2]).complement)", to: .bus("apmask"))
+    try #require(stage.driver("01.0003") == DriverName.cex4queue)
+    let inventory = try InventoryReader(sysfs: stage.bus).read()
+    try stage.bus.write("1", to: SysfsPath(.mediatedDevice(uuid), "assign_control_domain"))
+    try write(.setAdapterMask(.all), planned: inventory, on: stage.bus)
+    #expect(try stage.drivers(ofCard: 2) == [DriverName.cex4queue])
+  }
+
+  @Test func `that another process sets back at once is a failure, although the first one stays`()
+    throws
+  {
+    let stage = try Stage(.mask, rules: "")
+    let sysfs = WatchedSysfs(stage.bus)
+    let second = Step.setDomainMask(APMask([3]).complement)
+    // After the read that proves the write.
+    var reads: Int?
+    sysfs.fault = { path, _ in
+      if path == .bus("aqmask") { reads = 0 }
+      return nil
+    }
+    sysfs.text = { path in
+      guard path == .bus("aqmask"), let count = reads else { return nil }
+      reads = count + 1
+      return count > 0 ? "\(APMask.all)\n" : nil
+    }
+    let inventory = try InventoryReader(sysfs: stage.bus).read()
+    let failure = #expect(throws: Failure.self) {
+      try write(
+        .setAdapterMask(APMask([2]).complement), second, planned: inventory, on: sysfs)
+    }
+    #expect(failure?.cause == .notTaken(second))
   }
 }

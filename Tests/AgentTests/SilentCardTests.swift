@@ -126,6 +126,42 @@ extension Stage {
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
   }
 
+  @Test func `keeps a queue that is being drained, although its keys were known before`() throws {
+    let watched = try protected(rules: #"APQN=="01.0002", RESERVE="vfio_ap""#)
+    let busy = APQN(adapter: 1, domain: 2)
+    watched.stage.bus.setLoad(QueueLoad(pending: 1, drainRate: 0), on: busy)
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.draining == [busy])
+    watched.sysfs.unanswered = { $0.name == "mkvps" && $0.askedAdapter == 1 }
+    watched.agent.scan(.card(1))
+    try watched.agent.reconcile().get()
+    #expect(watched.agent.status.draining == [])
+    #expect(watched.agent.status.requests.counts == [.unreadable: 1])
+    #expect(try watched.isOnline(busy) == "1\n")
+  }
+
+  @Test func `is reported before what is refused, and that before what else there is to warn of`()
+    throws
+  {
+    let stage = try Stage(.mask, rules: "")
+    try stage.happens {
+      $0.setMute(card: 0, to: true)
+      $0.setCheckStopped(card: 1, to: true)
+      stage.agent.replaceRules(
+        try Stage.rules(
+          #"ADAPTER=="1", RESERVE="vfio_ap""# + "\n" + #"APQN=="02.0002", RESERVE="vfio_ap""#))
+    }
+    let kinds = stage.events.compactMap { event -> String? in
+      switch event {
+      case .warned(.unanswered): "silence"
+      case .refused: "refusal"
+      case .warned: "warning"
+      default: nil
+      }
+    }
+    #expect(kinds == ["silence", "refusal", "warning"])
+  }
+
   @Test
   func `is no substitute for the host's keys, even if it falls silent in the middle of a plan`()
     throws
