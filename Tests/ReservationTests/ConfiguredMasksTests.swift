@@ -20,6 +20,7 @@ import Testing
       // The last one counts.
       ("ap.apmask=0xff ap.apmask=0x80", APMask([0]), nil),
       ("\"ap.apmask=0x80\"", APMask([0]), nil), ("ap.apmask=\"0x80\"\n", APMask([0]), nil),
+      ("ap.apmask=\"0x80", APMask([0]), nil),
       // What follows "--" is for init.
       ("ap.apmask=0x80 -- ap.apmask=0xff", APMask([0]), nil),
       // A quoted value may have blanks in it.

@@ -51,6 +51,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     (#"{"assign_adaptor": "7"}"#, "assign_adaptor=\"7\""),
     (#"{"assign_domain": "0x100"}"#, "assign_domain=\"0x100\""),
     (#"{"unassign_adapter": "x"}"#, "unassign_adapter=\"x\""),
+    (#"{"assign_domain": "6,x"}"#, "assign_domain=\"6,x\""),
     (#"{"ap_config": "0x04,0x8"}"#, "ap_config=\"0x04,0x8\""),
   ])
   func `reports an attribute that is none`(attribute: String, text: String) throws {

@@ -20,6 +20,14 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
     let other = try machine.plan(
       .mask, "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nAPQN==\"01.0005\", RESERVE:=\"host\"")
     #expect(other.refusals.map(\.reason) == [.guarded(.fought(times: 3))])
+    // As is an absent one that may be the host's.
+    let absent = try machine.plan(
+      .mask, "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\nAPQN==\"01.0009\", RESERVE:=\"host\"")
+    #expect(absent.refusals.first?.reason == .guarded(.fought(times: 3)))
+    let isInexpressible = absent.refusals.dropFirst().map {
+      if case .inexpressible = $0.reason { true } else { false }
+    }
+    #expect(isInexpressible == [true])
     // A row with something else in it leaves the column, which has nothing else.
     let column = try machine.plan(.mask, #"DOMAIN=="4", RESERVE="vfio_ap""#)
     #expect(

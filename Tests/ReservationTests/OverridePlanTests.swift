@@ -36,6 +36,17 @@ private let queue = APQN(adapter: 1, domain: 2)
     #expect(plan.refusals.map(\.reason) == [.masksInUse])
   }
 
+  @Test func `gives back where there are no masks`() throws {
+    var machine = Machine(mechanism: .override)
+    machine.inventory.bus.masks = nil
+    try machine.set("01.0002", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    machine.ownership.queues = [queue]
+    #expect(
+      try machine.plan(.override, #"ADAPTER=="1", RESERVE="host""#).moves == [
+        "01.0002 vfio_ap>host givenBack"
+      ])
+  }
+
   @Test func `sets the override of a wanted queue that is on vfio_ap without one`() throws {
     var machine = Machine(mechanism: .override)
     try machine.set("01.0002", driver: DriverName.vfioAP)

@@ -94,6 +94,17 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(change(.setOnline(host, false)) == nil)
   }
 
+  @Test func `has masks where bits of one of them are owned at least`() {
+    #expect(
+      Ownership(adapters: [1], domains: [4]).masks
+        == MaskPair(adapters: APMask([1]).complement, domains: APMask([4]).complement))
+    #expect(
+      Ownership(adapters: [1]).masks == MaskPair(adapters: APMask([1]).complement, domains: .all))
+    #expect(
+      Ownership(domains: [4]).masks == MaskPair(adapters: .all, domains: APMask([4]).complement))
+    #expect(Ownership(queues: [a]).masks == nil)
+  }
+
   @Test func `loses what is not reserved or switched off any more`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
     machine.clear(adapters: [1])

@@ -252,11 +252,40 @@ extension Machine {
     let planned = try #require(APQN("01.0005"))
     #expect(requests.reason(for: planned) == .planned)
     #expect(requests.waitingForLock.reason(for: planned) == .lock)
-    #expect(requests.unreadable(because: "EIO").summary == "0 of 3 queues reserved, 3 unreadable")
+    let unreadable = requests.unreadable(because: "EIO")
+    #expect(unreadable.summary == "0 of 3 queues reserved, 3 unreadable")
+    #expect(unreadable.state(of: planned) == .unreadable)
     #expect(
       OpenRequest.groups(of: requests.open).map(\.sentence) == [
         "01.0004 is unusable: deconfigured",
         "01.0005 is pending: about to be moved to vfio_ap",
+        "06.0004 is missing: adapter 0x06 is absent",
+      ])
+  }
+
+  @Test func `that is fulfilled stays so while others wait for the lock`() throws {
+    var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
+    try machine.give("01.0004")
+    let requests = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override).requests
+    #expect(requests.waitingForLock.counts == [.reserved: 1, .waiting: 1])
+  }
+
+  @Test func `of a guest is known as far as the plan goes, and else by the guest's device alone`()
+    throws
+  {
+    var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(
+        device: MediatedDevice(uuid: uuid, adapters: [1, 6], domains: [4]),
+        startsAutomatically: false)
+    ]
+    let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
+    let answer = assessment.requests.matching(
+      RequestFilter(guest: uuid), on: assessment.inventory, by: assessment.decisions,
+      ownership: assessment.ownership, configuration: assessment.context.configuration)
+    #expect(
+      answer.open.map(\.description) == [
+        "01.0004 is pending: about to be moved to vfio_ap",
         "06.0004 is missing: adapter 0x06 is absent",
       ])
   }

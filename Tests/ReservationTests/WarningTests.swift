@@ -137,6 +137,19 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
           ] : []))
   }
 
+  @Test func `once of a device that is active and defined to start by itself`() throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .mask)
+    let device = MediatedDevice(uuid: uuid, adapters: [1], domains: [4])
+    machine.inventory.mediatedDevices = [device]
+    machine.context.configuration.definitions = [
+      MediatedDeviceDefinition(device: device, startsAutomatically: true)
+    ]
+    #expect(
+      try machine.plan(.mask, "").warnings == [
+        .guestLosesAdapter(1, missing: APQN(adapter: 1, domain: 4), mediatedDevice: uuid)
+      ])
+  }
+
   @Test func `when the host's default domain loses its last queue`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .mask)
     machine.inventory.bus.defaultDomain = 4
