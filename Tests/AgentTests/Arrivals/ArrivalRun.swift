@@ -305,19 +305,37 @@ final class ArrivalRun {
       || cleared.column && column.contains(where: accepts)
   }
 
-  /// Whether masks cannot leave the APQN to the host: newer kernels let nobody set a bit of what a mediated
-  /// device has, whatever the other mask is (SimulatedBus documentation, "Masks"). What is taken
-  /// then must be reported.
+  /// Whether masks cannot leave the APQN to the host because of what mediated devices have (SimulatedBus
+  /// documentation, "Masks"). What is taken then must be reported.
   private func isKeptOutByGuests(_ apqn: APQN) -> Bool {
-    guard kernel.behavior.hasOverrides, let devices = try? reader.readMediatedDevices() else {
-      return false
-    }
+    guard let devices = try? reader.readMediatedDevices() else { return false }
     let cleared = mask(around: apqn).cleared
-    return devices.contains { device in
-      !device.adapters.isEmpty && !device.domains.isEmpty
-        && (cleared.row && device.adapters.contains(apqn.adapter)
-          || cleared.column && device.domains.contains(apqn.domain))
+    // Newer kernels let nobody set a bit of what a mediated device has, whatever the other mask is.
+    guard !kernel.behavior.hasOverrides else {
+      return devices.contains { device in
+        !device.adapters.isEmpty && !device.domains.isEmpty
+          && (cleared.row && device.adapters.contains(apqn.adapter)
+            || cleared.column && device.domains.contains(apqn.domain))
+      }
     }
+    // On older ones the device's queue could be kept from the host by its other bit, if that took nothing
+    // from the host.
+    let held = devices.flatMap { device in
+      device.adapters.flatMap { adapter in
+        device.domains.map { APQN(adapter: adapter, domain: $0) }
+      }
+    }
+    func isOfHost(_ queue: Queue) -> Bool {
+      !mask(around: queue.apqn).isOutside && decision(for: queue.apqn)?.reserve != .vfioAP
+    }
+    let needsRow = held.contains { held in
+      held.adapter == apqn.adapter
+        && settled.queues.contains { $0.apqn.domain == held.domain && isOfHost($0) }
+    }
+    let needsColumn = held.contains { held in
+      held.domain == apqn.domain && settled.queues(ofCard: held.adapter).contains(where: isOfHost)
+    }
+    return cleared.row && needsRow || cleared.column && needsColumn
   }
 
   /// Whether a mediated device has a queue that masks keep from the host.
