@@ -329,6 +329,11 @@ extension Machine {
     #expect(answer.open.map(\.description) == sentences)
   }
 
+  @Test func `is stuck in all states but those that end by themselves`() {
+    #expect(
+      Requests.State.allCases.filter { !$0.isStuck } == [.reserved, .pending, .waiting])
+  }
+
   @Test func `about a guest has what keeps its devices from being started`() throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
     let other = "22222222-2222-3333-4444-555555555555"

@@ -54,8 +54,19 @@ private let wk = "WK 0x0102030405060708090a0b0c0d0e0f10"
         "a protected key for XTS", SecureKeySample.protected + SecureKeySample.protected,
         .independent),
       Row("a secret of the ultravisor", SecureKeySample.secret, .independent),
+      Row("a CCA cipher key of the least length", cipherKey(length: 56), .ccaCipher, [aes]),
+      Row("a CCA cipher key of the greatest length", cipherKey(length: 725), .ccaCipher, [aes]),
+      Row(
+        "a protected key for HMAC", [0, 0, 0, 0, 1] + Array(repeating: 0, count: 171), .independent),
     ]
   }()
+
+  /// The fields of `struct cipherkeytoken` that are read.
+  private static func cipherKey(length: Int) -> [UInt8] {
+    let header = [0x01, 0, UInt8(length >> 8), UInt8(length & 0xff), 0x05, 0, 0, 0, 0, 0x01]
+    let pattern = (0..<8).map { UInt8(truncatingIfNeeded: key >> (56 - 8 * $0)) }
+    return header + pattern + Array(repeating: 0, count: length - header.count - pattern.count)
+  }
 
   @Test(arguments: understood)
   func `shows what wraps the key`(row: Row) {
