@@ -17,7 +17,7 @@ struct SecureKeyReader {
     let keys = repositoryKeys()
     let volumes = volumes(with: keys)
     let known = volumes.known.union(keys.flatMap(\.volumes))
-    return cipherUse(explained: openVolumes().map(known.intersection) ?? known) + volumes.users
+    return cipherUse(explained: known) + volumes.users
       + keys.filter { !$0.isIndependent }.map(\.user) + tokens()
   }
 
@@ -125,7 +125,10 @@ struct SecureKeyReader {
     let path = "/proc/crypto"
     do throws(FileError) {
       let uses = SecureKeyUser.cipherUses(procCrypto: try text(path) ?? "")
-      return uses > volumes.count ? [.cipherInUse] : []
+      // Most hosts do not use it, and may have thousands of disks.
+      guard uses > 0 else { return [] }
+      let explained = openVolumes().map(volumes.intersection) ?? volumes
+      return uses > explained.count ? [.cipherInUse] : []
     } catch {
       return [.unreadable(path)]
     }

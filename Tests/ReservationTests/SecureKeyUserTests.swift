@@ -1,5 +1,5 @@
 import APBus
-import Reservation
+@testable import Reservation
 import Testing
 
 @Suite struct `Secure keys` {

@@ -202,7 +202,7 @@ package struct HostProtection {
     for queue in incomparable where unknown[queue.apqn]?.contains(need) != true {
       unknown[queue.apqn, default: []].append(need)
     }
-    // Keys that were wrapped anew in advance work when the new master key is set.
+    // A key that is already enciphered under the new master key can be used once that is set.
     for match in [MasterKeyMatch.now, .later] {
       let served = matches.filter { $0.match == match }.map(\.kind)
       guard let first = served.first else { continue }

@@ -16,12 +16,6 @@ package struct OpencryptokiConfiguration: Equatable, Sendable {
     package var fileName: String
     /// The directory of its data, below opencryptoki's.
     package var name: String
-
-    package init(kind: Kind, fileName: String, name: String) {
-      self.kind = kind
-      self.fileName = fileName
-      self.name = name
-    }
   }
 
   package var tokens: [Token] = []

@@ -142,13 +142,6 @@ package struct PaesVolume: Equatable, Sendable {
   /// Whether the key is all of the file.
   package var isWholeFile: Bool
 
-  package init(name: String, device: String, keyFile: String, isWholeFile: Bool = true) {
-    self.name = name
-    self.device = device
-    self.keyFile = keyFile
-    self.isWholeFile = isWholeFile
-  }
-
   /// Where an entry's key is.
   package enum KeyPlace: Equatable, Sendable {
     /// The processor generates it at each read, without any adapter: for swap.
@@ -215,11 +208,6 @@ package enum ZkeyRepository {
       package var device: String
       /// Its name when it is open.
       package var name: String
-
-      package init(device: String, name: String) {
-        self.device = device
-        self.name = name
-      }
     }
 
     package init() {}
