@@ -7,12 +7,38 @@ struct AttributeReader {
 
   /// The text as read, including the newline.
   func rawText(_ path: SysfsPath) throws(InventoryReaderError) -> String? {
+    try rawText(Result { () throws(SysfsError) in try sysfs.read(path) })
+  }
+
+  private func rawText(
+    _ answer: Result<String, SysfsError>
+  ) throws(InventoryReaderError) -> String? {
     do {
-      return try sysfs.read(path)
+      return try answer.get()
     } catch {
       try absorb(error)
       return nil
     }
+  }
+
+  /// The texts of several files, in their order. A file whose adapter does not answer is without a text.
+  ///
+  /// - Returns: The texts as read, and the first read without an answer.
+  func rawTexts(
+    _ paths: [SysfsPath]
+  ) throws(InventoryReaderError) -> (texts: [String?], unanswered: UnansweredRead?) {
+    var texts: [String?] = []
+    var unanswered: UnansweredRead?
+    for answer in sysfs.read(paths) {
+      do throws(InventoryReaderError) {
+        texts.append(try rawText(answer))
+      } catch {
+        guard let read = error.unanswered else { throw error }
+        unanswered = unanswered ?? read
+        texts.append(nil)
+      }
+    }
+    return (texts, unanswered)
   }
 
   /// The text as read, of a file that does not vanish with a device: nil only if there is no such file;

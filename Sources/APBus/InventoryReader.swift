@@ -86,13 +86,10 @@ public struct InventoryReader {
     card.driver = try attributes.driver(.card(adapter, "driver"))
     card.isConfigured = try attributes.flag(.card(adapter, "config"))
     card.isCheckStopped = try attributes.flag(.card(adapter, "chkstop"))
-    for name in Card.ruleAttributes {
-      do throws(InventoryReaderError) {
-        card.attributes[name] = try attributes.text(.card(adapter, name))
-      } catch {
-        guard let unanswered = error.unanswered else { throw error }
-        card.unanswered = card.unanswered ?? unanswered
-      }
+    let texts = try attributes.rawTexts(Card.ruleAttributes.map { .card(adapter, $0) })
+    card.unanswered = texts.unanswered
+    for (name, text) in zip(Card.ruleAttributes, texts.texts) {
+      card.attributes[name] = text.flatMap(AttributeReader.text)
     }
     // An attribute that was missing may never have existed, or was removed with the card.
     return try attributes.neededText(typePath) == nil ? nil : card
@@ -158,19 +155,17 @@ public struct InventoryReader {
   /// - Throws: What could not be read, and why.
   public func readMasterKeys(into inventory: inout Inventory) throws(InventoryReaderError) {
     for var card in inventory.cards where card.mode != .accelerator {
-      var queues = inventory.queues(ofCard: card.adapter).filter { $0.owner == .host }
-      do throws(InventoryReaderError) {
-        for index in queues.indices {
-          queues[index].masterKeys =
-            card.unanswered == nil ? try readMasterKeys(queues[index].apqn) : nil
-        }
-      } catch {
-        guard let unanswered = error.unanswered else { throw error }
-        card.unanswered = unanswered
+      let queues = inventory.queues(ofCard: card.adapter).filter { $0.owner == .host }
+      var texts = [String?](repeating: nil, count: queues.count)
+      if card.unanswered == nil {
+        (texts, card.unanswered) = try attributes.rawTexts(queues.map { .queue($0.apqn, "mkvps") })
         inventory.setCard(card, adapter: card.adapter)
-        for index in queues.indices { queues[index].masterKeys = nil }
       }
-      for queue in queues { inventory.setQueue(queue, apqn: queue.apqn) }
+      for (var queue, text) in zip(queues, texts) {
+        queue.masterKeys =
+          card.unanswered == nil ? text.flatMap { MasterKeyPattern(attribute: $0) } : nil
+        inventory.setQueue(queue, apqn: queue.apqn)
+      }
     }
   }
 

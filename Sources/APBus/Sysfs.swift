@@ -6,6 +6,10 @@ public protocol Sysfs: AnyObject {
   /// The text of an attribute, as read with one `read(2)`, its newline included.
   func read(_ path: SysfsPath) throws(SysfsError) -> String
 
+  /// The texts of several attributes, each as `read(_:)` gives it. A port that reads on another thread does
+  /// them all in one turn.
+  func read(_ paths: [SysfsPath]) -> [Result<String, SysfsError>]
+
   /// Writes an attribute with one `write(2)`. A write that the kernel took is taken whole
   /// (SimulatedBus documentation, "Results of writes").
   func write(_ text: String, to path: SysfsPath) throws(SysfsError)
@@ -16,6 +20,15 @@ public protocol Sysfs: AnyObject {
   /// The names in a directory, in no particular order. `devices` and `drivers` of `BusObject.bus` are
   /// directories.
   func list(_ path: SysfsPath) throws(SysfsError) -> [String]
+}
+
+extension Sysfs {
+  /// Reads one attribute after the other.
+  public func read(_ paths: [SysfsPath]) -> [Result<String, SysfsError>] {
+    paths.map { path in
+      Result { () throws(SysfsError) in try read(path) }
+    }
+  }
 }
 
 /// A failed call on sysfs: what was tried, where, and the kernel's answer.

@@ -45,7 +45,7 @@ struct AgentWorker {
     let time = HostTime()
     let deadline = try DeadlineSysfs(
       limit: factory.answerLimit, isInterrupted: { mailbox.isStopped },
-      onReturn: { mailbox.wake() }, opening: factory.sysfs)
+      onReturn: { mailbox.wake() }, onRead: { board.noteRead($0) }, opening: factory.sysfs)
     self.sysfs = deadline
     let sysfs = ObservedSysfs(deadline, board: board)
     let journal = AgentJournal(factory.log)

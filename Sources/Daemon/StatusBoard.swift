@@ -136,6 +136,12 @@ package final class StatusBoard: Sendable {
     state.withLock { body(&$0) }
   }
 
+  /// Shows that a file is being read.
+  package func noteRead(_ path: SysfsPath) {
+    let wait = Wait(subject: .read(path), since: HostTime().now)
+    note { $0.wait = wait }
+  }
+
   /// Changes what is on it, and signals.
   package func publish(_ body: (inout State) -> Void) {
     note(body)
@@ -175,26 +181,27 @@ package final class ObservedSysfs: Sysfs {
   }
 
   package func read(_ path: SysfsPath) throws(SysfsError) -> String {
-    beginReading(path)
+    board.noteRead(path)
     defer { endReading() }
     return try sysfs.read(path)
   }
 
+  /// What is read of these is up to `sysfs` to note, with `StatusBoard.noteRead(_:)`.
+  package func read(_ paths: [SysfsPath]) -> [Result<String, SysfsError>] {
+    defer { endReading() }
+    return sysfs.read(paths)
+  }
+
   package func readLink(_ path: SysfsPath) throws(SysfsError) -> String {
-    beginReading(path)
+    board.noteRead(path)
     defer { endReading() }
     return try sysfs.readLink(path)
   }
 
   package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    beginReading(path)
+    board.noteRead(path)
     defer { endReading() }
     return try sysfs.list(path)
-  }
-
-  private func beginReading(_ path: SysfsPath) {
-    let wait = Wait(subject: .read(path), since: time.now)
-    board.note { $0.wait = wait }
   }
 
   private func endReading() {

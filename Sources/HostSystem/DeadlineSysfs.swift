@@ -13,6 +13,7 @@ package final class DeadlineSysfs: Sysfs {
   private let limit: Duration
   private let isInterrupted: () -> Bool
   private let onReturn: @Sendable () -> Void
+  private let onRead: @Sendable (SysfsPath) -> Void
   private let time = HostTime()
   /// The thread that reads, unless it is busy with a read that nobody waits for any longer.
   private var reader: ReadThread?
@@ -47,10 +48,12 @@ package final class DeadlineSysfs: Sysfs {
 
   /// The bus that `open` opens; each thread that reads opens it once more. An adapter is waited for for at most
   /// `limit`, and not while the program is to stop: then the read fails with EINTR. `onReturn` is called, on
-  /// another thread, when a read has returned that was given up.
+  /// another thread, when a read has returned that was given up; `onRead`, on another thread, before each read
+  /// that an adapter must answer.
   package init(
     limit: Duration = UnansweredRead.usualLimit, isInterrupted: @escaping () -> Bool = { false },
     onReturn: @escaping @Sendable () -> Void = {},
+    onRead: @escaping @Sendable (SysfsPath) -> Void = { _ in },
     opening open: @escaping @Sendable () throws -> any Sysfs
   ) throws {
     sysfs = try open()
@@ -58,6 +61,7 @@ package final class DeadlineSysfs: Sysfs {
     self.limit = limit
     self.isInterrupted = isInterrupted
     self.onReturn = onReturn
+    self.onRead = onRead
   }
 
   deinit {
@@ -76,36 +80,60 @@ package final class DeadlineSysfs: Sysfs {
 
   package func read(_ path: SysfsPath) throws(SysfsError) -> String {
     guard let adapter = path.askedAdapter else { return try sysfs.read(path) }
-    noteReturns()
-    let silence = silences[adapter]
-    if let silence, silence.due.map({ $0 > time.now }) ?? true { throw silence.error }
-    let isAlone = silences.allSatisfy { $0.key == adapter || $0.value.due != nil }
-    let limit = isAlone ? limit : min(limit, Self.shortLimit)
-    let reader = try idleReader(for: path)
-    switch reader.read(path, atMost: limit, slice: Self.slice, isInterrupted: isInterrupted) {
-    case .answer(let answer):
-      // Other reads say nothing about one that is never answered.
-      if silence?.error.path == path { silences[adapter] = nil }
-      self.reader = reader
-      return try answer.get()
-    case .givenUp(let isInterrupted):
-      self.reader = nil
-      let error =
-        isInterrupted
-        ? SysfsError(.read, path, errno: .interrupted)
-        : SysfsError(UnansweredRead(path, limit: limit))
-      silences[adapter] = Silence(error: error, reader: reader, count: (silence?.count ?? 0) + 1)
-      throw error
+    return try ask(adapter, for: [path])[0].get()
+  }
+
+  /// The texts of several attributes; those of one adapter take one turn of the other thread. Once it does not
+  /// answer for one of them, the rest of them is not read.
+  package func read(_ paths: [SysfsPath]) -> [Result<String, SysfsError>] {
+    var answers: [SysfsPath: Result<String, SysfsError>] = [:]
+    for (adapter, asked) in Dictionary(grouping: paths, by: \.askedAdapter) {
+      guard let adapter else { continue }
+      for (path, answer) in zip(asked, ask(adapter, for: asked)) { answers[path] = answer }
+    }
+    return paths.map { path in
+      answers[path] ?? Result { () throws(SysfsError) in try sysfs.read(path) }
     }
   }
 
-  private func idleReader(for path: SysfsPath) throws(SysfsError) -> ReadThread {
+  private func idleReader() throws(EventLoopError) -> ReadThread {
     if let reader { return reader }
-    do throws(EventLoopError) {
-      return try ReadThread(onReturn: onReturn, opening: open)
-    } catch {
-      throw SysfsError(.read, path, errno: .tryAgain)
+    return try ReadThread(onReturn: onReturn, onRead: onRead, opening: open)
+  }
+
+  /// One answer for each of `paths`, all of which are of `adapter`; at least one.
+  private func ask(_ adapter: UInt8, for paths: [SysfsPath]) -> [Result<String, SysfsError>] {
+    noteReturns()
+    let silence = silences[adapter]
+    if let silence, silence.due.map({ $0 > time.now }) ?? true {
+      return paths.map { _ in .failure(silence.error) }
     }
+    let isAlone = silences.allSatisfy { $0.key == adapter || $0.value.due != nil }
+    let limit = isAlone ? limit : min(limit, Self.shortLimit)
+    let reader: ReadThread
+    do throws(EventLoopError) {
+      reader = try idleReader()
+    } catch {
+      return paths.map { .failure(SysfsError(.read, $0, errno: .tryAgain)) }
+    }
+    let turn = reader.read(paths, atMost: limit, slice: Self.slice, isInterrupted: isInterrupted)
+    // Other reads say nothing about one that is never answered.
+    if let silence, paths.prefix(turn.answers.count).contains(silence.error.path) {
+      silences[adapter] = nil
+    }
+    guard turn.answers.count < paths.count else {
+      self.reader = reader
+      return turn.answers
+    }
+    self.reader = nil
+    let path = paths[turn.answers.count]
+    let error =
+      turn.isInterrupted
+      ? SysfsError(.read, path, errno: .interrupted)
+      : SysfsError(UnansweredRead(path, limit: limit))
+    let count = silences[adapter]?.count ?? 0
+    silences[adapter] = Silence(error: error, reader: reader, count: count + 1)
+    return turn.answers + paths.dropFirst(turn.answers.count).map { _ in .failure(error) }
   }
 
   // MARK: Asking again
@@ -143,18 +171,24 @@ package final class DeadlineSysfs: Sysfs {
   }
 }
 
-/// A thread that reads one file at a time for another thread. It ends when that has not waited for it.
+/// A thread that reads files for another thread. It ends when that has not waited for it.
 private final class ReadThread: Sendable {
   private struct State {
-    var path: SysfsPath?
-    var answer: Result<String, SysfsError>?
-    /// Whether nobody waits for the read any longer.
+    var paths: [SysfsPath] = []
+    /// As far as they have been read.
+    var answers: [Result<String, SysfsError>] = []
+    /// When the first of `paths` without an answer was begun.
+    var start: Instant
+    /// Whether nobody waits for the reads any longer.
     var isGivenUp = false
     var hasReturned = false
     var hasEnded = false
+
+    /// What is to be read next.
+    var next: SysfsPath? { answers.count < paths.count ? paths[answers.count] : nil }
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   private let requests: Wakeup
   private let answers: Wakeup
 
@@ -162,49 +196,51 @@ private final class ReadThread: Sendable {
   var hasReturned: Bool { state.withLock { $0.hasReturned } }
 
   init(
-    onReturn: @escaping @Sendable () -> Void,
+    onReturn: @escaping @Sendable () -> Void, onRead: @escaping @Sendable (SysfsPath) -> Void,
     opening open: @escaping @Sendable () throws -> any Sysfs
   ) throws(EventLoopError) {
+    state = Mutex(State(start: HostTime().now))
     requests = try Wakeup()
     answers = try Wakeup()
     try WorkerThread.start { [self] in
-      run(Result { try open() })
+      run(Result { try open() }, onRead: onRead)
       if hasReturned { onReturn() }
     }
   }
 
-  /// What became of a read.
-  enum Outcome {
-    /// It has returned.
-    case answer(Result<String, SysfsError>)
-    /// It has not, and the thread is left with it.
-    case givenUp(isInterrupted: Bool)
+  /// What became of reads.
+  struct Turn {
+    /// Those that have returned. If some have not, the thread is left with them.
+    var answers: [Result<String, SysfsError>]
+    /// Whether the others were given up because the program is to stop.
+    var isInterrupted = false
   }
 
-  /// Has a file read, and waits for it.
+  /// Has files read, and waits for each at most `limit`.
   func read(
-    _ path: SysfsPath, atMost limit: Duration, slice: Duration, isInterrupted: () -> Bool
-  ) -> Outcome {
+    _ paths: [SysfsPath], atMost limit: Duration, slice: Duration, isInterrupted: () -> Bool
+  ) -> Turn {
     let time = HostTime()
-    let end = time.now + limit
-    state.withLock { $0.path = path }
+    let now = time.now
+    var start = now
+    state.withLock { state in
+      state.paths = paths
+      state.answers = []
+      state.start = now
+    }
     requests.signal()
     while true {
-      answers.wait(max(.zero, min(slice, end - time.now)))
-      if let answer = takeAnswer(givingUp: false) { return .answer(answer) }
+      answers.wait(max(.zero, min(slice, start + limit - time.now)))
       let isInterrupted = isInterrupted()
-      guard isInterrupted || time.now >= end else { continue }
-      // It may have come at the last moment.
-      if let answer = takeAnswer(givingUp: true) { return .answer(answer) }
-      return .givenUp(isInterrupted: isInterrupted)
-    }
-  }
-
-  private func takeAnswer(givingUp: Bool) -> Result<String, SysfsError>? {
-    state.withLock { state in
-      defer { state.answer = nil }
-      if state.answer == nil { state.isGivenUp = givingUp }
-      return state.answer
+      let now = time.now
+      let turn = state.withLock { state -> Turn? in
+        start = state.start
+        if state.next == nil { return Turn(answers: state.answers) }
+        guard isInterrupted || now >= start + limit else { return nil }
+        state.isGivenUp = true
+        return Turn(answers: state.answers, isInterrupted: isInterrupted)
+      }
+      if let turn { return turn }
     }
   }
 
@@ -214,21 +250,29 @@ private final class ReadThread: Sendable {
     requests.signal()
   }
 
-  private func run(_ sysfs: Result<any Sysfs, any Error>) {
+  private func run(_ sysfs: Result<any Sysfs, any Error>, onRead: (SysfsPath) -> Void) {
+    let time = HostTime()
     while !state.withLock({ $0.hasEnded || $0.hasReturned }) {
       let path = state.withLock { state in
-        defer { state.path = nil }
-        return state.path
+        if let path = state.next { onRead(path) }
+        return state.next
       }
       guard let path else {
         requests.wait(nil)
         continue
       }
       let answer = Self.read(path, on: sysfs)
-      state.withLock { state in
-        if state.isGivenUp { state.hasReturned = true } else { state.answer = answer }
+      let now = time.now
+      let isLast = state.withLock { state in
+        if state.isGivenUp {
+          state.hasReturned = true
+        } else {
+          state.answers.append(answer)
+          state.start = now
+        }
+        return state.next == nil
       }
-      answers.signal()
+      if isLast { answers.signal() }
     }
   }
 

@@ -10,6 +10,9 @@ private final class PipeSysfs: Sysfs, Sendable {
   private let input: Int32
   /// How often these were asked.
   let asked = Atomic<Int>(0)
+  /// What they say at once instead, after so many microseconds.
+  let script = Mutex<[String]>([])
+  let pause = Atomic<UInt32>(0)
   /// How often the bus was opened, and whether it can be opened once more.
   let opened = Atomic<Int>(0)
   let isGone = Atomic<Bool>(false)
@@ -40,11 +43,16 @@ private final class PipeSysfs: Sysfs, Sendable {
   func read(_ path: SysfsPath) throws(SysfsError) -> String {
     guard path.askedAdapter == 5 || path.askedAdapter == 7 else { return "\(path)\n" }
     asked.wrappingAdd(1, ordering: .relaxed)
-    var bytes = [UInt8](repeating: 0, count: 100)
-    let count = Glibc.read(output, &bytes, bytes.count)
-    let text = String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+    usleep(pause.load(ordering: .relaxed))
+    let text = script.withLock { $0.isEmpty ? nil : $0.removeFirst() } ?? hear()
     if let errno = Errno(name: text) { throw SysfsError(.read, path, errno: errno) }
     return text
+  }
+
+  private func hear() -> String {
+    var bytes = [UInt8](repeating: 0, count: 100)
+    let count = Glibc.read(output, &bytes, bytes.count)
+    return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
   }
 
   func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
@@ -109,6 +117,46 @@ private final class PipeSysfs: Sysfs, Sendable {
     #expect(sysfs.nextDue == nil)
     #expect(sysfs.takeDue() == [])
     pipe.say("late\n")
+  }
+
+  @Test func `reads several files in one turn, and gives their answers in order`() throws {
+    let sysfs = try sysfs(limit: .seconds(600))
+    pipe.script.withLock { $0 = ["93AA0005\n", "EIO"] }
+    let paths = [Self.serial, .card(6, "serialnr"), .bus("apmask"), Self.keys]
+    #expect(
+      sysfs.read(paths) == [
+        .success("93AA0005\n"), .success("\(paths[1])\n"), .success("\(paths[2])\n"),
+        .failure(SysfsError(.read, Self.keys, errno: .inputOutput)),
+      ])
+    #expect(pipe.opened.load(ordering: .relaxed) == 2)
+  }
+
+  @Test func `waits for each of several files as long as for one`() throws {
+    let sysfs = try sysfs(limit: .seconds(4))
+    pipe.script.withLock { $0 = ["93AA0005\n", "1.0\n"] }
+    pipe.pause.store(2_500_000, ordering: .relaxed)
+    #expect(
+      sysfs.read([Self.serial, .card(5, "FW_version")]) == [
+        .success("93AA0005\n"), .success("1.0\n"),
+      ])
+  }
+
+  @Test func `does not read the rest of several files after one without an answer`() throws {
+    let sysfs = try sysfs()
+    pipe.script.withLock { $0 = ["93AA0005\n"] }
+    let paths = [
+      Self.serial, .card(5, "FW_version"), .card(5, "hwtype"), Self.keys, .card(6, "serialnr"),
+    ]
+    let unanswered = SysfsError(UnansweredRead(paths[1], limit: .seconds(1)))
+    #expect(
+      sysfs.read(paths) == [
+        .success("93AA0005\n"), .failure(unanswered), .success("\(paths[2])\n"),
+        .failure(unanswered), .success("\(paths[4])\n"),
+      ])
+    #expect(throws: unanswered) { try sysfs.read(Self.serial) }
+    pipe.say("late\n")
+    wait { sysfs.nextDue != nil }
+    #expect(pipe.asked.load(ordering: .relaxed) == 2)
   }
 
   @Test func `waits less for an adapter while another one does not answer`() throws {
