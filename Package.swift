@@ -70,8 +70,8 @@ let systemTargets: [Target] = [
   .target(
     name: "Daemon",
     dependencies: [
-      "APBus", "Uevents", "JSONText", "ReservationRules", "Reservation", "Agent", "Reports",
-      "HostSystem",
+      "APBus", "Uevents", "JSONText", "ReservationRules", "Reservation", "Snapshots", "Agent",
+      "Reports", "HostSystem",
     ],
     resources: [
       .embedInCode("Varlink/org.apreserve.varlink"),
@@ -179,8 +179,9 @@ let tests: [Target] = [
   .testTarget(
     name: "DaemonTests",
     dependencies: [
-      "APBus", "Uevents", "JSONText", "ReservationRules", "Reservation", "SimulatedBus", "Agent",
-      "Reports", "HostSystem", "Daemon", "CUeventInjection", "TestSupport", "HostTestSupport",
+      "APBus", "Uevents", "JSONText", "ReservationRules", "Reservation", "Snapshots",
+      "SimulatedBus", "Agent", "Reports", "HostSystem", "Daemon", "CUeventInjection",
+      "TestSupport", "HostTestSupport",
     ]),
   .testTarget(
     name: "CrashTests", dependencies: ["APBus", "SimulatedBus", "crash-agent", "TestSupport"]),

@@ -51,6 +51,7 @@ extension APMask: SetAlgebra {
   /// The members of `numbers`.
   ///
   /// - Parameter numbers: Adapters or domains in any order.
+  @inlinable
   public init(_ numbers: some Sequence<UInt8>) {
     self.init()
     for number in numbers { insert(number) }

@@ -111,7 +111,11 @@ public struct APQNSet: Equatable, Sendable {
 
   /// The adapters of all members.
   public var adapters: APMask {
-    APMask((UInt8.min...UInt8.max).lazy.filter { !self[$0].isEmpty })
+    var adapters = APMask()
+    for (adapter, domains) in rows.enumerated() where !domains.isEmpty {
+      adapters.insert(UInt8(adapter))
+    }
+    return adapters
   }
 
   /// The domains of all members.

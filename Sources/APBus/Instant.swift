@@ -1,3 +1,5 @@
+import Glibc
+
 /// A moment on a clock that never goes back: CLOCK_MONOTONIC on a host, which stops while the machine is
 /// suspended, and one that a replay or a test sets.
 ///
@@ -51,5 +53,49 @@ package struct WallTime: Hashable, Comparable, Sendable {
   /// The time from the second moment to the first, wrong by as much as the clock was set between them.
   package static func - (end: WallTime, start: WallTime) -> Duration {
     end.sinceEpoch - start.sinceEpoch
+  }
+}
+
+extension WallTime {
+  /// The moment as RFC 3339 writes it, in UTC and to the second: `2027-01-15T08:00:00Z`.
+  package var text: String {
+    var seconds = time_t(sinceEpoch.components.seconds)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
+      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+  }
+
+  /// The moment of such a text; nil for anything else.
+  package init?(text: String) {
+    guard text.hasSuffix("Z") else { return nil }
+    let halves = text.dropLast().split(separator: "T", omittingEmptySubsequences: false)
+    guard halves.count == 2,
+      let date = Self.numbers(halves[0], separator: "-", digits: [4, 2, 2]),
+      let clock = Self.numbers(halves[1], separator: ":", digits: [2, 2, 2])
+    else { return nil }
+    var parts = tm()
+    (parts.tm_year, parts.tm_mon, parts.tm_mday) = (date[0] - 1900, date[1] - 1, date[2])
+    (parts.tm_hour, parts.tm_min, parts.tm_sec) = (clock[0], clock[1], clock[2])
+    self.init(sinceEpoch: .seconds(timegm(&parts)))
+    guard self.text == text else { return nil }
+  }
+
+  /// Numbers of exactly these digits, with separators between them.
+  package static func numbers(
+    _ text: Substring, separator: Character, digits: [Int]
+  ) -> [Int32]? {
+    let parts = text.split(separator: separator, omittingEmptySubsequences: false)
+    guard parts.map(\.utf8.count) == digits,
+      parts.allSatisfy({ $0.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) })
+    else { return nil }
+    return parts.compactMap { Int32($0) }
+  }
+}
+
+extension Duration {
+  package var wholeMilliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
   }
 }

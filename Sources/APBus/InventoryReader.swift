@@ -6,12 +6,21 @@
 /// (`Card.unanswered`); how long it is waited for is up to the port (`SysfsPath.askedAdapter`).
 public struct InventoryReader {
   private let attributes: AttributeReader
+  /// The attributes of a card that are read.
+  private let cardAttributes: [String]
 
   /// A reader of that bus.
   ///
-  /// - Parameter sysfs: The kernel, or a simulated bus.
-  public init(sysfs: any Sysfs) {
+  /// - Parameters:
+  ///   - sysfs: The kernel, or a simulated bus.
+  ///   - asksAdapters: Whether attributes are read that only the adapters themselves know, which takes a request
+  ///     to each (`SysfsPath.askedAdapter`).
+  public init(sysfs: any Sysfs, asksAdapters: Bool = true) {
     attributes = AttributeReader(sysfs: sysfs)
+    cardAttributes =
+      asksAdapters
+      ? Card.ruleAttributes
+      : Card.ruleAttributes.filter { SysfsPath.card(0, $0).askedAdapter == nil }
   }
 
   /// How often everything is read at most until masks and queues fit together.
@@ -86,9 +95,9 @@ public struct InventoryReader {
     card.driver = try attributes.driver(.card(adapter, "driver"))
     card.isConfigured = try attributes.flag(.card(adapter, "config"))
     card.isCheckStopped = try attributes.flag(.card(adapter, "chkstop"))
-    let texts = try attributes.rawTexts(Card.ruleAttributes.map { .card(adapter, $0) })
+    let texts = try attributes.rawTexts(cardAttributes.map { .card(adapter, $0) })
     card.unanswered = texts.unanswered
-    for (name, text) in zip(Card.ruleAttributes, texts.texts) {
+    for (name, text) in zip(cardAttributes, texts.texts) {
       card.attributes[name] = text.flatMap(AttributeReader.text)
     }
     // An attribute that was missing may never have existed, or was removed with the card.

@@ -123,10 +123,7 @@ public struct UnansweredRead: Hashable, Sendable {
   }
 
   /// The time in whole milliseconds.
-  package var milliseconds: Int64 {
-    let (seconds, attoseconds) = limit.components
-    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-  }
+  package var milliseconds: Int64 { limit.wholeMilliseconds }
 
   /// What is wrong, without the file: `no answer within 5 s`.
   package var clause: String {

@@ -75,7 +75,7 @@ extension Agent {
     hasWritten = false
     masks = inventory.bus.masks
     let check = PlanCheck(
-      plan, on: inventory, context, reader: InventoryReader(sysfs: sysfs))
+      plan, on: inventory, by: decisions.rules, context, sysfs: sysfs)
     var hasFailed = false
     undone = []
     operations: for (index, operation) in plan.operations.enumerated() {

@@ -99,6 +99,7 @@ extension Agent {
       context.configuration = environment.configuration()
       note(inventory.queues.map(\.apqn), in: inventory)
       self.inventory = inventory
+      lastSurvey = time.now
       dirty = []
       decisions = nil
       // What is added under the same name later is another queue.

@@ -13,7 +13,7 @@ package final class Agent {
   let time: any TimeSource
   let environment: Environment
   let report: (Event) -> Void
-  var host: HostIdentity
+  package internal(set) var host: HostIdentity
   var settings: Settings
 
   var rules: RuleSet
@@ -65,6 +65,8 @@ package final class Agent {
   var choice: MechanismChoice?
   /// The machine as of the last scan; nil before the first and without a bus.
   package internal(set) var inventory: Inventory?
+  /// When everything was scanned last.
+  package internal(set) var lastSurvey: Instant?
   /// What the rules decide about the machine as of the last scan.
   package internal(set) var decisions: DecisionTable?
   /// What the agent has reserved.
@@ -344,9 +346,22 @@ package final class Agent {
     decisions ?? DecisionTable(rules: rules, inventory: inventory ?? .empty, host: host)
   }
 
-  /// The requests on a machine, with what has been done since it was scanned. An obstacle means that nothing is
-  /// decided or done.
-  private func requests(on inventory: Inventory, obstacle: String? = nil) -> Requests {
+  /// What of earlier plans the next one depends on.
+  package var memory: AgentMemory {
+    var memory = AgentMemory()
+    memory.choice = keptChoice
+    memory.fought = contention.given
+    memory.undrained = drains.undrained
+    memory.busy = context.busy
+    memory.heldBack = retries.heldBack(now: time.now)
+    memory.acceptsNoRules = !context.rulesAreMissing
+    memory.progress = progress(obstacle: status.obstacle?.description)
+    if case .unreadable(let error) = status.obstacle { memory.unreadable = "\(error)" }
+    return memory
+  }
+
+  /// What has been done since the machine was scanned. An obstacle means that nothing is decided or done.
+  private func progress(obstacle: String?) -> RequestProgress {
     var progress = RequestProgress(
       draining: Set(drains.draining), moved: Set(ownMoves.filter { $0.value == .vfioAP }.keys),
       obstacle: obstacle)
@@ -359,10 +374,14 @@ package final class Agent {
         progress.failures[apqn] = failure.isFinal ? .final("\(failure)") : .retried("\(failure)")
       }
     }
-    return Requests(
+    return progress
+  }
+
+  private func requests(on inventory: Inventory, obstacle: String? = nil) -> Requests {
+    Requests(
       inventory: inventory, decisions: currentDecisions, ownership: ownership,
       configuration: context.configuration, plan: plan ?? Plan(mechanism: .bind),
-      progress: progress)
+      progress: progress(obstacle: obstacle))
   }
 
   /// Switches on again what was switched off to be drained. Call it before the agent is given up.

@@ -1,12 +1,16 @@
 import APBus
 import Reservation
+import ReservationRules
 
 /// Asks right before each operation whether the machine is still as it was when its plan was made.
 ///
 /// Minutes can pass between the two: operations before it wait for the hardware, and a lock for its owner.
 /// Check-stops, online switches and guests send no event, and an event may not have been received yet.
 struct PlanCheck {
+  /// Asks adapters only where a rule depends on the answer: that takes them milliseconds.
   private let reader: InventoryReader
+  /// Asks adapters whether they answer.
+  private let askingReader: InventoryReader
   /// The machine that the plan was made on.
   private let inventory: Inventory
   /// Whether queues with pending requests are drained before they are taken.
@@ -17,9 +21,11 @@ struct PlanCheck {
   private let leaving: Set<APQN>
 
   init(
-    _ plan: Plan, on inventory: Inventory, _ context: PlanningContext, reader: InventoryReader
+    _ plan: Plan, on inventory: Inventory, by rules: RuleSet, _ context: PlanningContext,
+    sysfs: any Sysfs
   ) {
-    self.reader = reader
+    reader = InventoryReader(sysfs: sysfs, asksAdapters: rules.asksAdapters)
+    askingReader = InventoryReader(sysfs: sysfs)
     self.inventory = inventory
     drains = context.isOn(.pendingRequests)
     let needs = context.keyNeeds
@@ -96,7 +102,7 @@ struct PlanCheck {
       var isKept = false
       for apqn in candidates where !isKept {
         guard let queue = try reader.readQueue(apqn), queue.owner == .host else { continue }
-        let card = try reader.readCard(apqn.adapter)
+        let card = try askingReader.readCard(apqn.adapter)
         isKept = queue.isUsable(on: card) && card?.unanswered == nil
       }
       guard isKept else { return false }

@@ -250,6 +250,9 @@ extension AgentReport {
     decisions = agent.decisions
     ownership = agent.ownership
     configuration = agent.configuration
+    host = agent.host
+    lastSurvey = agent.lastSurvey
+    memory = agent.memory
   }
 }
 

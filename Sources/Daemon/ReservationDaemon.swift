@@ -19,6 +19,8 @@ package final class ReservationDaemon {
   private let time = HostTime()
   private var settles = PendingSettles()
   private var problems: [String] = []
+  /// What was reported to the service manager last.
+  private var reported: StatusBoard.State.Revision?
   private var isStopping = false
   /// What ended the daemon without being asked to.
   private var failure: String?
@@ -113,6 +115,9 @@ package final class ReservationDaemon {
     let state = board.read()
     waits?.note(isBusy: state.isBusy)
     if state.hasEnded { return noteEnd(state) }
+    // That the agent begins to work is nothing to report, and it needs the processor.
+    guard !state.isBusy || state.revision != reported else { return }
+    reported = state.revision
     service?.report(status.summary, of: state.report.status)
     guard !state.isBusy else { return }
     rules?.isNeeded = state.report.status.phase != .withoutBus

@@ -17,6 +17,12 @@ package struct AgentReport: Sendable {
   package var ownership = Ownership()
   /// What the host's other files say.
   package var configuration = HostConfiguration()
+  /// The names of the host, by which rules are decided.
+  package var host = HostIdentity()
+  /// When everything was scanned last; nil before the first scan.
+  package var lastSurvey: Instant?
+  /// What of its earlier plans the next one depends on.
+  package var memory = AgentMemory()
   /// The last numbered request that it has dealt with.
   package var ticket: UInt64 = 0
   /// How often it has reconciled.
@@ -100,7 +106,8 @@ package struct Wait: Equatable, Sendable {
 package final class StatusBoard: Sendable {
   /// What is on the board at one moment.
   package struct State: Sendable {
-    package var report = AgentReport()
+    package var report = AgentReport() { didSet { reports += 1 } }
+    private var reports: UInt64 = 0
     /// Whether the agent is at work.
     package var isBusy = false
     /// Whether the agent's thread has ended.
@@ -115,8 +122,29 @@ package final class StatusBoard: Sendable {
     /// The agent's last status, with what it says of requests as of now.
     package var status: Agent.Status {
       var status = report.status
-      if case .lock? = wait?.subject { status.requests = status.requests.waitingForLock }
+      if isWaitingForLock { status.requests = status.requests.waitingForLock }
       return status
+    }
+
+    /// What the agent remembers, with what it waits for as of now.
+    package var memory: AgentMemory {
+      var memory = report.memory
+      memory.progress.isLocked = memory.progress.isLocked || isWaitingForLock
+      return memory
+    }
+
+    /// Changes whenever what is reported does.
+    package struct Revision: Equatable, Sendable {
+      fileprivate var reports: UInt64
+      fileprivate var isWaitingForLock: Bool
+    }
+
+    package var revision: Revision {
+      Revision(reports: reports, isWaitingForLock: isWaitingForLock)
+    }
+
+    private var isWaitingForLock: Bool {
+      if case .lock? = wait?.subject { true } else { false }
     }
   }
 

@@ -5,6 +5,7 @@ package import JSONText
 import Reports
 package import Reservation
 import ReservationRules
+package import Snapshots
 
 /// The answer to `GetStatus` (`org.apreserve.varlink`).
 package struct StatusDocument {
@@ -22,6 +23,31 @@ package struct StatusDocument {
   package var configurationErrors: [String]
   /// Now, on the clock of `HostTime`.
   package var now: Instant
+
+  /// What an answer depends on that is made once.
+  struct Revision: Equatable {
+    var board: StatusBoard.State.Revision
+    var rules: UInt64
+    var settings: [AppliedSetting]
+  }
+
+  var revision: Revision {
+    Revision(board: board.revision, rules: rules.revision, settings: settings)
+  }
+
+  /// All that the agent plans by; nil before the first scan and without an AP bus.
+  var planningState: PlanningState? {
+    let report = board.report
+    guard let inventory = report.inventory, let decisions = report.decisions,
+      let survey = report.lastSurvey
+    else { return nil }
+    return PlanningState(
+      machine: Snapshot(
+        host: report.host, inventory: inventory, configuration: report.configuration,
+        ownership: report.ownership),
+      rules: decisions.rules, ruleErrors: rules.errors, settings: settings, memory: board.memory,
+      lastSurvey: survey)
+  }
 
   /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100
@@ -166,6 +192,22 @@ package struct StatusDocument {
     _ elements: [Element], _ json: (Element) -> JSONValue
   ) -> JSONValue {
     .array(elements.prefix(listLimit).map(json))
+  }
+}
+
+extension PlanningState {
+  /// The machine assessed as the daemon has it.
+  ///
+  /// - Throws: when the kernel does not have the mechanism that the settings ask for.
+  package func assessment() throws(MechanismChoice.Unavailable) -> Assessment {
+    let configuration = Configuration(applied: settings)
+    return try Assessment(
+      inventory: machine.inventory, rules: rules, host: machine.host,
+      mechanism: configuration.mechanism, mechanismOrigin: configuration.origins[.mechanism],
+      ownership: machine.ownership,
+      context: PlanningContext(
+        configuration: machine.configuration, policy: configuration.policy),
+      agent: memory, settings: settings)
   }
 }
 

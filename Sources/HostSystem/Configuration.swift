@@ -24,6 +24,15 @@ package struct Configuration: Equatable, Sendable {
 
   package init() {}
 
+  /// The settings that another program has in force, such as the daemon.
+  package init(applied: [AppliedSetting]) {
+    for setting in applied where setting.isSet {
+      if let key = Setting(rawValue: setting.name) {
+        override(key, with: setting.value, origin: setting.origin)
+      }
+    }
+  }
+
   /// Reads files, each with a higher priority than the ones before.
   ///
   /// An invalid line is not ignored, since it may have been meant to protect: its setting has the value that

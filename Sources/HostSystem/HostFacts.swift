@@ -24,6 +24,13 @@ package struct HostFacts: Sendable {
     (text("/proc/sys/kernel/random/boot_id") ?? "").split(whereSeparator: \.isWhitespace).joined()
   }
 
+  /// The release of the running kernel, such as `6.12.41`; nil if it is not known.
+  package var kernelRelease: String? {
+    text("/proc/sys/kernel/osrelease").map { Self.trimmed($0[...]) }.flatMap {
+      $0.isEmpty ? nil : $0
+    }
+  }
+
   /// The file with the static host name, which neither DHCP nor a container runtime changes.
   package var nameFile: String { root + "/etc/hostname" }
 

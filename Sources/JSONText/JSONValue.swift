@@ -65,6 +65,14 @@ extension JSONValue {
 
   package var isTrue: Bool { self == .bool(true) }
 
+  /// An object with one more member, after the one of that name or at its end.
+  package func inserting(_ key: String, _ value: JSONValue, after earlier: String) -> JSONValue {
+    guard case .object(var members) = self else { return self }
+    let place = members.firstIndex { $0.key == earlier }.map { $0 + 1 }
+    members.insert(Member(key, value), at: place ?? members.endIndex)
+    return .object(members)
+  }
+
   /// The elements of an array; none for anything else.
   package var elements: [JSONValue] {
     guard case .array(let elements) = self else { return [] }

@@ -111,16 +111,22 @@ package enum HistoryStart: Equatable, Sendable {
     var parts = today
     (parts.tm_hour, parts.tm_min, parts.tm_sec, parts.tm_isdst) = (0, 0, 0, -1)
     var rest = words[...]
-    if let date = rest.first.flatMap({ numbers($0, separator: "-", digits: [4, 2, 2]) }) {
+    if let date = rest.first.flatMap({ WallTime.numbers($0, separator: "-", digits: [4, 2, 2]) }) {
       (parts.tm_year, parts.tm_mon, parts.tm_mday) = (date[0] - 1900, date[1] - 1, date[2])
       rest.removeFirst()
     } else if words.count == 2 {
-      return nil
+      guard let daysAgo = [Substring("today"): Int32(0), "yesterday": 1][words[0]] else {
+        return nil
+      }
+      parts.tm_mday -= daysAgo
+      _ = localTime(&parts)
+      parts.tm_isdst = -1
+      rest.removeFirst()
     }
     if let word = rest.first {
       guard
-        let clock = numbers(word, separator: ":", digits: [2, 2])
-          ?? numbers(word, separator: ":", digits: [2, 2, 2])
+        let clock = WallTime.numbers(word, separator: ":", digits: [2, 2])
+          ?? WallTime.numbers(word, separator: ":", digits: [2, 2, 2])
       else { return nil }
       (parts.tm_hour, parts.tm_min) = (clock[0], clock[1])
       parts.tm_sec = clock.count > 2 ? clock[2] : 0
@@ -133,43 +139,5 @@ package enum HistoryStart: Equatable, Sendable {
       (parts.tm_year, parts.tm_mon, parts.tm_mday) == (asked.tm_year, asked.tm_mon, asked.tm_mday)
     else { return nil }
     return WallTime(sinceEpoch: .seconds(time))
-  }
-
-  /// Numbers of exactly these digits, with separators between them.
-  fileprivate static func numbers(
-    _ text: Substring, separator: Character, digits: [Int]
-  ) -> [Int32]? {
-    let parts = text.split(separator: separator, omittingEmptySubsequences: false)
-    guard parts.map(\.utf8.count) == digits,
-      parts.allSatisfy({ $0.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) })
-    else { return nil }
-    return parts.compactMap { Int32($0) }
-  }
-}
-
-extension WallTime {
-  /// The moment as RFC 3339 writes it, in UTC and to the second: `2027-01-15T08:00:00Z`.
-  package var text: String {
-    var seconds = time_t(sinceEpoch.components.seconds)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
-  }
-
-  /// The moment of such a text; nil for anything else.
-  package init?(text: String) {
-    guard text.hasSuffix("Z") else { return nil }
-    let halves = text.dropLast().split(separator: "T", omittingEmptySubsequences: false)
-    guard halves.count == 2,
-      let date = HistoryStart.numbers(halves[0], separator: "-", digits: [4, 2, 2]),
-      let clock = HistoryStart.numbers(halves[1], separator: ":", digits: [2, 2, 2])
-    else { return nil }
-    var parts = tm()
-    (parts.tm_year, parts.tm_mon, parts.tm_mday) = (date[0] - 1900, date[1] - 1, date[2])
-    (parts.tm_hour, parts.tm_min, parts.tm_sec) = (clock[0], clock[1], clock[2])
-    self.init(sinceEpoch: .seconds(timegm(&parts)))
-    guard self.text == text else { return nil }
   }
 }

@@ -26,30 +26,35 @@ package struct Assessment {
   /// Assesses a machine by rules.
   ///
   /// `mechanism` is the mechanism to use, nil lets the bus decide; `mechanismOrigin` says where it is set.
+  /// `agent` is what an agent has seen before, if one looks after the machine.
   /// - Throws: when the kernel does not have the mechanism.
   package init(
     inventory: Inventory, rules: RuleSet, host: HostIdentity = HostIdentity(),
     mechanism: Mechanism? = nil, mechanismOrigin: String? = nil,
     ownership: Ownership = Ownership(), context: PlanningContext = PlanningContext(),
-    settings: [AppliedSetting] = []
+    agent: AgentMemory = AgentMemory(), settings: [AppliedSetting] = []
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
     self.host = host
     decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
     self.ownership = ownership
-    self.context = context
     var context = context
-    context.rulesAreMissing = rules.rules.isEmpty
+    context.rulesAreMissing = rules.rules.isEmpty && !agent.acceptsNoRules
+    context.fought.merge(agent.fought) { _, fought in fought }
+    context.undrained.formUnion(agent.undrained)
+    context.busy.formUnion(agent.busy)
+    self.context = context
     let planner = Planner(
       inventory: inventory, decisions: decisions, ownership: ownership,
-      context: context)
+      context: context, heldBack: agent.heldBack)
     choice = try MechanismChoice(
-      requested: mechanism, origin: mechanismOrigin, planner: planner)
+      requested: mechanism, origin: mechanismOrigin, kept: agent.choice, planner: planner)
     self.settings = settings
     plan = planner.plan(by: choice.mechanism)
-    requests = Requests(
+    let requests = Requests(
       inventory: inventory, decisions: decisions, ownership: ownership,
-      configuration: context.configuration, plan: plan)
+      configuration: context.configuration, plan: plan, progress: agent.progress)
+    self.requests = agent.unreadable.map { requests.unreadable(because: $0) } ?? requests
   }
 
   /// A machine that was assessed elsewhere.
@@ -69,6 +74,28 @@ package struct Assessment {
     self.plan = plan
     self.requests = requests
   }
+}
+
+/// What an agent has seen and done before, which its plan depends on and the machine does not show.
+package struct AgentMemory: Equatable, Sendable {
+  /// The mechanism that is kept; nil before the first plan that writes anything.
+  package var choice: MechanismChoice?
+  /// Queues that another process keeps moving back, with how often that was.
+  package var fought: [APQN: Int] = [:]
+  /// Queues that did not finish their pending requests in time.
+  package var undrained: Set<APQN> = []
+  /// Queues that were found busy when they were about to be taken.
+  package var busy: Set<APQN> = []
+  /// What has failed and is not to be tried yet.
+  package var heldBack: Set<Operation.Subject> = []
+  /// Whether a person has confirmed that there are no rules, so that everything is given back.
+  package var acceptsNoRules = false
+  /// How far the agent has come with its plan.
+  package var progress = RequestProgress()
+  /// Why the bus cannot be read now, a sentence: the machine is as it was before that.
+  package var unreadable: String?
+
+  package init() {}
 }
 
 /// A setting in force and where it comes from.

@@ -80,8 +80,10 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
   package var forcedSummary: String { definition.forced }
   /// What the guard refuses, and why. Words in backquotes are to be emphasised.
   package var manualText: String { definition.manual }
-  /// The option that switches the guard off.
-  package var option: String { "--force \(rawValue)" }
+  /// What switches the guard off: a setting for the daemon, an option for a command that works without it.
+  package var remedy: String {
+    "Force=\(rawValue) in apreserve.conf, or, without the daemon, --force \(rawValue)"
+  }
 }
 
 extension Guard {
@@ -169,7 +171,7 @@ extension Guard {
     /// The refusal: which queue, why, and what to do.
     package func refusal(of apqn: APQN) -> String {
       let definition = definition
-      return "\(apqn) \(definition.sentence), or use \(definition.guard.option)"
+      return "\(apqn) \(definition.sentence), or use \(definition.guard.remedy)"
     }
   }
 }

@@ -92,7 +92,7 @@ package struct MechanismChoice: Equatable, Sendable {
         advice:
           "\(callout) knows masks only and refuses to start a mediated device whose queues are "
           + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
-          + "\(Guard.callout.option) chooses overrides anyway")
+          + "\(Guard.callout.remedy), chooses overrides anyway")
     } else {
       self.init(
         .override, because: "masks cannot express the rules, and this kernel has driver_override")
@@ -133,7 +133,8 @@ package struct MechanismChoice: Equatable, Sendable {
     }
   }
 
-  private init(_ mechanism: Mechanism, because reason: String, advice: String? = nil) {
+  /// A choice that was made before.
+  package init(_ mechanism: Mechanism, because reason: String, advice: String? = nil) {
     self.mechanism = mechanism
     self.reason = reason
     self.advice = advice

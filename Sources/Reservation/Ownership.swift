@@ -171,7 +171,7 @@ package struct Ownership: Equatable, Sendable {
   ) -> [OwnershipChange] {
     let present = inventory.apqns
     var changes: [OwnershipChange] = []
-    for adapter in UInt8.min...UInt8.max {
+    for adapter in present.adapters.union(requested.adapters).union(reserved.adapters) {
       let row = decisions.row(adapter)
       let undecided = row.undecidable.intersection(requested[adapter])
       let domains = present[adapter].union(requested[adapter]).intersection(row.vfioAP)

@@ -375,11 +375,6 @@ extension Requests {
     let single = decisions.rules.singlyNamed
     for adapter in UInt8.min...UInt8.max {
       let row = decisions.row(adapter)
-      // Nearly all requests of a large machine are fulfilled, so these are counted row by row.
-      let card = inventory.card(adapter)
-      let usable = APMask(
-        inventory.queues(ofCard: adapter).lazy
-          .filter { $0.owner == .vfioAP && $0.isWorking(on: card) }.map(\.apqn.domain))
       let known = present[adapter].union(ownership.seen[adapter])
       let requested = known.intersection(row.vfioAP)
         .union(present[adapter].intersection(row.undecidable))
@@ -388,6 +383,11 @@ extension Requests {
         .union(guests.queues[adapter])
       guard !requested.isEmpty else { continue }
       queues[adapter] = requested
+      // Nearly all requests of a large machine are fulfilled, so these are counted row by row.
+      let card = inventory.card(adapter)
+      let usable = APMask(
+        inventory.queues(ofCard: adapter).lazy
+          .filter { $0.owner == .vfioAP && $0.isWorking(on: card) }.map(\.apqn.domain))
       for domain in requested.subtracting(usable) {
         let apqn = APQN(adapter: adapter, domain: domain)
         guard let reason = judge.reason(for: apqn) else { continue }

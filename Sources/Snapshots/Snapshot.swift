@@ -12,15 +12,22 @@ package struct Snapshot: Equatable, Sendable {
   package var configuration: HostConfiguration
   /// What apreserve has reserved on it.
   package var ownership: Ownership
+  /// The release of its kernel, if it is known.
+  package var kernel: String?
+  /// When it was read, if that is known.
+  package var time: WallTime?
 
   package init(
     host: HostIdentity = HostIdentity(), inventory: Inventory,
-    configuration: HostConfiguration = HostConfiguration(), ownership: Ownership = Ownership()
+    configuration: HostConfiguration = HostConfiguration(), ownership: Ownership = Ownership(),
+    kernel: String? = nil, time: WallTime? = nil
   ) {
     self.host = host
     self.inventory = inventory
     self.configuration = configuration
     self.ownership = ownership
+    self.kernel = kernel
+    self.time = time
   }
 
   /// The version of the format that this program reads and writes.

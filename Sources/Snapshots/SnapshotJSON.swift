@@ -11,6 +11,8 @@ extension Snapshot {
     var members = JSONObject()
     members.set("apreserve", "snapshot")
     members.set("version", .integer(Self.version))
+    members.set("time", text: time?.text)
+    members.set("kernel", text: kernel)
     members.set("host", host.json)
     members.set("bus", inventory.bus.json)
     members.set(
@@ -41,10 +43,18 @@ extension Snapshot {
     let fields = try Fields(
       value, at: "",
       keys: [
-        "apreserve", "version", "host", "bus", "cards", "mediatedDevices", "configuration",
+        "apreserve", "version", "time", "kernel", "host", "bus", "cards", "mediatedDevices",
+        "configuration",
         "ownership",
       ])
     self.init(inventory: .empty)
+    if let text = try fields.text("time") {
+      guard let time = WallTime(text: text) else {
+        throw fields.error(at: "time", expecting: "a time such as \"2027-01-15T08:00:00Z\"")
+      }
+      self.time = time
+    }
+    kernel = try fields.text("kernel")
     if let host = fields["host"] { self.host = try HostIdentity(host) }
     if let bus = fields["bus"] { inventory.bus = try BusState(bus) }
     try addCards(fields)

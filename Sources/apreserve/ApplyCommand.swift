@@ -27,10 +27,11 @@ struct ApplyCommand: ParsableCommand {
 
       What is moved, refused or fails is also in the journal and in the history, as if the daemon had done it.
 
-      If the daemon is running, it does the work.
+      If the daemon is running, it does the work, by its own rules and settings; options that select others are \
+      refused then.
 
       The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is \
-      refused; 1 if something failed; 4 if there is no AP bus.
+      refused; 1 if something failed; 4 if there is no AP bus; 64 if the daemon cannot take an option.
       """)
 
   @Flag(
@@ -63,7 +64,6 @@ struct ApplyCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       guard try hasBus(try HostSysfs(root: machine.path)) else { return }
-      let rules = try rules.rules(for: machine.files)
       let lock: InstanceLock?
       do {
         lock = try state.instanceLock(isThisHost: machine.isThisHost)
@@ -71,7 +71,7 @@ struct ApplyCommand: ParsableCommand {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }
-      try apply(rules)
+      try apply(try rules.rules(for: machine.files))
     }
   }
 }
@@ -185,6 +185,12 @@ extension ApplyCommand {
 
   /// Makes a running daemon reconcile, and waits for it.
   private func applyByDaemon(_ held: InstanceLockHeld) throws {
+    if let option = (rules.given + settings.given).first {
+      Terminal.say(
+        "\(held), and it has its own rules and settings: \(option) would have no effect. Change the rule files or "
+          + "apreserve.conf(5) and run \"apreserve reload\", or stop apreserve.service first")
+      throw ExitCode.validationFailure
+    }
     Terminal.say("\(held); it does the work")
     let status = try ControlClient(path: DaemonPlace.systemControl).call(
       Call("org.apreserve.Apply"))["status"]

@@ -1,6 +1,8 @@
 import APBus
 import ArgumentParser
+import Daemon
 import HostSystem
+import JSONText
 import Reports
 import Reservation
 import Snapshots
@@ -25,8 +27,10 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let report = PlanReport(try options.assessment())
-      try options.output.print(text: report.text(style: options.output.style), json: report.json)
+      let machine = try options.assessedMachine()
+      let report = PlanReport(machine.assessment)
+      try options.print(
+        machine.heading, text: report.text(style: options.output.style), json: report.json)
       switch report.outcome {
       case .nothingToDo: break
       case .pending: throw ExitStatus.pending
@@ -66,9 +70,11 @@ struct ExplainCommand: ParsableCommand {
   func run() throws {
     guard let apqn = APQN(queue) else { return }
     try reportingErrors {
-      let explanation = Explanation(apqn, in: try options.assessment())
-      try options.output.print(
-        text: explanation.text(style: options.output.style), json: explanation.json)
+      let machine = try options.assessedMachine()
+      let explanation = Explanation(apqn, in: machine.assessment)
+      try options.print(
+        machine.heading, text: explanation.text(style: options.output.style),
+        json: explanation.json)
     }
   }
 }
@@ -90,9 +96,10 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let assessment = try options.assessment()
-      let list = QueueList(assessment)
-      try options.output.print(text: list.text(style: options.output.style), json: list.json)
+      let machine = try options.assessedMachine()
+      let list = QueueList(machine.assessment)
+      try options.print(
+        machine.heading, text: list.text(style: options.output.style), json: list.json)
     }
   }
 }
@@ -121,17 +128,18 @@ struct MatrixCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let assessment = try options.assessment()
-      let matrix = OwnerMatrix(assessment)
+      let machine = try options.assessedMachine()
+      let matrix = OwnerMatrix(machine.assessment)
       if let svg {
-        let drawing = matrix.svg(title: title(of: assessment))
+        let drawing = matrix.svg(title: title(of: machine.assessment))
         if svg == "-" {
           try Terminal.print(drawing)
         } else {
           try HostFile.write(drawing, to: svg)
         }
       } else {
-        try options.output.print(text: matrix.text(style: options.output.style), json: matrix.json)
+        try options.print(
+          machine.heading, text: matrix.text(style: options.output.style), json: matrix.json)
       }
     }
   }
@@ -144,23 +152,47 @@ struct MatrixCommand: ParsableCommand {
 
 /// A machine, rules and settings: what a plan is made from.
 struct AssessmentOptions: ParsableArguments {
+  @OptionGroup(title: OptionTitle.daemon) var daemon: DaemonSource
   @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
-  func assessment() throws -> Assessment {
+  /// A machine and the heading of reports about it.
+  typealias AssessedMachine = (assessment: Assessment, heading: MachineHeading)
+
+  /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
+  func assessedMachine() throws -> AssessedMachine {
+    let options = machine.given + rules.given + settings.given
+    if let state = try daemon.state(unless: options) { return try assessedMachine(of: state) }
     let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
     // Without a bus nothing else is reported.
     let snapshot = try machine.snapshot(masterKeys: protectsHost)
     let settings = try self.settings.settings(for: machine.files)
     let rules = try rules.rules(for: machine.ruleFiles)
-    return try Assessment(
+    let assessment = try Assessment(
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
       mechanism: settings.mechanism, mechanismOrigin: settings.origins[.mechanism],
       ownership: snapshot.ownership,
       context: PlanningContext(
         configuration: snapshot.configuration, policy: settings.policy),
       settings: settings.applied)
+    return (assessment, machine.heading(of: snapshot))
+  }
+
+  private func assessedMachine(of state: PlanningState) throws -> AssessedMachine {
+    let heading = MachineHeading(
+      host: state.machine.host, kernel: state.machine.kernel,
+      source: .daemon(HostTime().now - state.lastSurvey))
+    return (try state.assessment(), heading)
+  }
+
+  /// Prints a report with its heading, or, with --json, with the heading as the member `machine`.
+  func print(
+    _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
+  ) throws {
+    try output.print(
+      text: heading.line(style: output.style) + "\n\n" + text(),
+      json: json().inserting("machine", heading.json, after: "version"))
   }
 }

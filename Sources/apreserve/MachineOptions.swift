@@ -41,6 +41,26 @@ struct MachineOptions: ParsableArguments {
   /// Whether it is this host.
   var isThisHost: Bool { inventory == nil && capture == nil && tree.isThisHost }
 
+  /// The options given, which select another machine than the daemon's.
+  var given: [String] {
+    [
+      inventory.map { _ in "--inventory" }, capture.map { _ in "--capture" },
+      tree.sysfs.map { _ in "--sysfs" }, record.state.map { _ in "--state" },
+    ].compactMap(\.self)
+  }
+
+  /// The heading of a report about the machine as it was read.
+  func heading(of snapshot: Snapshot) -> MachineHeading {
+    let source: MachineHeading.Source
+    if let file = capture ?? inventory {
+      source = .file(
+        file == "-" ? "standard input" : file, age: snapshot.time.map { HostTime().wallTime - $0 })
+    } else {
+      source = tree.isThisHost ? .system : .tree(tree.path)
+    }
+    return MachineHeading(host: snapshot.host, kernel: snapshot.kernel, source: source)
+  }
+
   /// Reads the machine. Master keys, whose reading sends requests to the adapters, are read if `masterKeys`
   /// is set or the host has secure keys.
   func snapshot(masterKeys: Bool = false) throws -> Snapshot {
@@ -49,7 +69,8 @@ struct MachineOptions: ParsableArguments {
       let whole = try Self.readCapture(capture)
       if let damage = whole.damage { throw damage }
       let machine = try CapturedMachine(whole, start: start?.inventory)
-      return Snapshot(host: start?.host ?? HostIdentity(), inventory: machine.inventory)
+      return Snapshot(
+        host: start?.host ?? HostIdentity(), inventory: machine.inventory, kernel: start?.kernel)
     }
     if let start { return start }
     let configuration = configuration
@@ -63,8 +84,11 @@ struct MachineOptions: ParsableArguments {
       return inventory
     }
     for silence in inventory.cards.compactMap(\.silence) { Terminal.say(silence) }
+    let isHost = files.root != nil
     return Snapshot(
-      host: host, inventory: inventory, configuration: configuration, ownership: try ownership())
+      host: host, inventory: inventory, configuration: configuration, ownership: try ownership(),
+      kernel: files.root.flatMap { HostFacts(root: $0).kernelRelease },
+      time: isHost ? HostTime().wallTime : nil)
   }
 
   /// What the other files of the machine say; nothing if they are not known.

@@ -5,6 +5,7 @@ import HostSystem
 import JSONText
 import Reports
 import ReservationRules
+import Snapshots
 import Uevents
 
 /// `apreserve monitor`
@@ -14,7 +15,7 @@ struct MonitorCommand: ParsableCommand {
     abstract: "Show the kernel's events of AP devices, and what the rules decide.",
     usage: "apreserve monitor [--record <file>] [<options>]",
     discussion: """
-      Nothing is written to sysfs. A recording has the format of "udevadm monitor --kernel --property", and \
+      Nothing is written to sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of "udevadm monitor --kernel --property", and \
       "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
 
         apreserve snapshot > before.json
@@ -27,12 +28,13 @@ struct MonitorCommand: ParsableCommand {
     completion: .file())
   var record: String?
 
+  @OptionGroup(title: OptionTitle.daemon) var daemon: DaemonSource
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func run() throws {
     try reportingErrors {
-      let rules = try rules.rules()
+      let rules = try daemon.state(unless: rules.given)?.rules ?? rules.rules()
       let recording = try record.map { try EventRecording(path: $0) }
       let monitor = try UdevMonitor()
       let report = UeventReport(style: output.style)

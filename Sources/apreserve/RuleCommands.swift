@@ -90,26 +90,73 @@ struct VerifyCommand: ParsableCommand {
 struct RulesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rules",
-    abstract: "Show the rules in effect, in order, with their files and lines.",
-    usage: "apreserve rules [<options>]",
+    abstract: "Show the rules in force, in order, with their files and lines.",
+    usage: "apreserve rules [--in-force|--diff] [<options>]",
     discussion: """
-      The list includes files that are not read, since an empty file masks them or a file of the same name \
-      in a directory with a higher priority replaces them.
+      While the daemon is running, these are its rules: those of the files, or the ones from before, if the \
+      files have errors. The list includes files that are not read, since an empty file masks them or a file of \
+      the same name in a directory with a higher priority replaces them.
 
         apreserve rules
+        apreserve rules --diff
         apreserve rules --rules ./rules --json
+
+      With --diff the exit status is 0 if the files have the same rules, 2 if others, and 1 if they have errors.
       """)
 
+  @Flag(help: "Require the daemon, and show the rules that it has in force.")
+  var inForce = false
+
+  @Flag(help: "Show how the rule files differ from the rules that the daemon has in force.")
+  var diff = false
+
+  @OptionGroup(title: OptionTitle.daemon) var daemon: DaemonSource
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
+  func validate() throws {
+    guard !(inForce && diff) else {
+      throw ValidationError("--in-force and --diff exclude each other.")
+    }
+    guard !daemon.offline || !(inForce || diff) else {
+      throw ValidationError("\(diff ? "--diff" : "--in-force") asks the daemon; omit --offline.")
+    }
+    guard !inForce || rules.directories.isEmpty else {
+      throw ValidationError(
+        "--in-force shows the daemon's rules; use --diff to compare them with those of --rules.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
-      _ = try rules.rules()
+      if diff { return try printDifference() }
+      if let state = try daemon.state(unless: rules.given) {
+        return try print(RuleListing(rules: state.rules, selection: try? rules.load().selection))
+      }
+      guard !inForce else {
+        Terminal.say("the daemon is not running, so no rules are in force")
+        throw ExitStatus.error
+      }
       let host = try rules.load()
-      let listing = RuleListing(rules: host.rules, selection: host.selection)
-      try output.print(text: listing.text(style: output.style), json: listing.json)
+      try print(RuleListing(rules: host.rules, selection: host.selection))
+      try rules.check(host)
     }
+  }
+
+  private func print(_ listing: RuleListing) throws {
+    try output.print(text: listing.text(style: output.style), json: listing.json)
+  }
+
+  private func printDifference() throws {
+    guard let state = try daemon.state(unless: []) else {
+      Terminal.say("the daemon is not running, so no rules are in force")
+      throw ExitStatus.error
+    }
+    let host = try rules.load()
+    try rules.check(host)
+    let difference = RuleDifference(RuleChanges(from: state.rules, to: host.rules))
+    try output.print(text: difference.text(style: output.style), json: difference.json)
+    if !difference.isEmpty { throw ExitStatus.pending }
   }
 }
 
@@ -151,6 +198,9 @@ struct RuleOptions: ParsableArguments {
     completion: .directory)
   var directories: [String] = []
 
+  /// The options given, which select other rules than the daemon's.
+  var given: [String] { directories.isEmpty ? [] : ["--rules"] }
+
   /// Rules for no particular machine: those of the options, or of this system.
   static let anyMachine = MachineFiles(isThisHost: false, root: "/")
 
@@ -186,16 +236,19 @@ struct RuleOptions: ParsableArguments {
     return RuleFileSelection.directories.map { prefix + $0 }
   }
 
-  /// Reads the rules. If there are errors, none of the rules is used: the errors are printed and the program
-  /// ends.
+  /// Ends the program if the rules have errors, which are printed: none of the rules is used then.
+  func check(_ host: HostRules) throws {
+    let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
+    guard !verification.isClean(strict: false) else { return }
+    Terminal.say(
+      "the rules have errors, and none of them is used\n\n" + verification.text(style: .plain))
+    throw ExitStatus.error
+  }
+
+  /// Reads the rules. If there are errors, the program ends.
   func rules(for machine: MachineFiles = Self.anyMachine) throws -> RuleSet {
     let host = try load(for: machine)
-    let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
-    guard verification.isClean(strict: false) else {
-      Terminal.say(
-        "the rules have errors, and none of them is used\n\n" + verification.text(style: .plain))
-      throw ExitStatus.error
-    }
+    try check(host)
     if host.selection.paths.isEmpty, !directories.isEmpty {
       Terminal.say(Self.noFiles(in: directories))
       throw ExitStatus.error

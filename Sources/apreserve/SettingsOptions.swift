@@ -54,8 +54,12 @@ struct SettingsOptions: ParsableArguments {
     completion: .file())
   var config: String?
 
-  var areAbsent: Bool {
-    mechanism == nil && force.isEmpty && protectHost == nil && config == nil
+  /// The options given, which select other settings than the daemon's.
+  var given: [String] {
+    [
+      mechanism.map { _ in "--mechanism" }, force.isEmpty ? nil : "--force",
+      protectHost.map { _ in "--protect-host" }, config.map { _ in "--config" },
+    ].compactMap(\.self)
   }
 
   /// A function that reads the settings, given those in force. Options have priority over files.

@@ -98,7 +98,7 @@ struct SimulateCommand: ParsableCommand {
       throw ValidationError(
         "--mount cannot be combined with --snapshot, --events, --calls or --json.")
     }
-    guard mount == nil || (rules.directories.isEmpty && settings.areAbsent) else {
+    guard mount == nil || (rules.directories.isEmpty && settings.given.isEmpty) else {
       throw ValidationError("With --mount no agent runs; run one with --sysfs on the directory.")
     }
   }

@@ -117,7 +117,7 @@ extension Stage {
       watched.agent.status.plan?.refusals.first?.description
         == "01.0000 stays with the host: the host is protected by ProtectHost=yes, and its master keys "
         + "cannot be read (reading \(asked): no answer within 5 s), so it may be the last queue with "
-        + "them; make them readable, or use --force protect-host")
+        + "them; make them readable, or use \(Guard.protectHost.remedy)")
     #expect(stage.silences == [.warned(.unanswered(1, UnansweredRead(asked)))])
     watched.sysfs.unanswered = { _ in false }
     watched.agent.scan(.card(1))

@@ -77,7 +77,9 @@ import Testing
     }
     let result = try bench.run("list \(option) --rules none")
     #expect(result.messages == "")
-    #expect(result.output == table)
+    let file = option.split(separator: " ")[1]
+    let host = file == "recorded.json" ? "kvm1, " : ""
+    #expect(result.output == "\(host)from \(file)\n\n\(table)")
   }
 
   private static let recorded = """
@@ -139,7 +141,9 @@ import Testing
   ])
   func `is exactly this`(words: String, text: String) throws {
     let result = try Sample.bench().run(words)
-    #expect(result.output == text)
+    let isReport = ["plan", "list", "matrix", "explain"].contains { words.hasPrefix("\($0) ") }
+    let heading = "lnx01 (LPAR PROD1), from machine.json\n\n"
+    #expect(result.output == (isReport && !words.contains("--json") ? heading : "") + text)
     #expect(result.messages == "")
   }
 
@@ -151,6 +155,7 @@ import Testing
     {
       "apreserve": "matrix",
       "version": 1,
+      "machine": {"host": "lnx01", "lpar": "PROD1", "source": "file", "path": "machine.json"},
       "adapters": [{"name": "card01", "number": 1, "type": "CEX7C"}, {"name": "card02", "number": 2, "type": "CEX8P"}],
       "domains": [{"name": "0004", "number": 4}, {"name": "0005", "number": 5}],
       "queues": [

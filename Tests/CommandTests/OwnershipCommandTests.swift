@@ -63,7 +63,7 @@ import Testing
     try bind("vfio_ap")
     let held = try apply("--rules none --state state")
     #expect(held.status == 3)
-    #expect(held.output.contains("use --force empty-rules"))
+    #expect(held.output.contains("use Force=empty-rules in apreserve.conf, "))
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
     _ = try apply("--rules none --state state --force empty-rules")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)

@@ -3,8 +3,10 @@ import Glibc
 import HostSystem
 import HostTestSupport
 import JSONText
+import Reports
 import Reservation
 import SimulatedBus
+import Snapshots
 import Synchronization
 import TestSupport
 import Testing
@@ -67,7 +69,7 @@ private enum Situation: String, CaseIterable, Codable {
         summary: "1 of 2 queues reserved, 1 contended",
         open: [
           "01.0000 is left alone: another process has moved it back 3 times; find that process, then "
-            + "reload, or use --force fighting"
+            + "reload, or use \(Guard.fighting.remedy)"
         ], counts: [.reserved: 1, .contended: 1], request: "contended",
         message: (.refused, "01.0000 is left alone"))
     case .refused:
@@ -318,12 +320,56 @@ struct `What keeps a guest from its queues` {
       }
       let explanation = try machine.reply("Explain", [.init("queue", "01.0000")])["explanation"]
       #expect(explanation?["request"]?.text == picture.request, "\(name)")
+      try machine.requirePlanElsewhere(name)
       try machine.wait {
         machine.messages.texts(of: picture.message.kind).contains {
           $0.contains(picture.message.text)
         }
       }
       machine.bus.isStuck.store(false, ordering: .relaxed)
+    }
+  }
+}
+
+extension LiveMachine {
+  /// Another program comes to the plan, the list and the explanation of the daemon, with what that gives it.
+  fileprivate func requirePlanElsewhere(_ name: String) throws {
+    var pairs: [(daemon: JSONValue, other: JSONValue)] = []
+    // The daemon may have changed its mind between two questions.
+    try wait {
+      guard let reply = try? reply("GetPlanningState") else {
+        // There is no machine, or not yet.
+        return (try? self.reply("Plan")) == nil
+      }
+      let state = try PlanningState(reply["state"] ?? .null)
+      guard let assessment = try? state.assessment() else { return true }
+      let apqn = APQN(adapter: 1, domain: 0)
+      pairs = [
+        (try self.reply("Plan")["plan"] ?? .null, PlanReport(assessment).json),
+        (
+          .array(try self.reply("ListQueues")["queues"]?.elements ?? []),
+          .array(QueueList(assessment).adapters.flatMap(QueueList(assessment).json(ofCard:)))
+        ),
+        (
+          try self.reply("Explain", [.init("queue", "01.0000")])["explanation"] ?? .null,
+          Explanation(apqn, in: assessment).json
+        ),
+      ].map { ($0.0.withoutNull, $0.1.withoutNull) }
+      return pairs.allSatisfy { $0.daemon == $0.other }
+    }
+    for pair in pairs { #expect(pair.daemon == pair.other, "\(name)") }
+  }
+}
+
+extension JSONValue {
+  /// The value without members that are null, which is the same as leaving them out.
+  fileprivate var withoutNull: JSONValue {
+    switch self {
+    case .object(let members):
+      .object(
+        members.filter { $0.value != .null }.map { Member($0.key, $0.value.withoutNull) })
+    case .array(let elements): .array(elements.map(\.withoutNull))
+    default: self
     }
   }
 }

@@ -100,8 +100,8 @@ import Testing
     #expect(
       plan.refusals.map(\.description) == [
         "01.0002 is assigned to mediated device 11111111-2222-3333-4444-555555555555; unassign it "
-          + "there first, since its guest would lose all queues of the adapter, or use --force "
-          + "assigned-queue"
+          + "there first, since its guest would lose all queues of the adapter, or use "
+          + Guard.assignedQueue.remedy
       ])
   }
 

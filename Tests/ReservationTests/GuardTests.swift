@@ -36,12 +36,12 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       try machine.plan(.bind, adapterOne).refusals.map(\.description) == [
         "01.0004 is left alone: another process has moved it back 3 times; find that process, then "
-          + "reload, or use --force fighting",
+          + "reload, or use \(Guard.fighting.remedy)",
         "01.0005 stays with the host: it did not finish its pending requests in time; wait for the "
-          + "next attempt, or use --force pending-requests",
+          + "next attempt, or use \(Guard.pendingRequests.remedy)",
         "02.0004 is assigned to mediated device \(uuid) (virtual machine db1); unassign it there "
-          + "first, since its guest would lose all queues of the adapter, or use --force "
-          + "assigned-queue",
+          + "first, since its guest would lose all queues of the adapter, or use "
+          + "Force=assigned-queue in apreserve.conf, or, without the daemon, --force assigned-queue",
       ])
   }
 
@@ -72,7 +72,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       held.refusals.first?.description
         == "01.0004 stays reserved although no rule requests it, because there are no rules at all; if "
-        + "that is intended, reload, or use --force empty-rules")
+        + "that is intended, reload, or use \(Guard.emptyRules.remedy)")
     machine.context.policy.forced = [.emptyRules]
     #expect(try machine.plan(.mask, "").changes.count == 2)
   }

@@ -27,7 +27,7 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
       plan.refusals.map(\.description) == [
         "02.0005 is the host's last usable cca queue with master keys AES 0x1, APKA 0x2, and the "
           + "host has secure keys (volume root of /etc/crypttab uses the cipher paes); leave it, or use "
-          + "--force protect-host"
+          + "\(Guard.protectHost.remedy)"
       ])
   }
 

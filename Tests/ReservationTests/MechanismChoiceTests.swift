@@ -94,7 +94,7 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
     machine.context.configuration.callout = "/usr/lib/mdevctl/scripts.d/callouts/ap-check"
     let choice = try choice(machine, alone)
     #expect(choice.mechanism == .mask)
-    #expect(choice.advice?.contains("--force ap-check") == true)
+    #expect(choice.advice?.contains(Guard.callout.remedy) == true)
     #expect(try machine.planner(alone).plan(by: choice.mechanism).refusals.count == 1)
     machine.context.policy.forced = [.callout]
     #expect(try self.choice(machine, alone).mechanism == .override)

@@ -166,7 +166,7 @@ private func pattern(
     #expect(
       plan.refusals.map(\.description) == [
         "02.0004 is the host's last usable cca queue with master key AES 0x1122334455667788, needed by "
-          + "\(place); leave it, or use --force protect-host"
+          + "\(place); leave it, or use \(Guard.protectHost.remedy)"
       ])
     #expect(
       plan.warnings.map(\.description).contains(
@@ -181,10 +181,10 @@ private func pattern(
     #expect(
       plan.refusals.map(\.description) == [
         "01.0004 is the host's last usable cca queue with master key AES 0x1122334455667788, needed by "
-          + "\(place); leave it, or use --force protect-host",
+          + "\(place); leave it, or use \(Guard.protectHost.remedy)",
         "02.0004 stays with the host: the host has secure keys (\(place)), and its master keys cannot be "
           + "read (mkvps), so it may be the last queue with them; make them readable, or use "
-          + "--force protect-host",
+          + "\(Guard.protectHost.remedy)",
       ])
   }
 
@@ -298,7 +298,7 @@ private func pattern(
     #expect(
       plan.refusals.map(\.description) == [
         "03.0005 is the host's last usable queue of those named in /etc/opencryptoki/ep11tok.conf; leave "
-          + "it, or use --force protect-host"
+          + "it, or use \(Guard.protectHost.remedy)"
       ])
     #expect(
       plan.warnings.map(\.description).contains(
@@ -328,7 +328,7 @@ private func pattern(
     #expect(
       refusals.map(\.description) == [
         "03.0005 is the host's last usable ep11 queue with master key \(longWK), needed by the token of "
-          + "/etc/opencryptoki/ep11tok.conf; leave it, or use --force protect-host"
+          + "/etc/opencryptoki/ep11tok.conf; leave it, or use \(Guard.protectHost.remedy)"
       ])
   }
 }

@@ -65,7 +65,7 @@ import Testing
     ("\"card\": []", "unknown key \"card\"; did you mean \"cards\"?"),
     (
       "\"something\": 1",
-      "unknown key \"something\"; keys here are apreserve, version, host, bus, cards, "
+      "unknown key \"something\"; keys here are apreserve, version, time, kernel, host, bus, cards, "
         + "mediatedDevices, configuration, ownership"
     ),
     ("\"cards\": [], \"cards\": []", "the key \"cards\" is given twice"),

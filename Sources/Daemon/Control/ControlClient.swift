@@ -65,6 +65,8 @@ package enum ControlError: Error, Equatable, Sendable {
   case nonsense(String)
   /// It has not answered in time.
   case timeout(String)
+  /// It is of another version than this program, and was not restarted after an update.
+  case otherVersion(String)
   /// It has answered with an error.
   case refused(String, [JSONValue.Member])
 }
@@ -84,6 +86,14 @@ extension ControlError: CustomStringConvertible {
     case .closed(let path): "the daemon at \(path) has closed the connection"
     case .nonsense(let path): "the answer from \(path) is invalid; is it apreserve's socket?"
     case .timeout(let path): "the daemon at \(path) does not answer"
+    case .otherVersion(let version):
+      "the daemon is version \(version.printable), and this program is \(ProgramVersion.text); restart it with "
+        + "systemctl restart apreserve.service"
+    case .refused("org.varlink.service.MethodNotFound", _):
+      "the daemon is of another version than this program, \(ProgramVersion.text); restart it with systemctl "
+        + "restart apreserve.service"
+    case .refused("org.apreserve.NoInventory", _):
+      "there is no AP bus, or the daemon has not scanned it yet"
     case .refused("org.varlink.service.PermissionDenied", _):
       "only root may ask the daemon for this"
     case .refused("org.apreserve.RulesRefused", let parameters):

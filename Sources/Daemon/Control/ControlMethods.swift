@@ -5,6 +5,7 @@ import JSONText
 import Reports
 import Reservation
 import ReservationRules
+import Snapshots
 
 /// What the methods of `org.apreserve` and `org.varlink.service` answer.
 struct ControlMethods {
@@ -21,8 +22,9 @@ struct ControlMethods {
   var history: HistoryKeeper
   /// Whether one more long answer is too many.
   var isAnsweringTooMuch: () -> Bool
-  /// The answer with the plan, made once for each reconciliation.
+  /// The answers that take long, made once as long as nothing has changed.
   private let plans = LastAnswer()
+  private let states = LastAnswer()
 
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
@@ -53,6 +55,7 @@ struct ControlMethods {
     case "org.apreserve.GetRequests": return .reply(requests(call))
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
+    case "org.apreserve.GetPlanningState": return planningState
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload(peer) : .permissionDenied)
     case "org.apreserve.Apply":
@@ -149,9 +152,21 @@ struct ControlMethods {
   private var plan: Answer {
     guard !isAnsweringTooMuch() else { return .reply(busy) }
     return .message(
-      plans.message(asOf: status().board.report.reconciliations) {
+      plans.message(asOf: status().revision) {
         guard let assessment else { return noInventory }
         return Reply([.init("plan", PlanReport(assessment).json)])
+      })
+  }
+
+  private var planningState: Answer {
+    guard !isAnsweringTooMuch() else { return .reply(busy) }
+    let status = status()
+    return .message(
+      states.message(asOf: status.revision) {
+        guard let state = status.planningState else { return noInventory }
+        return Reply([
+          .init("version", .string(ProgramVersion.text)), .init("state", state.json),
+        ])
       })
   }
 
@@ -186,14 +201,14 @@ struct ControlMethods {
 /// An answer that is made once for as long as nothing has changed, however often it is asked for: on a
 /// large machine it can take megabytes, and a good part of a second.
 private final class LastAnswer {
-  private var reconciliation: UInt64?
+  private var revision: StatusDocument.Revision?
   private var message: [UInt8] = []
 
-  /// The message as of a reconciliation; made again where that is another one.
-  func message(asOf reconciliation: UInt64, make: () -> Reply) -> [UInt8] {
-    if self.reconciliation != reconciliation {
+  /// The message as of a revision; made again where that is another one.
+  func message(asOf revision: StatusDocument.Revision, make: () -> Reply) -> [UInt8] {
+    if self.revision != revision {
       message = make().message
-      self.reconciliation = reconciliation
+      self.revision = revision
     }
     return message
   }

@@ -25,6 +25,8 @@ package final class RuleKeeper {
     package var diagnostics: [Diagnostic] = []
     /// Why the rules in force are not kept for later, or those that were kept are not used; a sentence.
     package var archiveProblem: String?
+    /// How often the files were found changed.
+    package var revision: UInt64 = 0
     /// What stops the directories' rules from being used, each a sentence with its place.
     package var errors: [String] {
       diagnostics.filter { $0.severity == .error }.map(\.sentence)
@@ -72,8 +74,10 @@ package final class RuleKeeper {
     checksum = sources.checksum
     guard !isKnown || condition.archiveProblem != nil else { return false }
     let before = condition.rules
+    let revision = condition.revision + 1
     // Reading takes many times the memory that rules keep.
     defer {
+      condition.revision = revision
       hasRead = true
       Memory.returnFreed()
     }

@@ -1,7 +1,8 @@
 /// What differs between two sets of rules, rule by rule.
 ///
 /// A rule that only moves within its file, because a line was added before it, does not differ: what it requests
-/// is the same, unless another rule decides now, which `explain` shows.
+/// is the same, unless another rule decides now, which `explain` shows. Nor does one whose file is in another
+/// directory: among the files in effect a base name is there once.
 package struct RuleChanges: Equatable, Sendable {
   package private(set) var added: [Rule] = []
   package private(set) var removed: [Rule] = []
@@ -20,7 +21,7 @@ package struct RuleChanges: Equatable, Sendable {
       var text: String
     }
     func identity(_ rule: Rule) -> Identity {
-      Identity(file: rule.location.file, text: rule.text)
+      Identity(file: rule.location.baseName, text: rule.text)
     }
     func remaining(_ rules: [Rule], without others: [Rule]) -> [Rule] {
       var counts: [Identity: Int] = [:]
@@ -33,13 +34,13 @@ package struct RuleChanges: Equatable, Sendable {
     }
     added = remaining(after.rules, without: before.rules)
     removed = remaining(before.rules, without: after.rules)
-    let places = Dictionary(added.map { ($0.location.fileAndLine, $0) }) { first, _ in first }
+    let places = Dictionary(added.map { ($0.location.place, $0) }) { first, _ in first }
     changed = removed.compactMap { rule in
-      places[rule.location.fileAndLine].map { Change(from: rule, to: $0) }
+      places[rule.location.place].map { Change(from: rule, to: $0) }
     }
-    let changedPlaces = Set(changed.map(\.to.location.fileAndLine))
-    added.removeAll { changedPlaces.contains($0.location.fileAndLine) }
-    removed.removeAll { changedPlaces.contains($0.location.fileAndLine) }
+    let changedPlaces = Set(changed.map(\.to.location.place))
+    added.removeAll { changedPlaces.contains($0.location.place) }
+    removed.removeAll { changedPlaces.contains($0.location.place) }
   }
 
   package var isEmpty: Bool { added.isEmpty && removed.isEmpty && changed.isEmpty }
@@ -50,4 +51,10 @@ package struct RuleChanges: Equatable, Sendable {
       + changed.map { "changed \($0.to.location.fileAndLine)  \($0.to.text)" }
       + added.map { "added \($0.location.fileAndLine)  \($0.text)" }
   }
+}
+
+extension SourceLocation {
+  fileprivate var baseName: String { file.split(separator: "/").last.map(String.init) ?? file }
+
+  fileprivate var place: String { "\(baseName):\(line)" }
 }

@@ -8,6 +8,8 @@ package struct RuleSet: Sendable {
   package let files: [String]
   /// Queues that a rule reserves and names one by one with `APQN`, as in `APQN=="05.0004|06.0004"`.
   package let singlyNamed: APQNSet
+  /// Whether a rule compares what only an adapter itself knows, such as its serial number.
+  package let asksAdapters: Bool
   /// The rules prepared for any inventory.
   let compiled: CompiledRules
 
@@ -15,6 +17,7 @@ package struct RuleSet: Sendable {
   package init(rules: [Rule], files: [String]) {
     self.rules = rules
     self.files = files
+    asksAdapters = rules.contains { $0.clauses.contains { $0.condition.asksAdapter } }
     compiled = CompiledRules(rules)
     singlyNamed = APQNSet(rules.lazy.filter { $0.reserve.value == .vfioAP }.flatMap(\.singlyNamed))
   }
@@ -128,6 +131,17 @@ package struct RuleReference: Hashable, Sendable {
 }
 
 extension Rule {
+  /// The rule of a text like `text`, which was written at that place; nil for one with errors.
+  package init?(text: String, file: String, line: Int, column: Int) {
+    let location = SourceLocation(file: file, line: line, column: column)
+    let bytes = Array(text.utf8)
+    var parser = RuleParser(bytes, limit: 1)
+    let source = SourceExcerpt(
+      line: text.printableColumns, length: max(1, text.unicodeScalars.count))
+    guard let rule = parser.parse(bytes.indices, at: location, source: source) else { return nil }
+    self = rule
+  }
+
   /// The first 12 digits of the checksum of its text.
   package var textHash: String {
     String(Hex.text(Checksum(text.utf8).value, digits: 16).prefix(12))
