@@ -18,11 +18,14 @@ package struct Explanation {
 
   var card: Card? { assessment.inventory.card(apqn.adapter) }
   var queue: Queue? { assessment.inventory.queue(apqn) }
-  /// Whether it is owned; nil while it is not reserved at all.
+  /// Whether it is reserved by anybody.
+  private var isReserved: Bool {
+    queue?.owner == .vfioAP || queue?.driverOverride == DriverName.vfioAP
+  }
+
+  /// Whether it is owned; nil while it is not reserved at all, and if that is not known.
   var isOwned: Bool? {
-    guard let queue, queue.owner == .vfioAP || queue.driverOverride == DriverName.vfioAP else {
-      return nil
-    }
+    guard isReserved, assessment.isOwnershipKnown else { return nil }
     return assessment.ownership.covers(apqn, under: assessment.inventory.bus)
   }
 
@@ -97,6 +100,8 @@ extension Explanation {
         .init("owned"),
         .init("\(isOwned ? "yes, apreserve has" : "no, apreserve has not") reserved it"),
       ])
+    } else if isReserved {
+      facts.append([.init("owned"), .init("unknown, the record cannot be read", .problem)])
     }
     facts.append([.init("request"), .init(requestText)])
     if let state = assessment.requests.state(of: apqn) {

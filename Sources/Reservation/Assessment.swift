@@ -14,6 +14,8 @@ package struct Assessment {
   package let choice: MechanismChoice
   /// What apreserve owns.
   package let ownership: Ownership
+  /// Whether `ownership` is the record, and not only empty because that cannot be read.
+  package var isOwnershipKnown = true
   /// What else the plan depends on.
   package let context: PlanningContext
   /// The settings in force and where they come from; empty where there are none.

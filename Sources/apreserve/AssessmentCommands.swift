@@ -167,16 +167,17 @@ struct AssessmentOptions: ParsableArguments {
     if let state = try daemon.state(unless: options) { return try assessedMachine(of: state) }
     let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
     // Without a bus nothing else is reported.
-    let snapshot = try machine.snapshot(masterKeys: protectsHost)
+    let (snapshot, isOwnershipKnown) = try machine.read(masterKeys: protectsHost)
     let settings = try self.settings.settings(for: machine.files)
     let rules = try rules.rules(for: machine.ruleFiles)
-    let assessment = try Assessment(
+    var assessment = try Assessment(
       inventory: snapshot.inventory, rules: rules, host: snapshot.host,
       mechanism: settings.mechanism, mechanismOrigin: settings.origins[.mechanism],
       ownership: snapshot.ownership,
       context: PlanningContext(
         configuration: snapshot.configuration, policy: settings.policy),
       settings: settings.applied)
+    assessment.isOwnershipKnown = isOwnershipKnown
     return (assessment, machine.heading(of: snapshot))
   }
 

@@ -64,15 +64,21 @@ struct MachineOptions: ParsableArguments {
   /// Reads the machine. Master keys, whose reading sends requests to the adapters, are read if `masterKeys`
   /// is set or the host has secure keys.
   func snapshot(masterKeys: Bool = false) throws -> Snapshot {
+    try read(masterKeys: masterKeys).snapshot
+  }
+
+  /// Reads the machine, and says whether what apreserve has reserved on it is known.
+  func read(masterKeys: Bool) throws -> (snapshot: Snapshot, isOwnershipKnown: Bool) {
     let start = try inventory.map { try Self.readDescription($0) }
     if let capture {
       let whole = try Self.readCapture(capture)
       if let damage = whole.damage { throw damage }
       let machine = try CapturedMachine(whole, start: start?.inventory)
-      return Snapshot(
+      let snapshot = Snapshot(
         host: start?.host ?? HostIdentity(), inventory: machine.inventory, kernel: start?.kernel)
+      return (snapshot, true)
     }
-    if let start { return start }
+    if let start { return (start, true) }
     let configuration = configuration
     let path = tree.path
     let inventory = try Self.readingBus(of: path) {
@@ -85,10 +91,13 @@ struct MachineOptions: ParsableArguments {
     }
     for silence in inventory.cards.compactMap(\.silence) { Terminal.say(silence) }
     let isHost = files.root != nil
-    return Snapshot(
-      host: host, inventory: inventory, configuration: configuration, ownership: try ownership(),
+    let ownership = try ownership()
+    let snapshot = Snapshot(
+      host: host, inventory: inventory, configuration: configuration,
+      ownership: ownership ?? Ownership(),
       kernel: files.root.flatMap { HostFacts(root: $0).kernelRelease },
       time: isHost ? HostTime().wallTime : nil)
+    return (snapshot, ownership != nil)
   }
 
   /// What the other files of the machine say; nothing if they are not known.
@@ -96,8 +105,8 @@ struct MachineOptions: ParsableArguments {
     HostConfigurationReader.read(root: files.root)
   }
 
-  /// What apreserve has reserved, according to the record.
-  private func ownership() throws -> Ownership {
+  /// What apreserve has reserved, according to the record; nil if that cannot be read.
+  private func ownership() throws -> Ownership? {
     guard let directory = record.directory(isThisHost: isThisHost) else { return Ownership() }
     do {
       return try OwnershipFile.read(
@@ -105,7 +114,7 @@ struct MachineOptions: ParsableArguments {
         ?? Ownership()
     } catch {
       Terminal.say("\(error); the plan assumes that apreserve has reserved nothing")
-      return Ownership()
+      return nil
     }
   }
 

@@ -102,6 +102,15 @@ import Testing
     #expect(explanation.json.documentText.contains("\"virtualMachine\": \"db1\""))
   }
 
+  @Test func `does not deny that apreserve has reserved it while the record cannot be read`() throws {
+    var assessment = try Example.assessment("ADAPTER==\"7\", RESERVE=\"vfio_ap\"")
+    assessment.isOwnershipKnown = false
+    let explanation = Explanation(APQN(adapter: 10, domain: 4), in: assessment)
+    #expect(
+      explanation.text(style: .plain).contains("  owned    unknown, the record cannot be read\n"))
+    #expect(!explanation.json.documentText.contains("\"owned\""))
+  }
+
   @Test func `of a queue that waits for a card says what is unknown, and why`() throws {
     let assessment = try Example.assessment(
       "CARD{serialnr}==\"93*\", ADAPTER==\"7\", RESERVE=\"vfio_ap\"")
