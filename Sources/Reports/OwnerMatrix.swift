@@ -31,11 +31,35 @@ package struct OwnerMatrix: Equatable, Sendable {
     case unreadable
   }
 
+  /// What is out of the ordinary with a queue itself.
+  package enum Condition: String, Hashable, Sendable, CaseIterable {
+    case offline
+    case deconfigured = "deconfig"
+    case checkStopped = "chkstop"
+    /// A guest that is running has it.
+    case inUse = "in use"
+
+    fileprivate init?(_ state: QueueState) {
+      switch state {
+      case .offline: self = .offline
+      case .deconfigured: self = .deconfigured
+      case .checkStopped: self = .checkStopped
+      case .inUse: self = .inUse
+      case .online, .unassigned, .assigned, .unbound, .unknown: return nil
+      }
+    }
+
+    /// Whether the queue cannot be used.
+    var isProblem: Bool { self != .inUse }
+  }
+
   /// One place in the grid.
   package struct Cell: Equatable, Sendable {
     package var apqn: APQN
     /// Who has the queue; nil where there is none.
     package var owner: Owner?
+    /// What is out of the ordinary with it; nil where nothing is.
+    package var condition: Condition?
     /// What else there is to say.
     package var mark: Mark?
   }
@@ -56,26 +80,35 @@ package struct OwnerMatrix: Equatable, Sendable {
 
   /// The grid of a machine without any marks.
   package init(inventory: Inventory) {
-    self.init(inventory: inventory, marks: [:])
-  }
-
-  /// The grid of an assessed machine.
-  package init(_ assessment: Assessment) {
     self.init(
-      inventory: assessment.inventory, marks: Self.marks(assessment.plan, assessment.requests))
+      inventory: inventory, marks: [:], queues: inventory.apqns, adapters: inventory.adapters)
   }
 
-  private init(inventory: Inventory, marks: [APQN: Mark]) {
-    let missing = marks.lazy.filter { $0.value == .missing }.map(\.key)
-    let domains = Array(
-      APMask(inventory.queues.lazy.map(\.apqn.domain)).union(APMask(missing.map(\.domain))))
+  /// The grid of the queues of an assessed machine that are selected.
+  package init(_ assessment: Assessment, _ selection: QueueSelection = QueueSelection()) {
+    let queues = selection.queues(of: assessment)
+    // A card without queues is a line, too.
+    let cards = selection.isEverything ? assessment.inventory.adapters : []
+    self.init(
+      inventory: assessment.inventory, marks: Self.marks(assessment.plan, assessment.requests),
+      queues: queues, adapters: queues.adapters.union(cards))
+  }
+
+  private init(inventory: Inventory, marks: [APQN: Mark], queues: APQNSet, adapters: APMask) {
+    let marked = APQNSet(marks.lazy.filter { $0.value == .missing }.map(\.key))
+    let shown = APQNSet(queues.filter { inventory.queue($0) != nil || marked.contains($0) })
+    let domains = Array(shown.domains)
     self.domains = domains
-    rows = inventory.adapters.union(APMask(missing.map(\.adapter))).map { adapter in
-      let owners = Dictionary(
-        uniqueKeysWithValues: inventory.queues(ofCard: adapter).map { ($0.apqn, $0.owner) })
+    rows = adapters.map { adapter in
+      let present = Dictionary(
+        uniqueKeysWithValues: inventory.queues(ofCard: adapter).map { ($0.apqn, $0) })
       let cells = domains.map { domain in
         let apqn = APQN(adapter: adapter, domain: domain)
-        return Cell(apqn: apqn, owner: owners[apqn], mark: marks[apqn])
+        guard shown.contains(apqn) else { return Cell(apqn: apqn) }
+        let queue = present[apqn]
+        return Cell(
+          apqn: apqn, owner: queue?.owner,
+          condition: queue.flatMap { Condition(QueueState($0, in: inventory)) }, mark: marks[apqn])
       }
       return Row(adapter: adapter, type: inventory.card(adapter)?.typeName, cells: cells)
     }
@@ -180,21 +213,35 @@ extension OwnerMatrix.Mark {
 }
 
 extension Owner {
-  /// The character in a grid.
-  var symbol: String {
-    switch self {
-    case .host: "h"
-    case .vfioAP: "V"
-    case .none: "-"
+  /// The character in a grid: small letters for the host, capitals for `vfio_ap`.
+  func symbol(_ condition: OwnerMatrix.Condition?) -> String {
+    switch (self, condition) {
+    case (.none, _): "-"
+    case (.host, nil), (.host, .inUse?): "h"
+    case (.host, .offline?): "o"
+    case (.host, .deconfigured?): "d"
+    case (.host, .checkStopped?): "k"
+    case (.vfioAP, nil), (.vfioAP, .offline?): "V"
+    case (.vfioAP, .inUse?): "U"
+    case (.vfioAP, .deconfigured?): "D"
+    case (.vfioAP, .checkStopped?): "K"
     }
   }
 
   /// What it means, for the legend.
-  var meaning: String {
-    switch self {
-    case .host: "host"
-    case .vfioAP: "vfio_ap"
-    case .none: "unbound"
+  func meaning(_ condition: OwnerMatrix.Condition? = nil) -> String {
+    let owner =
+      switch self {
+      case .host: "host"
+      case .vfioAP: "vfio_ap"
+      case .none: "unbound"
+      }
+    return switch condition {
+    case nil: owner
+    case .offline?: "\(owner), offline"
+    case .deconfigured?: "\(owner), deconfigured"
+    case .checkStopped?: "\(owner), check-stopped"
+    case .inUse?: "\(owner), in use by a guest"
     }
   }
 }
@@ -203,78 +250,17 @@ extension OwnerMatrix.Cell {
   /// Up to three characters: `h`, `h>V`, `h!`; empty where there is nothing.
   var symbol: String {
     let tail = mark.map { ($0.isMove ? ">" : "") + $0.symbol } ?? ""
-    return (owner?.symbol ?? "") + tail
-  }
-}
-
-extension OwnerMatrix {
-  private static let domainsPerBlock = 16
-  private static let labelWidth = 15
-
-  /// The grid in blocks of 16 domains, each narrow enough for 80 columns, and its legend.
-  package func text(style: TextStyle) -> String {
-    guard !rows.isEmpty else { return "no cards on the AP bus\n" }
-    guard !domains.isEmpty else {
-      return "\(counted(rows.count, "card")), no queues on the AP bus\n"
-    }
-    var lines: [String] = []
-    for start in stride(from: 0, to: domains.count, by: Self.domainsPerBlock) {
-      lines += block(start..<min(start + Self.domainsPerBlock, domains.count), style: style)
-      lines.append("")
-    }
-    lines += legend(style)
-    return lines.map { $0 + "\n" }.joined()
+    return (owner?.symbol(condition) ?? "") + tail
   }
 
-  private func block(_ range: Range<Int>, style: TextStyle) -> [String] {
-    let hex = domains[range].map { "  " + Hex.text($0, digits: 2) }.joined()
-    let decimal = domains[range].map { String($0).aligned(to: 4) }.joined()
-    var lines = [
-      style.paint("domain".aligned(to: Self.labelWidth) + hex, in: .heading),
-      style.paint("adapter     HMC" + decimal, in: .faint),
-    ]
-    for row in rows {
-      var line = Hex.text(row.adapter, digits: 2)
-      line += style.paint(String(row.adapter).aligned(to: 5), in: .faint)
-      line += "  " + (row.type ?? "?").padded(to: 6)
-      var blanks = 0
-      for cell in row.cells[range] {
-        let symbol = cell.symbol
-        guard !symbol.isEmpty else {
-          blanks += 4
-          continue
-        }
-        // The arrow of a move is one more character, before the column.
-        let lead = cell.owner == nil ? 3 : 2 - (symbol.count > 2 ? 1 : 0)
-        line += String(repeating: " ", count: blanks + lead)
-        if let owner = cell.owner { line += style.paint(owner.symbol, in: Ink(owner)) }
-        line += style.paint(String(symbol.dropFirst(cell.owner == nil ? 0 : 1)), in: cell.ink)
-        blanks = 4 - lead - symbol.count
-      }
-      lines.append(line)
-    }
-    return lines
+  /// Whether another cell looks the same.
+  func looks(like other: OwnerMatrix.Cell) -> Bool {
+    owner == other.owner && condition == other.condition && mark == other.mark
   }
 
-  private func legend(_ style: TextStyle) -> [String] {
-    var owners = Set<Owner>()
-    var marks = Set<Mark>()
-    for cell in cells {
-      if let owner = cell.owner { owners.insert(owner) }
-      if let mark = cell.mark { marks.insert(mark) }
-    }
-    let shown = Owner.allCases.filter(owners.contains).map {
-      "\(style.paint($0.symbol, in: Ink($0))) \($0.meaning)"
-    }
-    var lines = [shown.joined(separator: "   ")]
-    for mark in Mark.allCases where marks.contains(mark) {
-      lines.append("\(mark.isMove ? ">" : "")\(mark.symbol)".padded(to: 3) + mark.meaning)
-    }
-    return lines
-  }
-}
+  /// What a legend explains of the owner.
+  var state: OwnerMatrix.State? { owner.map { OwnerMatrix.State(owner: $0, condition: condition) } }
 
-extension OwnerMatrix.Cell {
   /// The colour of the mark after the owner.
   fileprivate var ink: Ink? {
     switch mark {
@@ -284,6 +270,156 @@ extension OwnerMatrix.Cell {
     case let mark?: mark.isProblem ? .problem : .heading
     case nil: nil
     }
+  }
+}
+
+extension OwnerMatrix {
+  /// An owner and what is out of the ordinary with the queue: one letter of the grid.
+  struct State: Hashable {
+    var owner: Owner
+    var condition: Condition?
+
+    var symbol: String { owner.symbol(condition) }
+    var meaning: String { owner == .none ? owner.meaning() : owner.meaning(condition) }
+  }
+
+  /// The states that the grid shows, each letter once.
+  var states: [State] {
+    let present = Set(cells.compactMap(\.state))
+    let conditions = [nil] + Condition.allCases.map(Optional.some)
+    var symbols: Set<String> = []
+    return Owner.allCases.flatMap { owner in conditions.map { State(owner: owner, condition: $0) } }
+      .filter { present.contains($0) && symbols.insert($0.symbol).inserted }
+  }
+
+  /// The marks that the grid shows.
+  var marks: [Mark] {
+    let present = Set(cells.compactMap(\.mark))
+    return Mark.allCases.filter(present.contains)
+  }
+
+  /// Domains next to each other in which all adapters look the same, as ranges of indices of `domains`.
+  private var folds: [Range<Int>] {
+    var folds: [Range<Int>] = []
+    for index in domains.indices {
+      if let last = folds.last, domains[index] == domains[index - 1] + 1,
+        rows.allSatisfy({ $0.cells[index].looks(like: $0.cells[index - 1]) })
+      {
+        folds[folds.count - 1] = last.lowerBound..<index + 1
+      } else {
+        folds.append(index..<index + 1)
+      }
+    }
+    return folds
+  }
+
+  /// The columns of the grid: a domain each, or, where more than `room` would be needed, a range of domains that
+  /// look the same.
+  func columns(room: Int, isFull: Bool) -> [Column] {
+    let single = domains.indices.map { Column($0..<$0 + 1, of: domains) }
+    return isFull || single.count <= room ? single : folds.map { Column($0, of: domains) }
+  }
+
+  /// Domains that are shown in one column.
+  struct Column {
+    /// The index of the first one.
+    var index: Int
+    /// `04`, or `04-1b`.
+    var name: String
+    /// The same in decimal, as the HMC has it.
+    var decimal: String
+
+    fileprivate init(_ range: Range<Int>, of domains: [UInt8]) {
+      index = range.lowerBound
+      let ends = range.count == 1 ? [range.lowerBound] : [range.lowerBound, range.upperBound - 1]
+      name = ends.map { Hex.text(domains[$0], digits: 2) }.joined(separator: "-")
+      decimal = ends.map { "\(domains[$0])" }.joined(separator: "-")
+    }
+
+    /// The characters of a column, the blank before it included.
+    fileprivate var width: Int { name.count > 2 ? max(name.count, decimal.count) + 2 : 4 }
+  }
+
+  private static let labelWidth = 15
+
+  /// The grid in blocks that are as wide as the terminal, and its legend. Where it needs more than one block,
+  /// domains next to each other that look the same are one column, unless it `isFull`.
+  package func text(isFull: Bool = false, style: TextStyle) -> String {
+    guard !rows.isEmpty else { return "no cards on the AP bus\n" }
+    guard !domains.isEmpty else {
+      return "\(counted(rows.count, "card")), no queues on the AP bus\n"
+    }
+    var lines: [String] = []
+    let room = style.columns - Self.labelWidth
+    var rest = columns(room: room / 4, isFull: isFull)[...]
+    while !rest.isEmpty {
+      var width = 0
+      let block = rest.prefix { column in
+        width += column.width
+        return width <= room
+      }
+      // One column fits on any terminal.
+      let columns = block.isEmpty ? rest.prefix(1) : block
+      lines += self.block(columns, style: style)
+      lines.append("")
+      rest = rest.dropFirst(columns.count)
+    }
+    lines += legend(style)
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private func block(_ columns: ArraySlice<Column>, style: TextStyle) -> [String] {
+    let hex = columns.map { $0.name.aligned(to: $0.width) }.joined()
+    let decimal = columns.map { $0.decimal.aligned(to: $0.width) }.joined()
+    var lines = [
+      style.paint("domain".aligned(to: Self.labelWidth) + hex, in: .heading),
+      style.paint("adapter     HMC" + decimal, in: .faint),
+    ]
+    for row in rows {
+      var line = Hex.text(row.adapter, digits: 2)
+      line += style.paint(String(row.adapter).aligned(to: 5), in: .faint)
+      line += "  " + (row.type ?? "?").padded(to: 6)
+      var blanks = 0
+      for column in columns {
+        let cell = row.cells[column.index]
+        let symbol = cell.symbol
+        guard !symbol.isEmpty else {
+          blanks += column.width
+          continue
+        }
+        // The arrow of a move is one more character, before the column.
+        let lead = column.width - 4 + (cell.owner == nil ? 3 : 2 - (symbol.count > 2 ? 1 : 0))
+        line += String(repeating: " ", count: blanks + lead)
+        if let owner = cell.owner {
+          let ink = cell.condition?.isProblem == true ? Ink.problem : Ink(owner)
+          line += style.paint(owner.symbol(cell.condition), in: ink)
+        }
+        line += style.paint(String(symbol.dropFirst(cell.owner == nil ? 0 : 1)), in: cell.ink)
+        blanks = column.width - lead - symbol.count
+      }
+      lines.append(line)
+    }
+    return lines
+  }
+
+  private func legend(_ style: TextStyle) -> [String] {
+    var lines: [String] = []
+    var width = 0
+    for state in states {
+      let text = "\(style.paint(state.symbol, in: Ink(state.owner))) \(state.meaning)"
+      let length = state.meaning.count + 2
+      if !lines.isEmpty, width + 3 + length <= style.columns {
+        lines[lines.count - 1] += "   " + text
+        width += 3 + length
+      } else {
+        lines.append(text)
+        width = length
+      }
+    }
+    for mark in marks {
+      lines.append("\(mark.isMove ? ">" : "")\(mark.symbol)".padded(to: 3) + mark.meaning)
+    }
+    return lines
   }
 }
 
@@ -318,6 +454,7 @@ extension OwnerMatrix {
     JSONObject.make {
       $0.set("name", text: cell.apqn.description)
       $0.set("owner", text: cell.owner?.rawValue)
+      $0.set("state", text: cell.condition?.rawValue)
       $0.set("mark", text: cell.mark?.rawValue)
     }
   }

@@ -5,8 +5,8 @@ extension OwnerMatrix {
   ///
   /// The colours can be distinguished with any kind of colour vision (Okabe and Ito's set) and by their
   /// brightness alone, as on paper; every cell has its letter, and a text for pointers and screen readers.
-  package func svg(title: String) -> String {
-    MatrixDrawing(matrix: self, title: title).document
+  package func svg(title: String, isFull: Bool = false) -> String {
+    MatrixDrawing(matrix: self, title: title, isFull: isFull).document
   }
 }
 
@@ -14,39 +14,38 @@ extension OwnerMatrix {
 private struct MatrixDrawing {
   let matrix: OwnerMatrix
   let title: String
+  let columns: [OwnerMatrix.Column]
 
-  private let cell = (width: 36, height: 26)
+  init(matrix: OwnerMatrix, title: String, isFull: Bool) {
+    self.matrix = matrix
+    self.title = title
+    columns = matrix.columns(room: Self.domainsPerBlock, isFull: isFull)
+    // A range in decimal, `100-103`, needs more room.
+    cell = (width: columns.contains { $0.name.count > 2 } ? 56 : 36, height: 26)
+  }
+
+  private let cell: (width: Int, height: Int)
   private let left = 172
   private let blockTop = 84
-  private let domainsPerBlock = 32
+  private static let domainsPerBlock = 32
   private let legendLine = 28
 
   private var blocks: [Range<Int>] {
-    let count = matrix.domains.count
-    return stride(from: 0, to: count, by: domainsPerBlock).map {
-      $0..<min($0 + domainsPerBlock, count)
+    let count = columns.count
+    return stride(from: 0, to: count, by: Self.domainsPerBlock).map {
+      $0..<min($0 + Self.domainsPerBlock, count)
     }
   }
 
   private var blockHeight: Int { matrix.rows.count * cell.height + 56 }
 
   private var width: Int {
-    max(left + min(matrix.domains.count, domainsPerBlock) * cell.width + 24, 640)
-  }
-
-  private var owners: [Owner] {
-    let present = Set(matrix.cells.compactMap(\.owner))
-    return Owner.allCases.filter(present.contains)
-  }
-
-  private var marks: [OwnerMatrix.Mark] {
-    let present = Set(matrix.cells.compactMap(\.mark))
-    return OwnerMatrix.Mark.allCases.filter(present.contains)
+    max(left + min(columns.count, Self.domainsPerBlock) * cell.width + 24, 640)
   }
 
   var document: String {
     let bottom = blockTop + blocks.count * blockHeight
-    let height = bottom + (owners.count + marks.count) * legendLine + 16
+    let height = bottom + (matrix.states.count + matrix.marks.count) * legendLine + 16
     var lines = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\" "
         + "viewBox=\"0 0 \(width) \(height)\" role=\"img\" aria-labelledby=\"title\">",
@@ -59,6 +58,7 @@ private struct MatrixDrawing {
       ".frame { fill: none; stroke: #777 } .frame.none { stroke-dasharray: 4 2 }",
       ".frame.nothing { stroke: #ddd }",
       ".frame.problem { stroke: #b22; stroke-width: 3; stroke-dasharray: none }",
+      ".fault { stroke: #222; stroke-width: 1.5 }",
       "</style>",
       "<rect width=\"\(width)\" height=\"\(height)\" style=\"fill: #fff\"/>",
       "<text x=\"16\" y=\"30\" style=\"font: bold 18px sans-serif\">\(escaped(title))</text>",
@@ -74,7 +74,7 @@ private struct MatrixDrawing {
   /// How many queues there are, and who has them.
   private var summary: String {
     let queues = matrix.cells.compactMap(\.owner)
-    let parts = owners.map { owner in
+    let parts = Owner.allCases.filter(queues.contains).map { owner in
       let count = queues.count { $0 == owner }
       return switch owner {
       case .host: "\(count) with the host"
@@ -93,11 +93,11 @@ private struct MatrixDrawing {
       text("adapter", class: "", x: 16, y: y + 30), text("HMC", class: "decimal", x: 74, y: y + 30),
     ]
     for column in block {
-      let domain = matrix.domains[column]
       let middle = left + (column - block.lowerBound) * cell.width + cell.width / 2
       lines.append(
-        text(Hex.text(domain, digits: 2), class: "mono", x: middle, y: y + 14, anchor: "middle"))
-      lines.append(text(String(domain), class: "decimal", x: middle, y: y + 30, anchor: "middle"))
+        text(columns[column].name, class: "mono", x: middle, y: y + 14, anchor: "middle"))
+      lines.append(
+        text(columns[column].decimal, class: "decimal", x: middle, y: y + 30, anchor: "middle"))
     }
     for (index, row) in matrix.rows.enumerated() {
       let top = y + 38 + index * cell.height
@@ -106,55 +106,66 @@ private struct MatrixDrawing {
       lines.append(text(row.type ?? "?", class: "", x: 104, y: top + 18))
       for column in block {
         let x = left + (column - block.lowerBound) * cell.width
-        lines.append(draw(row.cells[column], x: x, y: top))
+        lines.append(draw(row.cells[columns[column].index], of: columns[column], x: x, y: top))
       }
     }
     return lines
   }
 
-  private func draw(_ place: OwnerMatrix.Cell, x: Int, y: Int) -> String {
-    let owner = place.owner?.meaning ?? "no queue"
+  private func draw(
+    _ place: OwnerMatrix.Cell, of column: OwnerMatrix.Column, x: Int, y: Int
+  ) -> String {
+    let owner = place.state?.meaning ?? "no queue"
     let mark = place.mark.map { ", \($0.meaning)" } ?? ""
     let apqn = place.apqn
-    return "<g><title>\(apqn) (HMC: adapter \(apqn.adapter), domain \(apqn.domain)): "
-      + "\(owner)\(mark)</title>"
-      + shape(owner: place.owner, mark: place.mark, symbol: place.symbol, x: x, y: y) + "</g>"
+    let isRange = column.name.count > 2
+    let name =
+      isRange ? "adapter \(Hex.text(apqn.adapter, digits: 2)), domains \(column.name)" : "\(apqn)"
+    return "<g><title>\(name) (HMC: adapter \(apqn.adapter), domain\(isRange ? "s" : "") "
+      + "\(column.decimal)): \(owner)\(mark)</title>" + shape(place, x: x, y: y) + "</g>"
   }
 
-  /// A cell: what moves has the colour of its owner on the left, of the next one on the right.
-  private func shape(
-    owner: Owner?, mark: OwnerMatrix.Mark?, symbol: String, x: Int, y: Int
-  ) -> String {
+  /// A cell: what moves has the colour of its owner on the left, of the next one on the right; what cannot be used
+  /// has a bar across it.
+  private func shape(_ place: OwnerMatrix.Cell, x: Int, y: Int) -> String {
     let (x, y, width, height) = (x + 1, y + 1, cell.width - 2, cell.height - 2)
-    let kind = owner?.rawValue ?? "nothing"
+    let kind = place.owner?.rawValue ?? "nothing"
     var parts = "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" "
     parts += "class=\"\(kind)\"/>"
-    if let next = mark?.nextOwner {
+    if let next = place.mark?.nextOwner {
       parts +=
         "<path d=\"M\(x + width * 3 / 5) \(y) H\(x + width) V\(y + height) H\(x + width * 2 / 5) Z\" "
         + "class=\"\(next.rawValue)\"/>"
     }
-    let problem = mark?.isProblem == true ? " problem" : ""
+    if place.condition?.isProblem == true {
+      parts += "<path d=\"M\(x) \(y + height) L\(x + width) \(y)\" class=\"fault\"/>"
+    }
+    let problem = place.mark?.isProblem == true ? " problem" : ""
     parts += "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" "
     parts += "class=\"frame \(kind)\(problem)\"/>"
     return parts
-      + text(symbol, class: "letter", x: x + width / 2, y: y + 17, anchor: "middle")
+      + text(place.symbol, class: "letter", x: x + width / 2, y: y + 17, anchor: "middle")
   }
 
   private func legend(y: Int) -> [String] {
     var lines: [String] = []
     var y = y
-    func add(_ owner: Owner?, mark: OwnerMatrix.Mark?, meaning: String) {
-      let symbol = OwnerMatrix.Cell(apqn: APQN(adapter: 0, domain: 0), owner: owner, mark: mark)
-        .symbol
-      lines.append(shape(owner: owner, mark: mark, symbol: symbol, x: 16, y: y))
-      lines.append(text(meaning, class: "", x: 64, y: y + 18))
+    func add(_ cell: OwnerMatrix.Cell, meaning: String) {
+      lines.append(shape(cell, x: 16, y: y))
+      lines.append(text(meaning, class: "", x: 24 + self.cell.width + 4, y: y + 18))
       y += legendLine
     }
-    for owner in owners { add(owner, mark: nil, meaning: owner.meaning) }
-    for mark in marks {
+    let apqn = APQN(adapter: 0, domain: 0)
+    for state in matrix.states {
+      add(
+        OwnerMatrix.Cell(apqn: apqn, owner: state.owner, condition: state.condition),
+        meaning: state.meaning)
+    }
+    for mark in matrix.marks {
       // As in the grid, where it is first.
-      add(matrix.cells.first { $0.mark == mark }?.owner, mark: mark, meaning: mark.meaning)
+      add(
+        matrix.cells.first { $0.mark == mark } ?? OwnerMatrix.Cell(apqn: apqn, mark: mark),
+        meaning: mark.meaning)
     }
     return lines
   }

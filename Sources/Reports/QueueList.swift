@@ -3,78 +3,142 @@ package import JSONText
 package import Reservation
 import ReservationRules
 
-/// All queues of a machine as a table, and the requested ones that are missing: who has each, what it does,
+/// Queues of a machine as a table, and the requested ones that are missing: who has each, what it does,
 /// what the rules want and what has become of that.
 package struct QueueList {
-  private let inventory: Inventory
-  private let decisions: DecisionTable
-  private let requests: Requests
-  private let missing: [APQN]
+  private let assessment: Assessment
+  private let queues: APQNSet
 
-  /// The queues of an assessed machine.
-  package init(_ assessment: Assessment) {
-    inventory = assessment.inventory
-    decisions = assessment.decisions
-    requests = assessment.requests
-    missing = requests.open.lazy.filter { [inventory] in inventory.queue($0.apqn) == nil }.map(
-      \.apqn)
+  /// The queues of an assessed machine that are selected.
+  package init(_ assessment: Assessment, _ selection: QueueSelection = QueueSelection()) {
+    self.assessment = assessment
+    queues = selection.queues(of: assessment)
   }
 
   /// The adapters of all queues.
-  package var adapters: APMask { inventory.adapters.union(APMask(missing.lazy.map(\.adapter))) }
+  package var adapters: APMask { queues.adapters }
 
   private func apqns(ofCard adapter: UInt8) -> [APQN] {
-    (inventory.queues(ofCard: adapter).map(\.apqn) + missing.filter { $0.adapter == adapter })
-      .sorted()
+    queues[adapter].map { APQN(adapter: adapter, domain: $0) }
   }
 
   /// How many queues those adapters have.
   package func count(ofCards adapters: [UInt8]) -> Int {
-    adapters.reduce(0) { $0 + apqns(ofCard: $1).count }
+    adapters.reduce(0) { $0 + queues[$1].count }
   }
 
-  /// The table. The column HMC has adapter and domain in decimal, as the HMC shows them.
-  package func text(style: TextStyle) -> String {
-    var table = TextTable(headings: [
-      "QUEUE", "HMC", "TYPE", "MODE", "OWNER", "STATE", "RESERVE", "REQUEST", "RULE", "NAME",
-    ])
-    for apqn in adapters.flatMap(apqns) {
-      let card = inventory.card(apqn.adapter)
-      let queue = inventory.queue(apqn)
-      let decision = decisions.decision(for: apqn)
-      let state = queue.map { QueueState($0, in: inventory) }
-      let request = requests.state(of: apqn)
-      table.append([
-        .init(apqn.description),
-        .init("\(apqn.adapter).\(apqn.domain)", .faint),
-        .init(card?.typeName ?? "-"),
-        .init(card?.mode?.rawValue ?? "-"),
-        queue.map { .init($0.owner.rawValue, Ink($0.owner)) } ?? .init("-"),
-        .init(state?.rawValue ?? "absent", state?.isProblem ?? true ? .problem : nil),
-        .init(decision.request, decision.reserve == nil ? .problem : nil),
-        .init(request?.rawValue ?? "-", request?.isStuck == true ? .problem : nil),
-        .init(decision.rule?.location.shortFileAndLine ?? "-"),
-        .init(decision.name?.printable ?? ""),
-      ])
+  /// The table with these columns, its rows in the order of one of them. Of the usual ones, those for guests and
+  /// labels are left out where there are none.
+  package func text(
+    columns asked: [QueueColumn] = QueueColumn.usual, sortedBy column: QueueColumn = .queue,
+    style: TextStyle
+  ) -> String {
+    var rows = queues.map { QueueRow($0, in: assessment) }
+    if column != .queue, column != .hmc {
+      // Sorting is stable, so that queues with the same text stay in their order.
+      rows = rows.map { (key: column.cell(of: $0).text, row: $0) }.sorted { $0.key < $1.key }
+        .map(\.row)
     }
+    let columns = asked.filter { column in
+      guard asked == QueueColumn.usual, column == .guest || column == .name else { return true }
+      return rows.contains { !["", "-"].contains(column.cell(of: $0).text) }
+    }
+    var table = TextTable(headings: columns.map(\.heading))
+    for row in rows { table.append(columns.map { $0.cell(of: row) }) }
     return table.lines(style: style).map { $0 + "\n" }.joined()
   }
 
+  /// The names of the queues, one a line.
+  package var names: String { queues.map { "\($0)\n" }.joined() }
+
   package var json: JSONValue {
     JSONObject.document("list") {
-      $0.set("queues", .array(adapters.flatMap(apqns).map(json)))
+      $0.set("queues", .array(queues.map { QueueRow($0, in: assessment).json }))
     }
   }
 
   /// The queues of a card for programs: values of the type `Queue` (`org.apreserve.varlink`).
   package func json(ofCard adapter: UInt8) -> [JSONValue] {
-    apqns(ofCard: adapter).map(json)
+    apqns(ofCard: adapter).map { QueueRow($0, in: assessment).json }
+  }
+}
+
+/// A column of the list of queues.
+package enum QueueColumn: String, CaseIterable, Sendable {
+  case queue, hmc, type, mode, owner, state, guest, reserve, request, rule, name
+  case driver, override, hwtype, serial, device, pending, keys
+
+  /// What is shown if nothing else is asked for.
+  package static let usual: [QueueColumn] = [
+    .queue, .hmc, .type, .mode, .owner, .state, .guest, .reserve, .request, .rule, .name,
+  ]
+
+  var heading: String { rawValue.uppercased() }
+
+  fileprivate func cell(of row: QueueRow) -> TextTable.Cell {
+    let (card, queue) = (row.card, row.queue)
+    switch self {
+    case .queue: return .init(row.apqn.description)
+    // As the HMC shows it, in decimal.
+    case .hmc: return .init("\(row.apqn.adapter).\(row.apqn.domain)", .faint)
+    case .type: return .init(card?.typeName ?? "-")
+    case .mode: return .init(card?.mode?.rawValue ?? "-")
+    case .owner: return queue.map { .init($0.owner.rawValue, Ink($0.owner)) } ?? .init("-")
+    case .state:
+      let state = row.state
+      return .init(state?.rawValue ?? "absent", state?.isProblem ?? true ? .problem : nil)
+    // A whole UUID is in the column `device`.
+    case .guest:
+      let guest = row.virtualMachine ?? row.device.map { String($0.uuid.prefix(8)) }
+      return .init(guest?.printable ?? "-")
+    case .reserve:
+      return .init(row.decision.request, row.decision.reserve == nil ? .problem : nil)
+    case .request:
+      return .init(row.request?.rawValue ?? "-", row.request?.isStuck == true ? .problem : nil)
+    case .rule: return .init(row.decision.rule?.location.shortFileAndLine ?? "-")
+    case .name: return .init(row.decision.name?.printable ?? "")
+    case .driver: return .init(queue?.driver?.printable ?? "-")
+    case .override: return .init(queue?.driverOverride?.printable ?? "-")
+    case .hwtype: return .init(card.map { "\($0.hardwareType.rawValue)" } ?? "-")
+    case .serial: return .init(card?.attributes["serialnr"]?.printable ?? "-")
+    case .device: return .init(row.device?.uuid ?? "-")
+    case .pending: return .init(queue?.pendingRequests.map { "\($0)" } ?? "-")
+    case .keys:
+      return .init(queue?.masterKeys?.registers.joined(separator: ", ").printable ?? "-")
+    }
+  }
+}
+
+/// What is known of one queue.
+private struct QueueRow {
+  let apqn: APQN
+  let card: Card?
+  let queue: Queue?
+  let state: QueueState?
+  let decision: Decision
+  let request: Requests.State?
+  let device: MediatedDevice?
+  /// The virtual machine that uses it.
+  let virtualMachine: String?
+
+  init(_ apqn: APQN, in assessment: Assessment) {
+    let inventory = assessment.inventory
+    self.apqn = apqn
+    card = inventory.card(apqn.adapter)
+    queue = inventory.queue(apqn)
+    state = queue.map { QueueState($0, in: inventory) }
+    decision = assessment.decisions.decision(for: apqn)
+    request = assessment.requests.state(of: apqn)
+    let device = inventory.mediatedDevice(holding: apqn)
+    self.device = device
+    virtualMachine = device.flatMap { device in
+      assessment.context.configuration.virtualMachines
+        .first { $0.mediatedDevices.contains(device.uuid) }?.name
+    }
   }
 
-  private func json(_ apqn: APQN) -> JSONValue {
-    let card = inventory.card(apqn.adapter)
-    let queue = inventory.queue(apqn)
-    return JSONObject.make {
+  var json: JSONValue {
+    JSONObject.make {
       $0.set("name", text: apqn.description)
       $0.set("adapter", number: apqn.adapter)
       $0.set("domain", number: apqn.domain)
@@ -83,11 +147,11 @@ package struct QueueList {
       $0.set("mode", text: card?.mode?.rawValue)
       $0.set("owner", text: queue?.owner.rawValue)
       $0.set("driver", text: queue?.driver)
-      let state = queue.map { QueueState($0, in: inventory) }
       $0.set("state", text: state == .unknown ? nil : state?.rawValue)
-      $0.set("mediatedDevice", text: inventory.mediatedDevice(holding: apqn)?.uuid)
-      decisions.decision(for: apqn).write(to: &$0)
-      $0.set("request", text: requests.state(of: apqn)?.rawValue)
+      $0.set("mediatedDevice", text: device?.uuid)
+      $0.set("virtualMachine", text: virtualMachine)
+      decision.write(to: &$0)
+      $0.set("request", text: request?.rawValue)
       $0.set("unanswered", text: card?.unanswered?.description)
     }
   }

@@ -116,18 +116,28 @@ package enum Ink: Hashable, Sendable {
   }
 }
 
-/// Whether a text has colours or is plain.
+/// How a text is laid out: whether it has colours, and for which width.
 ///
 /// Nothing is shown by colour alone, so that a plain text says the same.
 package struct TextStyle: Equatable, Sendable {
   package var isColored: Bool
+  /// How many characters a line of the terminal has; nil where the text does not go to a terminal, and sentences are not
+  /// wrapped.
+  package var width: Int?
 
-  /// Without any colour.
+  /// Without any colour, for no terminal.
   package static let plain = TextStyle(isColored: false)
 
-  package init(isColored: Bool) {
+  package init(isColored: Bool, width: Int? = nil) {
     self.isColored = isColored
+    self.width = width.map { min(max($0, Self.narrowest), Self.widest) }
   }
+
+  /// The width of what must be laid out for some width.
+  var columns: Int { width ?? 80 }
+
+  private static let narrowest = 40
+  private static let widest = 400
 
   /// The text in that colour.
   package func paint(_ text: String, in ink: Ink?) -> String {

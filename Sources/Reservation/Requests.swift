@@ -72,6 +72,17 @@ package struct Requests: Equatable, Sendable {
     return (["\(reserved) of \(count) queues reserved"] + open).joined(separator: ", ")
   }
 
+  /// The requests for some of the queues.
+  package func selecting(_ selected: APQNSet) -> Requests {
+    var requests = Requests()
+    requests.queues = APQNSet(queues.filter(selected.contains))
+    requests.open = open.filter { selected.contains($0.apqn) }
+    for request in requests.open { requests.counts[request.state, default: 0] += 1 }
+    let reserved = requests.queues.count - requests.open.count
+    if reserved > 0 { requests.counts[.reserved] = reserved }
+    return requests
+  }
+
   /// The same requests while another process holds the lock for the configuration of the bus.
   package var waitingForLock: Requests {
     var requests = self
@@ -324,7 +335,7 @@ extension HostConfiguration {
   }
 
   /// The mediated devices of a guest, as they are and as they are defined.
-  fileprivate func mediatedDevices(of guest: String, on inventory: Inventory) -> [MediatedDevice] {
+  package func mediatedDevices(of guest: String, on inventory: Inventory) -> [MediatedDevice] {
     let uuids = mediatedDeviceNames(of: guest)
     return (inventory.mediatedDevices + definitions.map(\.device)).filter {
       uuids.contains($0.uuid)

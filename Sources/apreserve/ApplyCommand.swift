@@ -19,7 +19,7 @@ struct ApplyCommand: ParsableCommand {
       Scans the machine, makes a plan, writes it, reads the result back, and repeats this until nothing is \
       left to do. A second run changes nothing.
 
-      What is reserved is recorded (--state), so that a later run can give it back if no rule requests it. \
+      What is reserved is recorded (--state-dir), so that a later run can give it back if no rule requests it. \
       Other queues on vfio_ap belong to another program and stay there.
 
         apreserve plan && echo nothing to do

@@ -84,6 +84,7 @@ extension Apreserve {
 
 /// The headings of options that several commands share, in help and in manual pages.
 enum OptionTitle {
+  static let selection = "Selection of queues"
   static let machine = "Machine options"
   static let rules = "Rule options"
   static let settings = "Settings"

@@ -5,6 +5,7 @@ import HostSystem
 import JSONText
 import Reports
 import Reservation
+import ReservationRules
 import Snapshots
 
 /// `apreserve plan`
@@ -12,7 +13,7 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Show what would be written, and why. Nothing is written.",
-    usage: "apreserve plan [<options>]",
+    usage: "apreserve plan [<queues> ...] [<options>]",
     discussion: """
       Lists the queues that would change their owner, each with the rule that requests it; the requests that \
       are refused, each with the reason and a remedy; and all writes in their order.
@@ -20,15 +21,22 @@ struct PlanCommand: ParsableCommand {
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
 
+      With queues, only what concerns them is shown, and counts for the exit status; masks are shown whole.
+
       The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused.
       """)
 
+  @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
   @OptionGroup var options: AssessmentOptions
 
   func run() throws {
     try reportingErrors {
       let machine = try options.assessedMachine()
-      let report = PlanReport(machine.assessment)
+      let assessment = machine.assessment
+      let selection = selected.selection
+      let report = PlanReport(
+        selection.isEverything
+          ? assessment : assessment.selecting(selection.queues(of: assessment)))
       try options.print(
         machine.heading, text: report.text(style: options.output.style), json: report.json)
       switch report.outcome {
@@ -44,38 +52,57 @@ struct PlanCommand: ParsableCommand {
 struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Explain why a queue is reserved or not.",
-    usage: "apreserve explain <queue> [<options>]",
+    abstract: "Explain why queues are reserved or not.",
+    usage: "apreserve explain <queues> ... [<options>]",
     discussion: """
       Lists each rule and whether it matches, the rule that decides, what would be written, and what blocks \
-      it.
+      it. A queue that is named by itself need not be there.
 
         apreserve explain 05.0004
+        apreserve explain 05 --state missing
+
+      With --json, one queue gives one document; more give an array of them, the member explanations.
       """)
 
-  @Argument(
-    help: "The queue, as sysfs prints it, such as 05.0004.",
-    completion: .shellCommand("ls /sys/bus/ap/devices 2>/dev/null | grep '[.]'"))
-  var queue: String
-
+  @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    guard APQN(queue) != nil else {
+    guard !selected.selection.isEverything else {
       throw ValidationError(
-        "\"\(queue)\" is not a queue; write adapter and domain in hex as sysfs does: 05.0004.")
+        "Say which queues to explain, in hex as sysfs does: apreserve explain 05.0004")
     }
   }
 
   func run() throws {
-    guard let apqn = APQN(queue) else { return }
     try reportingErrors {
       let machine = try options.assessedMachine()
-      let explanation = Explanation(apqn, in: machine.assessment)
+      let apqns = queues(of: machine.assessment)
+      guard !apqns.isEmpty else {
+        Terminal.say("no queue of this machine is selected")
+        throw ExitStatus.error
+      }
+      let explanations = apqns.map { Explanation($0, in: machine.assessment) }
+      let text = explanations.map { $0.text(style: options.output.style) }.joined(separator: "\n")
       try options.print(
-        machine.heading, text: explanation.text(style: options.output.style),
-        json: explanation.json)
+        machine.heading, text: text,
+        json: explanations.count == 1
+          ? explanations[0].json
+          : JSONObject.document("explain") {
+            $0.set("explanations", .array(explanations.map(\.json)))
+          })
     }
+  }
+
+  private func queues(of assessment: Assessment) -> [APQN] {
+    let selection = selected.selection
+    var queues = selection.queues(of: assessment)
+    var others = selection
+    others.patterns = []
+    if others.isEverything {
+      for apqn in selection.patterns.flatMap(\.singleQueues) { queues.insert(apqn) }
+    }
+    return Array(queues)
   }
 }
 
@@ -84,22 +111,43 @@ struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
     abstract: "List the queues with owner, state and the rule that decides.",
-    usage: "apreserve list [<options>]",
+    usage: "apreserve list [<queues> ...] [--format <format>] [<options>]",
     discussion: """
-      Unlike that of lszcrypt without options, the list includes reserved and unbound queues.
+      Unlike that of lszcrypt without options, the list includes reserved and unbound queues, and requested ones \
+      that are missing.
 
         apreserve list
-        apreserve list --json
+        apreserve list 05 --owner host --state offline
+        apreserve list --guest web1 -o columns=queue,hmc,state
       """)
+
+  @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
+
+  @Option(
+    name: [.customShort("o"), .customLong("format")],
+    help: ArgumentHelp(
+      "Print all columns (wide), only the names of the queues (name), JSON (json), or these columns "
+        + "(columns=queue,owner,...).", valueName: "format"),
+    completion: .list(["wide", "name", "json", "columns="]), transform: ListFormat.parse)
+  var format = ListFormat.table(QueueColumn.usual)
+
+  @Option(help: ArgumentHelp("Sort by this column.", valueName: "column"))
+  var sort = QueueColumn.queue
 
   @OptionGroup var options: AssessmentOptions
 
   func run() throws {
     try reportingErrors {
       let machine = try options.assessedMachine()
-      let list = QueueList(machine.assessment)
-      try options.print(
-        machine.heading, text: list.text(style: options.output.style), json: list.json)
+      let list = QueueList(machine.assessment, selected.selection)
+      switch format {
+      case .names where !options.output.json: try Terminal.print(list.names)
+      case .table(let columns) where !options.output.json:
+        let style = options.output.style
+        try options.print(
+          machine.heading, text: list.text(columns: columns, sortedBy: sort, style: style))
+      case .names, .table, .json: try options.print(machine.heading, json: list.json)
+      }
     }
   }
 }
@@ -109,14 +157,21 @@ struct MatrixCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "matrix",
     abstract: "Show the queues as a grid of adapters and domains.",
-    usage: "apreserve matrix [--svg <file>] [<options>]",
+    usage: "apreserve matrix [<queues> ...] [--full] [--svg <file>] [<options>]",
     discussion: """
-      A letter shows the owner of each queue, a mark after it a pending change; a legend follows the grid. \
-      Numbers are hexadecimal as in sysfs, with the decimal numbers of the HMC beside them.
+      A letter shows the owner of each queue, small for the host and capital for vfio_ap, and whether it is offline, \
+      deconfigured, check-stopped or in use by a guest; a mark after it shows a pending change. A legend follows the \
+      grid. Numbers are hexadecimal as in sysfs, with the decimal numbers of the HMC beside them. Domains next to \
+      each other that look the same are one column if the grid would be too wide.
 
         apreserve matrix
-        apreserve matrix --svg queues.svg
+        apreserve matrix 05-07 --svg queues.svg
       """)
+
+  @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
+
+  @Flag(help: "Show each domain in a column of its own.")
+  var full = false
 
   @Option(
     help: ArgumentHelp(
@@ -129,9 +184,9 @@ struct MatrixCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let machine = try options.assessedMachine()
-      let matrix = OwnerMatrix(machine.assessment)
+      let matrix = OwnerMatrix(machine.assessment, selected.selection)
       if let svg {
-        let drawing = matrix.svg(title: title(of: machine.assessment))
+        let drawing = matrix.svg(title: title(of: machine.assessment), isFull: full)
         if svg == "-" {
           try Terminal.print(drawing)
         } else {
@@ -139,7 +194,8 @@ struct MatrixCommand: ParsableCommand {
         }
       } else {
         try options.print(
-          machine.heading, text: matrix.text(style: options.output.style), json: matrix.json)
+          machine.heading, text: matrix.text(isFull: full, style: options.output.style),
+          json: matrix.json)
       }
     }
   }
@@ -192,8 +248,14 @@ struct AssessmentOptions: ParsableArguments {
   func print(
     _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
   ) throws {
-    try output.print(
-      text: heading.line(style: output.style) + "\n\n" + text(),
-      json: json().inserting("machine", heading.json, after: "version"))
+    try output.json ? print(heading, json: json()) : print(heading, text: text())
+  }
+
+  func print(_ heading: MachineHeading, text: String) throws {
+    try Terminal.print(heading.line(style: output.style) + "\n\n" + text)
+  }
+
+  func print(_ heading: MachineHeading, json: JSONValue) throws {
+    try Terminal.print(json.inserting("machine", heading.json, after: "version").documentText)
   }
 }

@@ -47,6 +47,7 @@ struct StatusCommand: ParsableCommand {
   var since: String?
 
   @Option(
+    name: .customLong("state-dir"),
     help: ArgumentHelp(
       "Read the history in this directory while no daemon is running; the default is /var/lib/apreserve.",
       valueName: "dir"), completion: .directory)
@@ -57,7 +58,7 @@ struct StatusCommand: ParsableCommand {
       throw ValidationError("--metrics cannot be combined with --json or --history.")
     }
     guard history || since == nil && state == nil else {
-      throw ValidationError("\(since == nil ? "--state" : "--since") requires --history.")
+      throw ValidationError("\(since == nil ? "--state-dir" : "--since") requires --history.")
     }
     guard since == nil || start != nil else {
       throw ValidationError(

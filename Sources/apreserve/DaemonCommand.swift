@@ -18,7 +18,7 @@ struct DaemonCommand: ParsableCommand {
       With another --sysfs it needs no privileges, and changes nothing on this host:
 
         apreserve daemon --sysfs ./sys --rules ./rules \\
-            --control ./control --state ./state
+            --control ./control --state-dir ./state
       """)
 
   @Option(
@@ -26,6 +26,7 @@ struct DaemonCommand: ParsableCommand {
   var control: String?
 
   @Option(
+    name: .customLong("state-dir"),
     help: ArgumentHelp(
       "Keep the data that a restart needs in this directory, which is created if it is missing.",
       valueName: "dir"),
@@ -40,7 +41,7 @@ struct DaemonCommand: ParsableCommand {
     guard !isThisHost else { return }
     guard control != nil, state != nil else {
       throw ValidationError(
-        "--sysfs requires --control and --state, so that nothing on this host is changed.")
+        "--sysfs requires --control and --state-dir, so that nothing on this host is changed.")
     }
     guard machine.root != nil || !rules.directories.isEmpty else {
       throw ValidationError("--sysfs requires --rules or --root.")

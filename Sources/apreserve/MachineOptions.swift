@@ -45,7 +45,7 @@ struct MachineOptions: ParsableArguments {
   var given: [String] {
     [
       inventory.map { _ in "--inventory" }, capture.map { _ in "--capture" },
-      tree.sysfs.map { _ in "--sysfs" }, record.state.map { _ in "--state" },
+      tree.sysfs.map { _ in "--sysfs" }, record.state.map { _ in "--state-dir" },
     ].compactMap(\.self)
   }
 
@@ -200,6 +200,7 @@ struct SysfsOptions: ParsableArguments {
 /// The record of what apreserve has reserved, which is read or kept.
 struct StateOptions: ParsableArguments {
   @Option(
+    name: .customLong("state-dir"),
     help: ArgumentHelp(
       "Use the record of reserved queues in this directory; on this host the default is "
         + "/run/apreserve.",

@@ -13,7 +13,7 @@ struct MonitorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "monitor",
     abstract: "Show the kernel's events of AP devices, and what the rules decide.",
-    usage: "apreserve monitor [--record <file>] [<options>]",
+    usage: "apreserve monitor [<queues> ...] [--record <file>] [<options>]",
     discussion: """
       Nothing is written to sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of "udevadm monitor --kernel --property", and \
       "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
@@ -22,6 +22,8 @@ struct MonitorCommand: ParsableCommand {
         apreserve monitor --record plug.events
         apreserve replay plug.events --inventory before.json
       """)
+
+  @OptionGroup(title: OptionTitle.selection) var selected: QueueArguments
 
   @Option(
     help: ArgumentHelp("Also write the events to this file.", valueName: "file"),
@@ -43,7 +45,9 @@ struct MonitorCommand: ParsableCommand {
       while isRead {
         var events: [Uevent] = []
         let outcome = try monitor.drain { event in
-          if BusObject(path: event.devicePath) != nil { events.append(event) }
+          if let object = BusObject(path: event.devicePath), isSelected(object) {
+            events.append(event)
+          }
         }
         if outcome == .overrun {
           Terminal.say("events were lost, since the kernel sent them too fast")
@@ -62,6 +66,17 @@ struct MonitorCommand: ParsableCommand {
         var request = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&request, 1, -1) >= 0 || errno == EINTR else { return }
       }
+    }
+  }
+
+  /// Events of the bus as a whole concern every queue.
+  private func isSelected(_ object: BusObject) -> Bool {
+    var selection = QueueSelection()
+    selection.patterns = selected.queues
+    return switch object {
+    case .queue(let apqn): selection.isMatch(apqn)
+    case .card(let adapter): selection.isMatch(adapter: adapter)
+    default: true
     }
   }
 

@@ -49,6 +49,17 @@ enum Terminal {
   /// Whether results go to a terminal.
   static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
 
+  /// How many characters a line of the terminal has; nil where results do not go to one. COLUMNS is stronger than
+  /// what the terminal says, as for other programs.
+  static var width: Int? {
+    if let columns = getenv("COLUMNS").flatMap({ Int(String(cString: $0)) }), columns > 0 {
+      return columns
+    }
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
   /// Whether the environment requests no colours (no-color.org) or the terminal has none.
   static var refusesColor: Bool {
     if let value = getenv("NO_COLOR"), value.pointee != 0 { return true }
@@ -97,11 +108,13 @@ struct ColorOptions: ParsableArguments {
   var color = ColorChoice.auto
 
   var style: TextStyle {
-    switch color {
-    case .always: TextStyle(isColored: true)
-    case .never: .plain
-    case .auto: TextStyle(isColored: Terminal.isInteractive && !Terminal.refusesColor)
-    }
+    let isColored =
+      switch color {
+      case .always: true
+      case .never: false
+      case .auto: Terminal.isInteractive && !Terminal.refusesColor
+      }
+    return TextStyle(isColored: isColored, width: Terminal.width)
   }
 }
 

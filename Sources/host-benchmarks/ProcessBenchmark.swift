@@ -52,7 +52,7 @@ struct ProcessBenchmark {
     let words = [
       program, "daemon", "--sysfs", tree.path + "/sys", "--rules", tree.path + "/rules",
       "--control",
-      tree.path + "/control", "--state", tree.path + "/state",
+      tree.path + "/control", "--state-dir", tree.path + "/state",
     ]
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }

@@ -25,7 +25,7 @@ struct `A control socket that the service manager has opened` {
         [
           "-c", "exec \"$@\" 2> \"$0\"/.daemon", path, "systemd-socket-activate", "-l", path + "/c",
           "--fdname=control", try Program.location(), "daemon", "--sysfs", path + "/tree",
-          "--rules", path + "/rules", "--control", path + "/c", "--state", path + "/state",
+          "--rules", path + "/rules", "--control", path + "/c", "--state-dir", path + "/state",
         ]))
     try tree.wait { access(path + "/c", F_OK) == 0 }
     return manager

@@ -142,7 +142,7 @@ import Testing
     #expect(
       second.messages.hasPrefix(
         "apreserve: another apreserve process (\(daemon.process)) is using this machine"))
-    let apply = try bench.run("apply --sysfs tree --rules rules --state state")
+    let apply = try bench.run("apply --sysfs tree --rules rules --state-dir state")
     #expect(apply.status == 1)
     #expect(apply.messages == second.messages)
   }
@@ -153,7 +153,8 @@ import Testing
     try tree.wait { try !tree.isOnline }
     #expect(daemon.end(SIGTERM) == 0)
     #expect(try tree.isOnline)
-    let apply = try BackgroundProgram("apply --sysfs tree --rules rules --state state", in: bench)
+    let apply = try BackgroundProgram(
+      "apply --sysfs tree --rules rules --state-dir state", in: bench)
     try tree.wait { try !tree.isOnline }
     #expect(apply.end(SIGINT) == 128 + Int(SIGINT))
     #expect(try tree.isOnline)
@@ -184,7 +185,7 @@ import Testing
 
   @Test(arguments: [
     "daemon --sysfs tree", "daemon --sysfs tree --control c --rules rules",
-    "daemon --sysfs tree --control c --state s", "settle --timeout -1",
+    "daemon --sysfs tree --control c --state-dir s", "settle --timeout -1",
     "status --json --metrics",
   ])
   func `is not started by half`(words: String) throws {

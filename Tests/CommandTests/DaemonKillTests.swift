@@ -11,7 +11,7 @@ struct `A daemon that is killed` {
     bus = try MountedBus(["rules/50.rules": Self.rules([5])])
   }
 
-  private static let words = "daemon --sysfs sys --rules rules --control c --state state"
+  private static let words = "daemon --sysfs sys --rules rules --control c --state-dir state"
   private static let queues = ["05.0004", "05.0047", "06.0004", "06.0047"]
 
   private static func rules(_ adapters: [Int]) -> String {

@@ -14,7 +14,7 @@ struct `A daemon that follows another one` {
   private func start() throws -> BackgroundProgram {
     unlink(bus.bench.path + "/c")
     let daemon = try BackgroundProgram(
-      "daemon --sysfs sys --rules rules --control c --state state", in: bus.bench)
+      "daemon --sysfs sys --rules rules --control c --state-dir state", in: bus.bench)
     for _ in 0..<60_000 where access(bus.bench.path + "/c", F_OK) != 0 { usleep(1000) }
     return daemon
   }

@@ -37,7 +37,7 @@ struct DaemonTree {
     get throws { try bench.text("tree/devices/ap/card01/01.0004/online").first == "1" }
   }
 
-  static let words = "daemon --sysfs tree --rules rules --control c --state state"
+  static let words = "daemon --sysfs tree --rules rules --control c --state-dir state"
 
   /// Starts a daemon and waits until it can be asked.
   func start(_ more: String = "", environment: [String] = []) throws -> BackgroundProgram {

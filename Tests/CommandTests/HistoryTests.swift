@@ -28,7 +28,7 @@ struct `The history of a machine` {
 
   private func start() throws -> BackgroundProgram {
     let daemon = try BackgroundProgram(
-      "daemon --sysfs sys --root root --rules rules --control c --state state", in: bench)
+      "daemon --sysfs sys --root root --rules rules --control c --state-dir state", in: bench)
     for _ in 0..<60_000 where access(bench.path + "/c", F_OK) != 0 { usleep(1000) }
     return daemon
   }
@@ -39,7 +39,7 @@ struct `The history of a machine` {
 
   /// The lines of the history without their times, and without the directories of files.
   private func history(_ more: String = "") throws -> [String] {
-    let result = try bench.run("status --history --control c --state state \(more)")
+    let result = try bench.run("status --history --control c --state-dir state \(more)")
     #expect(result.status == 0, "\(result.messages)")
     return result.output.split(separator: "\n").map { line in
       String(line.drop { $0 != " " }.dropFirst()).replacing(bench.path + "/", with: "")
@@ -48,7 +48,7 @@ struct `The history of a machine` {
 
   @Test func `has the boot, the kernel's part in it, the rules and those who asked`() throws {
     let prepared = try bench.run(
-      "apply --prepare --sysfs sys --root root --rules rules --state state")
+      "apply --prepare --sysfs sys --root root --rules rules --state-dir state")
     #expect(prepared.status == 0, "\(prepared.messages)")
     control("load vfio_ap")
     var daemon = try start()
@@ -88,7 +88,7 @@ struct `The history of a machine` {
     #expect(daemon.end(SIGTERM) == 0)
 
     // Rules that change while no daemon is running, and a read without one.
-    let ended = try bench.run("status --history --control c --state state")
+    let ended = try bench.run("status --history --control c --state-dir state")
     #expect(ended.output.hasSuffix(" daemon ended\n"))
     #expect(ended.messages.contains("this is what earlier programs have kept"))
     let before = try history().count
@@ -133,7 +133,7 @@ struct `The history of a machine` {
     control("load vfio_ap")
     for _ in 0..<2 {
       #expect(
-        try bench.run("apply --sysfs sys --root root --rules rules --state state").status == 0)
+        try bench.run("apply --sysfs sys --root root --rules rules --state-dir state").status == 0)
     }
     let lines = try history()
     #expect(lines.first == "apply 0.1.0 started" && lines.last == "apply ended", "\(lines)")

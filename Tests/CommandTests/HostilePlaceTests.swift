@@ -106,7 +106,7 @@ import Testing
   @Test func `does not take the control socket of another daemon`() throws {
     let first = try tree.start()
     let second = try bench.run(
-      "daemon --sysfs tree --rules rules --control c --state other-state")
+      "daemon --sysfs tree --rules rules --control c --state-dir other-state")
     #expect(second.status == 1)
     #expect(
       second.messages.contains(
@@ -123,7 +123,7 @@ import Testing
   @Test func `does not replace a file that is not a socket by its control socket`() throws {
     try bench.file("precious", "text\n")
     let daemon = try BackgroundProgram(
-      "daemon --sysfs tree --rules rules --control precious --state state", in: bench)
+      "daemon --sysfs tree --rules rules --control precious --state-dir state", in: bench)
     try tree.wait { try bench.text(".daemon").contains("requests cannot be served: ") }
     #expect(try bench.text(".daemon").contains("/precious exists and is not a socket; remove it"))
     #expect(daemon.end(SIGTERM) == 0)

@@ -71,7 +71,7 @@ struct `The journal of apply` {
     ])
     let journal = try FakeJournal(bus.bench)
     let program = try journal.start(
-      "apply \(option) --sysfs sys --rules rules --state state")
+      "apply \(option) --sysfs sys --rules rules --state-dir state")
     let moved = try journal.entry(.moved)
     #expect(moved["AP_QUEUE"] == ["05.0004", "05.0047"])
     #expect(moved["AP_ACTION"] == ["reserve"])
@@ -89,7 +89,7 @@ struct `The journal of apply` {
       faults: "write /sys/bus/ap/apmask 1 fail EIO\n")
     let journal = try FakeJournal(bus.bench)
     let program = try journal.start(
-      "apply --mechanism mask --sysfs sys --rules rules --state state")
+      "apply --mechanism mask --sysfs sys --rules rules --state-dir state")
     let refused = try journal.entry(.writeRefused)
     #expect(refused["AP_ERRNO"] == ["EIO"])
     #expect(refused["AP_PATH"] == ["/sys/bus/ap/apmask"])
@@ -124,7 +124,7 @@ private final class FakeJournal {
     """
 
   func startDaemon() throws -> BackgroundProgram {
-    try start("daemon --sysfs sys --rules rules --control c --state state")
+    try start("daemon --sysfs sys --rules rules --control c --state-dir state")
   }
 
   func start(_ words: String) throws -> BackgroundProgram {

@@ -86,9 +86,9 @@ struct `A mounted bus` {
     #expect(status == 0)
     let list = try bus.bench.run("list --capture each.txt --rules rules")
     #expect(list.messages == "")
-    // What udevadm does not show, such as the state, is after the owner.
+    // What udevadm does not show, such as the state, is after the owner. The heading names the source.
     func owners(_ list: String) -> [[Substring]] {
-      list.split(separator: "\n").map { Array($0.split(separator: " ").prefix(5)) }
+      list.split(separator: "\n").dropFirst().map { Array($0.split(separator: " ").prefix(5)) }
     }
     let live = try bus.bench.run("list --sysfs sys --rules rules").output
     #expect(owners(list.output) == owners(live))

@@ -53,13 +53,45 @@ import Testing
 
     """
 
+  @Test(arguments: [
+    ("list .0004 -o name", "01.0004\n02.0004\n"), ("list 01 --type ep11 -o name", ""),
+    ("list --owner host --state pending -o name", "01.0004\n01.0005\n"),
+    ("list --name \"db guests\" 01.0005 -o columns=hmc,name", "HMC  NAME\n1.5  db guests\n"),
+    ("matrix 02", "         domain  04\nadapter     HMC   4\n02    2  CEX8P   h\n\nh host\n"),
+  ])
+  func `is about the queues that are selected`(words: String, text: String) throws {
+    let bench = try Sample.bench()
+    let arguments = words.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
+      .flatMap { index, part in
+        index % 2 == 1 ? [String(part)] : part.split(separator: " ").map(String.init)
+      }
+    let result = try Program.run(
+      arguments + ["--inventory", "machine.json", "--rules", "guests"], in: bench)
+    #expect(result.messages == "")
+    #expect(result.output.hasSuffix(text))
+  }
+
+  @Test func `explains several queues one after the other, and as one document`() throws {
+    let bench = try Sample.bench()
+    let machine = "--inventory machine.json --rules guests"
+    let text = try bench.run("explain 01 ff.00ff \(machine)").output
+    for name in ["01.0004  (", "01.0005  (", "ff.00ff  ("] { #expect(text.contains("\n\(name)")) }
+    let json = try JSONParser.parse(
+      Array(try bench.run("explain 01 ff.00ff --json \(machine)").output.utf8))
+    let names = json["explanations"]?.elements.compactMap { $0["queue"]?.text }
+    #expect(names == ["01.0004", "01.0005", "ff.00ff"])
+    let none = try bench.run("explain 01 --type ep11 \(machine)")
+    #expect(none.status == 1)
+    #expect(none.messages == "apreserve: no queue of this machine is selected\n")
+  }
+
   /// What recorders wrote of one machine; udevadm shows no attributes.
   @Test(arguments: [
     ("--capture recorded.umockdev", recorded), ("--inventory recorded.json", recorded),
     (
       "--capture recorded.info",
       """
-      QUEUE    HMC   TYPE   MODE  OWNER    STATE  RESERVE  REQUEST  RULE  NAME
+      QUEUE    HMC   TYPE   MODE  OWNER    STATE  RESERVE  REQUEST  RULE
       05.0004  5.4   CEX7C  cca   host     -      -        -        -
       05.0047  5.71  CEX7C  cca   vfio_ap  -      -        -        -
       06.0004  6.4   CEX8P  ep11  host     -      -        -        -
@@ -83,13 +115,13 @@ import Testing
   }
 
   private static let recorded = """
-    QUEUE    HMC   TYPE   MODE  OWNER    STATE       RESERVE  REQUEST   RULE  NAME
-    05.0004  5.4   CEX7C  cca   host     online      -        -         -
-    05.0047  5.71  CEX7C  cca   vfio_ap  in use      -        reserved  -
-    06.0004  6.4   CEX8P  ep11  host     offline     -        -         -
-    06.0005  6.5   CEX8P  ep11  host     online      -        -         -
-    06.0047  6.71  CEX8P  ep11  vfio_ap  unassigned  -        -         -
-    0a.0004  10.4  CEX7C  cca   host     chkstop     -        -         -
+    QUEUE    HMC   TYPE   MODE  OWNER    STATE       GUEST     RESERVE  REQUEST   RULE
+    05.0004  5.4   CEX7C  cca   host     online      -         -        -         -
+    05.0047  5.71  CEX7C  cca   vfio_ap  in use      b0caa8ac  -        reserved  -
+    06.0004  6.4   CEX8P  ep11  host     offline     -         -        -         -
+    06.0005  6.5   CEX8P  ep11  host     online      -         -        -         -
+    06.0047  6.71  CEX8P  ep11  vfio_ap  unassigned  -         -        -         -
+    0a.0004  10.4  CEX7C  cca   host     chkstop     -         -        -         -
 
     """
 

@@ -38,19 +38,19 @@ import Testing
   }
 
   @Test func `what it reserves, and gives it back when no rule requests it any more`() throws {
-    _ = try apply("--rules guests --state state")
+    _ = try apply("--rules guests --state-dir state")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
     #expect(
       try bench.text("state/ownership").contains(
         "mechanism mask\nadapters 0x4" + String(repeating: "0", count: 63) + "\n"))
     try bind("vfio_ap")
-    let plan = try bench.run("plan --sysfs tree --rules hosts --state state")
+    let plan = try bench.run("plan --sysfs tree --rules hosts --state-dir state")
     #expect(plan.output.contains("01.0004  vfio_ap  ->  host"))
-    _ = try apply("--rules hosts --state state")
+    _ = try apply("--rules hosts --state-dir state")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)
   }
 
-  @Test func `nothing without --state, so that it gives nothing back`() throws {
+  @Test func `nothing without --state-dir, so that it gives nothing back`() throws {
     _ = try apply("--rules guests")
     try bind("vfio_ap")
     let result = try apply("--rules hosts")
@@ -59,19 +59,19 @@ import Testing
   }
 
   @Test func `and gives nothing back if there are no rules, unless it is forced`() throws {
-    _ = try apply("--rules guests --state state")
+    _ = try apply("--rules guests --state-dir state")
     try bind("vfio_ap")
-    let held = try apply("--rules none --state state")
+    let held = try apply("--rules none --state-dir state")
     #expect(held.status == 3)
     #expect(held.output.contains("use Force=empty-rules in apreserve.conf, "))
     #expect(try bench.text("tree/bus/ap/apmask") == Self.cleared + "\n")
-    _ = try apply("--rules none --state state --force empty-rules")
+    _ = try apply("--rules none --state-dir state --force empty-rules")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)
   }
 
   @Test func `nothing that it cannot write down: then it does not write to sysfs either`() throws {
     try bench.file("state", "a file\n")
-    let result = try apply("--rules guests --state state")
+    let result = try apply("--rules guests --state-dir state")
     #expect(result.status == 1)
     #expect(result.messages.contains("state is not a directory"))
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)

@@ -9,7 +9,7 @@ import Testing
       ["rules/50.rules": "ADAPTER==\"5\", RESERVE=\"vfio_ap\"\n"],
       faults: "write * always fail EROFS\n")
     let daemon = try BackgroundProgram(
-      "daemon --sysfs sys --rules rules --control c --state state", in: bus.bench)
+      "daemon --sysfs sys --rules rules --control c --state-dir state", in: bus.bench)
     for _ in 0..<60_000 {
       if try bus.bench.text(".daemon").contains("ends so that it can be started anew") { break }
       usleep(1000)

@@ -55,7 +55,7 @@ import Testing
   @Test func `is notified that it is ready if there is no AP bus`() throws {
     try bench.directory("empty")
     let daemon = try BackgroundProgram(
-      "daemon --sysfs empty --rules rules --control c --state state", in: bench,
+      "daemon --sysfs empty --rules rules --control c --state-dir state", in: bench,
       environment: ["NOTIFY_SOCKET=\(bench.path)/notify"])
     try manager.read(until: "READY=1")
     #expect(manager.lines.suffix(2).contains("STATUS=waiting for an AP bus"))

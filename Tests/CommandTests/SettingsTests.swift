@@ -83,7 +83,7 @@ struct `Settings of the configuration file` {
     #expect(explained["mechanism"] == planned["mechanism"])
     #expect(explained["reason"] == planned["reason"])
 
-    let apply = try bench.run("apply --json \(Self.machine) --state state")
+    let apply = try bench.run("apply --json \(Self.machine) --state-dir state")
     #expect(apply.messages == "")
     let applied = try json(apply)
     #expect(applied["settings"] == planned["settings"])
@@ -99,7 +99,7 @@ struct `Settings of the configuration file` {
     #expect((apply.status == 3) == (plan.status == 3))
 
     let daemon = try BackgroundProgram(
-      "daemon \(Self.machine) --control c --state state", in: bench)
+      "daemon \(Self.machine) --control c --state-dir state", in: bench)
     for _ in 0..<60_000 where !bench.has("c") { usleep(1000) }
     let status = try json(bench.run("status --control c --json"))
     #expect(status["settings"] == planned["settings"])
@@ -119,12 +119,12 @@ struct `Settings of the configuration file` {
       #expect(result.messages == "apreserve: \(problem)\n")
       #expect(command != "plan" || result.status == 3)
     }
-    let apply = try bench.run("apply \(Self.machine) --state state")
+    let apply = try bench.run("apply \(Self.machine) --state-dir state")
     #expect(apply.messages == "apreserve: \(problem)\n")
     #expect(apply.status == 3)
 
     let daemon = try BackgroundProgram(
-      "daemon \(Self.machine) --control c --state state", in: bench)
+      "daemon \(Self.machine) --control c --state-dir state", in: bench)
     for _ in 0..<60_000 where !bench.has("c") { usleep(1000) }
     let settled = try bench.run("settle --control c --timeout 60")
     #expect(settled.status == 1)

@@ -102,7 +102,8 @@ import Testing
     #expect(explanation.json.documentText.contains("\"virtualMachine\": \"db1\""))
   }
 
-  @Test func `does not deny that apreserve has reserved it while the record cannot be read`() throws {
+  @Test func `does not deny that apreserve has reserved it while the record cannot be read`() throws
+  {
     var assessment = try Example.assessment("ADAPTER==\"7\", RESERVE=\"vfio_ap\"")
     assessment.isOwnershipKnown = false
     let explanation = Explanation(APQN(adapter: 10, domain: 4), in: assessment)

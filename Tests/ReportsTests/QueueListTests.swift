@@ -10,14 +10,36 @@ import Testing
     let list = QueueList(assessment)
     #expect(
       list.text(style: .plain) == """
-        QUEUE    HMC    TYPE   MODE   OWNER    STATE     RESERVE  REQUEST   RULE           NAME
-        02.0004  2.4    CEX3A  accel  host     online    vfio_ap  refused   50-db.rules:2
-        05.0004  5.4    CEX7C  cca    host     online    vfio_ap  pending   50-db.rules:1  db guests
-        05.0047  5.71   CEX7C  cca    host     offline   -        -         -
-        0a.0004  10.4   CEX8P  ep11   vfio_ap  assigned  vfio_ap  reserved  50-db.rules:1  db guests
-        0a.0047  10.71  CEX8P  ep11   none     unbound   -        -         -
+        QUEUE    HMC    TYPE   MODE   OWNER    STATE     GUEST     RESERVE  REQUEST   RULE           NAME
+        02.0004  2.4    CEX3A  accel  host     online    -         vfio_ap  refused   50-db.rules:2
+        05.0004  5.4    CEX7C  cca    host     online    -         vfio_ap  pending   50-db.rules:1  db guests
+        05.0047  5.71   CEX7C  cca    host     offline   -         -        -         -
+        0a.0004  10.4   CEX8P  ep11   vfio_ap  assigned  11111111  vfio_ap  reserved  50-db.rules:1  db guests
+        0a.0047  10.71  CEX8P  ep11   none     unbound   -         -        -         -
 
         """)
+  }
+
+  @Test func `has the columns and the order that are asked for`() throws {
+    let list = QueueList(try Example.assessment())
+    #expect(
+      list.text(columns: [.state, .queue, .hwtype], sortedBy: .state, style: .plain) == """
+        STATE     QUEUE    HWTYPE
+        assigned  0a.0004  14
+        offline   05.0047  13
+        online    02.0004  9
+        online    05.0004  13
+        unbound   0a.0047  14
+
+        """)
+    let wide = list.text(columns: QueueColumn.allCases, style: .plain)
+    #expect(wide.hasPrefix("QUEUE"))
+    #expect(wide.contains("11111111-2222-3333-4444-555555555555"))
+    // What is asked for is shown, even where it is empty.
+    let some = QueueList(try Example.assessment("ADAPTER==\"9\", RESERVE=\"host\""))
+    #expect(some.text(columns: [.queue, .name], style: .plain).hasPrefix("QUEUE    NAME\n"))
+    #expect(!some.text(style: .plain).contains("NAME"))
+    #expect(list.names == "02.0004\n05.0004\n05.0047\n0a.0004\n0a.0047\n")
   }
 
   @Test func `has colours that are only around the words`() throws {

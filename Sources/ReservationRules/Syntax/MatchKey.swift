@@ -179,12 +179,16 @@ package struct APQNPattern: Hashable, Sendable {
   package struct SyntaxError: Error, Equatable, Sendable {
     /// The message that a rule with this value would get.
     package let sentence: String
+
+    package init(_ sentence: String) {
+      self.sentence = sentence
+    }
   }
 
   package init(_ text: String) throws(SyntaxError) {
     let file = RuleFile(path: "", text: "APQN==\"\(text)\", RESERVE=\"host\"")
     let (set, diagnostics) = RuleSet.parse(files: [file])
-    if let diagnostic = diagnostics.first { throw SyntaxError(sentence: diagnostic.message) }
+    if let diagnostic = diagnostics.first { throw SyntaxError(diagnostic.message) }
     guard case .queues(let ranges)? = set.rules.first?.clauses.first?.condition.pattern else {
       ranges = []
       return

@@ -5,6 +5,8 @@ struct CommandDescription {
   /// An option, a flag or an argument.
   struct Argument {
     var name: String
+    /// The letter of the option, if it has one beside its name.
+    var shortName: String?
     var kind: String
     var valueName: String?
     var isOptional: Bool
@@ -32,6 +34,7 @@ struct CommandDescription {
 extension CommandDescription.Argument {
   init(_ value: JSONValue) {
     let names = (value["names"]?.elements ?? []).compactMap { $0["name"]?.text }
+    shortName = names.first { $0.count == 1 }
     name = names.max { $0.count < $1.count } ?? value["valueName"]?.text ?? ""
     kind = value["kind"]?.text ?? ""
     valueName = value["valueName"]?.text

@@ -74,7 +74,9 @@ struct ManualOptions {
       switch argument.kind {
       case "positional": ".I \(value)"
       case "flag": ".B \\-\\-\(RoffText.source(argument.name))"
-      default: "\\fB\\-\\-\(RoffText.source(argument.name))\\fR \\fI\(value)\\fR"
+      default:
+        (argument.shortName.map { "\\fB\\-\($0)\\fR, " } ?? "")
+          + "\\fB\\-\\-\(RoffText.source(argument.name))\\fR \\fI\(value)\\fR"
       }
     var lines = [".TP", head, RoffText.source(argument.summary)]
     if argument.kind == "option", let value = argument.defaultValue {
