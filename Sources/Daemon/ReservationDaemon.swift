@@ -29,6 +29,7 @@ package final class ReservationDaemon {
   private var intake: EventIntake?
   private var rules: RuleStore?
   private let history: HistoryKeeper
+  private let started = HostTime().wallTime
   /// The names of the host that the rules are decided by.
   private var host: HostIdentity
   private var service: ServiceReporter?
@@ -106,7 +107,7 @@ package final class ReservationDaemon {
       events: intake?.counts ?? UdevMonitor.Counts(),
       problems: problems + (rules?.problems ?? []),
       configurationErrors: configuration.problems.map(\.description),
-      now: time.now)
+      now: time.now, started: started, lastChange: history.history.lastMove)
   }
 
   // MARK: The agent

@@ -1,5 +1,6 @@
 package import APBus
 import Agent
+import Glibc
 package import HostSystem
 package import JSONText
 import Reports
@@ -23,6 +24,10 @@ package struct StatusDocument {
   package var configurationErrors: [String]
   /// Now, on the clock of `HostTime`.
   package var now: Instant
+  /// When the daemon was started.
+  package var started: WallTime
+  /// When a queue was moved last, also by an earlier run; nil if that is not known.
+  package var lastChange: WallTime?
 
   /// What an answer depends on that is made once.
   struct Revision: Equatable {
@@ -87,6 +92,10 @@ package struct StatusDocument {
     let plan = status.plan
     return .object([
       .init("version", .string(ProgramVersion.text)),
+      .init("pid", .integer(getpid())),
+      .init("started", .string(started.text)),
+      .init("lastChange", Self.text(lastChange?.text)),
+      .init("lastScanSeconds", board.report.lastSurvey.map { Self.seconds(now - $0) } ?? .null),
       .init("phase", .string(status.phase.word.rawValue)),
       .init("summary", .string(summary)),
       .init("degraded", .bool(rules.isDegraded || !allProblems.isEmpty)),
@@ -220,9 +229,10 @@ package struct StatusView {
     self.status = status
   }
 
-  /// For people: the line that says it all first.
-  package func text() -> String {
-    var lines = [status["summary"]?.text ?? "?"]
+  /// For people: the line that says it all first. What is not well has the next command below it.
+  package func text(now: WallTime, hasSettings: Bool = false) -> String {
+    var lines = [status["summary"]?.text ?? "?", "daemon     \(process(now: now))"]
+    if let times = times(now: now) { lines.append("scanned    \(times)") }
     if let mechanism = status["mechanism"]?.text {
       lines.append("mechanism  \(mechanism): \(status["mechanismReason"]?.text ?? "")")
     }
@@ -233,7 +243,10 @@ package struct StatusView {
         + Self.origin(rules?["origin"]?.text))
     if let events = events { lines.append("events     \(events)") }
     if let wait = wait { lines.append("waiting    \(wait)") }
-    lines += section("problems", texts("problems"))
+    let hasRuleErrors = !(rules?["errors"]?.elements ?? []).isEmpty
+    lines += section(
+      "problems", texts("problems"),
+      next: hasRuleErrors ? "apreserve verify" : "journalctl -u apreserve.service -e")
     for state in Requests.State.allCases {
       let groups = (status["openRequests"]?.elements ?? []).filter {
         $0["state"]?.text == state.rawValue
@@ -242,23 +255,56 @@ package struct StatusView {
       let rest = count(of: state) - shown
       var messages = groups.compactMap { $0["message"]?.text }
       if !groups.isEmpty, rest > 0 { messages.append("and \(counted(rest, "more queue"))") }
-      lines += section(state.rawValue, messages)
+      let queue = groups.first?["queues"]?.elements.first?.text
+      lines += section(
+        state.rawValue, messages,
+        next: state.isStuck ? queue.map { "apreserve explain \($0)" } : nil)
     }
     lines += section(
       "draining",
       (status["draining"]?.elements ?? []).map {
         "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.digits($0["seconds"])) s"
       })
-    lines += section("not given back", texts("notGivenBack"))
-    lines += section("failed", texts("failures"), of: number("failed"))
+    let refused = status["refusals"]?.elements.first?["queue"]?.text
+    lines += section(
+      "not given back", texts("notGivenBack"), next: refused.map { "apreserve explain \($0)" })
+    lines += section(
+      "failed", texts("failures"), of: number("failed"), next: "journalctl -u apreserve.service -e")
     lines += section(
       "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text })
-    lines += section(
-      "settings",
-      (status["settings"]?.elements ?? []).map {
-        "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
-      })
+    if hasSettings {
+      lines += section(
+        "settings",
+        (status["settings"]?.elements ?? []).map {
+          "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
+        })
+    }
     return lines.map { $0.printable + "\n" }.joined()
+  }
+
+  /// Which process it is, and since when.
+  private func process(now: WallTime) -> String {
+    let start = (status["started"]?.text).flatMap { WallTime(text: $0) }
+    let since = start.map { ", running since \($0.localText) (\((now - $0).largestUnit))" } ?? ""
+    return "\(status["version"]?.text ?? "?"), process \(status["pid"]?.integer ?? 0)\(since)"
+  }
+
+  /// When everything was scanned last, and when a queue was moved.
+  private func times(now: WallTime) -> String? {
+    guard case .number(let digits)? = status["lastScanSeconds"], let seconds = Double(digits) else {
+      return nil
+    }
+    let change = (status["lastChange"]?.text).flatMap { WallTime(text: $0) }
+    return "\(Duration.seconds(seconds).largestUnit) ago; "
+      + (change.map { "last change \((now - $0).largestUnit) ago, \($0.localText)" }
+        ?? "no queue moved yet")
+  }
+
+  /// The status without what always changes: times, counters, and what is under way.
+  package var lasting: JSONValue {
+    guard case .object(let members) = status else { return status }
+    let passing = ["lastScanSeconds", "counters", "busy", "wait", "draining"]
+    return .object(members.filter { !passing.contains($0.key) })
   }
 
   /// The outcome of a status, as exit statuses show it.
@@ -269,16 +315,28 @@ package struct StatusView {
     case error
     /// Something that is requested cannot be done now, or has failed.
     case refused
+    /// There is no AP bus.
+    case withoutBus
   }
 
   package var outcome: Outcome {
     if status["degraded"]?.isTrue == true { return .error }
+    if status["phase"]?.text == Agent.Status.Phase.Word.withoutBus.rawValue { return .withoutBus }
     let stuck = Requests.State.allCases.filter(\.isStuck).reduce(0) { $0 + count(of: $1) }
     return stuck + number("refused") + number("failed") > 0 ? .refused : .fine
   }
 
   private func count(of state: Requests.State) -> Int {
     status["requests"]?[state.rawValue]?.integer ?? 0
+  }
+
+  /// One line: how far the daemon is, and what it waits for first.
+  package var outlook: String {
+    let summary = status["summary"]?.text ?? "?"
+    let open = (status["openRequests"]?.elements ?? []).first {
+      [Requests.State.pending, .waiting].map(\.rawValue).contains($0["state"]?.text)
+    }
+    return summary + (open?["message"]?.text.map { "; \($0)" } ?? "")
   }
 
   /// Everything that does not work.
@@ -358,10 +416,13 @@ package struct StatusView {
     (status[key]?.elements ?? []).compactMap(\.text)
   }
 
-  private func section(_ title: String, _ content: [String], of count: Int? = nil) -> [String] {
+  /// `next` is what to do about it.
+  private func section(
+    _ title: String, _ content: [String], of count: Int? = nil, next: String? = nil
+  ) -> [String] {
     guard !content.isEmpty else { return [] }
     let lines = content + [content.remainder(of: count ?? content.count)].compactMap(\.self)
-    return ["", title] + lines.map { "  " + $0 }
+    return ["", title] + lines.map { "  " + $0 } + (next.map { ["  next: \($0)"] } ?? [])
   }
 
   private static func origin(_ word: String?) -> String {

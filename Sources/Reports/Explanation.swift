@@ -84,7 +84,7 @@ package struct Explanation {
 }
 
 extension Explanation {
-  /// The explanation for people, in lines of 80 characters.
+  /// The explanation for people, in lines as wide as the terminal, at most 100 characters, or 80.
   package func text(style: TextStyle) -> String {
     let decimal = "adapter \(apqn.adapter), domain \(apqn.domain) on the HMC"
     var lines = [style.paint(apqn.description, in: .heading) + "  (\(decimal))", ""]
@@ -111,27 +111,30 @@ extension Explanation {
         .init(state.rawValue + (detail.map { ": \($0)" } ?? ""), state.isStuck ? .problem : nil),
       ])
     }
-    lines += facts.lines(indentation: "  ", width: Self.width, style: style)
+    lines += facts.lines(indentation: "  ", width: Self.width(style), style: style)
     lines += ["", style.paint("rules", in: .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
     lines += ["", style.paint("plan", in: .heading)] + planLines(style)
     let obstacles = obstacles
     if !obstacles.isEmpty {
-      lines += ["", style.paint("blocked by", in: .problem)] + obstacles.flatMap(Self.paragraph)
+      lines +=
+        ["", style.paint("blocked by", in: .problem)]
+        + obstacles.flatMap { Self.paragraph($0, style) }
     }
     if !warnings.isEmpty {
       lines +=
         ["", style.paint("warnings", in: .problem)]
-        + warnings.map(\.description).flatMap(Self.paragraph)
+        + warnings.flatMap { Self.paragraph($0.description, style) }
     }
     return lines.map { $0 + "\n" }.joined()
   }
 
-  private static let width = 80
+  /// Wider lines would be hard to read.
+  private static func width(_ style: TextStyle) -> Int { min(style.columns, 100) }
 
   /// A sentence, indented by two blanks and its further lines by four.
-  private static func paragraph(_ text: String) -> [String] {
-    text.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
+  private static func paragraph(_ text: String, _ style: TextStyle) -> [String] {
+    text.wrapped(to: width(style) - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
   }
 
   private var cardText: String {
@@ -174,31 +177,22 @@ extension Explanation {
         .init(verdict.detail ?? verdict.rule.text.printable),
       ])
     }
-    return table.lines(indentation: "  ", width: Self.width, style: style)
+    return table.lines(indentation: "  ", width: Self.width(style), style: style)
   }
 
   private func planLines(_ style: TextStyle) -> [String] {
     let mechanism = "\(assessment.choice.mechanism.rawValue), \(assessment.choice.reason)"
-    guard let change else { return Self.paragraph("nothing to write (\(mechanism))") }
+    guard let change else { return Self.paragraph("nothing to write (\(mechanism))", style) }
     let way = "\(change.from.arrow(to: change.to)) by \(mechanism)"
     let steps = steps
     let digits = String(steps.count).count
-    return Self.paragraph(way)
+    return Self.paragraph(way, style)
       + steps.enumerated().flatMap { number, step -> [String] in
         let start = "  \(String(number + 1).aligned(to: digits))  "
-        let lines = Self.commandLines(step, room: Self.width - start.count)
+        let lines = step.commandLines(room: Self.width(style) - start.count)
         let below = String(repeating: " ", count: start.count)
         return lines.enumerated().map { ($0 == 0 ? start : below) + $1 }
       }
-  }
-
-  /// The write as a person would type it, on two lines where one is too long: a mask has 64 digits.
-  private static func commandLines(_ step: Step, room: Int) -> [String] {
-    let line = step.commandLine
-    guard line.count > room, let arrow = line.firstRange(of: " > ") else {
-      return line.wrapped(to: room)
-    }
-    return [line[..<arrow.lowerBound] + " \\", "  " + line[arrow.lowerBound...].dropFirst()]
   }
 }
 

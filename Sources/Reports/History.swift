@@ -100,6 +100,11 @@ extension HistoryEntry {
     }
   }
 
+  /// Whether a queue was moved, and not only to be moved.
+  fileprivate var isMove: Bool {
+    if case .moved(let move) = fact { move.failure == nil } else { false }
+  }
+
   /// The entries of a change of the rules in force; of many changed rules, only the first.
   package static func entries(of changes: RuleChanges, at time: WallTime) -> [HistoryEntry] {
     let rules: [(RuleChange, Rule)] =
@@ -125,6 +130,7 @@ package struct History: Equatable, Sendable {
   /// A history that begins with the last of these.
   package init(_ entries: [HistoryEntry] = []) {
     ring = entries.suffix(Self.capacity)
+    lastMove = ring.last(where: \.isMove)?.time
   }
 
   /// The entries, the oldest first.
@@ -137,7 +143,11 @@ package struct History: Equatable, Sendable {
     }
   }
 
+  /// When a queue was moved last; nil while none was.
+  package private(set) var lastMove: WallTime?
+
   package mutating func append(_ entry: HistoryEntry) {
+    if entry.isMove { lastMove = entry.time }
     guard ring.count == Self.capacity else {
       ring.append(entry)
       return

@@ -141,3 +141,45 @@ package enum HistoryStart: Equatable, Sendable {
     return WallTime(sinceEpoch: .seconds(time))
   }
 }
+
+extension WallTime {
+  /// The moment in local time, to the second: `2027-01-15 08:00:00 CET`.
+  package var localText: String {
+    var parts = HistoryStart.localCalendar(time_t(sinceEpoch.components.seconds))
+    var buffer = [CChar](repeating: 0, count: 64)
+    let count = strftime(&buffer, buffer.count, "%Y-%m-%d %H:%M:%S %Z", &parts)
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension WallTime {
+  /// The time of day in local time, to the microsecond: `08:00:12.345678`.
+  var localTimeOfDay: String {
+    let parts = HistoryStart.localCalendar(time_t(sinceEpoch.components.seconds))
+    let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }
+    return clock.joined(separator: ":") + sinceEpoch.microsecondText.drop { $0 != "." }
+  }
+
+  /// The moment as RFC 3339 writes it, in UTC and to the microsecond.
+  var microsecondText: String {
+    text.dropLast() + sinceEpoch.microsecondText.drop { $0 != "." } + "Z"
+  }
+}
+
+extension Duration {
+  /// Seconds with six decimals, such as `1234.567890`; not for times before zero.
+  var microsecondText: String {
+    let digits = String(components.attoseconds / 1_000_000_000_000)
+    return "\(components.seconds)." + String(repeating: "0", count: 6 - digits.utf8.count) + digits
+  }
+
+  /// The time in its largest unit alone, such as `3 h`: nobody asks for the seconds of a day.
+  package var largestUnit: String {
+    let seconds = max(0, components.seconds)
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("min", 60)] as [(String, Int64)]
+    where seconds >= 2 * length {
+      return "\(seconds / length) \(unit)"
+    }
+    return "\(seconds) s"
+  }
+}

@@ -35,22 +35,12 @@ package struct MachineHeading: Equatable, Sendable {
 
   private var origin: String? {
     switch source {
-    case .daemon(let age): "as scanned by the daemon \(Self.text(age)) ago"
+    case .daemon(let age): "as scanned by the daemon \(age.largestUnit) ago"
     case .system: nil
     case .tree(let path): "from \(path.printable)"
     case .file(let name, nil): "from \(name.printable)"
-    case .file(let name, let age?): "from \(name.printable), \(Self.text(age)) old"
+    case .file(let name, let age?): "from \(name.printable), \(age.largestUnit) old"
     }
-  }
-
-  /// The largest unit alone: nobody asks for the seconds of a day.
-  private static func text(_ age: Duration) -> String {
-    let seconds = max(0, age.components.seconds)
-    for (unit, length) in [("d", 86_400), ("h", 3600), ("min", 60)] as [(String, Int64)]
-    where seconds >= 2 * length {
-      return "\(seconds / length) \(unit)"
-    }
-    return "\(seconds) s"
   }
 
   package var json: JSONValue {

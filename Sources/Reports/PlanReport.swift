@@ -48,27 +48,28 @@ package struct PlanReport {
 }
 
 extension PlanReport {
-  /// The report for people; the summary is its last line.
-  package func text(style: TextStyle) -> String {
-    var lines = [
-      style.paint("mechanism", in: .heading) + "  \(choice.mechanism.rawValue): \(choice.reason)"
-    ]
-    lines += section("settings", lines: settingLines, style: style)
-    lines += section("masks", lines: maskLines, style: style)
+  /// The report for people; the summary is its last line. `hasAllWrites` shows each write as a command, also where a
+  /// line a queue says the same.
+  package func text(hasAllWrites: Bool = false, style: TextStyle) -> String {
+    let title = "mechanism"
+    var lines = sentences(
+      ["\(title)  \(choice.mechanism.rawValue): \(choice.reason)"], indentation: 0, style: style)
+    lines[0] = style.paint(title, in: .heading) + lines[0].dropFirst(title.count)
+    lines += section("settings", lines: sentences(settingLines, style: style), style: style)
+    lines += section("masks", lines: maskLines(style), style: style)
     lines += section("owners", lines: changeLines(style), style: style)
-    lines += section("writes", lines: writeLines, style: style)
+    lines += section("writes", lines: writeLines(all: hasAllWrites, style), style: style)
     lines += section(
-      "refused", lines: Refusal.sentences(plan.refusals), style: style, ink: .problem)
-    lines += section("alternatives", lines: alternativeLines, style: style)
-    lines += section(
-      "warnings", lines: plan.warnings.map(\.description), style: style, ink: .problem)
-    lines += section("waiting", lines: waitingLines, style: style)
-    lines += section(
-      "requests", lines: OpenRequest.groups(of: unplanned).map(\.sentence), style: style,
-      ink: .problem)
-    lines += section("undecidable", lines: undecidableLines, style: style)
-    lines += section("latent collateral", lines: latentLines, style: style)
-    lines += ["", summary]
+      "alternatives", lines: sentences(alternativeLines, style: style), style: style)
+    lines += section("refused", lines: refusedLines(style), style: style, ink: .problem)
+    for (title, content, ink) in [
+      ("warnings", plan.warnings.map(\.description), .problem), ("waiting", waitingLines, .heading),
+      ("requests", OpenRequest.groups(of: unplanned).map(\.sentence), .problem),
+      ("undecidable", undecidableLines, .heading), ("latent collateral", latentLines, .heading),
+    ] as [(String, [String], Ink)] {
+      lines += section(title, lines: sentences(content, style: style), style: style, ink: ink)
+    }
+    lines += [""] + summary.wrapped(to: style.width ?? .max)
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -76,7 +77,19 @@ extension PlanReport {
     _ title: String, lines content: [String], style: TextStyle, ink: Ink = .heading
   ) -> [String] {
     guard !content.isEmpty else { return [] }
-    return ["", style.paint(title, in: ink)] + content.map { "  " + $0 }
+    return ["", style.paint(title, in: ink)] + content
+  }
+
+  /// Sentences, each indented by two blanks, or more, and its further lines on a terminal by four more.
+  private func sentences(
+    _ texts: [String], indentation: Int = 2, style: TextStyle
+  ) -> [String] {
+    texts.flatMap { text -> [String] in
+      let room = style.width.map { $0 - indentation - 2 } ?? .max
+      return text.wrapped(to: room).enumerated().map {
+        String(repeating: " ", count: indentation + ($0 == 0 ? 0 : 2)) + $1
+      }
+    }
   }
 
   /// What is set, and where.
@@ -84,25 +97,83 @@ extension PlanReport {
     settings.filter(\.isSet).map { "\($0.text)  (\($0.origin))" }
   }
 
-  private var maskLines: [String] {
-    guard let before = bus.masks, let after = plan.masks(after: bus) else { return [] }
-    return Self.lines("apmask", from: before.adapters, to: after.adapters)
-      + Self.lines("aqmask", from: before.domains, to: after.domains)
+  /// The masks, if one of them changes.
+  private func maskLines(_ style: TextStyle) -> [String] {
+    guard let before = bus.masks, let after = plan.masks(after: bus), before != after else {
+      return []
+    }
+    return Self.lines("apmask", from: before.adapters, to: after.adapters, digits: 2, style)
+      + Self.lines("aqmask", from: before.domains, to: after.domains, digits: 4, style)
   }
 
-  private static func lines(_ name: String, from before: APMask, to after: APMask) -> [String] {
-    guard before != after else { return ["\(name)  \(before)  unchanged"] }
-    return ["\(name)  \(before)  now", "        \(after)  then"]
+  private static func lines(
+    _ name: String, from before: APMask, to after: APMask, digits: Int, _ style: TextStyle
+  ) -> [String] {
+    guard before != after else { return ["  \(name)  unchanged"] }
+    let lines = ["  \(name)  \(before)  now", "          \(after)  then"]
+    guard let width = style.width, lines.contains(where: { $0.count > width }) else { return lines }
+    // A mask has 64 digits, which a narrow terminal would break.
+    let changes = [("clears", before.subtracting(after)), ("sets", after.subtracting(before))]
+    return changes.filter { !$0.1.isEmpty }.flatMap { word, numbers in
+      "\(name) \(word) \(Self.numbers(numbers, digits: digits))".wrapped(to: width - 4)
+        .enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
+    }
   }
 
   private func changeLines(_ style: TextStyle) -> [String] {
-    ChangeList(plan, decisions: decisions).table().lines(style: style)
+    let table = ChangeList(plan, decisions: decisions).table()
+    guard let width = style.width else { return table.lines(indentation: "  ", style: style) }
+    return table.lines(indentation: "  ", width: width, style: style)
   }
 
-  private var writeLines: [String] {
-    let steps = plan.steps
-    let width = String(steps.count).count
-    return steps.enumerated().map { "\(String($0 + 1).aligned(to: width))  \($1.commandLine)" }
+  /// The writes as commands with their numbers; the ones to files of single queues, where nobody asks for `all`, as a
+  /// line a queue.
+  private func writeLines(all: Bool, _ style: TextStyle) -> [String] {
+    let isFolded = !all && plan.operations.contains { $0.subject != .masks }
+    let digits = String(plan.steps.count).count
+    var number = 0
+    return plan.operations.flatMap { operation -> [String] in
+      switch operation.subject {
+      case .queue(let apqn) where isFolded, .online(let apqn) where isFolded:
+        let steps = operation.steps.map(\.clause).joined(separator: ", ")
+        return sentences(["\(apqn)  \(steps)"], style: style)
+      default:
+        return operation.steps.flatMap { step -> [String] in
+          number += 1
+          let start = isFolded ? "  " : "  \(String(number).aligned(to: digits))  "
+          let lines = step.commandLines(room: (style.width ?? .max) - start.count)
+          let below = String(repeating: " ", count: start.count)
+          return lines.enumerated().map { ($0 == 0 ? start : below) + $1 }
+        }
+      }
+    }
+  }
+
+  /// The refusals by rule; of many for the same kind of reason, the first stands for all.
+  private func refusedLines(_ style: TextStyle) -> [String] {
+    let groups = plan.refusals.grouped { decisions.decision(for: $0.apqn).rule }
+    return groups.flatMap { rule, refusals -> [String] in
+      let origin = plan.refusals.count > 1 ? rule.map { [$0.origin] } ?? [] : []
+      let heading = sentences(origin, style: style)
+      let indentation = heading.isEmpty ? 2 : 4
+      return heading
+        + refusals.grouped(by: \.code).flatMap { _, kind -> [String] in
+          guard kind.count > 3, let first = kind.first else {
+            return sentences(kind.map(\.description), indentation: indentation, style: style)
+          }
+          return sentences([first.description], indentation: indentation, style: style)
+            + sentences(
+              [Self.others(Array(kind.dropFirst()), than: first)], indentation: indentation + 2,
+              style: style)
+        }
+    }
+  }
+
+  /// The queues that are refused for the same reason as another, or for one of the same kind.
+  private static func others(_ refusals: [Refusal], than first: Refusal) -> String {
+    let queues = list(refusals.map(\.apqn))
+    return refusals.allSatisfy { $0.reason == first.reason }
+      ? "likewise \(queues)" : "similarly \(queues); \"apreserve explain QUEUE\" has each reason"
   }
 
   private var waitingLines: [String] {
@@ -321,15 +392,6 @@ extension Refusal {
     }
   }
 
-  /// The sentences of some refusals. Where many queues have the very same reason, the first one's
-  /// sentence is followed by the others' names.
-  static func sentences(_ refusals: [Refusal]) -> [String] {
-    refusals.grouped(by: \.reason).map(\.elements).flatMap { group in
-      guard group.count > 3, let first = group.first else { return group.map(\.description) }
-      let others = APQNRectangle.covering(group.dropFirst().map(\.apqn))
-      return [first.description, "  likewise " + others.map(\.description).joined(separator: ", ")]
-    }
-  }
 }
 
 extension PlanWarning {
@@ -374,6 +436,30 @@ extension Step {
     guard let path else { return "(\(self))" }
     let words = text.filter { $0 != "\n" }
     return "echo \(words.isEmpty ? "" : words + " ")> \(path)"
+  }
+
+  /// The same in lines of at most so many characters, two where one is too long: a mask has 64 digits.
+  func commandLines(room: Int) -> [String] {
+    let line = commandLine
+    guard line.count > room, let arrow = line.firstRange(of: " > ") else {
+      return line.wrapped(to: room)
+    }
+    return [line[..<arrow.lowerBound] + " \\", "  " + line[arrow.lowerBound...].dropFirst()]
+  }
+
+  /// What it does to its queue, without the queue's name.
+  var clause: String {
+    switch self {
+    case .setAdapterMask, .setDomainMask: commandLine
+    case .setOverride(_, let driver?): "driver_override \(driver)"
+    case .setOverride(_, nil): "no driver_override"
+    case .unbind(_, let driver): "unbind from \(driver)"
+    case .bind(_, let driver): "bind to \(driver)"
+    case .probe: "let the bus bind it"
+    case .requireUnassigned: "if no mediated device has it"
+    case .setOnline(_, let isOnline): isOnline ? "switch on" : "switch off"
+    case .awaitIdle: "wait for its pending requests"
+    }
   }
 
   /// As JSON: the file and the exact text, or the queue that is only read.

@@ -17,18 +17,38 @@ package struct UeventReport {
     return decisions.decision(for: apqn)
   }
 
-  /// One line: action, device path, properties, and the decision for a queue.
-  package func line(_ event: Uevent, decision: Decision? = nil) -> String {
+  /// What the lines have.
+  package static let heading =
+    "events of AP devices: time of day, seconds since boot, event, and for queues what the rules decide"
+
+  /// When an event was received.
+  package struct Moment: Equatable, Sendable {
+    package var monotonic: Instant
+    package var wall: WallTime
+
+    package init(monotonic: Instant, wall: WallTime) {
+      self.monotonic = monotonic
+      self.wall = wall
+    }
+  }
+
+  /// One line: when, action, device path, properties, and the decision for a queue.
+  package func line(_ event: Uevent, at moment: Moment, decision: Decision? = nil) -> String {
+    let time =
+      moment.wall.localTimeOfDay + " [" + moment.monotonic.sinceBoot.microsecondText.aligned(to: 12)
+      + "] "
     let verdict = decision.map { "  " + style.paint(Self.text($0), in: .faint) } ?? ""
-    return event.text + verdict
+    return style.paint(time, in: .faint) + event.text + verdict
   }
 
   private static func text(_ decision: Decision) -> String {
     "(rules: \(decision.request)" + (decision.origin.map { ", \($0)" } ?? "") + ")"
   }
 
-  package func json(_ event: Uevent, decision: Decision? = nil) -> JSONValue {
+  package func json(_ event: Uevent, at moment: Moment, decision: Decision? = nil) -> JSONValue {
     JSONObject.make { object in
+      object.set("time", text: moment.wall.microsecondText)
+      object.set("monotonic", .number(moment.monotonic.sinceBoot.microsecondText))
       object.set("action", text: event.action.rawValue)
       object.set("devicePath", text: event.devicePath)
       object.set("subsystem", text: event.subsystem)

@@ -192,8 +192,8 @@ extension ApplyCommand {
       throw ExitCode.validationFailure
     }
     Terminal.say("\(held); it does the work")
-    let status = try ControlClient(path: DaemonPlace.systemControl).call(
-      Call("org.apreserve.Apply"))["status"]
+    let control = ControlOptions(path: DaemonPlace.systemControl)
+    let status = try control.callWithProgress("Apply")["status"]
     let document = status ?? .object([])
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
     try ControlOptions.end(with: document)

@@ -26,6 +26,9 @@ struct PlanCommand: ParsableCommand {
       The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused.
       """)
 
+  @Flag(help: "Show every write as a command, instead of a line for each queue.")
+  var writes = false
+
   @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
   @OptionGroup var options: AssessmentOptions
 
@@ -38,7 +41,8 @@ struct PlanCommand: ParsableCommand {
         selection.isEverything
           ? assessment : assessment.selecting(selection.queues(of: assessment)))
       try options.print(
-        machine.heading, text: report.text(style: options.output.style), json: report.json)
+        machine.heading, text: report.text(hasAllWrites: writes, style: options.output.style),
+        json: report.json)
       switch report.outcome {
       case .nothingToDo: break
       case .pending: throw ExitStatus.pending
@@ -134,21 +138,37 @@ struct ListCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Sort by this column.", valueName: "column"))
   var sort = QueueColumn.queue
 
+  @Flag(help: "Print the list again whenever it has changed, until interrupted.")
+  var watch = false
+
   @OptionGroup var options: AssessmentOptions
 
   func run() throws {
     try reportingErrors {
-      let machine = try options.assessedMachine()
-      let list = QueueList(machine.assessment, selected.selection)
-      switch format {
-      case .names where !options.output.json: try Terminal.print(list.names)
-      case .table(let columns) where !options.output.json:
-        let style = options.output.style
-        try options.print(
-          machine.heading, text: list.text(columns: columns, sortedBy: sort, style: style))
-      case .names, .table, .json: try options.print(machine.heading, json: list.json)
+      guard watch else {
+        try Terminal.print(try report().text)
+        return
+      }
+      try Watch.run {
+        let (list, text) = try report()
+        return (list.json, text)
       }
     }
+  }
+
+  private func report() throws -> (list: QueueList, text: String) {
+    let machine = try options.assessedMachine()
+    let list = QueueList(machine.assessment, selected.selection)
+    let style = options.output.style
+    let text =
+      switch options.output.json ? .json : format {
+      case .names: list.names
+      case .table(let columns):
+        options.text(
+          list.text(columns: columns, sortedBy: sort, style: style), under: machine.heading)
+      case .json: options.text(list.json, under: machine.heading)
+      }
+    return (list, text)
   }
 }
 
@@ -248,14 +268,15 @@ struct AssessmentOptions: ParsableArguments {
   func print(
     _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
   ) throws {
-    try output.json ? print(heading, json: json()) : print(heading, text: text())
+    try Terminal.print(
+      output.json ? self.text(json(), under: heading) : self.text(text(), under: heading))
   }
 
-  func print(_ heading: MachineHeading, text: String) throws {
-    try Terminal.print(heading.line(style: output.style) + "\n\n" + text)
+  func text(_ text: String, under heading: MachineHeading) -> String {
+    heading.line(style: output.style) + "\n\n" + text
   }
 
-  func print(_ heading: MachineHeading, json: JSONValue) throws {
-    try Terminal.print(json.inserting("machine", heading.json, after: "version").documentText)
+  func text(_ json: JSONValue, under heading: MachineHeading) -> String {
+    json.inserting("machine", heading.json, after: "version").documentText
   }
 }

@@ -10,10 +10,12 @@ import ReservationRules
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Show the progress of the daemon, what is refused, and the settings in force.",
-    usage: "apreserve status [--json] [--metrics|--history [--since <time>]] [<options>]",
+    abstract: "Show the progress of the daemon, and what is not as requested.",
+    usage:
+      "apreserve status [--settings] [--json|--metrics|--history [--since <time>]] [<options>]",
     discussion: """
         apreserve status
+        apreserve status --watch
         apreserve status --history --since "2h ago"
 
       --history prints when which queue was moved by which rule, what was refused, and who asked for what. It \
@@ -23,15 +25,22 @@ struct StatusCommand: ParsableCommand {
       of the type HistoryEntry on each line; --metrics prints \
       text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
 
-      The exit status is 0 if everything requested is reserved, pending or waiting, 1 if something is blocked \
-      or does not work, 3 if a requested queue is refused, contended, missing, unusable, undecidable or \
-      unreadable, or something has failed. With --metrics and --history it is 0.
+      The exit status is 0 if everything requested is reserved, pending or waiting; 1 if no daemon is running, or \
+      something is blocked or does not work; 3 if a requested queue is refused, contended, missing, unusable, \
+      undecidable or unreadable, or something has failed; 4 if there is no AP bus. With --metrics and --history it \
+      is 0.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
 
   @Flag(help: "Print the status as JSON.")
   var json = false
+
+  @Flag(help: "Print the settings in force and where they come from, too.")
+  var settings = false
+
+  @Flag(help: "Print the status again whenever it has changed, until interrupted.")
+  var watch = false
 
   @Flag(help: "Print metrics for Prometheus.")
   var metrics = false
@@ -57,6 +66,9 @@ struct StatusCommand: ParsableCommand {
     guard !(metrics && (json || history)) else {
       throw ValidationError("--metrics cannot be combined with --json or --history.")
     }
+    guard !(watch && (metrics || history)) else {
+      throw ValidationError("--watch cannot be combined with --metrics or --history.")
+    }
     guard history || since == nil && state == nil else {
       throw ValidationError("\(since == nil ? "--state-dir" : "--since") requires --history.")
     }
@@ -80,10 +92,24 @@ struct StatusCommand: ParsableCommand {
         }
         return
       }
+      if watch { return try watchStatus() }
       let status = try control.call("GetStatus")["status"] ?? .object([])
-      let view = StatusView(status)
-      try Terminal.print(json ? status.documentText : metrics ? view.metrics() : view.text())
+      try Terminal.print(metrics ? StatusView(status).metrics() : text(of: status))
       if !metrics { try ControlOptions.end(with: status, silently: true) }
+    }
+  }
+
+  private func text(of status: JSONValue) -> String {
+    json
+      ? status.documentText
+      : StatusView(status).text(now: HostTime().wallTime, hasSettings: settings)
+  }
+
+  /// Prints the status whenever anything but times and counters has changed.
+  private func watchStatus() throws {
+    try Watch.run {
+      let status = try control.call("GetStatus")["status"] ?? .object([])
+      return (StatusView(status).lasting, text(of: status))
     }
   }
 }
@@ -155,7 +181,7 @@ struct SettleCommand: ParsableCommand {
 
       The exit status is 0 if all queues that count are reserved, 3 if one is not and will not be without \
       further action, and 1 if the time has expired or no queue matches. Without these options it is also 1 \
-      if rules or settings have errors. Whatever is wrong is printed.
+      if rules or settings have errors. Whatever is wrong is printed, and on a terminal what is waited for.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -199,7 +225,7 @@ struct SettleCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       do {
-        let reply = try control.call("Settle", timeout: timeout.map { .seconds($0) })
+        let reply = try control.callWithProgress("Settle", timeout: timeout.map { .seconds($0) })
         let status = reply["status"] ?? .object([])
         if filter.isEmpty {
           try Terminal.print("\(status["summary"]?.text ?? "")\n")
@@ -260,6 +286,10 @@ struct ControlOptions: ParsableArguments {
     completion: .file())
   var control = DaemonPlace.systemControl
 
+  init() {}
+
+  init(path: String) { control = path }
+
   /// The longest wait for a reply that needs no other work.
   static let patience = Duration.seconds(30)
 
@@ -272,13 +302,31 @@ struct ControlOptions: ParsableArguments {
       Call("org.apreserve.\(method)", parameters: parameters), timeout: timeout)
   }
 
+  /// The same for a method that waits for the daemon to come to an end. On a terminal, what it waits for is shown
+  /// meanwhile.
+  func callWithProgress(
+    _ method: String, timeout: Duration? = nil
+  ) throws(ControlError) -> Reply {
+    var progress = Progress()
+    defer { progress.clear() }
+    return try ControlClient(path: control).call(
+      Call("org.apreserve.\(method)"), timeout: timeout,
+      onWait: {
+        guard Progress.isShown else { return }
+        let reply = try? call("GetStatus", timeout: .seconds(1))
+        guard let status = reply?["status"] else { return }
+        progress.show(StatusView(status).outlook)
+      })
+  }
+
   /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is
-  /// refused or has failed. Unless `silently`, the problems are printed.
+  /// refused or has failed, 4 without an AP bus. Unless `silently`, the problems are printed.
   static func end(with status: JSONValue, silently: Bool = false) throws {
     let view = StatusView(status)
     switch view.outcome {
     case .fine: break
     case .refused: throw ExitStatus.refused
+    case .withoutBus: throw ExitStatus.noBus
     case .error:
       if !silently { view.problems.forEach(Terminal.say) }
       throw ExitStatus.error

@@ -15,7 +15,8 @@ struct MonitorCommand: ParsableCommand {
     abstract: "Show the kernel's events of AP devices, and what the rules decide.",
     usage: "apreserve monitor [<queues> ...] [--record <file>] [<options>]",
     discussion: """
-      Nothing is written to sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of "udevadm monitor --kernel --property", and \
+      Each event has the time of day, and the seconds of CLOCK_MONOTONIC, as dmesg has them. Nothing is written to \
+      sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of "udevadm monitor --kernel --property", and \
       "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
 
         apreserve snapshot > before.json
@@ -41,7 +42,7 @@ struct MonitorCommand: ParsableCommand {
       let monitor = try UdevMonitor()
       let report = UeventReport(style: output.style)
       let time = HostTime()
-      var isRead = true
+      var isRead = output.json ? true : try Terminal.print(UeventReport.heading + "\n\n")
       while isRead {
         var events: [Uevent] = []
         let outcome = try monitor.drain { event in
@@ -53,14 +54,16 @@ struct MonitorCommand: ParsableCommand {
           Terminal.say("events were lost, since the kernel sent them too fast")
         }
         let decisions = events.isEmpty ? nil : decisions(of: rules)
+        let moment = UeventReport.Moment(monotonic: time.now, wall: time.wallTime)
         for event in events {
-          try recording?.append(event, at: time.now)
+          try recording?.append(event, at: moment.monotonic)
           let decision = BusObject(path: event.devicePath).flatMap { object in
             decisions.flatMap { UeventReport.decision(about: object, by: $0) }
           }
           let line =
             output.json
-            ? report.json(event, decision: decision).text() : report.line(event, decision: decision)
+            ? report.json(event, at: moment, decision: decision).text()
+            : report.line(event, at: moment, decision: decision)
           isRead = try Terminal.print(line + "\n") && isRead
         }
         var request = pollfd(fd: monitor.descriptor, events: Int16(POLLIN), revents: 0)

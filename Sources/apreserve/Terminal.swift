@@ -63,7 +63,56 @@ enum Terminal {
   /// Whether the environment requests no colours (no-color.org) or the terminal has none.
   static var refusesColor: Bool {
     if let value = getenv("NO_COLOR"), value.pointee != 0 { return true }
-    return getenv("TERM").map { String(cString: $0) } == "dumb"
+    return refusesMovement
+  }
+
+  /// Whether the terminal cannot erase a line.
+  static var refusesMovement: Bool { getenv("TERM").map { String(cString: $0) } == "dumb" }
+}
+
+/// A line about what is waited for, on a terminal only, that is replaced and in the end erased.
+struct Progress {
+  private var isVisible = false
+
+  /// Whether messages go to a terminal.
+  static var isShown: Bool { isatty(STDERR_FILENO) == 1 && !Terminal.refusesMovement }
+
+  mutating func show(_ text: String) {
+    guard Self.isShown else { return }
+    let room = (Terminal.width ?? 80) - 1
+    _ = Terminal.write("\r\u{1b}[K\(text.printable.prefix(room))", to: STDERR_FILENO)
+    isVisible = true
+  }
+
+  mutating func clear() {
+    guard isVisible else { return }
+    _ = Terminal.write("\r\u{1b}[K", to: STDERR_FILENO)
+    isVisible = false
+  }
+}
+
+/// Prints a result again and again, until the program is interrupted or nobody reads it any more.
+enum Watch {
+  /// A second is what a person notices, and costs a daemon nothing.
+  private static let pause = Duration.seconds(1)
+
+  /// On a terminal the text is replaced each time. Elsewhere one follows the other after an empty line, whenever
+  /// `key` has changed.
+  static func run(_ read: () throws -> (key: JSONValue, text: String)) throws {
+    let isInteractive = Terminal.isInteractive
+    var last: JSONValue?
+    while true {
+      let (key, text) = try read()
+      if isInteractive {
+        // Home, and erase what is below: less flicker than erasing first.
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        try Terminal.print("\u{1b}[H" + lines.joined(separator: "\u{1b}[K\n") + "\u{1b}[J")
+      } else if key != last {
+        guard try Terminal.print((last == nil ? "" : "\n") + text) else { return }
+      }
+      last = key
+      usleep(UInt32(pause.components.seconds) * 1_000_000)
+    }
   }
 }
 

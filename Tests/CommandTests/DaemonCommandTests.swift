@@ -18,9 +18,12 @@ import Testing
     #expect(settled.status == 0)
     #expect(settled.output == "0 of 0 queues reserved\n")
     let status = try bench.run("status --control c")
-    #expect(status.output.hasPrefix("0 of 0 queues reserved\nmechanism  mask: "))
+    #expect(status.output.hasPrefix("0 of 0 queues reserved\ndaemon     0.1.0, process "))
+    #expect(status.output.contains("\nmechanism  mask: "))
     #expect(status.output.contains("\nrules      1 in 1 file\n"))
-    #expect(status.output.contains("\n  FightLimit=3  (default)\n"))
+    #expect(!status.output.contains("FightLimit"))
+    let settings = try bench.run("status --control c --settings").output
+    #expect(settings.contains("\n  FightLimit=3  (default)\n"))
     let history = try bench.run("status --control c --history").output
     #expect(history.split(separator: "\n").count == 2, "\(history)")
     let metrics = try bench.run("status --control c --metrics").output
@@ -128,7 +131,7 @@ import Testing
   @Test func `shows its settings and where they come from, and what is wrong with them`() throws {
     try bench.file("my.conf", "[Reservation]\nFightLimit=7\nColour=red\n")
     let daemon = try tree.start("--config my.conf --force fighting")
-    let status = try bench.run("status --control c").output
+    let status = try bench.run("status --control c --settings").output
     #expect(status.contains("\n  FightLimit=7  (my.conf:2)\n"))
     #expect(status.contains("\n  Force=fighting  (command line)\n"))
     #expect(status.contains("\n  my.conf:3: unknown setting Colour; "))

@@ -13,7 +13,7 @@ import Testing
     masks
       apmask  \(all)  now
               \(cleared)  then
-      aqmask  \(all)  unchanged
+      aqmask  unchanged
 
     owners
       01.0004  host  ->  vfio_ap  50-guests.rules:1 "db guests"
@@ -31,10 +31,6 @@ import Testing
 
   private static let refused = """
     mechanism  mask: this kernel has masks and no driver_override
-
-    masks
-      apmask  \(all)  unchanged
-      aqmask  \(all)  unchanged
 
     refused
       01.0004 cannot be reserved alone by masks: apmask without adapter 0x01 would also take 01.0005, \

@@ -305,7 +305,9 @@ struct `A daemon on a live machine` {
       #expect(status["degraded"] == .bool(false), "\(status.text())")
       #expect(status["counters"]?["malformedEvents"] == .integer(2), "\(status.text())")
       let view = StatusView(status)
-      #expect(view.text().contains(" received, 2 malformed\n"), "\(view.text())")
+      #expect(
+        view.text(now: HostTime().wallTime).contains(" received, 2 malformed\n"),
+        "\(view.text(now: HostTime().wallTime))")
       #expect(view.metrics().contains("\napreserve_events_malformed_total 2\n"))
       #expect(view.metrics().contains("\napreserve_monitor_reopenings_total 0\n"))
     }

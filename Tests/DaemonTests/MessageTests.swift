@@ -172,7 +172,7 @@ import Testing
     let status: JSONValue = .object([
       .init("summary", "fine"), .init("problems", .array([.string("bad \(Self.name)")])),
     ])
-    let text = StatusView(status).text()
+    let text = StatusView(status).text(now: HostTime().wallTime)
     #expect(text.contains(#"  bad /r/5\napreserve: info"#), "\(text)")
     #expect(!text.contains("\u{1b}"))
   }

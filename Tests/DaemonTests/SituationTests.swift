@@ -313,7 +313,7 @@ struct `What keeps a guest from its queues` {
       for (message, start) in zip(messages, picture.open) {
         #expect(message.hasPrefix(start), "\(name): \(message)")
       }
-      let text = view.text()
+      let text = view.text(now: HostTime().wallTime)
       for request in status["openRequests"]?.elements ?? [] {
         let message = try #require(request["message"]?.text)
         #expect(text.contains("  \(message)\n"), "\(name): \(text)")

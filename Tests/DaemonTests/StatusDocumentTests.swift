@@ -1,5 +1,6 @@
 import APBus
 import Agent
+import Glibc
 import HostSystem
 import JSONText
 import Reports
@@ -33,7 +34,7 @@ private struct Row: Sendable {
       Row(
         phase: .withoutBus, word: "without-bus",
         summary: "waiting for an AP bus; 2 of 2 queues reserved",
-        messages: [(.withoutBus, .info)]),
+        messages: [(.withoutBus, .info)], outcome: .withoutBus),
       Row(
         phase: .beforeFirstScan, word: "before-first-scan",
         summary: "waiting for the first scan of the AP bus", messages: [(.beforeFirstScan, .info)]),
@@ -104,6 +105,49 @@ private struct Row: Sendable {
       ownership: Ownership(), configuration: HostConfiguration(), plan: Plan(mechanism: .bind))
   }
 
+  @Test func `says since when, when last, and what to do next`() throws {
+    var report = AgentReport()
+    report.status = Agent.Status(phase: .settled)
+    report.lastSurvey = .boot
+    let (rules, _) = RuleSet.parse(files: [
+      RuleFile(path: "r", text: "APQN==\"01.0004\", RESERVE=\"vfio_ap\"\n")
+    ])
+    report.status.requests = Requests(
+      inventory: .empty,
+      decisions: DecisionTable(rules: rules, inventory: .empty, host: HostIdentity()),
+      ownership: Ownership(), configuration: HostConfiguration(), plan: Plan(mechanism: .bind))
+    var document = document(report)
+    document.now = Instant(sinceBoot: .seconds(7))
+    document.lastChange = WallTime(sinceEpoch: .seconds(1_800_000_010))
+    let json = document.json
+    #expect(json["started"] == "2027-01-15T08:00:00Z")
+    #expect(json["lastChange"] == "2027-01-15T08:00:10Z")
+    #expect(json["lastScanSeconds"] == .number("7.000"))
+    let text = StatusView(json).text(now: Self.now)
+    let start = WallTime(sinceEpoch: .seconds(1_800_000_000)).localText
+    #expect(
+      text.contains(
+        "\ndaemon     \(ProgramVersion.text), process \(getpid()), running since \(start) (2 h)\n"),
+      "\(text)")
+    #expect(text.contains("\nscanned    7 s ago; last change 119 min ago, 20"), "\(text)")
+    #expect(
+      text.contains(
+        "\nmissing\n  01.0004 is missing: adapter 0x01 is absent\n  next: apreserve explain 01.0004\n"
+      ),
+      "\(text)")
+    #expect(!text.contains("settings"))
+    document.settings = [AppliedSetting(name: "FightLimit", value: "3", origin: "default")]
+    #expect(
+      StatusView(document.json).text(now: Self.now, hasSettings: true)
+        .hasSuffix("\nsettings\n  FightLimit=3  (default)\n"))
+    // Nothing of that changes what a person watches.
+    let before = StatusView(document.json).lasting
+    document.now = Instant(sinceBoot: .seconds(8))
+    #expect(StatusView(document.json).lasting == before)
+  }
+
+  private static let now = WallTime(sinceEpoch: .seconds(1_800_007_200))
+
   private func document(_ report: AgentReport) -> StatusDocument {
     var board = StatusBoard.State()
     board.report = report
@@ -111,7 +155,8 @@ private struct Row: Sendable {
     _ = keeper.load()
     return StatusDocument(
       board: board, rules: keeper.condition, settings: [],
-      events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .boot)
+      events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .boot,
+      started: WallTime(sinceEpoch: .seconds(1_800_000_000)), lastChange: nil)
   }
 
   @Test func `has the warnings of the last plan`() {
@@ -123,6 +168,6 @@ private struct Row: Sendable {
     let json = document(report).json
     let sentence = PlanWarning.lastCCAQueueTaken.description
     #expect(json["warnings"] == .array([PlanWarning.lastCCAQueueTaken.json]))
-    #expect(StatusView(json).text().contains("\nwarnings\n  \(sentence)\n"))
+    #expect(StatusView(json).text(now: Self.now).contains("\nwarnings\n  \(sentence)\n"))
   }
 }

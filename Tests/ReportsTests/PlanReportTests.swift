@@ -12,17 +12,11 @@ import Testing
       report.text(style: .plain) == """
         mechanism  override: driver_override is in use, on 0a.0004
 
-        masks
-          apmask  \(Example.mask)  unchanged
-          aqmask  \(Example.mask)  unchanged
-
         owners
           05.0004  host  ->  vfio_ap  50-db.rules:1 "db guests"
 
         writes
-          1  echo vfio_ap > /sys/devices/ap/card05/05.0004/driver_override
-          2  echo 05.0004 > /sys/bus/ap/drivers/cex4queue/unbind
-          3  echo 05.0004 > /sys/bus/ap/drivers_probe
+          05.0004  driver_override vfio_ap, unbind from cex4queue, let the bus bind it
 
         refused
           02.0004 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer
@@ -31,6 +25,70 @@ import Testing
 
         """)
     #expect(report.outcome == .refused)
+    #expect(
+      report.text(hasAllWrites: true, style: .plain).contains(
+        """
+
+        writes
+          1  echo vfio_ap > /sys/devices/ap/card05/05.0004/driver_override
+          2  echo 05.0004 > /sys/bus/ap/drivers/cex4queue/unbind
+          3  echo 05.0004 > /sys/bus/ap/drivers_probe
+
+        """))
+  }
+
+  /// 256 refusals that differ only in the neighbours that each would take along.
+  @Test func `has the alternatives first, and one line for many refusals of a kind`() throws {
+    var inventory = Example.grid(adapters: 1...4, domains: 0...63)
+    inventory.bus.masks = .all
+    let rules = try Example.ruleSet(
+      "ADAPTER==\"1-3\", DOMAIN==\"0-0x3e\", RESERVE=\"vfio_ap\", NAME=\"guests\"")
+    let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)
+    let lines = text.split(separator: "\n")
+    #expect(lines.count < 25, "\(text)")
+    let refused = try #require(lines.firstIndex(of: "refused"))
+    #expect(try #require(lines.firstIndex(of: "alternatives")) < refused)
+    #expect(lines[refused + 1] == "  50-db.rules:1 \"guests\"")
+    #expect(lines[refused + 2].hasPrefix("    01.0000 cannot be reserved alone by masks: "))
+    #expect(lines[refused + 3].hasPrefix("      similarly "), "\(text)")
+    #expect(text.contains("\"apreserve explain QUEUE\" has each reason\n"))
+  }
+
+  @Test(arguments: [40, 60, 80, 132, 200])
+  func `fits the terminal, and breaks no word that fits`(width: Int) throws {
+    var masks = Example.grid(adapters: 1...4, domains: 0...20)
+    masks.bus.masks = .all
+    let label = String(repeating: "guests ", count: 20)
+    let assessments = [
+      try Example.assessment(),
+      try Assessment(
+        inventory: masks,
+        rules: Example.ruleSet(
+          "ADAPTER==\"1-3\", DOMAIN==\"0-0x13\", RESERVE=\"vfio_ap\", NAME=\"\(label)\"")),
+      try Assessment(
+        inventory: masks, rules: Example.ruleSet("ADAPTER==\"2|4\", RESERVE=\"vfio_ap\"")),
+    ]
+    for assessment in assessments {
+      let style = TextStyle(isColored: false, width: width)
+      for hasAllWrites in [false, true] {
+        let report = PlanReport(assessment)
+        let text = report.text(hasAllWrites: hasAllWrites, style: style)
+        // A terminal breaks what is longer than its lines.
+        let long = text.split(separator: "\n").map(String.init).filter { line in
+          line.count > width && !line.split(separator: " ").contains { $0.count > width - 16 }
+        }
+        #expect(long.isEmpty, "\(long)")
+        let words = Set(text.split(whereSeparator: \.isWhitespace))
+        let whole = report.text(hasAllWrites: hasAllWrites, style: .plain)
+          .split(whereSeparator: \.isWhitespace)
+        // Masks are shown by their bits where they do not fit.
+        let broken = whole.filter {
+          $0.count <= width - 16 && !words.contains($0) && !["now", "then"].contains($0)
+            && !$0.hasPrefix("0x")
+        }
+        #expect(broken.isEmpty, "\(broken) \(text)")
+      }
+    }
   }
 
   @Test func `says in one line that there is nothing to do`() throws {
@@ -49,7 +107,7 @@ import Testing
     let text = report.text(style: .plain)
     let after = APMask.all.subtracting([2])
     #expect(text.contains("  apmask  \(Example.mask)  now\n          \(after)  then\n"))
-    #expect(text.contains("  aqmask  \(Example.mask)  unchanged\n"))
+    #expect(text.contains("  aqmask  unchanged\n"))
     #expect(text.contains("  1  echo \(after) > /sys/bus/ap/apmask\n"))
     #expect(report.outcome == .pending)
   }
@@ -60,7 +118,8 @@ import Testing
     let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)
     #expect(
       text.contains(
-        "owners\n  01-02.0000-0009  host  ->  vfio_ap  50-db.rules:1\n\nwrites\n   1  echo"))
+        "owners\n  01-02.0000-0009  host  ->  vfio_ap  50-db.rules:1\n\nwrites\n  01.0000  unbind from cex4queue, bind to vfio_ap\n"
+      ))
     #expect(text.hasSuffix("\n20 queues to vfio_ap, 40 writes\n"))
   }
 

@@ -17,8 +17,14 @@ package final class ControlClient {
     }
   }
 
-  /// Calls a method and waits for its result, at most that long; nil waits for ever.
-  package func call(_ call: Call, timeout: Duration? = nil) throws(ControlError) -> Reply {
+  /// How often a caller that waits hears of it.
+  private static let tick = Duration.seconds(1)
+
+  /// Calls a method and waits for its result, at most that long; nil waits for ever. `onWait` is called about once
+  /// a second meanwhile.
+  package func call(
+    _ call: Call, timeout: Duration? = nil, onWait: () -> Void = {}
+  ) throws(ControlError) -> Reply {
     let time = HostTime()
     let end = timeout.map { time.now + $0 }
     var rest = call.message[...]
@@ -29,7 +35,12 @@ package final class ControlClient {
     var buffer = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
       if let message = try nextMessage() { return try result(message) }
-      guard socket.waitForBytes(end.map { max(.zero, $0 - time.now) }) else { throw .timeout(path) }
+      let rest = end.map { max(.zero, $0 - time.now) }
+      guard socket.waitForBytes(min(rest ?? Self.tick, Self.tick)) else {
+        if let rest, rest <= Self.tick { throw .timeout(path) }
+        onWait()
+        continue
+      }
       guard case .count(let count) = socket.receive(&buffer) else { throw .closed(path) }
       input.append(buffer[..<count])
     }
