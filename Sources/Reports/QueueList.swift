@@ -43,9 +43,32 @@ package struct QueueList {
       guard asked == QueueColumn.usual, column == .guest || column == .name else { return true }
       return rows.contains { !["", "-"].contains(column.cell(of: $0).text) }
     }
+    var (lines, left) = (Self.lines(of: rows, columns: columns, style: style), [QueueColumn]())
+    // Of the usual columns, some can be done without on a narrow terminal.
+    if asked == QueueColumn.usual, let width = style.width {
+      for column in QueueColumn.dispensable where columns.contains(column) {
+        let kept = columns.filter { !left.contains($0) }
+        guard
+          Self.lines(of: rows, columns: kept, style: .plain).contains(where: { $0.count > width })
+        else { break }
+        left.append(column)
+      }
+      lines = Self.lines(of: rows, columns: columns.filter { !left.contains($0) }, style: style)
+    }
+    if !left.isEmpty {
+      let names = left.map(\.rawValue).joined(separator: ", ")
+      lines +=
+        [""] + "the terminal has no room for \(names); -o wide shows all".wrapped(to: style.columns)
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static func lines(
+    of rows: [QueueRow], columns: [QueueColumn], style: TextStyle
+  ) -> [String] {
     var table = TextTable(headings: columns.map(\.heading))
     for row in rows { table.append(columns.map { $0.cell(of: row) }) }
-    return table.lines(style: style).map { $0 + "\n" }.joined()
+    return table.lines(style: style)
   }
 
   /// The names of the queues, one a line.
@@ -71,6 +94,11 @@ package enum QueueColumn: String, CaseIterable, Sendable {
   /// What is shown if nothing else is asked for.
   package static let usual: [QueueColumn] = [
     .queue, .hmc, .type, .mode, .owner, .state, .guest, .reserve, .request, .rule, .name,
+  ]
+
+  /// Those of the usual ones that are left out of a narrow table, the first one first.
+  fileprivate static let dispensable: [QueueColumn] = [
+    .mode, .hmc, .name, .rule, .type, .guest, .reserve, .request,
   ]
 
   var heading: String { rawValue.uppercased() }

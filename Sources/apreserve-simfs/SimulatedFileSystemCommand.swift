@@ -72,7 +72,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   }
 
   /// Messages go to standard error, at once.
-  private static func say(_ message: String) {
+  fileprivate static func say(_ message: String) {
     let bytes = Array("apreserve: \(message.printableLines)\n".utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }
@@ -95,6 +95,7 @@ struct SimulatedMachine {
     let scenario = try script.map { path in
       try Scenario(text: String(decoding: try Self.read(path), as: UTF8.self), name: path)
     }
+    for warning in scenario?.warnings ?? [] { SimulatedFileSystemCommand.say("\(warning)") }
     if let snapshot {
       bus = SimulatedBus(inventory: snapshot.inventory, behavior: scenario?.behavior)
     } else {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import Glibc
 import ReservationRules
 
 @main
@@ -7,6 +8,14 @@ enum Program {
   static func main() {
     Terminal.openStandardDescriptors()
     Terminal.ignoreClosedPipes()
+    guard !CommandLine.arguments.isEmpty else {
+      Terminal.say("the arguments cannot be read, since /proc is not mounted")
+      exit(1)
+    }
+    if let script = Completion(arguments: CommandLine.arguments.dropFirst()) {
+      _ = try? Terminal.print(script.text)
+      exit(0)
+    }
     if let word = Apreserve.unknownCommand(in: CommandLine.arguments.dropFirst()) {
       Apreserve.exit(withError: ValidationError(Apreserve.sentence(aboutUnknownCommand: word)))
     }
@@ -63,7 +72,7 @@ struct Apreserve: ParsableCommand {
 }
 
 extension Apreserve {
-  private static let commandNames =
+  static let commandNames =
     configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
 
   /// The word in the place of a command, or of one after `help`, that is none. The parser would take it for an
@@ -79,6 +88,40 @@ extension Apreserve {
   static func sentence(aboutUnknownCommand word: String) -> String {
     let nearest = Spelling.nearest(to: word, among: commandNames)
     return "Unknown command '\(word)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? "")
+  }
+}
+
+/// A completion script for a shell, as `--generate-completion-script` prints it.
+struct Completion {
+  private let shell: CompletionShell
+
+  /// The script that the arguments ask for; nil for anything else.
+  init?(arguments: some Collection<String>) {
+    guard arguments.count == 2, arguments.first == "--generate-completion-script",
+      let shell = arguments.dropFirst().first.flatMap({ CompletionShell(rawValue: $0) })
+    else { return nil }
+    self.shell = shell
+  }
+
+  /// The library's script, which knows of no words after `help`.
+  var text: String {
+    let script = Apreserve.completionScript(for: shell)
+    let commands = Apreserve.commandNames.dropLast().joined(separator: " ")
+    switch shell {
+    case .bash:
+      return script.replacing(
+        "_apreserve_help() {",
+        with: """
+          _apreserve_help() {
+              COMPREPLY+=($(compgen -W '\(commands)' -- "${cur}"))
+          """)
+    case .zsh: return script.replacing("'*:subcommands:'", with: "'1:command:(\(commands))'")
+    default:
+      return script + """
+        complete -c apreserve -n '__fish_seen_subcommand_from help' -f -a '\(commands)'
+
+        """
+    }
   }
 }
 

@@ -146,7 +146,7 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       guard watch else {
-        try Terminal.print(try report().text)
+        try Terminal.page(try report().text)
         return
       }
       try Watch.run {
@@ -268,7 +268,7 @@ struct AssessmentOptions: ParsableArguments {
   func print(
     _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
   ) throws {
-    try Terminal.print(
+    try Terminal.page(
       output.json ? self.text(json(), under: heading) : self.text(text(), under: heading))
   }
 

@@ -86,15 +86,12 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if history {
-        for entry in try entries() {
-          // A pipe that is closed gets no more.
-          guard try Terminal.print((json ? entry.json.text() : entry.line) + "\n") else { break }
-        }
-        return
+        let lines = try entries().map { (json ? $0.json.text() : $0.line) + "\n" }
+        return try Terminal.page(lines.joined())
       }
       if watch { return try watchStatus() }
       let status = try control.call("GetStatus")["status"] ?? .object([])
-      try Terminal.print(metrics ? StatusView(status).metrics() : text(of: status))
+      try Terminal.page(metrics ? StatusView(status).metrics() : text(of: status))
       if !metrics { try ControlOptions.end(with: status, silently: true) }
     }
   }

@@ -1,6 +1,7 @@
 import APBus
 import ArgumentParser
 import HostSystem
+import JSONText
 import Reports
 import Reservation
 import ReservationRules
@@ -144,7 +145,8 @@ struct RulesCommand: ParsableCommand {
   }
 
   private func print(_ listing: RuleListing) throws {
-    try output.print(text: listing.text(style: output.style), json: listing.json)
+    try Terminal.page(
+      output.json ? listing.json.documentText : listing.text(style: output.style))
   }
 
   private func printDifference() throws {

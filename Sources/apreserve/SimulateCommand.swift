@@ -153,7 +153,9 @@ struct SimulateCommand: ParsableCommand {
 
   private static func readScenario(_ path: String) throws -> Scenario {
     let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
-    return try Scenario(text: text, name: path)
+    let scenario = try Scenario(text: text, name: path)
+    for warning in scenario.warnings { Terminal.say("\(warning)") }
+    return scenario
   }
 
   private static func readFaults(_ path: String) throws -> FaultPlan {
@@ -212,6 +214,12 @@ struct MountedSimulation {
     defer { for word in words { free(word) } }
     var process = pid_t()
     let result = posix_spawnp(&process, program, nil, nil, words, environ)
+    if result == ENOENT, program.hasSuffix("apreserve-simfs") {
+      Terminal.say(
+        "--mount needs apreserve-simfs, which is not installed; it is in the package apreserve-simulator"
+      )
+      throw ExitStatus.error
+    }
     guard result == 0 else {
       Terminal.say("\(program) cannot be started: \(String(cString: strerror(result)))")
       throw ExitStatus.error

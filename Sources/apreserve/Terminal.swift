@@ -17,6 +17,23 @@ enum Terminal {
     }
   }
 
+  /// Prints a result that may be long: on a terminal with fewer lines through a pager, as git and systemctl do.
+  static func page(_ text: String) throws(OutputError) {
+    guard let height, text.utf8.count(where: { $0 == UInt8(ascii: "\n") }) >= height,
+      let pager = Pager.usual, pager.show(text)
+    else {
+      try print(text)
+      return
+    }
+  }
+
+  /// How many lines the terminal has; nil where results do not go to one.
+  private static var height: Int? {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+    return Int(size.ws_row)
+  }
+
   /// Prints a message after the name of the program, without control characters.
   static func say(_ message: String) {
     _ = write("apreserve: \(message.printableLines)\n", to: STDERR_FILENO)
@@ -88,6 +105,40 @@ struct Progress {
     guard isVisible else { return }
     _ = Terminal.write("\r\u{1b}[K", to: STDERR_FILENO)
     isVisible = false
+  }
+}
+
+/// A program that shows long texts.
+struct Pager {
+  private let command: String
+
+  /// `$APRESERVE_PAGER`, `$PAGER` or less; nil if that is empty or `cat`, and on a terminal that cannot move.
+  static var usual: Pager? {
+    guard !Terminal.refusesMovement else { return nil }
+    let named = ["APRESERVE_PAGER", "PAGER"].lazy.compactMap { (name: String) in
+      getenv(name).map { String(cString: $0) }
+    }.first
+    let command = named ?? (isInstalled("less") ? "less" : "")
+    return command.isEmpty || command == "cat" ? nil : Pager(command: command)
+  }
+
+  private static func isInstalled(_ program: String) -> Bool {
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+  }
+
+  /// Shows a text until the pager ends. False if it cannot be started.
+  func show(_ text: String) -> Bool {
+    // As for git: leave at once what fits, show colours, and keep the text on the screen.
+    setenv("LESS", "FRX", 0)
+    // Who may run this program as root must not get a shell from the pager by that.
+    if getenv("SUDO_UID") != nil || getuid() != geteuid() { setenv("LESSSECURE", "1", 1) }
+    guard let stream = popen(command, "w") else { return false }
+    let bytes = Array(text.utf8)
+    let written = fwrite(bytes, 1, bytes.count, stream)
+    let status = pclose(stream)
+    // 127 is the shell's word for a program that is not there.
+    return !(status >> 8 & 0xff == 127 && written >= 0)
   }
 }
 

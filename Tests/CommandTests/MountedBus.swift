@@ -29,7 +29,7 @@ final class MountedBus {
 
   static let scenario = """
     kernel 7.2
-    domain add 4,47
+    domain add 4,0x47
     card add 5-6 13 cca
     load zcrypt_cex4
     load vfio_ap

@@ -4,7 +4,7 @@ import Testing
 @Suite struct `A scenario on the command line` {
   private static let scenario = """
     kernel 7.2
-    domain add 4,47
+    domain add 4,0x47
     card add 1-2 13 cca
     load zcrypt_cex4
     load vfio_ap

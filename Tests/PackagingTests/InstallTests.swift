@@ -110,7 +110,8 @@ import Testing
     ("pl", ["plan"]), ("plan --inv", ["--inventory"]), ("settle --time", ["--timeout"]),
     ("plan --mechanism ", ["bind", "mask", "override"]), ("plan --protect-host a", ["auto"]),
     ("plan --inventory ma", ["machine.json"]), ("list --rules ru", ["rules"]),
-    ("verify ru", ["rules"]), ("replay ma", ["machine.json"]),
+    ("help pl", ["plan"]), ("help se", ["settle"]), ("verify ru", ["rules"]),
+    ("replay ma", ["machine.json"]),
   ])
   func `completes commands, options, values, files and directories in bash`(
     typed: String, offered: [String]

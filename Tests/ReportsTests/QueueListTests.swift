@@ -42,6 +42,16 @@ import Testing
     #expect(list.names == "02.0004\n05.0004\n05.0047\n0a.0004\n0a.0047\n")
   }
 
+  @Test(arguments: [40, 60, 80, 120, 200])
+  func `fits the terminal, and says what it leaves out`(width: Int) throws {
+    let list = QueueList(try Example.assessment())
+    let text = list.text(style: TextStyle(isColored: false, width: width))
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(text)")
+    #expect(text.hasPrefix("QUEUE  "))
+    #expect(text.contains("OWNER    STATE"))
+    #expect(text.contains("the terminal has no room for mode") == (width < 120))
+  }
+
   @Test func `has colours that are only around the words`() throws {
     let assessment = try Example.assessment()
     let list = QueueList(assessment)

@@ -44,6 +44,33 @@ import Testing
     #expect(found == [])
   }
 
+  @Test(
+    arguments: [
+      ("domain add 0-84", "84"), ("domain add 4,47", "47"), ("card add 10 13 cca", "10"),
+      ("control del 3,11", "11"), ("domain add 0-9,0a,0x47,1b,ff", nil), ("card add 05", nil),
+      ("busy 05.0010 10 11", nil),
+    ] as [(String, String?)])
+  func `has a warning where a number looks decimal`(line: String, number: String?) throws {
+    let scenario = try Scenario(text: "kernel 6.1\n\(line)\n")
+    #expect(
+      scenario.warnings
+        == (number.map {
+          [
+            ScenarioError(
+              file: "scenario", line: 2, problem: "\"\($0)\" is hexadecimal here; write 0x\($0)")
+          ]
+        } ?? []))
+  }
+
+  @Test func `takes numbers with 0x as those without`() throws {
+    func lines(_ text: String) throws -> [Scenario.Content] {
+      try Scenario(text: text).lines.map(\.content)
+    }
+    #expect(
+      try lines("domain add 0x4,0x47-0x49\ncard add 0x05")
+        == lines("domain add 4,47-49\ncard add 05"))
+  }
+
   @Test func `of the manual page holds`() throws {
     let page = try SourceFile.text("packaging/man/apreserve-scenario.5")
     let example = try #require(
@@ -185,11 +212,11 @@ import Testing
     ("card add", "card: add or del, and which, such as: card add 05"),
     (
       "card add 100",
-      "\"100\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a"
+      "\"100\" is not a list of numbers from 0 to ff; write hex, such as 0x0-0x3,0x1b"
     ),
     (
       "card add 7-5",
-      "\"7-5\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a"
+      "\"7-5\" is not a list of numbers from 0 to ff; write hex, such as 0x0-0x3,0x1b"
     ),
     ("card add 5 x", "\"x\" is not a hardware type; write a decimal number, such as 13"),
     ("card add 5 13 cpu", "unknown mode \"cpu\"; write accel, cca or ep11"),

@@ -4,7 +4,7 @@ public import APBus
 /// writes. See `apreserve-scenario(5)` for the language.
 ///
 ///     kernel 6.1
-///     domain add 4,47
+///     domain add 4,0x47
 ///     card add 5-6 13 cca
 ///     load zcrypt_cex4
 ///     load vfio_ap
@@ -42,6 +42,8 @@ public struct Scenario: Equatable, Sendable {
   public var behavior: KernelBehavior?
   /// The lines in order.
   public var lines: [Line]
+  /// Lines that may not mean what was intended: with numbers that are hexadecimal here and look decimal.
+  public private(set) var warnings: [ScenarioError] = []
 
   /// Reads a scenario.
   ///
@@ -80,6 +82,9 @@ public struct Scenario: Equatable, Sendable {
       lines.append(Line(number: number, text: text, content: .claim(claim)))
     } else {
       lines.append(Line(number: number, text: text, content: .step(try parser.step())))
+      if let warning = parser.warning {
+        warnings.append(ScenarioError(file: name, line: number, problem: warning))
+      }
     }
   }
 

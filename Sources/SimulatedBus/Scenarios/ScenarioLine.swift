@@ -193,9 +193,18 @@ extension ScenarioLine {
   private func numbers(_ text: String) throws(ScenarioProblem) -> [UInt8] {
     guard let numbers = NumberList.numbers(text, radix: 16) else {
       throw ScenarioProblem(
-        "\"\(text)\" is not a list of numbers from 0 to ff; write hex without 0x, such as 0-3,0a")
+        "\"\(text)\" is not a list of numbers from 0 to ff; write hex, such as 0x0-0x3,0x1b")
     }
     return numbers
+  }
+
+  /// What is to be said of a list of adapters or domains whose numbers look decimal. The rule language refuses them;
+  /// here they have always been hexadecimal.
+  var warning: String? {
+    guard ["card", "domain", "dom", "control"].contains(words.first), words.count > 2,
+      let number = NumberList.ambiguous(in: words[2])
+    else { return nil }
+    return "\"\(number)\" is hexadecimal here; write 0x\(number)"
   }
 }
 
@@ -206,13 +215,28 @@ package enum NumberList {
     var numbers: [UInt8] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let ends = part.split(separator: "-", omittingEmptySubsequences: false)
-        .map { UInt8($0, radix: radix) }
+        .map { number(String($0), radix: radix) }
       guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil,
         first <= last
       else { return nil }
       numbers += first...last
     }
     return numbers
+  }
+
+  /// A number, in hex with or without `0x`.
+  private static func number(_ text: String, radix: Int) -> UInt8? {
+    let digits = radix == 16 && text.hasPrefix("0x") ? String(text.dropFirst(2)) : text
+    return digits.first?.isHexDigit == true ? UInt8(digits, radix: radix) : nil
+  }
+}
+
+extension NumberList {
+  /// The first number of a list that has another value in decimal than in hex, and does not say which it is.
+  static func ambiguous(in text: some StringProtocol) -> String? {
+    text.split { $0 == "," || $0 == "-" }.first { number in
+      UInt8(number) != nil && UInt8(number) != UInt8(number, radix: 16)
+    }.map { String($0) }
   }
 }
 
