@@ -36,6 +36,11 @@ struct SimulatedFileSystemCommand: ParsableCommand {
   @Flag(help: "Send uevents through the kernel, in a network namespace of one's own.")
   var uevents = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write a newline to this file descriptor when the bus is mounted.", valueName: "number"))
+  var readyFd: Int32?
+
   @Argument(help: "The directory to mount on.", completion: .directory)
   var directory: String
 
@@ -66,7 +71,13 @@ struct SimulatedFileSystemCommand: ParsableCommand {
     let files = SimulatedFileSystem(
       machine.bus, faults: machine.injector, run: machine.run, say: Self.say)
     let mount = try FuseMount(files, on: directory)
-    Self.say("the simulated bus is at \(directory); Ctrl-C or SIGTERM unmounts it")
+    ServiceManager().notify(.ready)
+    if let readyFd {
+      _ = write(readyFd, "\n", 1)
+      close(readyFd)
+    } else {
+      Self.say("the simulated bus is at \(directory); Ctrl-C or SIGTERM unmounts it")
+    }
     var timer = ScanTimer(now: HostTime().now)
     try mount.serve { timer.tick(machine.bus, now: $0) }
   }

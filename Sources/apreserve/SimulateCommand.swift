@@ -1,5 +1,6 @@
 import APBus
 import ArgumentParser
+import CLinux
 import Glibc
 import HostSystem
 import Replay
@@ -15,7 +16,7 @@ struct SimulateCommand: ParsableCommand {
     usage: """
       apreserve simulate --inventory <file> [<options>]
       apreserve simulate --script <file> [<options>]
-      apreserve simulate (--inventory|--script) <file> --mount <dir>
+      apreserve simulate (--inventory|--script) <file> --mount <dir> [-- <command> ...]
       """,
     discussion: """
       The described machine boots: the first scan finds its cards and queues, then zcrypt_cex4 and vfio_ap \
@@ -44,9 +45,12 @@ struct SimulateCommand: ParsableCommand {
         apreserve simulate --script machine.scenario --mount /mnt
         echo -5 > /mnt/bus/ap/apmask
         echo card add 07 14 cca > /mnt/kernel/debug/apsim/control
-        unshare --mount sh -c "mount --bind /mnt /sys; driverctl -b ap list-devices"
 
-      Ctrl-C or SIGTERM unmounts it. The control file contains the reason if its last line was refused.
+      Ctrl-C or SIGTERM unmounts it. The control file contains the reason if its last line was refused. With a \
+      command, nobody else sees the bus: the command has it as /sys too, and ends the simulation with its exit \
+      status:
+
+        apreserve simulate --script machine.scenario --mount /mnt -- lszcrypt -V
       """)
 
   @Option(
@@ -84,11 +88,30 @@ struct SimulateCommand: ParsableCommand {
     help: "With --mount, in a separate network namespace: send uevents through the kernel.")
   var uevents = false
 
+  @Option(
+    help: ArgumentHelp(
+      "With --mount, write a newline to this file descriptor when the bus is mounted; a service manager is "
+        + "notified as well.", valueName: "number"))
+  var readyFd: Int32?
+
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp(
+      "With --mount, run this with the bus as /sys, in a separate mount namespace.",
+      valueName: "command"))
+  var command: [String] = []
+
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func validate() throws {
+    guard mount != nil || command.isEmpty && readyFd == nil else {
+      throw ValidationError("\(command.isEmpty ? "--ready-fd" : "A command") requires --mount.")
+    }
+    guard readyFd.map({ $0 >= 0 }) ?? true, command.isEmpty || readyFd == nil else {
+      throw ValidationError("--ready-fd takes an open file descriptor, and no command.")
+    }
     guard inventory != nil || script != nil else {
       throw ValidationError(
         "A simulation needs a machine: use --inventory FILE or --script FILE.")
@@ -148,7 +171,10 @@ struct SimulateCommand: ParsableCommand {
       if let value { arguments += ["--\(name)", value] }
     }
     if uevents { arguments.append("--uevents") }
-    try MountedSimulation(directory: directory, arguments: arguments).run()
+    if let readyFd { arguments += ["--ready-fd", "\(readyFd)"] }
+    let simulation = MountedSimulation(directory: directory, arguments: arguments)
+    if command.isEmpty { return try simulation.run() }
+    throw ExitCode(try simulation.run(command, withNetwork: uevents))
   }
 
   private static func readScenario(_ path: String) throws -> Scenario {
@@ -198,6 +224,49 @@ struct MountedSimulation {
     guard status >> 8 & 0xff == 0 else { throw ExitStatus.error }
   }
 
+  /// Runs a command that has the bus as `/sys`, and that alone sees it. The result is its exit status.
+  func run(_ command: [String], withNetwork: Bool) throws -> Int32 {
+    let failed = apreserve_enter_private_mounts(withNetwork ? 1 : 0)
+    guard failed == 0 else {
+      Terminal.say(
+        "a mount namespace of its own is refused here: \(Errno(rawValue: -failed)); run it as root")
+      throw ExitStatus.error
+    }
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw OutputError(errno: Errno(rawValue: errno)) }
+    // The command must not keep the server's end open.
+    _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+    let server = try Self.spawn(
+      Self.server, arguments: arguments + ["--ready-fd", "\(ends[1])", directory])
+    close(ends[1])
+    var byte: UInt8 = 0
+    guard read(ends[0], &byte, 1) == 1 else {
+      // It has said why.
+      _ = Self.wait(for: server)
+      throw ExitStatus.error
+    }
+    defer {
+      kill(server, SIGTERM)
+      _ = Self.wait(for: server)
+    }
+    let isOver = apreserve_mount_over(directory, "/sys")
+    guard isOver == 0 else {
+      Terminal.say("the bus cannot be mounted on /sys: \(Errno(rawValue: -isOver))")
+      throw ExitStatus.error
+    }
+    // Ctrl-C is for the command, whose end is waited for.
+    signal(SIGINT, SIG_IGN)
+    let process: pid_t
+    do {
+      process = try Self.spawn(command[0], arguments: Array(command.dropFirst()))
+    } catch {
+      // As a shell ends for a command that cannot be run.
+      return 127
+    }
+    let status = Self.wait(for: process)
+    return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+  }
+
   /// The server in the directory of this program, or else in PATH.
   private static var server: String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
@@ -213,7 +282,17 @@ struct MountedSimulation {
     let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var process = pid_t()
-    let result = posix_spawnp(&process, program, nil, nil, words, environ)
+    // Signals that this program ignores are not ignored by others.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var usual = sigset_t()
+    sigemptyset(&usual)
+    sigaddset(&usual, SIGINT)
+    sigaddset(&usual, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &usual)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    let result = posix_spawnp(&process, program, nil, &attributes, words, environ)
     if result == ENOENT, program.hasSuffix("apreserve-simfs") {
       Terminal.say(
         "--mount needs apreserve-simfs, which is not installed; it is in the package apreserve-simulator"

@@ -298,3 +298,74 @@ struct `A mounted bus` {
     #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\"\n")
   }
 }
+
+@Suite(
+  .enabled(if: MountedBus.isPossible && geteuid() == 0, "no mount: \(MountedBus.obstacle ?? "")"))
+struct `A command on a simulated bus` {
+  private let bench: Workbench
+
+  init() throws {
+    bench = try Workbench(["m.scenario": MountedBus.scenario])
+    try bench.directory("mnt")
+  }
+
+  private func run(_ command: [String], more: [String] = []) throws -> Program.Result {
+    try Program.run(
+      ["simulate", "--script", "m.scenario", "--mount", "mnt"] + more + ["--"] + command, in: bench,
+      environment: ["PATH=/usr/bin:/bin"])
+  }
+
+  @Test func `has it as sysfs, and nobody else does`() throws {
+    let result = try run([
+      "sh", "-c", "echo -5 > /sys/bus/ap/apmask && ls /sys/bus/ap/drivers/vfio_ap",
+    ])
+    #expect(result.messages == "")
+    #expect(result.status == 0)
+    #expect(result.output.contains("05.0004\n05.0047\n"))
+    #expect(access(bench.path + "/mnt/bus", F_OK) != 0)
+  }
+
+  @Test(arguments: [
+    (["sh", "-c", "exit 7"], 7, ""), (["sh", "-c", "kill -TERM $$"], 143, ""),
+    (["nosuch-command"], 127, "apreserve: nosuch-command cannot be started: "),
+  ])
+  func `gives the simulation its exit status`(
+    command: [String], status: Int, message: String
+  ) throws {
+    let result = try run(command)
+    #expect(result.status == status)
+    #expect(result.messages.hasPrefix(message))
+  }
+
+  @Test func `gets events in a network of its own`() throws {
+    let result = try run(
+      [
+        "sh", "-c", "echo scan > /sys/kernel/debug/apsim/control && ls /sys/bus/ap/devices | wc -l",
+      ],
+      more: ["--uevents"])
+    #expect(result.messages == "")
+    #expect(result.output == "6\n")
+  }
+
+  @Test(arguments: [
+    ("simulate --script m.scenario -- true", "A command requires --mount."),
+    ("simulate --script m.scenario --ready-fd 3", "--ready-fd requires --mount."),
+    (
+      "simulate --script m.scenario --mount mnt --ready-fd 3 -- true",
+      "--ready-fd takes an open file descriptor, and no command."
+    ),
+  ])
+  func `needs a mount`(words: String, message: String) throws {
+    let result = try bench.run(words)
+    #expect(result.status == 64)
+    #expect(result.messages.hasPrefix("Error: \(message)\n"))
+  }
+
+  @Test func `is not begun where the bus cannot be mounted`() throws {
+    try bench.file("m.scenario", "domain add nonsense\n")
+    let result = try run(["touch", "begun"])
+    #expect(result.status == 1)
+    #expect(result.messages.hasPrefix("apreserve: m.scenario:1: "))
+    #expect(!bench.has("begun"))
+  }
+}

@@ -117,4 +117,14 @@ int64_t apreserve_send(int socket, const void *bytes, uint64_t count);
 /* Returns freed memory to the kernel where the C library keeps it (malloc_trim(3)). */
 void apreserve_return_memory(void);
 
+/*
+ * Gives this process, and those that it starts from then on, mounts of their own (mount_namespaces(7)), and
+ * `with_network` a network of its own. Who is not root becomes it in a user namespace of its own. To be called
+ * while there is only one thread. Returns 0 or the negative error number.
+ */
+int apreserve_enter_private_mounts(int with_network);
+
+/* Shows a directory at another place as well. Returns 0 or the negative error number. */
+int apreserve_mount_over(const char *directory, const char *place);
+
 #endif
