@@ -6,12 +6,17 @@ import Glibc
 ///
 /// The root is held open, and nothing outside it can be reached: links are not followed, since a hostile
 /// tree may have one anywhere. Every call opens the attribute again, since sysfs keeps what was read
-/// through an open file.
+/// through an open file. Of a directory that was removed, nothing can be opened any more (`kernfs_iop_lookup`), so
+/// that one that is kept open shows nothing old.
 package final class HostSysfs: Sysfs {
   /// The path of the root as it was given.
   package let root: String
   private let directory: FileDescriptor
   private let walks: Int32
+  /// The object whose link was read last, and its directory: what is read next is most likely there, and need not
+  /// be looked up from the root.
+  private var recent: BusObject?
+  private var recentDirectory: FileDescriptor?
 
   /// The most bytes that are read of an attribute: the kernel prints at most a page (`sysfs_emit`, 5.10),
   /// and pages have this size on all machines with an AP bus.
@@ -65,8 +70,16 @@ package final class HostSysfs: Sysfs {
       throw SysfsError(.readLink, path, errno: .invalidArgument)
     }
     let parent = try openDirectory(SysfsPath(path.object), for: .readLink, of: path)
+    let target: Result<String, Errno>
     do throws(Errno) {
-      let target = try linkTarget(path.name, in: parent.number)
+      target = .success(try linkTarget(path.name, in: parent.number))
+    } catch {
+      target = .failure(error)
+    }
+    recent = path.object
+    recentDirectory = consume parent
+    do throws(Errno) {
+      let target = try target.get()
       return target.split(separator: "/").last.map(String.init) ?? target
     } catch {
       throw SysfsError(.readLink, path, errno: error)
@@ -85,6 +98,11 @@ package final class HostSysfs: Sysfs {
   private func openFile(
     _ path: SysfsPath, flags: Int32, writing text: String? = nil
   ) throws(SysfsError) -> FileDescriptor {
+    if text == nil, recent == path.object, let directory = recentDirectory?.number {
+      let number = apreserve_open_file_beneath(directory, path.name, flags, walks)
+      if number >= 0 { return FileDescriptor(number) }
+      // What is not there, or no longer, may be in a new directory of the same name.
+    }
     let number = apreserve_open_file_beneath(
       directory.number, Self.relativePath(path), flags, walks)
     guard number >= 0 else {

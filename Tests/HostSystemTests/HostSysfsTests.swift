@@ -133,6 +133,23 @@ import Testing
     }
   }
 
+  /// A queue that was removed, and another one of its name.
+  @Test func `reads what is there now, and nothing of a directory that was removed`() throws {
+    let sysfs = try HostSysfs(root: tree.path)
+    let online = SysfsPath.queue(Self.apqn, "online")
+    for value in ["1\n", "0\n"] {
+      try tree.file("\(queue)/online", value)
+      try tree.link("\(queue)/driver", to: "../../../../bus/ap/drivers/cex4queue")
+      #expect(try sysfs.readLink(.queue(Self.apqn, "driver")) == "cex4queue")
+      #expect(try sysfs.read(online) == value)
+      tree.remove(queue)
+    }
+    try tree.file("\(queue)/online", "2\n")
+    #expect(try sysfs.read(online) == "2\n")
+    tree.remove(queue)
+    #expect(throws: SysfsError(.open, online, errno: .noSuchFile)) { try sysfs.read(online) }
+  }
+
   @Test func `stays where it was opened`() throws {
     try tree.file("a/bus/ap/apmask", "first\n")
     try tree.file("b/bus/ap/apmask", "second\n")
