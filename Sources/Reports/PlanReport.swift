@@ -311,8 +311,8 @@ extension PlanReport {
       object.set(
         "masks",
         JSONObject.make {
-          $0.set("before", Self.json(before))
-          $0.set("after", Self.json(after))
+          $0.set("before", before.json)
+          $0.set("after", after.json)
         })
     }
     object.set(
@@ -335,11 +335,13 @@ extension PlanReport {
         $0.set("hostCount", number: latent.hostCount)
       })
   }
+}
 
-  private static func json(_ masks: MaskPair) -> JSONValue {
+extension MaskPair {
+  var json: JSONValue {
     JSONObject.make {
-      $0.set("apmask", text: masks.adapters.description)
-      $0.set("aqmask", text: masks.domains.description)
+      $0.set("apmask", text: adapters.description)
+      $0.set("aqmask", text: domains.description)
     }
   }
 }

@@ -13,27 +13,50 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Show what would be written, and why. Nothing is written.",
-    usage: "apreserve plan [<queues> ...] [<options>]",
+    usage: "apreserve plan [<queues> ...] [--diff <old> <new>] [<options>]",
     discussion: """
       Lists the queues that would change their owner, each with the rule that requests it; the requests that \
       are refused, each with the reason and a remedy; and all writes in their order.
 
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
+        apreserve plan --diff /etc/apreserve/rules.d ./rules
 
       With queues, only what concerns them is shown, and counts for the exit status; masks are shown whole.
 
-      The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused.
+      The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused. With \
+      --diff it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the first does not.
       """)
 
   @Flag(help: "Show every write as a command, instead of a line for each queue.")
   var writes = false
 
   @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Show how the plan changes from the first rules to the second; each is a rule file or a directory of them.",
+      valueName: "rules"), completion: .file())
+  var diff: [String] = []
+
   @OptionGroup var options: AssessmentOptions
+
+  func validate() throws {
+    guard !diff.isEmpty else { return }
+    guard diff.count == 2 else {
+      throw ValidationError(
+        "--diff needs two places of rules, the old and the new ones, and takes all words that follow it: write "
+          + "queues before --diff.")
+    }
+    guard options.rules.directories.isEmpty else {
+      throw ValidationError("--diff and --rules exclude each other.")
+    }
+  }
 
   func run() throws {
     try reportingErrors {
+      if !diff.isEmpty { return try printDifference(from: diff[0], to: diff[1]) }
       let machine = try options.assessedMachine()
       let assessment = machine.assessment
       let selection = selected.selection
@@ -48,6 +71,30 @@ struct PlanCommand: ParsableCommand {
       case .pending: throw ExitStatus.pending
       case .refused: throw ExitStatus.refused
       }
+    }
+  }
+
+  private func printDifference(from old: String, to new: String) throws {
+    let sets = try options.ruleSets(at: [old, new])
+    let machine = try options.planningMachine()
+    let before = try machine.assessment(by: sets[0])
+    let after = try machine.assessment(by: sets[1])
+    var queues: APQNSet?
+    let selection = selected.selection
+    if !selection.isEverything {
+      var both = selection.queues(of: before)
+      both.formUnion(selection.queues(of: after))
+      queues = both
+    }
+    let difference = PlanDifference(from: before, to: after, selecting: queues)
+    try options.print(
+      machine.heading,
+      text: difference.text(from: old, to: new, style: options.output.style),
+      json: difference.json(from: old, to: new))
+    switch difference.outcome {
+    case .same: break
+    case .changed: throw ExitStatus.pending
+    case .refused: throw ExitStatus.refused
     }
   }
 }
@@ -239,29 +286,68 @@ struct AssessmentOptions: ParsableArguments {
 
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
   func assessedMachine() throws -> AssessedMachine {
-    let options = machine.given + rules.given + settings.given
-    if let state = try daemon.state(unless: options) { return try assessedMachine(of: state) }
+    let machine = try planningMachine(unless: rules.given)
+    let rules =
+      machine.isDaemons ? machine.state.rules : try rules.rules(for: self.machine.ruleFiles)
+    return (try machine.assessment(by: rules), machine.heading)
+  }
+
+  /// A machine with all that a plan is made from. The rules are only those of a daemon.
+  struct PlanningMachine {
+    var state: PlanningState
+    var heading: MachineHeading
+    /// Whether the daemon has said all that.
+    var isDaemons: Bool
+    var isOwnershipKnown = true
+
+    func assessment(by rules: RuleSet) throws -> Assessment {
+      var state = state
+      state.rules = rules
+      var assessment = try state.assessment()
+      assessment.isOwnershipKnown = isOwnershipKnown
+      return assessment
+    }
+  }
+
+  /// Reads the machine and its settings, or asks the daemon for them, if one runs and no option asks for anything
+  /// else; `others` are more such options.
+  func planningMachine(unless others: [String] = []) throws -> PlanningMachine {
+    if let state = try daemon.state(unless: machine.given + others + settings.given) {
+      let heading = MachineHeading(
+        host: state.machine.host, kernel: state.machine.kernel,
+        source: .daemon(HostTime().now - state.lastSurvey))
+      return PlanningMachine(state: state, heading: heading, isDaemons: true)
+    }
     let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
     // Without a bus nothing else is reported.
     let (snapshot, isOwnershipKnown) = try machine.read(masterKeys: protectsHost)
     let settings = try self.settings.settings(for: machine.files)
-    let rules = try rules.rules(for: machine.ruleFiles)
-    var assessment = try Assessment(
-      inventory: snapshot.inventory, rules: rules, host: snapshot.host,
-      mechanism: settings.mechanism, mechanismOrigin: settings.origins[.mechanism],
-      ownership: snapshot.ownership,
-      context: PlanningContext(
-        configuration: snapshot.configuration, policy: settings.policy),
-      settings: settings.applied)
-    assessment.isOwnershipKnown = isOwnershipKnown
-    return (assessment, machine.heading(of: snapshot))
+    return PlanningMachine(
+      state: PlanningState(
+        machine: snapshot, rules: RuleSet(), ruleErrors: [], settings: settings.applied,
+        memory: AgentMemory(), lastSurvey: HostTime().now),
+      heading: machine.heading(of: snapshot), isDaemons: false, isOwnershipKnown: isOwnershipKnown)
   }
 
-  private func assessedMachine(of state: PlanningState) throws -> AssessedMachine {
-    let heading = MachineHeading(
-      host: state.machine.host, kernel: state.machine.kernel,
-      source: .daemon(HostTime().now - state.lastSurvey))
-    return (try state.assessment(), heading)
+  /// Reads sets of rules, each from a file or a directory. If any of them has errors, all errors are printed, and the
+  /// program ends.
+  func ruleSets(at paths: [String]) throws -> [RuleSet] {
+    let owner = machine.ruleFiles.owner(isNamed: true)
+    let sets = paths.map { HostRules(paths: [$0], owner: owner) }
+    var hasErrors = false
+    for (path, set) in zip(paths, sets) {
+      let verification = Verification(rules: set.rules, diagnostics: set.diagnostics)
+      if !verification.isClean(strict: false) {
+        Terminal.say(
+          "the rules of \(path) have errors\n\n" + verification.text(style: .plain))
+        hasErrors = true
+      } else if set.selection.paths.isEmpty {
+        Terminal.say(RuleOptions.noFiles(in: [path]))
+        hasErrors = true
+      }
+    }
+    if hasErrors { throw ExitStatus.error }
+    return sets.map(\.rules)
   }
 
   /// Prints a report with its heading, or, with --json, with the heading as the member `machine`.

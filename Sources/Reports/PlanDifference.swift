@@ -1,0 +1,349 @@
+package import APBus
+package import JSONText
+package import Reservation
+import ReservationRules
+
+/// How the plans of two sets of rules differ on the same machine, queue by queue.
+package struct PlanDifference {
+  private let before: Assessment
+  private let after: Assessment
+  private let changes: [Change]
+  /// What only the second plan warns of.
+  private let warnings: [PlanWarning]
+
+  /// A queue for which the plans differ. Where several of these hold, it is there several times, except that
+  /// `rule` is only for a queue that is in no other.
+  fileprivate struct Change {
+    enum Kind: String, CaseIterable {
+      /// Only the second plan has it reserved.
+      case reserved
+      /// The second plan takes it from `vfio_ap`.
+      case givenBack
+      /// Only the first plan has it reserved, and the second does not take it from `vfio_ap`.
+      case noLongerReserved
+      /// The second plan refuses what the first does not, or for another reason.
+      case refused
+      /// Only the first plan refuses something.
+      case noLongerRefused
+      /// The plans leave it with different owners, neither of which reserves it.
+      case otherOwner
+      /// The rule that decides has another text.
+      case otherRule
+    }
+
+    var apqn: APQN
+    var kind: Kind
+    var from: Effect
+    var to: Effect
+  }
+
+  package enum Outcome: String, Sendable, CaseIterable {
+    /// The plans are the same.
+    case same
+    /// They differ, and the second refuses nothing that the first does not.
+    case changed
+    /// The second plan has a refusal that the first has not.
+    case refused
+  }
+
+  /// Compares two assessments of the same machine, of which only the queues of a selection count if there is one.
+  package init(
+    from before: Assessment, to after: Assessment, selecting selected: APQNSet? = nil
+  ) {
+    self.before = before
+    self.after = after
+    let (first, second) = (Effects(before), Effects(after))
+    var queues = first.queues
+    queues.formUnion(second.queues)
+    changes = queues.filter { selected?.contains($0) != false }.flatMap {
+      Change.changes(of: $0, from: first[$0], to: second[$0])
+    }
+    warnings = after.plan.warnings.filter { !before.plan.warnings.contains($0) }
+  }
+
+  package var outcome: Outcome {
+    if changes.contains(where: { $0.kind == .refused }) { return .refused }
+    let isSame = changes.isEmpty && warnings.isEmpty && mechanisms == nil && masks == nil
+    return isSame ? .same : .changed
+  }
+
+  private var mechanisms: (from: Mechanism, to: Mechanism)? {
+    let (from, to) = (before.choice.mechanism, after.choice.mechanism)
+    return from == to ? nil : (from, to)
+  }
+
+  /// The masks after either plan, if they differ.
+  private var masks: (from: MaskPair, to: MaskPair)? {
+    guard let from = before.plan.masks(after: before.inventory.bus),
+      let to = after.plan.masks(after: after.inventory.bus), from != to
+    else { return nil }
+    return (from, to)
+  }
+
+  private func changes(_ kind: Change.Kind) -> [Change] { changes.filter { $0.kind == kind } }
+}
+
+// MARK: - The comparison
+
+extension PlanDifference {
+  /// What a plan makes of a queue.
+  fileprivate struct Effect {
+    var decision: Decision
+    /// The owner after the plan; nil if the queue is absent.
+    var owner: Owner?
+    /// Whether it is on `vfio_ap`, or to be there, because of a rule or by a mask that a rule needs.
+    var isReserved: Bool
+    var isGivenBack: Bool
+    var isCollateral: Bool
+    var refusal: Refusal?
+    /// Why the request is open, in one word; nil if it will be fulfilled, or if there is none.
+    var obstacle: String?
+  }
+
+  /// What a plan makes of all queues that it is about.
+  fileprivate struct Effects {
+    /// The queues of the machine, and those that are requested.
+    let queues: APQNSet
+    private let assessment: Assessment
+    private let moves: [APQN: OwnerChange]
+    private let refusals: [APQN: Refusal]
+    private let awaiting: Set<APQN>
+
+    init(_ assessment: Assessment) {
+      self.assessment = assessment
+      var queues = assessment.inventory.apqns
+      queues.formUnion(assessment.requests.queues)
+      self.queues = queues
+      moves = Dictionary(assessment.plan.changes.map { ($0.apqn, $0) }) { $1 }
+      refusals = Dictionary(assessment.plan.refusals.map { ($0.apqn, $0) }) { first, _ in first }
+      awaiting = assessment.plan.awaitingVfioAP
+    }
+
+    subscript(apqn: APQN) -> Effect {
+      let decision = assessment.decisions.decision(for: apqn)
+      let move = moves[apqn]
+      let refusal = refusals[apqn]
+      let isCollateral = move?.to == .vfioAP && move?.cause != .wanted
+      let owner =
+        awaiting.contains(apqn)
+        ? .vfioAP : move?.to ?? assessment.inventory.queue(apqn)?.owner
+      let isWanted =
+        decision.reserve == .vfioAP && refusal == nil
+        && (owner != nil || assessment.requests.queues.contains(apqn))
+      let state = assessment.requests.state(of: apqn)
+      return Effect(
+        decision: decision, owner: owner, isReserved: isWanted || isCollateral,
+        isGivenBack: move?.from == .vfioAP && owner != .vfioAP, isCollateral: isCollateral,
+        refusal: refusal,
+        obstacle: state == .reserved || state == .pending ? nil : state?.rawValue)
+    }
+  }
+}
+
+extension PlanDifference.Change {
+  fileprivate static func changes(
+    of apqn: APQN, from: PlanDifference.Effect, to: PlanDifference.Effect
+  ) -> [Self] {
+    var kinds: [Kind] = []
+    if to.isGivenBack, !from.isGivenBack {
+      kinds.append(.givenBack)
+    } else if to.isReserved, !from.isReserved {
+      kinds.append(.reserved)
+    } else if from.isReserved, !to.isReserved, to.refusal == nil {
+      kinds.append(.noLongerReserved)
+    }
+    switch (from.refusal, to.refusal) {
+    case (let old, let new?) where old?.code != new.code: kinds.append(.refused)
+    case (.some, nil): kinds.append(.noLongerRefused)
+    default: break
+    }
+    if kinds.isEmpty, from.owner != to.owner { kinds.append(.otherOwner) }
+    if kinds.isEmpty, !from.decision.isLike(to.decision) { kinds.append(.otherRule) }
+    return kinds.map { Self(apqn: apqn, kind: $0, from: from, to: to) }
+  }
+}
+
+extension Decision {
+  /// Whether it requests the same by a rule of the same text. The files of the rules are of different directories, or
+  /// have different names.
+  fileprivate func isLike(_ other: Decision) -> Bool {
+    reserve == other.reserve && rule?.text == other.rule?.text
+  }
+}
+
+// MARK: - Text
+
+extension PlanDifference {
+  /// The difference as diff(1) has it, below headings: `+` for what only the plan by the rules `new` has, `-` for what
+  /// only the one by the rules `old` has. The summary is the last line.
+  package func text(from old: String, to new: String, style: TextStyle) -> String {
+    guard outcome != .same else { return summary + "\n" }
+    var lines = [
+      style.paint("--- \(old.printable)", in: .problem),
+      style.paint("+++ \(new.printable)", in: .heading),
+    ]
+    func add(_ title: String, _ content: [String], _ ink: Ink = .heading) {
+      guard !content.isEmpty else { return }
+      lines += ["", style.paint(title, in: ink)] + content
+    }
+    if let (from, to) = mechanisms {
+      add("mechanism", ["- \(from.rawValue)", "+ \(to.rawValue): \(after.choice.reason)"])
+    }
+    if let (from, to) = masks {
+      add(
+        "masks",
+        Self.lines("apmask", from.adapters, to.adapters)
+          + Self.lines("aqmask", from.domains, to.domains))
+    }
+    for kind in Change.Kind.allCases {
+      add(kind.title, self.lines(kind, style), kind == .refused ? .problem : .heading)
+    }
+    add("warnings", warnings.map { "+ \($0)" }, .problem)
+    lines += ["", summary]
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static func lines(_ name: String, _ from: APMask, _ to: APMask) -> [String] {
+    from == to ? [] : ["- \(name)  \(from)", "+ \(name)  \(to)"]
+  }
+
+  private func lines(_ kind: Change.Kind, _ style: TextStyle) -> [String] {
+    let changes = changes(kind)
+    switch kind {
+    case .refused: return Refusal.sentences(changes.compactMap(\.to.refusal)).map { "+ \($0)" }
+    case .noLongerRefused:
+      return Refusal.sentences(changes.compactMap(\.from.refusal)).map { "- \($0)" }
+    case .reserved, .givenBack, .noLongerReserved, .otherOwner, .otherRule: break
+    }
+    var table = TextTable()
+    for group in changes.grouped(by: \.note) {
+      for rectangle in APQNRectangle.covering(group.elements.map(\.apqn)) {
+        table.append([.init(kind.sign), .init(rectangle.description), .init(group.value)])
+      }
+    }
+    return table.lines(gap: 1, style: style)
+  }
+
+  /// One line: how many queues are concerned by what.
+  package var summary: String {
+    var parts: [String] = []
+    for kind in Change.Kind.allCases {
+      let count = changes(kind).count
+      guard count > 0 else { continue }
+      parts.append((parts.isEmpty ? counted(count, "queue") : "\(count)") + " " + kind.words)
+    }
+    if parts.isEmpty { return outcome == .same ? "the plans are the same" : "no queue differs" }
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension PlanDifference.Change {
+  /// By which rules, and what else there is to say of it, in a few words.
+  fileprivate var note: String {
+    let origin =
+      switch kind {
+      case .reserved:
+        to.isCollateral ? "collateral, accepted by the rules" : to.decision.origin ?? ""
+      case .givenBack, .noLongerReserved: from.decision.origin ?? "collateral"
+      case .otherOwner: "\(from.ownerWord) -> \(to.ownerWord)"
+      case .refused, .noLongerRefused, .otherRule:
+        "\(from.decision.shortText) -> \(to.decision.shortText)"
+      }
+    switch kind {
+    case .reserved: return origin + (to.obstacle.map { ", \($0)" } ?? "")
+    case .noLongerReserved where to.owner == .vfioAP: return origin + ", stays on vfio_ap"
+    default: return origin
+    }
+  }
+}
+
+extension PlanDifference.Effect {
+  fileprivate var ownerWord: String { owner?.rawValue ?? "absent" }
+}
+
+extension Decision {
+  /// What is requested, and by which rule: `host, 50-db.rules:2 "db"`.
+  fileprivate var shortText: String {
+    origin.map { "\(request), \($0)" } ?? (reserve == nil ? request : "no rule")
+  }
+}
+
+extension PlanDifference.Change.Kind {
+  fileprivate var title: String {
+    switch self {
+    case .reserved: "reserved"
+    case .givenBack: "given back"
+    case .noLongerReserved: "no longer reserved"
+    case .refused: "refused"
+    case .noLongerRefused: "no longer refused"
+    case .otherOwner: "other owner"
+    case .otherRule: "other rule"
+    }
+  }
+
+  /// The same after a number.
+  fileprivate var words: String {
+    switch self {
+    case .otherOwner: "with another owner"
+    case .otherRule: "by another rule"
+    default: title
+    }
+  }
+
+  fileprivate var sign: String {
+    switch self {
+    case .reserved, .refused: "+"
+    case .givenBack, .noLongerReserved, .noLongerRefused: "-"
+    case .otherOwner, .otherRule: "~"
+    }
+  }
+}
+
+// MARK: - JSON
+
+extension PlanDifference {
+  /// For programs: an array of queues for each way to differ.
+  package func json(from old: String, to new: String) -> JSONValue {
+    JSONObject.document("plan-difference") { object in
+      object.set("outcome", text: outcome.rawValue)
+      object.set("from", text: old)
+      object.set("to", text: new)
+      if let (from, to) = mechanisms {
+        object.set("mechanism", Self.pair(.string(from.rawValue), .string(to.rawValue)))
+      }
+      if let (from, to) = masks { object.set("masks", Self.pair(from.json, to.json)) }
+      for kind in Change.Kind.allCases {
+        object.set(kind.rawValue, .array(changes(kind).map(\.json)))
+      }
+      object.set("warnings", .array(warnings.map(\.json)))
+    }
+  }
+
+  fileprivate static func pair(_ from: JSONValue, _ to: JSONValue) -> JSONValue {
+    JSONObject.make {
+      $0.set("from", from)
+      $0.set("to", to)
+    }
+  }
+}
+
+extension PlanDifference.Change {
+  fileprivate var json: JSONValue {
+    JSONObject.make {
+      $0.set("queue", text: apqn.description)
+      $0.set("from", from.json)
+      $0.set("to", to.json)
+    }
+  }
+}
+
+extension PlanDifference.Effect {
+  fileprivate var json: JSONValue {
+    JSONObject.make {
+      $0.set("owner", text: owner?.rawValue)
+      decision.write(to: &$0)
+      $0.set("state", text: obstacle)
+      $0.set("refusal", refusal?.json)
+    }
+  }
+}

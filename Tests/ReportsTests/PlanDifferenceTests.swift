@@ -1,0 +1,162 @@
+import APBus
+import JSONText
+import Reports
+import Reservation
+import ReservationRules
+import Testing
+
+@Suite struct `The difference of two plans` {
+  private func difference(
+    from old: String, to new: String, on inventory: Inventory? = nil,
+    ownership: Ownership = Ownership(), selecting queues: APQNSet? = nil
+  ) throws -> PlanDifference {
+    let inventory = try inventory ?? Example.inventory()
+    func assessment(_ rules: String) throws -> Assessment {
+      try Assessment(
+        inventory: inventory, rules: Example.ruleSet(rules), ownership: ownership)
+    }
+    return PlanDifference(
+      from: try assessment(old), to: try assessment(new), selecting: queues)
+  }
+
+  private func text(_ difference: PlanDifference) -> String {
+    difference.text(from: "old", to: "new", style: .plain)
+  }
+
+  @Test func `groups queues in rectangles and names the rules`() throws {
+    let result = try difference(
+      from: "ADAPTER==\"1\", RESERVE=\"vfio_ap\", NAME=\"db\"",
+      to: "ADAPTER==\"2-3\", RESERVE=\"vfio_ap\", NAME=\"web\"",
+      on: Example.grid(adapters: 1...3, domains: 0...9))
+    #expect(
+      text(result) == """
+        --- old
+        +++ new
+
+        reserved
+        + 02-03.0000-0009 50-db.rules:1 "web"
+
+        no longer reserved
+        - 01.0000-0009 50-db.rules:1 "db"
+
+        20 queues reserved, 10 no longer reserved
+
+        """)
+    #expect(result.outcome == .changed)
+  }
+
+  @Test func `shows refusals that only one plan has, with their reasons`() throws {
+    let reserved = "APQN==\"0a.0004\", RESERVE=\"vfio_ap\"\n"
+    let refused = try difference(
+      from: reserved, to: reserved + "ADAPTER==\"2\", RESERVE=\"vfio_ap\"")
+    #expect(
+      text(refused) == """
+        --- old
+        +++ new
+
+        refused
+        + 02.0004 is hardware type 9; vfio_ap takes only type 10 (CEX4) and newer
+
+        1 queue refused
+
+        """)
+    #expect(refused.outcome == .refused)
+    let fulfilled = try difference(
+      from: reserved + "ADAPTER==\"2\", RESERVE=\"vfio_ap\"", to: reserved)
+    #expect(
+      text(fulfilled).contains(
+        "\nno longer refused\n- 02.0004 is hardware type 9; vfio_ap takes only type 10"))
+    #expect(fulfilled.outcome == .changed)
+  }
+
+  /// The same refusal of both plans is no difference.
+  @Test func `has no refusal that both plans have`() throws {
+    let rules = "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n"
+    let result = try difference(
+      from: rules, to: rules + "APQN==\"05.0004\", RESERVE=\"vfio_ap\"")
+    #expect(result.outcome == .changed)
+    #expect(result.summary == "1 queue reserved")
+  }
+
+  @Test func `tells what is given back from what only stays where it is`() throws {
+    var inventory = Example.grid(adapters: 1...1, domains: 4...6)
+    for domain in [UInt8(4), 5] {
+      let apqn = APQN(adapter: 1, domain: domain)
+      inventory.setQueue(Queue(apqn: apqn, driver: DriverName.vfioAP), apqn: apqn)
+    }
+    let owned = Ownership(queues: [APQN(adapter: 1, domain: 4)])
+    let result = try difference(
+      from: "ADAPTER==\"1\", RESERVE=\"vfio_ap\"", to: "APQN==\"07.0007\", RESERVE=\"host\"",
+      on: inventory, ownership: owned)
+    let lines = text(result).split(separator: "\n").map(String.init)
+    #expect(lines.contains("given back"))
+    #expect(lines.contains("- 01.0004 50-db.rules:1"))
+    #expect(lines.contains("- 01.0005 50-db.rules:1, stays on vfio_ap"))
+    #expect(lines.contains("- 01.0006 50-db.rules:1"))
+    #expect(result.summary == "1 queue given back, 2 no longer reserved")
+  }
+
+  @Test func `shows that another rule decides without another effect`() throws {
+    let result = try difference(
+      from: "APQN==\"05.0004\", RESERVE=\"host\"", to: "ADAPTER==\"5\", RESERVE=\"host\"")
+    #expect(
+      text(result).contains(
+        """
+
+        other rule
+        ~ 05.0004 host, 50-db.rules:1 -> host, 50-db.rules:1
+        ~ 05.0047 no rule -> host, 50-db.rules:1
+
+        2 queues by another rule
+
+        """), "\(text(result))")
+  }
+
+  @Test func `says of a requested queue that is missing that it is`() throws {
+    let result = try difference(
+      from: "APQN==\"05.0004\", RESERVE=\"vfio_ap\"",
+      to: "APQN==\"05.0004|07.0007\", RESERVE=\"vfio_ap\"")
+    #expect(text(result).contains("+ 07.0007 50-db.rules:1, missing\n"), "\(text(result))")
+  }
+
+  @Test func `shows other masks, and a warning that only the second plan has`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 0...1)
+    inventory.bus.masks = .all
+    let result = try difference(
+      from: "ADAPTER==\"2\", RESERVE=\"vfio_ap\"", to: "ADAPTER==\"1-2\", RESERVE=\"vfio_ap\"",
+      on: inventory)
+    let (one, both) = (APMask.all.subtracting([2]), APMask.all.subtracting([1, 2]))
+    #expect(text(result).contains("\nmasks\n- apmask  \(one)\n+ apmask  \(both)\n\n"))
+    #expect(text(result).contains("\nwarnings\n+ the host keeps no CCA queue, "))
+  }
+
+  @Test func `of equal rules in other files is none`() throws {
+    let result = try difference(from: Example.rules, to: "# a comment\n" + Example.rules)
+    #expect(result.outcome == .same)
+    #expect(text(result) == "the plans are the same\n")
+  }
+
+  @Test func `can be of some queues only`() throws {
+    let result = try difference(
+      from: "ADAPTER==\"1\", RESERVE=\"vfio_ap\"", to: "ADAPTER==\"2\", RESERVE=\"vfio_ap\"",
+      on: Example.grid(adapters: 1...3, domains: 0...9),
+      selecting: APQNSet([APQN(adapter: 2, domain: 3), APQN(adapter: 3, domain: 3)]))
+    #expect(result.summary == "1 queue reserved")
+  }
+
+  @Test func `as JSON has the queues of each kind with both decisions`() throws {
+    let result = try difference(
+      from: "APQN==\"05.0004\", RESERVE=\"vfio_ap\"", to: "ADAPTER==\"2\", RESERVE=\"vfio_ap\"")
+    let json = result.json(from: "old", to: "new")
+    #expect(json["apreserve"] == "plan-difference")
+    #expect(json["outcome"] == "refused")
+    #expect(json["from"] == "old" && json["to"] == "new")
+    let lost = try #require(json["noLongerReserved"]?.elements.first)
+    #expect(lost["queue"] == "05.0004")
+    #expect(lost["from"]?["reserve"] == "vfio_ap" && lost["from"]?["owner"] == "vfio_ap")
+    #expect(lost["to"]?["reserve"] == "unmanaged" && lost["to"]?["owner"] == "host")
+    let refused = try #require(json["refused"]?.elements.first)
+    #expect(refused["to"]?["refusal"]?["reason"] == "hardware-too-old")
+    #expect(json["reserved"]?.elements.isEmpty == true)
+  }
+}
