@@ -37,11 +37,13 @@ extension Agent {
     }
     self.inventory = inventory
     self.plan = plan
+    let isMoving = isMoving(inventory, by: choice.mechanism)
+    guard isMoving || environment.permits(self, plan) else { return .finished }
     forgetTries(except: plan)
     for event in announced.events(of: plan, on: inventory, decisions: decisions) { report(event) }
     announced.forgetDrained(except: drains.draining)
     scheduleRelease(of: plan.refusals.filter(\.endsWithoutEvent).map(\.apqn))
-    guard !isMoving(inventory, by: choice.mechanism) else {
+    guard !isMoving else {
       dirty.insert(.everything)
       return .moving
     }

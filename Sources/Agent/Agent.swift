@@ -114,13 +114,16 @@ package final class Agent {
     package var takeIn: (Agent) -> Void
     /// Called while a plan is being done, when there is something new for others to see.
     package var publish: (Agent) -> Void
+    /// Whether a plan, which may be empty, is to be done. Called with each plan before its first write.
+    package var permits: (Agent, Plan) -> Bool
 
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
       record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,
       isInterrupted: @escaping () -> Bool = { false },
       takeIn: @escaping (Agent) -> Void = { _ in },
-      publish: @escaping (Agent) -> Void = { _ in }
+      publish: @escaping (Agent) -> Void = { _ in },
+      permits: @escaping (Agent, Plan) -> Bool = { _, _ in true }
     ) {
       self.configuration = configuration
       self.record = record
@@ -128,6 +131,7 @@ package final class Agent {
       self.isInterrupted = isInterrupted
       self.takeIn = takeIn
       self.publish = publish
+      self.permits = permits
     }
   }
 

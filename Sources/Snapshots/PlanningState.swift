@@ -7,7 +7,7 @@ package import ReservationRules
 /// remembers.
 ///
 /// From this another program comes to the same decisions and to the same plan, without reading anything itself.
-package struct PlanningState: Sendable {
+package struct PlanningState: Equatable, Sendable {
   package var machine: Snapshot
   package var rules: RuleSet
   /// Why the rule files on disk are not those in force, each a sentence.

@@ -14,7 +14,7 @@ struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
     abstract: "Reserve the queues that the rules request, once.",
-    usage: "apreserve apply [<options>]",
+    usage: "apreserve apply [<plan>] [<options>]",
     discussion: """
       Scans the machine, makes a plan, writes it, reads the result back, and repeats this until nothing is \
       left to do. A second run changes nothing.
@@ -25,14 +25,24 @@ struct ApplyCommand: ParsableCommand {
         apreserve plan && echo nothing to do
         apreserve apply
 
+      With a plan that "apreserve plan -o" has saved, exactly this plan is done. If the machine, the rules or the \
+      settings have changed so that the plan is another one now, nothing is written, and the changes are shown.
+
       What is moved, refused or fails is also in the journal and in the history, as if the daemon had done it.
 
       If the daemon is running, it does the work, by its own rules and settings; options that select others are \
-      refused then.
+      refused then, as is a saved plan.
 
       The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is \
       refused; 1 if something failed; 4 if there is no AP bus; 64 if the daemon cannot take an option.
       """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "Do the plan in this file, which \"apreserve plan -o\" has saved, or nothing.",
+      valueName: "plan"),
+    completion: .file())
+  var plan: String?
 
   @Flag(
     help: ArgumentHelp(
@@ -59,10 +69,18 @@ struct ApplyCommand: ParsableCommand {
           + "\(inventory == nil ? "--capture" : "--inventory"); use plan to see what would be written, or "
           + "simulate to see it done.")
     }
+    guard plan == nil || !prepare else {
+      throw ValidationError(
+        "--prepare cannot be combined with a saved plan, which is made for a scanned bus.")
+    }
   }
 
   func run() throws {
     try reportingErrors {
+      let saved = try plan.map { path throws in
+        try SavedPlan.decode(
+          HostFile.read(path, sizeLimit: SavedPlan.sizeLimit, allowsStreams: true), file: path)
+      }
       guard try hasBus(try HostSysfs(root: machine.path)) else { return }
       let lock: InstanceLock?
       do {
@@ -71,14 +89,14 @@ struct ApplyCommand: ParsableCommand {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }
-      try apply(try rules.rules(for: machine.files))
+      try apply(try rules.rules(for: machine.files), as: saved)
     }
   }
 }
 
 extension ApplyCommand {
-  /// Does the work in this process.
-  private func apply(_ rules: RuleSet) throws {
+  /// Does the work in this process; with a saved plan, nothing but that.
+  private func apply(_ rules: RuleSet, as saved: SavedPlan?) throws {
     let host = machine.files.root.map { HostFacts(root: $0) }
     let boot = host?.bootID ?? ""
     let record = try state.record(isThisHost: machine.isThisHost, boot: boot)
@@ -94,29 +112,42 @@ extension ApplyCommand {
     defer { history?.end() }
     var events: [Agent.Event] = []
     let printEvent = eventPrinter
+    let gate = PlanGate(saved, file: plan ?? "") { agent in
+      PlanningState(
+        machine: Snapshot(
+          host: agent.host, inventory: agent.inventory ?? .empty,
+          configuration: agent.configuration, ownership: agent.ownership),
+        rules: rules, ruleErrors: [], settings: settings.applied, memory: agent.memory,
+        lastSurvey: agent.lastSurvey ?? .boot)
+    } deliver: { event in
+      events.append(event)
+      journal?.note(event)
+      history?.note(event)
+      printEvent(event)
+    }
     let agent = Agent(
       sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
       settings: settings.agentSettings, ownership: record?.ownership ?? Ownership(),
       environment: environment(
-        record: record?.file, lockTimeout: settings.lockTimeout, interruption: interruption),
-      time: HostTime(),
-      report: { event in
-        events.append(event)
-        journal?.note(event)
-        history?.note(event)
-        printEvent(event)
-      })
-    try reconcile(agent, until: interruption)
+        record: record?.file, lockTimeout: settings.lockTimeout, interruption: interruption,
+        gate: gate),
+      time: HostTime(), report: gate.pass)
+    try reconcile(agent, until: interruption, or: gate)
     if let signal = interruption.signal {
       journal?.noteLeft(by: agent)
       try stop(agent, after: signal)
+    }
+    if let refusal = gate.refusal {
+      if gate.isOpen { agent.abandonDrains() }
+      Terminal.say(refusal)
+      throw ExitStatus.error
     }
     guard agent.status.phase != .withoutBus else { return try withoutBus() }
     try end(with: ApplyReport(agent.status), events: events, settings: settings.applied)
   }
 
   private func environment(
-    record: OwnershipFile?, lockTimeout: Duration, interruption: Interruption
+    record: OwnershipFile?, lockTimeout: Duration, interruption: Interruption, gate: PlanGate
   ) -> Agent.Environment {
     let root = machine.files.root
     let lock = root.flatMap { S390ConfigurationLock.path(root: $0) }.map {
@@ -126,7 +157,7 @@ extension ApplyCommand {
     }
     return Agent.Environment(
       configuration: { HostConfigurationReader.read(root: root) }, record: record, lock: lock,
-      isInterrupted: { interruption.hasOccurred })
+      isInterrupted: { interruption.hasOccurred }, permits: { gate.permits($1, of: $0) })
   }
 
   /// Prints an event as it happens; with --json, all are printed at the end.
@@ -140,14 +171,16 @@ extension ApplyCommand {
     }
   }
 
-  /// Reconciles until nothing is left that this program can do, or until it is interrupted.
-  private func reconcile(_ agent: Agent, until interruption: Interruption) throws {
+  /// Reconciles until nothing is left that this program can do or may do, or until it is interrupted.
+  private func reconcile(
+    _ agent: Agent, until interruption: Interruption, or gate: PlanGate
+  ) throws {
     try agent.reconcile().get()
     if prepare { try waitForFirstScan(of: agent, until: interruption) }
     let time = HostTime()
     // Queues that are drained are offline, so this waits for them, and for the kernel while it moves queues
     // for another process.
-    while !agent.status.draining.isEmpty || agent.status.phase == .moving,
+    while gate.refusal == nil, !agent.status.draining.isEmpty || agent.status.phase == .moving,
       let due = agent.nextDue,
       interruption.wait(atMost: due - time.now) == nil
     {
@@ -185,6 +218,12 @@ extension ApplyCommand {
 
   /// Makes a running daemon reconcile, and waits for it.
   private func applyByDaemon(_ held: InstanceLockHeld) throws {
+    if let plan {
+      Terminal.say(
+        "\(held), and does what its rules request: the plan \(plan) would have no effect. Change the rules and run "
+          + "\"apreserve reload\", or stop apreserve.service first")
+      throw ExitCode.validationFailure
+    }
     if let option = (rules.given + settings.given).first {
       Terminal.say(
         "\(held), and it has its own rules and settings: \(option) would have no effect. Change the rule files or "

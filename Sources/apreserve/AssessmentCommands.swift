@@ -24,6 +24,11 @@ struct PlanCommand: ParsableCommand {
 
       With queues, only what concerns them is shown, and counts for the exit status; masks are shown whole.
 
+      A plan that is saved with -o can be applied later, exactly as it is or not at all:
+
+        apreserve plan -o plan.json
+        apreserve apply plan.json
+
       The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused. With \
       --diff it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the first does not.
       """)
@@ -40,9 +45,20 @@ struct PlanCommand: ParsableCommand {
       valueName: "rules"), completion: .file())
   var diff: [String] = []
 
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp(
+      "Save the plan in this file as well, for \"apreserve apply\".", valueName: "file"),
+    completion: .file())
+  var save: String?
+
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
+    guard save == nil || diff.isEmpty && selected.selection.isEverything else {
+      throw ValidationError(
+        "--save saves a whole plan, and cannot be combined with queues or --diff.")
+    }
     guard !diff.isEmpty else { return }
     guard diff.count == 2 else {
       throw ValidationError(
@@ -60,6 +76,10 @@ struct PlanCommand: ParsableCommand {
       let machine = try options.assessedMachine()
       let assessment = machine.assessment
       let selection = selected.selection
+      if let save {
+        let plan = SavedPlan(state: machine.state, plan: assessment.plan)
+        try HostFile.write(plan.json.documentText, to: save)
+      }
       let report = PlanReport(
         selection.isEverything
           ? assessment : assessment.selecting(selection.queues(of: assessment)))
@@ -281,15 +301,17 @@ struct AssessmentOptions: ParsableArguments {
   @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
-  /// A machine and the heading of reports about it.
-  typealias AssessedMachine = (assessment: Assessment, heading: MachineHeading)
+  /// A machine, what a plan for it is made from, and the heading of reports about it.
+  typealias AssessedMachine = (
+    state: PlanningState, assessment: Assessment, heading: MachineHeading
+  )
 
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
   func assessedMachine() throws -> AssessedMachine {
-    let machine = try planningMachine(unless: rules.given)
-    let rules =
-      machine.isDaemons ? machine.state.rules : try rules.rules(for: self.machine.ruleFiles)
-    return (try machine.assessment(by: rules), machine.heading)
+    var machine = try planningMachine(unless: rules.given)
+    if !machine.isDaemons { machine.state.rules = try rules.rules(for: self.machine.ruleFiles) }
+    let assessment = try machine.assessment(by: machine.state.rules)
+    return (machine.state, assessment, machine.heading)
   }
 
   /// A machine with all that a plan is made from. The rules are only those of a daemon.

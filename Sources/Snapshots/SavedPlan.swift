@@ -1,0 +1,124 @@
+import APBus
+package import JSONText
+package import Reservation
+import ReservationRules
+
+/// A plan that is kept to be done later, exactly as it is or not at all: what it was made from, and its writes.
+///
+/// The writes are never read from it to be done. A new plan is made, and only compared with them, so that whoever can
+/// change the file can prevent its plan, and cannot make another one be done.
+package struct SavedPlan: Equatable, Sendable {
+  /// What it was made from.
+  package var state: PlanningState
+  /// Its writes in order, as a sentence has them (`Plan.savedSteps`).
+  package var steps: [String]
+
+  package init(state: PlanningState, plan: Plan) {
+    self.state = state
+    steps = plan.savedSteps
+  }
+
+  /// Whether it is this plan.
+  package func isEqual(to plan: Plan) -> Bool { steps == plan.savedSteps }
+
+  /// Whether a plan has nothing that is not in this one, as is left to do of it when a part is done.
+  package func contains(_ plan: Plan) -> Bool {
+    Set(plan.savedSteps).isSubset(of: steps)
+  }
+
+  /// How the writes of another plan differ: `-` for those of this one alone, `+` for those of the other alone.
+  package func differences(to plan: Plan) -> [String] {
+    let others = plan.savedSteps
+    return steps.filter { !others.contains($0) }.map { "- \($0)" }
+      + others.filter { !steps.contains($0) }.map { "+ \($0)" }
+  }
+}
+
+extension Plan {
+  /// Its steps as sentences, without those that only let a queue finish its requests: whether a queue has some changes
+  /// from moment to moment.
+  fileprivate var savedSteps: [String] {
+    steps.filter { step in
+      switch step {
+      case .setOnline, .awaitIdle: false
+      case .setAdapterMask, .setDomainMask, .setOverride, .unbind, .bind, .probe,
+        .requireUnassigned:
+        true
+      }
+    }.map(\.description)
+  }
+}
+
+/// Why a file has no plan that can be used: a sentence that names it.
+package struct SavedPlanError: Error, Equatable, CustomStringConvertible {
+  package var description: String
+}
+
+extension SavedPlan {
+  private static let kind = "saved-plan"
+  private static let version = 1
+  private static let keys = ["apreserve", "version", "hash", "steps", "state"]
+
+  /// The plan as a document, with a hash of everything after it.
+  package var json: JSONValue {
+    let state = state.json
+    return JSONObject.document(Self.kind) {
+      $0.set("hash", text: Self.hash(state, steps))
+      $0.set("steps", texts: steps)
+      $0.set("state", state)
+    }
+  }
+
+  /// The most bytes of a document: a machine, and writes for each of its queues.
+  package static let sizeLimit = 2 * Snapshot.sizeLimit
+
+  /// Reads a document; `file` is its name in messages.
+  package static func decode(
+    _ bytes: [UInt8], file: String
+  ) throws(SavedPlanError) -> SavedPlan {
+    let value: JSONValue
+    do throws(JSONSyntaxError) {
+      value = try JSONParser.parse(bytes)
+    } catch {
+      throw SavedPlanError(description: "\(file):\(error.line):\(error.column): \(error.problem)")
+    }
+    guard value["apreserve"]?.text == kind else {
+      throw SavedPlanError(
+        description:
+          "\(file): this is not a saved plan; write one with \"apreserve plan --save \(file)\"")
+    }
+    guard value["version"] == .integer(version) else {
+      throw SavedPlanError(
+        description: "\(file): another version of apreserve has saved this plan; make a new one")
+    }
+    do throws(ValueError) {
+      return try SavedPlan(value)
+    } catch {
+      throw SavedPlanError(
+        description: "\(file): " + (error.path.isEmpty ? "" : "\(error.path): ") + error.message)
+    }
+  }
+
+  private init(_ value: JSONValue) throws(ValueError) {
+    let fields = try Fields(value, at: "", keys: Self.keys)
+    let state = fields["state"] ?? .null
+    steps = try fields.texts("steps") ?? []
+    guard try fields.requiredText("hash") == Self.hash(state, steps) else {
+      throw fields.error(
+        "this is not the hash of what follows; the file is damaged, or was changed. Make a new plan",
+        at: "hash")
+    }
+    do throws(PlanningStateError) {
+      self.state = try PlanningState(state)
+    } catch {
+      throw fields.error(error.description, at: "state")
+    }
+  }
+
+  private static func hash(_ state: JSONValue, _ steps: [String]) -> String {
+    var sum = Checksum()
+    for step in steps { sum.add("\(step)\n".utf8) }
+    sum.add(state.documentText.utf8)
+    return Hex.text(sum.value, digits: 16)
+  }
+}
