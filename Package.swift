@@ -141,7 +141,8 @@ let tests: [Target] = [
     name: "ReservationTests",
     dependencies: ["APBus", "JSONText", "ReservationRules", "Reservation", "TestSupport"]),
   .testTarget(
-    name: "SnapshotsTests", dependencies: ["APBus", "JSONText", "Reservation", "Snapshots"]),
+    name: "SnapshotsTests",
+    dependencies: ["APBus", "JSONText", "ReservationRules", "Reservation", "Snapshots"]),
   .testTarget(
     name: "SimulatedBusTests",
     dependencies: ["APBus", "Uevents", "SimulatedBus", "TestSupport", "Walks"],

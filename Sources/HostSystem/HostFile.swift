@@ -82,9 +82,26 @@ package enum HostFile {
     }
   }
 
+  /// Who may use a file.
+  package struct Attributes: Equatable, Sendable {
+    package var user: UInt32
+    package var group: UInt32
+    package var mode: UInt32
+
+    init(_ status: stat) {
+      user = status.st_uid
+      group = status.st_gid
+      mode = status.st_mode & 0o7777
+    }
+  }
+
   /// Replaces a file so that a reader sees the old contents or the new ones, whatever happens meanwhile.
   /// Once this returns, a power cut leaves the new ones.
-  package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+  ///
+  /// The new file belongs to this process's user, and everybody may read it, unless `attributes` say otherwise.
+  package static func replace(
+    _ path: String, with bytes: [UInt8], like attributes: Attributes? = nil
+  ) throws(FileError) {
     let draft = path + ".new"
     unlink(draft)
     let file = FileDescriptor(
@@ -92,6 +109,15 @@ package enum HostFile {
         open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
       })
     do throws(FileError) {
+      if let attributes {
+        // The user first: a change of it takes bits of the mode away.
+        try systemCall("changing the owner of", on: draft) {
+          fchown(file.number, attributes.user, attributes.group)
+        }
+        try systemCall("changing the mode of", on: draft) {
+          fchmod(file.number, attributes.mode)
+        }
+      }
       try file.write(bytes, to: draft)
       try systemCall("writing", on: draft) { fsync(file.number) }
       try systemCall("replacing", on: path) { rename(draft, path) }

@@ -40,7 +40,9 @@ package struct HostRules {
 
 /// The rule files of the host at one moment, not yet parsed.
 package struct RuleSources {
-  package let selection: RuleFileSelection
+  package private(set) var selection: RuleFileSelection
+  /// What the directories hold; nothing if paths of files were given.
+  private var listings: [RuleDirectoryListing] = []
   /// The files that could be read, in effective order.
   package private(set) var files: [RuleFile] = []
   /// Files and directories that could not be read.
@@ -76,6 +78,7 @@ package struct RuleSources {
     }
     self.init(
       RuleFileSelection(listings), owner: owner, problems: problems, isUnfinished: isUnfinished)
+    self.listings = listings
   }
 
   /// Reads files, and all files of directories, by name, as if they were in one directory. The path `-` is
@@ -141,11 +144,41 @@ package struct RuleSources {
         self.problems.append(error.asRuleFileProblem.diagnostic(path, noun: "file"))
       }
     }
+    addUp()
+  }
+
+  private mutating func addUp() {
+    checksum = Checksum()
     for file in files {
       checksum.add("\(file.bytes.count) \(file.path)\n".utf8)
       checksum.add(file.bytes)
     }
-    for problem in self.problems { checksum.add("\(problem)".utf8) }
+    for problem in problems { checksum.add("\(problem)".utf8) }
+  }
+
+  /// The same with one file as it would be, in one of the directories. Which files count then follows from its name.
+  package func replacing(_ file: RuleFile) -> RuleSources {
+    var sources = self
+    for index in listings.indices {
+      let name = file.path.split(separator: "/").last.map(String.init) ?? ""
+      let directory = listings[index].path
+      guard file.path == directory + (directory.hasSuffix("/") ? "" : "/") + name else { continue }
+      sources.listings[index].entries.removeAll { $0.name == name }
+      sources.listings[index].entries.append(
+        RuleDirectoryListing.Entry(name: name, kind: file.bytes.isEmpty ? .emptyFile : .file))
+    }
+    sources.selection = RuleFileSelection(sources.listings)
+    let known = Dictionary(
+      (files.filter { $0.path != file.path } + [file]).map { ($0.path, $0) }
+    ) { $1 }
+    sources.files = sources.selection.paths.compactMap { known[$0] }
+    let size = sources.files.reduce(0) { $0 + $1.bytes.count }
+    if size > RuleSet.largestText, !isTooMuch {
+      sources.problems.append(
+        Self.tooLarge(at: file.path, read: files.count, of: sources.selection.paths.count))
+    }
+    sources.addUp()
+    return sources
   }
 
   private static func tooLarge(at path: String, read count: Int, of all: Int) -> Diagnostic {

@@ -16,8 +16,10 @@ enum Program {
       _ = try? Terminal.print(script.text)
       exit(0)
     }
-    if let word = Apreserve.unknownCommand(in: CommandLine.arguments.dropFirst()) {
-      Apreserve.exit(withError: ValidationError(Apreserve.sentence(aboutUnknownCommand: word)))
+    if let sentence = Apreserve.sentence(
+      aboutUnknownCommandIn: Array(CommandLine.arguments.dropFirst()))
+    {
+      Apreserve.exit(withError: ValidationError(sentence))
     }
     Apreserve.main()
   }
@@ -54,7 +56,7 @@ struct Apreserve: ParsableCommand {
         name: "Reservation",
         subcommands: [
           PlanCommand.self, ApplyCommand.self, VerifyCommand.self, RulesCommand.self,
-          ExplainCommand.self, ImportCommand.self,
+          RuleCommand.self, ExplainCommand.self, ImportCommand.self,
         ]),
       CommandGroup(
         name: "Machine",
@@ -72,22 +74,26 @@ struct Apreserve: ParsableCommand {
 }
 
 extension Apreserve {
-  static let commandNames =
-    configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-
-  /// The word in the place of a command, or of one after `help`, that is none. The parser would take it for an
-  /// argument too many, and `help` would print the help of the program.
-  static func unknownCommand(in arguments: some Collection<String>) -> String? {
-    var words = arguments.makeIterator()
-    var word = words.next()
-    if word == "help" { word = words.next() }
-    guard let word, !word.hasPrefix("-"), !commandNames.contains(word) else { return nil }
-    return word
-  }
-
-  static func sentence(aboutUnknownCommand word: String) -> String {
-    let nearest = Spelling.nearest(to: word, among: commandNames)
-    return "Unknown command '\(word)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? "")
+  /// A sentence about the word in the place of a command, or of one after `help`, that is none; nil if there is no such
+  /// word. The parser would take it for an argument too many, and `help` would print the help of the program.
+  static func sentence(aboutUnknownCommandIn arguments: [String]) -> String? {
+    var words = arguments[...]
+    var names = ["help"]
+    if words.first == "help" { words = words.dropFirst() }
+    var command: any ParsableCommand.Type = Self.self
+    while !command.configuration.subcommands.isEmpty {
+      guard let word = words.popFirst(), !word.hasPrefix("-") else { return nil }
+      let subcommands = command.configuration.subcommands
+      names += subcommands.compactMap { $0.configuration.commandName }
+      guard let next = subcommands.first(where: { $0.configuration.commandName == word }) else {
+        guard !names.contains(word) else { return nil }
+        let nearest = Spelling.nearest(to: word, among: names)
+        return "Unknown command '\(word)'" + (nearest.map { ". Did you mean '\($0)'?" } ?? "")
+      }
+      command = next
+      names = []
+    }
+    return nil
   }
 }
 
@@ -106,7 +112,9 @@ struct Completion {
   /// The library's script, which knows of no words after `help`.
   var text: String {
     let script = Apreserve.completionScript(for: shell)
-    let commands = Apreserve.commandNames.dropLast().joined(separator: " ")
+    let commands = Apreserve.configuration.subcommands.compactMap { command in
+      command.configuration.commandName
+    }.joined(separator: " ")
     switch shell {
     case .bash:
       return script.replacing(

@@ -209,7 +209,12 @@ struct RuleOptions: ParsableArguments {
   /// Reads the rules of the options, or those of the machine.
   func load(for machine: MachineFiles = Self.anyMachine) throws -> HostRules {
     let owner = machine.owner(isNamed: !directories.isEmpty)
-    let paths = paths(root: machine.root)
+    try requireDirectories(owner: owner)
+    return HostRules(directories: paths(root: machine.root), owner: owner)
+  }
+
+  /// Ends the program if a directory of the options does not exist.
+  func requireDirectories(owner: UInt32?) throws {
     for path in directories {
       // A directory of the options must exist, one of the system need not.
       let problem: String
@@ -223,7 +228,6 @@ struct RuleOptions: ParsableArguments {
       Terminal.say("\(problem); use --rules with a directory of rule files")
       throw ExitStatus.error
     }
-    return HostRules(directories: paths, owner: owner)
   }
 
   /// The message for named directories without rule files.
@@ -231,7 +235,8 @@ struct RuleOptions: ParsableArguments {
     "no rule files in \(directories.joined(separator: ", ")); names of rule files end in .rules"
   }
 
-  private func paths(root: String?) -> [String] {
+  /// The directories of the options, or those of the system with this root.
+  func paths(root: String?) -> [String] {
     guard directories.isEmpty else { return directories }
     guard let root else { return [] }
     let prefix = root.hasSuffix("/") ? String(root.dropLast()) : root
@@ -239,11 +244,13 @@ struct RuleOptions: ParsableArguments {
   }
 
   /// Ends the program if the rules have errors, which are printed: none of the rules is used then.
-  func check(_ host: HostRules) throws {
+  func check(
+    _ host: HostRules,
+    otherwise sentence: String = "the rules have errors, and none of them is used"
+  ) throws {
     let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
     guard !verification.isClean(strict: false) else { return }
-    Terminal.say(
-      "the rules have errors, and none of them is used\n\n" + verification.text(style: .plain))
+    Terminal.say("\(sentence)\n\n" + verification.text(style: .plain))
     throw ExitStatus.error
   }
 

@@ -82,6 +82,12 @@ import Testing
     ("nothing", "Unknown command 'nothing'"),
     ("pln", "Unknown command 'pln'. Did you mean 'plan'?"),
     ("help nothing", "Unknown command 'nothing'"),
+    ("rule ad", "Unknown command 'ad'. Did you mean 'add'?"),
+    ("help rule nothing", "Unknown command 'nothing'"),
+    (
+      "rule remove 50.rules",
+      "write the file and the line on which the rule begins, as in 50-local.rules:3."
+    ),
     ("help stauts", "Unknown command 'stauts'. Did you mean 'status'?"),
     ("status --since today", "--since requires --history."),
     ("status --state-dir x", "--state-dir requires --history."),

@@ -202,6 +202,7 @@ import Testing
     ("explain ff.00ff \(guests)", "explain"), ("snapshot --inventory machine.json", "snapshot"),
     ("snapshot --capture boot.events", "snapshot"), ("verify --rules guests", "verify"),
     ("verify nowhere.rules", "verify"), ("rules --rules guests", "rules"),
+    ("plan --inventory machine.json --diff none guests", "plan-difference"),
     ("replay boot.events --rules guests", "replay"), ("simulate \(guests)", "replay"),
   ])
   func `as JSON is one document that says what it is, the same in every run`(

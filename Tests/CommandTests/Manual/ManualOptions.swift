@@ -3,7 +3,17 @@ struct ManualOptions {
   private let commands: [CommandDescription]
 
   init(_ program: CommandDescription) {
-    commands = program.subcommands
+    commands = program.subcommands.flatMap(Self.withoutGroups)
+  }
+
+  /// The command itself, or those below it with both names.
+  private static func withoutGroups(_ command: CommandDescription) -> [CommandDescription] {
+    guard !command.subcommands.isEmpty else { return [command] }
+    return command.subcommands.map { below in
+      var below = below
+      below.name = "\(command.name) \(below.name)"
+      return below
+    }
   }
 
   /// What belongs between the marks `.\" [key]` and `.\" [end]`; nil for a key that means nothing.
