@@ -14,23 +14,32 @@ package final class RuleEditing {
   private let owner: UInt32?
   private let locks: [DirectoryLock]
 
-  /// Begins to edit a file in one of the directories, the one with the highest priority first. A name without a slash is
-  /// the file in effect of this name, or a new one in the first directory.
+  /// Begins to edit a file in one of the directories, the one with the highest priority first.
+  ///
+  /// If the file may be created, a name without a slash is one in the first directory, so that the files of packages are
+  /// not changed unasked. Otherwise it is the file in effect of this name.
   ///
   /// With an `owner` directories and files must belong to that user, who alone may write to them.
   ///
   /// - Throws: `RuleEditingError` or `FileError`.
-  package init(_ name: String, directories: [String], owner: UInt32?) throws {
+  package init(
+    _ name: String, directories: [String], owner: UInt32?, mayCreate: Bool
+  ) throws {
     self.owner = owner
     locks = try directories.compactMap { path throws(FileError) in
       try DirectoryLock(path)
     }
     sources = RuleSources(directories: directories, owner: owner)
-    let path = try Self.path(of: name, in: directories, sources.selection)
+    let path = try Self.path(
+      of: name, in: directories, mayCreate ? RuleFileSelection([]) : sources.selection)
     let existing = sources.files.first { $0.path == path }
     file = existing ?? RuleFile(path: path, bytes: [])
     guard let found = try Self.examine(path, owner: owner) else {
       (place, attributes) = (path, nil)
+      guard mayCreate else {
+        throw RuleEditingError(
+          "there is no rule file \(path); \"apreserve rules\" lists those that are read")
+      }
       let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
       guard HostFile.withoutLinks(parent) != nil else {
         throw RuleEditingError("there is no directory \(parent); create it first")
@@ -46,9 +55,6 @@ package final class RuleEditing {
         "\(path) is not read: \(replaced.by) has the same name and is stronger")
     }
   }
-
-  /// Whether the file exists.
-  package var exists: Bool { attributes != nil }
 
   /// The rules of the set with the file as it would be.
   ///
@@ -98,7 +104,7 @@ package struct RuleEditingError: Error, Equatable, CustomStringConvertible {
 }
 
 extension RuleEditing {
-  /// The path of a file as the selection has it.
+  /// The path of a file as a selection has it that knows its name, or as directory and name.
   private static func path(
     of name: String, in directories: [String], _ selection: RuleFileSelection
   ) throws(RuleEditingError) -> String {

@@ -41,7 +41,7 @@ struct RuleAddCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Add it to this rule file, a path or the name of a file in the directory of rules.",
+      "Add it to this rule file: a path, or a name in /etc/apreserve/rules.d or the first directory of --rules.",
       valueName: "file"), completion: .file(extensions: ["rules"]))
   var file = "50-local.rules"
 
@@ -50,7 +50,7 @@ struct RuleAddCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let editing = try rules.editing(file)
+      let editing = try rules.editing(file, mayCreate: true)
       var edit = RuleFileEdit(editing.file)
       switch try edit.add(rule) {
       case .present(let line):
@@ -89,13 +89,7 @@ struct RuleRemoveCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let editing = try rules.editing(place.file)
-      guard editing.exists else {
-        Terminal.say(
-          "there is no rule file \(editing.file.path); \"apreserve rules\" lists those that are read"
-        )
-        throw ExitStatus.error
-      }
+      let editing = try rules.editing(place.file, mayCreate: false)
       var edit = RuleFileEdit(editing.file)
       let lines = try edit.remove(atLine: place.line)
       try editing.save(edit.file, checkedBy: rules)
@@ -125,11 +119,12 @@ struct RulePlace {
 
 extension RuleOptions {
   /// Begins to edit a file of these rules.
-  fileprivate func editing(_ file: String) throws -> RuleEditing {
+  fileprivate func editing(_ file: String, mayCreate: Bool) throws -> RuleEditing {
     let machine = Self.anyMachine
     let owner = machine.owner(isNamed: !directories.isEmpty)
     try requireDirectories(owner: owner)
-    return try RuleEditing(file, directories: paths(root: machine.root), owner: owner)
+    return try RuleEditing(
+      file, directories: paths(root: machine.root), owner: owner, mayCreate: mayCreate)
   }
 }
 

@@ -76,6 +76,18 @@ import Testing
     #expect(result.messages.contains(message), "\(result.messages)")
   }
 
+  @Test func `is noticed by the daemon`() throws {
+    let tree = try DaemonTree()
+    let daemon = try tree.start()
+    #expect(try tree.bench.run("settle --control c --timeout 60").status == 0)
+    let rule = "ADAPTER==\"2\",RESERVE=\"host\""
+    #expect(try tree.bench.run("rule add \(rule) --rules rules").status == 0)
+    _ = try tree.bench.run("settle --control c --timeout 60")
+    let rules = try tree.bench.run("rules --control c --in-force")
+    #expect(rules.output.contains("/rules/50-local.rules\n  1  \(rule)\n"), "\(rules.output)")
+    withExtendedLifetime(daemon) {}
+  }
+
   /// Each of them reads the file, and replaces it.
   @Test func `loses no rule when several processes add one at once`() throws {
     let rules = (1...8).map { "ADAPTER==\"\($0)\", RESERVE=\"host\"" }

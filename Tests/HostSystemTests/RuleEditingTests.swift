@@ -18,7 +18,8 @@ import Testing
   @discardableResult private func add(
     to name: String, owner: UInt32? = nil
   ) throws -> String {
-    let editing = try RuleEditing(name, directories: [etc, usr], owner: owner)
+    let editing = try RuleEditing(
+      name, directories: [etc, usr], owner: owner, mayCreate: true)
     var edit = RuleFileEdit(editing.file)
     try edit.add(Self.rule)
     let host = try editing.rules(with: edit.file)
@@ -47,11 +48,22 @@ import Testing
     }
   }
 
-  @Test func `finds it by its path, or by its name wherever it is in effect`() throws {
-    #expect(try add(to: etc + "/50.rules") == etc + "/50.rules")
-    #expect(try tree.text("etc/50.rules") == "# text\n\(Self.rule)\n")
-    try tree.file("etc/50.rules", "# text\n")
-    #expect(try add(to: "60.rules") == usr + "/60.rules")
+  @Test func `finds it by its path, or by its name in the first directory`() throws {
+    #expect(try add(to: usr + "/60.rules") == usr + "/60.rules")
+    #expect(try tree.text("usr/60.rules") == "# text\n\(Self.rule)\n")
+    try tree.file("usr/60.rules", "# text\n")
+    #expect(try add(to: "50.rules") == etc + "/50.rules")
+    #expect(message("60.rules").hasPrefix("/etc/60.rules would replace /usr/60.rules "))
+  }
+
+  @Test func `finds one that must exist by its name wherever it is in effect`() throws {
+    func path(_ name: String) throws -> String {
+      try RuleEditing(name, directories: [etc, usr], owner: nil, mayCreate: false).file.path
+    }
+    #expect(try path("60.rules") == usr + "/60.rules")
+    #expect(try path("50.rules") == etc + "/50.rules")
+    #expect(throws: RuleEditingError.self) { try path("70.rules") }
+    #expect(throws: RuleEditingError.self) { try path(usr + "/50.rules") }
   }
 
   @Test func `creates a new one in the directory with the highest priority`() throws {
@@ -116,7 +128,8 @@ import Testing
   /// The files of a directory that others can change are none that a daemon reads.
   @Test func `finds an error in a directory that is not trusted`() throws {
     try tree.mode("etc", 0o777)
-    let editing = try RuleEditing("70.rules", directories: [etc, usr], owner: geteuid())
+    let editing = try RuleEditing(
+      "70.rules", directories: [etc, usr], owner: geteuid(), mayCreate: true)
     let host = try editing.rules(with: RuleFile(path: etc + "/70.rules", text: Self.rule))
     #expect(host.diagnostics.map(\.code) == [.untrustedFile])
   }
@@ -148,7 +161,8 @@ import Testing
   }
 
   @Test func `does not overwrite what another process has written meanwhile`() throws {
-    let editing = try RuleEditing("50.rules", directories: [etc, usr], owner: nil)
+    let editing = try RuleEditing(
+      "50.rules", directories: [etc, usr], owner: nil, mayCreate: true)
     var edit = RuleFileEdit(editing.file)
     try edit.add(Self.rule)
     try tree.file("etc/50.rules", "# other\n")
@@ -157,7 +171,8 @@ import Testing
   }
 
   @Test func `does not overwrite a file that another process has created meanwhile`() throws {
-    let other = try RuleEditing("new.rules", directories: [usr], owner: nil)
+    let other = try RuleEditing(
+      "new.rules", directories: [usr], owner: nil, mayCreate: true)
     try tree.file("usr/new.rules", "# other\n")
     #expect(throws: RuleEditingError.self) {
       try other.save(RuleFile(path: usr + "/new.rules", text: Self.rule))

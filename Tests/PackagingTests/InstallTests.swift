@@ -111,7 +111,8 @@ import Testing
     ("plan --mechanism ", ["bind", "mask", "override"]), ("plan --protect-host a", ["auto"]),
     ("plan --inventory ma", ["machine.json"]), ("list --rules ru", ["rules"]),
     ("help pl", ["plan"]), ("help se", ["settle"]), ("verify ru", ["rules"]),
-    ("replay ma", ["machine.json"]),
+    ("replay ma", ["machine.json"]), ("rule a", ["add"]),
+    ("plan --diff ru", ["rules"]), ("apply ma", ["machine.json"]),
   ])
   func `completes commands, options, values, files and directories in bash`(
     typed: String, offered: [String]

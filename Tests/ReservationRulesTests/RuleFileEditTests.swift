@@ -110,6 +110,35 @@ import Testing
     #expect(text(edit) == "")
   }
 
+  /// Lines continued, cut, commented and broken in all ways.
+  @Test func `has all other rules whatever the rest of the file is`() throws {
+    let parts = [
+      "ADAPTER==\"5\"", "RESERVE=\"host\"", "RESERVE=\"hst\"", ", ", ",", "\\\n", "\\\r\n", "\n",
+      "\r\n", "\t",
+      "# text\n", "#\\\n", "\\", "ADAPTER==\"6\", \\\nRESERVE=\"vfio_ap\"\n",
+    ]
+    var generator = SeededGenerator(seed: 18)
+    var (removed, added) = (0, 0)
+    for _ in 0..<2000 {
+      let text = (0..<24).map { _ in parts.randomElement(using: &generator) ?? "" }.joined()
+      let file = RuleFile(path: "f", bytes: Array(text.utf8))
+      let rules = RuleSet.parse(files: [file]).0.rules
+      for (index, rule) in rules.enumerated() {
+        var edit = RuleFileEdit(file)
+        try edit.remove(atLine: rule.location.line)
+        var others = rules.map(\.text)
+        others.remove(at: index)
+        #expect(Self.rules(edit.file) == others, "\(text.debugDescription), \(rule.location)")
+        removed += 1
+      }
+      var edit = RuleFileEdit(file)
+      guard (try? edit.add(Self.rule)) != nil else { continue }
+      #expect(Self.rules(edit.file) == rules.map(\.text) + [Self.rule], "\(text.debugDescription)")
+      added += 1
+    }
+    #expect(removed > 500 && added > 500, "\(removed), \(added)")
+  }
+
   @Test(arguments: ["rules/library", "rules/example", "rules/demo"])
   func `has all other rules when one is added or removed`(directory: String) throws {
     let files = try SourceFile.names(in: directory).filter { $0.hasSuffix(".rules") }.map {
