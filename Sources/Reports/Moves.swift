@@ -130,7 +130,7 @@ extension [Agent.Move] {
 extension OwnerChange {
   /// Why a queue is moved, in a few words; `cause` is nil where another process moves it, and `origin` names
   /// the rule.
-  fileprivate static func reason(for cause: Cause?, origin: String?) -> String {
+  static func reason(for cause: Cause?, origin: String?) -> String {
     switch cause {
     case .wanted: origin ?? ""
     case .givenBack: "given back" + (origin.map { ", \($0)" } ?? ", no rule requests it")

@@ -94,7 +94,8 @@ extension PlanDifference {
     /// Whether it is on `vfio_ap`, or to be there, because of a rule or by a mask that a rule needs.
     var isReserved: Bool
     var isGivenBack: Bool
-    var isCollateral: Bool
+    /// Why it is moved to `vfio_ap` although no rule asks for that; nil if it is not.
+    var unasked: OwnerChange.Cause?
     var refusal: Refusal?
     /// Why the request is open, in one word; nil if it will be fulfilled, or if there is none.
     var obstacle: String?
@@ -123,7 +124,7 @@ extension PlanDifference {
       let decision = assessment.decisions.decision(for: apqn)
       let move = moves[apqn]
       let refusal = refusals[apqn]
-      let isCollateral = move?.to == .vfioAP && move?.cause != .wanted
+      let unasked = move.flatMap { $0.to == .vfioAP && $0.cause != .wanted ? $0.cause : nil }
       let owner =
         awaiting.contains(apqn)
         ? .vfioAP : move?.to ?? assessment.inventory.queue(apqn)?.owner
@@ -132,8 +133,8 @@ extension PlanDifference {
         && (owner != nil || assessment.requests.queues.contains(apqn))
       let state = assessment.requests.state(of: apqn)
       return Effect(
-        decision: decision, owner: owner, isReserved: isWanted || isCollateral,
-        isGivenBack: move?.from == .vfioAP && owner != .vfioAP, isCollateral: isCollateral,
+        decision: decision, owner: owner, isReserved: isWanted || unasked != nil,
+        isGivenBack: move?.from == .vfioAP && owner != .vfioAP, unasked: unasked,
         refusal: refusal,
         obstacle: state == .reserved || state == .pending ? nil : state?.rawValue)
     }
@@ -243,8 +244,9 @@ extension PlanDifference.Change {
     let origin =
       switch kind {
       case .reserved:
-        to.isCollateral ? "collateral, accepted by the rules" : to.decision.origin ?? ""
-      case .givenBack, .noLongerReserved: from.decision.origin ?? "collateral"
+        OwnerChange.reason(for: to.unasked ?? .wanted, origin: to.decision.origin)
+      case .givenBack, .noLongerReserved:
+        OwnerChange.reason(for: from.unasked ?? .wanted, origin: from.decision.origin)
       case .otherOwner: "\(from.ownerWord) -> \(to.ownerWord)"
       case .refused, .noLongerRefused, .otherRule:
         "\(from.decision.shortText) -> \(to.decision.shortText)"

@@ -69,6 +69,43 @@ struct `apreserve apply with a saved plan` {
     #expect(bus.read("bus/ap/apmask") == "0x" + String(repeating: "f", count: 64) + "\n")
   }
 
+  /// Masks that apreserve has cleared are set back first, and then overrides are set.
+  @Test func `does one that changes the mechanism`() throws {
+    #expect(try bus.bench.run("apply \(Self.machine) --rules rules").status == 0)
+    try bus.bench.file("rules/50.rules", #"APQN=="06.0004", RESERVE="vfio_ap""# + "\n")
+    let plan = try bus.bench.run("plan \(Self.machine) --rules rules -o plan.json")
+    #expect(plan.output.contains("the masks are set back to all ones first"), "\(plan.output)")
+    let result = try apply()
+    #expect(result.status == 0, "\(result.messages)")
+    #expect(owner("06.0004") == "vfio_ap" && owner("06.0047") == "cex4queue")
+  }
+
+  /// A card is added while the write of the mask takes its time; the rules want another write for it.
+  @Test func `stops where more is left to do than it has`() throws {
+    let bus = try MountedBus(
+      [
+        "rules/50.rules":
+          "ADAPTER==\"6\", RESERVE=\"vfio_ap\"\nHWTYPE==\"14\", RESERVE=\"vfio_ap\"\n"
+      ],
+      faults: "write /sys/bus/ap/apmask 1 delay 3s\n")
+    let plan = try bus.bench.run("plan \(Self.machine) --rules rules -o plan.json")
+    try #require(plan.status == 2)
+    let words = "apply plan.json \(Self.machine) --rules rules"
+    let process = try Program.start(
+      words.split(separator: " ").map(String.init), in: bus.bench, output: "out",
+      messages: "messages")
+    for _ in 0..<5000 where try !bus.bench.text("out").contains("\nplan ") { usleep(1000) }
+    #expect(bus.write("card add 7 14 cca\n", "kernel/debug/apsim/control") == "ok")
+    #expect(Program.wait(for: process) == 1)
+    let messages = try bus.bench.text("messages")
+    #expect(
+      messages.hasPrefix(
+        "apreserve: what is left to write is not in plan.json, and is not written; make a new plan\n"
+          + "what would be written:\n  + 0xfc"), "\(messages)")
+    #expect(bus.link("bus/ap/devices/06.0004/driver").hasSuffix("/vfio_ap"))
+    #expect(bus.link("bus/ap/devices/07.0004/driver").hasSuffix("/cex4queue"))
+  }
+
   /// What was read of a queue that no rule names has no part in the plan.
   @Test func `does it where something else has changed`() throws {
     #expect(bus.write("0", "bus/ap/devices/05.0004/online") == "ok")

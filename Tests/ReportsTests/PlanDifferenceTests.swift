@@ -130,6 +130,20 @@ import Testing
     #expect(text(result).contains("\nwarnings\n+ the host keeps no CCA queue, "))
   }
 
+  @Test func `says of what masks take along that no rule asks for it`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 4...5)
+    inventory.bus.masks = .all
+    let result = try difference(
+      from: "APQN==\"07.0007\", RESERVE=\"host\"",
+      to: "APQN==\"01.0004\", RESERVE=\"vfio_ap\", COLLATERAL=\"accept\"", on: inventory)
+    let reserved = text(result).split(separator: "\n").filter {
+      $0.hasPrefix("+ 0") && $0.contains(".")
+    }
+    #expect(reserved.count == 2)
+    #expect(reserved.first == "+ 01.0004 50-db.rules:1")
+    #expect(reserved.last?.hasSuffix(" collateral, accepted by the rules") == true, "\(reserved)")
+  }
+
   @Test func `of equal rules in other files is none`() throws {
     let result = try difference(from: Example.rules, to: "# a comment\n" + Example.rules)
     #expect(result.outcome == .same)
