@@ -54,6 +54,9 @@ package struct StatusDocument {
       lastSurvey: survey)
   }
 
+  /// The rules in force.
+  var heldRules: RulesInForce { RulesInForce(rules.rules, errors: rules.errors) }
+
   /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100
 
@@ -390,7 +393,8 @@ package struct StatusView {
   /// What the agent waits for at this moment; nil while it does not.
   private var wait: String? {
     guard let wait = status["wait"],
-      let kind = wait["kind"]?.text.flatMap(Wait.Kind.init(rawValue:))
+      let kind = wait["kind"]?.text.flatMap(Wait.Kind.init(rawValue:)),
+      Double(Self.digits(wait["seconds"])) ?? 0 >= Double(Wait.patience.components.seconds)
     else { return nil }
     return Wait.clause(
       kind, path: wait["path"]?.text ?? "?", text: wait["text"]?.text,

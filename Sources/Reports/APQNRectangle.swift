@@ -20,6 +20,14 @@ struct APQNRectangle: Hashable, CustomStringConvertible {
     covering(apqns).map(\.description).joined(separator: ", ")
   }
 
+  /// The names of the first rectangles, and how many queues are in the others: the names alone can be thousands.
+  static func list(_ apqns: some Sequence<APQN>, most: Int = 12) -> String {
+    let all = covering(apqns)
+    let rest = all.dropFirst(most).reduce(0) { $0 + $1.adapters.count * $1.domains.count }
+    return all.prefix(most).map(\.description).joined(separator: ", ")
+      + (rest > 0 ? " and \(rest) more" : "")
+  }
+
   /// Rectangles that hold exactly these queues, in the order of their first ones.
   static func covering(_ apqns: some Sequence<APQN>) -> [APQNRectangle] {
     let set = APQNSet(apqns)

@@ -178,7 +178,7 @@ extension OwnerMatrix.Mark {
     case .collateral: "to be moved to vfio_ap as collateral, which no rule asks for"
     case .toHost: "to be moved to the host"
     case .toNone: "to be left unbound"
-    case .refused: "request refused"
+    case .refused: "refused"
     case .waiting: "waiting for a driver"
     case .undecidable: "cannot be decided now"
     case .adopted: "not reserved by apreserve, so not given back"

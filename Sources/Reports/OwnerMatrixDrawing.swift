@@ -48,7 +48,7 @@ private struct MatrixDrawing {
     let height = bottom + (matrix.states.count + matrix.marks.count) * legendLine + 16
     var lines = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(width)\" height=\"\(height)\" "
-        + "viewBox=\"0 0 \(width) \(height)\" role=\"img\" aria-labelledby=\"title\">",
+        + "viewBox=\"0 0 \(width) \(height)\" aria-labelledby=\"title\">",
       "<title id=\"title\">\(escaped(title))</title>",
       "<style>",
       "text { font: 13px sans-serif; fill: #222 } .faint { fill: #666 }",

@@ -211,9 +211,11 @@ extension PlanDifference {
   private func lines(_ kind: Change.Kind, _ style: TextStyle) -> [String] {
     let changes = changes(kind)
     switch kind {
-    case .refused: return Refusal.sentences(changes.compactMap(\.to.refusal)).map { "+ \($0)" }
-    case .noLongerRefused:
-      return Refusal.sentences(changes.compactMap(\.from.refusal)).map { "- \($0)" }
+    case .refused, .noLongerRefused:
+      let refusals = changes.compactMap { kind == .refused ? $0.to.refusal : $0.from.refusal }
+      return Refusal.paragraphs(refusals).flatMap { sentence, others in
+        ([sentence] + (others.map { ["  " + $0] } ?? [])).map { "\(kind.sign) \($0)" }
+      }
     case .reserved, .givenBack, .noLongerReserved, .otherOwner, .otherRule: break
     }
     var table = TextTable()

@@ -157,23 +157,12 @@ extension PlanReport {
       let heading = sentences(origin, style: style)
       let indentation = heading.isEmpty ? 2 : 4
       return heading
-        + refusals.grouped(by: \.code).flatMap { _, kind -> [String] in
-          guard kind.count > 3, let first = kind.first else {
-            return sentences(kind.map(\.description), indentation: indentation, style: style)
-          }
-          return sentences([first.description], indentation: indentation, style: style)
+        + Refusal.paragraphs(refusals).flatMap { sentence, others in
+          sentences([sentence], indentation: indentation, style: style)
             + sentences(
-              [Self.others(Array(kind.dropFirst()), than: first)], indentation: indentation + 2,
-              style: style)
+              others.map { [$0] } ?? [], indentation: indentation + 2, style: style)
         }
     }
-  }
-
-  /// The queues that are refused for the same reason as another, or for one of the same kind.
-  private static func others(_ refusals: [Refusal], than first: Refusal) -> String {
-    let queues = list(refusals.map(\.apqn))
-    return refusals.allSatisfy { $0.reason == first.reason }
-      ? "likewise \(queues)" : "similarly \(queues); \"apreserve explain QUEUE\" has each reason"
   }
 
   private var waitingLines: [String] {
@@ -184,7 +173,7 @@ extension PlanReport {
       queues[waiting.driver, default: []].append(waiting.apqn)
     }
     return order.map { driver in
-      "\(Self.list(queues[driver] ?? [])) until \(driver) is loaded"
+      "\(APQNRectangle.list(queues[driver] ?? [])) until \(driver) is loaded"
     }
   }
 
@@ -192,7 +181,7 @@ extension PlanReport {
     let undecidable = plan.undecidable.filter { requests.state(of: $0) != .unreadable }
     guard !undecidable.isEmpty else { return [] }
     return [
-      "\(Self.list(undecidable)): a rule compares something that cannot be read now; "
+      "\(APQNRectangle.list(undecidable)): a rule compares something that cannot be read now; "
         + "the owner stays"
     ]
   }
@@ -210,7 +199,8 @@ extension PlanReport {
       }
       let taken = alternative.alsoTaken
       return bits.joined(separator: " and ") + " would do it, and also take "
-        + (taken.isEmpty ? "nothing else" : "\(counted(taken.count, "queue")): \(Self.list(taken))")
+        + (taken.isEmpty
+          ? "nothing else" : "\(counted(taken.count, "queue")): \(APQNRectangle.list(taken))")
     }
     if !plan.refusals.isEmpty, let advice = choice.advice { lines.append(advice) }
     return lines
@@ -234,10 +224,6 @@ extension PlanReport {
           : "; \(latent.hostCount) of them are reserved for the host, and the masks keep them from it")
     )
     return lines
-  }
-
-  private static func list(_ apqns: [APQN]) -> String {
-    APQNRectangle.covering(apqns).map(\.description).joined(separator: ", ")
   }
 
   private static func numbers(_ mask: APMask, digits: Int) -> String {
@@ -383,6 +369,23 @@ extension Refusal {
     case .cardUnbound: "card-unbound"
     case .guarded(let finding): finding.code
     case .overriddenByOthers: "overridden-by-others"
+    }
+  }
+
+  /// Sentences about refusals. Of more than three for the same kind of reason the first is followed by the others'
+  /// names.
+  static func paragraphs(_ refusals: [Refusal]) -> [(sentence: String, others: String?)] {
+    refusals.grouped(by: \.code).map(\.elements).flatMap { kind -> [(String, String?)] in
+      guard kind.count > 3, let first = kind.first else {
+        return kind.map { ($0.description, nil) }
+      }
+      let queues = APQNRectangle.list(kind.dropFirst().map(\.apqn))
+      let isSame = kind.allSatisfy { $0.reason == first.reason }
+      let others =
+        isSame
+        ? "likewise \(queues)"
+        : "similarly \(queues); \"apreserve explain QUEUE\" has each reason"
+      return [(first.description, others)]
     }
   }
 

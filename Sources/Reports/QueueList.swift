@@ -8,12 +8,49 @@ import ReservationRules
 package struct QueueList {
   private let assessment: Assessment
   private let queues: APQNSet
+  /// The same in the order in which they are shown.
+  private let order: [APQN]
 
-  /// The queues of an assessed machine that are selected.
-  package init(_ assessment: Assessment, _ selection: QueueSelection = QueueSelection()) {
+  /// The queues of an assessed machine that are selected, in the order of a column.
+  package init(
+    _ assessment: Assessment, _ selection: QueueSelection = QueueSelection(),
+    sortedBy column: QueueColumn = .queue
+  ) {
     self.assessment = assessment
     queues = selection.queues(of: assessment)
+    guard column != .queue, column != .hmc else {
+      order = Array(queues)
+      return
+    }
+    // Sorting is stable, so that queues with the same text stay in their order.
+    order = queues.map { (key: column.cell(of: QueueRow($0, in: assessment)).text, apqn: $0) }
+      .sorted { Self.isInOrder($0.key, $1.key) }.map(\.apqn)
   }
+
+  /// Whether a text is before another one, numbers in them by their values.
+  private static func isInOrder(_ first: String, _ second: String) -> Bool {
+    var (left, right) = (Array(first.utf8)[...], Array(second.utf8)[...])
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    while let one = left.first, let other = right.first {
+      let numbers = [left, right].map { $0.prefix(while: digits.contains) }
+      if !numbers[0].isEmpty, !numbers[1].isEmpty {
+        let values = numbers.map { $0.drop { $0 == UInt8(ascii: "0") } }
+        if values[0].count != values[1].count { return values[0].count < values[1].count }
+        if !values[0].elementsEqual(values[1]) {
+          return values[0].lexicographicallyPrecedes(values[1])
+        }
+        (left, right) = (left.dropFirst(numbers[0].count), right.dropFirst(numbers[1].count))
+      } else if one != other {
+        return one < other
+      } else {
+        (left, right) = (left.dropFirst(), right.dropFirst())
+      }
+    }
+    return left.isEmpty && !right.isEmpty
+  }
+
+  /// Whether no queue is selected.
+  package var isEmpty: Bool { queues.isEmpty }
 
   /// The adapters of all queues.
   package var adapters: APMask { queues.adapters }
@@ -27,18 +64,9 @@ package struct QueueList {
     adapters.reduce(0) { $0 + queues[$1].count }
   }
 
-  /// The table with these columns, its rows in the order of one of them. Of the usual ones, those for guests and
-  /// labels are left out where there are none.
-  package func text(
-    columns asked: [QueueColumn] = QueueColumn.usual, sortedBy column: QueueColumn = .queue,
-    style: TextStyle
-  ) -> String {
-    var rows = queues.map { QueueRow($0, in: assessment) }
-    if column != .queue, column != .hmc {
-      // Sorting is stable, so that queues with the same text stay in their order.
-      rows = rows.map { (key: column.cell(of: $0).text, row: $0) }.sorted { $0.key < $1.key }
-        .map(\.row)
-    }
+  /// The table with these columns. Of the usual ones, those for guests and labels are left out where there are none.
+  package func text(columns asked: [QueueColumn] = QueueColumn.usual, style: TextStyle) -> String {
+    let rows = order.map { QueueRow($0, in: assessment) }
     let columns = asked.filter { column in
       guard asked == QueueColumn.usual, column == .guest || column == .name else { return true }
       return rows.contains { !["", "-"].contains(column.cell(of: $0).text) }
@@ -72,11 +100,11 @@ package struct QueueList {
   }
 
   /// The names of the queues, one a line.
-  package var names: String { queues.map { "\($0)\n" }.joined() }
+  package var names: String { order.map { "\($0)\n" }.joined() }
 
   package var json: JSONValue {
     JSONObject.document("list") {
-      $0.set("queues", .array(queues.map { QueueRow($0, in: assessment).json }))
+      $0.set("queues", .array(order.map { QueueRow($0, in: assessment).json }))
     }
   }
 

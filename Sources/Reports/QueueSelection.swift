@@ -31,8 +31,14 @@ package struct QueueSelection: Equatable, Sendable {
     var queues = assessment.inventory.apqns
     for request in assessment.requests.open { queues.insert(request.apqn) }
     guard !isEverything else { return queues }
-    let devices = guests.map {
-      assessment.context.configuration.mediatedDevices(of: $0, on: assessment.inventory)
+    let devices = guests.map { guest in
+      let configuration = assessment.context.configuration
+      let named = configuration.mediatedDevices(of: guest, on: assessment.inventory)
+      // The list shows the beginning of a UUID.
+      return guest.utf8.count < 8
+        ? named
+        : named
+          + assessment.inventory.mediatedDevices.filter { $0.uuid.hasPrefix(guest.lowercased()) }
     }
     return APQNSet(
       queues.filter { apqn in
@@ -87,9 +93,13 @@ package enum QueueArgument {
     guard !text.isEmpty else {
       throw APQNPattern.SyntaxError("an empty text names no queue; write 05.0004, 05 or .0004")
     }
+    guard !text.contains(",") else {
+      throw APQNPattern.SyntaxError(
+        "\(text.printable) has a comma; separate queues by blanks, or by | in quotes")
+    }
     let parts = text.split(separator: "|", omittingEmptySubsequences: false).map { part in
       var part = part[...]
-      if BusObject.adapter(ofCardName: part) != nil { part = part.dropFirst("card".count) }
+      if part.hasPrefix("card") { part = part.dropFirst("card".count) }
       if part.first == "." { return "*" + part }
       return part.isEmpty || part.contains(".") ? String(part) : part + ".*"
     }
@@ -131,6 +141,10 @@ extension Assessment {
     plan.waiting = plan.waiting.filter { queues.contains($0.apqn) }
     plan.undecidable = plan.undecidable.filter(queues.contains)
     plan.adopted = plan.adopted.filter(queues.contains)
+    plan.warnings = plan.warnings.filter { warning in
+      warning.apqns.isEmpty || warning.apqns.contains(where: queues.contains)
+    }
+    if plan.refusals.isEmpty { plan.alternatives = [] }
     var assessment = Assessment(
       inventory: inventory, decisions: decisions, choice: choice, plan: plan,
       requests: requests.selecting(queues), ownership: ownership, context: context, host: host,

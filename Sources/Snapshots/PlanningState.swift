@@ -49,7 +49,7 @@ extension PlanningState {
       $0.set("machine", machine.json)
       $0.set("lastSurvey", number: lastSurvey.sinceBoot.wholeMilliseconds)
       $0.set("ruleFiles", texts: rules.files)
-      $0.set("rules", .array(rules.rules.map(\.stateJSON)))
+      $0.set("rules", rules.stateJSON)
       $0.set("ruleErrors", texts: ruleErrors)
       $0.set("settings", .array(settings.map(\.stateJSON)))
       $0.set("memory", memory.json)
@@ -69,11 +69,7 @@ extension PlanningState {
     machine = try Snapshot(fields["machine"] ?? .null)
     lastSurvey = Instant(
       sinceBoot: .milliseconds(try fields.number("lastSurvey", as: Int64.self) ?? 0))
-    var rules: [Rule] = []
-    for fields in try fields.objects("rules", keys: Rule.stateKeys) {
-      rules.append(try Rule(fields))
-    }
-    self.rules = RuleSet(rules: rules, files: try fields.texts("ruleFiles") ?? [])
+    rules = try RuleSet(fields, files: "ruleFiles")
     ruleErrors = try fields.texts("ruleErrors") ?? []
     settings = []
     for fields in try fields.objects("settings", keys: ["key", "value", "origin"]) {
@@ -84,6 +80,57 @@ extension PlanningState {
     }
     memory = try AgentMemory(
       Fields(fields["memory"] ?? .object([]), at: "memory", keys: AgentMemory.keys))
+  }
+}
+
+/// The rules that a daemon has in force, which it knows without an AP bus, too.
+package struct RulesInForce: Sendable {
+  package var rules: RuleSet
+  /// Why the rule files on disk are not these, each a sentence.
+  package var errors: [String]
+
+  package init(_ rules: RuleSet, errors: [String]) {
+    self.rules = rules
+    self.errors = errors
+  }
+
+  package var json: JSONValue {
+    JSONObject.make {
+      $0.set("files", texts: rules.files)
+      $0.set("rules", rules.stateJSON)
+      $0.set("errors", texts: errors)
+    }
+  }
+
+  package init(_ value: JSONValue) throws(PlanningStateError) {
+    do throws(ValueError) {
+      let fields = try Fields(value, at: "", keys: ["files", "rules", "errors"])
+      rules = try RuleSet(fields, files: "files")
+      errors = try fields.texts("errors") ?? []
+    } catch {
+      throw PlanningStateError(error)
+    }
+  }
+
+  /// What a person is to know of the errors; nil without any.
+  package var message: String? {
+    guard !errors.isEmpty else { return nil }
+    let standing =
+      rules.files.isEmpty
+      ? "no earlier rules are known, so none is in force" : "the rules from before stay in force"
+    return "the rule files have errors, and \(standing):\n" + errors.joined(separator: "\n")
+  }
+}
+
+extension RuleSet {
+  fileprivate var stateJSON: JSONValue { .array(rules.map(\.stateJSON)) }
+
+  fileprivate init(_ fields: Fields, files key: String) throws(ValueError) {
+    var rules: [Rule] = []
+    for fields in try fields.objects("rules", keys: Rule.stateKeys) {
+      rules.append(try Rule(fields))
+    }
+    self.init(rules: rules, files: try fields.texts(key) ?? [])
   }
 }
 

@@ -55,7 +55,7 @@ struct PlanCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    guard save == nil || diff.isEmpty && selected.selection.isEverything else {
+    guard save == nil || diff.isEmpty && selected.isEverything else {
       throw ValidationError(
         "--save saves a whole plan, and cannot be combined with queues or --diff.")
     }
@@ -72,17 +72,21 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      if !diff.isEmpty { return try printDifference(from: diff[0], to: diff[1]) }
+      // Wrong arguments are reported before anything is read.
+      let selection = try selected.selection()
+      if !diff.isEmpty {
+        return try printDifference(from: diff[0], to: diff[1], selecting: selection)
+      }
       let machine = try options.assessedMachine()
       let assessment = machine.assessment
-      let selection = selected.selection
       if let save {
         let plan = SavedPlan(state: machine.state, plan: assessment.plan)
         try HostFile.write(plan.json.documentText, to: save)
       }
+      let queues = selection.queues(of: assessment)
+      if !selection.isEverything, queues.isEmpty { try selected.noteNothingSelected() }
       let report = PlanReport(
-        selection.isEverything
-          ? assessment : assessment.selecting(selection.queues(of: assessment)))
+        selection.isEverything ? assessment : assessment.selecting(queues))
       try options.print(
         machine.heading, text: report.text(hasAllWrites: writes, style: options.output.style),
         json: report.json)
@@ -94,13 +98,14 @@ struct PlanCommand: ParsableCommand {
     }
   }
 
-  private func printDifference(from old: String, to new: String) throws {
+  private func printDifference(
+    from old: String, to new: String, selecting selection: QueueSelection
+  ) throws {
     let sets = try options.ruleSets(at: [old, new])
     let machine = try options.planningMachine()
     let before = try machine.assessment(by: sets[0])
     let after = try machine.assessment(by: sets[1])
     var queues: APQNSet?
-    let selection = selected.selection
     if !selection.isEverything {
       var both = selection.queues(of: before)
       both.formUnion(selection.queues(of: after))
@@ -139,7 +144,7 @@ struct ExplainCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    guard !selected.selection.isEverything else {
+    guard !selected.isEverything else {
       throw ValidationError(
         "Say which queues to explain, in hex as sysfs does: apreserve explain 05.0004")
     }
@@ -147,10 +152,11 @@ struct ExplainCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      let selection = try selected.selection()
       let machine = try options.assessedMachine()
-      let apqns = queues(of: machine.assessment)
+      let apqns = queues(of: machine.assessment, selectedBy: selection)
       guard !apqns.isEmpty else {
-        Terminal.say("no queue of this machine is selected")
+        try selected.noteNothingSelected()
         throw ExitStatus.error
       }
       let explanations = apqns.map { Explanation($0, in: machine.assessment) }
@@ -165,8 +171,9 @@ struct ExplainCommand: ParsableCommand {
     }
   }
 
-  private func queues(of assessment: Assessment) -> [APQN] {
-    let selection = selected.selection
+  private func queues(
+    of assessment: Assessment, selectedBy selection: QueueSelection
+  ) -> [APQN] {
     var queues = selection.queues(of: assessment)
     var others = selection
     others.patterns = []
@@ -216,23 +223,27 @@ struct ListCommand: ParsableCommand {
         try Terminal.page(try report().text)
         return
       }
-      try Watch.run {
-        let (list, text) = try report()
+      try Watch.run { isFirst in
+        let (list, text) = try report(quietly: !isFirst)
         return (list.json, text)
       }
     }
   }
 
-  private func report() throws -> (list: QueueList, text: String) {
-    let machine = try options.assessedMachine()
-    let list = QueueList(machine.assessment, selected.selection)
+  private func report(quietly: Bool = false) throws -> (list: QueueList, text: String) {
+    let selection = try selected.selection()
+    let machine = try options.assessedMachine(quietly: quietly)
+    let list = QueueList(machine.assessment, selection, sortedBy: sort)
+    if list.isEmpty, !quietly, !selected.isEverything {
+      try selected.noteNothingSelected()
+    }
     let style = options.output.style
     let text =
       switch options.output.json ? .json : format {
       case .names: list.names
       case .table(let columns):
         options.text(
-          list.text(columns: columns, sortedBy: sort, style: style), under: machine.heading)
+          list.text(columns: columns, style: style), under: machine.heading)
       case .json: options.text(list.json, under: machine.heading)
       }
     return (list, text)
@@ -268,10 +279,20 @@ struct MatrixCommand: ParsableCommand {
 
   @OptionGroup var options: AssessmentOptions
 
+  func validate() throws {
+    guard svg == nil || !options.output.json else {
+      throw ValidationError("--svg and --json exclude each other.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
+      let selection = try selected.selection()
       let machine = try options.assessedMachine()
-      let matrix = OwnerMatrix(machine.assessment, selected.selection)
+      if !selection.isEverything, selection.queues(of: machine.assessment).isEmpty {
+        try selected.noteNothingSelected()
+      }
+      let matrix = OwnerMatrix(machine.assessment, selection)
       if let svg {
         let drawing = matrix.svg(title: title(of: machine.assessment), isFull: full)
         if svg == "-" {
@@ -307,8 +328,9 @@ struct AssessmentOptions: ParsableArguments {
   )
 
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
-  func assessedMachine() throws -> AssessedMachine {
-    var machine = try planningMachine(unless: rules.given)
+  /// `quietly` leaves out what was said before.
+  func assessedMachine(quietly: Bool = false) throws -> AssessedMachine {
+    var machine = try planningMachine(unless: rules.given, quietly: quietly)
     if !machine.isDaemons { machine.state.rules = try rules.rules(for: self.machine.ruleFiles) }
     let assessment = try machine.assessment(by: machine.state.rules)
     return (machine.state, assessment, machine.heading)
@@ -333,8 +355,11 @@ struct AssessmentOptions: ParsableArguments {
 
   /// Reads the machine and its settings, or asks the daemon for them, if one runs and no option asks for anything
   /// else; `others` are more such options.
-  func planningMachine(unless others: [String] = []) throws -> PlanningMachine {
-    if let state = try daemon.state(unless: machine.given + others + settings.given) {
+  func planningMachine(
+    unless others: [String] = [], quietly: Bool = false
+  ) throws -> PlanningMachine {
+    let options = machine.given + others + settings.given
+    if let state = try daemon.state(unless: options, quietly: quietly) {
       let heading = MachineHeading(
         host: state.machine.host, kernel: state.machine.kernel,
         source: .daemon(HostTime().now - state.lastSurvey))

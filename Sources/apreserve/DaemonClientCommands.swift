@@ -90,7 +90,7 @@ struct StatusCommand: ParsableCommand {
         return try Terminal.page(lines.joined())
       }
       if watch { return try watchStatus() }
-      let status = try control.call("GetStatus")["status"] ?? .object([])
+      let status = try control.status("GetStatus")
       try Terminal.page(metrics ? StatusView(status).metrics() : text(of: status))
       if !metrics { try ControlOptions.end(with: status, silently: true) }
     }
@@ -104,8 +104,8 @@ struct StatusCommand: ParsableCommand {
 
   /// Prints the status whenever anything but times and counters has changed.
   private func watchStatus() throws {
-    try Watch.run {
-      let status = try control.call("GetStatus")["status"] ?? .object([])
+    try Watch.run { _ in
+      let status = try control.status("GetStatus")
       return (StatusView(status).lasting, text(of: status))
     }
   }
@@ -151,9 +151,11 @@ struct ReloadCommand: ParsableCommand {
       for warning in reply["warnings"]?.elements ?? [] {
         if let text = warning.text { Terminal.say(text) }
       }
-      let files = reply["files"]?.elements.count ?? 0
+      guard let files = reply["files"]?.elements.count, let count = reply["count"]?.integer else {
+        throw ControlError.nonsense(control.control)
+      }
       try Terminal.print(
-        "\(counted(reply["count"]?.integer ?? 0, "rule")) in \(counted(files, "file")) in force\n")
+        "\(counted(count, "rule")) in \(counted(files, "file")) in force\n")
       let problems = (reply["problems"]?.elements ?? []).compactMap(\.text)
       for problem in problems { Terminal.say(problem) }
       if !problems.isEmpty { throw ExitStatus.error }
@@ -223,7 +225,9 @@ struct SettleCommand: ParsableCommand {
     try reportingErrors {
       do {
         let reply = try control.callWithProgress("Settle", timeout: timeout.map { .seconds($0) })
-        let status = reply["status"] ?? .object([])
+        guard let status = reply["status"], status["summary"]?.text != nil else {
+          throw ControlError.nonsense(control.control)
+        }
         if filter.isEmpty {
           try Terminal.print("\(status["summary"]?.text ?? "")\n")
           try ControlOptions.end(with: status)
@@ -297,6 +301,14 @@ struct ControlOptions: ParsableArguments {
   ) throws(ControlError) -> Reply {
     try ControlClient(path: control).call(
       Call("org.apreserve.\(method)", parameters: parameters), timeout: timeout)
+  }
+
+  /// The status that a method answers.
+  func status(_ method: String) throws(ControlError) -> JSONValue {
+    guard let status = try call(method)["status"], status["summary"]?.text != nil else {
+      throw .nonsense(control)
+    }
+    return status
   }
 
   /// The same for a method that waits for the daemon to come to an end. On a terminal, what it waits for is shown

@@ -27,43 +27,81 @@ struct DaemonSource: ParsableArguments {
   /// What the daemon plans by. Nil if it is not to be asked, and if none answers: unless --control names it, that is no
   /// error.
   ///
-  /// `options` are those given that select another machine, other rules or other settings.
-  func state(unless options: [String]) throws -> PlanningState? {
+  /// `options` are those given that select another machine, other rules or other settings. `quietly` leaves out what
+  /// was said before.
+  func state(unless options: [String], quietly: Bool = false) throws -> PlanningState? {
+    try ask(unless: options, quietly: quietly) { (control) throws(ControlError) in
+      let state = try Self.answer("GetPlanningState", "state", from: control) {
+        (value) throws(PlanningStateError) in try PlanningState(value)
+      }
+      let rules = RulesInForce(state.rules, errors: state.ruleErrors)
+      if !quietly, let message = rules.message { Terminal.say(message) }
+      return state
+    }
+  }
+
+  /// The rules that the daemon has in force; nil under the same conditions.
+  func rules(unless options: [String], quietly: Bool = false) throws -> RulesInForce? {
+    try ask(unless: options, quietly: quietly) { (control) throws(ControlError) in
+      let rules = try Self.rules(from: control)
+      if !quietly, let message = rules.message { Terminal.say(message) }
+      return rules
+    }
+  }
+
+  /// The rules that the daemon has in force. That none answers is an error here.
+  func requiredRules() throws(ControlError) -> RulesInForce {
+    try Self.rules(from: control ?? DaemonPlace.systemControl)
+  }
+
+  private func ask<Value>(
+    unless options: [String], quietly: Bool,
+    _ body: (_ control: String) throws(ControlError) -> Value
+  ) throws -> Value? {
     guard !offline else { return nil }
     if let control {
       if let option = options.first {
         Terminal.say("\(option) cannot be combined with --control: the daemon has its own.")
         throw ExitCode.validationFailure
       }
-      return try Self.state(from: control)
+      return try body(control)
     }
     guard options.isEmpty else { return nil }
     do throws(ControlError) {
-      return try Self.state(from: DaemonPlace.systemControl)
+      return try body(DaemonPlace.systemControl)
     } catch {
       switch error {
       case .unreachable(let failure) where failure.isAbsence || failure.isRefusal: break
       case .refused("org.apreserve.NoInventory", _): break
       default:
-        Terminal.say("\(error); without it, what only the daemon knows is missing here")
+        if !quietly {
+          Terminal.say("\(error)")
+          Terminal.say("what only the daemon knows is missing here; --offline omits this message")
+        }
       }
       return nil
     }
   }
 
-  private static func state(from control: String) throws(ControlError) -> PlanningState {
+  private static func rules(from control: String) throws(ControlError) -> RulesInForce {
+    try answer("GetRules", "rules", from: control) {
+      (value) throws(PlanningStateError) in try RulesInForce(value)
+    }
+  }
+
+  /// How long a daemon that is stopped or busy is waited for.
+  private static let patience = Duration.seconds(10)
+
+  private static func answer<Value>(
+    _ method: String, _ member: String, from control: String,
+    _ read: (JSONValue) throws(PlanningStateError) -> Value
+  ) throws(ControlError) -> Value {
     let reply = try ControlClient(path: control).call(
-      Call("org.apreserve.GetPlanningState"), timeout: ControlOptions.patience)
+      Call("org.apreserve.\(method)"), timeout: patience)
     let version = reply["version"]?.text ?? "?"
     guard version == ProgramVersion.text else { throw .otherVersion(version) }
     do throws(PlanningStateError) {
-      let state = try PlanningState(reply["state"] ?? .null)
-      if !state.ruleErrors.isEmpty {
-        Terminal.say(
-          "the rule files have errors, and the rules from before stay in force:\n"
-            + state.ruleErrors.joined(separator: "\n"))
-      }
-      return state
+      return try read(reply[member] ?? .null)
     } catch {
       throw .nonsense("\(control) (\(error))")
     }

@@ -37,23 +37,30 @@ struct MonitorCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let rules = try daemon.state(unless: rules.given)?.rules ?? rules.rules()
+      // Without a daemon, the rules are those of the beginning.
+      let first = try daemon.rules(unless: rules.given)
+      let own = try first == nil ? rules.rules() : RuleSet()
       let recording = try record.map { try EventRecording(path: $0) }
+      var selection = QueueSelection()
+      selection.patterns = try selected.patterns()
       let monitor = try UdevMonitor()
       let report = UeventReport(style: output.style)
       let time = HostTime()
       var isRead = output.json ? true : try Terminal.print(UeventReport.heading + "\n\n")
       while isRead {
         var events: [Uevent] = []
-        let outcome = try monitor.drain { event in
-          if let object = BusObject(path: event.devicePath), isSelected(object) {
+        let outcome = try monitor.drain { [selection] event in
+          if let object = BusObject(path: event.devicePath), isSelected(object, by: selection) {
             events.append(event)
           }
         }
         if outcome == .overrun {
           Terminal.say("events were lost, since the kernel sent them too fast")
         }
-        let decisions = events.isEmpty ? nil : decisions(of: rules)
+        let held =
+          events.isEmpty || first == nil
+          ? nil : try? daemon.rules(unless: rules.given, quietly: true)?.rules
+        let decisions = events.isEmpty ? nil : decisions(of: held ?? first?.rules ?? own)
         let moment = UeventReport.Moment(monotonic: time.now, wall: time.wallTime)
         for event in events {
           try recording?.append(event, at: moment.monotonic)
@@ -73,10 +80,8 @@ struct MonitorCommand: ParsableCommand {
   }
 
   /// Events of the bus as a whole concern every queue.
-  private func isSelected(_ object: BusObject) -> Bool {
-    var selection = QueueSelection()
-    selection.patterns = selected.queues
-    return switch object {
+  private func isSelected(_ object: BusObject, by selection: QueueSelection) -> Bool {
+    switch object {
     case .queue(let apqn): selection.isMatch(apqn)
     case .card(let adapter): selection.isMatch(adapter: adapter)
     default: true

@@ -122,6 +122,9 @@ struct RulesCommand: ParsableCommand {
     guard !daemon.offline || !(inForce || diff) else {
       throw ValidationError("\(diff ? "--diff" : "--in-force") asks the daemon; omit --offline.")
     }
+    guard !diff || daemon.control == nil || !rules.directories.isEmpty else {
+      throw ValidationError("--diff with --control needs --rules: which files to compare.")
+    }
     guard !inForce || rules.directories.isEmpty else {
       throw ValidationError(
         "--in-force shows the daemon's rules; use --diff to compare them with those of --rules.")
@@ -131,12 +134,13 @@ struct RulesCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if diff { return try printDifference() }
-      if let state = try daemon.state(unless: rules.given) {
-        return try print(RuleListing(rules: state.rules, selection: try? rules.load().selection))
+      if inForce {
+        let held = try daemon.requiredRules()
+        if let message = held.message { Terminal.say(message) }
+        return try print(RuleListing(rules: held.rules, selection: try? rules.load().selection))
       }
-      guard !inForce else {
-        Terminal.say("the daemon is not running, so no rules are in force")
-        throw ExitStatus.error
+      if let held = try daemon.rules(unless: rules.given) {
+        return try print(RuleListing(rules: held.rules, selection: try? rules.load().selection))
       }
       let host = try rules.load()
       try print(RuleListing(rules: host.rules, selection: host.selection))
@@ -150,13 +154,10 @@ struct RulesCommand: ParsableCommand {
   }
 
   private func printDifference() throws {
-    guard let state = try daemon.state(unless: []) else {
-      Terminal.say("the daemon is not running, so no rules are in force")
-      throw ExitStatus.error
-    }
+    let held = try daemon.requiredRules()
     let host = try rules.load()
     try rules.check(host)
-    let difference = RuleDifference(RuleChanges(from: state.rules, to: host.rules))
+    let difference = RuleDifference(RuleChanges(from: held.rules, to: host.rules))
     try output.print(text: difference.text(style: output.style), json: difference.json)
     if !difference.isEmpty { throw ExitStatus.pending }
   }

@@ -9,19 +9,22 @@ struct QueueArguments: ParsableArguments {
     help: ArgumentHelp(
       "Queues in hex as in sysfs: 05.0004, an adapter 05, a domain .0004, ranges and lists such as "
         + "05-07.0004|0a.*", valueName: "queues"),
-    completion: .shellCommand("ls /sys/bus/ap/devices 2>/dev/null | grep '[.]'"),
-    transform: Self.pattern)
-  var queues: [APQNPattern] = []
+    completion: .shellCommand("ls /sys/bus/ap/devices 2>/dev/null | grep '[.]'"))
+  var texts: [String] = []
 
-  static func pattern(_ text: String) throws -> APQNPattern {
+  /// The patterns. They are read when the command runs, after all options are known: a misspelt option must not be
+  /// reported as the queue that its value is not.
+  func patterns() throws -> [APQNPattern] { try texts.map(Self.pattern) }
+
+  private static func pattern(_ text: String) throws -> APQNPattern {
     for (ending, option) in [(".json", "--inventory"), (".rules", "--rules and its directory")]
     where text.hasSuffix(ending) {
-      throw ValidationError("this is a file; use it with \(option).")
+      throw ValidationError("\(text.printable) is a file; use it with \(option).")
     }
     do throws(APQNPattern.SyntaxError) {
       return try QueueArgument.pattern(text)
     } catch {
-      throw ValidationError(error.sentence)
+      throw ValidationError("invalid queues '\(text.printable)': \(error.sentence)")
     }
   }
 }
@@ -37,7 +40,7 @@ struct SelectionOptions: ParsableArguments {
     help: ArgumentHelp(
       "Only queues in this state, or with a request in this state, such as in-use or missing.",
       valueName: "state"),
-    completion: .list(QueueSelection.stateWords), transform: Self.state)
+    completion: .list(QueueSelection.stateWords))
   var state: [String] = []
 
   @Option(
@@ -56,9 +59,15 @@ struct SelectionOptions: ParsableArguments {
       "Only queues of this type or mode, such as CEX8, CEX7C or ep11.", valueName: "type"))
   var type: [String] = []
 
-  var selection: QueueSelection {
+  /// Whether nothing is selected, so that all queues are shown.
+  var isEverything: Bool {
+    arguments.texts.isEmpty && owner.isEmpty && state.isEmpty && guest.isEmpty && label.isEmpty
+      && type.isEmpty
+  }
+
+  func selection() throws -> QueueSelection {
     var selection = QueueSelection()
-    selection.patterns = arguments.queues
+    selection.patterns = try arguments.patterns()
     selection.owners = owner
     selection.states = state
     selection.guests = guest
@@ -67,11 +76,22 @@ struct SelectionOptions: ParsableArguments {
     return selection
   }
 
-  static func state(_ text: String) throws -> String {
-    guard !QueueSelection.stateWords.contains(text) else { return text }
-    throw ValidationError(
-      "\(text.printable) is no state; states are \(QueueSelection.stateWords.joined(separator: ", "))."
-    )
+  func validate() throws {
+    for word in state where !QueueSelection.stateWords.contains(word) {
+      throw ValidationError(
+        "\(word.printable) is no state; states are "
+          + "\(QueueSelection.stateWords.joined(separator: ", ")). The option can be repeated.")
+    }
+    for (option, values) in [("--guest", guest), ("--name", label), ("--type", type)]
+    where values.contains("") {
+      throw ValidationError("\(option) has no value.")
+    }
+  }
+
+  /// Reports that no queue is selected. If queues are named, that is an error.
+  func noteNothingSelected() throws {
+    Terminal.say("no queue of this machine is selected; numbers are hexadecimal, as in sysfs")
+    if !arguments.texts.isEmpty { throw ExitStatus.error }
   }
 }
 
@@ -100,7 +120,7 @@ enum ListFormat: Equatable {
     let words = text.dropFirst(prefix.count).split(separator: ",", omittingEmptySubsequences: false)
     return .table(
       try words.map { word in
-        guard let column = QueueColumn(rawValue: word.lowercased()) else {
+        guard let column = QueueColumn(rawValue: word.lowercased().filter { $0 != " " }) else {
           let columns = QueueColumn.allCases.map(\.rawValue).joined(separator: ", ")
           throw ValidationError("\(String(word).printable) is no column; columns are \(columns)")
         }

@@ -209,11 +209,11 @@ struct MountedSimulation {
     // The server handles Ctrl-C and unmounts the tree; this program waits for it. The server gets SIGTERM
     // when this program ends.
     signal(SIGINT, SIG_IGN)
-    let status = Self.wait(for: server)
+    let status = Child.wait(for: server)
     if status & 0x7f != 0 {
       Terminal.say("apreserve-simfs was terminated by signal \(status & 0x7f)")
       let helper = try? Self.spawn("fusermount3", arguments: ["-u", "-z", "-q", directory])
-      let isGone = helper.map { Self.wait(for: $0) } == 0
+      let isGone = helper.map { Child.wait(for: $0) } == 0
       Terminal.say(
         isGone
           ? "\(directory) was unmounted; open files there return ENOTCONN"
@@ -242,12 +242,12 @@ struct MountedSimulation {
     var byte: UInt8 = 0
     guard read(ends[0], &byte, 1) == 1 else {
       // It has said why.
-      _ = Self.wait(for: server)
+      _ = Child.wait(for: server)
       throw ExitStatus.error
     }
     defer {
       kill(server, SIGTERM)
-      _ = Self.wait(for: server)
+      _ = Child.wait(for: server)
     }
     let isOver = apreserve_mount_over(directory, "/sys")
     guard isOver == 0 else {
@@ -263,7 +263,7 @@ struct MountedSimulation {
       // As a shell ends for a command that cannot be run.
       return 127
     }
-    let status = Self.wait(for: process)
+    let status = Child.wait(for: process)
     return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
   }
 
@@ -279,36 +279,12 @@ struct MountedSimulation {
   }
 
   private static func spawn(_ program: String, arguments: [String]) throws -> pid_t {
-    let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-    defer { for word in words { free(word) } }
-    var process = pid_t()
-    // Signals that this program ignores are not ignored by others.
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var usual = sigset_t()
-    sigemptyset(&usual)
-    sigaddset(&usual, SIGINT)
-    sigaddset(&usual, SIGPIPE)
-    posix_spawnattr_setsigdefault(&attributes, &usual)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-    let result = posix_spawnp(&process, program, nil, &attributes, words, environ)
-    if result == ENOENT, program.hasSuffix("apreserve-simfs") {
-      Terminal.say(
-        "--mount needs apreserve-simfs, which is not installed; it is in the package apreserve-simulator"
-      )
-      throw ExitStatus.error
-    }
-    guard result == 0 else {
-      Terminal.say("\(program) cannot be started: \(String(cString: strerror(result)))")
-      throw ExitStatus.error
-    }
-    return process
-  }
-
-  private static func wait(for process: pid_t) -> Int32 {
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0, errno == EINTR {}
-    return status
+    if let process = Child.start([program] + arguments) { return process }
+    let number = errno
+    Terminal.say(
+      number == ENOENT && program.hasSuffix("apreserve-simfs")
+        ? "--mount needs apreserve-simfs, which is not installed; it is in the package apreserve-simulator"
+        : "\(program) cannot be started: \(String(cString: strerror(number)))")
+    throw ExitStatus.error
   }
 }

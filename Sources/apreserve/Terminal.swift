@@ -1,6 +1,7 @@
 import APBus
 import ArgumentParser
 import CLinux
+import Daemon
 import Glibc
 import JSONText
 import Reports
@@ -28,7 +29,7 @@ enum Terminal {
   }
 
   /// How many lines the terminal has; nil where results do not go to one.
-  private static var height: Int? {
+  static var height: Int? {
     var size = winsize()
     guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
     return Int(size.ws_row)
@@ -68,12 +69,14 @@ enum Terminal {
 
   /// How many characters a line of the terminal has; nil where results do not go to one. COLUMNS is stronger than
   /// what the terminal says, as for other programs.
-  static var width: Int? {
+  static var width: Int? { width(of: STDOUT_FILENO) }
+
+  static func width(of file: Int32) -> Int? {
     if let columns = getenv("COLUMNS").flatMap({ Int(String(cString: $0)) }), columns > 0 {
       return columns
     }
     var size = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    guard ioctl(file, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)
   }
 
@@ -96,7 +99,7 @@ struct Progress {
 
   mutating func show(_ text: String) {
     guard Self.isShown else { return }
-    let room = (Terminal.width ?? 80) - 1
+    let room = (Terminal.width(of: STDERR_FILENO) ?? 80) - 1
     _ = Terminal.write("\r\u{1b}[K\(text.printable.prefix(room))", to: STDERR_FILENO)
     isVisible = true
   }
@@ -131,14 +134,57 @@ struct Pager {
   func show(_ text: String) -> Bool {
     // As for git: leave at once what fits, show colours, and keep the text on the screen.
     setenv("LESS", "FRX", 0)
-    // Who may run this program as root must not get a shell from the pager by that.
-    if getenv("SUDO_UID") != nil || getuid() != geteuid() { setenv("LESSSECURE", "1", 1) }
-    guard let stream = popen(command, "w") else { return false }
-    let bytes = Array(text.utf8)
-    let written = fwrite(bytes, 1, bytes.count, stream)
-    let status = pclose(stream)
+    // Whoever may run this program as root must not get a shell from the pager by that.
+    if geteuid() == 0 { setenv("LESSSECURE", "1", 1) }
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return false }
+    // The pager must not hold the end that it waits for.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    // Ctrl-C is the pager's, which ends by itself.
+    let handlers = [SIGINT, SIGQUIT].map { ($0, signal($0, SIG_IGN)) }
+    defer { for (number, handler) in handlers { signal(number, handler) } }
+    guard let process = Child.start(["/bin/sh", "-c", command], input: ends[0]) else {
+      for end in ends { close(end) }
+      return false
+    }
+    close(ends[0])
+    // A pager that was left early reads no more.
+    _ = Terminal.write(text, to: ends[1])
+    close(ends[1])
     // 127 is the shell's word for a program that is not there.
-    return !(status >> 8 & 0xff == 127 && written >= 0)
+    return Child.wait(for: process) >> 8 & 0xff != 127
+  }
+}
+
+/// Other programs that this one runs.
+enum Child {
+  /// Starts a program, which handles signals as any other; nil if it cannot be started.
+  static func start(_ words: [String], input: Int32? = nil) -> pid_t? {
+    let pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var usual = sigset_t()
+    sigemptyset(&usual)
+    for number in [SIGINT, SIGQUIT, SIGPIPE] { sigaddset(&usual, number) }
+    posix_spawnattr_setsigdefault(&attributes, &usual)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if let input { posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO) }
+    var process = pid_t()
+    let result = posix_spawnp(&process, words[0], &actions, &attributes, pointers, environ)
+    errno = result
+    return result == 0 ? process : nil
+  }
+
+  /// The status of a program that has ended, as waitpid(2) has it.
+  static func wait(for process: pid_t) -> Int32 {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status
   }
 }
 
@@ -147,23 +193,37 @@ enum Watch {
   /// A second is what a person notices, and costs a daemon nothing.
   private static let pause = Duration.seconds(1)
 
-  /// On a terminal the text is replaced each time. Elsewhere one follows the other after an empty line, whenever
-  /// `key` has changed.
-  static func run(_ read: () throws -> (key: JSONValue, text: String)) throws {
+  /// On a terminal the text is replaced each time, as much of it as there is room for. Elsewhere one follows the other
+  /// after an empty line, whenever `key` has changed. `isFirst` is true once, for what is to be said once.
+  static func run(_ read: (_ isFirst: Bool) throws -> (key: JSONValue, text: String)) throws {
     let isInteractive = Terminal.isInteractive
     var last: JSONValue?
     while true {
-      let (key, text) = try read()
+      let (key, text) = try read(last == nil)
       if isInteractive {
         // Home, and erase what is below: less flicker than erasing first.
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = shown(text, height: Terminal.height ?? 24)
         try Terminal.print("\u{1b}[H" + lines.joined(separator: "\u{1b}[K\n") + "\u{1b}[J")
       } else if key != last {
         guard try Terminal.print((last == nil ? "" : "\n") + text) else { return }
       }
       last = key
-      usleep(UInt32(pause.components.seconds) * 1_000_000)
+      guard isRead(for: pause) else { return }
     }
+  }
+
+  private static func shown(_ text: String, height: Int) -> [String] {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    guard lines.count > height else { return lines }
+    let room = max(1, height - 1)
+    return lines.prefix(room) + ["... \(lines.count - room) more lines"]
+  }
+
+  /// Waits. False if nobody reads any more, as `head` after its last line.
+  private static func isRead(for time: Duration) -> Bool {
+    var request = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    let count = poll(&request, 1, Int32(time.components.seconds) * 1000)
+    return count <= 0 || request.revents & Int16(POLLERR | POLLHUP | POLLNVAL) == 0
   }
 }
 
@@ -193,6 +253,13 @@ func reportingErrors(_ body: () throws -> Void) throws {
     try body()
   } catch let code as ExitCode {
     throw code
+  } catch let error as ValidationError {
+    // The usage of another command would follow.
+    Terminal.say(error.message)
+    throw ExitCode.validationFailure
+  } catch ControlError.refused("org.apreserve.NoInventory", let parameters) {
+    Terminal.say("\(ControlError.refused("org.apreserve.NoInventory", parameters))")
+    throw ExitStatus.noBus
   } catch {
     Terminal.say("\(error)")
     throw ExitStatus.error

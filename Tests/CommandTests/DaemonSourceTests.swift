@@ -1,3 +1,4 @@
+import Glibc
 import JSONText
 import TestSupport
 import Testing
@@ -91,6 +92,9 @@ import Testing
     ),
     ("rules --in-force --diff", "--in-force and --diff exclude each other."),
     ("rules --offline --diff", "--diff asks the daemon; omit --offline."),
+    (
+      "rules --diff --control c", "--diff with --control needs --rules: which files to compare."
+    ),
   ])
   func `refuse options that contradict that`(command: String, message: String) throws {
     let result = try bench.run(command)
@@ -98,7 +102,40 @@ import Testing
     #expect(result.messages.contains(message), "\(result.messages)")
   }
 
-  @Test(arguments: ["plan", "list", "rules", "rules --in-force", "rules --diff"])
+  /// Something else listens there: it answers every call with an empty object, or not as a daemon does.
+  @Test(
+    .enabled(if: access("/usr/bin/python3", X_OK) == 0, "python3 is not installed"),
+    arguments: [
+      (#"{"parameters": {}}"#, ["status", "settle --timeout 2", "reload", "list", "rules"]),
+      ("nonsense", ["status", "list", "rules --in-force"]),
+    ] as [(String, [String])])
+  func `end with an error where no daemon answers`(answer: String, commands: [String]) throws {
+    let script = """
+      import socket
+      listener = socket.socket(socket.AF_UNIX)
+      listener.bind("\(bench.path)/c")
+      listener.listen()
+      while True:
+          peer, _ = listener.accept()
+          while peer.recv(65536):
+              peer.sendall(b'\(answer)' + bytes(1))
+          peer.close()
+      """
+    let server = try Program.start("/usr/bin/python3", ["-c", script])
+    defer {
+      kill(server, SIGTERM)
+      _ = Program.wait(for: server)
+    }
+    try tree.wait { access(bench.path + "/c", F_OK) == 0 }
+    for command in commands {
+      let result = try bench.run("\(command) --control c")
+      #expect(result.status == 1, "\(command)")
+      #expect(result.output == "", "\(command)")
+      #expect(result.messages.hasPrefix("apreserve: "), "\(command): \(result.messages)")
+    }
+  }
+
+  @Test(arguments: ["plan", "list", "rules", "rules --in-force", "rules --diff --rules rules"])
   func `say that it is not running where an option names it`(command: String) throws {
     let result = try bench.run("\(command) --control c")
     #expect(result.status == 1)

@@ -50,7 +50,7 @@ import Testing
     """
 
   @Test(arguments: [
-    ("list .0004 -o name", "01.0004\n02.0004\n"), ("list 01 --type ep11 -o name", ""),
+    ("list .0004 -o name", "01.0004\n02.0004\n"),
     ("list --owner host --state pending -o name", "01.0004\n01.0005\n"),
     ("list --name \"db guests\" 01.0005 -o columns=hmc,name", "HMC  NAME\n1.5  db guests\n"),
     ("matrix 02", "         domain  04\nadapter     HMC   4\n02    2  CEX8P   h\n\nh host\n"),
@@ -67,6 +67,20 @@ import Testing
     #expect(result.output.hasSuffix(text))
   }
 
+  private static let nothingSelected =
+    "apreserve: no queue of this machine is selected; numbers are hexadecimal, as in sysfs\n"
+
+  /// Who names queues is wrong about them; who asks for a state may be glad that there are none.
+  @Test(arguments: [
+    ("plan 10", 1), ("list 10", 1), ("matrix 10", 1), ("list --state missing", 0),
+    ("plan --guest db1", 0), ("matrix --type CEX5", 0),
+  ])
+  func `says that nothing is selected`(words: String, status: Int) throws {
+    let result = try Sample.bench().run("\(words) --inventory machine.json --rules guests")
+    #expect(result.messages == Self.nothingSelected)
+    #expect(result.status == status)
+  }
+
   @Test func `explains several queues one after the other, and as one document`() throws {
     let bench = try Sample.bench()
     let machine = "--inventory machine.json --rules guests"
@@ -78,7 +92,7 @@ import Testing
     #expect(names == ["01.0004", "01.0005", "ff.00ff"])
     let none = try bench.run("explain 01 --type ep11 \(machine)")
     #expect(none.status == 1)
-    #expect(none.messages == "apreserve: no queue of this machine is selected\n")
+    #expect(none.messages == Self.nothingSelected)
   }
 
   /// What recorders wrote of one machine; udevadm shows no attributes.

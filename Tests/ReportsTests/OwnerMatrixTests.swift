@@ -17,7 +17,7 @@ import Testing
 
         h host   o host, offline   V vfio_ap   - unbound
         >V to be moved to vfio_ap
-        !  request refused
+        !  refused
 
         """)
   }
@@ -182,7 +182,7 @@ import Testing
     #expect(svg.contains(">h&gt;V</text>"))
     #expect(svg.contains("class=\"frame host problem\"") || svg.contains("frame none problem"))
     #expect(svg.contains(">3 adapters, 5 queues: "))
-    #expect(svg.contains(">request refused</text>"))
+    #expect(svg.contains(">refused</text>"))
   }
 
   @Test func `as SVG has blocks of 32 domains, so that it fits on a page`() {

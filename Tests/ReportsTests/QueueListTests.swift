@@ -22,8 +22,12 @@ import Testing
 
   @Test func `has the columns and the order that are asked for`() throws {
     let list = QueueList(try Example.assessment())
+    let byState = QueueList(try Example.assessment(), sortedBy: .state)
+    #expect(byState.names == "0a.0004\n05.0047\n02.0004\n05.0004\n0a.0047\n")
+    let byType = QueueList(try Example.assessment(), sortedBy: .hwtype)
+    #expect(byType.names.hasPrefix("02.0004\n05.0004\n"), "9 is before 13")
     #expect(
-      list.text(columns: [.state, .queue, .hwtype], sortedBy: .state, style: .plain) == """
+      byState.text(columns: [.state, .queue, .hwtype], style: .plain) == """
         STATE     QUEUE    HWTYPE
         assigned  0a.0004  14
         offline   05.0047  13

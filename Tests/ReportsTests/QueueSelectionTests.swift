@@ -8,7 +8,8 @@ import Testing
   @Test(arguments: [
     ("05.0004", "05.0004"), ("05", "05.0004 05.0047"), (".0004", "02.0004 05.0004 0a.0004"),
     ("card0a", "0a.0004 0a.0047"), ("05.*", "05.0004 05.0047"), ("*", "all"),
-    ("02-05.0004", "02.0004 05.0004"), ("05.0040-0050|02", "02.0004 05.0047"), ("06", ""),
+    ("02-05.0004", "02.0004 05.0004"), ("05.0040-0050|02", "02.0004 05.0047"),
+    ("card05.0004", "05.0004"), ("06", ""),
   ])
   func `understands patterns of rules, adapters and domains`(
     text: String, expected: String
@@ -44,7 +45,8 @@ import Testing
       ("type", ["CEX8P", "accel"], "02.0004 0a.0004 0a.0047"),
       ("name", ["db guests"], "05.0004 0a.0004"),
       ("guest", ["11111111-2222-3333-4444-555555555555"], "0a.0004"),
-      ("guest", ["db1"], "0a.0004"), ("guest", ["another"], ""),
+      ("guest", ["db1"], "0a.0004"), ("guest", ["11111111"], "0a.0004"), ("guest", ["1111"], ""),
+      ("guest", ["another"], ""),
     ] as [(String, [String], String)])
   func `satisfies one of the values of a condition`(
     condition: String, values: [String], expected: String
@@ -92,6 +94,8 @@ import Testing
     #expect(refused.plan.isEmpty)
     #expect(PlanReport(refused).outcome == .refused)
     #expect(assessment.selecting(assessment.inventory.apqns).plan == assessment.plan)
+    let warned = try Example.assessment("ADAPTER==\"2|5\", RESERVE=\"vfio_ap\"")
+    #expect(warned.selecting(APQNSet([APQN(adapter: 10, domain: 71)])).plan.alternatives.isEmpty)
     // Masks move what is not selected all the same, and say so.
     var inventory = Example.grid(adapters: 5...5, domains: 4...5)
     inventory.bus.masks = .all

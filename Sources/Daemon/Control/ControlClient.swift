@@ -91,11 +91,13 @@ extension ControlError: CustomStringConvertible {
       case .failed(_, .permissionDenied):
         "\(error); only root and members of the group that owns the socket may ask the daemon"
       case .failed(_, .noSuchFile), .failed(_, .connectionRefused):
-        "the daemon is not running: nothing listens on \(error.path); start it with systemctl start apreserve.service"
+        "the daemon is not running: nothing listens on \(error.path)"
+          + (error.path == DaemonPlace.systemControl
+            ? "; start it with systemctl start apreserve.service" : "")
       default: "no daemon can be reached: \(error)"
       }
     case .closed(let path): "the daemon at \(path) has closed the connection"
-    case .nonsense(let path): "the answer from \(path) is invalid; is it apreserve's socket?"
+    case .nonsense(let path): "the answer from \(path) is none of apreserve's daemon"
     case .timeout(let path): "the daemon at \(path) does not answer"
     case .otherVersion(let version):
       "the daemon is version \(version.printable), and this program is \(ProgramVersion.text); restart it with "

@@ -56,6 +56,11 @@ struct ControlMethods {
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
     case "org.apreserve.GetPlanningState": return planningState
+    case "org.apreserve.GetRules":
+      return .reply(
+        Reply([
+          .init("version", .string(ProgramVersion.text)), .init("rules", status().heldRules.json),
+        ]))
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload(peer) : .permissionDenied)
     case "org.apreserve.Apply":
