@@ -19,9 +19,26 @@ enum Program {
     if let sentence = Apreserve.sentence(
       aboutUnknownCommandIn: Array(CommandLine.arguments.dropFirst()))
     {
-      Apreserve.exit(withError: ValidationError(sentence))
+      end(with: ValidationError(sentence))
     }
-    Apreserve.main()
+    do {
+      var command = try Apreserve.parseAsRoot()
+      try command.run()
+    } catch {
+      end(with: error)
+    }
+  }
+
+  /// Ends the program. After `--json`, an error is a document on standard output as well.
+  private static func end(with error: any Error) -> Never {
+    let status = Apreserve.exitCode(for: error)
+    let isError = [ExitStatus.error, ExitStatus.noBus, .validationFailure].contains(status)
+    if isError, CommandLine.arguments.contains("--json") {
+      // An exit status alone has no message; what is wrong was said before.
+      let message = error is ExitCode ? nil : Apreserve.message(for: error)
+      Terminal.printErrorDocument(status: status.rawValue, message)
+    }
+    Apreserve.exit(withError: error)
   }
 }
 

@@ -5,12 +5,14 @@ import Daemon
 import Glibc
 import JSONText
 import Reports
+import Synchronization
 
 /// Prints results to standard output and messages to standard error.
 enum Terminal {
   /// Prints a result. False if its reader has closed the pipe, as `head` does: that is not an error, and
   /// the command continues. A result that cannot be written, to a full disk for instance, is an error.
   @discardableResult static func print(_ text: String) throws(OutputError) -> Bool {
+    said.withLock { $0.hasResult = true }
     switch write(text, to: STDOUT_FILENO) {
     case 0: return true
     case EPIPE: return false
@@ -35,8 +37,23 @@ enum Terminal {
     return Int(size.ws_row)
   }
 
+  /// What was printed so far.
+  private static let said = Mutex((hasResult: false, messages: [String]()))
+
+  /// Prints an error as a document, for programs that read one: after `--json`, if there is no result.
+  static func printErrorDocument(status: Int32, _ message: String?) {
+    let said = said.withLock { $0 }
+    guard !said.hasResult else { return }
+    let document = JSONObject.document("error") {
+      $0.set("status", number: status)
+      $0.set("messages", texts: said.messages + (message.map { [$0] } ?? []))
+    }
+    _ = try? print(document.documentText)
+  }
+
   /// Prints a message after the name of the program, without control characters.
   static func say(_ message: String) {
+    said.withLock { $0.messages.append(message.printableLines) }
     _ = write("apreserve: \(message.printableLines)\n", to: STDERR_FILENO)
   }
 

@@ -67,6 +67,28 @@ import Testing
     #expect(result.output.hasSuffix(text))
   }
 
+  @Test(arguments: [
+    ("list --inventory nowhere.json", 1, "apreserve: opening nowhere.json"),
+    (
+      "plan --inventory machine.json --rules nowhere", 1, "apreserve: there is no directory nowhere"
+    ),
+    ("list --sysfs guests", 4, "apreserve: there is no AP bus in guests"),
+    ("explain", 64, "Error: Say which queues"), ("list 5.27", 64, "apreserve: invalid queues"),
+    ("lsit", 64, "Error: Unknown command 'lsit'"),
+  ])
+  func `as JSON has errors, too`(words: String, status: Int, message: String) throws {
+    let result = try Sample.bench().run("\(words) --json")
+    #expect(result.status == status)
+    #expect(result.messages.hasPrefix(message), "\(result.messages)")
+    let json = try JSONParser.parse(Array(result.output.utf8))
+    #expect(json["apreserve"] == "error")
+    #expect(json["status"]?.integer == status)
+    let first = try #require(json["messages"]?.elements.first?.text)
+    #expect(result.messages.contains(first.prefix { $0 != "\n" }), "\(first)")
+    // Without --json there is nothing to read.
+    #expect(try Sample.bench().run(words).output == "")
+  }
+
   private static let nothingSelected =
     "apreserve: no queue of this machine is selected; numbers are hexadecimal, as in sysfs\n"
 

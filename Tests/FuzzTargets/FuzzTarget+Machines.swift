@@ -1,4 +1,5 @@
 import APBus
+import Daemon
 import JSONText
 import SimulatedBus
 import Snapshots
@@ -26,6 +27,31 @@ extension FuzzTarget {
       try hold(again == snapshot, "a machine changes when it is written: \(text)")
       _ = snapshot.redacted().encoded()
     } catch let error as SnapshotError {
+      try holdReadable("\(error)")
+    }
+  }
+
+  /// What a daemon says that it plans by: it is written so that it reads the same, and plans are made from it.
+  static let planningStates = FuzzTarget("planning-states") { bytes in
+    guard let value = try? JSONParser.parse(bytes) else { return }
+    do {
+      let state = try PlanningState(value)
+      let again = try PlanningState(state.json)
+      try hold(again == state, "a state changes when it is written: \(state.json.text())")
+      _ = try? state.assessment()
+      _ = try RulesInForce(RulesInForce(state.rules, errors: state.ruleErrors).json)
+    } catch let error as PlanningStateError {
+      try holdReadable("\(error)")
+    }
+  }
+
+  /// Plans that are kept in files.
+  static let savedPlans = FuzzTarget("saved-plans") { bytes in
+    do {
+      let plan = try SavedPlan.decode(bytes, file: "plan.json")
+      let again = try SavedPlan.decode(Array(plan.json.documentText.utf8), file: "again.json")
+      try hold(again == plan, "a saved plan changes when it is written")
+    } catch let error as SavedPlanError {
       try holdReadable("\(error)")
     }
   }
