@@ -1,0 +1,109 @@
+import APBus
+import ArgumentParser
+import Daemon
+import HostSystem
+import JSONText
+import Reports
+import Reservation
+import ReservationRules
+import Snapshots
+
+/// A machine, rules and settings: what a plan is made from.
+struct AssessmentOptions: ParsableArguments {
+  @OptionGroup(title: OptionTitle.daemon) var daemon: DaemonSource
+  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
+  @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
+  @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  /// A machine, what a plan for it is made from, and the heading of reports about it.
+  typealias AssessedMachine = (
+    state: PlanningState, assessment: Assessment, heading: MachineHeading
+  )
+
+  /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
+  /// `quietly` leaves out what was said before.
+  func assessedMachine(quietly: Bool = false) throws -> AssessedMachine {
+    var machine = try planningMachine(unless: rules.given, quietly: quietly)
+    if !machine.isDaemons { machine.state.rules = try rules.rules(for: self.machine.ruleFiles) }
+    let assessment = try machine.assessment(by: machine.state.rules)
+    return (machine.state, assessment, machine.heading)
+  }
+
+  /// A machine with all that a plan is made from. The rules are only those of a daemon.
+  struct PlanningMachine {
+    var state: PlanningState
+    var heading: MachineHeading
+    /// Whether the daemon has said all that.
+    var isDaemons: Bool
+    var isOwnershipKnown = true
+
+    func assessment(by rules: RuleSet) throws -> Assessment {
+      var state = state
+      state.rules = rules
+      var assessment = try state.assessment()
+      assessment.isOwnershipKnown = isOwnershipKnown
+      return assessment
+    }
+  }
+
+  /// Reads the machine and its settings, or asks the daemon for them, if one runs and no option asks for anything
+  /// else; `others` are more such options.
+  func planningMachine(
+    unless others: [String] = [], quietly: Bool = false
+  ) throws -> PlanningMachine {
+    let options = machine.given + others + settings.given
+    if let state = try daemon.state(unless: options, quietly: quietly) {
+      let heading = MachineHeading(
+        host: state.machine.host, kernel: state.machine.kernel,
+        source: .daemon(HostTime().now - state.lastSurvey))
+      return PlanningMachine(state: state, heading: heading, isDaemons: true)
+    }
+    let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
+    // Without a bus nothing else is reported.
+    let (snapshot, isOwnershipKnown) = try machine.read(masterKeys: protectsHost)
+    let settings = try self.settings.settings(for: machine.files)
+    return PlanningMachine(
+      state: PlanningState(
+        machine: snapshot, rules: RuleSet(), ruleErrors: [], settings: settings.applied,
+        memory: AgentMemory(), lastSurvey: HostTime().now),
+      heading: machine.heading(of: snapshot), isDaemons: false, isOwnershipKnown: isOwnershipKnown)
+  }
+
+  /// Reads sets of rules, each from a file or a directory. If any of them has errors, all errors are printed, and the
+  /// program ends.
+  func ruleSets(at paths: [String]) throws -> [RuleSet] {
+    let owner = machine.ruleFiles.owner(isNamed: true)
+    let sets = paths.map { HostRules(paths: [$0], owner: owner) }
+    var hasErrors = false
+    for (path, set) in zip(paths, sets) {
+      let verification = Verification(rules: set.rules, diagnostics: set.diagnostics)
+      if !verification.isClean(strict: false) {
+        Terminal.say(
+          "the rules of \(path) have errors\n\n" + verification.text(style: .plain))
+        hasErrors = true
+      } else if set.selection.paths.isEmpty {
+        Terminal.say(RuleOptions.noFiles(in: [path]))
+        hasErrors = true
+      }
+    }
+    if hasErrors { throw ExitStatus.error }
+    return sets.map(\.rules)
+  }
+
+  /// Prints a report with its heading, or, with --json, with the heading as the member `machine`.
+  func print(
+    _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
+  ) throws {
+    try Terminal.page(
+      output.json ? self.text(json(), under: heading) : self.text(text(), under: heading))
+  }
+
+  func text(_ text: String, under heading: MachineHeading) -> String {
+    heading.line(style: output.style) + "\n\n" + text
+  }
+
+  func text(_ json: JSONValue, under heading: MachineHeading) -> String {
+    json.inserting("machine", heading.json, after: "version").documentText
+  }
+}
