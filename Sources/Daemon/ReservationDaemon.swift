@@ -120,8 +120,7 @@ package final class ReservationDaemon {
     guard !state.isBusy || state.revision != reported else { return }
     reported = state.revision
     service?.report(status.summary, of: state.report.status)
-    guard !state.isBusy else { return }
-    rules?.isNeeded = state.report.status.phase != .withoutBus
+    if !state.isBusy { rules?.isNeeded = state.report.status.phase != .withoutBus }
     for waiter in settles.take(state) { waiter.finish() }
   }
 
@@ -236,7 +235,7 @@ package final class ReservationDaemon {
         status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
         noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
         settle: { [unowned self] in settle($0, scansEverything: $1) },
-        history: history,
+        refresh: { [unowned self] in refresh($0) }, history: history,
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(
         loop,
@@ -251,6 +250,13 @@ package final class ReservationDaemon {
       reportControlProblem("requests cannot be served: \(error)")
     }
     return false
+  }
+
+  /// What sends no event shows after a scan.
+  private func refresh(_ waiter: any SettleWaiter) {
+    let revision = board.read().revision
+    intake?.takeIn()
+    settles.add(waiter, ticket: mailbox.postTicket(), sinceRevision: revision)
   }
 
   private func reportControlProblem(_ problem: String) {
@@ -290,24 +296,41 @@ package struct DaemonFailure: Error, CustomStringConvertible {
   package var description: String
 }
 
-/// Those that wait until everything requested is done or refused.
+/// Those that wait until everything requested is done or refused, or only until everything has been scanned.
 struct PendingSettles {
-  private var waiting: [(ticket: UInt64, waiter: any SettleWaiter)] = []
+  private struct Entry {
+    var ticket: UInt64
+    var waiter: any SettleWaiter
+    /// What was reported when the waiter came that waits for a scan only: it is made before anything newer is
+    /// reported.
+    var revision: StatusBoard.State.Revision?
+
+    func isOver(_ state: StatusBoard.State) -> Bool {
+      if let revision { return state.isBusy ? state.revision != revision : hasTicket(state) }
+      return !state.isBusy && state.report.status.isSettled && hasTicket(state)
+    }
+
+    private func hasTicket(_ state: StatusBoard.State) -> Bool { ticket <= state.report.ticket }
+  }
+
+  private var waiting: [Entry] = []
 
   var count: Int { waiting.count }
 
-  /// Adds a waiter whose request has that number. Those that have disconnected are forgotten, since it
-  /// may never settle.
-  mutating func add(_ waiter: any SettleWaiter, ticket: UInt64) {
+  /// Adds a waiter whose request has that number; with a revision it waits only for the scan. Those that have
+  /// disconnected are forgotten, since it may never settle.
+  mutating func add(
+    _ waiter: any SettleWaiter, ticket: UInt64,
+    sinceRevision revision: StatusBoard.State.Revision? = nil
+  ) {
     waiting.removeAll { !$0.waiter.isThere }
-    waiting.append((ticket, waiter))
+    waiting.append(Entry(ticket: ticket, waiter: waiter, revision: revision))
   }
 
   /// Takes out those whose wait is over.
   mutating func take(_ state: StatusBoard.State) -> [any SettleWaiter] {
-    guard !state.isBusy, state.report.status.isSettled else { return [] }
-    let done = waiting.filter { $0.ticket <= state.report.ticket }
-    waiting.removeAll { $0.ticket <= state.report.ticket }
+    let done = waiting.filter { $0.isOver(state) }
+    waiting.removeAll { $0.isOver(state) }
     return done.map(\.waiter)
   }
 }

@@ -3,7 +3,9 @@ import HostSystem
 import Glibc
 import HostTestSupport
 import JSONText
+import Reports
 import SimulatedBus
+import Snapshots
 import Synchronization
 import TestSupport
 import Testing
@@ -44,6 +46,31 @@ struct `A daemon on a live machine` {
       #expect(machine.reserved.count == 4)
       machine.bus.use { $0.unplug(card: 1) }
       #expect(try machine.settle()["summary"] == "0 of 4 queues reserved, 4 missing")
+    }
+  }
+
+  /// The kernel sends no event when a queue is assigned, nor when a guest starts.
+  @Test func `shows root at once what sends no event`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.override, rules: Self.rule)
+      try machine.settle()
+      func states() throws -> [JSONValue?] {
+        let reply = try machine.reply("GetPlanningState")
+        let state = try PlanningState(reply["state"] ?? .null)
+        return QueueList(try state.assessment()).json(ofCard: 1).prefix(2).map { $0["state"] }
+      }
+      #expect(try states() == ["unassigned", "unassigned"])
+      let uuid = "11111111-2222-3333-4444-555555555555"
+      let type = BusObject.mediatedDeviceType
+      try machine.bus.write(uuid + "\n", to: SysfsPath(type, "create"))
+      try machine.settle()
+      let device = BusObject.mediatedDevice(uuid)
+      for (name, number) in [("assign_adapter", "1"), ("assign_domain", "0")] {
+        try machine.bus.write(number + "\n", to: SysfsPath(device, name))
+      }
+      #expect(try states() == ["assigned", "unassigned"])
+      try machine.bus.use { bus in Result { try bus.startGuest(uuid) } }.get()
+      #expect(try states() == ["in use", "unassigned"])
     }
   }
 

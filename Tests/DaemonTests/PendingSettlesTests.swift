@@ -1,3 +1,4 @@
+import APBus
 import Agent
 import Reservation
 import Testing
@@ -32,6 +33,26 @@ import Testing
     for waiter in settles.take(state(2)) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [true, true])
     #expect(settles.count == 0)
+  }
+
+  @Test func `continue after the scan if they wait for no more`() {
+    var settles = PendingSettles()
+    var unsettled = state(3)
+    unsettled.report.status = Agent.Status(phase: .retrying)
+    unsettled.report.status.drains = [APQN(adapter: 5, domain: 4): .boot]
+    #expect(!unsettled.report.status.isSettled)
+    let waiters = [Waiter(), Waiter(), Waiter()]
+    settles.add(waiters[0], ticket: 3)
+    settles.add(waiters[1], ticket: 3, sinceRevision: unsettled.revision)
+    settles.add(waiters[2], ticket: 4, sinceRevision: unsettled.revision)
+    for waiter in settles.take(unsettled) { waiter.finish() }
+    #expect(waiters.map(\.isFinished) == [false, true, false])
+    // The agent works, and has reported nothing since; then it begins to write what it has scanned for.
+    unsettled.isBusy = true
+    #expect(settles.take(unsettled).isEmpty)
+    unsettled.report.status.phase = .applying
+    for waiter in settles.take(unsettled) { waiter.finish() }
+    #expect(waiters.map(\.isFinished) == [false, true, true])
   }
 
   @Test func `are forgotten when they have disconnected, since it may never settle`() {

@@ -19,7 +19,10 @@ struct PendingReply {
   /// Whether the client is still there.
   var isWanted: Bool { connection.map { !$0.hasEnded } ?? false }
 
-  func send(_ reply: Reply) { connection?.finish(call, with: reply) }
+  func send(_ reply: Reply) { send(reply.message) }
+
+  /// Sends a reply that is encoded already.
+  func send(_ message: [UInt8]) { connection?.finish(call, with: message) }
 }
 
 /// One client: its calls are answered in order, and the next one is not read before the answer to the
@@ -136,11 +139,11 @@ final class ControlConnection {
   }
 
   /// Answers a call that had to wait.
-  fileprivate func finish(_ call: Call, with reply: Reply) {
+  fileprivate func finish(_ call: Call, with message: [UInt8]) {
     guard !hasEnded, isWaiting else { return }
     isWaiting = false
     lastProgress = time.now
-    send(reply.message, to: call)
+    send(message, to: call)
     advance()
   }
 

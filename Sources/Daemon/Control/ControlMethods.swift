@@ -18,6 +18,8 @@ struct ControlMethods {
   /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
   /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
+  /// Lets a waiter go on when everything has been scanned once more.
+  var refresh: (any SettleWaiter) -> Void
   /// What was done.
   var history: HistoryKeeper
   /// Whether one more long answer is too many.
@@ -29,13 +31,15 @@ struct ControlMethods {
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
     noteApply: @escaping (LocalSocket.Peer) -> Void,
-    settle: @escaping (any SettleWaiter, Bool) -> Void, history: HistoryKeeper,
+    settle: @escaping (any SettleWaiter, Bool) -> Void,
+    refresh: @escaping (any SettleWaiter) -> Void, history: HistoryKeeper,
     isAnsweringTooMuch: @escaping () -> Bool
   ) {
     self.status = status
     self.reload = reload
     self.noteApply = noteApply
     self.settle = settle
+    self.refresh = refresh
     self.history = history
     self.isAnsweringTooMuch = isAnsweringTooMuch
   }
@@ -55,7 +59,7 @@ struct ControlMethods {
     case "org.apreserve.GetRequests": return .reply(requests(call))
     case "org.apreserve.Explain": return .reply(explain(call))
     case "org.apreserve.Plan": return plan
-    case "org.apreserve.GetPlanningState": return planningState
+    case "org.apreserve.GetPlanningState": return planningState(for: peer)
     case "org.apreserve.GetRules":
       return .reply(
         Reply([
@@ -163,16 +167,24 @@ struct ControlMethods {
       })
   }
 
-  private var planningState: Answer {
+  /// What sends no event, such as a guest's start, is seen only by a scan, which costs the machine something: it is
+  /// made for those who may. An agent at work may not come to it for long.
+  private func planningState(for peer: LocalSocket.Peer) -> Answer {
     guard !isAnsweringTooMuch() else { return .reply(busy) }
+    guard ControlPermission.mayChange(peer), !status().board.isBusy else {
+      return .message(planningState)
+    }
+    return .later { refresh(StateWaiter(reply: $0, message: { planningState })) }
+  }
+
+  private var planningState: [UInt8] {
     let status = status()
-    return .message(
-      states.message(asOf: status.revision) {
-        guard let state = status.planningState else { return noInventory }
-        return Reply([
-          .init("version", .string(ProgramVersion.text)), .init("state", state.json),
-        ])
-      })
+    return states.message(asOf: status.revision) {
+      guard let state = status.planningState else { return noInventory }
+      return Reply([
+        .init("version", .string(ProgramVersion.text)), .init("state", state.json),
+      ])
+    }
   }
 
   private var busy: Reply { Reply(error: "org.apreserve.Busy") }
@@ -227,4 +239,14 @@ private struct StatusWaiter: SettleWaiter {
   var isThere: Bool { reply.isWanted }
 
   func finish() { reply.send(status()) }
+}
+
+/// A client that waits for what is known after a scan.
+private struct StateWaiter: SettleWaiter {
+  let reply: PendingReply
+  let message: () -> [UInt8]
+
+  var isThere: Bool { reply.isWanted }
+
+  func finish() { reply.send(message()) }
 }
