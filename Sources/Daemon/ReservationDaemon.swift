@@ -36,6 +36,7 @@ package final class ReservationDaemon {
   private var waits: WaitReporter?
   private var control: ControlServer?
   private var stopTimer: EventTimer?
+  private var waitTimer: EventTimer?
 
   /// A daemon that is not running yet.
   package init(_ settings: DaemonSettings, log: any MessageLog) throws {
@@ -69,6 +70,9 @@ package final class ReservationDaemon {
     service = try ServiceReporter(loop, log: log, limit: configuration.startTimeout)
     waits = try WaitReporter(loop, board: board, log: log)
     stopTimer = try EventTimer(loop) { [unowned self] in stopWaiting() }
+    waitTimer = try EventTimer(loop, tolerance: .milliseconds(50)) { [unowned self] in
+      finishWaits(board.read())
+    }
     // Events first, then the first scan: what happens in between is noticed.
     intake = try EventIntake(loop, mailbox: mailbox, log: log) { [unowned self] in end(because: $0)
     }
@@ -121,7 +125,7 @@ package final class ReservationDaemon {
     reported = state.revision
     service?.report(status.summary, of: state.report.status)
     if !state.isBusy { rules?.isNeeded = state.report.status.phase != .withoutBus }
-    for waiter in settles.take(state) { waiter.finish() }
+    finishWaits(state)
   }
 
   private func noteEnd(_ state: StatusBoard.State) {
@@ -252,11 +256,25 @@ package final class ReservationDaemon {
     return false
   }
 
+  /// How long a scan is waited for by those who could do without it.
+  private static let scanPatience = Duration.seconds(1)
+
   /// What sends no event shows after a scan.
   private func refresh(_ waiter: any SettleWaiter) {
-    let revision = board.read().revision
     intake?.takeIn()
-    settles.add(waiter, ticket: mailbox.postTicket(), sinceRevision: revision)
+    settles.add(
+      waiter, ticket: mailbox.postTicket(), deadline: time.now + Self.scanPatience)
+    setWaitTimer()
+  }
+
+  private func finishWaits(_ state: StatusBoard.State) {
+    for waiter in settles.take(state, now: time.now) { waiter.finish() }
+    setWaitTimer()
+  }
+
+  private func setWaitTimer() {
+    guard let due = settles.nextDue else { waitTimer?.clear(); return }
+    waitTimer?.set(after: max(.zero, due - time.now))
   }
 
   private func reportControlProblem(_ problem: String) {
@@ -301,38 +319,36 @@ struct PendingSettles {
   private struct Entry {
     var ticket: UInt64
     var waiter: any SettleWaiter
-    /// What was reported when the waiter came that waits for a scan only: it is made before anything newer is
-    /// reported.
-    var revision: StatusBoard.State.Revision?
+    /// Until when somebody waits who waits for the scan only.
+    var deadline: Instant?
 
-    func isOver(_ state: StatusBoard.State) -> Bool {
-      if let revision { return state.isBusy ? state.revision != revision : hasTicket(state) }
-      return !state.isBusy && state.report.status.isSettled && hasTicket(state)
+    func isOver(_ state: StatusBoard.State, now: Instant) -> Bool {
+      if let deadline, deadline <= now { return true }
+      return !state.isBusy && ticket <= state.report.ticket
+        && (deadline != nil || state.report.status.isSettled)
     }
-
-    private func hasTicket(_ state: StatusBoard.State) -> Bool { ticket <= state.report.ticket }
   }
 
   private var waiting: [Entry] = []
 
   var count: Int { waiting.count }
 
-  /// Adds a waiter whose request has that number; with a revision it waits only for the scan. Those that have
-  /// disconnected are forgotten, since it may never settle.
-  mutating func add(
-    _ waiter: any SettleWaiter, ticket: UInt64,
-    sinceRevision revision: StatusBoard.State.Revision? = nil
-  ) {
+  /// Adds a waiter whose request has that number; with a deadline it waits only for the scan, and not for an agent
+  /// that does not come to it. Those that have disconnected are forgotten, since it may never settle.
+  mutating func add(_ waiter: any SettleWaiter, ticket: UInt64, deadline: Instant? = nil) {
     waiting.removeAll { !$0.waiter.isThere }
-    waiting.append(Entry(ticket: ticket, waiter: waiter, revision: revision))
+    waiting.append(Entry(ticket: ticket, waiter: waiter, deadline: deadline))
   }
 
   /// Takes out those whose wait is over.
-  mutating func take(_ state: StatusBoard.State) -> [any SettleWaiter] {
-    let done = waiting.filter { $0.isOver(state) }
-    waiting.removeAll { $0.isOver(state) }
+  mutating func take(_ state: StatusBoard.State, now: Instant) -> [any SettleWaiter] {
+    let done = waiting.filter { $0.isOver(state, now: now) }
+    waiting.removeAll { $0.isOver(state, now: now) }
     return done.map(\.waiter)
   }
+
+  /// The next deadline; nil if there is none.
+  var nextDue: Instant? { waiting.compactMap(\.deadline).min() }
 }
 
 /// A waiter, which may go without notice.

@@ -27,32 +27,34 @@ import Testing
     let waiters = [Waiter(), Waiter()]
     settles.add(waiters[0], ticket: 1)
     settles.add(waiters[1], ticket: 2)
-    #expect(settles.take(state(2, isBusy: true)).isEmpty)
-    for waiter in settles.take(state(1)) { waiter.finish() }
+    #expect(settles.take(state(2, isBusy: true), now: .boot).isEmpty)
+    for waiter in settles.take(state(1), now: .boot) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [true, false])
-    for waiter in settles.take(state(2)) { waiter.finish() }
+    for waiter in settles.take(state(2), now: .boot) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [true, true])
     #expect(settles.count == 0)
   }
 
-  @Test func `continue after the scan if they wait for no more`() {
+  @Test func `continue after the scan if they wait for no more, or when their time is over`() {
     var settles = PendingSettles()
     var unsettled = state(3)
     unsettled.report.status = Agent.Status(phase: .retrying)
     unsettled.report.status.drains = [APQN(adapter: 5, domain: 4): .boot]
     #expect(!unsettled.report.status.isSettled)
     let waiters = [Waiter(), Waiter(), Waiter()]
+    let end = Instant.boot + .seconds(1)
     settles.add(waiters[0], ticket: 3)
-    settles.add(waiters[1], ticket: 3, sinceRevision: unsettled.revision)
-    settles.add(waiters[2], ticket: 4, sinceRevision: unsettled.revision)
-    for waiter in settles.take(unsettled) { waiter.finish() }
+    settles.add(waiters[1], ticket: 3, deadline: end)
+    settles.add(waiters[2], ticket: 4, deadline: end + .seconds(1))
+    #expect(settles.nextDue == end)
+    for waiter in settles.take(unsettled, now: .boot) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [false, true, false])
-    // The agent works, and has reported nothing since; then it begins to write what it has scanned for.
+    // The agent is at work, and does not come to the scan.
     unsettled.isBusy = true
-    #expect(settles.take(unsettled).isEmpty)
-    unsettled.report.status.phase = .applying
-    for waiter in settles.take(unsettled) { waiter.finish() }
+    #expect(settles.take(unsettled, now: end).isEmpty)
+    for waiter in settles.take(unsettled, now: end + .seconds(1)) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [false, true, true])
+    #expect(settles.nextDue == nil)
   }
 
   @Test func `are forgotten when they have disconnected, since it may never settle`() {

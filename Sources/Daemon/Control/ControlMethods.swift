@@ -18,7 +18,7 @@ struct ControlMethods {
   /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
   /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
-  /// Lets a waiter go on when everything has been scanned once more.
+  /// Lets a waiter go on when everything has been scanned once more, or after a moment.
   var refresh: (any SettleWaiter) -> Void
   /// What was done.
   var history: HistoryKeeper
@@ -168,12 +168,10 @@ struct ControlMethods {
   }
 
   /// What sends no event, such as a guest's start, is seen only by a scan, which costs the machine something: it is
-  /// made for those who may. An agent at work may not come to it for long.
+  /// made for those who may.
   private func planningState(for peer: LocalSocket.Peer) -> Answer {
     guard !isAnsweringTooMuch() else { return .reply(busy) }
-    guard ControlPermission.mayChange(peer), !status().board.isBusy else {
-      return .message(planningState)
-    }
+    guard ControlPermission.mayChange(peer) else { return .message(planningState) }
     return .later { refresh(StateWaiter(reply: $0, message: { planningState })) }
   }
 
