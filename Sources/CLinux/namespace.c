@@ -50,3 +50,11 @@ int apreserve_enter_private_mounts(int with_network) {
 int apreserve_mount_over(const char *directory, const char *place) {
   return mount(directory, place, NULL, MS_BIND, NULL) == 0 ? 0 : -errno;
 }
+
+int apreserve_mount_empty(const char *place) {
+  return mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0 ? 0 : -errno;
+}
+
+int apreserve_unmount(const char *place) {
+  return umount2(place, MNT_DETACH) == 0 ? 0 : -errno;
+}

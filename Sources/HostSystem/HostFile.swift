@@ -98,12 +98,13 @@ package enum HostFile {
   /// Replaces a file so that a reader sees the old contents or the new ones, whatever happens meanwhile.
   /// Once this returns, a power cut leaves the new ones.
   ///
-  /// The new file belongs to this process's user, and everybody may read it, unless `attributes` say otherwise.
+  /// The new file belongs to this process's user, and everybody may read it, unless `attributes` say otherwise. In a
+  /// directory that is shared with people, its name until it is whole is a hidden one that nobody else has.
   package static func replace(
-    _ path: String, with bytes: [UInt8], like attributes: Attributes? = nil
+    _ path: String, with bytes: [UInt8], like attributes: Attributes? = nil, isShared: Bool = false
   ) throws(FileError) {
-    let draft = path + ".new"
-    unlink(draft)
+    let draft = isShared ? hiddenName(besides: path) : path + ".new"
+    if !isShared { unlink(draft) }
     let file = FileDescriptor(
       try systemCall("creating", on: draft) {
         open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
@@ -118,6 +119,14 @@ package enum HostFile {
           fchmod(file.number, attributes.mode)
         }
       }
+      if attributes != nil {
+        // Access control lists, labels: without them, others might read it, or those who may could not.
+        try systemCall("copying the extended attributes of \(path) to", on: draft) {
+          let result = apreserve_copy_attributes(path, file.number)
+          if result < 0 { errno = -result }
+          return result < 0 ? -1 : 0
+        }
+      }
       try file.write(bytes, to: draft)
       try systemCall("writing", on: draft) { fsync(file.number) }
       try systemCall("replacing", on: path) { rename(draft, path) }
@@ -127,6 +136,12 @@ package enum HostFile {
       throw error
     }
     try saveNames(besides: path)
+  }
+
+  private static func hiddenName(besides path: String) -> String {
+    let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let name = path[slash...].prefix(200)
+    return path[..<slash] + ".\(name).\(Hex.text(UInt64.random(in: 0 ... .max), digits: 16))"
   }
 
   /// Removes a file, if it exists. Once this returns, a power cut does not bring it back.

@@ -81,7 +81,7 @@ package final class RuleEditing {
       throw RuleEditingError(
         "\(file.path) was changed by another process meanwhile, and is left alone; try again")
     }
-    try HostFile.replace(place, with: changed.bytes, like: attributes)
+    try HostFile.replace(place, with: changed.bytes, like: attributes, isShared: true)
   }
 
   private func contents() throws(FileError) -> [UInt8]? {
@@ -188,7 +188,10 @@ private final class DirectoryLock {
         try systemCall("locking", on: path) { flock(number, LOCK_EX | LOCK_NB) }
         return
       } catch {
-        guard case .failed(_, .tryAgain) = error.problem, time.now < end else { throw error }
+        guard case .failed(_, .tryAgain) = error.problem else { throw error }
+        guard time.now < end else {
+          throw FileError(path, .failed("locking, which another process has done,", .tryAgain))
+        }
         Duration.milliseconds(20).sleep()
       }
     }

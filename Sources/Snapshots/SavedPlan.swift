@@ -1,4 +1,4 @@
-import APBus
+package import APBus
 package import JSONText
 package import Reservation
 import ReservationRules
@@ -12,29 +12,48 @@ package struct SavedPlan: Equatable, Sendable {
   package var state: PlanningState
   /// Its writes in order, as a sentence has them (`Plan.savedSteps`).
   package var steps: [String]
+  /// The queues that it moves, and to whom: the same write of a mask moves others on another machine.
+  package var moves: [APQN: Owner]
 
   package init(state: PlanningState, plan: Plan) {
     self.state = state
     steps = plan.savedSteps
+    moves = plan.savedMoves
   }
 
   /// Whether it is this plan.
-  package func isEqual(to plan: Plan) -> Bool { steps == plan.savedSteps }
+  package func isEqual(to plan: Plan) -> Bool {
+    steps == plan.savedSteps && moves == plan.savedMoves
+  }
 
   /// Whether a plan has nothing that is not in this one, as is left to do of it when a part is done.
   package func contains(_ plan: Plan) -> Bool {
     Set(plan.savedSteps).isSubset(of: steps)
+      && plan.savedMoves.allSatisfy { moves[$0.key] == $0.value }
+  }
+
+  /// The queues that are not where the plan moves them, ascending.
+  package func undone(on inventory: Inventory) -> [APQN] {
+    moves.filter { inventory.queue($0.key)?.owner != $0.value }.map(\.key).sorted()
   }
 
   /// How the writes of another plan differ: `-` for those of this one alone, `+` for those of the other alone.
   package func differences(to plan: Plan) -> [String] {
-    let others = plan.savedSteps
-    return steps.filter { !others.contains($0) }.map { "- \($0)" }
-      + others.filter { !steps.contains($0) }.map { "+ \($0)" }
+    func lines(_ steps: [String], _ moves: [APQN: Owner]) -> [String] {
+      steps
+        + moves.sorted { $0.key < $1.key }.map { "\($0.key) is moved to \($0.value.rawValue)" }
+    }
+    let (own, others) = (lines(steps, moves), lines(plan.savedSteps, plan.savedMoves))
+    return own.filter { !others.contains($0) }.map { "- \($0.printable)" }
+      + others.filter { !own.contains($0) }.map { "+ \($0.printable)" }
   }
 }
 
 extension Plan {
+  fileprivate var savedMoves: [APQN: Owner] {
+    Dictionary(changes.map { ($0.apqn, $0.to) }) { _, last in last }
+  }
+
   /// Its steps as sentences, without those that only let a queue finish its requests: whether a queue has some changes
   /// from moment to moment.
   fileprivate var savedSteps: [String] {
@@ -57,14 +76,15 @@ package struct SavedPlanError: Error, Equatable, CustomStringConvertible {
 extension SavedPlan {
   private static let kind = "saved-plan"
   private static let version = 1
-  private static let keys = ["apreserve", "version", "hash", "steps", "state"]
+  private static let keys = ["apreserve", "version", "hash", "steps", "moves", "state"]
 
   /// The plan as a document, with a hash of everything after it.
   package var json: JSONValue {
     let state = state.json
     return JSONObject.document(Self.kind) {
-      $0.set("hash", text: Self.hash(state, steps))
+      $0.set("hash", text: Self.hash(state, steps, moves))
       $0.set("steps", texts: steps)
+      $0.set("moves", texts: Self.texts(moves))
       $0.set("state", state)
     }
   }
@@ -103,7 +123,17 @@ extension SavedPlan {
     let fields = try Fields(value, at: "", keys: Self.keys)
     let state = fields["state"] ?? .null
     steps = try fields.texts("steps") ?? []
-    guard try fields.requiredText("hash") == Self.hash(state, steps) else {
+    moves = [:]
+    for text in try fields.texts("moves") ?? [] {
+      let words = text.split(separator: " ")
+      guard words.count == 2, let apqn = APQN(words[0]),
+        let owner = Owner(rawValue: String(words[1]))
+      else {
+        throw fields.error("\(shown(.string(text))) is not a queue and an owner", at: "moves")
+      }
+      moves[apqn] = owner
+    }
+    guard try fields.requiredText("hash") == Self.hash(state, steps, moves) else {
       throw fields.error(
         "this is not the hash of what follows; the file is damaged, or was changed. Make a new plan",
         at: "hash")
@@ -115,9 +145,15 @@ extension SavedPlan {
     }
   }
 
-  private static func hash(_ state: JSONValue, _ steps: [String]) -> String {
+  private static func texts(_ moves: [APQN: Owner]) -> [String] {
+    moves.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.rawValue)" }
+  }
+
+  private static func hash(
+    _ state: JSONValue, _ steps: [String], _ moves: [APQN: Owner]
+  ) -> String {
     var sum = Checksum()
-    for step in steps { sum.add("\(step)\n".utf8) }
+    for text in steps + texts(moves) { sum.add("\(text)\n".utf8) }
     sum.add(state.documentText.utf8)
     return Hex.text(sum.value, digits: 16)
   }

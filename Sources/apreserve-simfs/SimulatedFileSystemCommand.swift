@@ -58,6 +58,8 @@ struct SimulatedFileSystemCommand: ParsableCommand {
 
   private func serve() throws {
     try MountPoint(directory).check()
+    // Looked up before anything is mounted there: a way that leads through it would wait for this program.
+    let place = HostFile.withoutLinks(directory) ?? directory
     // Nobody would be left to unmount.
     _ = apreserve_end_with_parent()
     let machine = try SimulatedMachine(inventory: inventory, script: script, faults: faults)
@@ -70,7 +72,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
     }
     let files = SimulatedFileSystem(
       machine.bus, faults: machine.injector, run: machine.run, say: Self.say)
-    let mount = try FuseMount(files, on: directory)
+    let mount = try FuseMount(files, on: place)
     ServiceManager().notify(.ready)
     if let readyFd {
       _ = write(readyFd, "\n", 1)

@@ -143,6 +143,12 @@ extension ApplyCommand {
       throw ExitStatus.error
     }
     guard agent.status.phase != .withoutBus else { return try withoutBus() }
+    let shortfall = gate.shortfall(of: agent)
+    defer { if let shortfall { Terminal.say(shortfall) } }
+    if shortfall != nil {
+      _ = try? end(with: ApplyReport(agent.status), events: events, settings: settings.applied)
+      throw ExitStatus.error
+    }
     try end(with: ApplyReport(agent.status), events: events, settings: settings.applied)
   }
 

@@ -110,6 +110,7 @@ struct PlanCommand: ParsableCommand {
       var both = selection.queues(of: before)
       both.formUnion(selection.queues(of: after))
       queues = both
+      if both.isEmpty { try selected.noteNothingSelected() }
     }
     let difference = PlanDifference(from: before, to: after, selecting: queues)
     try options.print(

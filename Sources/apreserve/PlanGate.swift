@@ -1,3 +1,4 @@
+import APBus
 import Agent
 import Reservation
 import Snapshots
@@ -37,7 +38,7 @@ final class PlanGate {
   func permits(_ plan: Plan, of agent: Agent) -> Bool {
     guard let saved else { return true }
     guard refusal == nil else { return false }
-    guard isOpen ? saved.contains(plan) : saved.isEqual(to: plan) else {
+    guard isOpen ? saved.contains(plan) : isSaved(plan, saved, agent) else {
       refusal = isOpen ? followUp(saved, plan) : difference(saved, plan, agent)
       return false
     }
@@ -45,6 +46,21 @@ final class PlanGate {
     held.forEach(deliver)
     held = []
     return true
+  }
+
+  /// A plan of another host is not this one, whatever it writes.
+  private func isSaved(_ plan: Plan, _ saved: SavedPlan, _ agent: Agent) -> Bool {
+    saved.isEqual(to: plan) && saved.state.machine.host == agent.host
+  }
+
+  /// Why the saved plan is not done at the end; nil if it is, and without one.
+  func shortfall(of agent: Agent) -> String? {
+    guard let saved else { return nil }
+    let undone = saved.undone(on: agent.inventory ?? .empty)
+    guard !undone.isEmpty else { return nil }
+    return isOpen
+      ? "\(file) is done only in part: \(undone.shortList()) could not be moved as it says"
+      : "\(file) is not applied: nothing was to be written, and \(undone.shortList()) is not where it says"
   }
 
   private func difference(_ saved: SavedPlan, _ plan: Plan, _ agent: Agent) -> String {

@@ -172,8 +172,16 @@ struct SimulateCommand: ParsableCommand {
     }
     if uevents { arguments.append("--uevents") }
     if let readyFd { arguments += ["--ready-fd", "\(readyFd)"] }
-    let simulation = MountedSimulation(directory: directory, arguments: arguments)
-    if command.isEmpty { return try simulation.run() }
+    // Absolute: relative to what is mounted there, another directory would be meant.
+    let place = HostFile.withoutLinks(directory) ?? directory
+    guard place != "/" else {
+      Terminal.say("a bus is not mounted on the root directory; name another one")
+      throw ExitStatus.error
+    }
+    if command.isEmpty {
+      return try MountedSimulation(directory: directory, arguments: arguments).run()
+    }
+    let simulation = MountedSimulation(directory: place, arguments: arguments)
     throw ExitCode(try simulation.run(command, withNetwork: uevents))
   }
 
@@ -250,12 +258,19 @@ struct MountedSimulation {
       _ = Child.wait(for: server)
     }
     let isOver = apreserve_mount_over(directory, "/sys")
-    guard isOver == 0 else {
+    guard isOver == 0, access("/sys/kernel/debug/apsim/control", F_OK) == 0 else {
       Terminal.say("the bus cannot be mounted on /sys: \(Errno(rawValue: -isOver))")
       throw ExitStatus.error
     }
+    let places = PrivatePlaces()
+    defer { places.remove() }
     // Ctrl-C is for the command, whose end is waited for.
     signal(SIGINT, SIG_IGN)
+    // Blocked, these are waited for; a program that is started has them unblocked.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&signals, number) }
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
     let process: pid_t
     do {
       process = try Self.spawn(command[0], arguments: Array(command.dropFirst()))
@@ -263,8 +278,27 @@ struct MountedSimulation {
       // As a shell ends for a command that cannot be run.
       return 127
     }
-    let status = Child.wait(for: process)
-    return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+    return Self.wait(for: process, besides: server, signals: &signals)
+  }
+
+  /// Waits for a command, and passes on to it that this program is to end. The result is its exit status.
+  private static func wait(
+    for process: pid_t, besides server: pid_t, signals: inout sigset_t
+  ) -> Int32 {
+    var isServed = true
+    while true {
+      var status: Int32 = 0
+      if waitpid(process, &status, WNOHANG) == process {
+        return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
+      }
+      if isServed, waitpid(server, nil, WNOHANG) == server {
+        isServed = false
+        Terminal.say("apreserve-simfs has ended; calls below /sys return ENOTCONN from now on")
+      }
+      var number: Int32 = 0
+      guard sigwait(&signals, &number) == 0 else { continue }
+      if number != SIGCHLD { kill(process, number) }
+    }
   }
 
   /// The server in the directory of this program, or else in PATH.
@@ -286,5 +320,27 @@ struct MountedSimulation {
         ? "--mount needs apreserve-simfs, which is not installed; it is in the package apreserve-simulator"
         : "\(program) cannot be started: \(String(cString: strerror(number)))")
     throw ExitStatus.error
+  }
+}
+
+/// Empty directories in the place of those in which apreserve keeps what is true of this machine, for a command on
+/// another one. In the host, nothing of them is seen.
+private struct PrivatePlaces {
+  private static let paths = ["/run/apreserve", "/var/lib/apreserve"]
+  /// Those that did not exist.
+  private var created: [String] = []
+
+  init() {
+    for path in Self.paths {
+      if mkdir(path, 0o755) == 0 { created.append(path) }
+      _ = apreserve_mount_empty(path)
+    }
+  }
+
+  func remove() {
+    for path in created {
+      _ = apreserve_unmount(path)
+      rmdir(path)
+    }
   }
 }

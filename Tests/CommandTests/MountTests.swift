@@ -337,6 +337,45 @@ struct `A command on a simulated bus` {
     #expect(result.messages.hasPrefix(message))
   }
 
+  @Test(arguments: [".", "../mnt", "../mnt/../mnt"])
+  func `has it wherever the directory is named from`(place: String) throws {
+    let script =
+      "cd mnt && exec \"$0\" simulate --script ../m.scenario --mount \(place) -- ls /sys/bus/ap/devices"
+    let process = try Program.start(
+      "/bin/sh", ["-c", "cd \(bench.path) && " + script, try Program.location()],
+      output: bench.path + "/out")
+    #expect(Program.wait(for: process) == 0)
+    #expect(try bench.text("out").hasPrefix("05.0004\n"))
+  }
+
+  @Test func `is not begun on the root directory`() throws {
+    let result = try bench.run("simulate --script m.scenario --mount / -- true")
+    #expect(result.status == 1)
+    #expect(
+      result.messages == "apreserve: a bus is not mounted on the root directory; name another one\n"
+    )
+  }
+
+  /// What is recorded of a simulated machine must not be believed of this one.
+  @Test func `keeps nothing in the places of this machine`() throws {
+    let before = access("/run/apreserve", F_OK)
+    let result = try run([
+      "sh", "-c", "touch /run/apreserve/x /var/lib/apreserve/y && ls /run/apreserve",
+    ])
+    #expect(result.output == "x\n", "\(result.messages)")
+    #expect(access("/run/apreserve/x", F_OK) != 0)
+    #expect(access("/var/lib/apreserve/y", F_OK) != 0)
+    #expect(access("/run/apreserve", F_OK) == before)
+  }
+
+  @Test func `is told when the server ends`() throws {
+    let result = try run([
+      "sh", "-c", "kill $(pgrep -P $PPID apreserve-simf); sleep 1; ls /sys/bus; true",
+    ])
+    #expect(result.status == 0)
+    #expect(result.messages.contains("apreserve-simfs has ended; calls below /sys return ENOTCONN"))
+  }
+
   @Test func `gets events in a network of its own`() throws {
     let result = try run(
       [

@@ -88,6 +88,21 @@ import Testing
     #expect(status.st_uid == user && status.st_gid == group)
   }
 
+  /// Without its access control list, others could read it, or those who may could not.
+  @Test func `keeps its extended attributes, and the files of others beside it`() throws {
+    let path = tree.path + "/etc/50.rules"
+    try tree.file("etc/50.rules.new", "a person's\n")
+    func python(_ expression: String) -> Bool {
+      system("/usr/bin/python3 -c 'import os; \(expression)' 2>/dev/null") == 0
+    }
+    let isPossible = python("os.setxattr(\"\(path)\", \"user.note\", b\"mine\")")
+    try add(to: "50.rules")
+    #expect(try tree.text("etc/50.rules.new") == "a person's\n")
+    // The file system may know none, and Python need not be there.
+    guard isPossible else { return }
+    #expect(python("assert os.getxattr(\"\(path)\", \"user.note\") == b\"mine\""))
+  }
+
   @Test func `keeps a link, and changes what it leads to`() throws {
     try tree.file("away/50.rules", "# text\n")
     tree.remove("etc/50.rules")

@@ -64,6 +64,8 @@ import Testing
   @Test(arguments: [
     ("", RuleEditError.notRule), (" \t", .notRule), ("# x", .notRule),
     ("ADAPTER==\"5\", \\\nRESERVE=\"host\"", .severalLines),
+    ("ADAPTER==\"5\", RESERVE=\"host\"\r", .notText), ("\u{fffd}", .notText),
+    ("ADAPTER==\"5\", RESERVE=\"host\", NAME=\"\u{1b}[2J\"", .notText),
   ])
   func `gets nothing that is not one line with a rule`(rule: String, error: RuleEditError) {
     var edit = edit(Self.sample)

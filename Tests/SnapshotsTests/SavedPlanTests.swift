@@ -54,12 +54,36 @@ private func plan(of state: PlanningState) throws -> Plan {
     var part = whole
     part.operations.removeFirst()
     #expect(!saved.isEqual(to: part) && saved.contains(part))
-    #expect(saved.differences(to: part).map { $0.prefix(9) } == ["- 05.0004", "- 05.0004"])
+    #expect(
+      saved.differences(to: part).map { $0.prefix(9) }
+        == ["- 05.0004", "- 05.0004", "- 05.0004"])
     var other = part
     other.operations.append(
       Operation(.queue(apqn), steps: [.probe(apqn)], changes: []))
     #expect(!saved.contains(other))
     #expect(saved.differences(to: other).last == "+ 05.0004 > /sys/bus/ap/drivers_probe")
+  }
+
+  /// One write of a mask moves whatever is on the adapter by then.
+  @Test func `is another one if the same writes move other queues`() throws {
+    let whole = try plan(of: state())
+    let saved = SavedPlan(state: state(), plan: whole)
+    var more = whole
+    let new = APQN(adapter: 5, domain: 6)
+    more.operations[0].changes.append(
+      OwnerChange(new, from: .host, to: .vfioAP, cause: .collateral))
+    #expect(!saved.isEqual(to: more) && !saved.contains(more))
+    #expect(saved.differences(to: more) == ["+ 05.0006 is moved to vfio_ap"])
+  }
+
+  @Test func `knows what is not done of it`() throws {
+    let saved = SavedPlan(state: state(), plan: try plan(of: state()))
+    var inventory = machine().inventory
+    #expect(saved.undone(on: inventory).map(\.description) == ["05.0004", "05.0005"])
+    inventory.setQueue(Queue(apqn: apqn, driver: DriverName.vfioAP), apqn: apqn)
+    #expect(saved.undone(on: inventory).map(\.description) == ["05.0005"])
+    inventory.setQueue(nil, apqn: apqn)
+    #expect(saved.undone(on: inventory).map(\.description) == ["05.0004", "05.0005"])
   }
 
   /// A queue under load has requests at one moment, and none at the next.

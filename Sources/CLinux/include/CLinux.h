@@ -127,4 +127,14 @@ int apreserve_enter_private_mounts(int with_network);
 /* Shows a directory at another place as well. Returns 0 or the negative error number. */
 int apreserve_mount_over(const char *directory, const char *place);
 
+/* Mounts an empty directory in memory at a place, or takes it away. Returns 0 or the negative error number. */
+int apreserve_mount_empty(const char *place);
+int apreserve_unmount(const char *place);
+
+/*
+ * Gives an open file the extended attributes of another one, access control lists among them. Returns 0 or the
+ * negative error number.
+ */
+int apreserve_copy_attributes(const char *path, int descriptor);
+
 #endif

@@ -22,6 +22,9 @@ package struct RuleFileEdit: Equatable, Sendable {
     let line = text.utf8.drop(while: ClauseLexer.isBlank)
     guard let first = line.first, first != UInt8(ascii: "#") else { throw .notRule }
     guard !line.contains(UInt8(ascii: "\n")) else { throw .severalLines }
+    // A carriage return would end the line for some programs; U+FFFD is what was no text.
+    guard text.unicodeScalars.allSatisfy({ $0 == "\t" || $0.value >= 0x20 && $0 != "\u{fffd}" })
+    else { throw .notText }
     let (statements, lines) = scan()
     guard file.bytes.isEmpty || file.bytes.last == UInt8(ascii: "\n"),
       statements.last?.isFinished != false
@@ -116,6 +119,8 @@ package enum RuleEditError: Error, Equatable, Sendable {
   case notRule
   /// What is to be added has several lines.
   case severalLines
+  /// What is to be added has control characters, or bytes that are no text.
+  case notText
   /// The last line of this file is not complete, and would be one with a line added after it.
   case unfinished(String)
   /// There is no line of this number.
@@ -132,6 +137,7 @@ extension RuleEditError: CustomStringConvertible {
     case .notRule:
       #"this is not a rule; write one as a rule file has it, such as 'ADAPTER=="5", RESERVE="vfio_ap"'"#
     case .severalLines: "a rule to add is one line; join its lines, and add one rule at a time"
+    case .notText: "a rule to add has only printable characters, in UTF-8"
     case .unfinished(let file):
       "\(file) ends in the middle of a line or rule; complete it before a rule is added"
     case .noLine(let number, let file, let count):
