@@ -118,8 +118,6 @@ package enum HostFile {
         try systemCall("changing the mode of", on: draft) {
           fchmod(file.number, attributes.mode)
         }
-      }
-      if attributes != nil {
         // Access control lists, labels: without them, others might read it, or those who may could not.
         try systemCall("copying the extended attributes of \(path) to", on: draft) {
           let result = apreserve_copy_attributes(path, file.number)

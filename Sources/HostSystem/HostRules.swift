@@ -159,10 +159,9 @@ package struct RuleSources {
   /// The same with one file as it would be, in one of the directories. Which files count then follows from its name.
   package func replacing(_ file: RuleFile) -> RuleSources {
     var sources = self
-    for index in listings.indices {
-      let name = file.path.split(separator: "/").last.map(String.init) ?? ""
-      let directory = listings[index].path
-      guard file.path == directory + (directory.hasSuffix("/") ? "" : "/") + name else { continue }
+    let name = RuleFileSelection.baseName(file.path)
+    for index in listings.indices
+    where file.path == RuleDirectoryListing.path(of: name, in: listings[index].path) {
       sources.listings[index].entries.removeAll { $0.name == name }
       sources.listings[index].entries.append(
         RuleDirectoryListing.Entry(name: name, kind: file.bytes.isEmpty ? .emptyFile : .file))

@@ -112,7 +112,7 @@ extension RuleEditing {
     else { throw RuleEditingError("\(name) is no name of a rule file, which ends in .rules") }
     guard let slash = name.lastIndex(of: "/") else {
       let known = (selection.paths + selection.emptyFiles).first { $0.hasSuffix("/" + name) }
-      return known ?? join(directories.first ?? ".", name)
+      return known ?? RuleDirectoryListing.path(of: name, in: directories.first ?? ".")
     }
     let parent = String(name[..<slash])
     guard
@@ -122,11 +122,7 @@ extension RuleEditing {
         "\(name) is in none of the directories of rules, which are \(directories.joined(separator: ", "))"
       )
     }
-    return join(directory, String(name[slash...].dropFirst()))
-  }
-
-  private static func join(_ directory: String, _ name: String) -> String {
-    directory + (directory.hasSuffix("/") ? "" : "/") + name
+    return RuleDirectoryListing.path(of: String(name[slash...].dropFirst()), in: directory)
   }
 
   private static func same(_ one: String, _ other: String) -> Bool {

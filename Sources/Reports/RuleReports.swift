@@ -8,8 +8,7 @@ extension SourceLocation {
   package var shortFileAndLine: String { Self.shortText(file: file, line: line) }
 
   static func shortText(file: String, line: Int) -> String {
-    let base = file.split(separator: "/").last.map(String.init) ?? file
-    return "\(base):\(line)".printable
+    "\(RuleFileSelection.baseName(file)):\(line)".printable
   }
 
   var json: JSONValue {

@@ -77,10 +77,7 @@ struct AssessmentOptions: ParsableArguments {
     let sets = paths.map { HostRules(paths: [$0], owner: owner) }
     var hasErrors = false
     for (path, set) in zip(paths, sets) {
-      let verification = Verification(rules: set.rules, diagnostics: set.diagnostics)
-      if !verification.isClean(strict: false) {
-        Terminal.say(
-          "the rules of \(path) have errors\n\n" + verification.text(style: .plain))
+      if RuleOptions.sayErrors(of: set, under: "the rules of \(path) have errors") {
         hasErrors = true
       } else if set.selection.paths.isEmpty {
         Terminal.say(RuleOptions.noFiles(in: [path]))

@@ -16,8 +16,8 @@ struct MonitorCommand: ParsableCommand {
     usage: "apreserve monitor [<queues> ...] [--record <file>] [<options>]",
     discussion: """
       Each event has the time of day, and the seconds of CLOCK_MONOTONIC, as dmesg has them. Nothing is written to \
-      sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of "udevadm monitor --kernel --property", and \
-      "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
+      sysfs. The rules are those that the daemon has in force, if it is running. A recording has the format of \
+      "udevadm monitor --kernel --property", and "apreserve replay" reads it. It contains events from now on; a snapshot describes the machine before.
 
         apreserve snapshot > before.json
         apreserve monitor --record plug.events

@@ -249,10 +249,15 @@ struct RuleOptions: ParsableArguments {
     _ host: HostRules,
     otherwise sentence: String = "the rules have errors, and none of them is used"
   ) throws {
+    if Self.sayErrors(of: host, under: sentence) { throw ExitStatus.error }
+  }
+
+  /// Prints the errors of rules below a sentence. False if there are none.
+  static func sayErrors(of host: HostRules, under sentence: String) -> Bool {
     let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
-    guard !verification.isClean(strict: false) else { return }
+    guard !verification.isClean(strict: false) else { return false }
     Terminal.say("\(sentence)\n\n" + verification.text(style: .plain))
-    throw ExitStatus.error
+    return true
   }
 
   /// Reads the rules. If there are errors, the program ends.

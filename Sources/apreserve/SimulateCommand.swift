@@ -257,9 +257,10 @@ struct MountedSimulation {
       kill(server, SIGTERM)
       _ = Child.wait(for: server)
     }
-    let isOver = apreserve_mount_over(directory, "/sys")
-    guard isOver == 0, access("/sys/kernel/debug/apsim/control", F_OK) == 0 else {
-      Terminal.say("the bus cannot be mounted on /sys: \(Errno(rawValue: -isOver))")
+    let failure = -apreserve_mount_over(directory, "/sys")
+    guard failure == 0, access("/sys/kernel/debug/apsim/control", F_OK) == 0 else {
+      let cause = Errno(rawValue: failure == 0 ? errno : failure)
+      Terminal.say("the bus cannot be mounted on /sys: \(cause)")
       throw ExitStatus.error
     }
     let places = PrivatePlaces()

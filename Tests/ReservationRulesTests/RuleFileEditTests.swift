@@ -125,14 +125,8 @@ import Testing
       let text = (0..<24).map { _ in parts.randomElement(using: &generator) ?? "" }.joined()
       let file = RuleFile(path: "f", bytes: Array(text.utf8))
       let rules = RuleSet.parse(files: [file]).0.rules
-      for (index, rule) in rules.enumerated() {
-        var edit = RuleFileEdit(file)
-        try edit.remove(atLine: rule.location.line)
-        var others = rules.map(\.text)
-        others.remove(at: index)
-        #expect(Self.rules(edit.file) == others, "\(text.debugDescription), \(rule.location)")
-        removed += 1
-      }
+      try Self.expectRemovals(of: rules, from: file)
+      removed += rules.count
       var edit = RuleFileEdit(file)
       guard (try? edit.add(Self.rule)) != nil else { continue }
       #expect(Self.rules(edit.file) == rules.map(\.text) + [Self.rule], "\(text.debugDescription)")
@@ -149,13 +143,7 @@ import Testing
     #expect(!files.isEmpty)
     for file in files {
       let rules = RuleSet.parse(files: [file]).0.rules
-      for (index, rule) in rules.enumerated() {
-        var edit = RuleFileEdit(file)
-        try edit.remove(atLine: rule.location.line)
-        var others = rules.map(\.text)
-        others.remove(at: index)
-        #expect(Self.rules(edit.file) == others, "\(rule.location)")
-      }
+      try Self.expectRemovals(of: rules, from: file)
       var edit = RuleFileEdit(file)
       guard case .added(let line) = try edit.add(Self.rule) else {
         Issue.record("\(file.path) has the rule")
@@ -164,6 +152,19 @@ import Testing
       #expect(Self.rules(edit.file) == rules.map(\.text) + [Self.rule])
       try edit.remove(atLine: line)
       #expect(edit.file == file)
+    }
+  }
+
+  /// Each rule can be removed, and the file then has all others.
+  private static func expectRemovals(of rules: [Rule], from file: RuleFile) throws {
+    for (index, rule) in rules.enumerated() {
+      var edit = RuleFileEdit(file)
+      try edit.remove(atLine: rule.location.line)
+      var others = rules.map(\.text)
+      others.remove(at: index)
+      #expect(
+        Self.rules(edit.file) == others,
+        "\(String(decoding: file.bytes, as: UTF8.self).debugDescription), \(rule.location)")
     }
   }
 }

@@ -70,11 +70,11 @@ struct ControlMethods {
     case "org.apreserve.Apply":
       guard ControlPermission.mayChange(peer) else { return .reply(.permissionDenied) }
       noteApply(peer)
-      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), true) }
+      return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), true) }
     case "org.apreserve.Settle":
       // A scan of everything costs the machine something, so it is not for everybody.
       let scans = ControlPermission.mayChange(peer)
-      return .later { settle(StatusWaiter(reply: $0, status: { statusReply }), scans) }
+      return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), scans) }
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
@@ -172,7 +172,7 @@ struct ControlMethods {
   private func planningState(for peer: LocalSocket.Peer) -> Answer {
     guard !isAnsweringTooMuch() else { return .reply(busy) }
     guard ControlPermission.mayChange(peer) else { return .message(planningState) }
-    return .later { refresh(StateWaiter(reply: $0, message: { planningState })) }
+    return .later { refresh(ReplyWaiter(reply: $0, message: { planningState })) }
   }
 
   private var planningState: [UInt8] {
@@ -229,18 +229,8 @@ private final class LastAnswer {
   }
 }
 
-/// A client that waits for the status that it then is.
-private struct StatusWaiter: SettleWaiter {
-  let reply: PendingReply
-  let status: () -> Reply
-
-  var isThere: Bool { reply.isWanted }
-
-  func finish() { reply.send(status()) }
-}
-
-/// A client that waits for what is known after a scan.
-private struct StateWaiter: SettleWaiter {
+/// A client that waits, and is answered with what is true at the end of the wait.
+private struct ReplyWaiter: SettleWaiter {
   let reply: PendingReply
   let message: () -> [UInt8]
 

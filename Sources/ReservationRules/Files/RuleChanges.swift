@@ -54,7 +54,7 @@ package struct RuleChanges: Equatable, Sendable {
 }
 
 extension SourceLocation {
-  fileprivate var baseName: String { file.split(separator: "/").last.map(String.init) ?? file }
+  fileprivate var baseName: String { RuleFileSelection.baseName(file) }
 
   fileprivate var place: String { "\(baseName):\(line)" }
 }

@@ -44,10 +44,7 @@ package struct RuleFileSelection: Hashable, Sendable {
       for entry in listing.entries.sorted(by: { Self.precedes($0.name, $1.name) })
       where !entry.name.hasPrefix(".") {
         guard entry.name.hasSuffix(".rules") || Self.isMisspelt(entry) else { continue }
-        let path =
-          listing.path.hasSuffix("/")
-          ? listing.path + entry.name
-          : listing.path + "/" + entry.name
+        let path = RuleDirectoryListing.path(of: entry.name, in: listing.path)
         switch entry.kind {
         case .file where !entry.name.hasSuffix(".rules"):
           skipped.append(Skipped(path: path, kind: entry.kind))
@@ -110,7 +107,8 @@ extension RuleFileSelection {
     }.map(\.element)
   }
 
-  private static func baseName(_ path: String) -> String {
+  /// The name of a file without its directory.
+  package static func baseName(_ path: String) -> String {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 }
@@ -134,6 +132,11 @@ package struct RuleDirectoryListing: Hashable, Sendable {
   package var path: String
   /// Its entries in any order.
   package var entries: [Entry]
+
+  /// The path of a file of that name, as a selection has it.
+  package static func path(of name: String, in directory: String) -> String {
+    directory + (directory.hasSuffix("/") ? "" : "/") + name
+  }
 
   /// A name in a directory.
   package struct Entry: Hashable, Sendable {
