@@ -18,7 +18,7 @@ help:
 	@echo '  install, uninstall     install (PREFIX=/usr/local, DESTDIR=), or remove what was installed'
 	@echo '  deb                    build Debian packages in .build/deb'
 	@echo '  lint                   check the layout of the sources'
-	@echo '  manual                 generate parts of the manual pages'
+	@echo '  manual                 generate parts of the manual pages, and the JSON schemas'
 	@echo '  check-packages         check the Debian and RPM packages'
 	@echo '  check-boot             boot the packages in a container with systemd; as root'
 	@echo '  boot-shell             start a shell in that container; as root'
@@ -66,10 +66,11 @@ clients:
 test: dependencies clients
 	swift test --scratch-path $(SCRATCH) --disable-xctest
 
-# The parts of the manual pages that are generated from the program's help and from the message catalog.
+# The parts of the manual pages that are generated from the program's help and from the message catalog, and
+# packaging/schema.
 manual: dependencies
 	APRESERVE_UPDATE_MANUAL=1 swift test --scratch-path $(SCRATCH) --disable-xctest \
-		--filter 'The manual pages'
+		--filter 'The manual pages|The JSON schemas'
 
 # Linting first: it takes a second.
 check: lint test

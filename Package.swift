@@ -194,9 +194,8 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandTests",
     dependencies: [
-      "apreserve", "apreserve-simfs", "JSONText", "Reservation", "HostSystem", "TestSupport",
-      "HostTestSupport",
-      "CUeventInjection", "Uevents",
+      "apreserve", "apreserve-simfs", "APBus", "JSONText", "Reservation", "Reports", "HostSystem",
+      "TestSupport", "HostTestSupport", "CUeventInjection", "Uevents",
     ]),
 ]
 

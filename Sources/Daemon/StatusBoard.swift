@@ -44,7 +44,7 @@ package struct Wait: Equatable, Sendable {
   /// Since when, on the clock of `HostTime`.
   package var since: Instant
 
-  package enum Kind: String, Sendable {
+  package enum Kind: String, CaseIterable, Sendable {
     case write, read, lock
   }
 

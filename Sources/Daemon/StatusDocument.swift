@@ -50,8 +50,8 @@ package struct StatusDocument {
       machine: Snapshot(
         host: report.host, inventory: inventory, configuration: report.configuration,
         ownership: report.ownership),
-      rules: decisions.rules, ruleErrors: rules.errors, settings: settings, memory: board.memory,
-      lastSurvey: survey)
+      rules: RulesInForce(decisions.rules, errors: rules.errors), settings: settings,
+      memory: board.memory, lastSurvey: survey)
   }
 
   /// The rules in force.
@@ -90,48 +90,132 @@ package struct StatusDocument {
       + configurationErrors
   }
 
-  /// The members of the type `Status`.
-  package var json: JSONValue {
-    let plan = status.plan
-    return .object([
-      .init("version", .string(ProgramVersion.text)),
-      .init("pid", .integer(getpid())),
-      .init("started", .string(started.text)),
-      .init("lastChange", Self.text(lastChange?.text)),
-      .init("lastScanSeconds", board.report.lastSurvey.map { Self.seconds(now - $0) } ?? .null),
-      .init("phase", .string(status.phase.word.rawValue)),
-      .init("summary", .string(summary)),
-      .init("degraded", .bool(rules.isDegraded || !allProblems.isEmpty)),
-      .init("problems", Self.list(allProblems) { .string($0) }),
-      .init("mechanism", Self.text(status.mechanism?.mechanism.rawValue)),
-      .init("mechanismReason", Self.text(status.mechanism?.reason)),
-      .init("requests", status.requests.json),
-      .init("openRequests", .array(openRequests)),
-      .init("refused", .integer(plan?.refusals.count ?? 0)),
-      .init("adopted", .integer(plan?.adopted.count ?? 0)),
-      .init("failed", .integer(status.failures.count)),
-      .init("busy", .bool(board.isBusy)),
-      .init("wait", wait),
-      .init("draining", Self.list(status.drains.sorted { $0.key < $1.key }, drain)),
-      .init("unansweredCards", .array(silentCards)),
-      .init("refusals", Self.list(plan?.refusals ?? [], \.json)),
-      .init("notGivenBack", Self.list(notGivenBack) { .string($0) }),
-      .init("failures", Self.list(status.failures) { .string($0.description) }),
-      .init("warnings", Self.list(plan?.warnings ?? [], \.json)),
-      .init("rules", rulesJSON),
-      .init("settings", .array(settings.map(\.json))),
-      .init("counters", counters),
-    ])
+  package var json: JSONValue { Self.layout.json(self) }
+
+  /// The type `Status`.
+  package static let layout = JSONLayout<StatusDocument>("Status", "The state of the daemon.") {
+    $0.add("version", .text, "The daemon's version.") { _ in ProgramVersion.text }
+    $0.add("pid", .integer, "Its process.") { _ in getpid() }
+    $0.add("started", .time, "When it was started.", \.started)
+    $0.add("lastChange", .nullable(.time), "When a queue was moved last.", \.lastChange)
+    $0.add("lastScanSeconds", .nullable(.seconds), "How long ago everything was scanned.") {
+      status in
+      status.board.report.lastSurvey.map { status.now - $0 }
+    }
+    $0.add("phase", .word, "How far it is.", \.status.phase.word)
+    $0.add("summary", .text, "One line for people.", \.summary)
+    $0.add("degraded", .flag, "Whether something does not work as configured.") {
+      $0.rules.isDegraded || !$0.allProblems.isEmpty
+    }
+    $0.add("problems", .cut(.text), "What does not work, a sentence each.", \.allProblems)
+    $0.add("mechanism", .nullable(.word), "How queues are moved.", \.status.mechanism?.mechanism)
+    $0.add(
+      "mechanismReason", .nullable(.text), "Why they are moved like that.",
+      \.status.mechanism?.reason)
+    $0.add("requests", .object(Requests.layout), "The requests by state.", \.status.requests)
+    $0.add(
+      "openRequests", .list(of: .object(OpenRequest.Group.layout(limit: listLimit))),
+      "The requests that are not fulfilled, by reason.", \.openRequests)
+    $0.add("refused", .count, "How many refusals there are.") {
+      $0.status.plan?.refusals.count ?? 0
+    }
+    $0.add("adopted", .count, "How many queues on vfio_ap apreserve has not reserved.") {
+      $0.status.plan?.adopted.count ?? 0
+    }
+    $0.add("failed", .count, "How many operations failed last.", \.status.failures.count)
+    $0.add("busy", .flag, "Whether the agent is at work.", \.board.isBusy)
+    $0.add("wait", .nullable(.object(waitLayout)), "What it waits for at this moment.") { status in
+      status.board.wait.map { ($0, status.now) }
+    }
+    $0.add(
+      "draining", .cut(.object(drainLayout)),
+      "Queues that finish their requests before they are moved."
+    ) { status in
+      status.status.drains.sorted { $0.key < $1.key }.map { ($0.key, status.now - $0.value) }
+    }
+    $0.add(
+      "unansweredCards", .list(of: .object(silentLayout)), "Cards whose adapters do not answer."
+    ) {
+      ($0.board.report.inventory?.cards ?? []).compactMap { card in
+        card.unanswered.map { (card.name, $0) }
+      }
+    }
+    $0.add("refusals", .cut(.object(Refusal.layout)), "What is refused.") {
+      $0.status.plan?.refusals ?? []
+    }
+    $0.add(
+      "notGivenBack", .cut(.text),
+      "Why queues that no rule reserves stay reserved, a sentence each.",
+      \.notGivenBack)
+    $0.add("failures", .cut(.text), "What failed last, a sentence each.") {
+      $0.status.failures.map(\.description)
+    }
+    $0.add("warnings", .cut(.object(PlanWarning.layout)), "What the last plan warns of.") {
+      $0.status.plan?.warnings ?? []
+    }
+    $0.add("rules", .object(rulesLayout), "The rules in force.", \.rules)
+    $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.", \.settings)
+    $0.add("counters", .object(countersLayout), "What was counted since the start.") { $0 }
+  }
+
+  private static let waitLayout = JSONLayout<(wait: Wait, now: Instant)>(
+    "Wait", "What the daemon waits for before it does anything else."
+  ) {
+    $0.add("kind", .word, "What it is.") { $0.wait.kind }
+    $0.add("path", .text, "The file.") { $0.wait.path }
+    $0.add("text", .nullable(.text), "What is written.") { $0.wait.text }
+    $0.add("holder", .nullable(.text), "The process that holds the lock.") { $0.wait.holder }
+    $0.add("seconds", .seconds, "For how long.") { $0.now - $0.wait.since }
+  }
+
+  private static let drainLayout = JSONLayout<(apqn: APQN, time: Duration)>(
+    "Drain", "A queue that finishes its requests before it is moved."
+  ) {
+    $0.add("queue", .queue, "The queue.") { $0.apqn }
+    $0.add("seconds", .seconds, "For how long that is waited for.") { $0.time }
+  }
+
+  private static let silentLayout = JSONLayout<(card: String, read: UnansweredRead)>(
+    "UnansweredCard", "A card whose adapter does not answer."
+  ) {
+    $0.add("card", .text, "The card.") { $0.card }
+    $0.add("path", .text, "The file that was read.") { $0.read.path.description }
+    $0.add("seconds", .seconds, "For how long an answer was waited for.") { $0.read.limit }
+  }
+
+  private static let rulesLayout = JSONLayout<RuleKeeper.Condition>(
+    "Rules", "The rules in force."
+  ) {
+    $0.add("origin", .word, "Where they come from.", \.origin)
+    $0.add("files", .cut(.text), "Their files.", \.rules.files)
+    $0.add("count", .count, "How many there are.", \.rules.rules.count)
+    $0.add(
+      "errors", .cut(.text), "Why the files on disk have other rules, each a sentence.", \.errors)
+  }
+
+  private static let countersLayout = JSONLayout<StatusDocument>(
+    "Counters", "What was counted since the daemon was started."
+  ) {
+    $0.add("events", .count, "Uevents.", \.events.events)
+    $0.add("malformedEvents", .count, "Malformed ones.", \.events.malformed)
+    $0.add("overruns", .count, "How often the kernel has lost some.", \.events.overruns)
+    $0.add(
+      "monitorReopenings", .count, "How often the monitor was opened again.", \.events.reopenings)
+    $0.add(
+      "reconciliations", .count, "How often the agent has reconciled.",
+      \.board.report.reconciliations)
+    $0.add("writes", .count, "Writes to sysfs.", \.board.writes.done)
+    $0.add("refusedWrites", .count, "Those that the kernel refused.", \.board.writes.refused)
   }
 
   /// The open requests by reason, and of each state at most `listLimit` reasons: a state with many reasons
   /// must not hide another one.
-  private var openRequests: [JSONValue] {
+  private var openRequests: [OpenRequest.Group] {
     var shown: [Requests.State: Int] = [:]
     return OpenRequest.groups(of: status.requests.open).filter { group in
       shown[group.reason.state, default: 0] += 1
       return shown[group.reason.state, default: 0] <= Self.listLimit
-    }.map { $0.json(limit: Self.listLimit) }
+    }
   }
 
   /// What cannot be given back, a sentence for each reason.
@@ -139,71 +223,26 @@ package struct StatusDocument {
     OpenRequest.groups(of: status.notGivenBack.map { OpenRequest($0.apqn, .refusal($0.reason)) })
       .map(\.sentence)
   }
+}
 
-  private var wait: JSONValue {
-    guard let wait = board.wait else { return .null }
-    return .object([
-      .init("kind", .string(wait.kind.rawValue)),
-      .init("path", .string(wait.path)),
-      .init("text", Self.text(wait.text)),
-      .init("holder", Self.text(wait.holder)),
-      .init("seconds", Self.seconds(now - wait.since)),
-    ])
+extension JSONForm {
+  /// A list that is cut.
+  fileprivate static func cut<Element>(
+    _ element: JSONForm<Element>
+  ) -> JSONForm where Value == [Element] {
+    JSONForm.list(of: element).mapped { Array($0.prefix(StatusDocument.listLimit)) }
   }
+}
 
-  private func drain(_ apqn: APQN, since: Instant) -> JSONValue {
-    .object([
-      .init("queue", .string(apqn.description)), .init("seconds", Self.seconds(now - since)),
-    ])
-  }
-
-  /// A duration in seconds, to the millisecond.
-  private static func seconds(_ duration: Duration) -> JSONValue {
-    let milliseconds = duration.microseconds / 1000
-    let rest = String(milliseconds % 1000)
-    return .number(
-      "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest)
-  }
-
-  /// The cards that do not answer; at most 256.
-  private var silentCards: [JSONValue] {
-    (board.report.inventory?.cards ?? []).compactMap { card in
-      card.unanswered.map { read in
-        .object([
-          .init("card", .string(card.name)), .init("path", .string(read.path.description)),
-          .init("seconds", Self.seconds(read.limit)),
-        ])
-      }
+extension JSONForm where Value == Duration {
+  /// Seconds, to the millisecond.
+  fileprivate static var seconds: JSONForm {
+    JSONForm(schema: JSONSchema(type: "number")) { duration in
+      let milliseconds = duration.microseconds / 1000
+      let rest = String(milliseconds % 1000)
+      return .number(
+        "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.utf8.count) + rest)
     }
-  }
-
-  private var rulesJSON: JSONValue {
-    .object([
-      .init("origin", .string(rules.origin.rawValue)),
-      .init("files", Self.list(rules.rules.files) { .string($0) }),
-      .init("count", .integer(rules.rules.rules.count)),
-      .init("errors", Self.list(rules.errors) { .string($0) }),
-    ])
-  }
-
-  private var counters: JSONValue {
-    .object([
-      .init("events", .integer(events.events)),
-      .init("malformedEvents", .integer(events.malformed)),
-      .init("overruns", .integer(events.overruns)),
-      .init("monitorReopenings", .integer(events.reopenings)),
-      .init("reconciliations", .integer(board.report.reconciliations)),
-      .init("writes", .integer(board.writes.done)),
-      .init("refusedWrites", .integer(board.writes.refused)),
-    ])
-  }
-
-  private static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
-
-  private static func list<Element>(
-    _ elements: [Element], _ json: (Element) -> JSONValue
-  ) -> JSONValue {
-    .array(elements.prefix(listLimit).map(json))
   }
 }
 
@@ -214,7 +253,7 @@ extension PlanningState {
   package func assessment() throws(MechanismChoice.Unavailable) -> Assessment {
     let configuration = Configuration(applied: settings)
     return try Assessment(
-      inventory: machine.inventory, rules: rules, host: machine.host,
+      inventory: machine.inventory, rules: rules.rules, host: machine.host,
       mechanism: configuration.mechanism, mechanismOrigin: configuration.origins[.mechanism],
       ownership: machine.ownership,
       context: PlanningContext(

@@ -65,61 +65,10 @@ extension JSONValue {
 
   package var isTrue: Bool { self == .bool(true) }
 
-  /// An object with one more member, after the one of that name or at its end.
-  package func inserting(_ key: String, _ value: JSONValue, after earlier: String) -> JSONValue {
-    guard case .object(var members) = self else { return self }
-    let place = members.firstIndex { $0.key == earlier }.map { $0 + 1 }
-    members.insert(Member(key, value), at: place ?? members.endIndex)
-    return .object(members)
-  }
-
   /// The elements of an array; none for anything else.
   package var elements: [JSONValue] {
     guard case .array(let elements) = self else { return [] }
     return elements
-  }
-}
-
-/// Builds an object, its members in the order in which they are documented. A nil value leaves its member
-/// out. Keys are spelled as in a machine description: a file of sysfs by its own name, anything else in
-/// camel case.
-package struct JSONObject {
-  private var members: [JSONValue.Member] = []
-
-  package init() {}
-
-  package var value: JSONValue { .object(members) }
-
-  package mutating func set(_ key: String, _ value: JSONValue?) {
-    guard let value else { return }
-    members.append(JSONValue.Member(key, value))
-  }
-
-  package mutating func set(_ key: String, text: String?) { set(key, text.map { .string($0) }) }
-
-  package mutating func set(_ key: String, flag: Bool?) { set(key, flag.map { .bool($0) }) }
-
-  package mutating func set(_ key: String, number: (some BinaryInteger)?) {
-    set(key, number.map { .integer($0) })
-  }
-
-  package mutating func set(_ key: String, texts: some Sequence<String>) {
-    set(key, .array(texts.map { .string($0) }))
-  }
-
-  package static func make(_ fill: (inout JSONObject) -> Void) -> JSONValue {
-    var object = JSONObject()
-    fill(&object)
-    return object.value
-  }
-
-  /// A document that begins with its kind and the version of its format.
-  package static func document(_ kind: String, _ fill: (inout JSONObject) -> Void) -> JSONValue {
-    make { object in
-      object.set("apreserve", text: kind)
-      object.set("version", number: 1)
-      fill(&object)
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 package import APBus
-import Agent
+package import Agent
 package import JSONText
 package import Reports
 import Reservation
@@ -187,20 +187,49 @@ package struct ReplaySummary {
   }
 
   /// For programs: how it ended, and what the agent did on the way.
-  package func json(activities: [JSONValue]) -> JSONValue {
-    JSONObject.document("replay") { object in
-      object.set("name", text: name)
-      object.set("mechanism", text: session.status.mechanism?.mechanism.rawValue)
-      object.set("events", number: events)
+  package func json(activities: [Agent.Event]) -> JSONValue {
+    Self.layout.json((self, activities))
+  }
+
+  package static let layout = JSONLayout<(summary: ReplaySummary, activities: [Agent.Event])>
+    .document("replay", "How a replay or a simulation ended, and what the agent did on the way.") {
+      $0.add("name", .text, "What was replayed.") { $0.summary.name }
+      $0.include(MechanismChoice.layout) { $0.summary.session.status.mechanism }
+      $0.add("events", .count, "How many uevents there were.") { $0.summary.events }
       for counter in Expectation.Counter.allCases {
-        object.set(counter.rawValue, number: session.counts[counter])
+        $0.add(counter.rawValue, .count, counter.meaning) {
+          $0.summary.session.counts[counter] ?? 0
+        }
       }
-      object.set("requests", session.status.requests.json)
-      object.set("failed", number: session.status.failures.count)
-      object.set("activities", .array(activities))
-      object.set("before", OwnerMatrix(inventory: before).json)
-      object.set("after", OwnerMatrix(inventory: after).json)
-      object.set("mismatches", mismatches.map { .array($0.map { .string($0) }) })
+      $0.add("requests", .object(Requests.layout), "The requests by state.") {
+        $0.summary.session.status.requests
+      }
+      $0.add("failed", .count, "How many operations failed at the last try.") {
+        $0.summary.session.status.failures.count
+      }
+      $0.add("activities", .list(of: .union(Agent.Event.union)), "What the agent did, in order.") {
+        $0.activities
+      }
+      $0.add("before", .object(OwnerMatrix.layout), "The machine before the agent's first write.") {
+        Headed(OwnerMatrix(inventory: $0.summary.before))
+      }
+      $0.add("after", .object(OwnerMatrix.layout), "The machine at the end.") {
+        Headed(OwnerMatrix(inventory: $0.summary.after))
+      }
+      $0.add(
+        "mismatches", .list(of: .text),
+        "Lines of the expectation that do not hold; missing if there was none."
+      ) { $0.summary.mismatches }
+    }
+}
+
+extension Expectation.Counter {
+  fileprivate var meaning: String {
+    switch self {
+    case .writes: "How many writes the agent did."
+    case .reserved: "How many queues that rules reserve are on vfio_ap."
+    case .refused: "How many requests cannot be fulfilled."
+    case .undecidable: "Of how many queues the rules could not be decided."
     }
   }
 }

@@ -91,70 +91,157 @@ package struct AgentEventReport {
 }
 
 extension Agent.Event {
-  /// For programs: an object whose `activity` names the kind.
-  package var json: JSONValue {
-    JSONObject.make { object in
-      object.set("activity", text: word)
-      switch self {
-      case .entered(let phase, _):
-        object.set("phase", text: phase.word.rawValue)
-        if case .blocked(let obstacle) = phase { object.set("message", text: "\(obstacle)") }
-      case .chose(let choice):
-        object.set("mechanism", text: choice.mechanism.rawValue)
-        object.set("reason", text: choice.reason)
-      case .planned(let plan, let moves):
-        object.set("changes", .array(moves.map(\.json)))
-        object.set("steps", .array(plan.steps.map(\.json)))
-      case .wrote(let step, let error):
-        object.set("path", text: step.path?.description)
-        object.set("text", text: step.text)
-        object.set("errno", text: error?.errno.name)
-      case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
-        .takenOnArrival(let moves):
-        object.set("changes", .array(moves.map(\.json)))
-      case .failed(let failure, _, let pause):
-        object.set("message", text: failure.description)
-        object.set("pauseSeconds", number: pause?.components.seconds)
-      case .refused(let refusal, let rule):
-        object.set("queue", text: refusal.apqn.description)
-        object.set("reason", text: refusal.code)
-        object.set("message", text: refusal.description)
-        rule.map { RuleReference($0) }?.write(to: &object)
-      case .refusalsEnded(let apqns): object.set("queues", texts: apqns.map(\.description))
-      case .waiting(let requests, let driver):
-        object.set("queues", texts: requests.map(\.apqn.description))
-        object.set("driver", text: driver)
-      case .requestsChanged(let changes): object.set("requests", .array(changes.map(\.json)))
-      case .warned(let warning):
-        object.set("warning", text: warning.code)
-        object.set("message", text: warning.description)
-      case .draining(let apqn, let requests):
-        object.set("queue", text: apqn.description)
-        object.set("requests", number: requests)
-      case .answered(let adapters):
-        object.set("cards", texts: adapters.map(BusObject.cardName))
+  /// For programs.
+  package var json: JSONValue { Self.union.json(self) }
+
+  package static let union = JSONUnion<Agent.Event, Kind>(
+    "Activity", "Something that the agent has done or found out.", tag: "activity", kind: \.kind
+  ) { kind in
+    switch kind {
+    case .phase:
+      .kind("The agent is in another phase.") { event -> Agent.Status.Phase? in
+        if case .entered(let phase, _) = event { phase } else { nil }
+      } _: {
+        $0.add("phase", .word, "The phase.", \.word)
+        $0.add("message", .text, "If it is blocked: why nothing can be decided or done.") {
+          if case .blocked(let obstacle) = $0 { "\(obstacle)" } else { nil }
+        }
+      }
+    case .mechanism:
+      .kind("A mechanism was chosen.") { event -> MechanismChoice? in
+        if case .chose(let choice) = event { choice } else { nil }
+      } _: {
+        $0.include(MechanismChoice.layout) { $0 }
+      }
+    case .plan:
+      .kind("A plan was made that has something to write.") {
+        event -> (plan: Plan, moves: [Agent.Move])? in
+        if case .planned(let plan, let moves) = event { (plan, moves) } else { nil }
+      } _: {
+        $0.add("changes", .list(of: .object(Agent.Move.layout)), "The moves that it announces.") {
+          $0.moves
+        }
+        $0.add("steps", .list(of: .union(Step.union)), "The writes, in order.") { $0.plan.steps }
+      }
+    case .write:
+      .kind("A write was done, or refused by the kernel.") {
+        event -> (step: Step, error: SysfsError?)? in
+        if case .wrote(let step, let error) = event { (step, error) } else { nil }
+      } _: {
+        $0.add("path", .text, "The file.") { $0.step.path?.description }
+        $0.add("text", .text, "The text.") { $0.step.text }
+        $0.add("errno", .text, "The error number by its name, if it was refused.") {
+          $0.error?.errno.name
+        }
+      }
+    case .moved: moves("Queues were moved.")
+    case .movedByOthers: moves("Another process moved queues that rules decide about.")
+    case .boundAtLoading: moves("The kernel bound requested queues when vfio_ap was loaded.")
+    case .takenOnArrival:
+      moves("Queues were added, and are kept from the host although no rule reserves them.")
+    case .failed:
+      .kind("An operation failed.") { event -> (failure: Failure, pause: Duration?)? in
+        if case .failed(let failure, _, let pause) = event { (failure, pause) } else { nil }
+      } _: {
+        $0.add("message", .text, "What failed.") { $0.failure.description }
+        $0.add("pauseSeconds", .count, "The seconds until the next try; missing if there is none.")
+        {
+          $0.pause?.components.seconds
+        }
+      }
+    case .refused:
+      .kind("A request is refused.") { event -> (refusal: Refusal, rule: Rule?)? in
+        if case .refused(let refusal, let rule) = event { (refusal, rule) } else { nil }
+      } _: {
+        $0.include(Refusal.layout) { $0.refusal }
+        $0.include(RuleReference.layout) { $0.rule.map { RuleReference($0) } }
+      }
+    case .refusalsEnded:
+      .kind("What was refused is not any more, and nothing is requested there.") {
+        event -> [APQN]? in
+        if case .refusalsEnded(let apqns) = event { apqns } else { nil }
+      } _: {
+        $0.add("queues", .queues, "The queues.") { $0 }
+      }
+    case .waiting:
+      .kind("Requests wait for a driver.") {
+        event -> (requests: [Agent.RequestedQueue], driver: String)? in
+        if case .waiting(let requests, let driver) = event { (requests, driver) } else { nil }
+      } _: {
+        $0.add("queues", .queues, "The queues.") { $0.requests.map(\.apqn) }
+        $0.add("driver", .text, "The driver.") { $0.driver }
+      }
+    case .requests:
+      .kind("Requests are in another state.") { event -> [Agent.RequestChange]? in
+        if case .requestsChanged(let changes) = event { changes } else { nil }
+      } _: {
+        $0.add("requests", .list(of: .object(Agent.RequestChange.layout)), "The requests.") { $0 }
+      }
+    case .warning:
+      .kind("A plan warns of something.") { event -> PlanWarning? in
+        if case .warned(let warning) = event { warning } else { nil }
+      } _: {
+        $0.include(PlanWarning.layout) { $0 }
+      }
+    case .draining:
+      .kind("A queue finishes its requests before it is moved.") {
+        event -> (apqn: APQN, requests: Int)? in
+        if case .draining(let apqn, let requests) = event { (apqn, requests) } else { nil }
+      } _: {
+        $0.add("queue", .queue, "The queue.") { $0.apqn }
+        $0.add("pending", .count, "How many requests it has not answered yet.") { $0.requests }
+      }
+    case .answered:
+      .kind("Adapters that did not answer answer again.") { event -> [UInt8]? in
+        if case .answered(let adapters) = event { adapters } else { nil }
+      } _: {
+        $0.add("cards", .list(of: .card), "Their cards.") { $0 }
       }
     }
   }
 
-  private var word: String {
+  private static func moves(_ description: String) -> JSONLayout<Agent.Event> {
+    .kind(description) { event -> [Agent.Move]? in
+      switch event {
+      case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
+        .takenOnArrival(let moves):
+        moves
+      default: nil
+      }
+    } _: {
+      $0.add("changes", .list(of: .object(Agent.Move.layout)), "The moves.") { $0 }
+    }
+  }
+
+  /// The word for each kind of event.
+  package enum Kind: String, CaseIterable, Sendable {
+    case phase, mechanism, plan, write, moved, failed, refused
+    case refusalsEnded = "refusals-ended"
+    case waiting, requests
+    case movedByOthers = "moved-by-others"
+    case boundAtLoading = "bound-at-loading"
+    case takenOnArrival = "taken-on-arrival"
+    case warning, draining, answered
+  }
+
+  private var kind: Kind {
     switch self {
-    case .entered: "phase"
-    case .chose: "mechanism"
-    case .planned: "plan"
-    case .wrote: "write"
-    case .moved: "moved"
-    case .failed: "failed"
-    case .refused: "refused"
-    case .refusalsEnded: "refusals-ended"
-    case .waiting: "waiting"
-    case .requestsChanged: "requests"
-    case .movedByOthers: "moved-by-others"
-    case .boundAtLoading: "bound-at-loading"
-    case .takenOnArrival: "taken-on-arrival"
-    case .warned: "warning"
-    case .draining: "draining"
-    case .answered: "answered"
+    case .entered: .phase
+    case .chose: .mechanism
+    case .planned: .plan
+    case .wrote: .write
+    case .moved: .moved
+    case .failed: .failed
+    case .refused: .refused
+    case .refusalsEnded: .refusalsEnded
+    case .waiting: .waiting
+    case .requestsChanged: .requests
+    case .movedByOthers: .movedByOthers
+    case .boundAtLoading: .boundAtLoading
+    case .takenOnArrival: .takenOnArrival
+    case .warned: .warning
+    case .draining: .draining
+    case .answered: .answered
     }
   }
 }

@@ -46,14 +46,29 @@ package struct ApplyReport {
   package func json(
     events: [Agent.Event], settings: [AppliedSetting]
   ) -> JSONValue {
-    JSONObject.document("apply") {
-      $0.set("outcome", text: outcome.rawValue)
-      $0.set("mechanism", text: status.mechanism?.mechanism.rawValue)
-      $0.set("settings", .array(settings.map(\.json)))
-      $0.set("requests", status.requests.json)
-      $0.set("undecidable", texts: (status.plan?.undecidable ?? []).map(\.description))
-      $0.set("adopted", texts: (status.plan?.adopted ?? []).map(\.description))
-      $0.set("activities", .array(events.map(\.json)))
+    Self.layout.json((self, events, settings))
+  }
+
+  package static let layout = JSONLayout<
+    (report: ApplyReport, events: [Agent.Event], settings: [AppliedSetting])
+  >.document(
+    "apply",
+    "What a reconciliation without the daemon has done; with the daemon, its status is printed."
+  ) {
+    $0.add("outcome", .word, "How it ended; the worst counts.") { $0.report.outcome }
+    $0.include(MechanismChoice.layout) { $0.report.status.mechanism }
+    $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.") { $0.settings }
+    $0.add("requests", .object(Requests.layout), "The requests by state.") {
+      $0.report.status.requests
+    }
+    $0.add("undecidable", .queues, "Queues of which the rules cannot be decided now.") {
+      $0.report.status.plan?.undecidable ?? []
+    }
+    $0.add("adopted", .queues, "Queues on vfio_ap that apreserve has not reserved.") {
+      $0.report.status.plan?.adopted ?? []
+    }
+    $0.add("activities", .list(of: .union(Agent.Event.union)), "What was done, in order.") {
+      $0.events
     }
   }
 }

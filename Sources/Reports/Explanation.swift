@@ -197,44 +197,71 @@ extension Explanation {
 }
 
 extension Explanation {
-  package var json: JSONValue {
-    JSONObject.document("explain") {
-      $0.set("queue", text: apqn.description)
-      $0.set("adapter", number: apqn.adapter)
-      $0.set("domain", number: apqn.domain)
-      $0.set("present", flag: queue != nil)
-      $0.set("type", text: card?.typeName)
-      $0.set("hwtype", number: card?.hardwareType.rawValue)
-      $0.set("mode", text: card?.mode?.rawValue)
-      $0.set("unanswered", text: card?.unanswered?.description)
-      $0.set("owner", text: queue?.owner.rawValue)
-      $0.set("driver", text: queue?.driver)
-      $0.set("driver_override", text: queue?.driverOverride)
-      $0.set("state", text: state?.rawValue)
-      $0.set("mediatedDevice", text: holder?.uuid)
-      $0.set(
-        "virtualMachine",
-        text: holder.flatMap { holder in
-          assessment.context.configuration.virtualMachines
-            .first { $0.mediatedDevices.contains(holder.uuid) }?.name
-        })
-      $0.set("owned", flag: isOwned)
-      decision.write(to: &$0)
-      $0.set("collateral", text: decision.collateral.rawValue)
-      $0.set("request", text: assessment.requests.state(of: apqn)?.rawValue)
-      $0.set("rules", .array(verdicts.map(\.json)))
-      $0.set("mechanism", text: assessment.choice.mechanism.rawValue)
-      $0.set("reason", text: assessment.choice.reason)
-      $0.set("change", change?.json(decision))
-      $0.set("steps", .array(change == nil ? [] : steps.map(\.json)))
-      $0.set("blockedBy", .array(obstacles.map { .string($0) }))
-      $0.set("warnings", warnings.isEmpty ? nil : .array(warnings.map(\.json)))
-    }
+  package var json: JSONValue { Self.layout.json(Headed(self)) }
+
+  package static let layout = JSONLayout<Headed<Explanation>>.report(
+    "explain", "Everything that is known of one queue."
+  ) {
+    $0.include(members, \.report)
   }
 
-  private var state: QueueState? {
-    guard let queue else { return nil }
-    let state = QueueState(queue, in: assessment.inventory)
-    return state == .unknown ? nil : state
+  fileprivate static let members = JSONLayout<Explanation> {
+    $0.include(QueueRow.layout) { QueueRow($0.apqn, in: $0.assessment) }
+    $0.add("present", .flag, "Whether it is there.") { $0.queue != nil }
+    $0.add(
+      "owned", .flag,
+      "Whether apreserve has reserved it; missing if nobody has, or if that is unknown.",
+      \.isOwned)
+    $0.add("collateral", .word, "Whether it may be taken along.", \.decision.collateral)
+    $0.add(
+      "rules", .list(of: .object(RuleVerdict.layout)), "What becomes of each rule.", \.verdicts)
+    $0.include(MechanismChoice.layout, \.assessment.choice)
+    $0.add("change", .object(OwnerChange.layout), "The move that is planned.") { explanation in
+      explanation.change.map { ($0, explanation.decision) }
+    }
+    $0.add("steps", .list(of: .union(Step.union)), "The writes that move it, in order.") {
+      $0.change == nil ? [] : $0.steps
+    }
+    $0.add(
+      "blockedBy", .list(of: .text), "What blocks what the rules request, a sentence each.",
+      \.obstacles)
+    $0.add(
+      "warnings", .list(of: .object(PlanWarning.layout)), "What the plan warns of.", \.warnings)
+  }
+}
+
+/// Explanations as one document: of one queue by itself, of more in an array.
+package enum Explanations {
+  private enum Number: String, CaseIterable {
+    case one, more
+  }
+
+  package static func json(_ explanations: [Explanation], under heading: MachineHeading)
+    -> JSONValue
+  {
+    guard let first = explanations.first else { return .null }
+    return union.json(Headed((first, Array(explanations.dropFirst())), under: heading))
+  }
+
+  /// The schema of these documents as a file.
+  package static func schemaFile(_ name: String, title: String) -> JSONValue {
+    union.schemaFile(name, title: title)
+  }
+
+  private static let union = JSONUnion<
+    Headed<(first: Explanation, others: [Explanation])>, Number
+  >(
+    "explain", "Everything that is known of one queue, or of several.",
+    kind: { $0.report.others.isEmpty ? .one : .more }
+  ) { number in
+    .report("explain", "What is known of \(number == .one ? "one queue" : "several queues").") {
+      switch number {
+      case .one: $0.include(Explanation.members) { $0.report.first }
+      case .more:
+        $0.add("explanations", .list(of: .object(Explanation.layout)), "The explanations.") {
+          ([$0.report.first] + $0.report.others).map { Headed($0) }
+        }
+      }
+    }
   }
 }

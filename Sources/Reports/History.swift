@@ -236,46 +236,112 @@ extension Agent.Move {
 // MARK: JSON
 
 extension HistoryEntry {
-  /// A value of the type `HistoryEntry` (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make { object in
-      object.set("time", text: time.text)
-      object.set("entry", text: kind.rawValue)
-      switch fact {
-      case .started(let program, let version, let boot):
-        object.set("program", text: program.rawValue)
-        object.set("version", text: version)
-        object.set("boot", text: boot)
-      case .ended(let program): object.set("program", text: program.rawValue)
-      case .moved(let move): move.write(to: &object)
-      case .refused(let apqn, let reason, let message, let rule):
-        object.set("queue", text: apqn.description)
-        object.set("reason", text: reason)
-        object.set("message", text: message.bounded)
-        rule?.write(to: &object)
-      case .refusalEnded(let apqn): object.set("queue", text: apqn.description)
-      case .requestChanged(let apqn, let from, let to, let message, let rule):
-        object.set("queue", text: apqn.description)
-        object.set("from", text: from?.rawValue)
-        object.set("to", text: to.rawValue)
-        object.set("message", text: message?.bounded)
-        rule?.write(to: &object)
-      case .asked(let action, let client):
-        object.set("action", text: action.rawValue)
-        object.set("pid", number: client?.process)
-        object.set("uid", number: client?.user)
-        object.set("command", text: client?.command)
-      case .rulesRead(let message): object.set("message", text: message.bounded)
-      case .ruleChanged(let change, let rule, let text):
-        object.set("change", text: change.rawValue)
-        rule.write(to: &object)
-        object.set("text", text: text.bounded)
+  package var json: JSONValue { Self.union.json(self) }
+
+  /// The type `HistoryEntry` (`org.apreserve.varlink`).
+  package static let union = JSONUnion<HistoryEntry, Kind>(
+    "HistoryEntry", "Something that has happened.", tag: "entry",
+    after: JSONLayout { $0.add("time", .time, "When it happened.", \.time) },
+    kind: \.kind
+  ) { kind in
+    switch kind {
+    case .started:
+      .kind("A program that moves queues was started.") {
+        entry -> (program: Program, version: String, boot: String)? in
+        if case .started(let program, let version, let boot) = entry.fact {
+          (program, version, boot)
+        } else {
+          nil
+        }
+      } _: {
+        $0.add("program", .word, "The program.") { $0.program }
+        $0.add("version", .text, "Its version.") { $0.version }
+        $0.add("boot", .text, "The kernel's identifier of the boot.") { $0.boot }
+      }
+    case .ended:
+      .kind("The program has ended.") { entry -> Program? in
+        if case .ended(let program) = entry.fact { program } else { nil }
+      } _: {
+        $0.add("program", .word, "The program.") { $0 }
+      }
+    case .move:
+      .kind("A queue was moved, or was to be moved.") { entry -> Agent.Move? in
+        if case .moved(let move) = entry.fact { move } else { nil }
+      } _: {
+        $0.include(Agent.Move.members) { $0 }
+      }
+    case .refused:
+      .kind("A request, or giving a queue back, is refused.") {
+        entry -> (apqn: APQN, reason: String, message: String, rule: RuleReference?)? in
+        if case .refused(let apqn, let reason, let message, let rule) = entry.fact {
+          (apqn, reason, message, rule)
+        } else {
+          nil
+        }
+      } _: {
+        $0.add("queue", .queue, "The queue.") { $0.apqn }
+        $0.add("reason", .text, "Why, in one word.") { $0.reason }
+        $0.add("message", .text, "Why, a sentence.") { $0.message.bounded }
+        $0.include(RuleReference.layout) { $0.rule }
+      }
+    case .refusalEnded:
+      .kind("That is over, and nothing is requested any more.") { entry -> APQN? in
+        if case .refusalEnded(let apqn) = entry.fact { apqn } else { nil }
+      } _: {
+        $0.add("queue", .queue, "The queue.") { $0 }
+      }
+    case .request:
+      .kind("A request is in another state.") {
+        entry -> (
+          apqn: APQN, from: Requests.State?, to: Requests.State, message: String?,
+          rule: RuleReference?
+        )? in
+        if case .requestChanged(let apqn, let from, let to, let message, let rule) = entry.fact {
+          (apqn, from, to, message, rule)
+        } else {
+          nil
+        }
+      } _: {
+        $0.add("queue", .queue, "The queue.") { $0.apqn }
+        $0.add("from", .word, "The state before; missing for a new request.") { $0.from }
+        $0.add("to", .word, "The state now.") { $0.to }
+        $0.add("message", .text, "Why it is open, a sentence.") { $0.message?.bounded }
+        $0.include(RuleReference.layout) { $0.rule }
+      }
+    case .asked:
+      .kind("A client of the control socket, or a signal, has requested something.") {
+        entry -> (action: Action, client: Client?)? in
+        if case .asked(let action, let client) = entry.fact { (action, client) } else { nil }
+      } _: {
+        $0.add("action", .word, "What was requested.") { $0.action }
+        $0.add("pid", .integer, "The client's process.") { $0.client?.process }
+        $0.add("uid", .integer, "The client's user.") { $0.client?.user }
+        $0.add("command", .text, "The client's program.") { $0.client?.command }
+      }
+    case .rules:
+      .kind("Rules were read.") { entry -> String? in
+        if case .rulesRead(let message) = entry.fact { message } else { nil }
+      } _: {
+        $0.add("message", .text, "What has become of them, a sentence.") { $0.bounded }
+      }
+    case .rule:
+      .kind("A rule was added, removed or changed.") {
+        entry -> (change: RuleChange, rule: RuleReference, text: String)? in
+        if case .ruleChanged(let change, let rule, let text) = entry.fact {
+          (change, rule, text)
+        } else {
+          nil
+        }
+      } _: {
+        $0.add("change", .word, "What has become of it.") { $0.change }
+        $0.include(RuleReference.layout) { $0.rule }
+        $0.add("text", .text, "The rule.") { $0.text.bounded }
       }
     }
   }
 
   /// The word for each kind of entry.
-  fileprivate enum Kind: String {
+  package enum Kind: String, CaseIterable, Sendable {
     case started, ended, move, refused, asked, rules, rule, request
     case refusalEnded = "refusal-ended"
   }
@@ -367,26 +433,43 @@ extension RuleReference {
 }
 
 extension Agent.Move {
-  /// A value of the type `Move` (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("time", text: time.text)
-      write(to: &$0)
-    }
+  package var json: JSONValue { Self.layout.json(self) }
+
+  /// The type `Move` (`org.apreserve.varlink`).
+  package static let layout = JSONLayout<Agent.Move>(
+    "Move", "A queue that was moved, or was to be moved."
+  ) {
+    $0.add("time", .time, "When it was moved.", \.time)
+    $0.include(members) { $0 }
   }
 
-  fileprivate func write(to object: inout JSONObject) {
-    object.set("queue", text: apqn.description)
-    object.set("from", text: from.rawValue)
-    object.set("to", text: to.rawValue)
-    object.set("cause", text: causeWord)
-    rule?.write(to: &object)
-    object.set("mechanism", text: mechanism?.rawValue)
-    object.set("failure", text: failure?.bounded)
+  fileprivate static let members = JSONLayout<Agent.Move> {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("from", .word, "Who had it.", \.from)
+    $0.add("to", .word, "Who has it, or was to have it.", \.to)
+    $0.add(
+      "cause",
+      .text(
+        of: OwnerChange.Cause.allCases.map(\.rawValue) + [wordOfAnotherProcess, wordOfLoading]),
+      "Why it was moved; \"others\" if another process has moved it, and \"driver-loaded\" if the kernel has.",
+      \.causeWord)
+    $0.include(RuleReference.layout, \.rule)
+    $0.add("mechanism", .word, "How it was moved.", \.mechanism)
+    $0.add("failure", .text, "Why it was not moved.") { $0.failure?.bounded }
+    $0.add(
+      "changed", .text(of: [wordOfMasks, wordOfOverride]),
+      "What another process has changed to move it.",
+      \.changedWord)
+  }
+
+  private static let wordOfMasks = "masks"
+  private static let wordOfOverride = "driver_override"
+
+  private var changedWord: String? {
     switch foreign {
-    case .masks: object.set("changed", text: "masks")
-    case .override: object.set("changed", text: "driver_override")
-    case .binding, .loading, nil: break
+    case .masks: Self.wordOfMasks
+    case .override: Self.wordOfOverride
+    case .binding, .loading, nil: nil
     }
   }
 
@@ -409,8 +492,8 @@ extension Agent.Move {
     let changed: ForeignChange? =
       switch json["changed"]?.text {
       case _ where word == Self.wordOfLoading: .loading
-      case "masks": .masks
-      case "driver_override": .override(nil)
+      case Self.wordOfMasks: .masks
+      case Self.wordOfOverride: .override(nil)
       default: cause == nil ? .binding : nil
       }
     self.init(

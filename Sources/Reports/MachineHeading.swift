@@ -1,5 +1,5 @@
 package import APBus
-package import JSONText
+import JSONText
 
 /// Which machine a report is about, and where what it says comes from.
 package struct MachineHeading: Equatable, Sendable {
@@ -43,24 +43,72 @@ package struct MachineHeading: Equatable, Sendable {
     }
   }
 
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("host", text: host.name)
-      $0.set("lpar", text: host.lpar)
-      $0.set("kernel", text: kernel)
-      switch source {
-      case .daemon(let age):
-        $0.set("source", text: "daemon")
-        $0.set("age", number: max(0, age.components.seconds))
-      case .system: $0.set("source", text: "system")
-      case .tree(let path):
-        $0.set("source", text: "tree")
-        $0.set("path", text: path)
-      case .file(let path, let age):
-        $0.set("source", text: "file")
-        $0.set("path", text: path)
-        $0.set("age", number: age.map { max(0, $0.components.seconds) })
-      }
+  fileprivate static let layout = JSONLayout<MachineHeading>(
+    "Machine", "The machine that a report is about, and where the report comes from."
+  ) {
+    $0.add("host", .text, "The name of the host.", \.host.name)
+    $0.add("lpar", .text, "The name of the LPAR.", \.host.lpar)
+    $0.add("kernel", .text, "The release of the kernel.", \.kernel)
+    $0.add(
+      "source", .word,
+      "Who has read the machine: the running daemon, this program from the system itself or from another tree than /sys, or whoever has written a file.",
+      \.source.kind)
+    $0.add("path", .text, "The tree or the file.", \.source.path)
+    $0.add("age", .count, "How many seconds ago that was.", \.source.age)
+  }
+}
+
+extension MachineHeading.Source {
+  fileprivate enum Kind: String, CaseIterable {
+    case daemon, system, tree, file
+  }
+
+  fileprivate var kind: Kind {
+    switch self {
+    case .daemon: .daemon
+    case .system: .system
+    case .tree: .tree
+    case .file: .file
+    }
+  }
+
+  fileprivate var path: String? {
+    switch self {
+    case .daemon, .system: nil
+    case .tree(let path), .file(let path, _): path
+    }
+  }
+
+  fileprivate var age: Int64? {
+    switch self {
+    case .system, .tree: nil
+    case .daemon(let age): max(0, age.components.seconds)
+    case .file(_, let age): age.map { max(0, $0.components.seconds) }
+    }
+  }
+}
+
+/// A report and the heading of its machine, which the daemon's answers do not have.
+package struct Headed<Report> {
+  package var report: Report
+  package var heading: MachineHeading?
+
+  package init(_ report: Report, under heading: MachineHeading? = nil) {
+    self.report = report
+    self.heading = heading
+  }
+}
+
+extension JSONLayout {
+  /// The layout of a document about a machine.
+  static func report<Report>(
+    _ kind: String, _ description: String, _ define: (inout JSONLayout) -> Void
+  ) -> JSONLayout where Subject == Headed<Report> {
+    document(kind, description) {
+      $0.add(
+        "machine", .object(MachineHeading.layout),
+        "The machine that this is about; not in the daemon's answers.", \.heading)
+      define(&$0)
     }
   }
 }

@@ -140,13 +140,13 @@ extension OwnerChange {
     }
   }
 
-  func json(_ decision: Decision) -> JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("from", text: from.rawValue)
-      $0.set("to", text: to.rawValue)
-      $0.set("cause", text: cause.rawValue)
-      decision.write(to: &$0)
-    }
+  static let layout = JSONLayout<(change: OwnerChange, decision: Decision)>(
+    "Change", "A queue that a plan moves."
+  ) {
+    $0.add("queue", .queue, "The queue.") { $0.change.apqn }
+    $0.add("from", .word, "Who has it now.") { $0.change.from }
+    $0.add("to", .word, "Who has it then.") { $0.change.to }
+    $0.add("cause", .word, "Why it is moved.") { $0.change.cause }
+    $0.include(Decision.layout) { $0.decision }
   }
 }

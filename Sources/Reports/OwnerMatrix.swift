@@ -425,37 +425,43 @@ extension OwnerMatrix {
 
 extension OwnerMatrix {
   /// The grid for programs: the axes, and each place that has a queue or a mark.
-  package var json: JSONValue {
-    JSONObject.document("matrix") {
-      $0.set("adapters", .array(rows.map(Self.json)))
-      $0.set(
-        "domains",
-        .array(
-          domains.map { domain in
-            JSONObject.make {
-              $0.set("name", text: Hex.text(domain, digits: 4))
-              $0.set("number", number: domain)
-            }
-          }))
-      let shown = cells.filter { $0.owner != nil || $0.mark != nil }
-      $0.set("queues", .array(shown.map(Self.json)))
+  package static let layout = JSONLayout<Headed<OwnerMatrix>>.report(
+    "matrix", "The grid of adapters and domains: who has each queue, and what is to become of it."
+  ) {
+    $0.add("adapters", .list(of: .object(Row.layout)), "The lines of the grid.", \.report.rows)
+    $0.add("domains", .list(of: .object(domainLayout)), "The columns.", \.report.domains)
+    $0.add("queues", .list(of: .object(Cell.layout)), "The places that have, or miss, a queue.") {
+      $0.report.cells.filter { $0.owner != nil || $0.mark != nil }
     }
   }
 
-  private static func json(_ row: Row) -> JSONValue {
-    JSONObject.make {
-      $0.set("name", text: BusObject.cardName(row.adapter))
-      $0.set("number", number: row.adapter)
-      $0.set("type", text: row.type)
-    }
+  package var json: JSONValue { Self.layout.json(Headed(self)) }
+
+  package func json(under heading: MachineHeading) -> JSONValue {
+    Self.layout.json(Headed(self, under: heading))
   }
 
-  private static func json(_ cell: Cell) -> JSONValue {
-    JSONObject.make {
-      $0.set("name", text: cell.apqn.description)
-      $0.set("owner", text: cell.owner?.rawValue)
-      $0.set("state", text: cell.condition?.rawValue)
-      $0.set("mark", text: cell.mark?.rawValue)
+  private static let domainLayout = JSONLayout<UInt8>("Domain", "A domain.") {
+    $0.add("name", .text("^00[0-9a-f]{2}$"), "The domain, as names of queues have it.") {
+      Hex.text($0, digits: 4)
     }
+    $0.add("number", .integer, "The same in decimal, as the HMC shows it.") { $0 }
+  }
+}
+
+extension OwnerMatrix.Row {
+  fileprivate static let layout = JSONLayout<OwnerMatrix.Row>("Adapter", "An adapter.") {
+    $0.add("name", .card, "The card, as sysfs names it.", \.adapter)
+    $0.add("number", .integer, "The adapter in decimal, as the HMC shows it.", \.adapter)
+    $0.add("type", .text, "Product and mode, such as CEX8C.", \.type)
+  }
+}
+
+extension OwnerMatrix.Cell {
+  fileprivate static let layout = JSONLayout<OwnerMatrix.Cell>("Cell", "A place in the grid.") {
+    $0.add("name", .queue, "The queue, as sysfs names it.", \.apqn)
+    $0.add("owner", .word, "Who has it; missing if it is absent.", \.owner)
+    $0.add("state", .word, "What is out of the ordinary with it.", \.condition)
+    $0.add("mark", .word, "What the plan does with it, or why it does nothing.", \.mark)
   }
 }

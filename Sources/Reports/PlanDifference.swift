@@ -97,8 +97,8 @@ extension PlanDifference {
     /// Why it is moved to `vfio_ap` although no rule asks for that; nil if it is not.
     var unasked: OwnerChange.Cause?
     var refusal: Refusal?
-    /// Why the request is open, in one word; nil if it will be fulfilled, or if there is none.
-    var obstacle: String?
+    /// The state of the request; nil if it will be fulfilled, or if there is none.
+    var obstacle: Requests.State?
   }
 
   /// What a plan makes of all queues that it is about.
@@ -136,7 +136,7 @@ extension PlanDifference {
         decision: decision, owner: owner, isReserved: isWanted || unasked != nil,
         isGivenBack: move?.from == .vfioAP && owner != .vfioAP, unasked: unasked,
         refusal: refusal,
-        obstacle: state == .reserved || state == .pending ? nil : state?.rawValue)
+        obstacle: state == .reserved || state == .pending ? nil : state)
     }
   }
 }
@@ -254,7 +254,7 @@ extension PlanDifference.Change {
         "\(from.decision.shortText) -> \(to.decision.shortText)"
       }
     switch kind {
-    case .reserved: return origin + (to.obstacle.map { ", \($0)" } ?? "")
+    case .reserved: return origin + (to.obstacle.map { ", \($0.rawValue)" } ?? "")
     case .noLongerReserved where to.owner == .vfioAP: return origin + ", stays on vfio_ap"
     default: return origin
     }
@@ -307,47 +307,90 @@ extension PlanDifference.Change.Kind {
 
 extension PlanDifference {
   /// For programs: an array of queues for each way to differ.
-  package func json(from old: String, to new: String) -> JSONValue {
-    JSONObject.document("plan-difference") { object in
-      object.set("outcome", text: outcome.rawValue)
-      object.set("from", text: old)
-      object.set("to", text: new)
-      if let (from, to) = mechanisms {
-        object.set("mechanism", Self.pair(.string(from.rawValue), .string(to.rawValue)))
+  package func json(
+    from old: String, to new: String, under heading: MachineHeading? = nil
+  ) -> JSONValue {
+    Self.layout.json(Headed((self, old, new), under: heading))
+  }
+
+  package static let layout = JSONLayout<
+    Headed<(difference: PlanDifference, from: String, to: String)>
+  >.report(
+    "plan-difference", "How the plans of two sets of rules differ on the same machine."
+  ) {
+    $0.add("outcome", .word, "Whether they differ, and whether the second refuses more.") {
+      $0.report.difference.outcome
+    }
+    $0.add("from", .text, "Where the first set of rules is.") { $0.report.from }
+    $0.add("to", .text, "Where the second set is.") { $0.report.to }
+    $0.add("mechanism", .object(mechanismsLayout), "The mechanisms, if they differ.") {
+      $0.report.difference.mechanisms
+    }
+    $0.add("masks", .object(masksLayout), "The masks after either plan, if they differ.") {
+      $0.report.difference.masks
+    }
+    for kind in Change.Kind.allCases {
+      $0.add(kind.rawValue, .list(of: .object(Change.layout)), kind.meaning) {
+        $0.report.difference.changes(kind)
       }
-      if let (from, to) = masks { object.set("masks", Self.pair(from.json, to.json)) }
-      for kind in Change.Kind.allCases {
-        object.set(kind.rawValue, .array(changes(kind).map(\.json)))
-      }
-      object.set("warnings", .array(warnings.map(\.json)))
+    }
+    $0.add(
+      "warnings", .list(of: .object(PlanWarning.layout)), "What only the second plan warns of."
+    ) {
+      $0.report.difference.warnings
     }
   }
 
-  fileprivate static func pair(_ from: JSONValue, _ to: JSONValue) -> JSONValue {
-    JSONObject.make {
-      $0.set("from", from)
-      $0.set("to", to)
-    }
+  private static let mechanismsLayout = JSONLayout<(from: Mechanism, to: Mechanism)>(
+    "Mechanisms", "The mechanisms of both plans."
+  ) {
+    $0.add("from", .word, "That of the first plan.") { $0.from }
+    $0.add("to", .word, "That of the second.") { $0.to }
+  }
+
+  private static let masksLayout = JSONLayout<(from: MaskPair, to: MaskPair)>(
+    "MasksOfBoth", "The masks after either plan."
+  ) {
+    $0.add("from", .object(MaskPair.layout), "After the first plan.") { $0.from }
+    $0.add("to", .object(MaskPair.layout), "After the second.") { $0.to }
   }
 }
 
 extension PlanDifference.Change {
-  fileprivate var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("from", from.json)
-      $0.set("to", to.json)
+  fileprivate static let layout = JSONLayout<PlanDifference.Change>(
+    "QueueDifference", "A queue for which the plans differ."
+  ) {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add(
+      "from", .object(PlanDifference.Effect.layout), "What the first plan makes of it.", \.from)
+    $0.add("to", .object(PlanDifference.Effect.layout), "What the second makes of it.", \.to)
+  }
+}
+
+extension PlanDifference.Change.Kind {
+  fileprivate var meaning: String {
+    switch self {
+    case .reserved: "Queues that only the second plan has reserved."
+    case .givenBack: "Queues that the second plan takes from vfio_ap."
+    case .noLongerReserved:
+      "Queues that only the first plan has reserved, and that the second does not take from vfio_ap."
+    case .refused:
+      "Queues that the second plan refuses, and the first does not, or for another reason."
+    case .noLongerRefused: "Queues of which only the first plan refuses something."
+    case .otherOwner: "Queues with different owners, of which neither plan has one reserved."
+    case .otherRule: "Queues of which only the text of the rule that decides differs."
     }
   }
 }
 
 extension PlanDifference.Effect {
-  fileprivate var json: JSONValue {
-    JSONObject.make {
-      $0.set("owner", text: owner?.rawValue)
-      decision.write(to: &$0)
-      $0.set("state", text: obstacle)
-      $0.set("refusal", refusal?.json)
-    }
+  fileprivate static let layout = JSONLayout<PlanDifference.Effect>(
+    "Effect", "What a plan makes of a queue."
+  ) {
+    $0.add("owner", .word, "The owner after the plan; missing if the queue is absent.", \.owner)
+    $0.include(Decision.layout, \.decision)
+    $0.add(
+      "request", .word, "The state of the request, if the plan does not fulfil it.", \.obstacle)
+    $0.add("refusal", .object(Refusal.layout), "Why it is refused.", \.refusal)
   }
 }

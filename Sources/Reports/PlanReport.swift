@@ -278,76 +278,104 @@ extension PlanReport {
 }
 
 extension PlanReport {
-  package var json: JSONValue {
-    JSONObject.document("plan") {
-      $0.set("outcome", text: outcome.rawValue)
-      $0.set("mechanism", text: choice.mechanism.rawValue)
-      $0.set("reason", text: choice.reason)
-      $0.set("advice", text: choice.advice)
-      $0.set("settings", settings.isEmpty ? nil : .array(settings.map(\.json)))
-      $0.set("requests", requests.json)
-      $0.set("openRequests", .array(OpenRequest.groups(of: requests.open).map { $0.json() }))
-      write(to: &$0)
-    }
+  package var json: JSONValue { Self.layout.json(Headed(self)) }
+
+  package func json(under heading: MachineHeading) -> JSONValue {
+    Self.layout.json(Headed(self, under: heading))
   }
 
-  /// Adds the plan's parts.
-  func write(to object: inout JSONObject) {
-    if let before = bus.masks, let after = plan.masks(after: bus) {
-      object.set(
-        "masks",
-        JSONObject.make {
-          $0.set("before", before.json)
-          $0.set("after", after.json)
-        })
+  package static let layout = JSONLayout<Headed<PlanReport>>.report(
+    "plan", "What would be written, and why."
+  ) {
+    $0.include(members, \.report)
+  }
+
+  private static let members = JSONLayout<PlanReport> {
+    $0.add(
+      "outcome", .word, "Whether there is something to do, and whether something is refused.",
+      \.outcome)
+    $0.include(MechanismChoice.layout, \.choice)
+    $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.", \.settings)
+    $0.add("requests", .object(Requests.layout), "The requests by state.", \.requests)
+    $0.add(
+      "openRequests", .list(of: .object(OpenRequest.Group.layout())),
+      "The requests that are not fulfilled, by reason."
+    ) { OpenRequest.groups(of: $0.requests.open) }
+    $0.add("masks", .object(masksLayout), "The masks, on a kernel that has them.", \.masks)
+    $0.add("changes", .list(of: .object(OwnerChange.layout)), "The queues that are moved.") {
+      report in
+      report.plan.changes.map { ($0, report.decisions.decision(for: $0.apqn)) }
     }
-    object.set(
-      "changes",
-      .array(plan.changes.map { $0.json(decisions.decision(for: $0.apqn)) }))
-    object.set("steps", .array(plan.steps.map(\.json)))
-    object.set("refusals", .array(plan.refusals.map(\.json)))
-    object.set("alternatives", .array(plan.alternatives.map(\.json)))
-    object.set("waiting", .array(plan.waiting.map(\.json)))
-    object.set("undecidable", texts: plan.undecidable.map(\.description))
-    object.set("adopted", texts: plan.adopted.map(\.description))
-    object.set("warnings", .array(plan.warnings.map(\.json)))
-    let latent = plan.latentCollateral
-    object.set(
-      "latentCollateral",
-      JSONObject.make {
-        $0.set("adapters", .array(latent.adapters.map { .integer($0) }))
-        $0.set("domains", .array(latent.domains.map { .integer($0) }))
-        $0.set("count", number: latent.count)
-        $0.set("hostCount", number: latent.hostCount)
-      })
+    $0.add("steps", .list(of: .union(Step.union)), "The writes, in order.", \.plan.steps)
+    $0.add("refusals", .list(of: .object(Refusal.layout)), "What is refused.", \.plan.refusals)
+    $0.add(
+      "alternatives", .list(of: .object(MaskAlternative.layout)),
+      "Masks that would do what is refused, and more.", \.plan.alternatives)
+    $0.add(
+      "waiting", .list(of: .object(Plan.Waiting.layout)), "Queues that wait for a driver.",
+      \.plan.waiting)
+    $0.add(
+      "undecidable", .queues, "Queues of which the rules cannot be decided now.", \.plan.undecidable
+    )
+    $0.add(
+      "adopted", .queues,
+      "Queues on vfio_ap that apreserve has not reserved, and so does not give back.",
+      \.plan.adopted)
+    $0.add(
+      "warnings", .list(of: .object(PlanWarning.layout)), "What the plan warns of.", \.plan.warnings
+    )
+    $0.add(
+      "latentCollateral", .object(LatentCollateral.layout),
+      "Absent queues that vfio_ap would get without a request.", \.plan.latentCollateral)
+  }
+
+  private var masks: (before: MaskPair, after: MaskPair)? {
+    guard let before = bus.masks, let after = plan.masks(after: bus) else { return nil }
+    return (before, after)
+  }
+
+  private static let masksLayout = JSONLayout<(before: MaskPair, after: MaskPair)>(
+    "MasksOfPlan", "The masks before and after the plan."
+  ) {
+    $0.add("before", .object(MaskPair.layout), "Now.") { $0.before }
+    $0.add("after", .object(MaskPair.layout), "Then.") { $0.after }
   }
 }
 
 extension MaskPair {
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("apmask", text: adapters.description)
-      $0.set("aqmask", text: domains.description)
-    }
+  static let layout = JSONLayout<MaskPair>("Masks", "Both masks.") {
+    $0.add("apmask", .mask, "The adapters of the host's pool.", \.adapters)
+    $0.add("aqmask", .mask, "The domains of the host's pool.", \.domains)
   }
 }
 
 extension MaskAlternative {
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("adapters", .array(adapters.map { .integer($0) }))
-      $0.set("domains", .array(domains.map { .integer($0) }))
-      $0.set("alsoTaken", texts: alsoTaken.map(\.description))
-    }
+  fileprivate static let layout = JSONLayout<MaskAlternative>(
+    "Alternative", "Bits to clear in the masks, which would also take other queues."
+  ) {
+    $0.add("adapters", .numbers, "The adapters.", \.adapters)
+    $0.add("domains", .numbers, "The domains.", \.domains)
+    $0.add("alsoTaken", .queues, "The other queues.", \.alsoTaken)
+  }
+}
+
+extension LatentCollateral {
+  fileprivate static let layout = JSONLayout<LatentCollateral>(
+    "LatentCollateral", "Absent queues that vfio_ap would get without a request."
+  ) {
+    $0.add("adapters", .numbers, "Adapters of which new domains are taken.", \.adapters)
+    $0.add("domains", .numbers, "Domains of which new adapters are taken.", \.domains)
+    $0.add("count", .count, "How many absent queues these are.", \.count)
+    $0.add("hostCount", .count, "How many of them are reserved for the host.", \.hostCount)
   }
 }
 
 extension Plan.Waiting {
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("driver", text: driver)
-    }
+  fileprivate static let layout = JSONLayout<Plan.Waiting>(
+    "Waiting", "A queue that waits for a driver."
+  ) {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("driver", .text, "The driver.", \.driver)
   }
 }
 
@@ -389,14 +417,12 @@ extension Refusal {
     }
   }
 
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("reason", text: code)
-      $0.set("message", text: description)
-    }
+  package static let layout = JSONLayout<Refusal>("Refusal", "A request that cannot be fulfilled.")
+  {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("reason", .text, "Why, in one word.", \.code)
+    $0.add("message", .text, "Why, and what to do, a sentence.", \.description)
   }
-
 }
 
 extension PlanWarning {
@@ -427,11 +453,11 @@ extension PlanWarning {
     }
   }
 
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("warning", text: code)
-      $0.set("message", text: description)
-    }
+  package static let layout = JSONLayout<PlanWarning>(
+    "Warning", "Something that a person should know of."
+  ) {
+    $0.add("warning", .text, "What it is, in one word.", \.code)
+    $0.add("message", .text, "A sentence about it.", \.description)
   }
 }
 
@@ -467,26 +493,43 @@ extension Step {
     }
   }
 
-  /// As JSON: the file and the exact text, or the queue that is only read.
-  var json: JSONValue {
-    JSONObject.make {
-      switch self {
-      case .requireUnassigned(let apqn): $0.set("requireUnassigned", text: apqn.description)
-      case .awaitIdle(let apqn): $0.set("awaitIdle", text: apqn.description)
-      default:
-        $0.set("path", text: path?.description)
-        $0.set("text", text: text)
+  enum Kind: String, CaseIterable {
+    case write, requireUnassigned, awaitIdle
+  }
+
+  private var kind: Kind {
+    switch self {
+    case .requireUnassigned: .requireUnassigned
+    case .awaitIdle: .awaitIdle
+    case .setAdapterMask, .setDomainMask, .setOverride, .unbind, .bind, .probe, .setOnline: .write
+    }
+  }
+
+  static let union = JSONUnion<Step, Kind>(
+    "Step", "A single write, or a read that guards the writes after it.", kind: \.kind
+  ) { kind in
+    switch kind {
+    case .write:
+      JSONLayout(nil, "A write.") {
+        $0.add("path", .text, "The file.") { $0.path?.description ?? "" }
+        $0.add("text", .text, "The exact text that is written.", \.text)
+      }
+    case .requireUnassigned:
+      .kind("A read: go on only if no mediated device has the queue.", \.unassignedQueue) {
+        $0.add(kind.rawValue, .queue, "The queue.") { $0 }
+      }
+    case .awaitIdle:
+      .kind("A read: go on when the queue has no pending requests.", \.idleQueue) {
+        $0.add(kind.rawValue, .queue, "The queue.") { $0 }
       }
     }
   }
-}
 
-extension AppliedSetting {
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("key", text: name)
-      $0.set("value", text: value)
-      $0.set("origin", text: origin)
-    }
+  private var unassignedQueue: APQN? {
+    if case .requireUnassigned(let apqn) = self { apqn } else { nil }
+  }
+
+  private var idleQueue: APQN? {
+    if case .awaitIdle(let apqn) = self { apqn } else { nil }
   }
 }

@@ -102,15 +102,26 @@ package struct QueueList {
   /// The names of the queues, one a line.
   package var names: String { order.map { "\($0)\n" }.joined() }
 
-  package var json: JSONValue {
-    JSONObject.document("list") {
-      $0.set("queues", .array(order.map { QueueRow($0, in: assessment).json }))
+  package static let layout = JSONLayout<Headed<QueueList>>.report(
+    "list", "Queues of a machine, and requested ones that are missing."
+  ) {
+    $0.add(
+      "queues", .list(of: .object(QueueRow.layout)), "The queues, in the order that was asked for."
+    ) {
+      list in
+      list.report.order.map { QueueRow($0, in: list.report.assessment) }
     }
+  }
+
+  package var json: JSONValue { Self.layout.json(Headed(self)) }
+
+  package func json(under heading: MachineHeading) -> JSONValue {
+    Self.layout.json(Headed(self, under: heading))
   }
 
   /// The queues of a card for programs: values of the type `Queue` (`org.apreserve.varlink`).
   package func json(ofCard adapter: UInt8) -> [JSONValue] {
-    apqns(ofCard: adapter).map { QueueRow($0, in: assessment).json }
+    apqns(ofCard: adapter).map { QueueRow.layout.json(QueueRow($0, in: assessment)) }
   }
 }
 
@@ -166,7 +177,7 @@ package enum QueueColumn: String, CaseIterable, Sendable {
 }
 
 /// What is known of one queue.
-private struct QueueRow {
+struct QueueRow {
   let apqn: APQN
   let card: Card?
   let queue: Queue?
@@ -193,23 +204,31 @@ private struct QueueRow {
     }
   }
 
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("name", text: apqn.description)
-      $0.set("adapter", number: apqn.adapter)
-      $0.set("domain", number: apqn.domain)
-      $0.set("type", text: card?.typeName)
-      $0.set("hwtype", number: card?.hardwareType.rawValue)
-      $0.set("mode", text: card?.mode?.rawValue)
-      $0.set("owner", text: queue?.owner.rawValue)
-      $0.set("driver", text: queue?.driver)
-      $0.set("state", text: state == .unknown ? nil : state?.rawValue)
-      $0.set("mediatedDevice", text: device?.uuid)
-      $0.set("virtualMachine", text: virtualMachine)
-      decision.write(to: &$0)
-      $0.set("request", text: request?.rawValue)
-      $0.set("unanswered", text: card?.unanswered?.description)
+  static let layout = JSONLayout<QueueRow>("Queue", "A queue.") {
+    $0.add("name", .queue, "The queue, as sysfs names it.", \.apqn)
+    $0.add("adapter", .integer, "Its adapter in decimal, as the HMC shows it.", \.apqn.adapter)
+    $0.add("domain", .integer, "Its domain in decimal, as the HMC shows it.", \.apqn.domain)
+    $0.add("type", .text, "Product and mode of its card, such as CEX8C.", \.card?.typeName)
+    $0.add("hwtype", .integer, "The hardware type.", \.card?.hardwareType.rawValue)
+    $0.add("mode", .word, "The mode.", \.card?.mode)
+    $0.add("serialnr", .text, "The serial number of its card.") { $0.card?.attributes["serialnr"] }
+    $0.add("owner", .word, "Who has it; missing if it is absent.", \.queue?.owner)
+    $0.add("driver", .text, "The driver that it is bound to.", \.queue?.driver)
+    $0.add("driver_override", .text, "The only driver that may have it.", \.queue?.driverOverride)
+    $0.add("state", .text(of: QueueState.words), "What it is doing.") {
+      $0.state == .unknown ? nil : $0.state?.rawValue
     }
+    $0.add("mediatedDevice", .text, "The UUID of the mediated device that has it.", \.device?.uuid)
+    $0.add("virtualMachine", .text, "The virtual machine of that device.", \.virtualMachine)
+    $0.include(Decision.layout, \.decision)
+    $0.add(
+      "request", .word, "The state of its request; missing if no guest is to have it.", \.request)
+    $0.add(
+      "pending", .count, "How many requests it has not answered yet.", \.queue?.pendingRequests)
+    $0.include(MasterKeyPattern.layout, \.queue?.masterKeys)
+    $0.add(
+      "unanswered", .text, "The read that its adapter does not answer.",
+      \.card?.unanswered?.description)
   }
 }
 
@@ -243,6 +262,9 @@ package enum QueueState: String, Hashable, Sendable, CaseIterable {
   case unbound
   /// The kernel does not say.
   case unknown = "-"
+
+  /// The words of documents, which leave out what is unknown.
+  fileprivate static let words = allCases.filter { $0 != .unknown }.map(\.rawValue)
 
   /// The state of a queue in an inventory. What makes it unusable is first.
   package init(_ queue: Queue, in inventory: Inventory) {

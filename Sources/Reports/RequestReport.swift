@@ -50,25 +50,29 @@ package struct RequestChangeGroup: Equatable, Sendable {
 }
 
 extension Agent.RequestChange {
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("queue", text: apqn.description)
-      $0.set("from", text: from?.rawValue)
-      $0.set("to", text: to.rawValue)
-      $0.set("message", text: reason.map { OpenRequest.sentence(for: [apqn], reason: $0) })
-      rule.map { RuleReference($0) }?.write(to: &$0)
+  static let layout = JSONLayout<Agent.RequestChange>(
+    "RequestChange", "A request that is in another state."
+  ) {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("from", .word, "The state before; missing for a new request.", \.from)
+    $0.add("to", .word, "The state now.", \.to)
+    $0.add("message", .text, "Why it is open, a sentence.") { change in
+      change.reason.map { OpenRequest.sentence(for: [change.apqn], reason: $0) }
     }
+    $0.include(RuleReference.layout) { $0.rule.map { RuleReference($0) } }
   }
 }
 
 extension OpenRequest.Group {
-  /// A value of the type `OpenRequests` (`org.apreserve.varlink`), with at most `limit` queues.
-  package func json(limit: Int = .max) -> JSONValue {
-    JSONObject.make {
-      $0.set("state", text: reason.state.rawValue)
-      $0.set("message", text: sentence)
-      $0.set("count", number: apqns.count)
-      $0.set("queues", texts: apqns.prefix(limit).map(\.description))
+  /// The type `OpenRequests` (`org.apreserve.varlink`), with at most `limit` queues.
+  package static func layout(limit: Int = .max) -> JSONLayout<OpenRequest.Group> {
+    JSONLayout("OpenRequests", "Requests that are not fulfilled for the same reason.") {
+      $0.add("state", .word, "Their state.", \.reason.state)
+      $0.add("message", .text, "Why, a sentence.", \.sentence)
+      $0.add("count", .count, "How many there are.", \.apqns.count)
+      $0.add("queues", .queues, "The queues; in the daemon's status at most 100.") {
+        Array($0.apqns.prefix(limit))
+      }
     }
   }
 }
@@ -76,10 +80,15 @@ extension OpenRequest.Group {
 extension Requests {
   /// How many requests there are, and how many in each state: the type `RequestCounts`
   /// (`org.apreserve.varlink`).
-  package var json: JSONValue {
-    JSONObject.make { object in
-      object.set("requested", number: count)
-      for state in State.allCases { object.set(state.rawValue, number: counts[state] ?? 0) }
+  package static let layout = JSONLayout<Requests>(
+    "RequestCounts",
+    "How many queues are requested for guests, and in which states the requests are."
+  ) {
+    $0.add("requested", .count, "All requests.", \.count)
+    for state in State.allCases {
+      $0.add(state.rawValue, .count, "The requests in this state (apreserve-daemon(8)).") {
+        $0.counts[state] ?? 0
+      }
     }
   }
 }

@@ -3,7 +3,7 @@ package import JSONText
 
 /// What a command has changed in a rule file.
 package struct RuleChange: Equatable, Sendable {
-  package enum Kind: String, Sendable {
+  package enum Kind: String, CaseIterable, Sendable {
     case added
     case removed
     /// The rule was there already.
@@ -33,12 +33,14 @@ package struct RuleChange: Equatable, Sendable {
     }
   }
 
-  package var json: JSONValue {
-    JSONObject.document("rule-change") {
-      $0.set("change", text: kind.rawValue)
-      $0.set("file", text: file)
-      $0.set("line", number: line)
-      $0.set("text", text: rule)
-    }
+  package static let layout = JSONLayout<RuleChange>.document(
+    "rule-change", "What a command has changed in a rule file."
+  ) {
+    $0.add("change", .word, "What was done; \"none\" if the rule was there already.", \.kind)
+    $0.add("file", .text, "The file.", \.file)
+    $0.add("line", .count, "The line on which the rule begins, or did, from 1.", \.line)
+    $0.add("text", .text, "The rule.", \.rule)
   }
+
+  package var json: JSONValue { Self.layout.json(self) }
 }

@@ -41,43 +41,49 @@ package struct RuleListing {
       + selection.skipped.map { "\($0.path.printable) is not read: \($0.reason)" }
   }
 
-  package var json: JSONValue {
-    JSONObject.document("rules") {
-      $0.set("files", .array(rules.files.map { .string($0) }))
-      $0.set("rules", .array(rules.rules.map(Self.json)))
-      $0.set(
-        "replaced",
-        .array(
-          (selection?.replaced ?? []).map { replaced in
-            JSONObject.make {
-              $0.set("file", text: replaced.path)
-              $0.set("by", text: replaced.by)
-              $0.set("masked", flag: replaced.isMasked)
-            }
-          }))
-      $0.set(
-        "skipped",
-        .array(
-          (selection?.skipped ?? []).map { skipped in
-            JSONObject.make {
-              $0.set("file", text: skipped.path)
-              $0.set("reason", text: skipped.reason)
-            }
-          }))
-    }
+  package static let layout = JSONLayout<RuleListing>.document(
+    "rules", "Rules, and the files that are not read."
+  ) {
+    $0.add("files", .list(of: .text), "The files of the rules.", \.rules.files)
+    $0.add("rules", .list(of: .object(Rule.layout)), "The rules, in order.", \.rules.rules)
+    $0.add(
+      "replaced", .list(of: .object(replacedLayout)),
+      "Files that are not read because of one with the same name in a stronger directory."
+    ) { $0.selection?.replaced ?? [] }
+    $0.add(
+      "skipped", .list(of: .object(skippedLayout)), "Files that are not read for another reason."
+    ) { $0.selection?.skipped ?? [] }
   }
 
-  fileprivate static func json(_ rule: Rule) -> JSONValue {
-    JSONObject.make {
-      $0.set("file", text: rule.location.file)
-      $0.set("line", number: rule.location.line)
-      $0.set("text", text: rule.text)
-      $0.set("reserve", text: rule.reserve.value.rawValue)
-      $0.set("locks", flag: rule.reserve.locks)
-      $0.set("collateral", text: rule.collateral.rawValue)
-      $0.set("label", text: rule.name)
-      $0.set("hash", text: rule.textHash)
-    }
+  package var json: JSONValue { Self.layout.json(self) }
+
+  private static let replacedLayout = JSONLayout<RuleFileSelection.Replaced>(
+    "ReplacedFile", "A file that another one replaces."
+  ) {
+    $0.add("file", .text, "The file.", \.path)
+    $0.add("by", .text, "The file that is read instead.", \.by)
+    $0.add("masked", .flag, "Whether that one is empty or a link to /dev/null.", \.isMasked)
+  }
+
+  private static let skippedLayout = JSONLayout<RuleFileSelection.Skipped>(
+    "SkippedFile", "A file that is not read."
+  ) {
+    $0.add("file", .text, "The file.", \.path)
+    $0.add("reason", .text, "Why, a clause.", \.reason)
+  }
+}
+
+extension Rule {
+  fileprivate static let layout = JSONLayout<Rule>("Rule", "A rule.") {
+    $0.add("file", .text, "Its file.", \.location.file)
+    $0.add("line", .count, "Its line, from 1.", \.location.line)
+    $0.add("text", .text, "The rule.", \.text)
+    $0.add("reserve", .word, "What it requests.", \.reserve.value)
+    $0.add("locks", .flag, "Whether it locks its queues against all other rules.", \.reserve.locks)
+    $0.add("collateral", .word, "Whether queues may be taken along.", \.collateral)
+    $0.add("label", .text, "Its NAME.", \.name)
+    $0.add(
+      "hash", .text("^[0-9a-f]{12}$"), "The same for rules with the same text.", \.textHash)
   }
 }
 
@@ -108,19 +114,24 @@ package struct RuleDifference {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  package var json: JSONValue {
-    JSONObject.document("rule-difference") {
-      $0.set("added", .array(changes.added.map(RuleListing.json)))
-      $0.set("removed", .array(changes.removed.map(RuleListing.json)))
-      $0.set(
-        "changed",
-        .array(
-          changes.changed.map { change in
-            JSONObject.make {
-              $0.set("from", RuleListing.json(change.from))
-              $0.set("to", RuleListing.json(change.to))
-            }
-          }))
+  package static let layout = JSONLayout<RuleDifference>.document(
+    "rule-difference", "How the rules of the files differ from those in force."
+  ) {
+    $0.add("added", .list(of: .object(Rule.layout)), "Rules of the files alone.", \.changes.added)
+    $0.add("removed", .list(of: .object(Rule.layout)), "Rules in force alone.", \.changes.removed)
+    $0.add(
+      "changed", .list(of: .object(changeLayout)), "Rules that have another text."
+    ) {
+      $0.changes.changed.map { ($0.from, $0.to) }
     }
+  }
+
+  package var json: JSONValue { Self.layout.json(self) }
+
+  private static let changeLayout = JSONLayout<(from: Rule, to: Rule)>(
+    "ChangedRule", "A rule that has another text."
+  ) {
+    $0.add("from", .object(Rule.layout), "The rule in force.") { $0.from }
+    $0.add("to", .object(Rule.layout), "The rule of the files.") { $0.to }
   }
 }

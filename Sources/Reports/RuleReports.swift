@@ -10,12 +10,22 @@ extension SourceLocation {
   static func shortText(file: String, line: Int) -> String {
     "\(RuleFileSelection.baseName(file)):\(line)".printable
   }
+}
 
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("file", text: file)
-      $0.set("line", number: line)
-    }
+extension JSONForm where Value == (file: String, line: Int) {
+  /// The place of a rule.
+  static var place: JSONForm {
+    .object(
+      JSONLayout("Place", "The place of a rule.") {
+        $0.add("file", .text, "The file.") { $0.file }
+        $0.add("line", .count, "The line, from 1.") { $0.line }
+      })
+  }
+}
+
+extension JSONForm where Value == SourceLocation {
+  static var place: JSONForm {
+    JSONForm<(file: String, line: Int)>.place.mapped { ($0.file, $0.line) }
   }
 }
 
@@ -32,49 +42,63 @@ extension RuleReference {
     SourceLocation.shortText(file: file, line: line) + (label.map { " \"\($0.printable)\"" } ?? "")
   }
 
-  /// Adds place, label and hash of the text.
-  func write(to object: inout JSONObject) {
-    object.set(
-      "rule",
-      JSONObject.make {
-        $0.set("file", text: file)
-        $0.set("line", number: line)
-      })
-    object.set("label", text: label)
-    object.set("ruleHash", text: textHash)
+  /// Place, label and hash of the text.
+  static let layout = JSONLayout<RuleReference> {
+    $0.add("rule", .place, "The place of the rule that decides.") {
+      ($0.file, $0.line)
+    }
+    $0.add("label", .text, "Its NAME.", \.label)
+    $0.add(
+      "ruleHash", .text("^[0-9a-f]{12}$"), "The same for rules with the same text.", \.textHash)
   }
 }
 
 extension Decision {
   /// The request in one word; `-` where no rule names the queue.
   var request: String {
-    guard let reserve else { return "undecidable" }
+    guard let reserve else { return Self.undecidable }
     return rule == nil ? "-" : reserve.rawValue
   }
 
   /// The rule that won and the label for people: `50-db.rules:2 "db guests"`.
   var origin: String? { rule?.origin }
 
-  /// Adds request, rule and label.
-  func write(to object: inout JSONObject) {
-    object.set("reserve", text: reserve?.rawValue ?? "undecidable")
-    object.set("rule", rule?.location.json)
-    object.set("label", text: name)
+  /// Request, rule and label.
+  static let layout = JSONLayout<Decision> {
+    $0.add(
+      "reserve", .text(of: Reserve.allCases.map(\.rawValue) + [undecidable]),
+      "What the rules request."
+    ) { $0.reserve?.rawValue ?? undecidable }
+    $0.add("rule", .place, "The place of the rule that decides.") {
+      $0.rule?.location
+    }
+    $0.add("label", .text, "Its NAME.", \.name)
   }
+
+  private static let undecidable = "undecidable"
 }
 
 extension RuleVerdict {
-  /// What became of the rule, in one word.
-  var word: String {
+  /// What can become of a rule, as JSON has it.
+  private enum Kind: String, CaseIterable {
+    case decides, waits, overridden
+    case lockedOut = "locked-out"
+    case fails, unknown
+  }
+
+  private var kind: Kind {
     switch outcome {
-    case .decides: "decides"
-    case .waits: "waits"
-    case .overridden: "overridden"
-    case .lockedOut: "locked out"
-    case .fails: "fails"
-    case .unknown: "unknown"
+    case .decides: .decides
+    case .waits: .waits
+    case .overridden: .overridden
+    case .lockedOut: .lockedOut
+    case .fails: .fails
+    case .unknown: .unknown
     }
   }
+
+  /// What became of the rule, in one word or two.
+  var word: String { kind.rawValue.replacing("-", with: " ") }
 
   /// Why; nil where the word says it all.
   var detail: String? {
@@ -90,25 +114,41 @@ extension RuleVerdict {
     }
   }
 
-  /// As JSON: the clause that failed with what was found or why that is unknown, or the rule that
-  /// decides instead.
-  var json: JSONValue {
-    JSONObject.make {
-      $0.set("rule", rule.location.json)
-      $0.set("text", text: rule.text)
-      $0.set("verdict", text: word.replacing(" ", with: "-"))
-      switch outcome {
-      case .decides, .waits: break
-      case .overridden(let location), .lockedOut(let location): $0.set("by", location.json)
-      case .fails(let clause, let found):
-        $0.set("wanted", text: clause.text)
-        $0.set("found", text: found)
-      case .unknown(let clause, let reason, let mayDecide):
-        $0.set("wanted", text: clause.text)
-        $0.set("unknown", text: reason)
-        $0.set("mayDecide", flag: mayDecide)
-      }
-      $0.set("detail", text: detail)
+  static let layout = JSONLayout<RuleVerdict>("Verdict", "A rule, and whether it matches.") {
+    $0.add("rule", .place, "The place of the rule.", \.rule.location)
+    $0.add("text", .text, "The rule.", \.rule.text)
+    $0.add("verdict", .word, "What has become of it.", \.kind)
+    $0.add("by", .place, "The rule that decides instead.", \.winner)
+    $0.add(
+      "wanted", .text, "The clause that does not match, or of which that is unknown.",
+      \.clause?.text)
+    $0.add("found", .text, "What was found instead.", \.found)
+    $0.add("unknown", .text, "Why it is unknown.") { $0.unknown?.reason }
+    $0.add("mayDecide", .flag, "Whether the rule would decide if it matched.") {
+      $0.unknown?.mayDecide
     }
+    $0.add("detail", .text, "All that as a clause for people.", \.detail)
+  }
+
+  private var winner: SourceLocation? {
+    switch outcome {
+    case .overridden(let location), .lockedOut(let location): location
+    case .decides, .waits, .fails, .unknown: nil
+    }
+  }
+
+  private var clause: Clause? {
+    switch outcome {
+    case .fails(let clause, _), .unknown(let clause, _, _): clause
+    case .decides, .waits, .overridden, .lockedOut: nil
+    }
+  }
+
+  private var found: String? {
+    if case .fails(_, let found) = outcome { found } else { nil }
+  }
+
+  private var unknown: (reason: String, mayDecide: Bool)? {
+    if case .unknown(_, let reason, let mayDecide) = outcome { (reason, mayDecide) } else { nil }
   }
 }

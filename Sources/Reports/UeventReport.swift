@@ -46,20 +46,33 @@ package struct UeventReport {
   }
 
   package func json(_ event: Uevent, at moment: Moment, decision: Decision? = nil) -> JSONValue {
-    JSONObject.make { object in
-      object.set("time", text: moment.wall.microsecondText)
-      object.set("monotonic", .number(moment.monotonic.sinceBoot.microsecondText))
-      object.set("action", text: event.action.rawValue)
-      object.set("devicePath", text: event.devicePath)
-      object.set("subsystem", text: event.subsystem)
-      object.set(
-        "properties",
-        JSONObject.make { properties in
-          for property in event.properties { properties.set(property.key, text: property.value) }
-        })
-      object.set("sequenceNumber", number: event.sequenceNumber)
-      decision?.write(to: &object)
+    Self.layout.json((event, moment, decision))
+  }
+
+  package static let layout = JSONLayout<
+    (event: Uevent, moment: Moment, decision: Decision?)
+  >("Uevent", "An event of the kernel about an AP device.") {
+    $0.add("time", .text, "When it was received (RFC 3339).") { $0.moment.wall.microsecondText }
+    $0.add("monotonic", .microseconds, "The same in seconds of CLOCK_MONOTONIC.") {
+      $0.moment.monotonic.sinceBoot
     }
+    $0.add("action", .word, "What has happened to the device.") { $0.event.action }
+    $0.add("devicePath", .text, "The device's path below /sys.") { $0.event.devicePath }
+    $0.add("subsystem", .text, "Its subsystem.") { $0.event.subsystem }
+    $0.add("properties", .dictionary(of: .text), "The other properties of the event.") {
+      $0.event.properties.map { (key: $0.key, value: $0.value) }
+    }
+    $0.add("sequenceNumber", .count, "The kernel's number of the event.") {
+      $0.event.sequenceNumber
+    }
+    $0.include(Decision.layout) { $0.decision }
+  }
+}
+
+extension JSONForm where Value == Duration {
+  /// Seconds, to the microsecond.
+  fileprivate static var microseconds: JSONForm {
+    JSONForm(schema: JSONSchema(type: "number")) { .number($0.microsecondText) }
   }
 }
 

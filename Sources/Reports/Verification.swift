@@ -98,35 +98,40 @@ package struct Verification {
     return ([checked] + found).joined(separator: ", ")
   }
 
-  package var json: JSONValue {
-    JSONObject.document("verify") {
-      $0.set("files", .array(rules.files.map { .string($0) }))
-      $0.set("rules", number: rules.rules.count)
-      $0.set("errors", number: count(.error))
-      $0.set("warnings", number: count(.warning))
-      $0.set("notes", number: count(.note))
-      $0.set("diagnostics", .array(diagnostics.map(\.json)))
-    }
+  package static let layout = JSONLayout<Verification>.document(
+    "verify", "What was found in rule files."
+  ) {
+    $0.add("files", .list(of: .text), "The files that were read.", \.rules.files)
+    $0.add("rules", .count, "How many rules they have.", \.rules.rules.count)
+    $0.add("errors", .count, "How many errors.") { $0.count(.error) }
+    $0.add("warnings", .count, "How many warnings.") { $0.count(.warning) }
+    $0.add("notes", .count, "How many notes.") { $0.count(.note) }
+    $0.add(
+      "diagnostics", .list(of: .object(Diagnostic.layout)),
+      "The findings, in the order of the rules.",
+      \.diagnostics)
   }
+
+  package var json: JSONValue { Self.layout.json(self) }
 }
 
 extension Diagnostic {
-  /// As JSON. What is about a whole file has a length of 0 and no source line.
-  fileprivate var json: JSONValue {
-    JSONObject.make {
-      $0.set("severity", text: severity.rawValue)
-      $0.set("code", text: code.rawValue)
-      $0.set("file", text: location.file)
-      $0.set(
-        "span",
-        JSONObject.make {
-          $0.set("line", number: location.line)
-          $0.set("column", number: location.column)
-          $0.set("length", number: length)
-        })
-      $0.set("sourceLine", text: sourceLine.isEmpty ? nil : sourceLine)
-      $0.set("message", text: message)
-      $0.set("fixes", .array(fixes.map { .string($0) }))
+  fileprivate static let layout = JSONLayout<Diagnostic>("Diagnostic", "A finding.") {
+    $0.add("severity", .word, "Whether the rules are refused because of it.", \.severity)
+    $0.add("code", .word, "What it is, in one word (apreserve.rules(5)).", \.code)
+    $0.add("file", .text, "The file.", \.location.file)
+    $0.add("span", .object(spanLayout), "The place in the file.") { $0 }
+    $0.add("sourceLine", .text, "The line; missing if it is about the whole file.") {
+      $0.sourceLine.isEmpty ? nil : $0.sourceLine
     }
+    $0.add("message", .text, "What is wrong, a sentence.", \.message)
+    $0.add("fixes", .list(of: .text), "What could be written instead.", \.fixes)
+  }
+
+  private static let spanLayout = JSONLayout<Diagnostic>("Span", "A place in a file.") {
+    $0.add("line", .count, "The line, from 1.", \.location.line)
+    $0.add("column", .count, "The column, from 1.", \.location.column)
+    $0.add(
+      "length", .count, "How many characters it has; 0 if it is about the whole file.", \.length)
   }
 }

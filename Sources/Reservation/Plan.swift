@@ -125,7 +125,7 @@ package struct Operation: Equatable, Sendable {
 /// A queue that a plan moves.
 package struct OwnerChange: Equatable, Sendable {
   /// Why a queue moves, as JSON has it.
-  package enum Cause: String, Sendable {
+  package enum Cause: String, CaseIterable, Sendable {
     /// A rule wants it there.
     case wanted
     /// An owned queue is given back by a rule, or because no rule requests it any more.

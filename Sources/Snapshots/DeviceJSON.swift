@@ -1,30 +1,24 @@
 import APBus
 import JSONText
+import Reservation
 
 // The JSON of what is on the bus.
 
 extension HostIdentity {
   init(_ value: JSONValue) throws(ValueError) {
-    let fields = try Fields(value, at: "host", keys: ["name", "lpar"])
+    let fields = try Fields(value, at: "host", keys: Self.layout.keys)
     self.init(name: try fields.text("name"), lpar: try fields.text("lpar"))
   }
 
-  var json: JSONValue {
-    var members = JSONObject()
-    members.set("name", text: name)
-    members.set("lpar", text: lpar)
-    return members.value
+  static let layout = JSONLayout<HostIdentity>("Host", "The names of the machine.") {
+    $0.add("name", .text, "The name of the host.", \.name)
+    $0.add("lpar", .text, "The name of the LPAR.", \.lpar)
   }
 }
 
 extension BusState {
   init(_ value: JSONValue) throws(ValueError) {
-    let fields = try Fields(
-      value, at: "bus",
-      keys: [
-        "apmask", "aqmask", "scans", "bindingsCompleteCount", "configuredAdapters",
-        "configuredDomains", "controlDomains", "defaultDomain", "driverOverride", "drivers",
-      ])
+    let fields = try Fields(value, at: "bus", keys: Self.layout.keys)
     self.init(
       masks: try fields.masks(), scans: try fields.number("scans"),
       bindingsCompleteCount: try fields.number("bindingsCompleteCount"),
@@ -42,19 +36,27 @@ extension BusState {
     drivers = Set(drivers).sorted()
   }
 
-  var json: JSONValue {
-    var members = JSONObject()
-    members.set("apmask", mask: masks?.adapters)
-    members.set("aqmask", mask: masks?.domains)
-    members.set("scans", number: scans)
-    members.set("bindingsCompleteCount", number: bindingsCompleteCount)
-    members.set("configuredAdapters", mask: configuredAdapters)
-    members.set("configuredDomains", mask: configuredDomains)
-    members.set("controlDomains", mask: controlDomains)
-    members.set("defaultDomain", number: defaultDomain)
-    members.set("driverOverride", flag: supportsOverride)
-    members.set("drivers", texts: drivers)
-    return members.value
+  static let layout = JSONLayout<BusState>("Bus", "What the bus itself says.") {
+    $0.add("apmask", .mask, "The adapters in the host's pool.") { $0.masks?.adapters }
+    $0.add("aqmask", .mask, "The domains in the host's pool.") { $0.masks?.domains }
+    $0.add("scans", .count, "How often the kernel has scanned the bus.", \.scans)
+    $0.add(
+      "bindingsCompleteCount", .count, "How often all queues were bound after a scan.",
+      \.bindingsCompleteCount)
+    $0.add(
+      "configuredAdapters", .mask, "The adapters that this system is configured for.",
+      \.configuredAdapters)
+    $0.add(
+      "configuredDomains", .mask, "The usage domains that this system is configured for.",
+      \.configuredDomains)
+    $0.add(
+      "controlDomains", .mask, "The control domains that this system is configured for.",
+      \.controlDomains)
+    $0.add("defaultDomain", .integer, "The kernel's default domain.", \.defaultDomain)
+    $0.add(
+      "driverOverride", .flag, "Whether queues have driver_override (Linux 6.19 and newer).",
+      \.supportsOverride)
+    $0.add("drivers", .list(of: .text), "The drivers on the bus.", \.drivers)
   }
 }
 
@@ -74,12 +76,6 @@ extension Fields {
 }
 
 extension Card {
-  static let keys = [
-    "name", "hwtype", "ap_functions", "mode", "driver", "config", "chkstop", "attributes",
-    "unanswered",
-    "queues",
-  ]
-
   init(_ fields: Fields) throws(ValueError) {
     guard let name = try fields.text("name"), let adapter = BusObject.adapter(ofCardName: name)
     else {
@@ -93,11 +89,13 @@ extension Card {
       functions: try Self.functions(fields), driver: try fields.driverName("driver"),
       isConfigured: try fields.flag("config"), isCheckStopped: try fields.flag("chkstop"))
     if let value = fields["unanswered"] {
-      let fields = try Fields(value, at: fields.path("unanswered"), keys: ["path", "milliseconds"])
+      let fields = try Fields(
+        value, at: fields.path("unanswered"), keys: UnansweredRead.layout.keys)
       unanswered = try UnansweredRead(fields, adapter: adapter)
     }
     guard let value = fields["attributes"] else { return }
-    let attributes = try Fields(value, at: fields.path("attributes"), keys: Self.ruleAttributes)
+    let attributes = try Fields(
+      value, at: fields.path("attributes"), keys: Self.attributesLayout.keys)
     for name in Self.ruleAttributes { self.attributes[name] = try attributes.text(name) }
   }
 
@@ -122,32 +120,50 @@ extension Card {
     return functions
   }
 
-  func json(queues: ArraySlice<Queue>) -> JSONValue {
-    var members = JSONObject()
-    members.set("name", text: name)
-    members.set("hwtype", number: hardwareType.rawValue)
+  /// A card and its queues.
+  static let layout = JSONLayout<(card: Card, queues: [Queue])>("Card", "A card.") {
+    $0.add("name", .card, "The card, as sysfs names it.") { $0.card.adapter }
+    $0.add("hwtype", .integer, "The hardware type, such as 13 for CEX7.") {
+      $0.card.hardwareType.rawValue
+    }
     // As the kernel prints it (`ap_functions_show` in ap_card.c).
-    members.set("ap_functions", text: "0x" + Hex.text(functions, digits: 8, uppercase: true))
-    members.set("driver", text: driver)
-    members.set("config", flag: isConfigured)
-    members.set("chkstop", flag: isCheckStopped)
-    let attributes = attributes.sorted { $0.key < $1.key }
-    members.set(
-      "attributes", .object(attributes.map { JSONValue.Member($0.key, .string($0.value)) }))
-    members.set(
-      "unanswered",
-      unanswered.map { read in
-        JSONObject.make {
-          $0.set("path", text: read.path.description)
-          $0.set("milliseconds", number: read.milliseconds)
-        }
-      })
-    members.set("queues", .array(queues.map(\.json)))
-    return members.value
+    $0.add("ap_functions", .text("^0x[0-9A-Fa-f]{1,8}$"), "The function bits.") {
+      "0x" + Hex.text($0.card.functions, digits: 8, uppercase: true)
+    }
+    $0.add(
+      read: "mode", JSONForm<QueueMode>.word,
+      "In descriptions written by hand: the mode, instead of the function bits that mean it.")
+    $0.add("driver", .text, "The driver that the card is bound to.") { $0.card.driver }
+    $0.add("config", .flag, "Whether the card is configured.") { $0.card.isConfigured }
+    $0.add("chkstop", .flag, "Whether the card is check-stopped.") { $0.card.isCheckStopped }
+    $0.add("attributes", .object(attributesLayout), "What rules can match of the card.") {
+      $0.card.attributes
+    }
+    $0.add(
+      "unanswered", .object(UnansweredRead.layout), "The read that the adapter does not answer."
+    ) {
+      $0.card.unanswered
+    }
+    $0.add("queues", .list(of: .object(Queue.layout)), "The queues of the card.") { $0.queues }
+  }
+
+  private static let attributesLayout = JSONLayout<[String: String]>(
+    "Attributes", "Files of a card."
+  ) {
+    for name in ruleAttributes.sorted() {
+      $0.add(name, .text, "The text of the file \(name).") { $0[name] }
+    }
   }
 }
 
 extension UnansweredRead {
+  fileprivate static let layout = JSONLayout<UnansweredRead>(
+    "UnansweredRead", "A read that an adapter has not answered."
+  ) {
+    $0.add("path", .text, "The file.", \.path.description)
+    $0.add("milliseconds", .count, "How long an answer was waited for.", \.milliseconds)
+  }
+
   fileprivate init(_ fields: Fields, adapter: UInt8) throws(ValueError) {
     guard let path = try fields.text("path").flatMap({ SysfsPath(text: $0) }),
       path.askedAdapter == adapter
@@ -161,11 +177,6 @@ extension UnansweredRead {
 }
 
 extension Queue {
-  static let keys = [
-    "name", "driver", "driver_override", "online", "config", "chkstop", "status", "pending",
-    "mkvps", "oldMkvps", "newMkvps",
-  ]
-
   init(_ fields: Fields) throws(ValueError) {
     guard let name = try fields.text("name"), let apqn = APQN(name) else {
       throw fields.error(at: "name", expecting: "a queue's name, \"00.0000\" to \"ff.00ff\"")
@@ -189,27 +200,20 @@ extension Queue {
       })
   }
 
-  var json: JSONValue {
-    var members = JSONObject()
-    members.set("name", text: apqn.description)
-    members.set("driver", text: driver)
-    members.set("driver_override", text: driverOverride)
-    members.set("online", flag: isOnline)
-    members.set("config", flag: isConfigured)
-    members.set("chkstop", flag: isCheckStopped)
-    members.set("status", text: guestStatus?.rawValue)
-    members.set("pending", number: pendingRequests)
-    members.set("mkvps", masterKeys.map { .array($0.registers.map { .string($0) }) })
-    for (name, keys) in [("oldMkvps", masterKeys?.old), ("newMkvps", masterKeys?.new)] {
-      if let keys, !keys.isEmpty { members.set(name, texts: keys) }
-    }
-    return members.value
+  static let layout = JSONLayout<Queue>("Queue", "A queue.") {
+    $0.add("name", .queue, "The queue, as sysfs names it.", \.apqn)
+    $0.add("driver", .text, "The driver that the queue is bound to.", \.driver)
+    $0.add("driver_override", .text, "The only driver that may have it.", \.driverOverride)
+    $0.add("online", .flag, "Whether it is switched on, on the host.", \.isOnline)
+    $0.add("config", .flag, "Whether it is configured.", \.isConfigured)
+    $0.add("chkstop", .flag, "Whether it is check-stopped.", \.isCheckStopped)
+    $0.add("status", .word, "What guests do with it, on vfio_ap.", \.guestStatus)
+    $0.add("pending", .count, "How many requests it has not answered yet.", \.pendingRequests)
+    $0.include(MasterKeyPattern.layout, \.masterKeys)
   }
 }
 
 extension MediatedDevice {
-  static let keys = ["uuid", "adapters", "domains", "controlDomains"]
-
   init(_ fields: Fields) throws(ValueError) {
     guard let uuid = try fields.text("uuid"), BusObject.isUUID(uuid) else {
       throw fields.error(at: "uuid", expecting: "a UUID")
@@ -249,24 +253,12 @@ extension MediatedDevice {
     }
   }
 
-  var json: JSONValue { members.value }
-
-  var members: JSONObject {
-    var members = JSONObject()
-    members.set("uuid", text: uuid)
-    members.set("adapters", texts: adapters.map { "0x" + Hex.text($0, digits: 2) })
-    members.set("domains", texts: domains.map { "0x" + Hex.text($0, digits: 4) })
-    members.set("controlDomains", texts: controlDomains.map { "0x" + Hex.text($0, digits: 4) })
-    return members
-  }
-}
-
-extension JSONObject {
-  mutating func set(_ key: String, mask: APMask?) {
-    set(key, text: mask?.description)
-  }
-
-  mutating func set(_ key: String, queues: some Sequence<APQN>) {
-    set(key, texts: queues.sorted().map(\.description))
+  static let layout = JSONLayout<MediatedDevice>("MediatedDevice", "A mediated device.") {
+    $0.add("uuid", .text, "Its UUID.", \.uuid)
+    $0.add("adapters", .numbers(as: .hexAdapter), "The adapters that are assigned.", \.adapters)
+    $0.add("domains", .numbers(as: .hexDomain), "The usage domains that are assigned.", \.domains)
+    $0.add(
+      "controlDomains", .numbers(as: .hexDomain), "The control domains that are assigned.",
+      \.controlDomains)
   }
 }

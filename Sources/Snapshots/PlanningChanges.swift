@@ -22,7 +22,7 @@ package struct PlanningChanges: Equatable, Sendable {
     if old.configuration != new.configuration {
       lines.append("other files of the host that concern crypto queues have changed")
     }
-    for line in RuleChanges(from: before.rules, to: after.rules).lines {
+    for line in RuleChanges(from: before.rules.rules, to: after.rules.rules).lines {
       lines.append("rule \(line.printable)")
     }
     compare(before.settings, after.settings)

@@ -9,21 +9,18 @@ package import ReservationRules
 /// From this another program comes to the same decisions and to the same plan, without reading anything itself.
 package struct PlanningState: Equatable, Sendable {
   package var machine: Snapshot
-  package var rules: RuleSet
-  /// Why the rule files on disk are not those in force, each a sentence.
-  package var ruleErrors: [String]
+  package var rules: RulesInForce
   package var settings: [AppliedSetting]
   package var memory: AgentMemory
   /// When everything was read last, on the clock that all programs of a host share since its boot.
   package var lastSurvey: Instant
 
   package init(
-    machine: Snapshot, rules: RuleSet, ruleErrors: [String], settings: [AppliedSetting],
-    memory: AgentMemory, lastSurvey: Instant
+    machine: Snapshot, rules: RulesInForce, settings: [AppliedSetting], memory: AgentMemory,
+    lastSurvey: Instant
   ) {
     self.machine = machine
     self.rules = rules
-    self.ruleErrors = ruleErrors
     self.settings = settings
     self.memory = memory
     self.lastSurvey = lastSurvey
@@ -40,21 +37,20 @@ package struct PlanningStateError: Error, Equatable, CustomStringConvertible {
 }
 
 extension PlanningState {
-  private static let keys = [
-    "machine", "lastSurvey", "ruleFiles", "rules", "ruleErrors", "settings", "memory",
-  ]
-
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("machine", machine.json)
-      $0.set("lastSurvey", number: lastSurvey.sinceBoot.wholeMilliseconds)
-      $0.set("ruleFiles", texts: rules.files)
-      $0.set("rules", rules.stateJSON)
-      $0.set("ruleErrors", texts: ruleErrors)
-      $0.set("settings", .array(settings.map(\.stateJSON)))
-      $0.set("memory", memory.json)
-    }
+  package static let layout = JSONLayout<PlanningState>(
+    "PlanningState", "All that plans are made from."
+  ) {
+    $0.add("machine", .object(Snapshot.layout), "The machine.", \.machine)
+    $0.add(
+      "lastSurvey", .count,
+      "When everything was scanned last, in milliseconds of CLOCK_MONOTONIC.",
+      \.lastSurvey.sinceBoot.wholeMilliseconds)
+    $0.add("rules", .object(RulesInForce.layout), "The rules in force.", \.rules)
+    $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.", \.settings)
+    $0.add("memory", .object(AgentMemory.layout), "What is remembered of earlier plans.", \.memory)
   }
+
+  package var json: JSONValue { Self.layout.json(self) }
 
   package init(_ value: JSONValue) throws(PlanningStateError) {
     do throws(ValueError) {
@@ -65,51 +61,61 @@ extension PlanningState {
   }
 
   private init(value: JSONValue) throws(ValueError) {
-    let fields = try Fields(value, at: "", keys: Self.keys)
+    let fields = try Fields(value, at: "", keys: Self.layout.keys)
     machine = try Snapshot(fields["machine"] ?? .null)
     lastSurvey = Instant(
       sinceBoot: .milliseconds(try fields.number("lastSurvey", as: Int64.self) ?? 0))
-    rules = try RuleSet(fields, files: "ruleFiles")
-    ruleErrors = try fields.texts("ruleErrors") ?? []
+    rules = try RulesInForce(fields["rules"] ?? .object([]), at: "rules")
     settings = []
-    for fields in try fields.objects("settings", keys: ["key", "value", "origin"]) {
+    for fields in try fields.objects("settings", keys: AppliedSetting.layout.keys) {
       settings.append(
         AppliedSetting(
           name: try fields.requiredText("key"), value: try fields.requiredText("value"),
           origin: try fields.requiredText("origin")))
     }
     memory = try AgentMemory(
-      Fields(fields["memory"] ?? .object([]), at: "memory", keys: AgentMemory.keys))
+      Fields(fields["memory"] ?? .object([]), at: "memory", keys: AgentMemory.layout.keys))
   }
 }
 
 /// The rules that a daemon has in force, which it knows without an AP bus, too.
-package struct RulesInForce: Sendable {
+package struct RulesInForce: Equatable, Sendable {
   package var rules: RuleSet
   /// Why the rule files on disk are not these, each a sentence.
   package var errors: [String]
 
-  package init(_ rules: RuleSet, errors: [String]) {
+  package init(_ rules: RuleSet, errors: [String] = []) {
     self.rules = rules
     self.errors = errors
   }
 
-  package var json: JSONValue {
-    JSONObject.make {
-      $0.set("files", texts: rules.files)
-      $0.set("rules", rules.stateJSON)
-      $0.set("errors", texts: errors)
-    }
+  fileprivate static let layout = JSONLayout<RulesInForce>("RulesInForce", "The rules in force.") {
+    $0.add("files", .list(of: .text), "Their files.", \.rules.files)
+    $0.add("rules", .list(of: .object(Rule.layout)), "The rules, in order.", \.rules.rules)
+    $0.add(
+      "errors", .list(of: .text), "Why the files on disk have other rules, each a sentence.",
+      \.errors)
   }
+
+  package var json: JSONValue { Self.layout.json(self) }
 
   package init(_ value: JSONValue) throws(PlanningStateError) {
     do throws(ValueError) {
-      let fields = try Fields(value, at: "", keys: ["files", "rules", "errors"])
-      rules = try RuleSet(fields, files: "files")
-      errors = try fields.texts("errors") ?? []
+      try self.init(value, at: "")
     } catch {
       throw PlanningStateError(error)
     }
+  }
+
+  fileprivate init(_ value: JSONValue, at path: String) throws(ValueError) {
+    let fields = try Fields(value, at: path, keys: Self.layout.keys)
+    var rules: [Rule] = []
+    for fields in try fields.objects("rules", keys: Rule.layout.keys) {
+      rules.append(try Rule(fields))
+    }
+    self.init(
+      RuleSet(rules: rules, files: try fields.texts("files") ?? []),
+      errors: try fields.texts("errors") ?? [])
   }
 
   /// What a person is to know of the errors; nil without any.
@@ -122,30 +128,14 @@ package struct RulesInForce: Sendable {
   }
 }
 
-extension RuleSet {
-  fileprivate var stateJSON: JSONValue { .array(rules.map(\.stateJSON)) }
-
-  fileprivate init(_ fields: Fields, files key: String) throws(ValueError) {
-    var rules: [Rule] = []
-    for fields in try fields.objects("rules", keys: Rule.stateKeys) {
-      rules.append(try Rule(fields))
-    }
-    self.init(rules: rules, files: try fields.texts(key) ?? [])
-  }
-}
-
 extension Rule {
-  fileprivate static let stateKeys = ["file", "line", "column", "text", "locks"]
-
-  /// A rule of a kept set can lock although its text does not (`RuleKeeper`).
-  fileprivate var stateJSON: JSONValue {
-    JSONObject.make {
-      $0.set("file", text: location.file)
-      $0.set("line", number: location.line)
-      $0.set("column", number: location.column)
-      $0.set("text", text: text)
-      $0.set("locks", flag: reserve.locks)
-    }
+  fileprivate static let layout = JSONLayout<Rule>("Rule", "A rule, to be read again.") {
+    $0.add("file", .text, "Its file.", \.location.file)
+    $0.add("line", .count, "Its line, from 1.", \.location.line)
+    $0.add("column", .count, "The column where it begins, from 1.", \.location.column)
+    $0.add("text", .text, "The rule.", \.text)
+    // A rule of a kept set can lock although its text does not (`RuleKeeper`).
+    $0.add("locks", .flag, "Whether it locks its queues against all other rules.", \.reserve.locks)
   }
 
   fileprivate init(_ fields: Fields) throws(ValueError) {
@@ -160,56 +150,55 @@ extension Rule {
   }
 }
 
-extension AppliedSetting {
-  fileprivate var stateJSON: JSONValue {
-    JSONObject.make {
-      $0.set("key", text: name)
-      $0.set("value", text: value)
-      $0.set("origin", text: origin)
-    }
-  }
-}
-
 extension AgentMemory {
-  fileprivate static let keys = [
-    "mechanism", "mechanismReason", "mechanismAdvice", "contended", "undrained", "busy", "heldBack",
-    "acceptsNoRules", "draining", "moved", "failures", "locked", "obstacle", "unreadable",
-  ]
-
-  fileprivate var json: JSONValue {
-    JSONObject.make {
-      $0.set("mechanism", text: choice?.mechanism.rawValue)
-      $0.set("mechanismReason", text: choice?.reason)
-      $0.set("mechanismAdvice", text: choice?.advice)
-      $0.set(
-        "contended",
-        .array(
-          fought.sorted { $0.key < $1.key }.map { apqn, times in
-            JSONObject.make {
-              $0.set("queue", text: apqn.description)
-              $0.set("times", number: times)
-            }
-          }))
-      $0.set("undrained", queues: undrained)
-      $0.set("busy", queues: busy)
-      $0.set("heldBack", texts: heldBack.map(\.word).sorted())
-      $0.set("acceptsNoRules", flag: acceptsNoRules)
-      $0.set("draining", queues: progress.draining)
-      $0.set("moved", queues: progress.moved)
-      $0.set(
-        "failures",
-        .array(
-          progress.failures.sorted { $0.key < $1.key }.map { apqn, failure in
-            JSONObject.make {
-              $0.set("queue", text: apqn.description)
-              $0.set("message", text: failure.message)
-              $0.set("final", flag: failure.isFinal)
-            }
-          }))
-      $0.set("locked", flag: progress.isLocked)
-      $0.set("obstacle", text: progress.obstacle)
-      $0.set("unreadable", text: unreadable)
+  fileprivate static let layout = JSONLayout<AgentMemory>(
+    "Memory", "What is remembered of earlier plans."
+  ) {
+    $0.include(MechanismChoice.layout, \.choice)
+    $0.add(
+      "contended", .list(of: .object(contendedLayout)),
+      "Queues that another process keeps moving back."
+    ) {
+      $0.fought.sorted { $0.key < $1.key }.map { (apqn: $0.key, times: $0.value) }
     }
+    $0.add("undrained", .queues, "Queues that did not finish their requests in time.") {
+      $0.undrained.sorted()
+    }
+    $0.add("busy", .queues, "Queues with pending requests.") { $0.busy.sorted() }
+    $0.add(
+      "heldBack", .list(of: .text),
+      "Operations that wait to be tried again: \"masks\", a queue, or \"online\" and a queue."
+    ) { $0.heldBack.map(\.word).sorted() }
+    $0.add(
+      "acceptsNoRules", .flag, "Whether everything is to be given back if there are no rules.",
+      \.acceptsNoRules)
+    $0.add("draining", .queues, "Queues that finish their requests before they are moved.") {
+      $0.progress.draining.sorted()
+    }
+    $0.add("moved", .queues, "Queues that were moved just now.") { $0.progress.moved.sorted() }
+    $0.add("failures", .list(of: .object(failureLayout)), "Operations that failed.") {
+      $0.progress.failures.sorted { $0.key < $1.key }.map { (apqn: $0.key, failure: $0.value) }
+    }
+    $0.add(
+      "locked", .flag, "Whether another process holds the lock of the configuration.",
+      \.progress.isLocked)
+    $0.add("obstacle", .text, "Why nothing can be done.", \.progress.obstacle)
+    $0.add("unreadable", .text, "Why the bus cannot be read.", \.unreadable)
+  }
+
+  private static let contendedLayout = JSONLayout<(apqn: APQN, times: Int)>(
+    "ContendedQueue", "A queue that another process keeps moving back."
+  ) {
+    $0.add("queue", .queue, "The queue.") { $0.apqn }
+    $0.add("times", .count, "How often it was moved back.") { $0.times }
+  }
+
+  private static let failureLayout = JSONLayout<(apqn: APQN, failure: RequestProgress.Failure)>(
+    "QueueFailure", "An operation on a queue that failed."
+  ) {
+    $0.add("queue", .queue, "The queue.") { $0.apqn }
+    $0.add("message", .text, "What failed.") { $0.failure.message }
+    $0.add("final", .flag, "Whether it is not tried again.") { $0.failure.isFinal }
   }
 
   fileprivate init(_ fields: Fields) throws(ValueError) {
@@ -223,7 +212,7 @@ extension AgentMemory {
         mechanism, because: try fields.text("mechanismReason") ?? "",
         advice: try fields.text("mechanismAdvice"))
     }
-    for fields in try fields.objects("contended", keys: ["queue", "times"]) {
+    for fields in try fields.objects("contended", keys: Self.contendedLayout.keys) {
       fought[try fields.apqn("queue")] = try fields.number("times") ?? 0
     }
     undrained = try fields.apqns("undrained")
@@ -237,7 +226,7 @@ extension AgentMemory {
     acceptsNoRules = try fields.flag("acceptsNoRules") ?? false
     progress.draining = try fields.apqns("draining")
     progress.moved = try fields.apqns("moved")
-    for fields in try fields.objects("failures", keys: ["queue", "message", "final"]) {
+    for fields in try fields.objects("failures", keys: Self.failureLayout.keys) {
       let message = try fields.requiredText("message")
       progress.failures[try fields.apqn("queue")] =
         try fields.flag("final") == true ? .final(message) : .retried(message)

@@ -5,25 +5,32 @@ import Reservation
 // The JSON of what a reservation depends on beside the bus.
 
 extension HostConfiguration {
-  var json: JSONValue {
-    var members = JSONObject()
-    members.set("bootMasks", bootMasks?.json)
-    members.set("persistentMasks", persistentMasks?.json)
-    members.set("overrides", .array(overrides.map(\.json)))
-    members.set("definitions", .array(definitions.map(\.json)))
-    members.set("virtualMachines", .array(virtualMachines.map(\.json)))
-    members.set("callout", text: callout)
-    members.set("secureKeyUsers", .array(secureKeyUsers.map(\.json)))
-    return members.value
+  static let layout = JSONLayout<HostConfiguration>(
+    "Configuration", "What files of the machine other than apreserve's say about its crypto queues."
+  ) {
+    $0.add(
+      "bootMasks", .object(ConfiguredMasks.layout), "The masks of the kernel's command line.",
+      \.bootMasks)
+    $0.add(
+      "persistentMasks", .object(ConfiguredMasks.layout), "The masks that chzdev sets at boot.",
+      \.persistentMasks)
+    $0.add(
+      "overrides", .list(of: .object(ConfiguredOverride.layout)),
+      "The overrides that driverctl sets at boot.", \.overrides)
+    $0.add(
+      "definitions", .list(of: .object(MediatedDeviceDefinition.layout)),
+      "The mediated devices that mdevctl knows.", \.definitions)
+    $0.add(
+      "virtualMachines", .list(of: .object(VirtualMachine.layout)),
+      "The virtual machines of libvirt that have a mediated device.", \.virtualMachines)
+    $0.add("callout", .text, "The callout of s390-tools that checks definitions.", \.callout)
+    $0.add(
+      "secureKeyUsers", .list(of: .object(SecureKeyUser.layout)),
+      "What uses keys that only crypto adapters can use.", \.secureKeyUsers)
   }
 
   init(_ value: JSONValue) throws(ValueError) {
-    let fields = try Fields(
-      value, at: "configuration",
-      keys: [
-        "bootMasks", "persistentMasks", "overrides", "definitions", "virtualMachines", "callout",
-        "secureKeyUsers",
-      ])
+    let fields = try Fields(value, at: "configuration", keys: Self.layout.keys)
     self.init(callout: try fields.text("callout"))
     if let value = fields["bootMasks"] {
       bootMasks = try ConfiguredMasks(value, at: fields.path("bootMasks"))
@@ -31,38 +38,38 @@ extension HostConfiguration {
     if let value = fields["persistentMasks"] {
       persistentMasks = try ConfiguredMasks(value, at: fields.path("persistentMasks"))
     }
-    for fields in try fields.objects("overrides", keys: ["queue", "driver", "source"]) {
+    for fields in try fields.objects("overrides", keys: ConfiguredOverride.layout.keys) {
       overrides.append(try ConfiguredOverride(fields))
     }
-    for fields in try fields.objects("definitions", keys: MediatedDevice.keys + ["start"]) {
+    for fields in try fields.objects("definitions", keys: MediatedDeviceDefinition.layout.keys) {
       definitions.append(
         MediatedDeviceDefinition(
           device: try MediatedDevice(fields),
           startsAutomatically: try fields.text("start") == "auto"))
     }
-    for fields in try fields.objects("virtualMachines", keys: ["name", "mediatedDevices"]) {
+    for fields in try fields.objects("virtualMachines", keys: VirtualMachine.layout.keys) {
       virtualMachines.append(
         VirtualMachine(
           name: try fields.requiredText("name"),
           mediatedDevices: try fields.texts("mediatedDevices") ?? []))
     }
-    for fields in try fields.objects("secureKeyUsers", keys: SecureKeyUser.keys) {
+    for fields in try fields.objects("secureKeyUsers", keys: SecureKeyUser.layout.keys) {
       secureKeyUsers.append(try SecureKeyUser(fields))
     }
   }
 }
 
 extension ConfiguredMasks {
-  fileprivate var json: JSONValue {
-    var members = JSONObject()
-    members.set("apmask", mask: adapters)
-    members.set("aqmask", mask: domains)
-    members.set("source", text: source)
-    return members.value
+  fileprivate static let layout = JSONLayout<ConfiguredMasks>(
+    "ConfiguredMasks", "Masks that a file or the command line sets at boot."
+  ) {
+    $0.add("apmask", .mask, "The adapters of the host's pool.", \.adapters)
+    $0.add("aqmask", .mask, "The domains of the host's pool.", \.domains)
+    $0.add("source", .text, "What sets them.", \.source)
   }
 
   fileprivate init(_ value: JSONValue, at path: String) throws(ValueError) {
-    let fields = try Fields(value, at: path, keys: ["apmask", "aqmask", "source"])
+    let fields = try Fields(value, at: path, keys: Self.layout.keys)
     self.init(
       adapters: try fields.mask("apmask"), domains: try fields.mask("aqmask"),
       source: try fields.requiredText("source"))
@@ -70,12 +77,12 @@ extension ConfiguredMasks {
 }
 
 extension ConfiguredOverride {
-  fileprivate var json: JSONValue {
-    var members = JSONObject()
-    members.set("queue", text: apqn.description)
-    members.set("driver", text: driver)
-    members.set("source", text: source)
-    return members.value
+  fileprivate static let layout = JSONLayout<ConfiguredOverride>(
+    "ConfiguredOverride", "An override that is set at boot."
+  ) {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("driver", .text, "The driver.", \.driver)
+    $0.add("source", .text, "What sets it.", \.source)
   }
 
   fileprivate init(_ fields: Fields) throws(ValueError) {
@@ -88,58 +95,80 @@ extension ConfiguredOverride {
 }
 
 extension MediatedDeviceDefinition {
-  fileprivate var json: JSONValue {
-    var members = device.members
-    members.set("start", text: startsAutomatically ? "auto" : "manual")
-    return members.value
+  fileprivate static let layout = JSONLayout<MediatedDeviceDefinition>(
+    "Definition", "A mediated device that mdevctl knows."
+  ) {
+    $0.include(MediatedDevice.layout, \.device)
+    $0.add("start", .text(of: ["auto", "manual"]), "Whether it is made at boot.") {
+      $0.startsAutomatically ? "auto" : "manual"
+    }
   }
 }
 
 extension VirtualMachine {
-  fileprivate var json: JSONValue {
-    var members = JSONObject()
-    members.set("name", text: name)
-    members.set("mediatedDevices", texts: mediatedDevices)
-    return members.value
+  fileprivate static let layout = JSONLayout<VirtualMachine>(
+    "VirtualMachine", "A virtual machine of libvirt."
+  ) {
+    $0.add("name", .text, "Its name.", \.name)
+    $0.add(
+      "mediatedDevices", .list(of: .text), "The UUIDs of its mediated devices.", \.mediatedDevices)
   }
 }
 
 extension SecureKeyUser {
-  fileprivate static let keys = ["kind", "name", "key", "mkvps", "queues", "problem"]
-
-  fileprivate var json: JSONValue {
-    var members = JSONObject()
-    switch origin {
-    case .cipherInUse: members.set("kind", text: "cipher")
-    case .encryptedVolume(let name):
-      members.set("kind", text: "volume")
-      members.set("name", text: name)
-    case .unreadable(let path):
-      members.set("kind", text: "unreadable")
-      members.set("name", text: path)
-    case .repositoryKey(let name):
-      members.set("kind", text: "key")
-      members.set("name", text: name)
-    case .token(let file):
-      members.set("kind", text: "token")
-      members.set("name", text: file)
+  fileprivate static let layout = JSONLayout<SecureKeyUser>(
+    "SecureKeyUser", "Something that uses a key that only crypto adapters can use."
+  ) {
+    $0.add(
+      "kind", .word,
+      "What it is: a cipher in use, an encrypted volume, a key of zkey's repository, a token of openCryptoki, or a file that cannot be read.",
+      \.kind)
+    $0.add("name", .text, "The name of the volume or key, or the path of the file.", \.name)
+    $0.add("key", .word, "The kind of the key.", \.key.kind)
+    $0.add(
+      "mkvps", .list(of: .text), "The master keys that it needs, by their verification patterns."
+    ) {
+      $0.key.masterKeys.isEmpty ? nil : $0.key.masterKeys
     }
-    members.set("key", text: key.kind?.rawValue)
-    if !key.masterKeys.isEmpty { members.set("mkvps", texts: key.masterKeys) }
-    if !apqns.isEmpty { members.set("queues", queues: apqns) }
-    members.set("problem", text: problem)
-    return members.value
+    $0.add("queues", .queues, "The queues that it names.") {
+      $0.apqns.isEmpty ? nil : $0.apqns.sorted()
+    }
+    $0.add("problem", .text, "Why nothing more is known of it.", \.problem)
+  }
+
+  /// What uses the key, in one word.
+  private enum Kind: String, CaseIterable {
+    case cipher, volume, unreadable, key, token
+  }
+
+  private var kind: Kind {
+    switch origin {
+    case .cipherInUse: .cipher
+    case .encryptedVolume: .volume
+    case .unreadable: .unreadable
+    case .repositoryKey: .key
+    case .token: .token
+    }
+  }
+
+  private var name: String? {
+    switch origin {
+    case .cipherInUse: nil
+    case .encryptedVolume(let name), .unreadable(let name), .repositoryKey(let name),
+      .token(let name):
+      name
+    }
   }
 
   fileprivate init(_ fields: Fields) throws(ValueError) {
     let origin: Origin
-    switch try fields.text("kind") {
-    case "cipher": origin = .cipherInUse
-    case "volume": origin = .encryptedVolume(try fields.requiredText("name"))
-    case "unreadable": origin = .unreadable(try fields.requiredText("name"))
-    case "key": origin = .repositoryKey(try fields.requiredText("name"))
-    case "token": origin = .token(try fields.requiredText("name"))
-    default:
+    switch try fields.text("kind").flatMap({ Kind(rawValue: $0) }) {
+    case .cipher: origin = .cipherInUse
+    case .volume: origin = .encryptedVolume(try fields.requiredText("name"))
+    case .unreadable: origin = .unreadable(try fields.requiredText("name"))
+    case .key: origin = .repositoryKey(try fields.requiredText("name"))
+    case .token: origin = .token(try fields.requiredText("name"))
+    case nil:
       throw fields.error(
         at: "kind", expecting: "\"cipher\", \"volume\", \"key\", \"token\" or \"unreadable\"")
     }
@@ -157,43 +186,64 @@ extension SecureKeyUser {
 }
 
 extension Ownership {
-  var json: JSONValue {
-    var members = JSONObject()
-    members.set("mechanism", text: mechanism?.rawValue)
-    if !adapters.isEmpty { members.set("adapters", mask: adapters) }
-    if !domains.isEmpty { members.set("domains", mask: domains) }
-    members.set("queues", queues: queues)
-    members.set("offline", queues: offline)
-    members.set(
-      "seen",
-      .array(
-        seen.adapters.map { adapter in
-          var members = JSONObject()
-          members.set("card", text: BusObject.cardName(adapter))
-          members.set("domains", mask: seen[adapter])
-          members.set("reservable", flag: !olderAdapters.contains(adapter))
-          return members.value
-        }))
-    for (name, queues) in [("requested", requested), ("reserved", reserved)] {
-      members.set(
-        name,
-        .array(
-          queues.adapters.map { adapter in
-            var members = JSONObject()
-            members.set("card", text: BusObject.cardName(adapter))
-            members.set("domains", mask: queues[adapter])
-            return members.value
-          }))
+  static let layout = JSONLayout<Ownership>(
+    "Ownership", "The record of what apreserve has reserved."
+  ) {
+    $0.add("mechanism", .word, "The mechanism that has reserved it.", \.mechanism)
+    $0.add("adapters", .mask, "The adapters whose bits in apmask it has cleared.") {
+      $0.adapters.isEmpty ? nil : $0.adapters
     }
-    return members.value
+    $0.add("domains", .mask, "The domains whose bits in aqmask it has cleared.") {
+      $0.domains.isEmpty ? nil : $0.domains
+    }
+    $0.add("queues", .queues, "The queues that it has reserved one by one.") { $0.queues.sorted() }
+    $0.add("offline", .queues, "The queues that it has switched off.") { $0.offline.sorted() }
+    $0.add("seen", .list(of: .object(seenLayout)), "The queues that were present since boot.") {
+      ownership in
+      ownership.seen.adapters.map {
+        (
+          OwnDomains(adapter: $0, domains: ownership.seen[$0]),
+          !ownership.olderAdapters.contains($0)
+        )
+      }
+    }
+    $0.add(
+      "requested", .list(of: .object(OwnDomains.layout)),
+      "The queues that were requested since boot."
+    ) {
+      OwnDomains.all(of: $0.requested)
+    }
+    $0.add(
+      "reserved", .list(of: .object(OwnDomains.layout)), "The queues that were reserved since boot."
+    ) {
+      OwnDomains.all(of: $0.reserved)
+    }
+  }
+
+  /// The queues of a card in a set.
+  private struct OwnDomains {
+    var adapter: UInt8
+    var domains: APMask
+
+    static func all(of queues: APQNSet) -> [OwnDomains] {
+      queues.adapters.map { OwnDomains(adapter: $0, domains: queues[$0]) }
+    }
+
+    static let layout = JSONLayout<OwnDomains>("CardDomains", "Queues of a card.") {
+      $0.add("card", .card, "The card.", \.adapter)
+      $0.add("domains", .mask, "The domains of the queues.", \.domains)
+    }
+  }
+
+  private static let seenLayout = JSONLayout<(queues: OwnDomains, isReservable: Bool)>(
+    "SeenCard", "Queues of a card that were present."
+  ) {
+    $0.include(OwnDomains.layout) { $0.queues }
+    $0.add("reservable", .flag, "Whether vfio_ap can have them.") { $0.isReservable }
   }
 
   init(_ value: JSONValue) throws(ValueError) {
-    let fields = try Fields(
-      value, at: "ownership",
-      keys: [
-        "mechanism", "adapters", "domains", "queues", "offline", "seen", "requested", "reserved",
-      ])
+    let fields = try Fields(value, at: "ownership", keys: Self.layout.keys)
     let word = try fields.text("mechanism")
     let mechanism = word.flatMap(Mechanism.init(rawValue:))
     guard word == nil || mechanism != nil else {
@@ -204,18 +254,18 @@ extension Ownership {
       queues: try fields.apqns("queues"), adapters: try fields.mask("adapters") ?? [],
       domains: try fields.mask("domains") ?? [], offline: try fields.apqns("offline"),
       mechanism: mechanism)
-    for fields in try fields.objects("seen", keys: ["card", "domains", "reservable"]) {
+    for fields in try fields.objects("seen", keys: Self.seenLayout.keys) {
       apply(
         .seen(
           adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? [],
           isReservable: try fields.flag("reservable") ?? true))
     }
-    for fields in try fields.objects("requested", keys: ["card", "domains"]) {
+    for fields in try fields.objects("requested", keys: OwnDomains.layout.keys) {
       apply(
         .requested(
           adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
     }
-    for fields in try fields.objects("reserved", keys: ["card", "domains"]) {
+    for fields in try fields.objects("reserved", keys: OwnDomains.layout.keys) {
       apply(
         .reserved(
           adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))

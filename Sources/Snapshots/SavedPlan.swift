@@ -75,19 +75,22 @@ package struct SavedPlanError: Error, Equatable, CustomStringConvertible {
 
 extension SavedPlan {
   private static let kind = "saved-plan"
-  private static let version = 1
-  private static let keys = ["apreserve", "version", "hash", "steps", "moves", "state"]
 
-  /// The plan as a document, with a hash of everything after it.
-  package var json: JSONValue {
-    let state = state.json
-    return JSONObject.document(Self.kind) {
-      $0.set("hash", text: Self.hash(state, steps, moves))
-      $0.set("steps", texts: steps)
-      $0.set("moves", texts: Self.texts(moves))
-      $0.set("state", state)
+  package static let layout = JSONLayout<SavedPlan>.document(
+    kind, "A plan that is applied later, exactly as it is or not at all."
+  ) {
+    $0.add("hash", .text("^[0-9a-f]{16}$"), "The hash of everything after it.") {
+      hash($0.state.json, $0.steps, $0.moves)
     }
+    $0.add("steps", .list(of: .text), "The writes in order, each a sentence.", \.steps)
+    $0.add("moves", .list(of: .text), "The queues that it moves, each with its new owner.") {
+      texts($0.moves)
+    }
+    $0.add("state", .object(PlanningState.layout), "What it was made from.", \.state)
   }
+
+  /// The plan as a document.
+  package var json: JSONValue { Self.layout.json(self) }
 
   /// The most bytes of a document: a machine, and writes for each of its queues.
   package static let sizeLimit = 2 * Snapshot.sizeLimit
@@ -107,7 +110,7 @@ extension SavedPlan {
         description:
           "\(file): this is not a saved plan; write one with \"apreserve plan --save \(file)\"")
     }
-    guard value["version"] == .integer(version) else {
+    guard value["version"] == .integer(JSONLayout<SavedPlan>.documentVersion) else {
       throw SavedPlanError(
         description: "\(file): another version of apreserve has saved this plan; make a new one")
     }
@@ -120,7 +123,7 @@ extension SavedPlan {
   }
 
   private init(_ value: JSONValue) throws(ValueError) {
-    let fields = try Fields(value, at: "", keys: Self.keys)
+    let fields = try Fields(value, at: "", keys: Self.layout.keys)
     let state = fields["state"] ?? .null
     steps = try fields.texts("steps") ?? []
     moves = [:]

@@ -31,7 +31,7 @@ package struct Snapshot: Equatable, Sendable {
   }
 
   /// The version of the format that this program reads and writes.
-  package static let version = 1
+  package static let version = JSONLayout<Snapshot>.documentVersion
 
   /// The most bytes of a description. 65,536 queues take some 10 MiB.
   package static let sizeLimit = 64 << 20

@@ -6,23 +6,32 @@ import Reservation
 // the bus, `ReservationJSON.swift` those of the reservation.
 
 extension Snapshot {
-  /// The description as a JSON value.
-  package var json: JSONValue {
-    var members = JSONObject()
-    members.set("apreserve", "snapshot")
-    members.set("version", .integer(Self.version))
-    members.set("time", text: time?.text)
-    members.set("kernel", text: kernel)
-    members.set("host", host.json)
-    members.set("bus", inventory.bus.json)
-    members.set(
-      "cards", .array(inventory.cards.map { $0.json(queues: inventory.queues(ofCard: $0.adapter)) })
-    )
-    members.set("mediatedDevices", .array(inventory.mediatedDevices.map(\.json)))
-    if configuration != HostConfiguration() { members.set("configuration", configuration.json) }
-    if ownership != Ownership() { members.set("ownership", ownership.json) }
-    return members.value
+  package static let layout = JSONLayout<Snapshot>.document(
+    "snapshot", "A machine: its names, everything on its AP bus, and what else a plan depends on."
+  ) {
+    $0.add("time", .time, "When it was read.", \.time)
+    $0.add("kernel", .text, "The release of its kernel.", \.kernel)
+    $0.add("host", .object(HostIdentity.layout), "The names of the machine.", \.host)
+    $0.add("bus", .object(BusState.layout), "What the bus itself says.", \.inventory.bus)
+    $0.add("cards", .list(of: .object(Card.layout)), "The cards with their queues.") { snapshot in
+      snapshot.inventory.cards.map {
+        ($0, Array(snapshot.inventory.queues(ofCard: $0.adapter)))
+      }
+    }
+    $0.add(
+      "mediatedDevices", .list(of: .object(MediatedDevice.layout)), "The mediated devices.",
+      \.inventory.mediatedDevices)
+    $0.add(
+      "configuration", .object(HostConfiguration.layout),
+      "What other files of the machine say about its crypto queues."
+    ) { $0.configuration == HostConfiguration() ? nil : $0.configuration }
+    $0.add("ownership", .object(Ownership.layout), "What apreserve has reserved on it.") {
+      $0.ownership == Ownership() ? nil : $0.ownership
+    }
   }
+
+  /// The description as a JSON value.
+  package var json: JSONValue { Self.layout.json(self) }
 
   init(_ value: JSONValue) throws(ValueError) {
     guard case .object(let members) = value else {
@@ -40,13 +49,7 @@ extension Snapshot {
           "\(shown($0)) is not supported; this program reads version \(Self.version)"
         } ?? "this is missing; it must be \(Self.version)", at: "version")
     }
-    let fields = try Fields(
-      value, at: "",
-      keys: [
-        "apreserve", "version", "time", "kernel", "host", "bus", "cards", "mediatedDevices",
-        "configuration",
-        "ownership",
-      ])
+    let fields = try Fields(value, at: "", keys: Self.layout.keys)
     self.init(inventory: .empty)
     if let text = try fields.text("time") {
       guard let time = WallTime(text: text) else {
@@ -66,7 +69,7 @@ extension Snapshot {
   private mutating func addCards(_ fields: Fields) throws(ValueError) {
     var queues: Set<APQN> = []
     for (index, value) in (try fields.list("cards") ?? []).enumerated() {
-      let fields = try Fields(value, at: "cards[\(index)]", keys: Card.keys)
+      let fields = try Fields(value, at: "cards[\(index)]", keys: Card.layout.keys)
       let card = try Card(fields)
       guard inventory.card(card.adapter) == nil else {
         throw fields.error("\(card.name) is described twice", at: "name")
@@ -74,7 +77,7 @@ extension Snapshot {
       inventory.setCard(card, adapter: card.adapter)
       for (index, value) in (try fields.list("queues") ?? []).enumerated() {
         let fields = try Fields(
-          value, at: "\(fields.path).queues[\(index)]", keys: Queue.keys)
+          value, at: "\(fields.path).queues[\(index)]", keys: Queue.layout.keys)
         let queue = try Queue(fields)
         guard queue.apqn.adapter == card.adapter else {
           throw fields.error(
@@ -95,7 +98,7 @@ extension Snapshot {
     var taken = [APMask](repeating: [], count: 256)
     for (index, value) in (try fields.list("mediatedDevices") ?? []).enumerated() {
       let fields = try Fields(
-        value, at: "mediatedDevices[\(index)]", keys: MediatedDevice.keys)
+        value, at: "mediatedDevices[\(index)]", keys: MediatedDevice.layout.keys)
       let device = try MediatedDevice(fields)
       guard uuids.insert(device.uuid).inserted else {
         throw fields.error("mediated device \(device.uuid) is described twice", at: "uuid")

@@ -117,7 +117,7 @@ extension ApplyCommand {
         machine: Snapshot(
           host: agent.host, inventory: agent.inventory ?? .empty,
           configuration: agent.configuration, ownership: agent.ownership),
-        rules: rules, ruleErrors: [], settings: settings.applied, memory: agent.memory,
+        rules: RulesInForce(rules), settings: settings.applied, memory: agent.memory,
         lastSurvey: agent.lastSurvey ?? .boot)
     } deliver: { event in
       events.append(event)

@@ -87,6 +87,7 @@ struct Apreserve: ParsableCommand {
         ]),
       CommandGroup(
         name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
+      CommandGroup(name: "Programs", subcommands: [SchemaCommand.self]),
     ])
 }
 

@@ -89,7 +89,7 @@ struct PlanCommand: ParsableCommand {
         selection.isEverything ? assessment : assessment.selecting(queues))
       try options.print(
         machine.heading, text: report.text(hasAllWrites: writes, style: options.output.style),
-        json: report.json)
+        json: report.json(under: machine.heading))
       switch report.outcome {
       case .nothingToDo: break
       case .pending: throw ExitStatus.pending
@@ -116,7 +116,7 @@ struct PlanCommand: ParsableCommand {
     try options.print(
       machine.heading,
       text: difference.text(from: old, to: new, style: options.output.style),
-      json: difference.json(from: old, to: new))
+      json: difference.json(from: old, to: new, under: machine.heading))
     switch difference.outcome {
     case .same: break
     case .changed: throw ExitStatus.pending
@@ -164,11 +164,7 @@ struct ExplainCommand: ParsableCommand {
       let text = explanations.map { $0.text(style: options.output.style) }.joined(separator: "\n")
       try options.print(
         machine.heading, text: text,
-        json: explanations.count == 1
-          ? explanations[0].json
-          : JSONObject.document("explain") {
-            $0.set("explanations", .array(explanations.map(\.json)))
-          })
+        json: Explanations.json(explanations, under: machine.heading))
     }
   }
 
@@ -245,7 +241,7 @@ struct ListCommand: ParsableCommand {
       case .table(let columns):
         options.text(
           list.text(columns: columns, style: style), under: machine.heading)
-      case .json: options.text(list.json, under: machine.heading)
+      case .json: list.json(under: machine.heading).documentText
       }
     return (list, text)
   }
@@ -304,7 +300,7 @@ struct MatrixCommand: ParsableCommand {
       } else {
         try options.print(
           machine.heading, text: matrix.text(isFull: full, style: options.output.style),
-          json: matrix.json)
+          json: matrix.json(under: machine.heading))
       }
     }
   }

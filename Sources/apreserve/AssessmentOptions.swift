@@ -25,8 +25,10 @@ struct AssessmentOptions: ParsableArguments {
   /// `quietly` leaves out what was said before.
   func assessedMachine(quietly: Bool = false) throws -> AssessedMachine {
     var machine = try planningMachine(unless: rules.given, quietly: quietly)
-    if !machine.isDaemons { machine.state.rules = try rules.rules(for: self.machine.ruleFiles) }
-    let assessment = try machine.assessment(by: machine.state.rules)
+    if !machine.isDaemons {
+      machine.state.rules = RulesInForce(try rules.rules(for: self.machine.ruleFiles))
+    }
+    let assessment = try machine.assessment(by: machine.state.rules.rules)
     return (machine.state, assessment, machine.heading)
   }
 
@@ -40,7 +42,7 @@ struct AssessmentOptions: ParsableArguments {
 
     func assessment(by rules: RuleSet) throws -> Assessment {
       var state = state
-      state.rules = rules
+      state.rules = RulesInForce(rules)
       var assessment = try state.assessment()
       assessment.isOwnershipKnown = isOwnershipKnown
       return assessment
@@ -65,7 +67,7 @@ struct AssessmentOptions: ParsableArguments {
     let settings = try self.settings.settings(for: machine.files)
     return PlanningMachine(
       state: PlanningState(
-        machine: snapshot, rules: RuleSet(), ruleErrors: [], settings: settings.applied,
+        machine: snapshot, rules: RulesInForce(RuleSet()), settings: settings.applied,
         memory: AgentMemory(), lastSurvey: HostTime().now),
       heading: machine.heading(of: snapshot), isDaemons: false, isOwnershipKnown: isOwnershipKnown)
   }
@@ -88,19 +90,15 @@ struct AssessmentOptions: ParsableArguments {
     return sets.map(\.rules)
   }
 
-  /// Prints a report with its heading, or, with --json, with the heading as the member `machine`.
+  /// Prints a report with its heading, or, with --json, a document, which has the heading as the member `machine`.
   func print(
     _ heading: MachineHeading, text: @autoclosure () -> String, json: @autoclosure () -> JSONValue
   ) throws {
     try Terminal.page(
-      output.json ? self.text(json(), under: heading) : self.text(text(), under: heading))
+      output.json ? json().documentText : self.text(text(), under: heading))
   }
 
   func text(_ text: String, under heading: MachineHeading) -> String {
     heading.line(style: output.style) + "\n\n" + text
-  }
-
-  func text(_ json: JSONValue, under heading: MachineHeading) -> String {
-    json.inserting("machine", heading.json, after: "version").documentText
   }
 }

@@ -34,7 +34,7 @@ struct DaemonSource: ParsableArguments {
       let state = try Self.answer("GetPlanningState", "state", from: control) {
         (value) throws(PlanningStateError) in try PlanningState(value)
       }
-      let rules = RulesInForce(state.rules, errors: state.ruleErrors)
+      let rules = state.rules
       if !quietly, let message = rules.message { Terminal.say(message) }
       return state
     }

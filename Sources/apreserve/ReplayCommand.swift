@@ -1,7 +1,7 @@
 import APBus
+import Agent
 import ArgumentParser
 import HostSystem
-import JSONText
 import Replay
 import Reports
 import Reservation
@@ -115,11 +115,11 @@ final class ReplayPlayer {
     var report = ReplayReport(style: output.style)
     report.showsEvents = showsEvents
     report.showsCallbacks = showsCallbacks
-    var activities: [JSONValue] = []
+    var activities: [Agent.Event] = []
     let isSilent = isSilent
     let isJSON = output.json
     let session = ReplaySession(script, rules: rules, options: options) { occurrence in
-      if isJSON, case .agent(let event) = occurrence { activities.append(event.json) }
+      if isJSON, case .agent(let event) = occurrence { activities.append(event) }
       guard !isSilent, !isJSON else { return }
       let lines = report.lines(occurrence)
       // Output that cannot be written is an error at the end.

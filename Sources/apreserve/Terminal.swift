@@ -44,11 +44,9 @@ enum Terminal {
   static func printErrorDocument(status: Int32, _ message: String?) {
     let said = said.withLock { $0 }
     guard !said.hasResult else { return }
-    let document = JSONObject.document("error") {
-      $0.set("status", number: status)
-      $0.set("messages", texts: said.messages + (message.map { [$0] } ?? []))
-    }
-    _ = try? print(document.documentText)
+    let report = ErrorReport(
+      status: status, messages: said.messages + (message.map { [$0] } ?? []))
+    _ = try? print(report.json.documentText)
   }
 
   /// Prints a message after the name of the program, without control characters.

@@ -110,7 +110,7 @@ import Testing
     for name in ["01.0004  (", "01.0005  (", "ff.00ff  ("] { #expect(text.contains("\n\(name)")) }
     let json = try JSONParser.parse(
       Array(try bench.run("explain 01 ff.00ff --json \(machine)").output.utf8))
-    let names = json["explanations"]?.elements.compactMap { $0["queue"]?.text }
+    let names = json["explanations"]?.elements.compactMap { $0["name"]?.text }
     #expect(names == ["01.0004", "01.0005", "ff.00ff"])
     let none = try bench.run("explain 01 --type ep11 \(machine)")
     #expect(none.status == 1)

@@ -15,6 +15,10 @@ enum Python {
 
   /// Runs a program of `Tests/Tools`; its exit status.
   static func run(_ program: String, _ arguments: String...) throws -> Int {
+    try run(program, arguments)
+  }
+
+  static func run(_ program: String, _ arguments: [String]) throws -> Int {
     Program.wait(for: try start(["\(root)/Tests/Tools/\(program)"] + arguments))
   }
 

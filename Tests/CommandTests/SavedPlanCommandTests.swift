@@ -147,7 +147,7 @@ struct `apreserve apply with a saved plan` {
     #expect(saved["steps"]?.elements.count == 1)
     #expect(saved["steps"]?.elements.first?.text?.hasSuffix(" > /sys/bus/ap/apmask") == true)
     #expect(
-      saved["state"]?["rules"]?.elements.first?["text"]?.text
+      saved["state"]?["rules"]?["rules"]?.elements.first?["text"]?.text
         == "ADAPTER==\"1\", RESERVE=\"vfio_ap\", NAME=\"db guests\"")
     #expect(saved["state"]?["machine"]?["host"]?["name"] == "lnx01")
   }

@@ -81,7 +81,7 @@ struct `Settings of the configuration file` {
     }
     let explained = try json(bench.run("explain 05.0004 --json \(Self.machine)"))
     #expect(explained["mechanism"] == planned["mechanism"])
-    #expect(explained["reason"] == planned["reason"])
+    #expect(explained["mechanismReason"] == planned["mechanismReason"])
 
     let apply = try bench.run("apply --json \(Self.machine) --state-dir state")
     #expect(apply.messages == "")
@@ -92,7 +92,7 @@ struct `Settings of the configuration file` {
     func activity(_ word: String) -> [JSONValue] {
       activities.filter { $0["activity"]?.text == word }
     }
-    #expect(activity("mechanism").first?["reason"] == planned["reason"])
+    #expect(activity("mechanism").first?["mechanismReason"] == planned["mechanismReason"])
     #expect(activity("refused").compactMap { $0["queue"]?.text } == queues(planned["refusals"]))
     #expect(
       activity("moved").flatMap { queues($0["changes"]) }.sorted() == queues(planned["changes"]))

@@ -167,7 +167,7 @@ private struct Row: Sendable {
     report.status.plan = plan
     let json = document(report).json
     let sentence = PlanWarning.lastCCAQueueTaken.description
-    #expect(json["warnings"] == .array([PlanWarning.lastCCAQueueTaken.json]))
+    #expect(json["warnings"] == .array([PlanWarning.layout.json(.lastCCAQueueTaken)]))
     #expect(StatusView(json).text(now: Self.now).contains("\nwarnings\n  \(sentence)\n"))
   }
 }

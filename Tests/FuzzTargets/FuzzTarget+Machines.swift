@@ -39,7 +39,7 @@ extension FuzzTarget {
       let again = try PlanningState(state.json)
       try hold(again == state, "a state changes when it is written: \(state.json.text())")
       _ = try? state.assessment()
-      _ = try RulesInForce(RulesInForce(state.rules, errors: state.ruleErrors).json)
+      _ = try RulesInForce(state.rules.json)
     } catch let error as PlanningStateError {
       try holdReadable("\(error)")
     }

@@ -161,7 +161,8 @@ import Testing
           "version": 1,
           "outcome": "pending",
           "mechanism": "bind",
-          "reason": "this kernel has no masks",
+          "mechanismReason": "this kernel has no masks",
+          "settings": [],
           "requests": {
             "requested": 1,
             "reserved": 0,

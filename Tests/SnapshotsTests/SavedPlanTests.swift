@@ -26,13 +26,13 @@ private func state(
 ) -> PlanningState {
   let (set, _) = RuleSet.parse(files: [RuleFile(path: "/r/50.rules", text: rules)])
   return PlanningState(
-    machine: machine, rules: set, ruleErrors: [],
+    machine: machine, rules: RulesInForce(set),
     settings: [AppliedSetting(name: "Mechanism", value: "auto", origin: "default")],
     memory: AgentMemory(), lastSurvey: .boot)
 }
 
 private func plan(of state: PlanningState) throws -> Plan {
-  try Assessment(inventory: state.machine.inventory, rules: state.rules).plan
+  try Assessment(inventory: state.machine.inventory, rules: state.rules.rules).plan
 }
 
 @Suite struct `A saved plan` {

@@ -24,7 +24,7 @@ with client.open("org.apreserve") as daemon:
     assert daemon.ListQueues(2)["queues"] == []
     pieces = list(daemon.ListQueues(_more=True))
     assert [queue for piece in pieces for queue in piece["queues"]] == queues
-    assert daemon.Explain("01.0004")["explanation"]["queue"] == "01.0004"
+    assert daemon.Explain("01.0004")["explanation"]["name"] == "01.0004"
     assert daemon.Plan()["plan"]["outcome"] == "nothing-to-do"
     assert daemon.Reload()["count"] == 1
     assert daemon.GetHistory()["moves"] == []

@@ -136,7 +136,10 @@ struct ControlMethods {
     return Reply([
       .init("requested", .integer(answer.count)),
       .init("reserved", .integer(answer.count - answer.open.count)),
-      .init("openRequests", .array(groups.map { $0.json(limit: StatusDocument.listLimit) })),
+      .init(
+        "openRequests",
+        JSONForm.list(of: .object(OpenRequest.Group.layout(limit: StatusDocument.listLimit)))
+          .json(Array(groups))),
       .init("problems", .array(answer.problems.map { .string($0) })),
     ])
   }

@@ -5,7 +5,7 @@ package import ReservationRules
 /// The rules that the daemon holds: read as a whole, replaced only by a set without errors.
 package final class RuleKeeper {
   /// Where the rules in force come from.
-  package enum Origin: String, Sendable {
+  package enum Origin: String, CaseIterable, Sendable {
     /// The rule directories as they are.
     case files
     /// The directories as they were before they had errors.

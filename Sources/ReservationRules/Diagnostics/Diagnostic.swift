@@ -2,7 +2,7 @@ import APBus
 
 /// Something wrong in a rule file: where, what, and what to write instead.
 package struct Diagnostic: Hashable, Sendable {
-  package enum Severity: String, Hashable, Sendable {
+  package enum Severity: String, Hashable, Sendable, CaseIterable {
     /// The set of rules is not used.
     case error
     /// The set of rules is used, but probably not as intended.
