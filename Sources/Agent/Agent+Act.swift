@@ -19,8 +19,7 @@ extension Agent {
   func act() throws(Status.Obstacle) -> Outcome {
     guard var inventory else { return .finished }
     news = News()
-    let decisions =
-      self.decisions ?? DecisionTable(rules: rules, inventory: inventory, host: host)
+    let decisions = self.decisions ?? decide(on: inventory)
     self.decisions = decisions
     reportMovesByOthers(by: decisions)
     noteSeen(ownership.newlyRequested(on: inventory, by: decisions))

@@ -347,7 +347,13 @@ package final class Agent {
 
   /// What the rules decide about the machine as of the last scan.
   private var currentDecisions: DecisionTable {
-    decisions ?? DecisionTable(rules: rules, inventory: inventory ?? .empty, host: host)
+    decisions ?? decide(on: inventory ?? .empty)
+  }
+
+  /// Decides all queues of a machine.
+  func decide(on inventory: Inventory) -> DecisionTable {
+    DecisionTable(
+      rules: rules, inventory: inventory, host: host, guests: context.configuration.guests)
   }
 
   /// What of earlier plans the next one depends on.

@@ -28,6 +28,7 @@ package final class ReservationDaemon {
   private var sources: [EventSource] = []
   private var intake: EventIntake?
   private var rules: RuleStore?
+  private var guests: GuestWatch?
   private let history: HistoryKeeper
   private let started = HostTime().wallTime
   /// The names of the host that the rules are decided by.
@@ -84,6 +85,11 @@ package final class ReservationDaemon {
       mailbox.post { $0.hold(rules, isExplicit: false) }
     }
     self.rules = rules
+    guests = try settings.root.map { root in
+      try GuestWatch(loop, root: HostFile.absolute(root)) { [unowned self] in
+        mailbox.post { $0.scan(.everything) }
+      }
+    }
     sources.append(
       try loop.watch(board.wakeup.descriptor, priority: .high) { [unowned self] _ in
         board.wakeup.acknowledge()
@@ -109,7 +115,7 @@ package final class ReservationDaemon {
       board: board.read(), rules: rules?.condition ?? RuleKeeper.Condition(),
       settings: configuration.applied,
       events: intake?.counts ?? UdevMonitor.Counts(),
-      problems: problems + (rules?.problems ?? []),
+      problems: problems + (rules?.problems ?? []) + (guests?.problems ?? []),
       configurationErrors: configuration.problems.map(\.description),
       now: time.now, started: started, lastChange: history.history.lastMove)
   }
@@ -286,6 +292,7 @@ package final class ReservationDaemon {
   /// taken in first.
   private func settle(_ waiter: any SettleWaiter, scansEverything: Bool) {
     rules?.refresh()
+    guests?.refresh()
     intake?.takeIn()
     settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything))
   }

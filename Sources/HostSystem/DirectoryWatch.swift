@@ -12,18 +12,18 @@ package struct WatchPlan: Equatable, Sendable {
     package var turns: Set<String> = []
     /// Files whose contents matter.
     package var files: Set<String> = []
-    /// Whether all files whose names end in `.rules` matter.
-    package var holdsRules = false
+    /// Whether all files with this end of their names matter; nil if none does for its name.
+    package var suffix: String?
 
     /// What must be watched.
     package var interest: DirectoryWatch.Interest {
-      if holdsRules || !files.isEmpty { return .entries }
+      if suffix != nil || !files.isEmpty { return .entries }
       return turns.isEmpty ? .nothing : .names
     }
 
     /// Whether the contents of an entry matter.
     package func matters(_ name: String) -> Bool {
-      files.contains(name) || holdsRules && name.hasSuffix(".rules")
+      files.contains(name) || suffix.map(name.hasSuffix) == true
     }
   }
 
@@ -33,13 +33,13 @@ package struct WatchPlan: Equatable, Sendable {
   /// The most links on one path (the kernel's `MAXSYMLINKS`).
   private static let mostLinks = 40
 
-  /// A plan for rule directories and single files, by absolute paths. A directory with more than
-  /// `mostEntries` is not listed.
-  package init(ruleDirectories: [String], files: [String], mostEntries: Int) {
-    for path in ruleDirectories {
+  /// A plan for the files of directories whose names end in `suffix`, and single files, by absolute paths. A
+  /// directory with more than `mostEntries` is not listed.
+  package init(directories paths: [String], suffix: String, files: [String], mostEntries: Int) {
+    for path in paths {
       guard let place = follow(path), directories[place] != nil else { continue }
-      directories[place]?.holdsRules = true
-      for name in Self.names(in: place, limit: mostEntries) where name.hasSuffix(".rules") {
+      directories[place]?.suffix = suffix
+      for name in Self.names(in: place, limit: mostEntries) where name.hasSuffix(suffix) {
         _ = follow(place + "/" + name)
       }
     }

@@ -103,34 +103,60 @@ package struct HostFacts: Sendable {
 
 /// Reads what the files of other programs say about the crypto queues of the host.
 ///
-/// A file that does not exist, is unreadable or invalid says nothing, except of secure keys: the files belong to
-/// other programs, and none of them may keep apreserve from working.
+/// A file that does not exist, is unreadable or invalid says nothing, except of secure keys and of guests: the files
+/// belong to other programs, and none of them may keep apreserve from working.
 package struct HostConfigurationReader {
   private let root: String
 
-  /// The most bytes that are read of a file; the definition of a virtual machine can be long.
+  /// The most bytes that are read of a file.
   private static let sizeLimit = 1 << 20
+  /// The most bytes that are read of the definition of a virtual machine, which can be long.
+  private static let domainLimit = 64 << 20
 
   /// A reader of the system whose root directory is `root`.
   package init(root: String = "/") {
     self.root = root.hasSuffix("/") ? String(root.dropLast()) : root
   }
 
-  /// What the files of a system say; nothing without a root directory, for a machine whose files are not known.
+  /// The directories with definitions of guests below a root directory, and how the names of the files end.
+  package static func guestDirectories(root: String) -> [(path: String, suffix: String)] {
+    let root = root.hasSuffix("/") ? String(root.dropLast()) : root
+    return [
+      (root + MediatedDeviceDefinition.directory, ""),
+      (root + VirtualMachine.definedDirectory, ".xml"),
+      (root + VirtualMachine.liveDirectory, ".xml"),
+    ]
+  }
+
+  /// What the files of a system say. There is no root directory for a machine whose files are not known.
   package static func read(root: String?) -> HostConfiguration {
-    root.map { HostConfigurationReader(root: $0).read() } ?? HostConfiguration()
+    root.map { HostConfigurationReader(root: $0).read() } ?? .unread
   }
 
   package func read() -> HostConfiguration {
-    HostConfiguration(
+    var configuration = HostConfiguration(
       bootMasks: text("/proc/cmdline").flatMap {
         ConfiguredMasks(kernelCommandLine: $0, source: "the kernel's command line")
       },
       persistentMasks: text("/etc/udev/rules.d/41-ap.rules").flatMap {
         ConfiguredMasks(udevRule: $0, source: "/etc/udev/rules.d/41-ap.rules")
       },
-      overrides: overrides(), definitions: definitions(), virtualMachines: virtualMachines(),
-      callout: callout(), secureKeyUsers: SecureKeyReader(root: root).users())
+      overrides: overrides(), callout: callout(),
+      secureKeyUsers: SecureKeyReader(root: root).users())
+    readGuests(into: &configuration)
+    return configuration
+  }
+
+  /// Reads nothing but the definitions of guests.
+  package func readGuests() -> HostConfiguration {
+    var configuration = HostConfiguration()
+    readGuests(into: &configuration)
+    return configuration
+  }
+
+  private func readGuests(into configuration: inout HostConfiguration) {
+    readDefinitions(into: &configuration)
+    readMachines(into: &configuration)
   }
 
   private func overrides() -> [ConfiguredOverride] {
@@ -141,32 +167,74 @@ package struct HostConfigurationReader {
     }
   }
 
-  private func definitions() -> [MediatedDeviceDefinition] {
-    let directory = "/etc/mdevctl.d/matrix"
-    return names(in: directory).compactMap { name in
-      guard BusObject.isUUID(name) else { return nil }
-      let json = bytes("\(directory)/\(name)").flatMap { try? JSONParser.parse($0) }
-      return MediatedDeviceDefinition(fileName: name, json: json)
+  private func readDefinitions(into configuration: inout HostConfiguration) {
+    let directory = MediatedDeviceDefinition.directory
+    for name in names(in: directory, of: .mediatedDevices, into: &configuration)
+    where BusObject.isUUID(name) {
+      do throws(FileError) {
+        let bytes = try HostFile.read(root + "\(directory)/\(name)", sizeLimit: Self.sizeLimit)
+        guard let definition = MediatedDeviceDefinition(fileName: name, bytes: bytes) else {
+          continue
+        }
+        configuration.definitions.append(definition)
+      } catch {
+        // It was removed meanwhile.
+        guard !error.isAbsence else { continue }
+        configuration.definitions.append(
+          MediatedDeviceDefinition(uuid: name, unreadable: error.reason))
+      }
     }
   }
 
-  /// Machines as they are defined and as they run. A device that was attached to a running machine is
+  /// Whether the system is an initrd (os-release(5)), which is given definitions of mediated devices, but none of
+  /// virtual machines: these may have secrets in them.
+  private var isInitrd: Bool { access(root + "/etc/initrd-release", F_OK) == 0 }
+
+  /// Reads machines as they are defined and as they run. A device that was attached to a running machine is
   /// in its state alone, one that is added at the next start in its definition alone.
-  private func virtualMachines() -> [VirtualMachine] {
-    var machines: [VirtualMachine] = []
-    for directory in ["/etc/libvirt/qemu", "/run/libvirt/qemu"] {
-      for name in names(in: directory) where name.hasSuffix(".xml") {
-        guard let machine = text("\(directory)/\(name)").flatMap(VirtualMachine.init(domainXML:))
-        else { continue }
-        if let index = machines.firstIndex(where: { $0.name == machine.name }) {
-          let known = machines[index].mediatedDevices
-          machines[index].mediatedDevices += machine.mediatedDevices.filter { !known.contains($0) }
-        } else {
-          machines.append(machine)
+  private func readMachines(into configuration: inout HostConfiguration) {
+    if isInitrd {
+      configuration.unreadable.append(
+        UnreadableDefinitions(
+          .virtualMachines, place: "", reason: "virtual machines are not known in the initrd"))
+    }
+    for directory in [VirtualMachine.definedDirectory, VirtualMachine.liveDirectory] {
+      for name in names(in: directory, of: .virtualMachines, into: &configuration)
+      where name.hasSuffix(".xml") {
+        let path = "\(directory)/\(name)"
+        do throws(FileError) {
+          let bytes = try HostFile.read(root + path, sizeLimit: Self.domainLimit)
+          do throws(XMLError) {
+            guard let domain = try DomainDescription(xml: bytes), !domain.mediatedDevices.isEmpty
+            else { continue }
+            configuration.note(domain, isLive: directory == VirtualMachine.liveDirectory)
+          } catch {
+            configuration.unreadable.append(
+              UnreadableDefinitions(
+                .virtualMachines, place: "\(path):\(error.line)", reason: error.problem))
+          }
+        } catch {
+          guard !error.isAbsence else { continue }
+          configuration.unreadable.append(
+            UnreadableDefinitions(.virtualMachines, place: path, reason: error.reason))
         }
       }
     }
-    return machines
+  }
+
+  /// The names in a directory with definitions of guests, none if there is no such directory.
+  private func names(
+    in directory: String, of subject: UnreadableDefinitions.Subject,
+    into configuration: inout HostConfiguration
+  ) -> [String] {
+    do throws(FileError) {
+      return try ConfigurationDirectory.read(root + directory, owner: nil)?.entries
+        .filter { $0.kind == .file || $0.kind == .emptyFile || $0.kind == .other }.map(\.name) ?? []
+    } catch {
+      configuration.unreadable.append(
+        UnreadableDefinitions(subject, place: directory, reason: error.reason))
+      return []
+    }
   }
 
   /// s390-tools' callout, whatever its suffix: mdevctl(8) runs each file that is executable.
@@ -199,5 +267,33 @@ package struct HostConfigurationReader {
 
   private func text(_ path: String) -> String? {
     bytes(path).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+extension HostConfiguration {
+  fileprivate mutating func note(_ domain: DomainDescription, isLive: Bool) {
+    let known = virtualMachines.firstIndex { $0.name == domain.name }
+    let index = known ?? virtualMachines.endIndex
+    if known == nil {
+      virtualMachines.append(VirtualMachine(name: domain.name, mediatedDevices: []))
+    }
+    if isLive {
+      virtualMachines[index].liveDevices = domain.mediatedDevices
+    } else {
+      virtualMachines[index].definedDevices += domain.mediatedDevices
+    }
+  }
+}
+
+extension FileError {
+  /// Why the file cannot be read, without its path.
+  fileprivate var reason: String {
+    switch problem {
+    case .failed(_, let errno): "\(errno)"
+    case .tooLarge(let limit): "it has more than \(limit) bytes"
+    case .notRegular: "it is not a regular file"
+    case .notDirectory: "it is not a directory"
+    default: "\(self)"
+    }
   }
 }

@@ -440,6 +440,7 @@ extension PlanWarning {
     case .adopted: "adopted"
     case .keepsFromHost: "keeps-from-host"
     case .invalidDefinition: "invalid-definition"
+    case .unreadableDefinitions: "unreadable-definitions"
     case .unanswered: "unanswered"
     case .namedQueuesTaken: "named-queues-taken"
     case .keyWithoutQueue: "key-without-queue"

@@ -107,7 +107,10 @@ extension RuleVerdict {
     case .waits: "matches, but it is unknown whether a stronger rule matches, too"
     case .overridden(let location): "by \(location.shortFileAndLine), which is later"
     case .lockedOut(let location): "by \(location.shortFileAndLine), which has :="
-    case .fails(let clause, let found): "\(clause.text.printable) does not match \(found.printable)"
+    case .fails(let clause, let found):
+      found.isEmpty && clause.condition.key == .guest
+        ? "no definition of a guest assigns the queue"
+        : "\(clause.text.printable) does not match \(found.printable)"
     case .unknown(let clause, let reason, let mayDecide):
       "\(clause.text.printable) is unknown: \(reason.printable)"
         + (mayDecide ? "; it may decide" : "")

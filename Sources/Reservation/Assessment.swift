@@ -38,7 +38,8 @@ package struct Assessment {
   ) throws(MechanismChoice.Unavailable) {
     self.inventory = inventory
     self.host = host
-    decisions = DecisionTable(rules: rules, inventory: inventory, host: host)
+    decisions = DecisionTable(
+      rules: rules, inventory: inventory, host: host, guests: context.configuration.guests)
     self.ownership = ownership
     var context = context
     context.rulesAreMissing = rules.rules.isEmpty && !agent.acceptsNoRules

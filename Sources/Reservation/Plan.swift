@@ -256,8 +256,10 @@ package enum PlanWarning: Equatable, Sendable {
   case adopted([APQN])
   /// The masks keep so many absent APQNs from the host that rules reserve for it.
   case keepsFromHost(Int)
-  /// A definition of a mediated device has this, so that it cannot be started as it is meant to be.
-  case invalidDefinition(mediatedDevice: String, problem: String)
+  /// The definition of a mediated device at this place has this, so that it cannot be started as it is meant to be.
+  case invalidDefinition(mediatedDevice: String, problem: String, place: String)
+  /// Definitions of guests cannot be read.
+  case unreadableDefinitions(UnreadableDefinitions)
   /// What another tool does at the next boot.
   case nextBoot(NextBootConflict)
   /// The adapter of this number does not answer what only it knows.
@@ -289,7 +291,7 @@ extension PlanWarning {
       apqns
     case .nextBoot(let conflict): conflict.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
-      .keepsFromHost, .invalidDefinition, .unanswered, .keyWithoutQueue:
+      .keepsFromHost, .invalidDefinition, .unreadableDefinitions, .unanswered, .keyWithoutQueue:
       []
     }
   }
@@ -330,8 +332,11 @@ extension PlanWarning: CustomStringConvertible {
     case .keepsFromHost(let count):
       "the masks keep \(counted(count, "absent APQN")) from the host that rules reserve for it; vfio_ap takes "
         + "\(count == 1 ? "it when it is" : "them when they are") added"
-    case .invalidDefinition(let device, let problem):
-      "the definition of mediated device \(device) has \(problem); it cannot be started like that"
+    case .invalidDefinition(let device, let problem, let place):
+      "\(place): the definition of mediated device \(device) has \(problem); it cannot be started like that, "
+        + "and rules with GUEST neither take nor give back what it may assign"
+    case .unreadableDefinitions(let unreadable):
+      "\(unreadable.sentence); rules with GUEST neither take nor give back what it may be about"
     case .nextBoot(let conflict): conflict.description
     case .unanswered(let adapter, let read):
       "\(BusObject.cardName(adapter)) does not answer: \(read); queues that cannot be decided without it "

@@ -6,7 +6,7 @@ package import ReservationRules
 /// A queue need not be present to be requested: a guest that is to have it fails just as well without it.
 /// Requested are
 /// - queues that rules reserve, or may reserve, and that are present, or have been since boot (`Ownership`),
-/// - queues that a rule names one by one with the key `APQN`,
+/// - queues that a rule names one by one with the key `APQN`, or by the guest whose definition assigns them,
 /// - queues that a mediated device assigns that is active or defined to start automatically.
 package struct Requests: Equatable, Sendable {
   /// All requested queues.
@@ -384,6 +384,7 @@ extension Requests {
       inventory: inventory, decisions: decisions, guests: guests, plan: plan, progress: progress)
     let present = inventory.apqns
     let single = decisions.rules.singlyNamed
+    let ofGuests = decisions.reservedForGuests
     for adapter in UInt8.min...UInt8.max {
       let row = decisions.row(adapter)
       let known = present[adapter].union(ownership.seen[adapter])
@@ -391,6 +392,7 @@ extension Requests {
         .union(present[adapter].intersection(row.undecidable))
         .union(ownership.requested[adapter].intersection(row.vfioAP.union(row.undecidable)))
         .union(single[adapter].intersection(row.vfioAP.union(row.undecidable)))
+        .union(ofGuests[adapter])
         .union(guests.queues[adapter])
       guard !requested.isEmpty else { continue }
       queues[adapter] = requested

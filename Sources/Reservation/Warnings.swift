@@ -34,6 +34,8 @@ struct Warnings {
     for definition in context.configuration.definitions {
       warnings += context.configuration.invalidDefinition(definition)
     }
+    warnings += context.configuration.unreadable.filter { !$0.place.isEmpty }
+      .map { .unreadableDefinitions($0) }
     warnOfHostLoss(unserved)
     let unusable = inventory.queues.filter {
       owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
@@ -269,6 +271,9 @@ extension HostConfiguration {
   /// What is to be said of a definition that cannot be started as it is meant to be.
   func invalidDefinition(_ definition: MediatedDeviceDefinition) -> [PlanWarning] {
     let name = name(ofMediatedDevice: definition.device.uuid)
-    return definition.problems.map { .invalidDefinition(mediatedDevice: name, problem: $0) }
+    return definition.problems.map {
+      .invalidDefinition(
+        mediatedDevice: name, problem: $0.text, place: definition.place(of: $0))
+    }
   }
 }

@@ -23,6 +23,10 @@ extension HostConfiguration {
     $0.add(
       "virtualMachines", .list(of: .object(VirtualMachine.layout)),
       "The virtual machines of libvirt that have a mediated device.", \.virtualMachines)
+    $0.add(
+      "unreadable", .list(of: .object(UnreadableDefinitions.layout)),
+      "Definitions of guests that cannot be read."
+    ) { $0.unreadable.isEmpty ? nil : $0.unreadable }
     $0.add("callout", .text, "The callout of s390-tools that checks definitions.", \.callout)
     $0.add(
       "secureKeyUsers", .list(of: .object(SecureKeyUser.layout)),
@@ -42,16 +46,13 @@ extension HostConfiguration {
       overrides.append(try ConfiguredOverride(fields))
     }
     for fields in try fields.objects("definitions", keys: MediatedDeviceDefinition.layout.keys) {
-      definitions.append(
-        MediatedDeviceDefinition(
-          device: try MediatedDevice(fields),
-          startsAutomatically: try fields.text("start") == "auto"))
+      definitions.append(try MediatedDeviceDefinition(fields))
     }
     for fields in try fields.objects("virtualMachines", keys: VirtualMachine.layout.keys) {
-      virtualMachines.append(
-        VirtualMachine(
-          name: try fields.requiredText("name"),
-          mediatedDevices: try fields.texts("mediatedDevices") ?? []))
+      virtualMachines.append(try VirtualMachine(fields))
+    }
+    for fields in try fields.objects("unreadable", keys: UnreadableDefinitions.layout.keys) {
+      unreadable.append(try UnreadableDefinitions(fields))
     }
     for fields in try fields.objects("secureKeyUsers", keys: SecureKeyUser.layout.keys) {
       secureKeyUsers.append(try SecureKeyUser(fields))
@@ -102,6 +103,28 @@ extension MediatedDeviceDefinition {
     $0.add("start", .text(of: ["auto", "manual"]), "Whether it is made at boot.") {
       $0.startsAutomatically ? "auto" : "manual"
     }
+    $0.add(
+      "problems", .list(of: .object(Problem.layout)),
+      "What keeps it from being started as it is meant to be."
+    ) { $0.problems.isEmpty ? nil : $0.problems }
+  }
+
+  fileprivate init(_ fields: Fields) throws(ValueError) {
+    self.init(
+      device: try MediatedDevice(fields), startsAutomatically: try fields.text("start") == "auto")
+    for fields in try fields.objects("problems", keys: Problem.layout.keys) {
+      problems.append(
+        Problem(try fields.requiredText("problem"), line: try fields.number("line")))
+    }
+  }
+}
+
+extension MediatedDeviceDefinition.Problem {
+  fileprivate static let layout = JSONLayout<MediatedDeviceDefinition.Problem>(
+    "DefinitionProblem", "What is wrong with a definition."
+  ) {
+    $0.add("line", .integer, "The line; none for the file as a whole.", \.line)
+    $0.add("problem", .text, "What it has.", \.text)
   }
 }
 
@@ -112,6 +135,37 @@ extension VirtualMachine {
     $0.add("name", .text, "Its name.", \.name)
     $0.add(
       "mediatedDevices", .list(of: .text), "The UUIDs of its mediated devices.", \.mediatedDevices)
+    $0.add(
+      "definedDevices", .list(of: .text),
+      "Those that it is given at its next start, while it is running."
+    ) { $0.liveDevices == nil ? nil : $0.definedDevices }
+    $0.add("liveDevices", .list(of: .text), "Those that it has as it runs.", \.liveDevices)
+  }
+
+  fileprivate init(_ fields: Fields) throws(ValueError) {
+    let all = try fields.texts("mediatedDevices") ?? []
+    self.init(
+      name: try fields.requiredText("name"),
+      mediatedDevices: try fields.texts("definedDevices") ?? all,
+      live: try fields.texts("liveDevices"))
+  }
+}
+
+extension UnreadableDefinitions {
+  fileprivate static let layout = JSONLayout<UnreadableDefinitions>(
+    "UnreadableDefinitions", "Definitions of guests that cannot be read."
+  ) {
+    $0.add("subject", .word, "What they define.", \.subject)
+    $0.add("file", .text, "The file or directory; empty where no file is known.", \.place)
+    $0.add("reason", .text, "Why they cannot be read.", \.reason)
+  }
+
+  fileprivate init(_ fields: Fields) throws(ValueError) {
+    guard let subject = try fields.text("subject").flatMap({ Subject(rawValue: $0) }) else {
+      throw fields.error(at: "subject", expecting: "\"mediatedDevices\" or \"virtualMachines\"")
+    }
+    self.init(
+      subject, place: try fields.text("file") ?? "", reason: try fields.requiredText("reason"))
   }
 }
 

@@ -19,7 +19,7 @@ package struct Snapshot: Equatable, Sendable {
 
   package init(
     host: HostIdentity = HostIdentity(), inventory: Inventory,
-    configuration: HostConfiguration = HostConfiguration(), ownership: Ownership = Ownership(),
+    configuration: HostConfiguration = .unread, ownership: Ownership = Ownership(),
     kernel: String? = nil, time: WallTime? = nil
   ) {
     self.host = host
@@ -104,11 +104,22 @@ package struct Snapshot: Equatable, Sendable {
     for index in configuration.definitions.indices {
       let uuid = words.uuid(for: configuration.definitions[index].device.uuid)
       snapshot.configuration.definitions[index].device.uuid = uuid
+      for problem in configuration.definitions[index].problems.indices {
+        // They cite the file.
+        snapshot.configuration.definitions[index].problems[problem].text = "a problem"
+      }
     }
     snapshot.configuration.virtualMachines = configuration.virtualMachines.map { machine in
       VirtualMachine(
         name: words.word(for: machine.name),
-        mediatedDevices: machine.mediatedDevices.map { words.uuid(for: $0) })
+        mediatedDevices: machine.definedDevices.map { words.uuid(for: $0) },
+        live: machine.liveDevices?.map { words.uuid(for: $0) })
+    }
+    snapshot.configuration.unreadable = configuration.unreadable.map { unreadable in
+      var unreadable = unreadable
+      // It names the virtual machine.
+      if !unreadable.place.isEmpty { unreadable.place = words.word(for: unreadable.place) }
+      return unreadable
     }
     snapshot.configuration.secureKeyUsers = configuration.secureKeyUsers.map { user in
       var user = user

@@ -24,7 +24,7 @@ extension Snapshot {
     $0.add(
       "configuration", .object(HostConfiguration.layout),
       "What other files of the machine say about its crypto queues."
-    ) { $0.configuration == HostConfiguration() ? nil : $0.configuration }
+    ) { $0.configuration == .unread ? nil : $0.configuration }
     $0.add("ownership", .object(Ownership.layout), "What apreserve has reserved on it.") {
       $0.ownership == Ownership() ? nil : $0.ownership
     }

@@ -75,7 +75,8 @@ struct MachineOptions: ParsableArguments {
       if let damage = whole.damage { throw damage }
       let machine = try CapturedMachine(whole, start: start?.inventory)
       let snapshot = Snapshot(
-        host: start?.host ?? HostIdentity(), inventory: machine.inventory, kernel: start?.kernel)
+        host: start?.host ?? HostIdentity(), inventory: machine.inventory,
+        configuration: start?.configuration ?? .unread, kernel: start?.kernel)
       return (snapshot, true)
     }
     if let start { return (start, true) }

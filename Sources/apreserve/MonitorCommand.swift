@@ -4,6 +4,7 @@ import Glibc
 import HostSystem
 import JSONText
 import Reports
+import Reservation
 import ReservationRules
 import Snapshots
 import Uevents
@@ -92,6 +93,8 @@ struct MonitorCommand: ParsableCommand {
   private func decisions(of rules: RuleSet) -> DecisionTable? {
     guard let sysfs = try? HostSysfs(), let inventory = try? InventoryReader(sysfs: sysfs).read()
     else { return nil }
-    return DecisionTable(rules: rules, inventory: inventory, host: HostFacts().identity())
+    return DecisionTable(
+      rules: rules, inventory: inventory, host: HostFacts().identity(),
+      guests: HostConfigurationReader().read().guests)
   }
 }

@@ -74,7 +74,7 @@ struct ReplayCommand: ParsableCommand {
         ReplayScript(capture, inventory: start?.inventory, foreign: foreign), rules: rules,
         options: .init(
           mechanism: settings.mechanism, policy: settings.policy, host: start?.host ?? .init(),
-          configuration: start?.configuration ?? .init(), ownership: start?.ownership ?? .init()),
+          configuration: start?.configuration ?? .unread, ownership: start?.ownership ?? .init()),
         expectation: expectation)
       if let damage = capture.damage {
         Terminal.say("\(damage) The part before it was replayed.")

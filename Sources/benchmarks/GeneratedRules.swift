@@ -1,6 +1,6 @@
 package import APBus
 package import TestSupport
-import ReservationRules
+package import ReservationRules
 
 /// Random rule files for benchmarks and properties.
 package struct GeneratedRules {
@@ -144,6 +144,36 @@ package struct GeneratedRules {
 package enum GeneratedMachine {
   /// The host of generated machines.
   package static let host = HostIdentity(name: "lnxprod7", lpar: nil)
+
+  /// Definitions of guests that the examples of `GUEST` are about, as they overlap, and as what is unknown of them may
+  /// vary.
+  package static func guests(
+    span: UInt8, readable: Int, using random: inout SeededGenerator
+  ) -> GuestAssignments {
+    var guests = GuestAssignments()
+    let uuids = [
+      "5d8c0f2a-31f6-4c1b-9a57-0c4d0a8d2b11", GuestAssignments.uuid(forLabel: "web1"),
+      "00000000-0000-8000-8000-000000000001",
+    ]
+    for uuid in uuids where random.chance(80) {
+      let machines = ["web1", "web2", "db1"].filter { _ in random.chance(30) }
+      func numbers() -> APMask {
+        APMask((0..<3).map { _ in UInt8.random(in: 0...span, using: &random) })
+      }
+      guests.definitions.append(
+        GuestAssignments.Definition(
+          uuid: uuid, virtualMachines: machines,
+          contents: random.chance(readable)
+            ? GuestAssignments.Contents(
+              adapters: numbers(), domains: numbers(), startsAutomatically: random.chance(50))
+            : nil))
+    }
+    if !random.chance(readable) { guests.missingMachines = "a file cannot be read" }
+    if !random.chance(readable), random.chance(50) {
+      guests.missingDefinitions = "a directory cannot be read"
+    }
+    return guests
+  }
 
   /// A machine whose cards are present with a chance of `presence` percent and whose attributes are
   /// readable with a chance of `readable` percent.

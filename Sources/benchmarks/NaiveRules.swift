@@ -19,8 +19,11 @@ package struct NaiveRules {
     package var ruleIndex: Int?
   }
 
-  package init(rules: [Rule], cards: [Card], host: HostIdentity) {
-    var values = NaiveValues(cards: cards, host: host)
+  package init(
+    rules: [Rule], cards: [Card], host: HostIdentity,
+    guests: GuestAssignments = GuestAssignments()
+  ) {
+    var values = NaiveValues(cards: cards, host: host, guests: guests)
     self.rules = rules.map { rule in
       NaiveRule(
         clauses: rule.clauses.map { NaiveClause($0, values: &values) },
@@ -106,6 +109,7 @@ private struct NaiveClause {
     case name(NaivePattern)
     /// What is known of each adapter's card, or of the host.
     case values([NaiveValue], NaivePattern)
+    case guests([NaiveGuest])
   }
 
   private let test: Test
@@ -119,6 +123,7 @@ private struct NaiveClause {
     case (.adapter, _): test = .adapter(pattern)
     case (.domain, _): test = .domain(pattern)
     case (.kernel, _): test = .name(pattern)
+    case (.guest, _): test = .guests(NaiveGuest.all(for: condition, of: values.guests))
     case (_, .queues(let ranges)): test = .queue(ranges)
     default: test = .values(values[condition], pattern)
     }
@@ -129,6 +134,10 @@ private struct NaiveClause {
     case .adapter(let pattern): pattern.matches(apqn.adapter) ? .yes : .no
     case .domain(let pattern): pattern.matches(apqn.domain) ? .yes : .no
     case .name(let pattern): pattern.matches(name) ? .yes : .no
+    case .guests(let guests):
+      guests.contains { $0.truth == .yes && $0.holds(apqn) == .yes }
+        ? .yes
+        : guests.contains { $0.truth != .no && $0.holds(apqn) != .no } ? .unknown : .no
     case .queue(let ranges):
       ranges.contains {
         $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
@@ -140,6 +149,41 @@ private struct NaiveClause {
       case .text(let text): pattern.matches(text) ? .yes : .no
       }
     }
+  }
+}
+
+/// A definition, or all that may exist beside those that are known, and whether a condition holds for it.
+private struct NaiveGuest {
+  var truth: Truth
+  var contents: GuestAssignments.Contents?
+
+  static func all(for condition: Condition, of guests: GuestAssignments) -> [NaiveGuest] {
+    let pattern = NaivePattern(condition.pattern)
+    var all = guests.definitions.map { definition in
+      var names = definition.virtualMachines + [definition.uuid]
+      if condition.attribute == "start" {
+        names = definition.contents.map { [$0.startsAutomatically ? "auto" : "manual"] } ?? []
+      }
+      let isLabelled =
+        condition.attribute.isEmpty
+        && pattern.alternatives.contains {
+          GuestAssignments.uuid(forLabel: $0) == definition.uuid
+        }
+      let mayHaveMore =
+        condition.attribute.isEmpty
+        ? guests.missingMachines != nil : definition.contents == nil
+      let isNamed = isLabelled || names.contains { pattern.matches(Array($0.utf8)) }
+      return NaiveGuest(
+        truth: isNamed ? .yes : mayHaveMore ? .unknown : .no, contents: definition.contents)
+    }
+    if guests.missingDefinitions != nil { all.append(NaiveGuest(truth: .unknown, contents: nil)) }
+    return all
+  }
+
+  func holds(_ apqn: APQN) -> Truth {
+    guard let contents else { return .unknown }
+    return contents.adapters.contains(apqn.adapter) && contents.domains.contains(apqn.domain)
+      ? .yes : .no
   }
 }
 
@@ -156,6 +200,12 @@ private enum NaivePattern {
       case .globs(let globs): .globs(NaiveGlob(globs))
       case .queues: .numbers([])
       }
+  }
+
+  /// The alternatives of a glob, as they are written.
+  var alternatives: [String] {
+    guard case .globs(let glob) = self else { return [] }
+    return glob.texts
   }
 
   func matches(_ number: UInt8) -> Bool {
@@ -186,11 +236,13 @@ private enum NaiveValue {
 private struct NaiveValues {
   private let cards: [UInt8: Card]
   private let host: HostIdentity
+  let guests: GuestAssignments
   private var known: [Condition: [NaiveValue]] = [:]
 
-  init(cards: [Card], host: HostIdentity) {
+  init(cards: [Card], host: HostIdentity, guests: GuestAssignments) {
     self.cards = Dictionary(uniqueKeysWithValues: cards.map { ($0.adapter, $0) })
     self.host = host
+    self.guests = guests
   }
 
   subscript(condition: Condition) -> [NaiveValue] {
@@ -216,10 +268,10 @@ private struct NaiveValues {
     }
     // What another key finds is taken from its definition; how rules with it decide is still checked.
     let apqn = APQN(adapter: adapter, domain: 0)
-    switch source.finding(for: apqn, card: card, host: host) {
+    switch source.finding(for: apqn, card: card, host: host, guests: guests) {
     case .value(.number(let number)): return .number(number)
     case .value(.text(let text)): return NaiveValue(text)
-    case .value(.queue), .unknown: return .unknown
+    case .value(.queue), .value(.texts), .unknown: return .unknown
     }
   }
 }
@@ -243,6 +295,14 @@ private struct NaiveGlob {
       }
     }
     alternatives = parts
+  }
+
+  /// Those of the alternatives that have nothing special in them.
+  var texts: [String] {
+    ignoresCase
+      ? []
+      : alternatives.filter { !$0.contains { "*?[".utf8.contains($0) } }
+        .map { String(decoding: $0, as: UTF8.self) }
   }
 
   func matches(_ text: [UInt8]) -> Bool {

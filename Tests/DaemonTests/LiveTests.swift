@@ -237,6 +237,46 @@ struct `A daemon on a live machine` {
     }
   }
 
+  /// A definition that cannot be read, as one that is being written, decides nothing.
+  @Test func `reserves what definitions of guests assign, as they change`() async {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(
+        .override, rules: "GUEST==\"*\", RESERVE=\"vfio_ap\"\n",
+        configuration: [.rescanInterval: "24h"])
+      let directory = "host/etc/mdevctl.d/matrix/"
+      let uuids = ["11111111-2222-3333-4444-555555555555", "66666666-2222-3333-4444-555555555555"]
+      func define(_ index: Int, _ adapter: Int, _ domain: Int) throws {
+        try machine.tree.file(
+          directory + uuids[index],
+          "{\"attrs\": [{\"assign_adapter\": \"\(adapter)\"}, {\"assign_domain\": \"\(domain)\"}]}")
+      }
+      try machine.settle()
+      #expect(machine.reserved == [])
+      try define(0, 1, 2)
+      try machine.wait { machine.reserved == ["01.0002"] }
+      try define(1, 2, 0)
+      try machine.wait { machine.reserved == ["01.0002", "02.0000"] }
+      try define(1, 2, 1)
+      try machine.wait { machine.reserved == ["01.0002", "02.0001"] }
+      try machine.tree.file(directory + uuids[1], "{\"attrs\": [")
+      try machine.settle()
+      #expect(machine.reserved == ["01.0002", "02.0001"])
+      machine.tree.remove(directory + uuids[0])
+      try machine.settle()
+      #expect(machine.reserved == ["01.0002", "02.0001"])
+      try define(1, 2, 1)
+      try machine.wait { machine.reserved == ["02.0001"] }
+      // What another process writes and does not finish is noticed when it has closed the file.
+      try machine.tree.file("rules/60.rules", "GUEST==\"web1\", RESERVE:=\"host\"\n")
+      try machine.tree.file(
+        "host/run/libvirt/qemu/web1.xml",
+        "<domstatus><domain><name>web1</name><devices><hostdev type='mdev' model='vfio-ap'>"
+          + "<source><address uuid='\(uuids[1])'/></source></hostdev></devices></domain></domstatus>"
+      )
+      try machine.wait { machine.reserved == [] }
+    }
+  }
+
   @Test func `notices rule directories that are created later, and that are replaced`() async {
     await #expect(processExitsWith: .success) {
       let machine = try LiveMachine(.mask, rules: Self.rule) {

@@ -27,10 +27,16 @@ extension FuzzTarget {
       _ = ConfiguredOverride(fileName: "ap-05.0004", text: text, source: "driverctl")
       _ = ConfiguredOverride(fileName: text, text: "vfio_ap", source: "driverctl")
     case UInt8(ascii: "m"):
-      guard let json = try? JSONParser.parse(rest) else { return }
-      _ = MediatedDeviceDefinition(
-        fileName: "11111111-2222-3333-4444-555555555555", json: json)
-    case UInt8(ascii: "x"): _ = VirtualMachine(domainXML: text)
+      let definition = MediatedDeviceDefinition(
+        fileName: "11111111-2222-3333-4444-555555555555", bytes: rest)
+      try hold(definition != nil, "a definition without a device")
+    case UInt8(ascii: "x"):
+      do throws(XMLError) {
+        _ = try DomainDescription(xml: rest)
+      } catch {
+        let lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        try hold(error.line >= 1 && error.line <= lines.count, "line \(error.line)")
+      }
     case UInt8(ascii: "c"):
       try hold(SecureKeyUser.cipherUses(procCrypto: text) >= 0, "less than no user of paes")
     case UInt8(ascii: "t"):

@@ -1,5 +1,6 @@
 import APBus
 import Reservation
+import ReservationRules
 import HostSystem
 import HostTestSupport
 import TestSupport
@@ -48,7 +49,10 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     let broken = configuration.definitions.filter { $0.problems != [] }
     #expect(broken.map(\.device.uuid) == ["11111111-2222-3333-4444-555555555555"])
     #expect(
-      configuration.virtualMachines == [VirtualMachine(name: "db1", mediatedDevices: [uuid])])
+      configuration.virtualMachines == [
+        VirtualMachine(name: "db1", mediatedDevices: [uuid], live: [uuid])
+      ])
+    #expect(configuration.unreadable == [])
     #expect(configuration.callout == "/usr/lib/mdevctl/scripts.d/callouts/ap-check")
     #expect(
       configuration.secureKeyUsers == [
@@ -69,9 +73,11 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     try tree.file("run/libvirt/qemu/db.xml", machine("db", [attached]))
     #expect(
       configuration.virtualMachines == [
-        VirtualMachine(name: "web", mediatedDevices: [uuid, attached]),
-        VirtualMachine(name: "db", mediatedDevices: [attached]),
+        VirtualMachine(name: "web", mediatedDevices: [uuid], live: [attached, uuid]),
+        VirtualMachine(name: "db", mediatedDevices: [], live: [attached]),
       ])
+    #expect(
+      configuration.virtualMachines.map(\.mediatedDevices) == [[uuid, attached], [attached]])
   }
 
   @Test(arguments: [("ap-check", 0o644), ("ap-check.rpmsave", 0o600), ("other", 0o755)])
@@ -93,10 +99,47 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     try tree.file("etc/libvirt/qemu/a.xml", String(repeating: "<!--", count: 10_000))
     let definition = MediatedDeviceDefinition(
       device: MediatedDevice(uuid: uuid), startsAutomatically: false,
-      problems: ["a file that cannot be read as JSON"])
+      problems: [
+        .init("a file that is not JSON: arrays and objects are nested deeper than 64", line: 1)
+      ])
+    let machines = UnreadableDefinitions(
+      .virtualMachines, place: "/etc/libvirt/qemu/a.xml:1", reason: "this comment does not end")
     #expect(
       configuration
         == HostConfiguration(
-          definitions: [definition], secureKeyUsers: [.unreadable("/etc/crypttab")]))
+          definitions: [definition], unreadable: [machines],
+          secureKeyUsers: [.unreadable("/etc/crypttab")]))
+  }
+
+  @Test func `of guests are all read, or said to be missing`() throws {
+    try tree.file("etc/mdevctl.d/matrix", "")
+    try tree.pipe("etc/libvirt/qemu/p.xml")
+    try tree.file("etc/libvirt/qemu/empty.xml", "")
+    try tree.file("etc/libvirt/qemu/notes.txt", "<")
+    try tree.file("run/libvirt/qemu/net.xml", "<network><name>n</name></network>")
+    #expect(
+      configuration.unreadable == [
+        UnreadableDefinitions(
+          .mediatedDevices, place: "/etc/mdevctl.d/matrix", reason: "ENOTDIR (not a directory)"),
+        UnreadableDefinitions(
+          .virtualMachines, place: "/etc/libvirt/qemu/empty.xml:1",
+          reason: "there is no element in it"),
+        UnreadableDefinitions(
+          .virtualMachines, place: "/etc/libvirt/qemu/p.xml", reason: "it is not a regular file"),
+      ])
+    let guests = configuration.guests
+    #expect(guests.missingDefinitions != nil && guests.missingMachines != nil)
+  }
+
+  /// With entities and comments in it, as nobody's definition is, and with a device at its end.
+  @Test func `of a virtual machine may have megabytes`() throws {
+    let noise = String(repeating: "<!-- - -- ->- --><x y='&lt;&amp;>'>&gt;\n</x>", count: 30_000)
+    try tree.file(
+      "etc/libvirt/qemu/big.xml",
+      "<domain><name>big &lt;1&gt;</name>\(noise)<hostdev type='mdev' model='vfio-ap'>"
+        + "<source><address uuid='\(uuid)'/></source></hostdev></domain>")
+    #expect(
+      configuration.virtualMachines == [VirtualMachine(name: "big <1>", mediatedDevices: [uuid])])
+    #expect(configuration.unreadable == [])
   }
 }

@@ -46,6 +46,20 @@ import Testing
     (#"HOST=="lnx?""#, "00.0001", true), (#"HOST!="lnx*""#, "00.0001", false),
     (#"LPAR=="PROD*""#, "00.0001", true), (#"LPAR==i"prod01""#, "00.0001", true),
     (#"LPAR=="TEST*""#, "00.0001", false),
+    (#"GUEST=="web1""#, "05.0047", true), (#"GUEST=="web1""#, "05.0005", false),
+    (#"GUEST=="web*|mail""#, "05.0004", true), (#"GUEST=="db2""#, "06.0004", true),
+    (#"GUEST=="5d8c0f2a-31f6-4c1b-9a57-0c4d0a8d2b11""#, "05.0004", true),
+    (#"GUEST==i"5D8C*""#, "05.0004", true), (#"GUEST==i"WEB1""#, "05.0004", true),
+    (#"GUEST=="mail""#, "07.0004", true), (#"GUEST=="mail""#, "05.0004", false),
+    (#"GUEST=="*""#, "05.0004", true), (#"GUEST=="*""#, "05.0005", nil),
+    (#"GUEST!="*""#, "05.0004", false), (#"GUEST!="*""#, "05.0005", nil),
+    (#"GUEST=="lost""#, "05.0004", nil), (#"GUEST!="lost""#, "05.0004", nil),
+    (#"GUEST!="web1""#, "06.0004", true), (#"GUEST!="web1""#, "05.0004", false),
+    (#"GUEST!="web1""#, "ff.00ff", true),
+    (#"GUEST{start}=="auto""#, "05.0004", true), (#"GUEST{start}=="manual""#, "06.0004", true),
+    (#"GUEST{start}=="auto|manual""#, "06.0004", true),
+    (#"GUEST{start}=="auto""#, "06.0004", nil), (#"GUEST{start}!="auto""#, "05.0004", false),
+    (#"GUEST{start}!="auto""#, "05.0005", nil),
   ]
 
   @Test(arguments: rows)

@@ -137,6 +137,17 @@ extension DiagnosticRow {
                                                        ^^^
       """#),
     DiagnosticRow(
+      #"GUEST=="5D8C0F2A-31F6-4C1B-9A57-0C4D0A8D2B11", GUEST{start}=="automatic", RESERVE="host""#,
+      #"""
+      f:1:9: error: the UUIDs of guests are compared in lower case [never-matches]
+        GUEST=="5D8C0F2A-31F6-4C1B-9A57-0C4D0A8D2B11", GUEST{start}=="automatic", RESERVE="host"
+                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        write: 5d8c0f2a-31f6-4c1b-9a57-0c4d0a8d2b11
+      f:1:63: error: a mediated device starts "auto" or "manual" [never-matches]
+        GUEST=="5D8C0F2A-31F6-4C1B-9A57-0C4D0A8D2B11", GUEST{start}=="automatic", RESERVE="host"
+                                                                      ^^^^^^^^^
+      """#),
+    DiagnosticRow(
       #"CARD{FW_version}=="v6*", RESERVE="host""#,
       #"""
       f:1:20: error: FW_version is two numbers separated by a dot, such as 6.19 [never-matches]

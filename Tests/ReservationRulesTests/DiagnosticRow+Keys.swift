@@ -29,6 +29,25 @@ extension DiagnosticRow {
         write: ADAPTER
       """#),
     DiagnosticRow(
+      #"GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host""#,
+      #"""
+      f:1:1: error: the name or UUID of a guest is matched with GUEST alone [refused-attribute]
+        GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host"
+        ^^^^^^^^^^^
+        write: GUEST
+      f:1:31: error: GUEST can only be matched, not assigned; use == or != [assignment-of-match-key]
+        GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host"
+                                      ^
+        write: ==
+      f:1:46: error: unknown attribute "state" of GUEST; the attributes are start [unknown-attribute]
+        GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host"
+                                                     ^^^^^
+        write: start
+      f:1:59: error: GUEST needs an attribute in braces, one of start [missing-attribute]
+        GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host"
+                                                                  ^^^^^^^
+      """#),
+    DiagnosticRow(
       #"ACTION=="add", RESERVE="host""#,
       #"""
       f:1:1: error: a rule describes a state, not an event; remove ACTION [refused-key]

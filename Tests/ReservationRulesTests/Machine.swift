@@ -18,6 +18,26 @@ enum Machine {
     card(3, 99, nil, [:]),
   ]
 
+  /// The guest web1 has queues of adapter 5 and starts automatically; db1 and db2 share a device on adapter 6, one
+  /// device has a label, and of one on adapter 8 nothing but its name is known.
+  static let guests = GuestAssignments(definitions: [
+    guest("5d8c0f2a-31f6-4c1b-9a57-0c4d0a8d2b11", ["web1"], [5], [4, 0x47], isAutomatic: true),
+    guest("00000000-0000-8000-8000-000000000002", ["db1", "db2"], [6], [4]),
+    guest(GuestAssignments.uuid(forLabel: "mail"), [], [7], [4]),
+    GuestAssignments.Definition(
+      uuid: "00000000-0000-8000-8000-000000000004", virtualMachines: ["lost"], contents: nil),
+  ])
+
+  private static func guest(
+    _ uuid: String, _ machines: [String], _ adapters: APMask, _ domains: APMask,
+    isAutomatic: Bool = false
+  ) -> GuestAssignments.Definition {
+    GuestAssignments.Definition(
+      uuid: uuid, virtualMachines: machines,
+      contents: GuestAssignments.Contents(
+        adapters: adapters, domains: domains, startsAutomatically: isAutomatic))
+  }
+
   static var empty: Inventory { Inventory.make([]) }
 
   private static func card(
@@ -34,7 +54,8 @@ enum Machine {
   ) -> DecisionTable {
     let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "f", text: text)])
     #expect(diagnostics.map(\.description) == [])
-    return DecisionTable(rules: rules, inventory: Inventory.make(cards), host: host)
+    return DecisionTable(
+      rules: rules, inventory: Inventory.make(cards), host: host, guests: guests)
   }
 
   /// The queue of that name.

@@ -29,7 +29,8 @@ import benchmarks
         HostIdentity(name: "lnxprod7", lpar: "test1"), HostIdentity(name: "kvm01", lpar: "P07"),
       ] {
         let table = DecisionTable(
-          rules: rules, inventory: try Inventory(cards: cards), host: host)
+          rules: rules, inventory: try Inventory(cards: cards), host: host,
+          guests: GeneratedMachine.guests(span: 255, readable: 100, using: &random))
         for adapter in UInt8.min...UInt8.max {
           let row = table.row(adapter)
           if !row.host.isEmpty { outcomes.insert(true) }

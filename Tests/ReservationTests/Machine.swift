@@ -58,7 +58,9 @@ struct Machine {
     try #require(diagnostics.isEmpty, "\(diagnostics)")
     return Planner(
       inventory: inventory,
-      decisions: DecisionTable(rules: set, inventory: inventory, host: HostIdentity()),
+      decisions: DecisionTable(
+        rules: set, inventory: inventory, host: HostIdentity(),
+        guests: context.configuration.guests),
       ownership: ownership, context: context, heldBack: heldBack)
   }
 
@@ -75,6 +77,14 @@ struct Machine {
     var card = try #require(inventory.card(adapter))
     change(&card)
     inventory.setCard(card, adapter: adapter)
+  }
+
+  func assessment(_ rules: String, _ mechanism: Mechanism) throws -> Assessment {
+    let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "test.rules", text: rules)])
+    try #require(diagnostics.isEmpty, "\(diagnostics)")
+    return try Assessment(
+      inventory: inventory, rules: set, mechanism: mechanism, ownership: ownership, context: context
+    )
   }
 
   func plan(_ mechanism: Mechanism, _ rules: String) throws -> Plan {

@@ -198,14 +198,6 @@ extension Machine {
       try set(name, driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
     }
   }
-
-  fileprivate func assessment(_ rules: String, _ mechanism: Mechanism) throws -> Assessment {
-    let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "test.rules", text: rules)])
-    try #require(diagnostics.isEmpty, "\(diagnostics)")
-    return try Assessment(
-      inventory: inventory, rules: set, mechanism: mechanism, ownership: ownership, context: context
-    )
-  }
 }
 
 @Suite struct `A request` {
@@ -343,7 +335,7 @@ extension Machine {
     machine.context.configuration.definitions = [
       MediatedDeviceDefinition(
         device: MediatedDevice(uuid: uuid, adapters: [1], domains: [4]), startsAutomatically: true,
-        problems: ["an invalid attribute, x=1"])
+        problems: [.init("an invalid attribute, x=1", line: 7)])
     ]
     let assessment = try machine.assessment(#"ADAPTER=="1", RESERVE="vfio_ap""#, .override)
     func problems(of guest: String) -> [String] {
@@ -355,15 +347,17 @@ extension Machine {
     #expect(
       problems(of: "web1") == [
         "\(other) (virtual machine web1) is neither active nor defined",
-        "the definition of mediated device \(uuid) (virtual machine web1) has an invalid attribute, x=1; "
-          + "it cannot be started like that",
+        "/etc/mdevctl.d/matrix/\(uuid):7: the definition of mediated device \(uuid) (virtual machine web1) "
+          + "has an invalid attribute, x=1; it cannot be started like that, and rules with GUEST neither "
+          + "take nor give back what it may assign",
       ])
     #expect(problems(of: uuid.uppercased()).count == 1)
     #expect(problems(of: "db1") == [])
     #expect(
       assessment.plan.warnings.contains(
         .invalidDefinition(
-          mediatedDevice: "\(uuid) (virtual machine web1)", problem: "an invalid attribute, x=1")))
+          mediatedDevice: "\(uuid) (virtual machine web1)", problem: "an invalid attribute, x=1",
+          place: "/etc/mdevctl.d/matrix/\(uuid):7")))
   }
 
   @Test func `about a guest has what its device lacks of its definition, and mute adapters`() throws

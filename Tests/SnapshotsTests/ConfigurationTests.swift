@@ -1,5 +1,6 @@
 import APBus
 import Reservation
+import ReservationRules
 import Snapshots
 import Testing
 
@@ -25,8 +26,16 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
         definitions: [
           MediatedDeviceDefinition(
             device: MediatedDevice(uuid: uuid, adapters: [5], domains: [4], controlDomains: [7]),
-            startsAutomatically: true)
-        ], virtualMachines: [VirtualMachine(name: "db1", mediatedDevices: [uuid])],
+            startsAutomatically: true, problems: [.init("a x-y", line: 3), .init("a z")])
+        ],
+        virtualMachines: [
+          VirtualMachine(name: "db1", mediatedDevices: [uuid]),
+          VirtualMachine(name: "db2", mediatedDevices: [], live: [uuid]),
+        ],
+        unreadable: [
+          UnreadableDefinitions(
+            .virtualMachines, place: "/etc/libvirt/qemu/db3.xml:2", reason: "it ends")
+        ],
         callout: "/usr/lib/ap-check",
         secureKeyUsers: [
           .cipherInUse, .encryptedVolume("root", problem: "has the key file /k2, which is empty"),
@@ -45,6 +54,16 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     let text = snapshot.encoded()
     #expect(try Snapshot.decode(Array(text.utf8), file: "m.json") == snapshot)
     #expect(try Snapshot.decode(Array(text.utf8), file: "m.json").encoded() == text)
+  }
+
+  /// So that rules for guests decide nothing of a machine of which that is not known.
+  @Test func `says which guests there are, or that this is not known`() throws {
+    func guests(_ members: String) throws -> GuestAssignments {
+      let text = "{\"apreserve\": \"snapshot\", \"version\": 1\(members)}"
+      return try Snapshot.decode(Array(text.utf8), file: "m.json").configuration.guests
+    }
+    #expect(try guests("").missingDefinitions != nil)
+    #expect(try guests(", \"configuration\": {}") == GuestAssignments())
   }
 
   @Test func `that an earlier version wrote knows nothing of the keys`() throws {
@@ -66,13 +85,13 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test func `identifies neither machine, keys nor guests if it is redacted`() throws {
     let redacted = snapshot.redacted()
     let text = redacted.encoded()
-    for secret in ["0x12", "db1", "root", "k1", "k3", "k4"] {
+    for secret in ["0x12", "db1", "db2", "root", "k1", "k3", "k4"] {
       #expect(!text.contains("\"\(secret)\""))
     }
-    #expect(!text.contains("k2"))
+    #expect(!text.contains("k2") && !text.contains("db3") && !text.contains("x-y"))
     #expect(!text.contains("AES"))
     #expect(!text.contains(uuid) && text.contains("00000000-0000-8000-8000-000000000001"))
-    #expect(redacted.configuration.virtualMachines.count == 1)
+    #expect(redacted.configuration.virtualMachines.count == 2)
     #expect(try Snapshot.decode(Array(text.utf8), file: "redacted") == redacted)
     #expect(redacted.redacted() == redacted)
     #expect(redacted.configuration.secureKeyUsers.count == 7)
@@ -86,7 +105,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     (
       #""configuration": {"mask": 1}"#,
       "configuration: unknown key \"mask\"; keys here are bootMasks, persistentMasks, overrides, "
-        + "definitions, virtualMachines, callout, secureKeyUsers"
+        + "definitions, virtualMachines, unreadable, callout, secureKeyUsers"
     ),
     (
       #""configuration": {"bootMasks": {"apmask": "fish", "source": "x"}}"#,

@@ -11,7 +11,7 @@ final class RuleStore {
   private let history: HistoryKeeper
   private let onChange: (RuleSet) -> Void
   private let onRead: () -> Void
-  private var watch: RuleWatch?
+  private var watch: FileWatch?
   private var timer: EventTimer?
   /// Directories that are not watched and were reported.
   private var reported: Set<String> = []
@@ -51,7 +51,7 @@ final class RuleStore {
     self.onChange = onChange
     self.onRead = onRead
     // Watched first: what is written while they are read is noticed.
-    let watch = try RuleWatch(
+    let watch = try FileWatch(
       loop, directories: settings.ruleDirectories,
       files: settings.hostNameFile.map { [$0] } ?? [], writerLimit: settings.writerLimit
     ) { [unowned self] in

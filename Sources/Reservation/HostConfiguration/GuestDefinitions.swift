@@ -1,5 +1,5 @@
 package import APBus
-package import JSONText
+import JSONText
 
 /// A mediated device as mdevctl defines it: what it will have once it is started.
 package struct MediatedDeviceDefinition: Equatable, Sendable {
@@ -7,47 +7,121 @@ package struct MediatedDeviceDefinition: Equatable, Sendable {
   package var device: MediatedDevice
   /// Whether it starts automatically when `vfio_ap` is loaded.
   package var startsAutomatically: Bool
-  /// What the definition has that keeps the device from being started as it is meant to be.
-  package var problems: [String] = []
+  /// What keeps the device from being started as it is meant to be.
+  package var problems: [Problem] = []
 
-  package init(device: MediatedDevice, startsAutomatically: Bool, problems: [String] = []) {
+  /// What is wrong with a definition.
+  package struct Problem: Equatable, Sendable {
+    /// The line, from 1; nil for the file as a whole.
+    package var line: Int?
+    /// The object of "the definition has".
+    package var text: String
+
+    package init(_ text: String, line: Int? = nil) {
+      self.text = text
+      self.line = line
+    }
+  }
+
+  package init(
+    device: MediatedDevice, startsAutomatically: Bool, problems: [Problem] = []
+  ) {
     self.device = device
     self.startsAutomatically = startsAutomatically
     self.problems = problems
   }
 
+  /// The directory of the definitions for the matrix device.
+  package static let directory = "/etc/mdevctl.d/matrix"
+
+  /// The file that has it.
+  package var path: String { "\(Self.directory)/\(device.uuid)" }
+
+  /// The place of a problem, `FILE:LINE` or the file.
+  package func place(of problem: Problem) -> String {
+    problem.line.map { "\(path):\($0)" } ?? path
+  }
+
+  /// A definition that cannot be read, for that reason.
+  package init(uuid: String, unreadable reason: String) {
+    self.init(
+      device: MediatedDevice(uuid: uuid.lowercased()), startsAutomatically: false,
+      problems: [Problem("a file that cannot be read: \(reason)")])
+  }
+
   /// The file of mdevctl's directory whose name is a UUID; nil where it is not.
   ///
-  /// `attrs` is a list of objects with one member each, applied in order (mdevctl(8)). `json` is nil where the
-  /// file cannot be read, or is no JSON.
-  package init?(fileName: String, json: JSONValue?) {
+  /// `attrs` is a list of objects with one member each, applied in order (mdevctl(8)).
+  package init?(fileName: String, bytes: [UInt8]) {
     guard BusObject.isUUID(fileName) else { return nil }
-    self.init(device: MediatedDevice(uuid: fileName.lowercased()), startsAutomatically: false)
-    guard case .object(let members)? = json else {
-      problems = ["a file that cannot be read as JSON"]
+    let json: JSONValue
+    do throws(JSONSyntaxError) {
+      json = try JSONParser.parse(bytes)
+    } catch {
+      self.init(
+        device: MediatedDevice(uuid: fileName.lowercased()), startsAutomatically: false,
+        problems: [Problem("a file that is not JSON: \(error.problem)", line: error.line)])
       return
     }
+    self.init(device: MediatedDevice(uuid: fileName.lowercased()), startsAutomatically: false)
+    guard case .object(let members) = json else {
+      problems = [Problem("\(json.kind) where an object should be", line: 1)]
+      return
+    }
+    var lines = MemberLines(bytes)
     for member in members {
       switch (member.key, member.value) {
       case ("start", .string(let start)): startsAutomatically = start == "auto"
-      case ("attrs", .array(let attributes)):
-        for attribute in attributes {
-          guard case .object(let pairs) = attribute else {
-            problems.append("an attribute that is not an object")
-            continue
-          }
-          for pair in pairs {
-            guard case .string(let value) = pair.value, device.apply(pair.key, value: value) else {
-              problems.append(
-                "an invalid attribute, \(pair.key.printable)=\(String(pair.value.text().prefix(40)).printable)"
-              )
-              continue
-            }
-          }
-        }
+      case ("attrs", .array(let attributes)): apply(attributes, at: &lines)
+      case ("attrs", let value):
+        problems.append(
+          Problem("\(value.kind) where its attributes should be", line: lines.next("attrs")))
       default: break
       }
     }
+  }
+
+  private mutating func apply(_ attributes: [JSONValue], at lines: inout MemberLines) {
+    for attribute in attributes {
+      guard case .object(let pairs) = attribute else {
+        problems.append(Problem("an attribute that is not an object"))
+        continue
+      }
+      for pair in pairs {
+        let line = lines.next(pair.key)
+        guard case .string(let value) = pair.value, device.apply(pair.key, value: value) else {
+          let shown = String(pair.value.text().prefix(40)).printable
+          problems.append(
+            Problem("an invalid attribute, \(pair.key.printable)=\(shown)", line: line))
+          continue
+        }
+      }
+    }
+  }
+}
+
+/// Finds the lines of an object's members, which a JSON value does not know: each key is looked up once for each
+/// time that it is written.
+private struct MemberLines {
+  private let lines: [String]
+  private var next: [String: Int] = [:]
+
+  init(_ bytes: [UInt8]) {
+    lines = String(decoding: bytes, as: UTF8.self)
+      .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  /// The line, from 1, of the next member with the key; nil if it is written with escapes.
+  mutating func next(_ key: String) -> Int? {
+    let quoted = "\"\(key)\""
+    var seen = next[key, default: 0]
+    next[key] = seen + 1
+    for (index, line) in lines.enumerated() {
+      let count = line.split(separator: quoted, omittingEmptySubsequences: false).count - 1
+      if seen < count { return index + 1 }
+      seen -= count
+    }
+    return nil
   }
 }
 
@@ -94,112 +168,4 @@ extension MediatedDevice {
     }
     return (ids, areValid && !ids.isEmpty)
   }
-}
-
-/// A virtual machine that libvirt defines, with the mediated devices that it is given.
-package struct VirtualMachine: Equatable, Sendable {
-  package var name: String
-  /// The UUIDs of its mediated devices.
-  package var mediatedDevices: [String]
-
-  package init(name: String, mediatedDevices: [String]) {
-    self.name = name
-    self.mediatedDevices = mediatedDevices
-  }
-
-  /// What libvirt's definition of a domain says; nil where it has no mediated device.
-  ///
-  /// Only three things are read: the first `<name>`, and in each `<hostdev>` of type `mdev` the
-  /// UUID of its source's address. libvirt writes these files itself, one element a line.
-  package init?(domainXML text: String) {
-    var scanner = ElementScanner(text)
-    var name: String?
-    var uuids: [String] = []
-    var isInMediatedDevice = false
-    while let tag = scanner.nextTag() {
-      switch tag.name {
-      case "name" where name == nil: name = scanner.textBehindTag()
-      case "hostdev": isInMediatedDevice = tag.attribute("type") == "mdev"
-      case "/hostdev": isInMediatedDevice = false
-      case "address" where isInMediatedDevice:
-        if let uuid = tag.attribute("uuid") { uuids.append(uuid.lowercased()) }
-      default: break
-      }
-    }
-    guard let name, !uuids.isEmpty else { return nil }
-    self.init(name: name, mediatedDevices: uuids)
-  }
-}
-
-/// Finds the tags of an XML text one after another, without caring for what they mean.
-private struct ElementScanner {
-  private var rest: Substring
-
-  init(_ text: String) {
-    rest = text[...]
-  }
-
-  struct Tag {
-    let name: Substring
-    let attributes: Substring
-
-    /// The value of an attribute, in quotes of either kind.
-    func attribute(_ name: String) -> String? {
-      var rest = attributes
-      while let equals = rest.firstIndex(of: "=") {
-        let key = rest[..<equals].split(whereSeparator: \.isWhitespace).last
-        rest = rest[equals...].dropFirst().drop(while: \.isWhitespace)
-        guard let quote = rest.first, quote == "\"" || quote == "'" else { return nil }
-        let value = rest.dropFirst().prefix { $0 != quote }
-        if key.map({ $0 == name }) == true { return decoded(value) }
-        rest = rest[value.endIndex...].dropFirst()
-      }
-      return nil
-    }
-  }
-
-  mutating func nextTag() -> Tag? {
-    while let start = rest.firstIndex(of: "<") {
-      rest = rest[start...].dropFirst()
-      if rest.hasPrefix("!--") {
-        skipComment()
-        continue
-      }
-      let tag = rest.prefix { $0 != ">" }
-      rest = rest[tag.endIndex...].dropFirst()
-      let name = tag.prefix { !$0.isWhitespace }
-      return Tag(name: name, attributes: tag[name.endIndex...])
-    }
-    return nil
-  }
-
-  /// The text between the last tag and the next.
-  func textBehindTag() -> String {
-    decoded(rest.prefix { $0 != "<" })
-  }
-
-  private mutating func skipComment() {
-    while !rest.isEmpty, !rest.hasPrefix("-->") { rest = rest.dropFirst() }
-  }
-}
-
-/// A text with the five predefined entities of XML replaced.
-private func decoded(_ text: Substring) -> String {
-  var result = ""
-  var rest = text
-  while let ampersand = rest.firstIndex(of: "&") {
-    result += rest[..<ampersand]
-    rest = rest[ampersand...]
-    let entities = [
-      ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&"),
-    ]
-    if let entity = entities.first(where: { rest.hasPrefix($0.0) }) {
-      result += entity.1
-      rest = rest.dropFirst(entity.0.count)
-    } else {
-      result += "&"
-      rest = rest.dropFirst()
-    }
-  }
-  return result + rest
 }

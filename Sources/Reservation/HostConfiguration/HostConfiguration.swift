@@ -1,4 +1,5 @@
 package import APBus
+package import ReservationRules
 
 /// What a host's other files say of its crypto queues: masks that take effect at the next boot,
 /// overrides that another tool sets, what mediated devices are defined as, which virtual machines have
@@ -17,6 +18,8 @@ package struct HostConfiguration: Equatable, Sendable {
   package var definitions: [MediatedDeviceDefinition]
   /// The virtual machines that have mediated devices, as libvirt defines them.
   package var virtualMachines: [VirtualMachine]
+  /// Definitions of guests that cannot be read, beside those in `definitions` that have problems.
+  package var unreadable: [UnreadableDefinitions]
   /// Where s390-tools' ap-check callout is installed, which refuses to start a mediated device whose
   /// queues are reserved by override (SimulatedBus documentation, "s390-tools"); nil where it is not.
   package var callout: String?
@@ -27,14 +30,15 @@ package struct HostConfiguration: Equatable, Sendable {
   package init(
     bootMasks: ConfiguredMasks? = nil, persistentMasks: ConfiguredMasks? = nil,
     overrides: [ConfiguredOverride] = [], definitions: [MediatedDeviceDefinition] = [],
-    virtualMachines: [VirtualMachine] = [], callout: String? = nil,
-    secureKeyUsers: [SecureKeyUser] = []
+    virtualMachines: [VirtualMachine] = [], unreadable: [UnreadableDefinitions] = [],
+    callout: String? = nil, secureKeyUsers: [SecureKeyUser] = []
   ) {
     self.bootMasks = bootMasks
     self.persistentMasks = persistentMasks
     self.overrides = overrides
     self.definitions = definitions
     self.virtualMachines = virtualMachines
+    self.unreadable = unreadable
     self.callout = callout
     self.secureKeyUsers = secureKeyUsers
   }
@@ -45,6 +49,59 @@ package struct HostConfiguration: Equatable, Sendable {
       return uuid
     }
     return "\(uuid) (virtual machine \(machine.name))"
+  }
+}
+
+/// A file or a directory with definitions of guests that cannot be read, so that it is unknown what it defines.
+package struct UnreadableDefinitions: Equatable, Sendable {
+  package enum Subject: String, Equatable, Sendable, CaseIterable {
+    /// Mediated devices, as mdevctl defines them.
+    case mediatedDevices
+    /// Which virtual machines use them.
+    case virtualMachines
+  }
+
+  package var subject: Subject
+  /// The file or directory, with a line where there is one.
+  package var place: String
+  /// Why it cannot be read.
+  package var reason: String
+
+  package init(_ subject: Subject, place: String, reason: String) {
+    self.subject = subject
+    self.place = place
+    self.reason = reason
+  }
+
+  /// A clause.
+  package var sentence: String { place.isEmpty ? reason : "\(place) cannot be read: \(reason)" }
+}
+
+extension HostConfiguration {
+  /// That of a machine of which no file is known: it says nothing, and unknown is which guests there are.
+  package static let unread = HostConfiguration(
+    unreadable: UnreadableDefinitions.Subject.allCases.map {
+      UnreadableDefinitions(
+        $0, place: "", reason: "it is not known which guests are defined on this machine")
+    })
+
+  /// What the definitions assign, for rules that name guests.
+  package var guests: GuestAssignments {
+    func missing(_ subject: UnreadableDefinitions.Subject) -> String? {
+      unreadable.first { $0.subject == subject }?.sentence
+    }
+    return GuestAssignments(
+      definitions: definitions.map { definition in
+        let device = definition.device
+        return GuestAssignments.Definition(
+          uuid: device.uuid,
+          virtualMachines: virtualMachines.filter { $0.mediatedDevices.contains(device.uuid) }
+            .map(\.name),
+          contents: definition.problems.isEmpty
+            ? GuestAssignments.Contents(
+              adapters: device.adapters, domains: device.domains,
+              startsAutomatically: definition.startsAutomatically) : nil)
+      }, missingDefinitions: missing(.mediatedDevices), missingMachines: missing(.virtualMachines))
   }
 }
 

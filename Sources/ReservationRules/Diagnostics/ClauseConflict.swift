@@ -119,7 +119,8 @@ extension Condition {
     case .card, .host:
       guard case .globs(let pattern) = pattern else { return nil }
       return pattern
-    case .adapter, .domain, .queue, .cardKind: return nil
+    // A queue may be in the definitions of several guests.
+    case .adapter, .domain, .queue, .cardKind, .guest: return nil
     }
   }
 }
@@ -135,14 +136,7 @@ extension GlobPattern {
 
   /// All texts that match; nil if a glob, or ignored case, makes them too many.
   fileprivate var texts: [String]? {
-    guard !ignoresCase else { return nil }
-    var texts: [String] = []
-    for glob in alternatives {
-      guard glob.literalPrefix.count == glob.elements.count else { return nil }
-      var text = String.UnicodeScalarView()
-      text.append(contentsOf: glob.literalPrefix.compactMap(Unicode.Scalar.init))
-      texts.append(String(text))
-    }
-    return texts
+    let texts = literals
+    return texts.count == alternatives.count ? texts : nil
   }
 }

@@ -24,7 +24,7 @@ package struct IdleRules {
   package init(_ table: DecisionTable, present: some Sequence<APQN>) {
     self.table = table
     self.present = APQNSet(present)
-    facts = Facts(cards: table.cards, host: table.host)
+    facts = table.facts
   }
 
   /// The idle rules in effective order, by index.
@@ -61,14 +61,13 @@ package struct IdleRules {
 
   /// For which of the queues present the clause holds, and for which that is unknown.
   private mutating func answer(_ clause: Clause) -> (certain: APQNSet, unknown: APQNSet) {
-    if let shape = Shape(clause) {
-      var certain = APQNSet()
-      for band in shape.bands {
-        for adapter in band.adapters {
-          certain[adapter] = present[adapter].intersection(band.domains)
-        }
-      }
-      return (certain, APQNSet())
+    if let shape = Shape(clause) { return (present.keeping(shape), APQNSet()) }
+    if case .guest = clause.condition.key.subject {
+      let answer = facts.queues(clause.condition)
+      return (
+        present.keeping(answer.certain(isNegated: clause.isNegated)),
+        present.keeping(answer.unknown)
+      )
     }
     let answer = facts.answer(clause.condition)
     return (
@@ -81,6 +80,14 @@ extension APQNSet {
   fileprivate func keeping(_ adapters: APMask) -> APQNSet {
     var kept = APQNSet()
     for adapter in adapters { kept[adapter] = self[adapter] }
+    return kept
+  }
+
+  fileprivate func keeping(_ shape: Shape) -> APQNSet {
+    var kept = APQNSet()
+    for band in shape.bands {
+      for adapter in band.adapters { kept[adapter] = self[adapter].intersection(band.domains) }
+    }
     return kept
   }
 

@@ -73,6 +73,22 @@ extension ImpossibleGlob {
       "\(noun) has at most \(longest) characters, but this matches only \(shortest) or more")
   }
 
+  /// For the name of a guest, which may be anything but a UUID in capitals.
+  init?(guestName text: String) {
+    guard BusObject.isUUID(text), text != text.lowercased() else { return nil }
+    self.init("the UUIDs of guests are compared in lower case", fix: text.lowercased())
+  }
+
+  init?(guestStart glob: Glob, text: String) {
+    let words = ["auto", "manual"]
+    guard !words.contains(where: { glob.matches(Glob.scalars(of: $0, foldingCase: true)) }) else {
+      return nil
+    }
+    self.init(
+      "a mediated device starts \"auto\" or \"manual\"",
+      fix: Spelling.nearest(to: text, among: words))
+  }
+
   /// For attributes that the kernel prints as numbers (SimulatedBus documentation, "Card
   /// attributes").
   init?(attribute: String, glob: Glob, text: String) {

@@ -75,6 +75,15 @@ struct RefusedWord {
     }
   }
 
+  /// The message about what a definition has but rules cannot match; nil for any other word.
+  static func guestAttribute(_ attribute: String) -> RefusedWord? {
+    switch attribute {
+    case "name", "uuid", "label":
+      RefusedWord("the name or UUID of a guest is matched with GUEST alone", fix: "GUEST")
+    default: nil
+    }
+  }
+
   private init(_ reason: String, fix: String? = nil) {
     self.reason = reason
     self.fix = fix

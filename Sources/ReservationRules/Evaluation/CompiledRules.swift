@@ -3,7 +3,8 @@ import APBus
 /// The rules in the order of their strength, prepared as far as possible without an inventory.
 ///
 /// Clauses on numbers become a `Shape`. A condition on the card or the host is kept once, however many
-/// rules have it, and is answered for all 256 adapters at a time as soon as there is an inventory.
+/// rules have it, and is answered for all 256 adapters at a time as soon as there is an inventory. A clause on
+/// guests becomes a shape as soon as their definitions are known.
 struct CompiledRules: Sendable {
   /// A rule that can match some queue.
   struct Entry {
@@ -13,6 +14,8 @@ struct CompiledRules: Sendable {
     var bands: Range<Int>
     /// Into `questions`.
     var questions: Range<Int>
+    /// Into `guestClauses`.
+    var guestClauses: Range<Int>
   }
 
   /// A reference to a fact, possibly under `!=`.
@@ -28,6 +31,7 @@ struct CompiledRules: Sendable {
   private(set) var questions: [Question] = []
   /// The distinct conditions on cards and the host.
   private(set) var facts: [Condition] = []
+  private(set) var guestClauses: [Clause] = []
 
   private struct Memory {
     var factIndices: [Condition: Int] = [:]
@@ -48,6 +52,7 @@ struct CompiledRules: Sendable {
 
   private mutating func append(_ rule: Rule, at index: Int, using memory: inout Memory) {
     let firstQuestion = questions.count
+    let firstGuestClause = guestClauses.count
     var adapters = APMask.all
     var domains = APMask.all
     var shapes: [Shape] = []
@@ -65,11 +70,13 @@ struct CompiledRules: Sendable {
       case .cardKind, .card, .host:
         let fact = factIndex(clause.condition, using: &memory)
         questions.append(Question(fact: fact, isNegated: clause.isNegated))
+      case .guest: guestClauses.append(clause)
       }
     }
     let shape = shapes.reduce(Shape(adapters: adapters, domains: domains)) { $0.intersection($1) }
     guard !shape.bands.isEmpty else {
       questions.removeSubrange(firstQuestion...)
+      guestClauses.removeSubrange(firstGuestClause...)
       return
     }
     let firstBand = bands.count
@@ -77,7 +84,8 @@ struct CompiledRules: Sendable {
     entries.append(
       Entry(
         ruleIndex: index, outcome: CompactDecision.Outcome(rule), bands: firstBand..<bands.count,
-        questions: firstQuestion..<questions.count))
+        questions: firstQuestion..<questions.count,
+        guestClauses: firstGuestClause..<guestClauses.count))
   }
 
   private static func shape(_ pattern: ValuePattern, using memory: inout Memory) -> Shape {

@@ -7,20 +7,30 @@ package struct DecisionTable: Sendable {
   let cards: [Card]
   /// The host that clauses were compared with.
   let host: HostIdentity
+  /// The guests that clauses were compared with.
+  let guests: GuestAssignments
 
   private let decisions: [CompactDecision]
   private let rows: [DecisionRow]
 
   /// Decides every queue, of absent cards and domains too.
-  package init(rules: RuleSet, inventory: Inventory, host: HostIdentity) {
+  package init(
+    rules: RuleSet, inventory: Inventory, host: HostIdentity,
+    guests: GuestAssignments = GuestAssignments()
+  ) {
     self.rules = rules
     self.cards = inventory.cards
     self.host = host
+    self.guests = guests
     var filler = DecisionTableFiller()
-    filler.fill(rules.compiled, facts: Facts(cards: inventory.cards, host: host))
+    filler.fill(
+      rules.compiled, facts: Facts(cards: inventory.cards, host: host, guests: guests))
     decisions = filler.decisions
     rows = filler.rows
   }
+
+  /// What clauses are compared with.
+  var facts: Facts { Facts(cards: cards, host: host, guests: guests) }
 
   package func decision(for apqn: APQN) -> Decision {
     Decision(compactDecision(for: apqn), rules: rules.rules)
@@ -33,6 +43,23 @@ package struct DecisionTable: Sendable {
 
   /// The decisions of one adapter's 256 domains.
   package func row(_ adapter: UInt8) -> DecisionRow { rows[Int(adapter)] }
+}
+
+extension DecisionTable {
+  /// Queues that rules reserve which name guests, and that a definition assigns.
+  package var reservedForGuests: APQNSet {
+    var queues = APQNSet()
+    guard rules.rules.contains(where: \.namesGuests) else { return queues }
+    for contents in guests.definitions.compactMap(\.contents) {
+      for adapter in contents.adapters {
+        for domain in contents.domains.intersection(row(adapter).vfioAP) {
+          let apqn = APQN(adapter: adapter, domain: domain)
+          if decision(for: apqn).rule?.namesGuests == true { queues.insert(apqn) }
+        }
+      }
+    }
+    return queues
+  }
 }
 
 /// What the rules want for one queue.

@@ -47,27 +47,59 @@ struct DecisionTableFiller {
         if conceivable.isEmpty { break }
       }
       guard !conceivable.isEmpty else { continue }
-      for band in compiled.bands[entry.bands] {
-        for adapter in conceivable.intersection(band.adapters) {
-          let reached = reachable[Int(adapter)].intersection(band.domains)
-          guard !reached.isEmpty else { continue }
-          if entry.outcome == .host { rows[Int(adapter)].possiblyHost.formUnion(reached) }
-          let isCertain = certain.contains(adapter)
-          let hit = open[Int(adapter)].intersection(reached)
-          if !hit.isEmpty {
-            if isCertain {
-              close(hit, of: adapter, outcome: entry.outcome, ruleIndex: entry.ruleIndex)
-            } else {
-              suspect(hit, of: adapter, outcome: entry.outcome)
-            }
-          }
-          if isCertain { leave(reached, of: adapter) }
-        }
+      let bands = compiled.bands[entry.bands]
+      if entry.guestClauses.isEmpty {
+        reach(bands, of: conceivable, certain: certain, by: entry)
+      } else {
+        let queues = Self.queues(
+          of: bands, matching: compiled.guestClauses[entry.guestClauses], facts: facts)
+        reach(queues.certain.bands[...], of: conceivable, certain: certain, by: entry)
+        reach(queues.unsure.bands[...], of: conceivable, certain: APMask(), by: entry)
       }
       if reachableAdapters.isEmpty { break }
     }
     for adapter in reachableAdapters where !open[Int(adapter)].isEmpty {
       close(open[Int(adapter)], of: adapter, outcome: .unmanaged, ruleIndex: nil)
+    }
+  }
+
+  /// Those of a rule's queues of which all its clauses on guests hold, and those of which that is unknown.
+  private static func queues(
+    of bands: ArraySlice<Shape.Band>, matching clauses: ArraySlice<Clause>, facts: Facts
+  ) -> (certain: Shape, unsure: Shape) {
+    var certain = Shape(bands: Array(bands))
+    var conceivable = certain
+    for clause in clauses {
+      let answer = facts.queues(clause.condition)
+      let yes = answer.certain(isNegated: clause.isNegated)
+      certain = certain.intersection(yes)
+      conceivable = conceivable.intersection(yes.union(answer.unknown))
+    }
+    return (certain, conceivable.subtracting(certain))
+  }
+
+  /// A rule surely matches the queues of `bands` on the adapters that are `certain`, and may match those on the
+  /// other `adapters`.
+  private mutating func reach(
+    _ bands: ArraySlice<Shape.Band>, of adapters: APMask, certain: APMask,
+    by entry: CompiledRules.Entry
+  ) {
+    for band in bands {
+      for adapter in adapters.intersection(band.adapters) {
+        let reached = reachable[Int(adapter)].intersection(band.domains)
+        guard !reached.isEmpty else { continue }
+        if entry.outcome == .host { rows[Int(adapter)].possiblyHost.formUnion(reached) }
+        let isCertain = certain.contains(adapter)
+        let hit = open[Int(adapter)].intersection(reached)
+        if !hit.isEmpty {
+          if isCertain {
+            close(hit, of: adapter, outcome: entry.outcome, ruleIndex: entry.ruleIndex)
+          } else {
+            suspect(hit, of: adapter, outcome: entry.outcome)
+          }
+        }
+        if isCertain { leave(reached, of: adapter) }
+      }
     }
   }
 

@@ -27,7 +27,7 @@ extension DecisionTable {
   /// number of rules.
   package func explanation(for apqn: APQN) -> [RuleVerdict] {
     let card = cards.first { $0.adapter == apqn.adapter }
-    var outcomes = rules.rules.map { Self.ownOutcome(of: $0, for: apqn, card: card, host: host) }
+    var outcomes = rules.rules.map { ownOutcome(of: $0, for: apqn, card: card) }
     let strength = rules.indicesByStrength
     let winner = strength.first { outcomes[$0] == .decides }
     let isDecided = decision(for: apqn).reserve != nil
@@ -59,7 +59,7 @@ extension DecisionTable {
     else { return nil }
     let isCause = rules.rules.contains { rule in
       guard rule.clauses.contains(where: \.condition.asksAdapter) else { return false }
-      let outcome = Self.ownOutcome(of: rule, for: apqn, card: card, host: host)
+      let outcome = ownOutcome(of: rule, for: apqn, card: card)
       return if case .unknown = outcome { true } else { false }
     }
     return isCause ? silence : nil
@@ -67,13 +67,13 @@ extension DecisionTable {
 
   /// The rule's outcome as if it were alone: `decides`, `fails` or `unknown`. A clause that fails
   /// takes precedence over one that is unknown.
-  private static func ownOutcome(
-    of rule: Rule, for apqn: APQN, card: Card?, host: HostIdentity
+  private func ownOutcome(
+    of rule: Rule, for apqn: APQN, card: Card?
   ) -> RuleVerdict.Outcome {
     var unknown: RuleVerdict.Outcome?
     for clause in rule.clauses {
       let condition = clause.condition
-      switch condition.finding(for: apqn, card: card, host: host) {
+      switch condition.finding(for: apqn, card: card, host: host, guests: guests) {
       case .value(let found):
         if condition.pattern.matches(found) == clause.isNegated {
           return .fails(clause, found: condition.key.text(found))

@@ -1,6 +1,6 @@
 package import APBus
 
-/// Answers conditions on cards and the host for all 256 adapters at a time.
+/// Answers conditions on cards, the host and guests for all queues at a time.
 struct Facts {
   /// For which adapters a condition holds, and for which that is unknown.
   struct Answer {
@@ -16,12 +16,17 @@ struct Facts {
 
   private let cards: [Card]
   private let host: HostIdentity
+  private let guests: GuestAssignments
   private var indices: [Source: ValueIndex<APMask>] = [:]
 
-  init(cards: [Card], host: HostIdentity) {
+  init(cards: [Card], host: HostIdentity, guests: GuestAssignments) {
     self.cards = cards
     self.host = host
+    self.guests = guests
   }
+
+  /// The answer to a condition on guests.
+  func queues(_ condition: Condition) -> GuestAssignments.Answer { guests.answer(condition) }
 
   /// The answer to a condition that does not depend on the domain. Adapters without a card have no
   /// answer to a condition on the card.
@@ -35,8 +40,8 @@ struct Facts {
       guard let found = value(host) else { return Answer(yes: APMask(), unknown: .all) }
       return Answer(
         yes: condition.pattern.matches(found) ? .all : APMask(), unknown: APMask())
-    case .adapter, .domain, .queue:
-      preconditionFailure("a clause on numbers belongs to the rule's shape")
+    case .adapter, .domain, .queue, .guest:
+      preconditionFailure("the condition depends on the domain")
     }
   }
 
@@ -61,7 +66,7 @@ extension MatchKey {
     switch subject {
     case .cardKind(let value, _): value(card.hardwareType, card.mode)
     case .card(let value): value(card, attribute)
-    case .adapter, .domain, .queue, .host: nil
+    case .adapter, .domain, .queue, .host, .guest: nil
     }
   }
 }
@@ -80,13 +85,16 @@ extension Condition {
   }
 
   /// What the condition compares its value with, for one queue.
-  package func finding(for apqn: APQN, card: Card?, host: HostIdentity) -> Finding {
+  package func finding(
+    for apqn: APQN, card: Card?, host: HostIdentity, guests: GuestAssignments
+  ) -> Finding {
     switch key.subject {
     case .adapter: return .value(.number(apqn.adapter))
     case .domain: return .value(.number(apqn.domain))
     case .queue: return .value(.queue(apqn))
     case .host(let value, let reason):
       return value(host).map { .value($0) } ?? .unknown(reason: reason)
+    case .guest: return guests.finding(self, for: apqn)
     case .cardKind, .card:
       guard let card else { return .unknown(reason: "there is no \(apqn.cardName) now") }
       if let found = key.value(of: card, attribute: attribute) { return .value(found) }

@@ -15,6 +15,7 @@ struct Shape {
   var bands: [Band]
 
   static let all = Shape(adapters: .all, domains: .all)
+  static let none = Shape(bands: [])
 
   init(adapters: APMask, domains: APMask) {
     bands = adapters.isEmpty || domains.isEmpty ? [] : [Band(adapters: adapters, domains: domains)]
@@ -62,7 +63,7 @@ struct Shape {
     case .adapter: shape = Shape(adapters: APMask(pattern), domains: .all)
     case .domain: shape = Shape(adapters: .all, domains: APMask(pattern))
     case .queue: shape = Shape(queues: pattern)
-    case .cardKind, .card, .host: return nil
+    case .cardKind, .card, .host, .guest: return nil
     }
     self = clause.isNegated ? shape.complement : shape
   }
@@ -110,11 +111,18 @@ struct Shape {
 
   func subtracting(_ other: Shape) -> Shape { intersection(other.complement) }
 
+  func union(_ other: Shape) -> Shape {
+    var union = self
+    union.formUnion(other)
+    return union
+  }
+
   mutating func formUnion(_ other: Shape) {
     for band in other.bands { formUnion(band) }
   }
 
-  private init(bands: [Band]) {
+  /// Bands of which no two have the same adapter.
+  init(bands: [Band]) {
     self.bands = bands
   }
 }

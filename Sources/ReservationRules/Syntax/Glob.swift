@@ -73,6 +73,14 @@ package struct Glob: Sendable {
     return true
   }
 
+  /// The only text that matches; nil if there are others.
+  var literal: String? {
+    guard literalPrefix.count == elements.count else { return nil }
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: literalPrefix.compactMap(Unicode.Scalar.init))
+    return String(text)
+  }
+
   /// Whether a position other than a star accepts the scalar.
   func accepts(_ scalar: UInt32, at element: Element) -> Bool {
     switch element {
@@ -111,6 +119,13 @@ package struct GlobPattern: Sendable {
   package func matches(_ text: some StringProtocol) -> Bool {
     let scalars = Glob.scalars(of: text, foldingCase: ignoresCase)
     return alternatives.contains { $0.matches(scalars) }
+  }
+}
+
+extension GlobPattern {
+  /// The alternatives that only one text matches, as that text; none if case is ignored.
+  var literals: [String] {
+    ignoresCase ? [] : alternatives.compactMap(\.literal)
   }
 }
 

@@ -5,7 +5,7 @@ import APBus
 extension MatchKey {
   /// The keys in the order in which messages and the manual page list them.
   package static let all = [
-    apqn, adapter, domain, hardwareType, type, mode, kernel, card, host, lpar,
+    apqn, adapter, domain, hardwareType, type, mode, kernel, card, guest, host, lpar,
   ]
 
   package static let apqn = MatchKey(
@@ -68,6 +68,24 @@ extension MatchKey {
     examples: [
       #"CARD{serialnr}=="93AABE*""#, #"CARD{FW_version}!="6.*|?.9""#,
       #"CARD{max_msg_size}=="65536""#,
+    ])
+
+  /// The name in braces that stands for when the mediated device is started.
+  static let guestStart = "start"
+
+  package static let guest = MatchKey(
+    "GUEST",
+    attributes: Attributes(
+      names: [guestStart], isOptional: true, refusal: RefusedWord.guestAttribute),
+    grammar: .globs(
+      GlobGrammar(mayHaveBlanks: true) { glob, text, attribute in
+        attribute == guestStart
+          ? ImpossibleGlob(guestStart: glob, text: text) : ImpossibleGlob(guestName: text)
+      }),
+    subject: .guest,
+    examples: [
+      #"GUEST=="*""#, #"GUEST=="web*|5d8c0f2a-31f6-4c1b-9a57-0c4d0a8d2b11""#, #"GUEST!="web1""#,
+      #"GUEST{start}=="auto""#, #"GUEST{start}!="manual""#,
     ])
 
   package static let host = MatchKey(

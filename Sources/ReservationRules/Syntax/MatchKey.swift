@@ -33,6 +33,8 @@ package final class MatchKey: Sendable {
   /// The names that a key takes in braces.
   struct Attributes: Sendable {
     var names: [String]
+    /// Whether the key can also be without.
+    var isOptional = false
     /// Why an attribute that exists cannot be matched; nil for any other word.
     var refusal: @Sendable (String) -> RefusedWord?
   }
@@ -53,6 +55,8 @@ package final class MatchKey: Sendable {
     case card(@Sendable (Card, String) -> FoundValue?)
     /// What is known of the host, with the reason to give if that is nothing.
     case host(@Sendable (HostIdentity) -> FoundValue?, unknown: String)
+    /// What is known of the definitions that assign the queue (`GuestAssignments`).
+    case guest
   }
 }
 
@@ -131,6 +135,7 @@ package enum ValuePattern: Hashable, Sendable {
     case (.words(let words), .text(let text)): words.contains(text)
     case (.globs(let pattern), .text(let text)): pattern.matches(text)
     case (.globs(let pattern), .queue(let apqn)): pattern.matches(apqn.description)
+    case (.globs(let pattern), .texts(let texts)): texts.contains { pattern.matches($0) }
     default: false
     }
   }
@@ -141,6 +146,8 @@ package enum FoundValue: Hashable, Sendable {
   case number(UInt8)
   case queue(APQN)
   case text(String)
+  /// Texts of which one must match.
+  case texts([String])
 }
 
 extension MatchKey {
@@ -151,6 +158,7 @@ extension MatchKey {
       if case .numbers(let notation) = grammar { notation.text(number) } else { "\(number)" }
     case .queue(let apqn): apqn.description
     case .text(let text): text
+    case .texts(let texts): texts.joined(separator: "|")
     }
   }
 }

@@ -198,6 +198,7 @@ extension RuleParser {
       report(.unexpectedAttribute, at: clause.keyRange, "\(name) takes no attribute", write: name)
       return nil
     }
+    if attributes.isOptional, clause.attribute == nil { return "" }
     let list = attributes.names.joined(separator: ", ")
     guard let range = clause.attribute, !range.isEmpty else {
       report(

@@ -160,6 +160,13 @@ extension Rule {
   }
 }
 
+extension Rule {
+  /// Whether it matches only what the definition of a guest assigns.
+  var namesGuests: Bool {
+    clauses.contains { !$0.isNegated && $0.condition.key == .guest }
+  }
+}
+
 /// One match clause of a rule: `DOMAIN!="4"`.
 package struct Clause: Hashable, Sendable {
   package var condition: Condition

@@ -3,15 +3,16 @@ import Glibc
 package import HostSystem
 import ReservationRules
 
-/// Reports when something in the rule directories has changed and does not change any more. What links lead
-/// to is watched as well, and so is the way to directories that do not exist yet.
+/// Reports when files in directories have changed and do not change any more: rules, or definitions of guests.
+/// What links lead to is watched as well, and so is the way to directories that do not exist yet.
 ///
 /// A file counts when its writer has closed it. Whether one has it open is asked of the kernel when the file is
 /// read; where the kernel does not say, the events decide. One that is kept open for ever must not keep the
 /// others out, so that it counts after some time all the same.
-package final class RuleWatch {
+package final class FileWatch {
   private let loop: EventLoop
   private let directories: [String]
+  private let suffix: String
   private let files: [String]
   private let writerLimit: Duration
   private let onChange: () -> Void
@@ -31,14 +32,15 @@ package final class RuleWatch {
   /// How long a change is held back at most while others follow it.
   static let longestWait = Duration.seconds(2)
 
-  /// Watches directories, and single files, given by absolute paths. A file that is being written is
-  /// waited for at most `writerLimit`.
+  /// Watches the files of directories whose names end in `suffix`, and single files, given by absolute paths. A
+  /// file that is being written is waited for at most `writerLimit`.
   package init(
-    _ loop: EventLoop, directories: [String], files: [String] = [],
+    _ loop: EventLoop, directories: [String], suffix: String = ".rules", files: [String] = [],
     writerLimit: Duration = .seconds(60), onChange: @escaping () -> Void
   ) throws(EventLoopError) {
     self.loop = loop
     self.directories = directories
+    self.suffix = suffix
     self.files = files
     self.writerLimit = writerLimit
     self.onChange = onChange
@@ -99,7 +101,7 @@ package final class RuleWatch {
   private func watch() {
     for _ in 0..<8 {
       let next = WatchPlan(
-        ruleDirectories: directories, files: files, mostEntries: RuleSet.mostFiles)
+        directories: directories, suffix: suffix, files: files, mostEntries: RuleSet.mostFiles)
       // A directory that was away for a moment just when it was to be watched is in the plan all the same.
       let isWatched = failures.isEmpty && watches.count == next.directories.count
       guard next != plan || !isWatched else { return }

@@ -29,7 +29,7 @@ import Testing
       }
     }
     var hasEnded = false
-    let watch = try RuleWatch(
+    let watch = try FileWatch(
       loop, directories: [rules], files: files, writerLimit: writerLimit, onChange: next)
     let end = try EventTimer(loop) {
       hasEnded = true
@@ -154,7 +154,7 @@ import Testing
   @Test func `are watched although they were away for a moment`() throws {
     try tree.file("rules/50.rules", "#1\n")
     let loop = try EventLoop()
-    let watch = try RuleWatch(loop, directories: [rules]) {}
+    let watch = try FileWatch(loop, directories: [rules]) {}
     let (rules, away) = (rules, tree.path + "/away")
     let isDone = Box(false)
     let isLost = Box(false)
@@ -206,7 +206,7 @@ import Testing
     var writer: Int32 = -1
     var hasClosed = false
     var tellings: [Bool] = []
-    let watch = try RuleWatch(loop, directories: [rules]) {
+    let watch = try FileWatch(loop, directories: [rules]) {
       tellings.append(hasClosed)
       loop.stop()
     }
@@ -253,7 +253,7 @@ import Testing
     let writer = try tree.writer("rules/50.rules")
     let path = tree.path + "/other/50.rules"
     var isTold = false
-    let watch = try RuleWatch(loop, directories: [rules]) {
+    let watch = try FileWatch(loop, directories: [rules]) {
       isTold = true
       loop.stop()
     }
@@ -285,7 +285,7 @@ import Testing
     let writer = try tree.writer("rules/50.rules")
     let path = rules + "/50.rules"
     var isTold = false
-    let watch = try RuleWatch(
+    let watch = try FileWatch(
       loop, directories: [rules], writerLimit: isClosed ? .seconds(600) : .seconds(1)
     ) {
       isTold = true
@@ -310,7 +310,7 @@ import Testing
     try tree.directory("rules")
     let loop = try EventLoop()
     var count = 0
-    let watch = try RuleWatch(loop, directories: [rules]) { count += 1 }
+    let watch = try FileWatch(loop, directories: [rules]) { count += 1 }
     let writer = try tree.writer("elsewhere/50.rules")
     #expect(watch.isUnfinished(tree.path + "/elsewhere/50.rules", isOpen: true))
     watch.refresh()
@@ -324,7 +324,7 @@ import Testing
     try tree.directory("rules")
     let loop = try EventLoop()
     var count = 0
-    let watch = try RuleWatch(loop, directories: [rules]) { count += 1 }
+    let watch = try FileWatch(loop, directories: [rules]) { count += 1 }
     watch.refresh()
     watch.refresh()
     #expect(count == 2)
