@@ -410,6 +410,13 @@ package struct StatusView {
     for word in Agent.Status.Phase.Word.allCases.map(\.rawValue) {
       text += "apreserve_phase{phase=\"\(word)\"} \(status["phase"]?.text == word ? 1 : 0)\n"
     }
+    let warnings = (status["warnings"]?.elements ?? []).compactMap { $0["warning"]?.text }
+    text +=
+      "# HELP apreserve_guest_findings What is wrong with guests as they are defined, by kind.\n"
+    text += "# TYPE apreserve_guest_findings gauge\n"
+    for kind in GuestFinding.Kind.allCases.map(\.rawValue) {
+      text += "apreserve_guest_findings{finding=\"\(kind)\"} \(warnings.count { $0 == kind })\n"
+    }
     metric("rules", "gauge", "Rules in force.", status["rules"]?["count"]?.integer ?? 0)
     let counters = status["counters"]
     for (name, key, help) in [

@@ -15,6 +15,26 @@ struct MachineFindings {
     findOldHardware()
     findCollateral()
     findAcceptedCollateral()
+    findGuests()
+  }
+
+  // MARK: - Guests
+
+  /// What the plan warns of about guests, at the files that define them.
+  private mutating func findGuests() {
+    for warning in assessment.plan.warnings {
+      guard let place = warning.place(in: assessment.context.configuration),
+        let code = DiagnosticCode(rawValue: warning.code)
+      else { continue }
+      // The place of a line ends in its number.
+      let colon = place.lastIndex(of: ":")
+      let line = colon.flatMap { Int(place[$0...].dropFirst()) }
+      var diagnostic = Diagnostic(
+        code, file: line == nil ? place : colon.map { String(place[..<$0]) } ?? place,
+        warning.sentence(at: place))
+      diagnostic.location.line = line ?? 1
+      diagnostics.append(diagnostic)
+    }
   }
 
   // MARK: - Rules that decide nothing
@@ -117,5 +137,25 @@ struct MachineFindings {
   /// The queues as a rule would name them, the first few.
   private static func list(_ apqns: [APQN]) -> String {
     APQNRectangle.covering(apqns).shortList(of: 4)
+  }
+}
+
+extension PlanWarning {
+  /// The warning without the place that it begins with.
+  fileprivate func sentence(at place: String) -> String {
+    let prefix = place + ": "
+    return description.hasPrefix(prefix) ? String(description.dropFirst(prefix.count)) : description
+  }
+
+  /// The file with the definition that it is about, `FILE` or `FILE:LINE`; nil for a warning of something else.
+  fileprivate func place(in configuration: HostConfiguration) -> String? {
+    switch self {
+    case .guest(let finding): finding.place
+    case .invalidDefinition(_, _, let place): place
+    case .unreadableDefinitions(let unreadable): unreadable.place
+    case .guestLosesAdapter(_, _, let device):
+      configuration.definitions.first { device.hasPrefix($0.device.uuid) }?.path
+    default: nil
+    }
   }
 }

@@ -440,6 +440,7 @@ extension PlanWarning {
     case .adopted: "adopted"
     case .keepsFromHost: "keeps-from-host"
     case .invalidDefinition: "invalid-definition"
+    case .guest(let finding): finding.kind.rawValue
     case .unreadableDefinitions: "unreadable-definitions"
     case .unanswered: "unanswered"
     case .namedQueuesTaken: "named-queues-taken"

@@ -258,6 +258,8 @@ package enum PlanWarning: Equatable, Sendable {
   case keepsFromHost(Int)
   /// The definition of a mediated device at this place has this, so that it cannot be started as it is meant to be.
   case invalidDefinition(mediatedDevice: String, problem: String, place: String)
+  /// Something is wrong with a guest as it is defined.
+  case guest(GuestFinding)
   /// Definitions of guests cannot be read.
   case unreadableDefinitions(UnreadableDefinitions)
   /// What another tool does at the next boot.
@@ -291,7 +293,8 @@ extension PlanWarning {
       apqns
     case .nextBoot(let conflict): conflict.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
-      .keepsFromHost, .invalidDefinition, .unreadableDefinitions, .unanswered, .keyWithoutQueue:
+      .keepsFromHost, .invalidDefinition, .guest, .unreadableDefinitions, .unanswered,
+      .keyWithoutQueue:
       []
     }
   }
@@ -335,6 +338,7 @@ extension PlanWarning: CustomStringConvertible {
     case .invalidDefinition(let device, let problem, let place):
       "\(place): the definition of mediated device \(device) has \(problem); it cannot be started like that, "
         + "and rules with GUEST neither take nor give back what it may assign"
+    case .guest(let finding): finding.description
     case .unreadableDefinitions(let unreadable):
       "\(unreadable.sentence); rules with GUEST neither take nor give back what it may be about"
     case .nextBoot(let conflict): conflict.description

@@ -34,6 +34,8 @@ struct Warnings {
     for definition in context.configuration.definitions {
       warnings += context.configuration.invalidDefinition(definition)
     }
+    warnings += context.configuration.guestFindings(on: inventory, by: decisions)
+      .map { .guest($0) }
     warnings += context.configuration.unreadable.filter { !$0.place.isEmpty }
       .map { .unreadableDefinitions($0) }
     warnOfHostLoss(unserved)

@@ -62,7 +62,8 @@ struct VerifyCommand: ParsableCommand {
       let machine = try inventory.map { path in
         let snapshot = try MachineOptions.readDescription(path)
         return try Assessment(
-          inventory: snapshot.inventory, rules: host.rules, host: snapshot.host)
+          inventory: snapshot.inventory, rules: host.rules, host: snapshot.host,
+          context: PlanningContext(configuration: snapshot.configuration))
       }
       let verification = Verification(
         rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,

@@ -16,7 +16,10 @@ import Testing
       Set(DiagnosticCode.allCases).subtracting(codes) == [
         .untrustedFile, .tooManyRules, .maskedFile, .replacedFile, .skippedFile, .shadowedRule,
         .idleRule,
-        .collateral, .acceptedCollateral, .hardwareTooOld,
+        .collateral, .acceptedCollateral, .hardwareTooOld, .guestConflict, .guestOverlap,
+        .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
+        .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
+        .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
       ])
   }
 

@@ -36,7 +36,10 @@ import Testing
       .skippedFile,
       .byteOrderMark, .nulByte, .invalidUTF8, .controlCharacter, .carriageReturn, .lineTooLong,
       .moreErrors, .moreWarnings, .blankAfterBackslash, .invisibleCharacter, .idleRule,
-      .collateral, .acceptedCollateral, .hardwareTooOld,
+      .collateral, .acceptedCollateral, .hardwareTooOld, .guestConflict, .guestOverlap,
+      .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
+      .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
+      .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
     ]
     for entry in page.entries {
       guard let code = DiagnosticCode(rawValue: entry.code), !hidden.contains(code) else {

@@ -82,13 +82,29 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case collateral = "collateral"
   case acceptedCollateral = "accepted-collateral"
   case hardwareTooOld = "hardware-too-old"
+  // Guests on a machine.
+  case guestConflict = "guest-conflict"
+  case guestOverlap = "guest-overlap"
+  case guestSeveralDevices = "guest-several-devices"
+  case guestVanishedDevice = "guest-vanished-device"
+  case guestEmptyMatrix = "guest-empty-matrix"
+  case guestNotConfigured = "guest-not-configured"
+  case guestNotReserved = "guest-not-reserved"
+  case guestKeptForHost = "guest-kept-for-host"
+  case guestOldHardware = "guest-old-hardware"
+  case guestMixedModes = "guest-mixed-modes"
+  case guestLosesAdapter = "guest-loses-adapter"
+  case invalidDefinition = "invalid-definition"
+  case unreadableDefinitions = "unreadable-definitions"
 
   package var severity: Diagnostic.Severity {
     switch self {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
-      .shadowedRule, .idleRule, .collateral, .hardwareTooOld:
+      .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
+      .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
+      .guestOldHardware, .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions:
       .warning
-    case .acceptedCollateral: .note
+    case .acceptedCollateral, .guestMixedModes: .note
     default: .error
     }
   }
