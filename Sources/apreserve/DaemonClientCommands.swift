@@ -199,7 +199,7 @@ struct SettleCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Require the queues of this guest: a virtual machine, or the UUID of a mediated device.",
-      valueName: "name"))
+      valueName: "name"), completion: GuestCommand.completion)
   var guest: String?
 
   private var filter: [JSONValue.Member] {

@@ -62,6 +62,10 @@ private struct DocumentSchema {
       "rule-change", of: "rule add and rule remove with --json", RuleChange.layout.schemaFile),
     DocumentSchema("explain", of: "explain --json", Explanations.schemaFile),
     DocumentSchema("list", of: "list --json", QueueList.layout.schemaFile),
+    DocumentSchema("guest-list", of: "guest list --json", GuestList.layout.schemaFile),
+    DocumentSchema("guest", of: "guest show --json", GuestReport.layout.schemaFile),
+    DocumentSchema(
+      "guest-definition", of: "guest define --json", GuestDefinition.layout.schemaFile),
     DocumentSchema("matrix", of: "matrix --json", OwnerMatrix.layout.schemaFile),
     DocumentSchema(
       "snapshot", of: "snapshot, and simulate --snapshot", Snapshot.layout.schemaFile),

@@ -46,7 +46,7 @@ struct SelectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Only queues of this guest: a virtual machine, or the UUID of a mediated device.",
-      valueName: "name"))
+      valueName: "name"), completion: GuestCommand.completion)
   var guest: [String] = []
 
   @Option(

@@ -41,6 +41,22 @@ enum Sample {
 
     """
 
+  /// The same machine with two definitions that share 01.0005, one of them of the virtual machine db1.
+  static let defined = machine.replacing(
+    "\"mediatedDevices\"",
+    with: """
+      "configuration": {
+        "definitions": [
+          {"uuid": "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e", "adapters": [1], "domains": [4, 5], "start": "auto"},
+          {"uuid": "11111111-2222-4333-8444-555555555555", "adapters": [1, 2], "domains": [5], "start": "auto"}
+        ],
+        "virtualMachines": [
+          {"name": "db1", "mediatedDevices": ["34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"]}
+        ]
+      },
+      "mediatedDevices"
+      """)
+
   /// Wants what masks can express on the machine.
   static let guests = "ADAPTER==\"1\", RESERVE=\"vfio_ap\", NAME=\"db guests\"\n"
 
@@ -50,7 +66,8 @@ enum Sample {
   /// The whole machine, each of the rules in a directory, and a capture.
   static func bench() throws -> Workbench {
     try Workbench([
-      "machine.json": machine, "guests/50-guests.rules": guests, "alone/50.rules": alone,
+      "machine.json": machine, "defined.json": defined, "guests/50-guests.rules": guests,
+      "alone/50.rules": alone,
       "none/50.rules": "# nothing\n", "boot.events": boot, "queue.events": queue,
     ])
   }

@@ -48,6 +48,7 @@ import Uevents
   }
 
   private static let guests = "--inventory machine.json --rules guests"
+  private static let defined = "--inventory defined.json --rules guests"
 
   /// What is printed without a daemon, by the name of the document.
   private static let commands: KeyValuePairs<String, String> = [
@@ -57,6 +58,10 @@ import Uevents
     "plan.one": "plan 01.0004 \(guests) --json",
     "plan-difference": "plan --inventory machine.json --diff none guests --json",
     "plan-difference.refused": "plan --inventory machine.json --diff guests alone --json",
+    "guest-list": "guest list \(guests) --json",
+    "guest-list.definitions": "guest list \(defined) --json",
+    "guest": "guest show db1 \(defined) --json",
+    "guest-definition": "guest define web1 --adapters 1 --domains 4 \(guests) --json",
     "list": "list \(guests) --json", "list.format": "list 01 \(guests) -o json",
     "list.large": "list --inventory \(example("lnx02.json")) --rules guests --json",
     "matrix": "matrix \(guests) --json",

@@ -179,6 +179,24 @@ package struct APQNRange: Hashable, Sendable {
   }
 }
 
+extension APMask {
+  /// Numbers named outside of a rule, in the notation of the keys `ADAPTER` and `DOMAIN` with commas between them:
+  /// `5,0x0a-0x0c`.
+  package init(numbersIn text: String) throws(APQNPattern.SyntaxError) {
+    let value = text.replacing(",", with: "|")
+    let file = RuleFile(path: "", text: "ADAPTER==\"\(value)\", RESERVE=\"host\"")
+    let (set, diagnostics) = RuleSet.parse(files: [file])
+    if let diagnostic = diagnostics.first {
+      throw APQNPattern.SyntaxError(
+        diagnostic.message + (diagnostic.fix.map { "; write \($0)" } ?? ""))
+    }
+    guard let pattern = set.rules.first?.clauses.first?.condition.pattern else {
+      throw APQNPattern.SyntaxError("\(text.printable) has no numbers")
+    }
+    self.init(pattern)
+  }
+}
+
 /// Queues named outside of a rule, in the notation of the key `APQN`: `05.0004`, `05-07.*|*.0047`.
 package struct APQNPattern: Hashable, Sendable {
   package let ranges: [APQNRange]

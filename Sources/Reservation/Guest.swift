@@ -1,0 +1,140 @@
+package import APBus
+import ReservationRules
+
+/// A guest: a mediated device of `vfio_ap`, active, defined or only named by a virtual machine, with what it is to
+/// have and what has become of that.
+package struct Guest: Equatable, Sendable {
+  /// The UUID of the mediated device.
+  package var uuid: String
+  /// The virtual machines that use it.
+  package var virtualMachines: [String]
+  /// The device as it is; nil while it is not started.
+  package var active: MediatedDevice?
+  /// The device as it is defined; nil where mdevctl does not know it.
+  package var definition: MediatedDeviceDefinition?
+  /// Whether a virtual machine runs with it.
+  package var isRunning: Bool
+  /// What is or will be wrong with it.
+  package var findings: [GuestFinding] = []
+  /// The queues that it is to have, and why a guest cannot use them now.
+  package var queues: [Queue] = []
+
+  /// A queue of a guest.
+  package struct Queue: Equatable, Sendable {
+    package var apqn: APQN
+    /// Why it cannot be used now; nil if it can.
+    package var reason: OpenRequest.Reason?
+    /// Other guests that are to have it, too.
+    package var others: [String] = []
+  }
+
+  package enum State: String, Hashable, Sendable, CaseIterable {
+    /// Not all that it is to have can be used, or it cannot be started at all.
+    case incomplete
+    /// Another guest is to have some of it, too, or its virtual machine has several devices.
+    case conflicting
+    /// It runs, and has everything.
+    case running
+    /// It can be started.
+    case ready
+  }
+
+  package var state: State {
+    if findings.contains(where: \.kind.isConflict) { return .conflicting }
+    if queues.contains(where: { $0.reason != nil })
+      || findings.contains(where: \.kind.isLack) || definition?.problems.isEmpty == false
+    {
+      return .incomplete
+    }
+    return isRunning ? .running : .ready
+  }
+
+  /// What it is to have: the device as it is defined, or as it is where it has no definition.
+  package var device: MediatedDevice {
+    definition?.device ?? active ?? MediatedDevice(uuid: uuid)
+  }
+
+  /// Its name for people: a virtual machine, or the UUID.
+  package var name: String { virtualMachines.first ?? uuid }
+}
+
+extension Assessment {
+  /// The guests of the machine, those with names first.
+  package var guests: [Guest] {
+    let configuration = context.configuration
+    let findings = configuration.guestFindings(on: inventory, by: decisions)
+    let devices = inventory.mediatedDevices + configuration.definitions.map(\.device)
+    let named = configuration.virtualMachines.flatMap(\.mediatedDevices)
+    let requests = Requests(
+      inventory: inventory, decisions: decisions, ownership: ownership,
+      configuration: configuration, plan: plan, progress: RequestProgress(), devices: devices)
+    var guests: [Guest] = Set(devices.map(\.uuid) + named).map { uuid in
+      let machines = configuration.virtualMachines.filter { $0.mediatedDevices.contains(uuid) }
+      let active = inventory.mediatedDevices.first { $0.uuid == uuid }
+      return Guest(
+        uuid: uuid, virtualMachines: machines.map(\.name), active: active,
+        definition: configuration.definitions.first { $0.device.uuid == uuid },
+        isRunning: machines.contains { $0.liveDevices?.contains(uuid) == true }
+          || active.map { device in
+            inventory.queues.contains { $0.guestStatus == .inUse && device.holds($0.apqn) }
+          } ?? false,
+        findings: findings.filter { $0.devices.contains(uuid) })
+    }
+    let queues = guests.map { APQNSet($0.device.queues + ($0.active?.queues ?? [])) }
+    for index in guests.indices {
+      guests[index].queues = queues[index].map { apqn in
+        Guest.Queue(
+          apqn: apqn,
+          // Only these know how far the agent has come.
+          reason: (self.requests.queues.contains(apqn) ? self.requests : requests)
+            .reason(for: apqn),
+          others: guests.indices.filter { $0 != index && queues[$0].contains(apqn) }
+            .map { guests[$0].name })
+      }
+    }
+    return guests.sorted {
+      ($0.virtualMachines.isEmpty ? 1 : 0, $0.name, $0.uuid)
+        < ($1.virtualMachines.isEmpty ? 1 : 0, $1.name, $1.uuid)
+    }
+  }
+}
+
+extension Guest.Queue {
+  /// What a person can do so that the guest can use the queue; nil if nothing needs to be done.
+  package func remedy(for guest: Guest) -> String? {
+    let adapter = "adapter 0x\(Hex.text(apqn.adapter, digits: 2)) (\(apqn.adapter) on the HMC)"
+    let domain = "domain 0x\(Hex.text(apqn.domain, digits: 4)) (\(apqn.domain) on the HMC)"
+    switch reason {
+    case nil:
+      return others.isEmpty
+        ? nil : "take it out of the definition of one of the two guests; only one can have it"
+    case .planned, .unfinished: return "run apreserve apply, or start apreserve.service"
+    case .failed: return "apreserve status has the failure; the daemon tries again"
+    case .failedFinally:
+      return "apreserve status has the failure; run apreserve reload after mending it"
+    case .driver(let driver): return "run modprobe \(driver)"
+    case .lock: return "wait until the other process has ended"
+    case .draining: return "wait until the host's requests are finished"
+    case .refusal, .undecidable, .unreadable:
+      return "run apreserve explain \(apqn)"
+    case .notReserved(_, let rule?):
+      return "change the rule \(rule), or take the queue out of the definition"
+    case .notReserved(_, nil), .notRequested:
+      return "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
+    case .adapterNotConfigured:
+      return
+        "assign \(adapter) to this LPAR in its image profile, or on the HMC with \"Change LPAR "
+        + "Cryptographic Controls\""
+    case .domainNotConfigured:
+      return
+        "assign usage \(domain) to this LPAR in its image profile, or on the HMC with \"Change LPAR "
+        + "Cryptographic Controls\""
+    case .adapterAbsent: return "configure \(adapter) on for this LPAR on the HMC"
+    case .domainAbsent: return "check \(domain) in this LPAR's Cryptographic Controls on the HMC"
+    case .deconfigured:
+      return
+        "run chzcrypt --config-on \(Hex.text(apqn.adapter, digits: 2)), or configure \(adapter) on for this LPAR on the HMC"
+    case .checkStopped: return "look at the hardware messages for \(adapter) on the support element"
+    }
+  }
+}
