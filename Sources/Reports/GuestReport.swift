@@ -10,8 +10,18 @@ package struct GuestList {
     self.guests = guests
   }
 
-  /// What `apreserve guest show` takes, one a line.
-  package var names: String { guests.map { "\($0.name.printable)\n" }.joined() }
+  /// What `apreserve guest show` takes, one a line and each once. A shell that completes names expands them, so that
+  /// one with anything special in it is replaced by the UUID.
+  package var names: String {
+    let names = guests.map { guest in
+      let isPlain = guest.name.utf8.allSatisfy { byte in
+        Hex.value(ofAnyCase: byte) != nil || "._+@:-".utf8.contains(byte)
+          || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+      }
+      return isPlain ? guest.name : guest.uuid
+    }
+    return names.grouped { $0 }.map { "\($0.value)\n" }.joined()
+  }
 
   /// The table, and below it what each guest lacks.
   package func text(style: TextStyle) -> String {

@@ -56,6 +56,14 @@ private let other = "11111111-2222-4333-8444-555555555555"
     }
   }
 
+  /// bash expands what it completes.
+  @Test func `gives a shell no name that it would expand`() throws {
+    let bench = try bench()
+    let text = try bench.text("defined.json").replacing("db1", with: "$(touch x)")
+    try bench.file("defined.json", text)
+    #expect(try bench.run("guest list -o name " + Self.options).output == "\(uuid)\n\(other)\n")
+  }
+
   @Test func `knows no other names`() throws {
     let result = try bench().run("guest show db2 " + Self.options)
     #expect(result.status == 1)
