@@ -33,11 +33,11 @@ let argumentParser = Target.Dependency.product(
 let cTargets: [Target] = [
   .target(name: "CLinux"),
   .target(name: "CUeventInjection"),
+  .target(name: "CFuse"),
 ]
 let systemLibraries: [Target] = [
   .systemLibrary(name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
   .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
-  .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
 ]
 let pureTargets: [Target] = [
   .target(name: "APBus"),

@@ -9,13 +9,23 @@ final class FuseMount {
   /// Mounting that did not succeed; libfuse has said why.
   struct Failed: Error {}
 
+  /// A machine that has no libfuse.
+  struct NoLibrary: Error, CustomStringConvertible {
+    fileprivate let reason: String
+
+    var description: String {
+      "mounting needs libfuse 3, which cannot be loaded (\(reason)); install the package fuse3"
+    }
+  }
+
   private let fuse: OpaquePointer
   private let session: OpaquePointer
   /// Kept as long as libfuse may call it.
   private let files: SimulatedFileSystem
 
   /// Mounts the file system on a directory.
-  init(_ files: SimulatedFileSystem, on directory: String) throws(Failed) {
+  init(_ files: SimulatedFileSystem, on directory: String) throws {
+    if let reason = apreserve_load_fuse() { throw NoLibrary(reason: String(cString: reason)) }
     self.files = files
     var options = "fsname=apreserve,subtype=simulated-ap-bus,default_permissions"
     // Other users see what root mounts; what another user mounts is his own (fuse.conf(5)).
@@ -48,8 +58,8 @@ final class FuseMount {
     let descriptor = fuse_session_fd(session)
     let time = HostTime()
     var calls = WaitingCalls(files, session: session)
-    var buffer = fuse_buf()
-    defer { free(buffer.mem) }
+    var buffer = apreserve_buffer()
+    defer { free(buffer.known.mem) }
     while fuse_session_exited(session) == 0 {
       var readiness = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       let nextTick = tick(time.now)
@@ -58,7 +68,7 @@ final class FuseMount {
       calls.answer()
       // A signal ends the session, or is of no concern.
       guard count > 0 else { continue }
-      let size = fuse_session_receive_buf(session, &buffer)
+      let size = apreserve_receive(session, &buffer)
       // 0 says that the tree was unmounted.
       if size == 0 { return }
       if size == -EINTR || size == -EAGAIN { continue }

@@ -49,10 +49,11 @@ struct WaitingCalls {
   /// A signal ends the waiting with EINTR: a call that is to be done later is not done then, and a removal
   /// goes on. A kernel would not be interrupted (`vfio_unregister_group_dev` in drivers/vfio/vfio_main.c),
   /// but a simulation should not hang.
-  mutating func take(_ buffer: inout fuse_buf) {
+  mutating func take(_ buffer: inout apreserve_buffer) {
     // A long write may lie in a pipe; no name of a device is so long.
-    let isInMemory = buffer.flags.rawValue & FUSE_BUF_IS_FD.rawValue == 0
-    let bytes = UnsafeRawBufferPointer(start: buffer.mem, count: isInMemory ? buffer.size : 0)
+    let isInMemory = buffer.known.flags.rawValue & FUSE_BUF_IS_FD.rawValue == 0
+    let bytes = UnsafeRawBufferPointer(
+      start: buffer.known.mem, count: isInMemory ? buffer.known.size : 0)
     let request = apreserve_read_request(bytes.baseAddress, bytes.count)
     let call: AdmittedCall?
     switch request.kind {
@@ -82,9 +83,9 @@ struct WaitingCalls {
       delayed.removeAll { $0.number == call.number }
       var request = call.request
       request.withUnsafeMutableBytes { bytes in
-        var buffer = fuse_buf()
-        buffer.mem = bytes.baseAddress
-        buffer.size = bytes.count
+        var buffer = apreserve_buffer()
+        buffer.known.mem = bytes.baseAddress
+        buffer.known.size = bytes.count
         perform(
           apreserve_read_request(bytes.baseAddress, bytes.count), admitted: call.call,
           buffer: &buffer)
@@ -104,7 +105,7 @@ struct WaitingCalls {
   }
 
   private mutating func perform(
-    _ request: apreserve_request, admitted call: AdmittedCall?, buffer: inout fuse_buf
+    _ request: apreserve_request, admitted call: AdmittedCall?, buffer: inout apreserve_buffer
   ) {
     let device = files.with(call) { () -> String? in
       if request.kind == APRESERVE_REQUEST_WRITE,
@@ -112,7 +113,7 @@ struct WaitingCalls {
       {
         return device
       }
-      fuse_session_process_buf(session, &buffer)
+      apreserve_process(session, &buffer)
       return nil
     }
     guard let device else { return }

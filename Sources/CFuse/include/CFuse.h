@@ -6,17 +6,24 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 
 #include "requests.h"
 
-/* A macro in some versions of libfuse, which Swift does not see. */
-static inline struct fuse *apreserve_fuse_new(struct fuse_args *arguments,
-                                              const struct fuse_operations *operations,
-                                              void *data) {
-  return fuse_new(arguments, operations, sizeof *operations, data);
-}
+/* Loads libfuse, which every function of it needs. The result is null, or a text that says why it cannot be loaded. */
+const char *apreserve_load_fuse(void);
+
+struct fuse *apreserve_fuse_new(struct fuse_args *arguments, const struct fuse_operations *operations, void *data);
+
+/* A buffer with room for the members that newer versions of libfuse have at its end. */
+struct apreserve_buffer {
+  struct fuse_buf known;
+  uint64_t rest[8];
+};
+int apreserve_receive(struct fuse_session *session, struct apreserve_buffer *buffer);
+void apreserve_process(struct fuse_session *session, const struct apreserve_buffer *buffer);
 
 /* Has the kernel send this process a signal when its parent ends. */
 static inline int apreserve_end_with_parent(void) {
