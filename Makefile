@@ -16,11 +16,12 @@ help:
 	@echo '  demo                   build, and replay the capture of a real kernel on the simulated bus'
 	@echo '  check                  lint, build with warnings as errors, and run all tests'
 	@echo '  install, uninstall     install (PREFIX=/usr/local, DESTDIR=), or remove what was installed'
-	@echo '  deb                    build Debian packages in .build/deb'
+	@echo '  deb, rpm               build Debian packages in .build/deb, RPM packages in .build/rpm'
 	@echo '  lint                   check the layout of the sources'
 	@echo '  manual                 generate parts of the manual pages, and the JSON schemas'
 	@echo '  check-packages         check the Debian and RPM packages'
 	@echo '  check-boot             boot the packages in a container with systemd; as root'
+	@echo '  check-distributions    the same on newer suites of Debian (BOOT_SUITES="trixie"); as root'
 	@echo '  boot-shell             start a shell in that container; as root'
 	@echo '  check-tools            run driverctl, mdevctl, lszcrypt and others on the mounted simulated bus; as root'
 	@echo '  check-varlinkctl       query the daemon with varlinkctl of systemd'
@@ -34,7 +35,7 @@ help:
 	@echo '  mutate                 check whether the tests detect faults (MUTANTS=100, SEED=1, MODULES="Reservation Agent", AGAIN=1)'
 	@echo '  bench                  run the benchmarks'
 	@echo '  bench-host             run the benchmarks of the daemon; as root'
-	@echo '  sdk-s390x, build-s390x build a Swift SDK for s390x, and the programs with it; also deb ARCH=s390x'
+	@echo '  sdk-s390x, build-s390x build a Swift SDK for s390x, and the programs with it; also deb or rpm ARCH=s390x'
 	@echo '  check-s390x            run the programs on an s390x kernel in QEMU'
 	@echo '  clean                  remove everything that was built'
 
@@ -158,7 +159,7 @@ check-varlinkctl: build
 # The programs as they are installed. They are built in a separate directory with other options: the Swift library is
 # linked statically, there is no run path, and all symbols are resolved at start.
 PACKAGE_BUILD = swift build -c release --scratch-path .build/package --static-swift-stdlib \
-	--disable-local-rpath -Xlinker -z -Xlinker now -Xcc -fstack-protector-strong
+	--disable-local-rpath -Xlinker -z -Xlinker now -Xlinker --wrap=hypotf -Xcc -fstack-protector-strong
 BINARIES = .build/package/release
 
 .PHONY: package-programs
@@ -207,24 +208,53 @@ deb:
 	@packaging/install-build-dependencies package
 	packaging/build-deb "$(DEB_DIRECTORY)" "$(DEB_BINARIES)" $(ARCH) "$(or $(GENERATOR),$(DEB_BINARIES)/apreserve)" $(if $(LIBRARIES),"$(LIBRARIES)")
 
-# The packages: no errors of lintian, no warnings of mandoc, no empty files, and the same files in the RPM packages.
+# RPM packages and the source package, in .build/rpm. ARCH is an architecture in Debian's terms, as above.
+RPM_DIRECTORY = .build/rpm
+RPM_ARCH = $(patsubst amd64,x86_64,$(patsubst arm64,aarch64,$(or $(ARCH),$(shell uname -m))))
+
+.PHONY: rpm
+ifeq ($(ARCH),s390x)
+rpm: build-s390x build
+else ifeq ($(DEB_BINARIES),$(BINARIES))
+rpm: package-programs
+endif
+rpm:
+	@packaging/install-build-dependencies package
+	packaging/build-rpm "$(RPM_DIRECTORY)" "$(DEB_BINARIES)" $(RPM_ARCH) "$(or $(GENERATOR),$(DEB_BINARIES)/apreserve)"
+
+# The packages: no errors of lintian and rpmlint, no warnings of mandoc, no empty files, the same files in both kinds of
+# packages, and nothing newer needed than the floors.
 .PHONY: check-packages check-boot boot-shell
-check-packages: deb
+check-packages: deb rpm
 	mandoc -T lint -W warning packaging/man/*
 	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
+	rpmlint --config packaging/rpm/rpmlint.toml $(RPM_DIRECTORY)/*.rpm
 	Tests/Packages/check-files $(DEB_DIRECTORY)
 	Tests/Packages/check-hardening $(BINARIES)
-	Tests/Packages/check-rpm $(BINARIES) $(DEB_DIRECTORY)
+	Tests/Packages/check-floors $(BINARIES)/apreserve $(BINARIES)/apreserve-simfs \
+		$(wildcard $(S390X_BINARIES)/apreserve $(S390X_BINARIES)/apreserve-simfs) \
+		$(DEB_DIRECTORY)/apreserve*_*.deb $(RPM_DIRECTORY)/apreserve*.rpm
+	Tests/Packages/check-rpm $(BINARIES) $(RPM_DIRECTORY) $(DEB_DIRECTORY)
 
 # The packages in a container with systemd on the simulated bus; as root.
-check-boot: deb
+check-boot: deb rpm
 	@packaging/install-build-dependencies boot
-	Tests/Boot/check-boot $(DEB_DIRECTORY)
+	Tests/Boot/check-boot $(DEB_DIRECTORY) $(RPM_DIRECTORY)
+
+# The same packages on newer suites of Debian.
+BOOT_SUITES = trixie
+
+.PHONY: check-distributions
+check-distributions: deb rpm
+	@packaging/install-build-dependencies boot
+	for suite in $(BOOT_SUITES); do \
+		BOOT_SUITE=$$suite Tests/Boot/check-boot $(DEB_DIRECTORY) $(RPM_DIRECTORY) || exit 1; \
+	done
 
 # The same container after its first boot, with a shell.
-boot-shell: deb
+boot-shell: deb rpm
 	@packaging/install-build-dependencies boot
-	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY)
+	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY) $(RPM_DIRECTORY)
 
 # The judge is tested first.
 check-kernel: deb

@@ -54,8 +54,26 @@ import Testing
     #expect(try Shell.run("find '\(place)/dest dir' -type f").output == "")
   }
 
+  @Test func `puts scripts and settings where a distribution wants them`() throws {
+    try installation.run(
+      "install",
+      [
+        "PREFIX": "/usr", "SYSCONFDIR": "/etc", "DESTDIR": installation.path,
+        "LIBEXECDIR": "/usr/lib64", "CONFDIR": "/usr/lib/apreserve", "INITRD": "dracut",
+      ])
+    let files = Set(try installation.files.map { String($0.dropFirst(installation.path.count)) })
+    let scripts = ["initrd-apply", "initrd-collect", "queues-that-stay"]
+    #expect(files.isSuperset(of: scripts.map { "/usr/lib64/apreserve/\($0)" }))
+    #expect(files.contains("/usr/lib/apreserve/apreserve.conf"))
+    #expect(!files.contains { $0.hasPrefix("/etc/") || $0.contains("initramfs-tools") })
+    let module = "\(installation.path)/usr/lib/dracut/modules.d/90apreserve"
+    #expect(try Shell.run("grep -c '/usr/lib64/apreserve/' '\(module)/apply.sh'").output == "1\n")
+    #expect(try Shell.run("grep -r '/libexec/' '\(module)'").output == "")
+  }
+
   @Test(arguments: [
-    ["PREFIX": "/opt/my programs"], ["PREFIX": "/opt/a,b"], ["SYSCONFDIR": "/tmp/a\tb"],
+    ["PREFIX": "/opt/my programs"], ["PREFIX": "/opt/a,b"], ["LIBEXECDIR": "/opt/a b"],
+    ["SYSCONFDIR": "/tmp/a\tb"],
     ["BINARIES": "/tmp/a\nb"],
   ])
   func `refuses paths that it would not write right`(variables: [String: String]) throws {

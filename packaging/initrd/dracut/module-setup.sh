@@ -12,8 +12,8 @@ depends() {
 }
 
 install() {
-  inst_multiple mkdir /usr/bin/apreserve /usr/lib/apreserve/initrd-apply
-  "$dracutsysrootdir"/usr/lib/apreserve/initrd-collect "$initdir" "$dracutsysrootdir"
+  inst_multiple mkdir /usr/bin/apreserve /usr/libexec/apreserve/initrd-apply
+  "$dracutsysrootdir"/usr/libexec/apreserve/initrd-collect "$initdir" "$dracutsysrootdir"
   # Before udev loads the drivers of the cards.
   inst_hook pre-trigger 20 "$moddir/apply.sh"
 }
