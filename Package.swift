@@ -185,7 +185,8 @@ let tests: [Target] = [
       "TestSupport", "HostTestSupport",
     ]),
   .testTarget(
-    name: "CrashTests", dependencies: ["APBus", "SimulatedBus", "crash-agent", "TestSupport"]),
+    name: "CrashTests",
+    dependencies: ["APBus", "SimulatedBus", "Uevents", "crash-agent", "TestSupport"]),
   .testTarget(name: "PortabilityTests", dependencies: ["portability-check", "TestSupport"]),
   .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
   .testTarget(

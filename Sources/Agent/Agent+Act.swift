@@ -25,6 +25,8 @@ extension Agent {
     noteSeen(ownership.newlyRequested(on: inventory, by: decisions))
     context.undrained = drains.undrained
     context.fought = contention.given
+    try decideChangeover(on: inventory, by: decisions)
+    try put(ownership.noLongerPassing(on: inventory, by: decisions))
     let choice = try mechanism(on: inventory, by: decisions)
     self.choice = choice
     reportArrivals(on: inventory, by: decisions)
@@ -55,6 +57,42 @@ extension Agent {
     return try perform(plan, chosen: choice, on: inventory, by: decisions)
   }
 
+  /// Decides a changeover that a person asks for. One that is not refused is put on record, and from then on every
+  /// plan is by the new mechanism.
+  private func decideChangeover(
+    on inventory: Inventory, by decisions: DecisionTable
+  ) throws(Status.Obstacle) {
+    guard let target = requestedChangeover else { return }
+    guard inventory.bus.masks == .all || !isMoving(inventory, by: .mask) else {
+      dirty.insert(.everything)
+      return
+    }
+    requestedChangeover = nil
+    context.changeover = target
+    defer { context.changeover = nil }
+    let choice: MechanismChoice
+    do throws(MechanismChoice.Unavailable) {
+      choice = try MechanismChoice(planner: planner(for: inventory, by: decisions))
+    } catch {
+      changeover = .unavailable(error)
+      return
+    }
+    var inventory = inventory
+    let plan: Plan
+    do throws(InventoryReaderError) {
+      plan = try self.plan(on: &inventory, by: decisions, mechanism: target)
+    } catch {
+      throw .unreadable(error)
+    }
+    guard !plan.refusesChangeover else {
+      changeover = .refused(choice, plan)
+      return
+    }
+    try put(ownership.changes(toChangeOverTo: target, on: inventory, by: decisions))
+    keptChoice = nil
+    changeover = .begun
+  }
+
   /// Forgets tries at what the plan does not contain any more.
   private func forgetTries(except plan: Plan) {
     let subjects = Set(plan.operations.map(\.subject) + plan.heldBack)
@@ -76,7 +114,7 @@ extension Agent {
     hasWritten = false
     masks = inventory.bus.masks
     let check = PlanCheck(
-      plan, on: inventory, by: decisions.rules, context, sysfs: sysfs)
+      plan, on: inventory, by: decisions.rules, context, passing: ownership.passing, sysfs: sysfs)
     var hasFailed = false
     undone = []
     operations: for (index, operation) in plan.operations.enumerated() {
@@ -123,7 +161,8 @@ extension Agent {
   /// and without holding a lock that the agent could take: some are not with the driver of their pool. When
   /// nothing has moved for a while, that is not the cause, and the agent puts them right.
   private func isMoving(_ inventory: Inventory, by mechanism: Mechanism) -> Bool {
-    let queues = mechanism == .mask ? inventory.misplacedQueues : []
+    let isOwnWork = ownership.changeover == .mask && inventory.bus.masks == .all
+    let queues = mechanism == .mask && !isOwnWork ? inventory.misplacedQueues : []
     if queues != misplaced.queues { misplaced = (queues, time.now) }
     return !queues.isEmpty && time.now < misplaced.since + RetrySchedule.firstPause
   }
@@ -300,6 +339,10 @@ extension Agent {
       }
       dirty.insert(scope)
       note(error, of: operation, by: decisions)
+      // Until the next boot the kernel takes no masks, so the overrides stay.
+      if plan.leavesOverrides, case .leakedOverrideCount = error.cause {
+        try? put([.mechanism(.override), .changeover(.override)])
+      }
       // Nothing was done, so what was put on record before the write is undone.
       if error.isWithoutTrace { try? put(claims.compactMap(before.undoing)) }
       if case .locked = error.cause { return .locked }

@@ -48,6 +48,8 @@ package final class Agent {
   var foreignMoves: [Move] = []
   /// Queues that were added since the last plan.
   var arrivals: Set<APQN> = []
+  /// The mechanism that a person has asked to change over to; nil once that is decided.
+  var requestedChangeover: Mechanism?
   /// Whether a person has asked to forget what this system is not configured for any more.
   var forgetsUnconfigured = false
   /// Queues that were removed since the last scan: what has the same name then is another one.
@@ -77,6 +79,8 @@ package final class Agent {
   private var lastPhase = Status.Phase.starting
   /// What the host's other files said at the last scan of everything.
   package var configuration: HostConfiguration { context.configuration }
+  /// How the last request to change over was decided; nil while there was none, or while it is not decided.
+  package internal(set) var changeover: ChangeoverDecision?
   /// What the last plan has and was not begun, because the agent was interrupted.
   package internal(set) var undone: [Operation] = []
 
@@ -133,6 +137,16 @@ package final class Agent {
       self.publish = publish
       self.permits = permits
     }
+  }
+
+  /// How a request to change over to another mechanism was decided.
+  package enum ChangeoverDecision: Equatable, Sendable {
+    /// It is on record, and all plans are by the other mechanism.
+    case begun
+    /// It is refused: the plan has the reasons. Nothing is written for it.
+    case refused(MechanismChoice, Plan)
+    /// The kernel does not have the mechanism.
+    case unavailable(MechanismChoice.Unavailable)
   }
 
   /// What can make a plan obsolete while it is being done.
@@ -207,6 +221,15 @@ package final class Agent {
     drains.forgetAll()
     if isExplicit { contention.forgetAll() }
     failures = [:]
+  }
+
+  /// Changes over to another mechanism at the next `reconcile`, if that is possible then (`changeover`).
+  package func changeOver(to mechanism: Mechanism) {
+    requestedChangeover = mechanism
+    changeover = nil
+    dirty.insert(.everything)
+    news.changesRequest = true
+    retries.reset()
   }
 
   /// Decides the rules for a host of these names from the next `reconcile` on.

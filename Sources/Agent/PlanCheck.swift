@@ -22,14 +22,14 @@ struct PlanCheck {
 
   init(
     _ plan: Plan, on inventory: Inventory, by rules: RuleSet, _ context: PlanningContext,
-    sysfs: any Sysfs
+    passing: APQNSet, sysfs: any Sysfs
   ) {
     reader = InventoryReader(sysfs: sysfs, asksAdapters: rules.asksAdapters)
     askingReader = InventoryReader(sysfs: sysfs)
     self.inventory = inventory
     drains = context.isOn(.pendingRequests)
     let needs = context.keyNeeds
-    protection = needs.isEmpty ? nil : HostProtection(inventory, needs: needs)
+    protection = needs.isEmpty ? nil : HostProtection(inventory, needs: needs, except: passing)
     leaving = Set(plan.operations.flatMap(\.taken))
   }
 

@@ -30,6 +30,18 @@ package final class AgentJournal {
     log.write(message)
   }
 
+  /// Reports that a changeover that was requested is refused.
+  func noteRefusedChangeover(to mechanism: Mechanism, because refusals: [Refusal]) {
+    let others = refusals.count - 1
+    log.write(
+      LogMessage(
+        .warning, .changeoverRefused,
+        "the changeover to \(mechanism.rawValue) is refused: \(refusals.first?.description ?? "")"
+          + (others > 0 ? "; \(counted(others, "queue")) more" : ""),
+        fields: [.init("AP_MECHANISM", mechanism.rawValue)]
+          + refusals.prefix(100).map { .init("AP_QUEUE", $0.apqn.description) }))
+  }
+
   private func write(_ message: LogMessage) {
     guard message.level <= .warning else { return log.write(message) }
     switch rate.verdict(message.kind.identifier, now: time.now) {

@@ -119,6 +119,10 @@ struct AgentWorker {
     guard gate.isOpen(now: time.now, isEvent: !mail.scopes.isEmpty) else { return }
     agent.reconcile()
     note(received.take())
+    if case .refused(let choice, let plan) = agent.changeover, agent.changeover != report.changeover
+    {
+      journal.noteRefusedChangeover(to: choice.mechanism, because: plan.refusals)
+    }
     report.reconciliations += 1
     if agent.status.isDecided, agent.status.draining.isEmpty, !mailbox.isStopped {
       lateStart.noteReconciliation(
@@ -175,6 +179,8 @@ package struct AgentFactory: Sendable {
   package var configurationLock: String?
   /// The directory of the ownership record, and the identifier of this boot.
   package var record: (directory: String, boot: String)?
+  /// The directory for what outlives the boot; nil for none.
+  package var lasting: String?
   /// The directory below which the host's other files are; nil for none.
   package var root: String?
   /// Where messages go.
@@ -196,6 +202,7 @@ package struct AgentFactory: Sendable {
     self.configuration = configuration
     configurationLock = settings.configurationLock
     record = settings.record
+    lasting = settings.lasting
     root = settings.root
   }
 
@@ -205,7 +212,9 @@ package struct AgentFactory: Sendable {
     isInterrupted: @escaping () -> Bool, takeIn: @escaping (Agent) -> Void,
     publish: @escaping (Agent) -> Void, report: @escaping (Agent.Event) -> Void
   ) throws -> Agent {
-    let record = try record.map { try OwnershipFile.open(directory: $0.directory, boot: $0.boot) }
+    let record = try record.map {
+      try OwnershipFile.open(directory: $0.directory, boot: $0.boot, lasting: lasting)
+    }
     if let damage = record?.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
     let root = root
     return Agent(
@@ -253,6 +262,7 @@ extension AgentReport {
     host = agent.host
     lastSurvey = agent.lastSurvey
     memory = agent.memory
+    changeover = agent.changeover
   }
 }
 

@@ -1,5 +1,6 @@
 package import APBus
 package import HostSystem
+import Reservation
 import ReservationRules
 
 /// What a daemon works on.
@@ -24,6 +25,8 @@ package struct DaemonSettings: Sendable {
   package var configurationLock: String?
   /// The directory of the ownership record, and the identifier of this boot; nil for no record.
   package var record: (directory: String, boot: String)?
+  /// The directory for what outlives the boot; nil for none.
+  package var lasting: String?
   /// Where the history is kept: the directory whose files outlive a boot, and others that are used if that one cannot be
   /// written to.
   package var historyDirectories: [String] = []
@@ -58,6 +61,21 @@ package struct DaemonSettings: Sendable {
   }
 }
 
+extension Configuration {
+  /// Why these settings do not let a person change over to a mechanism, and what to write instead; nil if they do.
+  package func contradiction(toChangingOverTo target: Mechanism) -> String? {
+    guard let mechanism, mechanism != target else { return nil }
+    let origin = origins[.mechanism] ?? AppliedSetting.commandLineOrigin
+    let remedy =
+      origin == AppliedSetting.commandLineOrigin
+      ? "leave out --mechanism"
+      : "write Mechanism=\(target.rawValue) or Mechanism=auto there, run \"apreserve reload\", and "
+        + "try again"
+    return "Mechanism=\(mechanism.rawValue) is set (\(origin)), so that the mechanism does not "
+      + "change over to \(target.rawValue); \(remedy)"
+  }
+}
+
 /// Where a daemon keeps its files, and where it finds those of others.
 package struct DaemonPlace {
   /// The control socket.
@@ -68,6 +86,8 @@ package struct DaemonPlace {
   package let ruleArchive: String
   /// The directory of the ownership record.
   package let runtime: String
+  /// The directory for what outlives the boot.
+  package let lasting: String
   /// The directories of the history, the one whose files outlive a boot first.
   package let historyDirectories: [String]
   /// The lock that only one daemon or `apply` has.
@@ -81,6 +101,14 @@ package struct DaemonPlace {
   package static let systemControl = "/run/apreserve/control"
   private static let runtimeDirectory = "/run/apreserve"
   private static let stateDirectory = "/var/lib/apreserve"
+
+  /// The directory for what outlives the boot, of a program whose command line names this directory for all that it
+  /// keeps, or whose host's files are below this root.
+  package static func lasting(state: String?, root: String) -> String {
+    if let state { return HostFile.absolute(state) }
+    let prefix = HostFile.absolute(root)
+    return prefix == "/" ? stateDirectory : prefix + stateDirectory
+  }
 
   /// The directories of the history of a program whose command line names this one.
   package static func historyDirectories(state: String?) -> [String] {
@@ -97,6 +125,7 @@ package struct DaemonPlace {
     repairs = [
       try HostFile.makeDirectory(runtime), kept == runtime ? nil : try Self.makeKept(kept),
     ].compactMap(\.self)
+    lasting = kept
     historyDirectories = Self.historyDirectories(state: state)
     self.control = HostFile.absolute(control ?? Self.systemControl)
     lock = runtime + "/lock"

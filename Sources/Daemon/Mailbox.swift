@@ -17,6 +17,8 @@ package struct Mail: Sendable {
   package var host: HostIdentity?
   /// Other settings to work by.
   package var configuration: Configuration?
+  /// The mechanism to change over to.
+  package var changeover: Mechanism?
   /// The last of the numbered requests; its client waits until it has been handled.
   package var ticket: UInt64 = 0
 
@@ -45,6 +47,7 @@ package struct Mail: Sendable {
     if let configuration { agent.replaceSettings(configuration.agentSettings) }
     if let host { agent.replaceHost(host) }
     if let rules { agent.replaceRules(rules.rules, isExplicit: rules.isExplicit) }
+    if let changeover { agent.changeOver(to: changeover) }
     for apqn in departures { agent.noteDeparture(of: apqn) }
     for scope in scopes { agent.scan(scope) }
   }
@@ -55,6 +58,7 @@ package struct Mail: Sendable {
     if let rules = newer.rules { self.rules = rules }
     if let host = newer.host { self.host = host }
     if let configuration = newer.configuration { self.configuration = configuration }
+    changeover = newer.changeover ?? changeover
     ticket = max(ticket, newer.ticket)
   }
 

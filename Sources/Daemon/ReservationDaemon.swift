@@ -244,6 +244,7 @@ package final class ReservationDaemon {
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
         noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
+        changeOver: { [unowned self] in changeOver(to: $0, for: $1, $2) },
         settle: { [unowned self] in settle($0, scansEverything: $1) },
         refresh: { [unowned self] in refresh($0) }, history: history,
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
@@ -296,6 +297,17 @@ package final class ReservationDaemon {
     intake?.takeIn()
     settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything))
   }
+
+  /// Changes over to another mechanism for a client that waits for it.
+  private func changeOver(
+    to mechanism: Mechanism, for peer: LocalSocket.Peer, _ waiter: any SettleWaiter
+  ) {
+    noteRequest(.changeover, by: peer)
+    rules?.refresh()
+    intake?.takeIn()
+    mailbox.post { $0.changeover = mechanism }
+    settles.add(waiter, ticket: mailbox.postTicket())
+  }
 }
 
 extension LogMessage {
@@ -305,6 +317,7 @@ extension LogMessage {
       switch action {
       case .reload: .reloadRequested
       case .apply: .applyRequested
+      case .changeover: .changeoverRequested
       }
     let fields = client.map { client in
       [Field("AP_CLIENT_PID", "\(client.process)"), Field("AP_CLIENT_UID", "\(client.user)")]

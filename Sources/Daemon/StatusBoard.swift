@@ -27,6 +27,8 @@ package struct AgentReport: Sendable {
   package var ticket: UInt64 = 0
   /// How often it has reconciled.
   package var reconciliations: UInt64 = 0
+  /// How the last request to change over to another mechanism was decided.
+  package var changeover: Agent.ChangeoverDecision?
 }
 
 /// What the agent's thread waits for, so that it does nothing else.

@@ -250,14 +250,20 @@ extension PlanningState {
   /// The machine assessed as the daemon has it.
   ///
   /// - Throws: when the kernel does not have the mechanism that the settings ask for.
-  package func assessment() throws(MechanismChoice.Unavailable) -> Assessment {
+  ///
+  /// `changeover` is the mechanism that a person asks to change over to, if any does.
+  package func assessment(
+    changingOverTo changeover: Mechanism? = nil
+  ) throws(MechanismChoice.Unavailable) -> Assessment {
     let configuration = Configuration(applied: settings)
+    var context = PlanningContext(
+      configuration: machine.configuration, policy: configuration.policy)
+    context.changeover = changeover
     return try Assessment(
       inventory: machine.inventory, rules: rules.rules, host: machine.host,
       mechanism: configuration.mechanism, mechanismOrigin: configuration.origins[.mechanism],
       ownership: machine.ownership,
-      context: PlanningContext(
-        configuration: machine.configuration, policy: configuration.policy),
+      context: context,
       agent: memory, settings: settings)
   }
 }

@@ -153,6 +153,10 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case reloadRequested = "4a6c2f7be9154c0d8b37d5f0a61e8c92"
   /// A reconciliation was requested.
   case applyRequested = "3e92c5a07b614d18a6d0f1728c49be35"
+  /// Changing over to another mechanism was requested.
+  case changeoverRequested = "b64d0a2e83c74f1f95e7206d4ca8f319"
+  /// Changing over to another mechanism was refused.
+  case changeoverRefused = "e1709c5b2ad64873bf05c3f86e2d714a"
   /// The rules have errors.
   case rulesRefused = "34fcf9975da10820b0dc2732f905cd90"
   /// The rules in force cannot be archived, or the archived rules cannot be used.

@@ -7,10 +7,12 @@ import APBus
 ///
 /// Changes are appended, each with a single write, so that a process that is killed leaves a whole record.
 /// It is rewritten when it is opened and when it has grown long. A machine that stops loses the record with
-/// `/run`, and its reservations as well; so nothing is synchronised to a disk.
+/// `/run`, and its reservations as well; so nothing is synchronised to a disk, except for the mechanism that a person
+/// has changed over to, which is in a file of its own in a directory that outlives the boot.
 package final class OwnershipFile: OwnershipRecord {
   private let path: String
   private let boot: String
+  private let lasting: String?
   private var descriptor: FileDescriptor
   private var ownership: Ownership
   private var linesToRewrite: Int
@@ -21,14 +23,16 @@ package final class OwnershipFile: OwnershipRecord {
   private static let sizeLimit = 64 << 20
 
   package static let fileName = "ownership"
+  /// The name of the file with the mechanism that a person has changed over to.
+  package static let lastingName = "changeover"
 
   /// Opens and reads the record of the current boot in `directory`, which is created if it is missing.
-  /// `boot` is the identifier of the boot.
+  /// `boot` is the identifier of the boot, and `lasting` the directory for what outlives it; nil for none.
   ///
   /// A record of another boot does not count. A damaged one is renamed: then nothing is owned, so that
   /// nothing is released that another program may have reserved.
   package static func open(
-    directory: String, boot: String
+    directory: String, boot: String, lasting: String? = nil
   ) throws(FileError) -> (file: OwnershipFile, ownership: Ownership, damage: String?) {
     try HostFile.makeDirectory(directory)
     let path = "\(directory)/\(fileName)"
@@ -50,22 +54,47 @@ package final class OwnershipFile: OwnershipRecord {
       let aside = try HostFile.putAside(path)
       damage = "\(error); it is kept as \(aside), and nothing counts as reserved by apreserve"
     }
-    return (try OwnershipFile(path: path, boot: boot, ownership: ownership), ownership, damage)
+    ownership.changeover = ownership.changeover ?? lasting.flatMap(changeover)
+    let file = try OwnershipFile(path: path, boot: boot, lasting: lasting, ownership: ownership)
+    return (file, ownership, damage)
   }
 
   /// Reads the record in `directory` without changing it; nil if there is none of the current boot.
-  package static func read(directory: String, boot: String) throws(FileError) -> Ownership? {
+  package static func read(
+    directory: String, boot: String, lasting: String? = nil
+  ) throws(FileError) -> Ownership? {
+    var ownership: Ownership?
     do throws(FileError) {
       let bytes = try HostFile.read("\(directory)/\(fileName)", sizeLimit: sizeLimit)
-      return (try? OwnershipText.read(bytes, boot: boot)) ?? nil
+      ownership = (try? OwnershipText.read(bytes, boot: boot)) ?? nil
     } catch  where error.isAbsence {
-      return nil
+      // The first use since the boot.
     }
+    guard ownership?.changeover == nil, let mechanism = lasting.flatMap(changeover) else {
+      return ownership
+    }
+    ownership = ownership ?? Ownership()
+    ownership?.changeover = mechanism
+    return ownership
   }
 
-  private init(path: String, boot: String, ownership: Ownership) throws(FileError) {
+  /// The mechanism that a person has changed over to, be that in an earlier boot; nil if nobody has, or if the file is
+  /// not one that apreserve has written.
+  private static func changeover(in directory: String) -> Mechanism? {
+    let path = "\(directory)/\(lastingName)"
+    guard
+      let bytes = try? HostFile.read(path, sizeLimit: 64, owner: HostFile.trustedOwner),
+      bytes.last == UInt8(ascii: "\n")
+    else { return nil }
+    return Mechanism(rawValue: String(decoding: bytes.dropLast(), as: UTF8.self))
+  }
+
+  private init(
+    path: String, boot: String, lasting: String?, ownership: Ownership
+  ) throws(FileError) {
     self.path = path
     self.boot = boot
+    self.lasting = lasting
     self.ownership = ownership
     descriptor = try Self.rewrite(path, as: OwnershipText.text(ownership, boot: boot))
     linesToRewrite = Self.longest
@@ -73,6 +102,7 @@ package final class OwnershipFile: OwnershipRecord {
 
   package func append(_ changes: [OwnershipChange]) throws(OwnershipRecordError) {
     do throws(FileError) {
+      for case .changeover(let mechanism) in changes { try keep(mechanism) }
       try Self.write(OwnershipText.text(changes), to: descriptor, at: path)
       for change in changes { ownership.apply(change) }
     } catch {
@@ -86,6 +116,15 @@ package final class OwnershipFile: OwnershipRecord {
       return
     }
     descriptor = fresh
+  }
+
+  /// Keeps the mechanism beyond the boot, before the first write, so that the next boot is not one by the other
+  /// mechanism.
+  private func keep(_ mechanism: Mechanism) throws(FileError) {
+    guard let lasting else { return }
+    try HostFile.makeDirectory(lasting)
+    try HostFile.replace(
+      "\(lasting)/\(Self.lastingName)", with: Array("\(mechanism.rawValue)\n".utf8))
   }
 
   /// Writes a new file and renames it to the old name, so that there is a whole record at every moment.

@@ -48,6 +48,7 @@ package struct HistoryEntry: Equatable, Sendable {
   package enum Action: String, CaseIterable, Sendable {
     case reload
     case apply
+    case changeover
   }
 
   /// The process that asks for something over the control socket.

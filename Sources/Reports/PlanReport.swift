@@ -11,6 +11,8 @@ package struct PlanReport {
   let plan: Plan
   let requests: Requests
   let settings: [AppliedSetting]
+  /// The mechanism that the plan changes over to; nil for a plan that nobody has asked to do that.
+  let changeover: Mechanism?
 
   /// The report on an assessed machine.
   package init(_ assessment: Assessment) {
@@ -20,6 +22,17 @@ package struct PlanReport {
     plan = assessment.plan
     requests = assessment.requests
     settings = assessment.settings
+    changeover = assessment.context.changeover
+  }
+
+  /// Why a changeover is refused, one or more sentences; nil if it is not.
+  package var changeoverRefusal: String? {
+    guard let changeover, plan.refusesChangeover else { return nil }
+    let reasons = Refusal.paragraphs(plan.refusals).map { sentence, others in
+      sentence + (others.map { "; \($0)" } ?? "")
+    }
+    return "the changeover to \(changeover.rawValue) is refused, and nothing is written for it:"
+      + reasons.map { "\n  \($0)" }.joined()
   }
 
   package enum Outcome: String, Sendable, CaseIterable {
@@ -295,6 +308,10 @@ extension PlanReport {
       "outcome", .word, "Whether there is something to do, and whether something is refused.",
       \.outcome)
     $0.include(MechanismChoice.layout, \.choice)
+    $0.add(
+      "changeoverRefused", .flag,
+      "Whether the changeover that the plan is for is refused; absent in a plan for none."
+    ) { $0.changeover == nil ? nil : $0.plan.refusesChangeover }
     $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.", \.settings)
     $0.add("requests", .object(Requests.layout), "The requests by state.", \.requests)
     $0.add(
@@ -396,6 +413,7 @@ extension Refusal {
     case .maskChangeUnderWay: "mask-change-under-way"
     case .cardUnbound: "card-unbound"
     case .guarded(let finding): finding.code
+    case .changeover(let obstacle): obstacle.code
     case .overriddenByOthers: "overridden-by-others"
     }
   }

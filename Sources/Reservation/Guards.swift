@@ -87,8 +87,7 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
 }
 
 extension Guard {
-  /// What a guard has found about a queue, which is why it refuses to move it. `ap-check` has no finding, since
-  /// it refuses a mechanism.
+  /// What a guard has found about a queue, which is why it refuses to move it.
   package enum Finding: Hashable, Sendable {
     /// A mediated device has the queue (SimulatedBus documentation, "Guests").
     case assigned(mediatedDevice: String?)
@@ -105,6 +104,8 @@ extension Guard {
     case fought(times: Int)
     /// There are no rules at all, most likely by mistake.
     case rulesMissing
+    /// This callout would refuse a mediated device that has the queue by an override.
+    case callout(String)
 
     private struct Definition {
       var `guard`: Guard
@@ -160,6 +161,13 @@ extension Guard {
           sentence:
             "stays reserved although no rule requests it, because there are no rules at all; if that is "
             + "intended, reload")
+      case .callout(let path):
+        Definition(
+          guard: .callout, code: "ap-check",
+          sentence:
+            "stays reserved by masks while \(path.printable) is installed, which refuses to start a mediated "
+            + "device whose queues are reserved by driver_override; remove it where no device is started by "
+            + "mdevctl or libvirt")
       }
     }
 

@@ -27,8 +27,8 @@ package struct MechanismChoice: Equatable, Sendable {
     }
   }
 
-  /// Chooses from what the bus and the host's files show, never from a version: what was chosen
-  /// before stays, unless that were masks that are not exact any more and that nobody needs; what is in
+  /// Chooses from what the bus and the host's files show, never from a version: what a person has changed over to
+  /// stays, as long as nothing else uses the other mechanism at the boot; else what was chosen before stays, unless that were masks that are not exact any more and that nobody needs; what is in
   /// use already, or will be at the next boot, wins; otherwise masks if they express the rules exactly,
   /// else overrides if the kernel has them and nothing refuses their queues.
   ///
@@ -44,9 +44,13 @@ package struct MechanismChoice: Equatable, Sendable {
     requested: Mechanism? = nil, origin: String? = nil, kept: MechanismChoice? = nil,
     planner: Planner
   ) throws(Unavailable) {
+    let target = planner.context.changeover
     let planner = planner.without(.protectHost)
     let bus = planner.inventory.bus
-    if let requested {
+    if let target {
+      guard target.isAvailable(on: bus) else { throw Unavailable(mechanism: target) }
+      self.init(target, because: "changed over to it")
+    } else if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
       let source = file.map { "set by \($0)" } ?? "set on the command line"
@@ -59,6 +63,8 @@ package struct MechanismChoice: Equatable, Sendable {
       } else {
         self.init(requested, because: source)
       }
+    } else if let choice = Self(changedOver: planner) {
+      self = choice
     } else if let kept, kept.mechanism.isAvailable(on: bus), !planner.canLeaveMasks {
       self = kept
     } else if bus.masks == nil {
@@ -96,6 +102,38 @@ package struct MechanismChoice: Equatable, Sendable {
     } else {
       self.init(
         .override, because: "masks cannot express the rules, and this kernel has driver_override")
+    }
+  }
+
+  /// What a person has changed over to, or what is left of the other mechanism while that cannot be left.
+  private init?(changedOver planner: Planner) {
+    let inventory = planner.inventory
+    guard let target = planner.ownership.changeover, target.isAvailable(on: inventory.bus),
+      inventory.bus.masks != nil
+    else { return nil }
+    // At a boot, what others use comes first.
+    let others =
+      Self(inUseOn: inventory)
+      ?? Self(
+        configuredIn: planner.context.configuration,
+        overridesExist: inventory.bus.supportsOverride == true)
+    if planner.ownership.mechanism == nil, others != nil { return nil }
+    switch target {
+    case .override where planner.ownMasksAreHeld || planner.masksAreStuck:
+      self.init(
+        .mask,
+        because: "the changeover to override must wait until no mediated device has a queue and "
+          + "all bits of other tools are set: before, the kernel accepts no override")
+    case .mask where planner.overridesAreHeld:
+      self.init(
+        .override,
+        because: "the changeover to mask must wait until masks can take the place of every "
+          + "driver_override: before, the kernel accepts no masks")
+    default:
+      guard target == .mask || inventory.bus.masks == .all || planner.ownMasksAreFree else {
+        return nil
+      }
+      self.init(target, because: "changed over to it")
     }
   }
 
@@ -211,6 +249,19 @@ extension Planner {
     guard !isUndecided, !namesAbsent else { return false }
     let isFree = ownMasksAreFree && !context.needsKeys
     return (inventory.bus.masks == .all || isFree) && !masksAreExact
+  }
+
+  /// Whether there are overrides, or queues whose override was just cleared, that masks cannot take the place of now.
+  fileprivate var overridesAreHeld: Bool {
+    guard inventory.bus.supportsOverride == true, inventory.bus.masks == .all,
+      inventory.queues.contains(where: { $0.driverOverride != nil || $0.owner == .vfioAP })
+    else { return false }
+    return !plan(by: .mask).leavesOverrides
+  }
+
+  /// Whether the masks may be set back, and something blocks that.
+  fileprivate var masksAreStuck: Bool {
+    inventory.bus.masks != .all && ownMasksAreFree && !plan(by: .override).leavesMasks
   }
 
   /// Whether the masks have owned bits that cannot all be set now.

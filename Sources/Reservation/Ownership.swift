@@ -30,12 +30,18 @@ package struct Ownership: Equatable, Sendable {
   /// Whether `vfio_ap` was not loaded at the last scan: what is prepared and on `vfio_ap` at the next was bound by
   /// the kernel in between.
   package var lacksVfioAP: Bool
+  /// The mechanism that a person has changed over to; nil if nobody has. It outlives the boot.
+  package var changeover: Mechanism?
+  /// Queues that masks reserved when a person changed over to overrides, and that no override reserves yet: on the
+  /// way the host has them, and loses nothing when they are taken again.
+  package var passing: APQNSet
 
   /// A record; a new one owns nothing.
   package init(
     queues: Set<APQN> = [], adapters: APMask = [], domains: APMask = [], offline: Set<APQN> = [],
     mechanism: Mechanism? = nil, seen: APQNSet = APQNSet(), olderAdapters: APMask = [],
-    requested: APQNSet = APQNSet(), reserved: APQNSet = APQNSet(), lacksVfioAP: Bool = false
+    requested: APQNSet = APQNSet(), reserved: APQNSet = APQNSet(), lacksVfioAP: Bool = false,
+    changeover: Mechanism? = nil, passing: APQNSet = APQNSet()
   ) {
     self.queues = queues
     self.adapters = adapters
@@ -47,6 +53,8 @@ package struct Ownership: Equatable, Sendable {
     self.requested = requested
     self.reserved = reserved
     self.lacksVfioAP = lacksVfioAP
+    self.changeover = changeover
+    self.passing = passing
   }
 
   /// The masks as far as apreserve has cleared them; nil if it has not.
@@ -72,7 +80,7 @@ package struct Ownership: Equatable, Sendable {
     case .domains: .domains(domains)
     case .queue(let apqn, _): .queue(apqn, isOwned: queues.contains(apqn))
     case .offline(let apqn, _): .offline(apqn, isOwned: offline.contains(apqn))
-    case .seen, .requested, .reserved, .vfioAP: nil
+    case .seen, .requested, .reserved, .vfioAP, .changeover, .passing: nil
     }
   }
 
@@ -91,6 +99,8 @@ package struct Ownership: Equatable, Sendable {
     case .requested(let adapter, let domains): requested[adapter] = domains
     case .reserved(let adapter, let domains): reserved[adapter] = domains
     case .vfioAP(let isLoaded): lacksVfioAP = !isLoaded
+    case .changeover(let mechanism): changeover = mechanism
+    case .passing(let adapter, let domains): passing[adapter] = domains
     }
   }
 
@@ -188,6 +198,52 @@ package struct Ownership: Equatable, Sendable {
     return changes
   }
 
+  /// What is on record before the first write of a changeover, so that whoever goes on after an interruption knows
+  /// where to. The bits of masks are owned from then on, whoever has cleared them.
+  package func changes(
+    toChangeOverTo mechanism: Mechanism, on inventory: Inventory, by decisions: DecisionTable
+  ) -> [OwnershipChange] {
+    var changes: [OwnershipChange] = [.mechanism(mechanism), .changeover(mechanism)]
+    guard mechanism == .override, let masks = inventory.bus.masks, masks != .all else {
+      return changes
+    }
+    let cleared = MaskPair(
+      adapters: masks.adapters.complement, domains: masks.domains.complement)
+    if !cleared.adapters.isSubset(of: adapters) {
+      changes.append(.adapters(adapters.union(cleared.adapters)))
+    }
+    if !cleared.domains.isSubset(of: domains) {
+      changes.append(.domains(domains.union(cleared.domains)))
+    }
+    for card in inventory.cards where card.hardwareType.isReservable {
+      let reserved = APMask(
+        inventory.queues(ofCard: card.adapter).lazy.map(\.apqn).filter {
+          !masks.isInHostPool($0)
+        }.map(\.domain))
+      let passing = reserved.intersection(decisions.row(card.adapter).vfioAP)
+      if !passing.isEmpty {
+        changes.append(.passing(adapter: card.adapter, domains: passing))
+      }
+    }
+    return changes
+  }
+
+  /// Queues that are not on their way from masks to overrides any more: an override reserves them, no rule does, or
+  /// they are gone.
+  package func noLongerPassing(
+    on inventory: Inventory, by decisions: DecisionTable
+  ) -> [OwnershipChange] {
+    passing.adapters.compactMap { adapter in
+      let wanted = changeover == .override ? decisions.row(adapter).vfioAP : []
+      let left = APMask(
+        inventory.queues(ofCard: adapter).lazy.filter { queue in
+          queue.owner != .vfioAP || queue.driverOverride == nil && inventory.bus.masks != .all
+        }.map(\.apqn.domain)
+      ).intersection(wanted).intersection(passing[adapter])
+      return left == passing[adapter] ? nil : .passing(adapter: adapter, domains: left)
+    }
+  }
+
   /// What was present and is of adapters or domains that this system is not configured for any more.
   package func noLongerConfigured(on bus: BusState) -> [OwnershipChange] {
     guard let adapters = bus.configuredAdapters, let domains = bus.configuredDomains else {
@@ -233,6 +289,10 @@ package enum OwnershipChange: Equatable, Sendable {
   case reserved(adapter: UInt8, domains: APMask)
   /// `vfio_ap` was loaded at the last scan, or was not.
   case vfioAP(isLoaded: Bool)
+  /// A person has changed over to this mechanism.
+  case changeover(Mechanism)
+  /// The queues of this adapter that are on their way from masks to overrides are those of these domains.
+  case passing(adapter: UInt8, domains: APMask)
 }
 
 /// The record of what is owned as lines of text, each of which adds to or takes from what the lines
@@ -274,6 +334,10 @@ package enum OwnershipText {
       .reserved(adapter: adapter, domains: ownership.reserved[adapter])
     }
     if ownership.lacksVfioAP { changes.append(.vfioAP(isLoaded: false)) }
+    if let mechanism = ownership.changeover { changes.append(.changeover(mechanism)) }
+    changes += ownership.passing.adapters.map { adapter in
+      .passing(adapter: adapter, domains: ownership.passing[adapter])
+    }
     return "\(title) boot=\(boot)\n" + text(changes)
   }
 
@@ -293,6 +357,9 @@ package enum OwnershipText {
       case .reserved(let adapter, let domains):
         "reserved \(BusObject.cardName(adapter))=\(domains)\n"
       case .vfioAP(let isLoaded): "vfio_ap \(isLoaded ? "loaded" : "absent")\n"
+      case .changeover(let mechanism): "changeover \(mechanism.rawValue)\n"
+      case .passing(let adapter, let domains):
+        "passing \(BusObject.cardName(adapter))=\(domains)\n"
       }
     }.joined()
   }
@@ -327,9 +394,9 @@ extension OwnershipChange {
   /// The change of one line; nil where it is invalid.
   fileprivate init?(word: Substring, value: String) {
     switch word {
-    case "mechanism":
+    case "mechanism", "changeover":
       guard let mechanism = Mechanism(rawValue: value) else { return nil }
-      self = .mechanism(mechanism)
+      self = word == "mechanism" ? .mechanism(mechanism) : .changeover(mechanism)
     case "adapters", "domains":
       guard let mask = APMask(value) else { return nil }
       self = word == "adapters" ? .adapters(mask) : .domains(mask)
@@ -341,7 +408,7 @@ extension OwnershipChange {
     case "vfio_ap":
       guard ["loaded", "absent"].contains(value) else { return nil }
       self = .vfioAP(isLoaded: value == "loaded")
-    case "seen", "seen-older", "requested", "reserved":
+    case "seen", "seen-older", "requested", "reserved", "passing":
       let parts = value.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let adapter = BusObject.adapter(ofCardName: parts[0]),
         let domains = APMask(parts[1])
@@ -350,6 +417,7 @@ extension OwnershipChange {
         switch word {
         case "requested": .requested(adapter: adapter, domains: domains)
         case "reserved": .reserved(adapter: adapter, domains: domains)
+        case "passing": .passing(adapter: adapter, domains: domains)
         default: .seen(adapter: adapter, domains: domains, isReservable: word == "seen")
         }
     default: return nil

@@ -25,6 +25,10 @@ package struct Plan: Equatable, Sendable {
   package var undoVeto: MaskVeto?
   /// Whether the plan only undoes masks, and another one reserves by overrides once that is done.
   package var leavesMasks = false
+  /// Whether the plan clears overrides, and writes masks that reserve the same queues.
+  package var leavesOverrides = false
+  /// Whether a person asks for a changeover that is refused: the plan has nothing but the reasons.
+  package var refusesChangeover = false
   /// What a person should know of the plan, or of the machine as it is then.
   package var warnings: [PlanWarning]
 
@@ -245,7 +249,7 @@ package enum PlanWarning: Equatable, Sendable {
   /// mdevctl's callout at this path knows masks only, and refuses to start a mediated device whose queues are
   /// reserved by overrides.
   case refusedByCallout(String)
-  /// The masks that apreserve has cleared are set again first; queues are reserved by overrides after that.
+  /// The bits of masks that apreserve has cleared are set again first; queues are reserved by overrides after that.
   case leavesMasks
   /// When the masks cannot be written to the end they cannot be set back either.
   case cannotBeUndone(mediatedDevice: String)
@@ -318,8 +322,8 @@ extension PlanWarning: CustomStringConvertible {
       "\(path) knows masks only, and refuses to start mediated devices whose queues are reserved by "
         + "driver_override; use masks, or remove it"
     case .leavesMasks:
-      "the masks are set back to all ones first, since they do not express the rules any more; what the "
-        + "rules reserve is taken by driver_override right after that"
+      "the masks are set back to all ones first, and the host has what they reserve until the rules take it "
+        + "again, by driver_override, right after that"
     case .cannotBeUndone(let device):
       "if not all masks can be written, they cannot be set back: mediated device \(device) "
         + "has the adapter or domain assigned"

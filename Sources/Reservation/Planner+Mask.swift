@@ -8,7 +8,17 @@ extension Planner {
   /// `kept` names queues that keep their owner, whatever their goal, each with its reason.
   func planMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
     guard let current = inventory.bus.masks else { return }
+    let before = plan.operations.count
     let goals = giveBackOverridden(goals, into: &plan)
+    if canLeaveOverrides, plan.operations.count > before {
+      // The masks are those of the machine without what is given back.
+      let next = planner(after: plan.changes) { _ in }
+      guard next.inventory != inventory else { return }
+      let nextGoals = Goals(
+        inventory: next.inventory, decisions: decisions, ownership: ownership, context: context,
+        kept: kept)
+      return next.planMasks(nextGoals.goals, kept: kept, into: &plan)
+    }
     let hold = MediatedDeviceHold(
       on: inventory, masks: current, configuration: context.configuration)
     // What may be requested again once its card shows what it is stays prepared, so that the host does not
@@ -59,6 +69,12 @@ extension Planner {
     write(target, from: current, goals, into: &plan)
   }
 
+  /// The mediated device that has a queue.
+  func holder(of apqn: APQN) -> ChangeoverObstacle.Holder {
+    let device = inventory.mediatedDevice(holding: apqn)
+    return ChangeoverObstacle.Holder(device?.uuid, in: context.configuration)
+  }
+
   /// Gives back by its override what an owned override reserves, as since before masks were asked for: no
   /// mask can do that, and none can be written before. The goals that are left for masks are returned.
   private func giveBackOverridden(_ goals: [Goal], into plan: inout Plan) -> [Goal] {
@@ -71,6 +87,89 @@ extension Planner {
     }
   }
 
+  /// Whether overrides give way to masks.
+  private var canLeaveOverrides: Bool {
+    ownership.changeover == .mask && inventory.bus.supportsOverride == true
+      && inventory.bus.masks == .all
+  }
+
+  /// Queues on `vfio_ap` that only an override keeps there, or has kept there until a moment ago, and that rules
+  /// reserve. What rules do not reserve has another goal.
+  private func overridden(_ goals: [Goal]) -> [Queue] {
+    zip(inventory.queues, goals).compactMap { queue, goal in
+      let isOverridden =
+        queue.driverOverride == DriverName.vfioAP
+        || queue.driverOverride == nil && queue.owner == .vfioAP
+      return goal == .reserve && isOverridden ? queue : nil
+    }
+  }
+
+  /// Clears the overrides, which leaves the queues on `vfio_ap`, and writes masks that keep them there. In between no
+  /// process may write a mask, and the first of two masks must keep what guests have: the kernel gives to the host
+  /// what is in the pool without an override (SimulatedBus documentation, "Masks").
+  ///
+  /// A mask that is written cannot be taken back without giving everything to the host, so the second one is an
+  /// operation of its own.
+  private func leaveOverrides(
+    _ overridden: [Queue], for target: MaskPair, from current: MaskPair, _ goals: [Goal],
+    into plan: inout Plan
+  ) {
+    let first = firstMasks(on: current, to: target, keeping: overridden)
+    let clearing = overridden.filter { $0.driverOverride != nil }.map {
+      Step.setOverride($0.apqn, driver: nil)
+    }
+    let transition = MaskTransition(from: current, to: first, on: inventory)
+    let operation = Operation(
+      .masks, steps: clearing + transition.steps, changes: moves(by: transition, of: goals))
+    plan.operations.append(operation)
+    plan.leavesOverrides = true
+    guard first != target else { return append(probes(after: transition, for: goals), to: &plan) }
+    let next = planner(after: operation.changes) { bus in bus.masks = first }
+    let rest = MaskTransition(from: first, to: target, on: next.inventory)
+    plan.operations.append(
+      Operation(.masks, steps: rest.steps, changes: next.moves(by: rest, of: goals)))
+    next.append(next.probes(after: rest, for: goals), to: &plan)
+  }
+
+  /// The masks after the first of two writes that only clear bits: those that give the fewest queues to the host,
+  /// those of guests before all others.
+  private func firstMasks(
+    on current: MaskPair, to target: MaskPair, keeping overridden: [Queue]
+  ) -> MaskPair {
+    let orders = [
+      MaskPair(adapters: target.adapters, domains: current.domains),
+      MaskPair(adapters: current.adapters, domains: target.domains),
+    ].filter { $0 != current }
+    func losses(_ masks: MaskPair) -> (Int, Int) {
+      let lost = overridden.filter { masks.isInHostPool($0.apqn) }
+      return (lost.count { inventory.hasGuest($0.apqn) }, lost.count)
+    }
+    return orders.min { losses($0) < losses($1) } ?? target
+  }
+
+  /// A planner for the machine after these changes.
+  private func planner(
+    after changes: [OwnerChange], _ change: (inout BusState) -> Void
+  ) -> Planner {
+    var next = inventory
+    change(&next.bus)
+    for change in changes {
+      guard var queue = next.queue(change.apqn) else { continue }
+      queue.driver =
+        switch change.to {
+        case .host: DriverName.cex4queue
+        case .vfioAP: DriverName.vfioAP
+        default: nil
+        }
+      if change.to == .host { queue.driverOverride = nil }
+      queue.guestStatus = nil
+      next.setQueue(queue, apqn: change.apqn)
+    }
+    return Planner(
+      inventory: next, decisions: decisions, ownership: ownership, context: context,
+      heldBack: heldBack)
+  }
+
   /// Sets all owned bits again, so that the kernel takes overrides, and reserves by these what is
   /// with the host then. Only where no guest has any of the queues that are the host's meanwhile.
   func leaveMasks(_ goals: [Goal], kept: [APQN: Refusal.Reason], into plan: inout Plan) {
@@ -78,21 +177,18 @@ extension Planner {
     write(.all, from: current, goals, into: &plan)
     guard let operation = plan.operations.first else { return }
     plan.leavesMasks = true
-    var next = inventory
-    next.bus.masks = .all
-    for change in operation.changes {
-      guard var queue = next.queue(change.apqn) else { continue }
-      queue.driver = change.to == .host ? DriverName.cex4queue : nil
-      queue.guestStatus = nil
-      next.setQueue(queue, apqn: change.apqn)
-    }
-    let planner = Planner(
-      inventory: next, decisions: decisions, ownership: ownership, context: context,
-      heldBack: heldBack)
+    let next = planner(after: operation.changes) { bus in bus.masks = .all }
     let nextGoals = Goals(
-      inventory: next, decisions: decisions, ownership: ownership, context: context,
+      inventory: next.inventory, decisions: decisions, ownership: ownership, context: context,
       kept: kept)
-    planner.planOverrides(nextGoals.goals, kept: kept, into: &plan)
+    // What rules reserve only passes through the host.
+    for index in plan.operations[0].changes.indices {
+      let apqn = plan.operations[0].changes[index].apqn
+      if decisions.row(apqn.adapter).vfioAP.contains(apqn.domain) {
+        plan.operations[0].changes[index].cause = .sideEffect
+      }
+    }
+    next.planOverrides(nextGoals.goals, kept: kept, into: &plan)
   }
 
   /// The operation that writes the masks, with everything it moves, or the refusal of all of it.
@@ -101,15 +197,18 @@ extension Planner {
   ) {
     let transition = MaskTransition(from: current, to: target, on: inventory)
     let probes = probes(after: transition, for: goals)
+    let overridden = canLeaveOverrides ? overridden(goals) : []
     if transition.steps.isEmpty {
       append(probes, to: &plan)
-    } else if let obstacle = obstacle(to: transition, among: goals) {
+    } else if let obstacle = obstacle(to: transition, among: goals, leaving: overridden) {
       for (queue, goal) in zip(inventory.queues, goals)
       where goal == .reserve && current.isInHostPool(queue.apqn)
         || goal == .giveBack && !current.isInHostPool(queue.apqn)
       {
         plan.refusals.append(Refusal(queue.apqn, obstacle))
       }
+    } else if !overridden.isEmpty {
+      leaveOverrides(overridden, for: target, from: current, goals, into: &plan)
     } else {
       plan.operations.append(
         Operation(
@@ -188,11 +287,23 @@ extension Planner {
     }
   }
 
-  /// Why no mask may or can be written now, if so.
-  private func obstacle(to transition: MaskTransition, among goals: [Goal]) -> Refusal.Reason? {
+  /// Why no mask may or can be written now, if so. `overridden` are those whose overrides are cleared before.
+  func obstacle(
+    to transition: MaskTransition, among goals: [Goal], leaving overridden: [Queue]
+  ) -> Refusal.Reason? {
     if let apqn = transition.takenByZeros { return .wouldTakeEverything(apqn) }
+    let leaving = Set(overridden.map(\.apqn))
+    let first = firstMasks(
+      on: transition.current, to: transition.target, keeping: overridden)
     for (queue, goal) in zip(inventory.queues, goals) {
       let isInPool = transition.current.isInHostPool(queue.apqn)
+      if leaving.contains(queue.apqn) {
+        if transition.target.isInHostPool(queue.apqn) { return .overrideInUse(queue.apqn) }
+        if first.isInHostPool(queue.apqn), inventory.hasGuest(queue.apqn) {
+          return .changeover(.heldBetweenMasks(queue.apqn, holder(of: queue.apqn)))
+        }
+        continue
+      }
       if queue.driverOverride != nil { return .overrideInUse(queue.apqn) }
       if queue.owner == .host, !isInPool { return .maskChangeUnderWay(queue.apqn) }
       if inventory.card(queue.apqn.adapter)?.driver == nil, transition.bindsToHost(queue) {

@@ -37,12 +37,13 @@ package struct Planner {
   /// A queue that a guard keeps can make another request impossible or needless, so the plan is made again
   /// with it until no guard has anything to add.
   package func plan(by mechanism: Mechanism) -> Plan {
+    if let target = context.changeover { return changeover(to: target) }
     var kept = keptByExperience
     let needs = context.keyNeeds
     guard !needs.isEmpty else { return plan(by: mechanism, kept: kept) }
     let early = HostProtection.beforeDrivers(on: inventory, ownership: ownership, needs: needs)
     kept.merge(early) { _, early in early }
-    let protection = HostProtection(inventory, needs: needs)
+    let protection = HostProtection(inventory, needs: needs, except: ownership.passing)
     while true {
       let plan = plan(by: mechanism, kept: kept, unserved: protection.unserved)
       let protected = protection.protected(from: plan.changes)
@@ -145,6 +146,8 @@ package struct PlanningContext: Equatable, Sendable {
   package var undrained: Set<APQN>
   /// Queues that were found busy when they were about to be taken, whatever they are now.
   package var busy: Set<APQN> = []
+  /// The mechanism that a person asks to change over to; nil while nobody does.
+  package var changeover: Mechanism?
 
   /// By default, that of a machine of which nothing else is known.
   package init(

@@ -51,6 +51,8 @@ package struct Refusal: Hashable, Sendable {
     /// (SimulatedBus documentation, "Matching").
     case cardUnbound
     case guarded(Guard.Finding)
+    /// This is why a changeover to another mechanism is refused.
+    case changeover(ChangeoverObstacle)
     /// Another process has set `driver_override` to another driver.
     case overriddenByOthers(driver: String)
   }
@@ -94,12 +96,10 @@ extension Refusal: CustomStringConvertible {
         + "the adapter or domain assigned"
     case .masksInUse:
       "\(apqn) cannot be reserved by driver_override while apmask or aqmask is not all ones; use masks "
-        + "(--mechanism mask), or change over to overrides: unassign what mediated "
-        + "devices have, set both masks to all ones (+0-255), remove what sets them at boot, and plan again"
+        + "(--mechanism mask), or change over with \"apreserve changeover override\""
     case .overrideInUse(let other):
       "\(apqn) cannot be moved by masks while driver_override is set on \(other); use overrides "
-        + "(--mechanism override), or change over to masks: unassign what mediated "
-        + "devices have, clear the override of every queue, and plan again"
+        + "(--mechanism override), or change over with \"apreserve changeover mask\""
     case .strandedInHostPool(let other):
       "\(apqn) cannot be moved by masks now: a mask write would also move \(other), which is on "
         + "vfio_ap inside the host's pool, back to the host"
@@ -119,6 +119,7 @@ extension Refusal: CustomStringConvertible {
     case .cardUnbound:
       "\(apqn) cannot be given to the host: \(apqn.cardName) has no driver; load zcrypt_cex4"
     case .guarded(let finding): finding.refusal(of: apqn)
+    case .changeover(let obstacle): obstacle.refusal(of: apqn)
     case .overriddenByOthers(let driver):
       "\(apqn) has driver_override \(driver), which apreserve has not set; clear it first, if apreserve "
         + "is to move the queue"

@@ -133,6 +133,7 @@ package struct PlanningChanges: Equatable, Sendable {
     }
     if old.masks != new.masks { lines.append("apreserve has cleared other bits of the masks") }
     compare("mechanism on record", old.mechanism?.rawValue, new.mechanism?.rawValue)
+    compare("mechanism changed over to", old.changeover?.rawValue, new.changeover?.rawValue)
   }
 
   private mutating func compare(_ old: [AppliedSetting], _ new: [AppliedSetting]) {

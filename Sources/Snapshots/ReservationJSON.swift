@@ -272,6 +272,13 @@ extension Ownership {
     ) {
       OwnDomains.all(of: $0.reserved)
     }
+    $0.add("changeover", .word, "The mechanism that a person has changed over to.", \.changeover)
+    $0.add(
+      "passing", .list(of: .object(OwnDomains.layout)),
+      "The queues that are on their way from masks to overrides."
+    ) {
+      $0.passing.isEmpty ? nil : OwnDomains.all(of: $0.passing)
+    }
   }
 
   /// The queues of a card in a set.
@@ -298,16 +305,11 @@ extension Ownership {
 
   init(_ value: JSONValue) throws(ValueError) {
     let fields = try Fields(value, at: "ownership", keys: Self.layout.keys)
-    let word = try fields.text("mechanism")
-    let mechanism = word.flatMap(Mechanism.init(rawValue:))
-    guard word == nil || mechanism != nil else {
-      throw fields.error(
-        at: "mechanism", expecting: "a mechanism: \"bind\", \"mask\" or \"override\"")
-    }
     self.init(
       queues: try fields.apqns("queues"), adapters: try fields.mask("adapters") ?? [],
       domains: try fields.mask("domains") ?? [], offline: try fields.apqns("offline"),
-      mechanism: mechanism)
+      mechanism: try Self.mechanism("mechanism", of: fields),
+      changeover: try Self.mechanism("changeover", of: fields))
     for fields in try fields.objects("seen", keys: Self.seenLayout.keys) {
       apply(
         .seen(
@@ -324,6 +326,21 @@ extension Ownership {
         .reserved(
           adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
     }
+    for fields in try fields.objects("passing", keys: OwnDomains.layout.keys) {
+      apply(
+        .passing(
+          adapter: try Self.adapter(fields), domains: try fields.mask("domains") ?? []))
+    }
+  }
+
+  private static func mechanism(_ key: String, of fields: Fields) throws(ValueError) -> Mechanism? {
+    let word = try fields.text(key)
+    let mechanism = word.flatMap(Mechanism.init(rawValue:))
+    guard word == nil || mechanism != nil else {
+      throw fields.error(
+        at: key, expecting: "a mechanism: \"bind\", \"mask\" or \"override\"")
+    }
+    return mechanism
   }
 
   private static func adapter(_ fields: Fields) throws(ValueError) -> UInt8 {

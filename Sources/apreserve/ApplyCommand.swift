@@ -81,7 +81,10 @@ struct ApplyCommand: ParsableCommand {
         try SavedPlan.decode(
           HostFile.read(path, sizeLimit: SavedPlan.sizeLimit, allowsStreams: true), file: path)
       }
-      guard try hasBus(try HostSysfs(root: machine.path)) else { return }
+      let run = ApplyRun(
+        machine: machine, state: state, settings: settings, output: output, plan: plan,
+        prepare: prepare)
+      guard try run.hasBus(try HostSysfs(root: machine.path)) else { return }
       let lock: InstanceLock?
       do {
         lock = try state.instanceLock(isThisHost: machine.isThisHost)
@@ -89,18 +92,33 @@ struct ApplyCommand: ParsableCommand {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }
-      try apply(try rules.rules(for: machine.files), as: saved)
+      try run.apply(try rules.rules(for: machine.files), as: saved)
     }
   }
 }
 
-extension ApplyCommand {
-  /// Does the work in this process; with a saved plan, nothing but that.
-  private func apply(_ rules: RuleSet, as saved: SavedPlan?) throws {
+/// One reconciliation by this process, for `apply` and `changeover`.
+struct ApplyRun {
+  let machine: SysfsOptions
+  let state: StateOptions
+  let settings: SettingsOptions
+  let output: OutputOptions
+  /// The file of the plan to do, and nothing else.
+  var plan: String?
+  var prepare = false
+  /// The mechanism to change over to before.
+  var changeover: Mechanism?
+
+  /// Does the work; with a saved plan, nothing but that.
+  func apply(_ rules: RuleSet, as saved: SavedPlan? = nil) throws {
     let host = machine.files.root.map { HostFacts(root: $0) }
     let boot = host?.bootID ?? ""
-    let record = try state.record(isThisHost: machine.isThisHost, boot: boot)
+    let record = try state.record(for: machine.files, boot: boot)
     let settings = try settings.settings(for: machine.files)
+    if let changeover, let sentence = settings.contradiction(toChangingOverTo: changeover) {
+      Terminal.say(sentence)
+      throw ExitStatus.refused
+    }
     let interruption = Interruption()
     let path = machine.path
     let bus = try DeadlineSysfs(
@@ -132,6 +150,7 @@ extension ApplyCommand {
         record: record?.file, lockTimeout: settings.lockTimeout, interruption: interruption,
         gate: gate),
       time: HostTime(), report: gate.pass)
+    if let changeover { agent.changeOver(to: changeover) }
     try reconcile(agent, until: interruption, or: gate)
     if let signal = interruption.signal {
       journal?.noteLeft(by: agent)
@@ -143,6 +162,7 @@ extension ApplyCommand {
       throw ExitStatus.error
     }
     guard agent.status.phase != .withoutBus else { return try withoutBus() }
+    try requireChangeover(by: agent, settings: settings.applied)
     let shortfall = gate.shortfall(of: agent)
     defer { if let shortfall { Terminal.say(shortfall) } }
     if shortfall != nil {
@@ -163,7 +183,32 @@ extension ApplyCommand {
     }
     return Agent.Environment(
       configuration: { HostConfigurationReader.read(root: root) }, record: record, lock: lock,
-      isInterrupted: { interruption.hasOccurred }, permits: { gate.permits($1, of: $0) })
+      isInterrupted: { interruption.hasOccurred },
+      permits: { agent, plan in
+        // A changeover that is refused writes nothing.
+        (changeover == nil || agent.changeover == .begun) && gate.permits(plan, of: agent)
+      })
+  }
+
+  /// Ends the program if the changeover is not begun.
+  private func requireChangeover(by agent: Agent, settings: [AppliedSetting]) throws {
+    guard let changeover else { return }
+    switch agent.changeover {
+    case .begun, nil: break
+    case .unavailable(let error): throw error
+    case .refused(let choice, let plan):
+      guard let inventory = agent.inventory, let decisions = agent.decisions else { return }
+      var context = PlanningContext(configuration: agent.configuration)
+      context.changeover = changeover
+      let report = PlanReport(
+        Assessment(
+          inventory: inventory, decisions: decisions, choice: choice, plan: plan,
+          requests: agent.status.requests, ownership: agent.ownership, context: context,
+          settings: settings))
+      Terminal.say(report.changeoverRefusal ?? "the changeover is refused")
+      if output.json { try Terminal.print(report.json.documentText) }
+      throw ExitStatus.refused
+    }
   }
 
   /// Prints an event as it happens; with --json, all are printed at the end.
@@ -210,7 +255,7 @@ extension ApplyCommand {
   private static let scanLimit = Duration.seconds(30)
 
   /// Whether there is a bus. With --prepare its absence is only reported.
-  private func hasBus(_ bus: HostSysfs) throws -> Bool {
+  func hasBus(_ bus: HostSysfs) throws -> Bool {
     do {
       _ = try InventoryReader(sysfs: bus).readBus()
       return true
@@ -221,7 +266,9 @@ extension ApplyCommand {
       return try withoutBus()
     }
   }
+}
 
+extension ApplyCommand {
   /// Makes a running daemon reconcile, and waits for it.
   private func applyByDaemon(_ held: InstanceLockHeld) throws {
     if let plan {
@@ -243,7 +290,9 @@ extension ApplyCommand {
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
     try ControlOptions.end(with: document)
   }
+}
 
+extension ApplyRun {
   /// Ends after a signal, and reports what is left.
   private func stop(_ agent: Agent, after signal: Int32) throws {
     if let left = LogMessage.left(agent.undone, draining: agent.status.draining) {

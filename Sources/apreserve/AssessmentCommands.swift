@@ -13,7 +13,8 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Show what would be written, and why. Nothing is written.",
-    usage: "apreserve plan [<queues> ...] [--diff <old> <new>] [<options>]",
+    usage:
+      "apreserve plan [<queues> ...] [--diff <old> <new>|--changeover <mechanism>] [<options>]",
     discussion: """
       Lists the queues that would change their owner, each with the rule that requests it; the requests that \
       are refused, each with the reason and a remedy; and all writes in their order.
@@ -52,12 +53,21 @@ struct PlanCommand: ParsableCommand {
     completion: .file())
   var save: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Show what \"apreserve changeover\" would write, or why it would be refused.",
+      valueName: "mechanism"))
+  var changeover: ChangeoverTarget?
+
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
     guard save == nil || diff.isEmpty && selected.isEverything else {
       throw ValidationError(
         "--save saves a whole plan, and cannot be combined with queues or --diff.")
+    }
+    guard changeover == nil || diff.isEmpty && save == nil else {
+      throw ValidationError("--changeover cannot be combined with --diff or --save.")
     }
     guard !diff.isEmpty else { return }
     guard diff.count == 2 else {
@@ -77,7 +87,7 @@ struct PlanCommand: ParsableCommand {
       if !diff.isEmpty {
         return try printDifference(from: diff[0], to: diff[1], selecting: selection)
       }
-      let machine = try options.assessedMachine()
+      let machine = try options.assessedMachine(changingOverTo: changeover?.mechanism)
       let assessment = machine.assessment
       if let save {
         let plan = SavedPlan(state: machine.state, plan: assessment.plan)

@@ -23,12 +23,15 @@ struct AssessmentOptions: ParsableArguments {
 
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
   /// `quietly` leaves out what was said before.
-  func assessedMachine(quietly: Bool = false) throws -> AssessedMachine {
+  func assessedMachine(
+    quietly: Bool = false, changingOverTo changeover: Mechanism? = nil
+  ) throws -> AssessedMachine {
     var machine = try planningMachine(unless: rules.given, quietly: quietly)
     if !machine.isDaemons {
       machine.state.rules = RulesInForce(try rules.rules(for: self.machine.ruleFiles))
     }
-    let assessment = try machine.assessment(by: machine.state.rules.rules)
+    let assessment = try machine.assessment(
+      by: machine.state.rules.rules, changingOverTo: changeover)
     return (machine.state, assessment, machine.heading)
   }
 
@@ -40,10 +43,19 @@ struct AssessmentOptions: ParsableArguments {
     var isDaemons: Bool
     var isOwnershipKnown = true
 
-    func assessment(by rules: RuleSet) throws -> Assessment {
+    func assessment(
+      by rules: RuleSet, changingOverTo changeover: Mechanism? = nil
+    ) throws -> Assessment {
       var state = state
       state.rules = RulesInForce(rules)
-      var assessment = try state.assessment()
+      if let changeover,
+        let sentence = Configuration(applied: state.settings)
+          .contradiction(toChangingOverTo: changeover)
+      {
+        Terminal.say(sentence)
+        throw ExitStatus.refused
+      }
+      var assessment = try state.assessment(changingOverTo: changeover)
       assessment.isOwnershipKnown = isOwnershipKnown
       return assessment
     }

@@ -314,12 +314,12 @@ struct ControlOptions: ParsableArguments {
   /// The same for a method that waits for the daemon to come to an end. On a terminal, what it waits for is shown
   /// meanwhile.
   func callWithProgress(
-    _ method: String, timeout: Duration? = nil
+    _ method: String, parameters: [JSONValue.Member] = [], timeout: Duration? = nil
   ) throws(ControlError) -> Reply {
     var progress = Progress()
     defer { progress.clear() }
     return try ControlClient(path: control).call(
-      Call("org.apreserve.\(method)"), timeout: timeout,
+      Call("org.apreserve.\(method)", parameters: parameters), timeout: timeout,
       onWait: {
         guard Progress.isShown else { return }
         let reply = try? call("GetStatus", timeout: .seconds(1))

@@ -68,6 +68,7 @@ struct DaemonCommand: ParsableCommand {
       settings.configuration = configuration
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")
+      settings.lasting = place.lasting
       settings.historyDirectories = place.historyDirectories
       settings.root = systemRoot
       // Held to the end of the process: two daemons on one machine would undo each other's work.

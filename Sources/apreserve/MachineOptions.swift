@@ -111,8 +111,8 @@ struct MachineOptions: ParsableArguments {
     guard let directory = record.directory(isThisHost: isThisHost) else { return Ownership() }
     do {
       return try OwnershipFile.read(
-        directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "")
-        ?? Ownership()
+        directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "",
+        lasting: record.lasting(for: files)) ?? Ownership()
     } catch {
       Terminal.say("\(error); the plan assumes that apreserve has reserved nothing")
       return nil
@@ -211,6 +211,12 @@ struct StateOptions: ParsableArguments {
   /// The directory of the record; nil if none is kept.
   func directory(isThisHost: Bool) -> String? { state ?? (isThisHost ? "/run/apreserve" : nil) }
 
+  /// The directory for what outlives the boot; nil if nothing is kept.
+  func lasting(for machine: MachineFiles) -> String? {
+    guard state != nil || machine.isThisHost else { return nil }
+    return DaemonPlace.lasting(state: state, root: machine.root ?? "/")
+  }
+
   /// Acquires the lock against another apreserve process on the same machine; nil if no record is kept.
   func instanceLock(isThisHost: Bool) throws -> InstanceLock? {
     guard let directory = directory(isThisHost: isThisHost) else { return nil }
@@ -230,10 +236,11 @@ struct StateOptions: ParsableArguments {
 
   /// Opens the record; nil if none is kept.
   func record(
-    isThisHost: Bool, boot: String
+    for machine: MachineFiles, boot: String
   ) throws -> (file: OwnershipFile, ownership: Ownership)? {
-    guard let directory = directory(isThisHost: isThisHost) else { return nil }
-    let record = try OwnershipFile.open(directory: directory, boot: boot)
+    guard let directory = directory(isThisHost: machine.isThisHost) else { return nil }
+    let record = try OwnershipFile.open(
+      directory: directory, boot: boot, lasting: lasting(for: machine))
     if let damage = record.damage { Terminal.say(damage) }
     return (record.file, record.ownership)
   }

@@ -6,7 +6,7 @@ import SimulatedBus
 import Testing
 
 /// A bus on which some writes fail, or succeed without effect.
-private final class FaultySysfs: Sysfs {
+final class FaultySysfs: Sysfs {
   let bus: SimulatedBus
   /// What happens to a write; nil passes it on, `.some(nil)` takes it without effect.
   var fault: (SysfsPath, String) -> Errno?? = { _, _ in nil }

@@ -20,10 +20,14 @@ struct AgentProcess {
 
   let bus: SimulatedBus
   let state: String
-  let mechanism: Mechanism
+  /// The mechanism to use; nil lets the agent choose.
+  let mechanism: Mechanism?
 
-  /// Runs the agent with these rules, and kills it at the moment of that number.
-  func run(rules: String, killedAt moment: Int? = nil) throws -> End {
+  /// Runs the agent with these rules, which changes over to another mechanism before if there is a target, and kills it
+  /// at the moment of that number.
+  func run(
+    rules: String, changingOverTo target: Mechanism? = nil, killedAt moment: Int? = nil
+  ) throws -> End {
     var toChild: [Int32] = [0, 0]
     var fromChild: [Int32] = [0, 0]
     // A socket to it: writing to a process that has ended must not end this one.
@@ -37,7 +41,9 @@ struct AgentProcess {
     posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
     posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
     var process = pid_t()
-    let words = [try BuiltProgram.path("crash-agent"), state, mechanism.rawValue, rules]
+    let words =
+      [try BuiltProgram.path("crash-agent"), state, mechanism?.rawValue ?? "auto", rules]
+      + (target.map { [$0.rawValue] } ?? [])
     let copies: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     defer { for copy in copies { free(copy) } }
     let spawned = posix_spawn(&process, words[0], &actions, nil, copies + [nil], [nil])

@@ -2,6 +2,7 @@ import APBus
 import Glibc
 import HostSystem
 import HostTestSupport
+import JSONText
 import Reservation
 import SimulatedBus
 import Synchronization
@@ -14,7 +15,7 @@ import Testing
 private enum Occasion: String, CaseIterable, Codable {
   case everyday, rulesFail, brokenFiles, stuckKernel, refusingKernel, unreadableBus, otherProcess
   case impossibleRequests, arrival, lateStart, heldLock, noBus, unscannedBus, lostEvents, otherLock
-  case muteAdapter
+  case muteAdapter, changeover
 
   /// The kinds that this is about.
   var kinds: Set<MessageKind> {
@@ -39,6 +40,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .lostEvents: [.overrun]
     case .otherLock: [.repaired]
     case .muteAdapter: [.cardSilent, .cardAnswers]
+    case .changeover: [.changeoverRequested, .changeoverRefused]
     }
   }
 
@@ -84,6 +86,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .lostEvents: try Self.lostEvents()
     case .otherLock: try Self.otherLock()
     case .muteAdapter: try Self.muteAdapter()
+    case .changeover: try Self.changeover()
     }
   }
 
@@ -123,6 +126,18 @@ private enum Occasion: String, CaseIterable, Codable {
     try machine.reload()
     _ = try machine.reply("Apply")
     try machine.stop()
+    return machine
+  }
+
+  /// Masks cannot reserve a single queue.
+  private static func changeover() throws -> LiveMachine {
+    let machine = try LiveMachine(
+      .override, rules: "APQN==\"01.0001\", RESERVE=\"vfio_ap\"\n",
+      configuration: [.mechanism: "auto"])
+    try machine.settle()
+    #expect(throws: ControlError.self) {
+      try machine.reply("ChangeOver", [.init("mechanism", "mask")])
+    }
     return machine
   }
 

@@ -42,6 +42,41 @@ private let b = APQN(adapter: 6, domain: 0x47)
     #expect(try OwnershipFile.open(directory: directory, boot: "b2").ownership == Ownership())
   }
 
+  @Test func `keeps what a person has changed over to beyond the boot, in a file of its own`()
+    throws
+  {
+    let lasting = tree.path + "/lasting"
+    func open(_ boot: String) throws -> (file: OwnershipFile, ownership: Ownership) {
+      let record = try OwnershipFile.open(directory: directory, boot: boot, lasting: lasting)
+      return (record.file, record.ownership)
+    }
+    let file = try open("b1").file
+    try file.append([.mechanism(.mask)])
+    #expect(throws: (any Error).self) { try tree.text("lasting/changeover") }
+    try file.append([.mechanism(.override), .changeover(.override)])
+    #expect(try tree.text("lasting/changeover") == "override\n")
+    #expect(try open("b1").ownership == Ownership(mechanism: .override, changeover: .override))
+    #expect(try open("b2").ownership == Ownership(changeover: .override))
+    #expect(
+      try OwnershipFile.read(directory: tree.path + "/none", boot: "b3", lasting: lasting)
+        == Ownership(changeover: .override))
+    // Another program's, or one that was not written to its end.
+    for text in ["", "override", "fish\n", "override\n\n"] {
+      try tree.file("lasting/changeover", text)
+      #expect(try open("b3").ownership == Ownership())
+    }
+  }
+
+  @Test func `is refused a changeover that would not outlast the boot`() throws {
+    try tree.file("lasting", "not a directory")
+    let record = try OwnershipFile.open(
+      directory: directory, boot: "b1", lasting: tree.path + "/lasting")
+    #expect(throws: OwnershipRecordError.self) {
+      try record.file.append([.mechanism(.override), .changeover(.override)])
+    }
+    #expect(try OwnershipFile.read(directory: directory, boot: "b1") == Ownership())
+  }
+
   @Test func `is renamed if it is damaged, and nothing is owned then`() throws {
     try tree.file("state/ownership", "apreserve-ownership 1 boot=b1\nfish 1\n")
     let (_, ownership, damage) = try OwnershipFile.open(directory: directory, boot: "b1")

@@ -153,8 +153,8 @@ private let rules = request + "\n" + lock
       ])
     #expect(
       plan.moves == [
-        "06.0010 vfio_ap>host givenBack", "06.0010 host>vfio_ap wanted",
-        "07.0010 vfio_ap>host givenBack", "0a.0010 vfio_ap>host givenBack",
+        "06.0010 vfio_ap>host sideEffect", "06.0010 host>vfio_ap wanted",
+        "07.0010 vfio_ap>host givenBack", "0a.0010 vfio_ap>host sideEffect",
         "0a.0010 host>vfio_ap wanted",
       ])
     #expect(plan.warnings.contains(.leavesMasks))

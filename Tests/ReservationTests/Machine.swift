@@ -54,14 +54,17 @@ struct Machine {
   }
 
   func planner(_ rules: String, heldBack: Set<Operation.Subject> = []) throws -> Planner {
+    Planner(
+      inventory: inventory, decisions: try decisions(rules), ownership: ownership, context: context,
+      heldBack: heldBack)
+  }
+
+  /// What rules decide about it.
+  func decisions(_ rules: String) throws -> DecisionTable {
     let (set, diagnostics) = RuleSet.parse(files: [RuleFile(path: "test.rules", text: rules)])
     try #require(diagnostics.isEmpty, "\(diagnostics)")
-    return Planner(
-      inventory: inventory,
-      decisions: DecisionTable(
-        rules: set, inventory: inventory, host: HostIdentity(),
-        guests: context.configuration.guests),
-      ownership: ownership, context: context, heldBack: heldBack)
+    return DecisionTable(
+      rules: set, inventory: inventory, host: HostIdentity(), guests: context.configuration.guests)
   }
 
   /// Changes one queue.

@@ -121,18 +121,17 @@ private let row = #"ADAPTER=="1", RESERVE="vfio_ap""#
       !AppliedSetting(name: "Mechanism", value: "auto", origin: AppliedSetting.defaultOrigin).isSet)
   }
 
-  @Test func `is not changed over: the refusal is a recipe`() throws {
+  @Test func `is not changed over unasked: the refusal names the command`() throws {
     var masked = machine
     masked.clear(adapters: [2])
     let masks = try masked.plan(.override, alone).refusals.map(\.description)
     #expect(
       masks.first?.contains(
-        "change over to overrides: unassign what mediated devices have, set both masks") == true)
+        "change over with \"apreserve changeover override\"") == true)
     var overridden = machine
     try overridden.set("02.0005", driver: "vfio_ap", driverOverride: "vfio_ap")
     let overrides = try overridden.plan(.mask, row).refusals.map(\.description)
     #expect(
-      overrides.first?.contains("change over to masks: unassign what mediated devices have, clear")
-        == true)
+      overrides.first?.contains("change over with \"apreserve changeover mask\"") == true)
   }
 }

@@ -236,6 +236,16 @@ private let other = APQN(adapter: 2, domain: 5)
         == ownership)
   }
 
+  @Test func `says what a person has changed over to, and what is on its way`() throws {
+    let ownership = Ownership(
+      changeover: .override, passing: APQNSet([APQN(adapter: 1, domain: 4)]))
+    let text = OwnershipText.text(ownership, boot: "b")
+    #expect(
+      text
+        == "apreserve-ownership 1 boot=b\nchangeover override\npassing card01=\(APMask([4]))\n")
+    #expect(try OwnershipText.read(Array(text.utf8), boot: "b") == ownership)
+  }
+
   @Test func `says whether vfio_ap was loaded`() throws {
     let text = OwnershipText.text(Ownership(lacksVfioAP: true), boot: "b")
     #expect(text == "apreserve-ownership 1 boot=b\nvfio_ap absent\n")
@@ -247,7 +257,8 @@ private let other = APQN(adapter: 2, domain: 5)
   @Test(arguments: [
     "seen card01", "seen card01=", "seen =\(APMask([4]))", "seen card01==\(APMask([4]))",
     "seen card01=\(APMask([4]))=", "seen 01=\(APMask([4]))", "seen-older card01=0x1",
-    "vfio_ap", "vfio_ap ", "vfio_ap here", "domains 0x1", "+offline 05.004", "-offline x", "-queue",
+    "vfio_ap", "vfio_ap ", "vfio_ap here", "domains 0x1", "changeover fish", "changeover ",
+    "passing 01=0x1", "+offline 05.004", "-offline x", "-queue",
     " +queue 05.0004", "+queue  05.0004",
   ])
   func `is damaged by an invalid line`(line: String) {

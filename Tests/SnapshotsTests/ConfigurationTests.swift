@@ -47,7 +47,8 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
           .unreadable("/proc/crypto"),
         ]),
       ownership: Ownership(
-        queues: [apqn], adapters: [1], domains: [2], offline: [apqn], mechanism: .override))
+        queues: [apqn], adapters: [1], domains: [2], offline: [apqn], mechanism: .override,
+        changeover: .override, passing: APQNSet([apqn])))
   }
 
   @Test func `reads back as it was written`() throws {

@@ -113,6 +113,10 @@ extension ControlError: CustomStringConvertible {
       "the rules have errors; those that were in force stay in force\n"
         + (JSONValue.object(parameters)["errors"]?.elements ?? []).compactMap(\.text)
         .joined(separator: "\n")
+    case .refused("org.apreserve.ChangeoverRefused", let parameters):
+      JSONValue.object(parameters)["message"]?.text ?? "the changeover is refused"
+    case .refused("org.apreserve.ChangeoverFailed", let parameters):
+      JSONValue.object(parameters)["reason"]?.text ?? "the changeover has failed"
     case .refused(let name, _): "the daemon answers \(name)"
     }
   }

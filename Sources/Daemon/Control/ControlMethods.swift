@@ -15,6 +15,9 @@ struct ControlMethods {
   var reload: (LocalSocket.Peer) -> Reply
   /// Reports that a client has asked for a reconciliation.
   var noteApply: (LocalSocket.Peer) -> Void
+  /// Asks the agent to change over to another mechanism for a client, and lets a waiter go on when that is done or
+  /// refused.
+  var changeOver: (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void
   /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
   /// it.
   var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
@@ -31,6 +34,7 @@ struct ControlMethods {
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
     noteApply: @escaping (LocalSocket.Peer) -> Void,
+    changeOver: @escaping (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void,
     settle: @escaping (any SettleWaiter, Bool) -> Void,
     refresh: @escaping (any SettleWaiter) -> Void, history: HistoryKeeper,
     isAnsweringTooMuch: @escaping () -> Bool
@@ -38,6 +42,7 @@ struct ControlMethods {
     self.status = status
     self.reload = reload
     self.noteApply = noteApply
+    self.changeOver = changeOver
     self.settle = settle
     self.refresh = refresh
     self.history = history
@@ -71,6 +76,9 @@ struct ControlMethods {
       guard ControlPermission.mayChange(peer) else { return .reply(.permissionDenied) }
       noteApply(peer)
       return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), true) }
+    case "org.apreserve.ChangeOver":
+      return ControlPermission.mayChange(peer)
+        ? changeover(call, for: peer) : .reply(.permissionDenied)
     case "org.apreserve.Settle":
       // A scan of everything costs the machine something, so it is not for everybody.
       let scans = ControlPermission.mayChange(peer)
@@ -95,6 +103,46 @@ struct ControlMethods {
       return .interfaceNotFound(name)
     }
     return Reply([.init("description", .string(interface.text))])
+  }
+
+  private func changeover(_ call: Call, for peer: LocalSocket.Peer) -> Answer {
+    guard let target = call["mechanism"]?.text.flatMap({ Mechanism(rawValue: $0) }),
+      target != .bind
+    else { return .reply(.invalidParameter("mechanism")) }
+    if let contradiction = Configuration(applied: status().settings)
+      .contradiction(toChangingOverTo: target)
+    {
+      return .reply(.changeoverRefused(contradiction, plan: nil))
+    }
+    return .later {
+      changeOver(
+        target, peer, ReplyWaiter(reply: $0, message: { changeoverReply(to: target).message }))
+    }
+  }
+
+  /// How the changeover was decided; the status is that after it.
+  private func changeoverReply(to target: Mechanism) -> Reply {
+    let status = status()
+    let report = status.board.report
+    switch report.changeover {
+    case .begun: return statusReply
+    case .unavailable(let error): return .changeoverFailed("\(error)")
+    case .refused(let choice, let plan):
+      var context = PlanningContext(configuration: report.configuration)
+      context.changeover = target
+      guard let inventory = report.inventory, let decisions = report.decisions else {
+        return noInventory
+      }
+      let document = PlanReport(
+        Assessment(
+          inventory: inventory, decisions: decisions, choice: choice, plan: plan,
+          requests: report.status.requests, ownership: report.ownership, context: context,
+          settings: status.settings))
+      return .changeoverRefused(document.changeoverRefusal ?? "", plan: document.json)
+    case nil:
+      guard report.inventory != nil else { return noInventory }
+      return .changeoverFailed(report.status.obstacle.map { "\($0)" } ?? "\(report.status)")
+    }
   }
 
   private var statusReply: Reply { Reply([.init("status", status().json)]) }

@@ -143,6 +143,19 @@ extension Reply {
     )
   }
 
+  /// The mechanism stays as it is; `plan` has the reasons, if there is one.
+  static func changeoverRefused(_ message: String, plan: JSONValue?) -> Reply {
+    Reply(
+      error: "org.apreserve.ChangeoverRefused",
+      parameters: [.init("message", .string(message))] + (plan.map { [.init("plan", $0)] } ?? []))
+  }
+
+  /// The mechanism cannot be another one, whatever rules and guests are.
+  static func changeoverFailed(_ reason: String) -> Reply {
+    Reply(
+      error: "org.apreserve.ChangeoverFailed", parameters: [.init("reason", .string(reason))])
+  }
+
   /// The client may not do this.
   package static let permissionDenied = Reply(error: "org.varlink.service.PermissionDenied")
 

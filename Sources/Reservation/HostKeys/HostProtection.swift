@@ -131,13 +131,14 @@ package struct HostProtection {
   /// What no queue of the host can serve.
   private(set) var unserved: [KeyNeed] = []
 
-  /// What there is to protect on a machine whose queues show their master keys.
-  package init(_ inventory: Inventory, needs: [KeyNeed]) {
+  /// What there is to protect on a machine whose queues show their master keys. `others` only pass through the host.
+  package init(_ inventory: Inventory, needs: [KeyNeed], except others: APQNSet = APQNSet()) {
     self.inventory = inventory
     var unread: [Queue] = []
     var valid: [(kind: Kind, queue: Queue)] = []
     for card in inventory.cards where card.mode != .accelerator {
-      for queue in inventory.queues(ofCard: card.adapter) where queue.owner == .host {
+      for queue in inventory.queues(ofCard: card.adapter)
+      where queue.owner == .host && !others.contains(queue.apqn) {
         guard let keys = queue.masterKeys else {
           unread.append(queue)
           continue
@@ -239,6 +240,7 @@ package struct HostProtection {
       for queue in inventory.queues(ofCard: card.adapter)
       where queue.driverOverride != DriverName.vfioAP && !inventory.bus.isKeptFromHost(queue.apqn)
         && !ownership.covers(queue.apqn, under: inventory.bus)
+        && !ownership.passing.contains(queue.apqn)
       {
         let needs = needs.filter {
           $0.canUse(queue.apqn, mode: card.mode, type: card.hardwareType)
