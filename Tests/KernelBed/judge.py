@@ -74,9 +74,9 @@ def judge_apply(directory, number, events, steps, verdict):
         return
     before = parse_owners(read_text(directory, f"{number}.before"))
     after = parse_owners(read_text(directory, f"{number}.after"))
-    promise = {change["queue"]: change for change in plan["changes"]}
+    ways, promise = announced(plan)
     verdict.queues += len(after)
-    verdict.moves += len(promise)
+    verdict.moves += len(plan["changes"])
     if os.path.exists(os.path.join(directory, f"{number}.disturbed")):
         disturbance = read_text(directory, f"{number}.disturbed")
         if not disturbance.endswith("ok\n"):
@@ -96,10 +96,12 @@ def judge_apply(directory, number, events, steps, verdict):
             word = "announced for" if queue in promise else "left with"
             fault(f"{queue} was {word} {wanted}, the kernel says {owner}")
 
-    for sentence in judge_moments(events_of(events, number), before, promise):
+    for sentence in judge_moments(events_of(events, number), before, ways):
         fault(sentence)
 
-    writes = [a for a in report["activities"] if a["activity"] == "write"]
+    # What a changeover that is refused prints is its plan.
+    activities = report.get("activities", [])
+    writes = [a for a in activities if a["activity"] == "write"]
     for write in writes:
         if "errno" in write:
             fault(f"{write['text'].strip()} > {write['path']} failed with {write['errno']}")
@@ -114,6 +116,15 @@ def judge_apply(directory, number, events, steps, verdict):
     done = read_text(directory, f"{number}.apply.exit").strip()
     if done != {"0": "0", "2": "0", "3": "3"}.get(planned):
         fault(f"plan ended with {planned}, apply with {done}")
+
+
+def announced(plan):
+    """The owners that a plan announces for each queue that it moves, in their order: only a changeover announces more
+    than two. And each queue's way from the first to the last."""
+    ways = {}
+    for change in plan["changes"]:
+        ways.setdefault(change["queue"], [change["from"]]).append(change["to"])
+    return ways, {queue: {"from": way[0], "to": way[-1]} for queue, way in ways.items()}
 
 
 def judge_masks(plan, steps, mark, fault):
@@ -139,7 +150,8 @@ def events_of(events, number):
 
 def reported_moves(report):
     """The last owner to which apreserve reports to have moved each queue."""
-    return {c["queue"]: c["to"] for a in report["activities"] if a["activity"] == "moved" for c in a["changes"]}
+    activities = report.get("activities", [])
+    return {c["queue"]: c["to"] for a in activities if a["activity"] == "moved" for c in a["changes"]}
 
 
 def judge_disturbed(report, events, before, after, promise):
@@ -160,15 +172,15 @@ def judge_disturbed(report, events, before, after, promise):
         yield "it reports neither a failure nor a refusal"
 
 
-def judge_moments(events, before, promise):
-    """Events that contradict the plan: of a queue that was not to move, that moved more than once, or that was with a
-    third owner meanwhile."""
+def judge_moments(events, before, ways):
+    """Events that contradict the plan: of a queue that was not to move, that moved more often than it announced, or
+    that was with another owner meanwhile."""
     owners, moves = dict(before), {}
     for event in events:
         queue = event.queue
         if queue is None or event.action == "change":
             continue
-        if queue not in promise:
+        if queue not in ways:
             yield f"{queue} was not to move, and the kernel sent {event.action} of it"
             continue
         if event.action == "unbind":
@@ -178,16 +190,16 @@ def judge_moments(events, before, promise):
         else:
             yield f"the kernel sent {event.action} of {queue}"
             continue
-        if owner not in (promise[queue]["from"], promise[queue]["to"], "none"):
-            yield f"{queue} was with {owner} on its way to {promise[queue]['to']}"
+        if owner not in (*ways[queue], "none"):
+            yield f"{queue} was with {owner} on its way to {ways[queue][-1]}"
         owners[queue] = owner
         moves.setdefault(queue, []).append(event.action)
-    for queue, change in promise.items():
-        wanted = [w for w, owner in (("unbind", change["from"]), ("bind", change["to"])) if owner != "none"]
+    for queue, way in ways.items():
+        wanted = [word for pair in zip(way, way[1:]) for word, owner in zip(("unbind", "bind"), pair) if owner != "none"]
         if moves.get(queue, []) != wanted:
             yield f"{queue} should have had {' and '.join(wanted)}, and had {moves.get(queue, [])}"
-        if owners.get(queue) != change["to"]:
-            yield f"the events leave {queue} with {owners.get(queue)}, not with {change['to']}"
+        if owners.get(queue) != way[-1]:
+            yield f"the events leave {queue} with {owners.get(queue)}, not with {way[-1]}"
 
 
 def judge_settled(directory, number, events, verdict):

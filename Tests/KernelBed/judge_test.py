@@ -74,6 +74,29 @@ class JudgeTest(unittest.TestCase):
                                + event(6, "unbind", "01.0004") + event(7, "bind", "01.0004", "vfio_ap"))
         self.assertFault("01.0004 should have had unbind and bind")
 
+    def pass_through_the_host(self):
+        """A changeover from masks to overrides: the host has 01.0004 in between, and the plan says so."""
+        self.played.plan["changes"] = [{"queue": "01.0004", "from": "vfio_ap", "to": "host"},
+                                       {"queue": "01.0004", "from": "host", "to": "vfio_ap"}]
+        self.played.report["activities"][1]["changes"] = self.played.plan["changes"]
+        self.played.files["1.before"] = self.played.files["1.after"]
+        self.played.events = (event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "cex4queue")
+                              + event(4, "unbind", "01.0004") + event(5, "bind", "01.0004", "vfio_ap"))
+
+    def test_a_queue_that_passes_through_the_host_as_announced(self):
+        self.pass_through_the_host()
+        self.assertEqual(self.played.faults(), [])
+
+    def test_a_queue_that_passes_through_the_host_unannounced(self):
+        self.pass_through_the_host()
+        self.played.plan["changes"] = []
+        self.assertFault("01.0004 was not to move")
+
+    def test_a_queue_that_was_to_pass_through_the_host_and_did_not(self):
+        self.pass_through_the_host()
+        self.played.events = ""
+        self.assertFault("01.0004 should have had unbind and bind and unbind and bind")
+
     def test_a_planned_queue_that_another_driver_got(self):
         self.played.events = (event(2, "unbind", "01.0004") + event(3, "bind", "01.0004", "other"))
         self.assertFault("01.0004 was with other")
