@@ -328,20 +328,44 @@ struct MountedSimulation {
 /// another one. In the host, nothing of them is seen.
 private struct PrivatePlaces {
   private static let paths = ["/run/apreserve", "/var/lib/apreserve"]
-  /// Those that did not exist.
-  private var created: [String] = []
+  /// The directories below the mounts, each with its open file, whose lock says that it is in use.
+  private var used: [(path: String, file: Int32, isCreated: Bool)] = []
 
   init() {
     for path in Self.paths {
-      if mkdir(path, 0o755) == 0 { created.append(path) }
+      if let place = Self.lock(path) { used.append(place) }
       _ = apreserve_mount_empty(path)
     }
   }
 
+  /// Creates a directory if it does not exist, and locks it, since its removal would take the mounts of other
+  /// simulations away (rmdir(2) of a mount point of another namespace, since Linux 3.18). Nil if that is not possible.
+  private static func lock(_ path: String) -> (path: String, file: Int32, isCreated: Bool)? {
+    var isCreated = false
+    // A few times: another simulation may remove it between two of these steps.
+    for _ in 0..<100 {
+      if mkdir(path, 0o755) == 0 { isCreated = true }
+      let file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard file >= 0 else { continue }
+      var (opened, named) = (stat(), stat())
+      if flock(file, LOCK_SH) == 0, fstat(file, &opened) == 0, stat(path, &named) == 0,
+        opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+      {
+        return (path, file, isCreated)
+      }
+      close(file)
+    }
+    return nil
+  }
+
+  /// Removes what was created, unless another simulation uses it.
   func remove() {
-    for path in created {
-      _ = apreserve_unmount(path)
-      rmdir(path)
+    for place in used {
+      if place.isCreated, flock(place.file, LOCK_EX | LOCK_NB) == 0 {
+        _ = apreserve_unmount(place.path)
+        rmdir(place.path)
+      }
+      close(place.file)
     }
   }
 }

@@ -358,14 +358,26 @@ struct `A command on a simulated bus` {
 
   /// What is recorded of a simulated machine must not be believed of this one.
   @Test func `keeps nothing in the places of this machine`() throws {
-    let before = access("/run/apreserve", F_OK)
     let result = try run([
       "sh", "-c", "touch /run/apreserve/x /var/lib/apreserve/y && ls /run/apreserve",
     ])
     #expect(result.output == "x\n", "\(result.messages)")
     #expect(access("/run/apreserve/x", F_OK) != 0)
     #expect(access("/var/lib/apreserve/y", F_OK) != 0)
-    #expect(access("/run/apreserve", F_OK) == before)
+  }
+
+  /// Several simulations at once share the directories of the machine over which they mount theirs.
+  @Test func `ends without taking the places of other simulations away`() throws {
+    try bench.directory("long")
+    let long = try Program.start(
+      [
+        "simulate", "--script", "m.scenario", "--mount", "long", "--", "sh", "-c",
+        "while ! test -e '\(bench.path)/go'; do sleep 0.1; done; touch /var/lib/apreserve/y && ls /var/lib/apreserve",
+      ], in: bench, output: ".long", messages: ".long-messages")
+    for _ in 0..<4 { #expect(try run(["true"]).status == 0) }
+    try bench.file("go", "")
+    #expect(Program.wait(for: long) == 0)
+    #expect(try bench.text(".long") == "y\n")
   }
 
   @Test func `is told when the server ends`() throws {
