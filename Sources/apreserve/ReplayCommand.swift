@@ -89,6 +89,29 @@ extension Capture {
   fileprivate var isEmpty: Bool { events.isEmpty && devices.isEmpty }
 }
 
+/// How many steps of a script are done, on the terminal of the messages.
+private struct StepProgress {
+  let count: Int
+  let isShown: Bool
+  private var begun = 0
+  private var line = Progress()
+  private var lastShown = HostTime().now
+
+  init(count: Int, isShown: Bool) {
+    self.count = count
+    self.isShown = isShown && Progress.isShown
+  }
+
+  mutating func note() {
+    begun += 1
+    guard isShown, HostTime().now - lastShown > .milliseconds(200) else { return }
+    lastShown = HostTime().now
+    line.show("step \(begun) of \(count)")
+  }
+
+  mutating func clear() { line.clear() }
+}
+
 /// Runs a script on a simulated bus and prints what happens.
 final class ReplayPlayer {
   var showsEvents = false
@@ -118,7 +141,11 @@ final class ReplayPlayer {
     var activities: [Agent.Event] = []
     let isSilent = isSilent
     let isJSON = output.json
+    // On a terminal what happens is progress enough.
+    var progress = StepProgress(count: script.steps.count, isShown: !Terminal.isInteractive)
+    defer { progress.clear() }
     let session = ReplaySession(script, rules: rules, options: options) { occurrence in
+      if case .step = occurrence { progress.note() }
       if isJSON, case .agent(let event) = occurrence { activities.append(event) }
       guard !isSilent, !isJSON else { return }
       let lines = report.lines(occurrence)
