@@ -15,6 +15,8 @@ package struct DaemonSettings: Sendable {
   package var controlGroup: String?
   /// Where to keep the last good rules; nil for nowhere.
   package var ruleArchive: String?
+  /// Where to keep a change of the rules that is on trial; nil for nowhere.
+  package var ruleTrial: String?
   /// Reads the names of the host: at the start, and when they may have changed.
   package var host: @Sendable () -> HostIdentity
   /// The file with the host's name, which is watched; nil for none.
@@ -84,6 +86,8 @@ package struct DaemonPlace {
   package let ruleDirectories: [String]
   /// Where the last good rules are kept.
   package let ruleArchive: String
+  /// Where a change of the rules that is on trial is kept.
+  package let ruleTrial: String
   /// The directory of the ownership record.
   package let runtime: String
   /// The directory for what outlives the boot.
@@ -115,6 +119,11 @@ package struct DaemonPlace {
     state.map { [HostFile.absolute($0)] } ?? [stateDirectory, runtimeDirectory]
   }
 
+  /// Where a daemon whose command line names this directory keeps a change of the rules that is on trial.
+  package static func ruleTrial(state: String?) -> String {
+    HostFile.absolute(state ?? stateDirectory) + "/unconfirmed.rules"
+  }
+
   /// The places of a daemon whose command line has these. Directories that it writes to are made.
   /// `root` is the directory below which the host's files are; nil for none.
   package init(
@@ -130,6 +139,7 @@ package struct DaemonPlace {
     self.control = HostFile.absolute(control ?? Self.systemControl)
     lock = runtime + "/lock"
     ruleArchive = kept + "/last-good.rules"
+    ruleTrial = Self.ruleTrial(state: state)
     hostFacts = root.map { HostFacts(root: $0) }
     guard rules.isEmpty, let root else {
       ruleDirectories = rules.map(HostFile.absolute)

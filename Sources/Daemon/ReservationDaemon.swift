@@ -81,8 +81,8 @@ package final class ReservationDaemon {
     let rules = try RuleStore(
       loop, settings: settings, interval: configuration.rescanInterval, log: log,
       history: history, onRead: { [unowned self] in readHost() }
-    ) { [unowned self] rules in
-      mailbox.post { $0.hold(rules, isExplicit: false) }
+    ) { [unowned self] rules, isExplicit in
+      mailbox.post { $0.hold(rules, isExplicit: isExplicit) }
     }
     self.rules = rules
     guests = try settings.root.map { root in
@@ -102,6 +102,8 @@ package final class ReservationDaemon {
         settings, configuration: configuration, rules: rules.condition.rules, host: host, log: log,
         history: history, sysfs: sysfs),
       mailbox: mailbox, board: board)
+    let (held, origin) = (rules.condition.rules, rules.condition.origin)
+    if origin == .unconfirmed { mailbox.post { $0.hold(held, isExplicit: true) } }
     try loop.feedWatchdog()
     defer { history.end() }
     try loop.run()
@@ -204,6 +206,36 @@ package final class ReservationDaemon {
     ])
   }
 
+  /// Puts a change of the rules on trial; the answer to the client.
+  private func tryRules(_ change: RuleTrial.Change, for period: Duration) -> Reply {
+    do throws(RuleTrialError) {
+      // What was written just now counts.
+      rules?.refresh()
+      guard let (trial, changes) = try rules?.beginTrial(of: change, for: period), let trial else {
+        return .noTrial("the rules have not been read yet")
+      }
+      return Reply([
+        .init("until", .string(trial.until.text)),
+        .init("changes", .array(changes.lines.map { .string($0) })),
+      ])
+    } catch {
+      return .noTrial(error.description)
+    }
+  }
+
+  /// Ends the trial of a change of rules; the answer to the client.
+  private func endTrial(_ outcome: RuleTrial.Outcome) -> Reply {
+    do throws(RuleTrialError) {
+      switch outcome {
+      case .confirmed: try rules?.confirmTrial()
+      case .takenBack: try rules?.takeBackTrial(because: .requested)
+      }
+      return Reply([])
+    } catch {
+      return .noTrial(error.description)
+    }
+  }
+
   /// Reports who has asked for something; nil is a signal.
   private func noteRequest(_ action: HistoryEntry.Action, by peer: LocalSocket.Peer?) {
     let client = peer.map {
@@ -243,6 +275,8 @@ package final class ReservationDaemon {
       let isPassedOn = socket != nil
       let methods = ControlMethods(
         status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
+        tryRules: { [unowned self] in tryRules($0, for: $1) },
+        endTrial: { [unowned self] in endTrial($0) },
         noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
         changeOver: { [unowned self] in changeOver(to: $0, for: $1, $2) },
         settle: { [unowned self] in settle($0, scansEverything: $1) },

@@ -50,12 +50,12 @@ package struct StatusDocument {
       machine: Snapshot(
         host: report.host, inventory: inventory, configuration: report.configuration,
         ownership: report.ownership),
-      rules: RulesInForce(decisions.rules, errors: rules.errors), settings: settings,
+      rules: RulesInForce(decisions.rules, errors: rules.reasons), settings: settings,
       memory: board.memory, lastSurvey: survey)
   }
 
   /// The rules in force.
-  var heldRules: RulesInForce { RulesInForce(rules.rules, errors: rules.errors) }
+  var heldRules: RulesInForce { RulesInForce(rules.rules, errors: rules.reasons) }
 
   /// Lists are cut after so many elements; the numbers beside them are of all.
   static let listLimit = 100
@@ -74,10 +74,11 @@ package struct StatusDocument {
     return degradation + status.description + wait
   }
 
-  /// Which of the files have errors; empty where none has.
+  /// What is wrong with the files; empty where nothing is.
   private var degradation: String {
-    switch (rules.isDegraded, !configurationErrors.isEmpty) {
-    case (false, false): ""
+    let isUnconfirmed = rules.origin == .unconfirmed
+    return switch (rules.isDegraded && !isUnconfirmed, !configurationErrors.isEmpty) {
+    case (false, false): isUnconfirmed ? "DEGRADED, a change of rules was taken back: " : ""
     case (true, false): "DEGRADED, rules have errors: "
     case (false, true): "DEGRADED, settings have errors: "
     case (true, true): "DEGRADED, rules and settings have errors: "
@@ -86,7 +87,7 @@ package struct StatusDocument {
 
   /// Everything that is wrong.
   private var allProblems: [String] {
-    [board.ending, status.obstacle?.description].compactMap(\.self) + problems + rules.errors
+    [board.ending, status.obstacle?.description].compactMap(\.self) + problems + rules.reasons
       + configurationErrors
   }
 
@@ -191,6 +192,10 @@ package struct StatusDocument {
     $0.add("count", .count, "How many there are.", \.rules.rules.count)
     $0.add(
       "errors", .cut(.text), "Why the files on disk have other rules, each a sentence.", \.errors)
+    $0.add(
+      "confirmUntil", .nullable(.time),
+      "When the change of the rules that is on trial is taken back unless it is confirmed."
+    ) { $0.trial.flatMap { $0.end == nil ? $0.until : nil } }
   }
 
   private static let countersLayout = JSONLayout<StatusDocument>(
@@ -289,12 +294,20 @@ package struct StatusView {
     lines.append(
       "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
         + Self.origin(rules?["origin"]?.text))
+    if let until = (rules?["confirmUntil"]?.text).flatMap({ WallTime(text: $0) }) {
+      lines.append(
+        "trial      the last change of the rules is taken back at \(until.localText)")
+      lines.append("           next: apreserve confirm")
+    }
     if let events = events { lines.append("events     \(events)") }
     if let wait = wait { lines.append("waiting    \(wait)") }
     let hasRuleErrors = !(rules?["errors"]?.elements ?? []).isEmpty
+    let isUnconfirmed = rules?["origin"]?.text == RuleKeeper.Origin.unconfirmed.rawValue
     lines += section(
-      "problems", texts("problems"),
-      next: hasRuleErrors ? "apreserve verify" : "journalctl -u apreserve.service -e")
+      "problems", problems,
+      next: hasRuleErrors
+        ? "apreserve verify"
+        : isUnconfirmed ? "apreserve rules --diff" : "journalctl -u apreserve.service -e")
     for state in Requests.State.allCases {
       let groups = (status["openRequests"]?.elements ?? []).filter {
         $0["state"]?.text == state.rawValue
@@ -315,7 +328,7 @@ package struct StatusView {
       })
     let refused = status["refusals"]?.elements.first?["queue"]?.text
     lines += section(
-      "not given back", texts("notGivenBack"), next: refused.map { "apreserve explain \($0)" })
+      "not given back", notGivenBack, next: refused.map { "apreserve explain \($0)" })
     lines += section(
       "failed", texts("failures"), of: number("failed"), next: "journalctl -u apreserve.service -e")
     lines += section(
@@ -389,6 +402,9 @@ package struct StatusView {
 
   /// Everything that does not work.
   package var problems: [String] { texts("problems") }
+
+  /// Why queues that no rule reserves stay reserved.
+  package var notGivenBack: [String] { texts("notGivenBack") }
 
   /// For Prometheus, in its text format.
   package func metrics() -> String {
@@ -484,6 +500,7 @@ package struct StatusView {
   private static func origin(_ word: String?) -> String {
     switch word {
     case "earlier-files": ", as they were before the files had errors"
+    case "unconfirmed": ", as they were before a change that was not confirmed"
     case "last-good": ", kept by an earlier run, since the files have errors"
     case "nowhere": "; the files have errors and no earlier rules are known"
     default: ""

@@ -159,6 +159,11 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case changeoverRefused = "e1709c5b2ad64873bf05c3f86e2d714a"
   /// The rules have errors.
   case rulesRefused = "34fcf9975da10820b0dc2732f905cd90"
+  /// A change of the rules is taken back unless it is confirmed.
+  case rulesTried = "5b0c9e3d714f4a2c8e61f0a7d2934b18"
+  case rulesConfirmed = "2f84a6d1c07b4b5e93d20e8b5f71c6a4"
+  /// A change of the rules was not confirmed.
+  case rulesTakenBack = "8d37f15e42c9406fb18a6c03e95d7f20"
   /// The rules in force cannot be archived, or the archived rules cannot be used.
   case ruleArchive = "c1d35b0e6f7e4c0f9a58a1d3f2b6e744"
   /// The name of the host has changed.

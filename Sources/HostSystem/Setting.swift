@@ -102,10 +102,10 @@ extension Setting.Candidates where Value: Comparable {
   var greatest: Value { max(earlier, initial, previous ?? initial) }
 }
 
-/// Why a value is invalid.
-struct InvalidValue: Error, Equatable {
+/// A value that a setting or an option does not take.
+package struct InvalidValue: Error, Equatable {
   /// The end of a sentence that says what to write.
-  let advice: String
+  package let advice: String
 
   init(write advice: String) {
     self.advice = "write " + advice
@@ -184,32 +184,35 @@ extension Setting.Form<Bool> {
 }
 
 extension Setting.Form<Duration> {
-  /// A whole number of seconds, or with one of the units `ms`, `s`, `min` and `h`; at most a day.
   static func time(atLeast least: Duration = .zero) -> Self {
     Self(
-      read: { (text, _) throws(InvalidValue) in
-        let unit = units.first { text.hasSuffix($0.name) } ?? (name: "", milliseconds: 1000)
-        var digits = text.dropLast(unit.name.count)
-        if !unit.name.isEmpty { while digits.last == " " { digits.removeLast() } }
-        guard let number = Int64(digits), number >= 0, number <= longest / unit.milliseconds,
-          .milliseconds(number * unit.milliseconds) >= least
-        else {
-          throw InvalidValue(
-            write: "a time such as 30, 500ms or 2min, from \(Self.text(of: least)) to 24 h")
-        }
-        return .milliseconds(number * unit.milliseconds)
-      },
-      write: text(of:))
+      read: { (text, _) throws(InvalidValue) in try Duration(setting: text, atLeast: least) },
+      write: \.settingText)
+  }
+}
+
+extension Duration {
+  /// Reads a whole number of seconds, or one with a unit: `ms`, `s`, `min` or `h`; at most a day.
+  package init(setting text: String, atLeast least: Duration) throws(InvalidValue) {
+    let unit = Self.units.first { text.hasSuffix($0.name) } ?? (name: "", milliseconds: 1000)
+    var digits = text.dropLast(unit.name.count)
+    if !unit.name.isEmpty { while digits.last == " " { digits.removeLast() } }
+    guard let number = Int64(digits), number >= 0, number <= Self.longest / unit.milliseconds,
+      .milliseconds(number * unit.milliseconds) >= least
+    else {
+      throw InvalidValue(
+        write: "a time such as 30, 500ms or 2min, from \(least.settingText) to 24 h")
+    }
+    self = .milliseconds(number * unit.milliseconds)
   }
 
-  private static var units: [(name: String, milliseconds: Int64)] {
+  private static let units: [(name: String, milliseconds: Int64)] =
     [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000)]
-  }
-  private static var longest: Int64 { 86_400_000 }
+  private static let longest: Int64 = 86_400_000
 
   /// In seconds, or in milliseconds if these are not whole.
-  private static func text(of time: Duration) -> String {
-    let (seconds, attoseconds) = time.components
+  fileprivate var settingText: String {
+    let (seconds, attoseconds) = components
     let milliseconds = attoseconds / 1_000_000_000_000_000
     return milliseconds == 0 ? "\(seconds)s" : "\(seconds * 1000 + milliseconds)ms"
   }

@@ -13,7 +13,8 @@ import Testing
 
 /// What makes a daemon write messages, and which ones.
 private enum Occasion: String, CaseIterable, Codable {
-  case everyday, rulesFail, brokenFiles, stuckKernel, refusingKernel, unreadableBus, otherProcess
+  case everyday, rulesFail, rulesOnTrial, brokenFiles, stuckKernel, refusingKernel, unreadableBus,
+    otherProcess
   case impossibleRequests, arrival, lateStart, heldLock, noBus, unscannedBus, lostEvents, otherLock
   case muteAdapter, changeover
 
@@ -26,6 +27,7 @@ private enum Occasion: String, CaseIterable, Codable {
         .hostRenamed, .requestStuck, .requestFreed, .waiting, .draining, .warned, .stopping,
       ]
     case .rulesFail: [.rulesRefused, .rulesEmptied]
+    case .rulesOnTrial: [.rulesTried, .rulesConfirmed, .rulesTakenBack]
     case .brokenFiles: [.configuration, .ruleArchive, .recordDamaged, .history, .control]
     case .stuckKernel: [.longWrite, .longRead, .left]
     case .refusingKernel: [.writeRefused, .failed]
@@ -52,6 +54,7 @@ private enum Occasion: String, CaseIterable, Codable {
     switch self {
     case .everyday: try Self.everyday()
     case .rulesFail: try Self.rulesFail()
+    case .rulesOnTrial: try Self.rulesOnTrial()
     case .brokenFiles: try Self.brokenFiles()
     case .stuckKernel: try Self.stuckKernel()
     case .refusingKernel: try Self.machine { $0.refusesWrites.store(true, ordering: .relaxed) }
@@ -148,6 +151,20 @@ private enum Occasion: String, CaseIterable, Codable {
     try machine.wait { machine.messages.kinds.contains(.rulesRefused) }
     machine.tree.remove("rules/60.rules")
     machine.tree.remove(Self.rules)
+    return machine
+  }
+
+  private static func rulesOnTrial() throws -> LiveMachine {
+    let machine = try LiveMachine(.override, rules: Self.rule) { settings in
+      settings.ruleTrial = (settings.record?.directory ?? "") + "/unconfirmed.rules"
+    }
+    try machine.settle()
+    for (domain, method) in [(0, "ConfirmRules"), (1, "TakeBackRules")] {
+      try machine.tree.file(
+        Self.rules, Self.rule + "APQN==\"02.000\(domain)\", RESERVE=\"vfio_ap\"\n")
+      _ = try machine.reply("TryRules", [.init("seconds", .integer(60))])
+      _ = try machine.reply(method)
+    }
     return machine
   }
 

@@ -80,6 +80,12 @@ package enum ControlError: Error, Equatable, Sendable {
   case otherVersion(String)
   /// It has answered with an error.
   case refused(String, [JSONValue.Member])
+
+  /// Whether no daemon is running.
+  package var isAbsence: Bool {
+    guard case .unreachable(let failure) = self else { return false }
+    return failure.isAbsence || failure.isRefusal
+  }
 }
 
 extension ControlError: CustomStringConvertible {
@@ -117,6 +123,8 @@ extension ControlError: CustomStringConvertible {
       JSONValue.object(parameters)["message"]?.text ?? "the changeover is refused"
     case .refused("org.apreserve.ChangeoverFailed", let parameters):
       JSONValue.object(parameters)["reason"]?.text ?? "the changeover has failed"
+    case .refused("org.apreserve.NoTrial", let parameters):
+      JSONValue.object(parameters)["reason"]?.text ?? "there is no change of the rules to confirm"
     case .refused(let name, _): "the daemon answers \(name)"
     }
   }

@@ -13,6 +13,9 @@ struct ControlMethods {
   var status: () -> StatusDocument
   /// Reads rules and configuration again for a client; the answer to it.
   var reload: (LocalSocket.Peer) -> Reply
+  /// Puts a change of the rules on trial for a time, and ends that; the answer to it.
+  var tryRules: (RuleTrial.Change, Duration) -> Reply
+  var endTrial: (RuleTrial.Outcome) -> Reply
   /// Reports that a client has asked for a reconciliation.
   var noteApply: (LocalSocket.Peer) -> Void
   /// Asks the agent to change over to another mechanism for a client, and lets a waiter go on when that is done or
@@ -33,6 +36,8 @@ struct ControlMethods {
 
   init(
     status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
+    tryRules: @escaping (RuleTrial.Change, Duration) -> Reply,
+    endTrial: @escaping (RuleTrial.Outcome) -> Reply,
     noteApply: @escaping (LocalSocket.Peer) -> Void,
     changeOver: @escaping (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void,
     settle: @escaping (any SettleWaiter, Bool) -> Void,
@@ -41,6 +46,8 @@ struct ControlMethods {
   ) {
     self.status = status
     self.reload = reload
+    self.tryRules = tryRules
+    self.endTrial = endTrial
     self.noteApply = noteApply
     self.changeOver = changeOver
     self.settle = settle
@@ -72,6 +79,14 @@ struct ControlMethods {
         ]))
     case "org.apreserve.Reload":
       return .reply(ControlPermission.mayChange(peer) ? reload(peer) : .permissionDenied)
+    case "org.apreserve.TryRules":
+      return .reply(ControlPermission.mayChange(peer) ? tryRules(call) : .permissionDenied)
+    case "org.apreserve.ConfirmRules":
+      return .reply(
+        ControlPermission.mayChange(peer) ? endTrial(.confirmed) : .permissionDenied)
+    case "org.apreserve.TakeBackRules":
+      return .reply(
+        ControlPermission.mayChange(peer) ? endTrial(.takenBack) : .permissionDenied)
     case "org.apreserve.Apply":
       guard ControlPermission.mayChange(peer) else { return .reply(.permissionDenied) }
       noteApply(peer)
@@ -86,6 +101,17 @@ struct ControlMethods {
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
+    }
+  }
+
+  private func tryRules(_ call: Call) -> Reply {
+    guard let seconds = call["seconds"]?.integer,
+      (1...Int(RuleTrial.longestTime.components.seconds)).contains(seconds)
+    else { return .invalidParameter("seconds") }
+    switch call["next"] {
+    case nil, .null, .bool(false): return tryRules(.last, .seconds(seconds))
+    case .bool(true): return tryRules(.next, .seconds(seconds))
+    default: return .invalidParameter("next")
     }
   }
 

@@ -9,10 +9,11 @@ final class RuleStore {
   private let keeper: RuleKeeper
   private let log: any MessageLog
   private let history: HistoryKeeper
-  private let onChange: (RuleSet) -> Void
+  private let onChange: (RuleSet, _ isExplicit: Bool) -> Void
   private let onRead: () -> Void
   private var watch: FileWatch?
   private var timer: EventTimer?
+  private var trialTimer: EventTimer?
   /// Directories that are not watched and were reported.
   private var reported: Set<String> = []
 
@@ -36,15 +37,17 @@ final class RuleStore {
     }
   }
 
-  /// Reads the rules and watches their directories. `onChange` gets the rules in force when they have changed;
-  /// `onRead` is called whenever the files may have changed.
+  /// Reads the rules and watches their directories. `onChange` gets the rules in force when they have changed, and
+  /// whether a person has asked for that; `onRead` is called whenever the files may have changed.
   init(
     _ loop: EventLoop, settings: DaemonSettings, interval: Duration, log: any MessageLog,
-    history: HistoryKeeper, onRead: @escaping () -> Void, onChange: @escaping (RuleSet) -> Void
+    history: HistoryKeeper, onRead: @escaping () -> Void,
+    onChange: @escaping (RuleSet, _ isExplicit: Bool) -> Void
   ) throws {
     keeper = RuleKeeper(
       directories: settings.ruleDirectories, owner: settings.ruleOwner,
-      archive: settings.ruleArchive)
+      archive: settings.ruleArchive, trial: settings.ruleTrial,
+      boot: settings.record?.boot ?? "")
     self.log = log
     self.history = history
     self.interval = interval
@@ -59,6 +62,8 @@ final class RuleStore {
     }
     self.watch = watch
     load(isExplicit: false)
+    trialTimer = try EventTimer(loop) { [unowned self] in endTrial() }
+    setTrialTimer()
     timer = try EventTimer(loop) { [unowned self] in
       refresh()
       // The agent's thread lets go of rules after they have been replaced here.
@@ -74,7 +79,8 @@ final class RuleStore {
 
   /// What does not work, each a sentence.
   var problems: [String] {
-    (watch?.problems ?? []).map(Self.sentence) + (condition.archiveProblem.map { [$0] } ?? [])
+    (watch?.problems ?? []).map(Self.sentence)
+      + [condition.archiveProblem, condition.trialProblem].compactMap(\.self)
   }
 
   /// Takes in what has been written already, without waiting for more. What is still being written is
@@ -86,7 +92,7 @@ final class RuleStore {
     let before = keeper.condition
     let isFirst = !keeper.hasRead
     let watch = watch
-    let hasChanged = keeper.load { path, isOpen in
+    let hasChanged = keeper.load(isExplicit: isExplicit) { path, isOpen in
       watch?.isUnfinished(path, isOpen: isOpen) ?? (isOpen == true)
     }
     // At the start, that is what the last daemon had in force.
@@ -95,10 +101,8 @@ final class RuleStore {
     for message in RuleMessages.messages(
       from: before, to: keeper.condition, changes: changes, isExplicit: isExplicit)
     {
-      log.write(message)
       // The errors of the files are in the journal.
-      let sentence = message.text.prefix { $0 != "\n" }
-      history.note(.rulesRead(String(sentence)))
+      note(message)
     }
     if hasChanged || isFirst, let changes, !changes.isEmpty {
       history.note(HistoryEntry.entries(of: changes, at: HostTime().wallTime))
@@ -107,9 +111,72 @@ final class RuleStore {
   }
 
   private func readAgain() {
-    if load(isExplicit: false) { onChange(condition.rules) }
+    if load(isExplicit: false) { onChange(condition.rules, false) }
     onRead()
     reportWatch()
+  }
+
+  // MARK: Changes on trial
+
+  /// Takes a change of the rules back after this time, unless it is confirmed before. Returns the trial, and how the
+  /// rules have changed so far.
+  func beginTrial(
+    of change: RuleTrial.Change, for period: Duration
+  ) throws(RuleTrialError) -> (RuleTrial?, RuleChanges) {
+    let changes = try keeper.beginTrial(of: change, for: period)
+    setTrialTimer()
+    note(
+      LogMessage(
+        .notice, .rulesTried,
+        ([
+          "changes of the rules are taken back at \(condition.trial?.until.localText ?? "?") unless they are confirmed"
+        ]
+          + RuleMessages.lines(of: changes)).joined(separator: "\n")))
+    return (condition.trial, changes)
+  }
+
+  /// Keeps the change that is on trial.
+  func confirmTrial() throws(RuleTrialError) {
+    try keeper.confirmTrial()
+    setTrialTimer()
+    note(LogMessage(.notice, .rulesConfirmed, "the change of the rules is confirmed"))
+  }
+
+  /// Puts the rules from before the change that is on trial in force again.
+  func takeBackTrial(because cause: RuleTrial.Cause) throws(RuleTrialError) {
+    let tried = condition.rules
+    let hasChanged = try keeper.takeBackTrial(because: cause)
+    setTrialTimer()
+    guard hasChanged else { return }
+    let changes = RuleChanges(from: tried, to: condition.rules)
+    note(
+      LogMessage(
+        .warning, .rulesTakenBack,
+        ([condition.trial?.refusal].compactMap(\.self) + RuleMessages.lines(of: changes))
+          .joined(separator: "\n")))
+    history.note(HistoryEntry.entries(of: changes, at: HostTime().wallTime))
+    // An empty set is what a person asks for who does not confirm the first rules.
+    onChange(condition.rules, true)
+  }
+
+  private func endTrial() {
+    guard let trial = condition.trial, trial.end == nil else { return }
+    guard trial.deadline <= HostTime().now else { return setTrialTimer() }
+    // That no change is on trial was just ruled out.
+    try? takeBackTrial(because: .expired)
+  }
+
+  private func setTrialTimer() {
+    guard let trial = condition.trial, trial.end == nil else {
+      trialTimer?.clear()
+      return
+    }
+    trialTimer?.set(after: max(.zero, trial.deadline - HostTime().now))
+  }
+
+  private func note(_ message: LogMessage) {
+    log.write(message)
+    history.note(.rulesRead(String(message.text.prefix { $0 != "\n" })))
   }
 
   private func reportWatch() {
@@ -132,21 +199,28 @@ enum RuleMessages {
     from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, changes: RuleChanges?,
     isExplicit: Bool
   ) -> [LogMessage] {
-    (archiveMessage(from: before, to: after).map { [$0] } ?? [])
+    archiveMessages(from: before, to: after)
       + rulesMessages(from: before, to: after, changes: changes, isExplicit: isExplicit)
   }
 
-  private static func archiveMessage(
+  private static func archiveMessages(
     from before: RuleKeeper.Condition, to after: RuleKeeper.Condition
-  ) -> LogMessage? {
-    guard let problem = after.archiveProblem, problem != before.archiveProblem else { return nil }
-    return LogMessage(.warning, .ruleArchive, problem)
+  ) -> [LogMessage] {
+    [(before.archiveProblem, after.archiveProblem), (before.trialProblem, after.trialProblem)]
+      .compactMap { old, new in
+        guard let new, new != old else { return nil }
+        return LogMessage(.warning, .ruleArchive, new)
+      }
   }
 
   private static func rulesMessages(
     from before: RuleKeeper.Condition, to after: RuleKeeper.Condition, changes: RuleChanges?,
     isExplicit: Bool
   ) -> [LogMessage] {
+    if after.origin == .unconfirmed {
+      guard before.origin != .unconfirmed, let sentence = after.trial?.refusal else { return [] }
+      return [LogMessage(.warning, .rulesTakenBack, sentence)]
+    }
     if after.isDegraded {
       guard isExplicit || before.errors != after.errors else { return [] }
       let count = after.errors.count
@@ -168,11 +242,9 @@ enum RuleMessages {
       return []
     }
     let rules = after.rules
-    let changes = changes?.lines ?? []
+    let lines = changes.map(lines(of:)) ?? []
     let summary =
       "\(counted(rules.rules.count, "rule")) in \(counted(rules.files.count, "file")) in force"
-    let shown = changes.prefix(mostChanges)
-    let lines = shown + [shown.remainder(of: changes.count)].compactMap(\.self)
     return [
       LogMessage(
         lines.isEmpty ? .info : .notice, .rulesLoaded,
@@ -181,12 +253,18 @@ enum RuleMessages {
     ]
   }
 
-  /// The most changed rules that one message lists.
+  /// A line for each changed rule, as many as one message lists.
+  static func lines(of changes: RuleChanges) -> [String] {
+    let all = changes.lines
+    let shown = all.prefix(mostChanges)
+    return shown + [shown.remainder(of: all.count)].compactMap(\.self)
+  }
+
   private static let mostChanges = 20
 
   private static func standing(_ condition: RuleKeeper.Condition) -> String {
     switch condition.origin {
-    case .files, .earlierFiles: "those from before stay in force"
+    case .files, .earlierFiles, .unconfirmed: "those from before stay in force"
     case .lastGood: "those that an earlier run has kept are in force"
     case .nowhere: "no earlier rules are known, so nothing more is reserved"
     }

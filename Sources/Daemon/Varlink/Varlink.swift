@@ -156,6 +156,11 @@ extension Reply {
       error: "org.apreserve.ChangeoverFailed", parameters: [.init("reason", .string(reason))])
   }
 
+  /// There is no change of the rules that is on trial, or can be put there.
+  static func noTrial(_ reason: String) -> Reply {
+    Reply(error: "org.apreserve.NoTrial", parameters: [.init("reason", .string(reason))])
+  }
+
   /// The client may not do this.
   package static let permissionDenied = Reply(error: "org.varlink.service.PermissionDenied")
 

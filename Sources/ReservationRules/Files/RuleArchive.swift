@@ -71,6 +71,11 @@ package struct Checksum: Equatable, Sendable {
 
   package init() {}
 
+  /// A sum that was kept.
+  package init(value: UInt64) {
+    self.value = value
+  }
+
   package init(_ bytes: some Sequence<UInt8>) {
     add(bytes)
   }
