@@ -20,6 +20,7 @@ struct AgentWorker {
   private var lateStart: LateStart
   private var reannouncesMatrix: Bool
   private let journal: AgentJournal
+  private let history: HistoryKeeper
   /// Mail that was delivered to the agent while it performed a plan.
   private let received: ReceivedMail
   private var report = AgentReport()
@@ -51,6 +52,7 @@ struct AgentWorker {
     let journal = AgentJournal(factory.log)
     self.journal = journal
     lock = factory.lock(board: board, time: time) { mailbox.isStopped }
+    history = factory.history
     let received = ReceivedMail()
     self.received = received
     agent = try factory.agent(
@@ -117,6 +119,7 @@ struct AgentWorker {
       nextSurvey = time.now + interval
     }
     guard gate.isOpen(now: time.now, isEvent: !mail.scopes.isEmpty) else { return }
+    history.beginOperation()
     agent.reconcile()
     note(received.take())
     if case .refused(let choice, let plan) = agent.changeover, agent.changeover != report.changeover

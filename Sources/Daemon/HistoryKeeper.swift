@@ -20,6 +20,8 @@ package final class HistoryKeeper: Sendable {
     var lines: [[UInt8]] = []
     /// Whether the program has an entry that says when it was started.
     var hasBegun = false
+    /// The name of what the agent does now.
+    var operation: String
   }
 
   /// What is held while it is written to.
@@ -45,7 +47,7 @@ package final class HistoryKeeper: Sendable {
       output.file = stored.file
       return (stored.entries, stored.problems, stored.obstacle, stored.file != nil)
     }
-    recent = Mutex(Recent(history: History(entries)))
+    recent = Mutex(Recent(history: History(entries), operation: Self.newOperation))
     for problem in problems { report(problem) }
     if program == .daemon, let obstacle {
       report(
@@ -64,9 +66,16 @@ package final class HistoryKeeper: Sendable {
     history.entries(since: start, boot: boot)
   }
 
+  /// What the agent does from now on is another operation than what it has done.
+  func beginOperation() { recent.withLock { $0.operation = Self.newOperation } }
+
+  /// A name for an operation that no other one has: when it begins, to the microsecond.
+  private static var newOperation: String { now.microsecondText }
+
   /// Adds what an event of the agent says.
   package func note(_ event: Agent.Event) {
-    let entries = HistoryEntry.entries(of: event, at: Self.now)
+    let operation = recent.withLock { $0.operation }
+    let entries = HistoryEntry.entries(of: event, at: Self.now, operation: operation)
     if !entries.isEmpty { note(entries) }
   }
 

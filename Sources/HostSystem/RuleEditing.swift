@@ -26,9 +26,7 @@ package final class RuleEditing {
     _ name: String, directories: [String], owner: UInt32?, mayCreate: Bool
   ) throws {
     self.owner = owner
-    locks = try directories.compactMap { path throws(FileError) in
-      try DirectoryLock(path)
-    }
+    locks = try directories.compactMap { try DirectoryLock($0) }
     sources = RuleSources(directories: directories, owner: owner)
     let path = try Self.path(
       of: name, in: directories, mayCreate ? RuleFileSelection([]) : sources.selection)
@@ -77,11 +75,23 @@ package final class RuleEditing {
   ///
   /// - Throws: `RuleEditingError` or `FileError`.
   package func save(_ changed: RuleFile) throws {
+    try requireUnchanged()
+    try HostFile.replace(place, with: changed.bytes, like: attributes, isShared: true)
+  }
+
+  /// Removes the file. A link to it is removed, and not the file behind it.
+  ///
+  /// - Throws: `RuleEditingError` or `FileError`.
+  package func remove() throws {
+    try requireUnchanged()
+    try HostFile.remove(file.path)
+  }
+
+  private func requireUnchanged() throws {
     guard try contents() == (attributes == nil ? nil : file.bytes) else {
       throw RuleEditingError(
         "\(file.path) was changed by another process meanwhile, and is left alone; try again")
     }
-    try HostFile.replace(place, with: changed.bytes, like: attributes, isShared: true)
   }
 
   private func contents() throws(FileError) -> [UInt8]? {
@@ -173,7 +183,9 @@ private final class DirectoryLock {
   private static let patience = Duration.seconds(10)
 
   /// Acquires the lock; nil if there is no such directory.
-  init?(_ path: String) throws(FileError) {
+  ///
+  /// - Throws: `FileError`, or `RuleEditingError` if it is held for too long.
+  init?(_ path: String) throws {
     guard let file = try Self.open(path) else { return nil }
     self.file = file
     let number = self.file.number
@@ -186,7 +198,7 @@ private final class DirectoryLock {
       } catch {
         guard case .failed(_, .tryAgain) = error.problem else { throw error }
         guard time.now < end else {
-          throw FileError(path, .failed("locking, which another process has done,", .tryAgain))
+          throw RuleEditingError("another process is editing the rules in \(path); try again")
         }
         Duration.milliseconds(20).sleep()
       }

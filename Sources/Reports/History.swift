@@ -10,10 +10,13 @@ package import ReservationRules
 package struct HistoryEntry: Equatable, Sendable {
   package var time: WallTime
   package var fact: Fact
+  /// What was done together in one operation has the same name of it; nil for what belongs to none.
+  package var operation: String?
 
-  package init(_ fact: Fact, at time: WallTime) {
+  package init(_ fact: Fact, at time: WallTime, operation: String? = nil) {
     self.time = time
     self.fact = fact
+    self.operation = operation
   }
 
   package enum Fact: Equatable, Sendable {
@@ -77,10 +80,15 @@ package struct HistoryEntry: Equatable, Sendable {
 
 extension HistoryEntry {
   /// The entries of an event; none of what the moves that follow say, or of what is still to be done.
-  package static func entries(of event: Agent.Event, at time: WallTime) -> [HistoryEntry] {
+  /// `operation` is the name of what the agent is doing.
+  package static func entries(
+    of event: Agent.Event, at time: WallTime, operation: String? = nil
+  ) -> [HistoryEntry] {
     switch event {
     case .moved, .movedByOthers, .boundAtLoading, .takenOnArrival, .failed:
-      event.moves.map { HistoryEntry(.moved($0), at: $0.time) }
+      event.moves.map {
+        HistoryEntry(.moved($0), at: $0.time, operation: $0.cause == nil ? nil : operation)
+      }
     case .refused(let refusal, let rule):
       [
         HistoryEntry(
@@ -266,10 +274,12 @@ extension HistoryEntry {
         $0.add("program", .word, "The program.") { $0 }
       }
     case .move:
-      .kind("A queue was moved, or was to be moved.") { entry -> Agent.Move? in
-        if case .moved(let move) = entry.fact { move } else { nil }
+      .kind("A queue was moved, or was to be moved.") {
+        entry -> (move: Agent.Move, operation: String?)? in
+        if case .moved(let move) = entry.fact { (move, entry.operation) } else { nil }
       } _: {
-        $0.include(Agent.Move.members) { $0 }
+        $0.add("operation", .text, "The same for what was done together.") { $0.operation }
+        $0.include(Agent.Move.members) { $0.move }
       }
     case .refused:
       .kind("A request, or giving a queue back, is refused.") {
@@ -367,7 +377,7 @@ extension HistoryEntry {
       let kind = json["entry"]?.text.flatMap({ Kind(rawValue: $0) }),
       let fact = Fact(kind, json, at: time)
     else { return nil }
-    self.init(fact, at: time)
+    self.init(fact, at: time, operation: json["operation"]?.text)
   }
 }
 

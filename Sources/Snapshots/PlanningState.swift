@@ -123,8 +123,8 @@ package struct RulesInForce: Equatable, Sendable {
     guard !errors.isEmpty else { return nil }
     let standing =
       rules.files.isEmpty
-      ? "no earlier rules are known, so none is in force" : "the rules from before stay in force"
-    return "the rule files have errors, and \(standing):\n" + errors.joined(separator: "\n")
+      ? "no rule is in force" : "the rules from before stay in force"
+    return "the rule files are not used, and \(standing):\n" + errors.joined(separator: "\n")
   }
 }
 

@@ -28,6 +28,12 @@ struct ApplyCommand: ParsableCommand {
       With a plan that "apreserve plan -o" has saved, exactly this plan is done. If the machine, the rules or the \
       settings have changed so that the plan is another one now, nothing is written, and the changes are shown.
 
+      With --confirm, the last change of the rule files is on trial: unless "apreserve confirm" is run in time, the \
+      daemon puts the rules from before in force again, also after a restart. A queue that a guest has by then is \
+      not taken from it.
+
+        apreserve apply --confirm 5min
+
       What is moved, refused or fails is also in the journal and in the history, as if the daemon had done it.
 
       If the daemon is running, it does the work, by its own rules and settings; options that select others are \
@@ -50,6 +56,8 @@ struct ApplyCommand: ParsableCommand {
         + "there is no AP bus."))
   var prepare = false
 
+  @OptionGroup var trial: TrialOptions
+
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
@@ -68,6 +76,10 @@ struct ApplyCommand: ParsableCommand {
         "apply writes to a sysfs tree and does not accept "
           + "\(inventory == nil ? "--capture" : "--inventory"); use plan to see what would be written, or "
           + "simulate to see it done.")
+    }
+    guard trial.time == nil || plan == nil && !prepare else {
+      throw ValidationError(
+        "--confirm is for the rules, and cannot be combined with a saved plan or --prepare.")
     }
     guard plan == nil || !prepare else {
       throw ValidationError(
@@ -92,8 +104,46 @@ struct ApplyCommand: ParsableCommand {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }
-      try run.apply(try rules.rules(for: machine.files), as: saved)
+      guard trial.time == nil else {
+        Terminal.say(
+          "--confirm needs the daemon, which takes the change back; start it with systemctl start apreserve.service, "
+            + "or apply the rules without --confirm, and take that back with \"apreserve undo\"")
+        throw ExitCode.validationFailure
+      }
+      try run.apply(try rulesInForce(), as: saved)
     }
+  }
+
+  /// The rules of the files; but in their place those from before a change that is not confirmed, which at the boot is
+  /// taken back. Whether it is to be at other times only the daemon decides.
+  private func rulesInForce() throws -> RuleSet {
+    guard prepare else {
+      try RuleTrialRecord.requireNone(state: state.state)
+      return try rules.rules(for: machine.files)
+    }
+    guard let trial = try RuleTrialRecord.read(state: state.state) else {
+      return try rules.rules(for: machine.files)
+    }
+    Terminal.say("a change of the rule files is not confirmed; the rules from before are used")
+    return RuleSet.parse(files: trial.before).0
+  }
+}
+
+/// The change of rules that a daemon has on trial, or has taken back, while none is running.
+enum RuleTrialRecord {
+  /// - Throws: what makes it unreadable.
+  static func read(state: String?) throws -> RuleTrial? {
+    try RuleTrial.read(DaemonPlace.ruleTrial(state: state), owner: HostFile.trustedOwner)
+  }
+
+  /// Ends the program if there is such a change.
+  static func requireNone(state: String?) throws {
+    let path = DaemonPlace.ruleTrial(state: state)
+    guard try RuleTrial.read(path, owner: HostFile.trustedOwner) != nil else { return }
+    Terminal.say(
+      "a change of the rule files is not confirmed, and only the daemon takes it back or keeps it: start it, or remove "
+        + "\(path) to use the rule files as they are")
+    throw ExitStatus.error
   }
 }
 
@@ -108,6 +158,8 @@ struct ApplyRun {
   var prepare = false
   /// The mechanism to change over to before.
   var changeover: Mechanism?
+  /// Whether no result is printed, since the caller prints one.
+  var isSilent = false
 
   /// Does the work; with a saved plan, nothing but that.
   func apply(_ rules: RuleSet, as saved: SavedPlan? = nil) throws {
@@ -243,7 +295,9 @@ struct ApplyRun {
   private func end(
     with report: ApplyReport, events: [Agent.Event], settings: [AppliedSetting]
   ) throws {
-    try output.print(text: report.text, json: report.json(events: events, settings: settings))
+    if !isSilent {
+      try output.print(text: report.text, json: report.json(events: events, settings: settings))
+    }
     switch report.outcome {
     case .done, .waiting: break
     case .refused: throw ExitStatus.refused
@@ -285,6 +339,7 @@ extension ApplyCommand {
     }
     Terminal.say("\(held); it does the work")
     let control = ControlOptions(path: DaemonPlace.systemControl)
+    try trial.begin(.last, by: control)
     let status = try control.callWithProgress("Apply")["status"]
     let document = status ?? .object([])
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)

@@ -72,8 +72,9 @@ struct Apreserve: ParsableCommand {
       CommandGroup(
         name: "Reservation",
         subcommands: [
-          PlanCommand.self, ApplyCommand.self, ChangeoverCommand.self, VerifyCommand.self,
-          RulesCommand.self, RuleCommand.self, ExplainCommand.self, ImportCommand.self,
+          PlanCommand.self, ApplyCommand.self, ConfirmCommand.self, UndoCommand.self,
+          ChangeoverCommand.self, VerifyCommand.self, RulesCommand.self, RuleCommand.self,
+          EditCommand.self, ExplainCommand.self, ImportCommand.self,
         ]),
       CommandGroup(
         name: "Machine",

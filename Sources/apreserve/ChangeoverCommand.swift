@@ -91,6 +91,7 @@ struct ChangeoverCommand: ParsableCommand {
         return try changeOver(by: DaemonPlace.systemControl, "\(held); it does the work")
       }
       defer { withExtendedLifetime(lock) {} }
+      try RuleTrialRecord.requireNone(state: state.state)
       try run.apply(try rules.rules(for: machine.files))
     }
   }

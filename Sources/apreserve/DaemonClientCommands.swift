@@ -86,7 +86,9 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if history {
-        let lines = try entries().map { (json ? $0.json.text() : $0.line) + "\n" }
+        let lines = try control.history(since: start, state: state).map {
+          (json ? $0.json.text() : $0.line) + "\n"
+        }
         return try Terminal.page(lines.joined())
       }
       if watch { return try watchStatus() }
@@ -107,26 +109,6 @@ struct StatusCommand: ParsableCommand {
     try Watch.run { _ in
       let status = try control.status("GetStatus")
       return (StatusView(status).lasting, text(of: status))
-    }
-  }
-}
-
-extension StatusCommand {
-  /// What the daemon has, or while none is running, what the last one has left.
-  private func entries() throws -> [HistoryEntry] {
-    do throws(ControlError) {
-      let reply = try control.call(
-        "ListHistory", parameters: start.map { [.init("since", .string($0.word))] } ?? [])
-      return (reply["entries"]?.elements ?? []).compactMap { HistoryEntry(json: $0) }
-    } catch {
-      guard case .unreachable(let failure) = error, failure.isAbsence || failure.isRefusal,
-        state != nil || control.control == DaemonPlace.systemControl,
-        let stored = try? StoredHistory.read(DaemonPlace.historyDirectories(state: state)),
-        !stored.entries.isEmpty
-      else { throw error }
-      Terminal.say("\(error); this is what earlier programs have kept")
-      for problem in stored.problems { Terminal.say(problem) }
-      return History(stored.entries).entries(since: start, boot: HostFacts().bootID)
     }
   }
 }
@@ -160,6 +142,85 @@ struct ReloadCommand: ParsableCommand {
       for problem in problems { Terminal.say(problem) }
       if !problems.isEmpty { throw ExitStatus.error }
     }
+  }
+}
+
+/// `apreserve confirm`
+struct ConfirmCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "confirm",
+    abstract: "Keep the change of the rules that is on trial.",
+    usage: "apreserve confirm [--take-back] [<options>]",
+    discussion: """
+      "apreserve apply --confirm" and "apreserve edit --confirm" put a change of the rules on trial: unless it is \
+      confirmed in time, the daemon puts the rules from before in force again.
+
+      The exit status is 0 if it is done, and 1 if no change is on trial.
+      """)
+
+  @Flag(help: "Put the rules from before in force again, now.")
+  var takeBack = false
+
+  @OptionGroup var daemon: ControlOptions
+
+  func run() throws {
+    try reportingErrors {
+      guard takeBack else {
+        _ = try daemon.call("ConfirmRules")
+        try Terminal.print("the change of the rules is confirmed\n")
+        return
+      }
+      _ = try daemon.call("TakeBackRules")
+      let status = try daemon.callWithProgress("Settle")["status"] ?? .object([])
+      try Terminal.print("the rules from before are in force\n")
+      for reason in StatusView(status).notGivenBack { Terminal.say(reason) }
+    }
+  }
+}
+
+/// How long a change of the rules is on trial.
+struct TrialOptions: ParsableArguments {
+  @Option(
+    name: .customLong("confirm"),
+    help: ArgumentHelp(
+      "Take the change of the rules back after this time, such as 5min, unless \"apreserve confirm\" is run before.",
+      valueName: "time"))
+  var time: String?
+
+  init() {}
+
+  init(time: String?) { self.time = time }
+
+  func validate() throws { _ = try period() }
+
+  /// The time in whole seconds; nil if the change is not on trial.
+  func period() throws -> Duration? {
+    guard let time else { return nil }
+    do throws(InvalidValue) {
+      let period = try Duration(setting: time, atLeast: .seconds(1))
+      return .seconds(period.components.seconds)
+    } catch {
+      throw ValidationError("--confirm: \(error.advice).")
+    }
+  }
+
+  /// Has the daemon put a change on trial, and reports that.
+  func begin(_ change: RuleTrial.Change, by control: ControlOptions) throws {
+    guard let period = try period() else { return }
+    let reply = try control.call(
+      "TryRules",
+      parameters: [
+        .init("seconds", .integer(Int(period.components.seconds))),
+        .init("next", .bool(change == .next)),
+      ])
+    for change in reply["changes"]?.elements ?? [] {
+      if let text = change.text { Terminal.say(text) }
+    }
+    let until = reply["until"]?.text.flatMap { WallTime(text: $0) }?.localText ?? "?"
+    Terminal.say(
+      "\(change == .last ? "this is" : "what is changed now is") taken back at \(until) unless it is confirmed"
+    )
+    Terminal.say("next: apreserve confirm")
   }
 }
 
@@ -326,6 +387,31 @@ struct ControlOptions: ParsableArguments {
         guard let status = reply?["status"] else { return }
         progress.show(StatusView(status).outlook)
       })
+  }
+
+  /// The history that the daemon has, or while none is running, what earlier programs have left in the directory
+  /// `state`.
+  func history(since start: HistoryStart?, state: String?) throws -> [HistoryEntry] {
+    do throws(ControlError) {
+      let reply = try call(
+        "ListHistory", parameters: start.map { [.init("since", .string($0.word))] } ?? [])
+      return (reply["entries"]?.elements ?? []).compactMap { HistoryEntry(json: $0) }
+    } catch {
+      guard error.isAbsence, state != nil || control == DaemonPlace.systemControl,
+        let entries = Self.storedHistory(since: start, state: state), !entries.isEmpty
+      else { throw error }
+      Terminal.say("\(error); this is what earlier programs have kept")
+      return entries
+    }
+  }
+
+  /// What earlier programs have left of the history; nil if it cannot be read.
+  static func storedHistory(since start: HistoryStart?, state: String?) -> [HistoryEntry]? {
+    guard let stored = try? StoredHistory.read(DaemonPlace.historyDirectories(state: state)) else {
+      return nil
+    }
+    for problem in stored.problems { Terminal.say(problem) }
+    return History(stored.entries).entries(since: start, boot: HostFacts().bootID)
   }
 
   /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is

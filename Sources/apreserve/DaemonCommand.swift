@@ -65,6 +65,7 @@ struct DaemonCommand: ParsableCommand {
         settings.host = { facts.identity() }
         settings.hostNameFile = facts.nameFile
       }
+      settings.ruleTrial = place.ruleTrial
       settings.configuration = configuration
       settings.configurationLock = systemRoot.flatMap { S390ConfigurationLock.path(root: $0) }
       settings.record = (place.runtime, place.hostFacts?.bootID ?? "")

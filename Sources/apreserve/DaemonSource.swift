@@ -71,7 +71,7 @@ struct DaemonSource: ParsableArguments {
       return try body(DaemonPlace.systemControl)
     } catch {
       switch error {
-      case .unreachable(let failure) where failure.isAbsence || failure.isRefusal: break
+      case _ where error.isAbsence: break
       case .refused("org.apreserve.NoInventory", _): break
       default:
         if !quietly {

@@ -119,7 +119,7 @@ struct RulePlace {
 
 extension RuleOptions {
   /// Begins to edit a file of these rules.
-  fileprivate func editing(_ file: String, mayCreate: Bool) throws -> RuleEditing {
+  func editing(_ file: String, mayCreate: Bool) throws -> RuleEditing {
     let machine = Self.anyMachine
     let owner = machine.owner(isNamed: !directories.isEmpty)
     try requireDirectories(owner: owner)
@@ -130,7 +130,7 @@ extension RuleOptions {
 
 extension RuleEditing {
   /// Writes the file, unless the rules would have errors with it.
-  fileprivate func save(_ file: RuleFile, checkedBy options: RuleOptions) throws {
+  func save(_ file: RuleFile, checkedBy options: RuleOptions) throws {
     try options.check(
       try rules(with: file), otherwise: "the rules would have errors, and nothing is written")
     try save(file)

@@ -55,6 +55,7 @@ private struct DocumentSchema {
     DocumentSchema("plan-difference", of: "plan --diff --json", PlanDifference.layout.schemaFile),
     DocumentSchema("saved-plan", of: "plan -o", SavedPlan.layout.schemaFile),
     DocumentSchema("apply", of: "apply --json, without the daemon", ApplyReport.layout.schemaFile),
+    DocumentSchema("undo", of: "undo --json", Undo.layout.schemaFile),
     DocumentSchema("verify", of: "verify --json", Verification.layout.schemaFile),
     DocumentSchema("rules", of: "rules --json", RuleListing.layout.schemaFile),
     DocumentSchema("rule-difference", of: "rules --diff --json", RuleDifference.layout.schemaFile),

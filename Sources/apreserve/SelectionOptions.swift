@@ -16,7 +16,7 @@ struct QueueArguments: ParsableArguments {
   /// reported as the queue that its value is not.
   func patterns() throws -> [APQNPattern] { try texts.map(Self.pattern) }
 
-  private static func pattern(_ text: String) throws -> APQNPattern {
+  static func pattern(_ text: String) throws -> APQNPattern {
     for (ending, option) in [(".json", "--inventory"), (".rules", "--rules and its directory")]
     where text.hasSuffix(ending) {
       throw ValidationError("\(text.printable) is a file; use it with \(option).")

@@ -79,6 +79,19 @@ enum Terminal {
     return 0
   }
 
+  /// Whether a person can be asked.
+  static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+  /// Asks a question that is answered with yes or no; anything else, and no answer, is no.
+  static func ask(_ question: String) -> Bool {
+    _ = write("\(question.printable) [y/N] ", to: STDERR_FILENO)
+    guard let answer = readLine() else {
+      _ = write("\n", to: STDERR_FILENO)
+      return false
+    }
+    return ["y", "yes"].contains(answer.lowercased().filter { $0 != " " })
+  }
+
   /// Whether results go to a terminal.
   static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
 

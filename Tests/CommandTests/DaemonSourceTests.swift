@@ -44,7 +44,7 @@ import Testing
       #expect(result.status == 0, "\(command)")
       #expect(
         result.messages.hasPrefix(
-          "apreserve: the rule files have errors, and the rules from before stay in force:\n"),
+          "apreserve: the rule files are not used, and the rules from before stay in force:\n"),
         "\(command): \(result.messages)")
       #expect(result.messages.contains("/rules/60.rules:1:11: "), "\(command)")
     }

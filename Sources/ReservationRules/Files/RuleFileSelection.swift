@@ -72,7 +72,8 @@ package struct RuleFileSelection: Hashable, Sendable {
       || !ending.hasSuffix("~") && Spelling.nearest(to: ending, among: ["rules"]) != nil
   }
 
-  static func precedes(_ left: String, _ right: String) -> Bool {
+  /// Whether a name comes before another one in the effective order: byte by byte.
+  package static func precedes(_ left: String, _ right: String) -> Bool {
     left.utf8.lexicographicallyPrecedes(right.utf8)
   }
 }

@@ -161,7 +161,7 @@ extension WallTime {
   }
 
   /// The moment as RFC 3339 writes it, in UTC and to the microsecond.
-  var microsecondText: String {
+  package var microsecondText: String {
     text.dropLast() + sinceEpoch.microsecondText.drop { $0 != "." } + "Z"
   }
 }
