@@ -120,6 +120,7 @@ import Uevents
     _ = try bench.run("plan \(Self.guests) -o saved-plan.json")
     try documents.file("saved-plan.json", try bench.text("saved-plan.json"))
     try documents.file("event.json", Self.eventLines)
+    try documents.file("undo.json", try Self.undo())
 
     let tree = try DaemonTree()
     let words = "--sysfs tree --rules rules"
@@ -144,6 +145,21 @@ import Uevents
     let files = try Self.files(in: documents)
     #expect(
       try Python.run("json-schema.py", [SourceFile.path(Self.directory)] + files) == 0)
+  }
+
+  /// What `undo --json` prints of an operation of which one queue can be moved back, and another is gone.
+  private static func undo() throws -> String {
+    let entries = try ["01.0004", "01.0005"].map { queue in
+      let text = """
+        {"time": "2027-01-15T08:00:00Z", "entry": "move", "operation": "a", "queue": "\(queue)",
+        "from": "host", "to": "vfio_ap", "cause": "wanted", "mechanism": "override"}
+        """
+      return try #require(HistoryEntry(json: try JSONParser.parse(Array(text.utf8))))
+    }
+    let inventory = try Inventory(
+      cards: [Card(adapter: 1, hardwareType: HardwareType(rawValue: 13), functions: 0)],
+      queues: [Queue(apqn: APQN(adapter: 1, domain: 4), driver: DriverName.vfioAP)])
+    return try Undo(.init(), in: entries, on: inventory).json(.refused).documentText
   }
 
   /// What `monitor --json` prints of an event.
