@@ -83,7 +83,7 @@ extension JSONForm {
     JSONForm(schema: .list(of: element.schema)) { .array($0.map(element.json)) }
   }
 
-  /// Null where there is no value. A member of an optional value is left out instead, except in the answers that are
+  /// Null for nil. Other optional members are left out; this form is for the answers that are
   /// described as a type of the Varlink interface.
   package static func nullable<Wrapped>(
     _ form: JSONForm<Wrapped>

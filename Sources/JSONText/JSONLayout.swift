@@ -46,7 +46,7 @@ package struct JSONLayout<Subject>: Sendable {
         json: { form.json(value($0)) }))
   }
 
-  /// A member that is left out where there is no value.
+  /// An optional member: without a value it is left out.
   package mutating func add<Value>(
     _ key: String, _ form: JSONForm<Value>, _ description: String,
     _ value: @escaping @Sendable (Subject) -> Value?
@@ -81,7 +81,7 @@ package struct JSONLayout<Subject>: Sendable {
     include(layout, areRequired: true) { part($0) }
   }
 
-  /// The members of a part; none where there is no part.
+  /// The members of an optional part: without the part they are left out.
   package mutating func include<Part>(
     _ layout: JSONLayout<Part>, _ part: @escaping @Sendable (Subject) -> Part?
   ) {
