@@ -132,7 +132,7 @@ let fuzzer: Target = .executableTarget(
   name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Sources")
 
 let tests: [Target] = [
-  .testTarget(name: "APBusTests", dependencies: ["APBus"]),
+  .testTarget(name: "APBusTests", dependencies: ["APBus", "TestSupport"]),
   .testTarget(name: "UeventsTests", dependencies: ["Uevents", "TestSupport"]),
   .testTarget(
     name: "ReservationRulesTests",

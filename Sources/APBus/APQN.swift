@@ -61,13 +61,12 @@ extension APQN: CustomStringConvertible {
 /// A set of APQNs: a row of 256 domains for each of the 256 adapters.
 ///
 /// Whole rows are combined at once, so that working on all 65,536 APQNs stays cheap.
-public struct APQNSet: Equatable, Sendable {
-  private var rows: [APMask]
+public struct APQNSet: Sendable {
+  /// The domains of each adapter, up to the last one that has had members: most machines have few adapters.
+  private var rows: [APMask] = []
 
   /// The empty set.
-  public init() {
-    rows = Array(repeating: APMask(), count: 256)
-  }
+  public init() {}
 
   /// The set of `apqns`.
   ///
@@ -82,31 +81,50 @@ public struct APQNSet: Equatable, Sendable {
   /// - Parameter adapter: Any adapter.
   /// - Returns: The domains of its members.
   public subscript(adapter: UInt8) -> APMask {
-    get { rows[Int(adapter)] }
-    set { rows[Int(adapter)] = newValue }
+    get { Int(adapter) < rows.count ? rows[Int(adapter)] : APMask() }
+    set {
+      if Int(adapter) < rows.count {
+        rows[Int(adapter)] = newValue
+      } else if !newValue.isEmpty {
+        makeRow(for: adapter)
+        rows[Int(adapter)] = newValue
+      }
+    }
   }
 
   /// Whether `apqn` is a member.
   ///
   /// - Parameter apqn: Any queue.
   /// - Returns: Whether it is a member.
-  public func contains(_ apqn: APQN) -> Bool { rows[Int(apqn.adapter)].contains(apqn.domain) }
+  public func contains(_ apqn: APQN) -> Bool { self[apqn.adapter].contains(apqn.domain) }
 
   /// Adds `apqn`.
   ///
   /// - Parameter apqn: The new member.
-  public mutating func insert(_ apqn: APQN) { rows[Int(apqn.adapter)].insert(apqn.domain) }
+  public mutating func insert(_ apqn: APQN) {
+    makeRow(for: apqn.adapter)
+    rows[Int(apqn.adapter)].insert(apqn.domain)
+  }
 
   /// Takes `apqn` out.
   ///
   /// - Parameter apqn: A queue that is not to be a member.
-  public mutating func remove(_ apqn: APQN) { rows[Int(apqn.adapter)].remove(apqn.domain) }
+  public mutating func remove(_ apqn: APQN) {
+    guard Int(apqn.adapter) < rows.count else { return }
+    rows[Int(apqn.adapter)].remove(apqn.domain)
+  }
+
+  private mutating func makeRow(for adapter: UInt8) {
+    while rows.count <= Int(adapter) { rows.append(APMask()) }
+  }
 
   /// Adds the members of `other`.
   ///
   /// - Parameter other: More members.
   public mutating func formUnion(_ other: APQNSet) {
-    for index in rows.indices { rows[index].formUnion(other.rows[index]) }
+    for (adapter, domains) in other.rows.enumerated() where !domains.isEmpty {
+      self[UInt8(adapter)].formUnion(domains)
+    }
   }
 
   /// The adapters of all members.
@@ -136,15 +154,24 @@ public struct APQNSet: Equatable, Sendable {
   public var count: Int { rows.reduce(0) { $0 + $1.count } }
 }
 
+extension APQNSet: Equatable {
+  public static func == (left: APQNSet, right: APQNSet) -> Bool {
+    let count = Swift.min(left.rows.count, right.rows.count)
+    return left.rows.prefix(count) == right.rows.prefix(count)
+      && left.rows.dropFirst(count).allSatisfy(\.isEmpty)
+      && right.rows.dropFirst(count).allSatisfy(\.isEmpty)
+  }
+}
+
 extension APQNSet: Sequence {
   /// The members in ascending order.
   public func makeIterator() -> AnyIterator<APQN> {
     var adapter = 0
-    var domains = rows[0].makeIterator()
+    var domains = self[0].makeIterator()
     return AnyIterator { [rows] in
       while true {
         if let domain = domains.next() { return APQN(adapter: UInt8(adapter), domain: domain) }
-        guard adapter < 255 else { return nil }
+        guard adapter + 1 < rows.count else { return nil }
         adapter += 1
         domains = rows[adapter].makeIterator()
       }

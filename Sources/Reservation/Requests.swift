@@ -385,7 +385,9 @@ extension Requests {
     let present = inventory.apqns
     let single = decisions.rules.singlyNamed
     let ofGuests = decisions.reservedForGuests
-    for adapter in UInt8.min...UInt8.max {
+    let adapters = [present, ownership.seen, ownership.requested, single, ofGuests, guests.queues]
+      .reduce(into: APMask()) { $0.formUnion($1.adapters) }
+    for adapter in adapters {
       let row = decisions.row(adapter)
       let known = present[adapter].union(ownership.seen[adapter])
       let requested = known.intersection(row.vfioAP)

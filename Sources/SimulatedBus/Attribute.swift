@@ -66,15 +66,16 @@ final class Attribute<Object>: Sendable {
     /// The attribute of that name, if the object has it now.
     subscript(name: String, of object: Object) -> Attribute? {
       let length = name.utf8.count
-      guard length < rows.count, let row = rows[length].first(where: { $0.name == name }),
-        row.isPresent(object)
-      else { return nil }
-      return row
+      guard length < rows.count else { return nil }
+      for row in rows[length] where row.name == name { return row.isPresent(object) ? row : nil }
+      return nil
     }
 
     /// The names of the attributes that the object has now.
     func names(of object: Object) -> [String] {
-      rows.joined().filter { $0.isPresent(object) }.map(\.name)
+      var names: [String] = []
+      for rows in rows { for row in rows where row.isPresent(object) { names.append(row.name) } }
+      return names
     }
 
     /// The text of a file. EACCES for one that cannot be read, ENOENT for one that does not exist.

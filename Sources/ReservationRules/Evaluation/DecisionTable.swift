@@ -10,7 +10,7 @@ package struct DecisionTable: Sendable {
   /// The guests that clauses were compared with.
   let guests: GuestAssignments
 
-  private let decisions: [CompactDecision]
+  private let decisions: CompactDecisions
   private let rows: [DecisionRow]
 
   /// Decides every queue, of absent cards and domains too.
@@ -38,7 +38,7 @@ package struct DecisionTable: Sendable {
 
   /// The decision for one queue without the rules: for loops over many.
   package func compactDecision(for apqn: APQN) -> CompactDecision {
-    decisions[Int(apqn.adapter) << 8 | Int(apqn.domain)]
+    decisions[apqn]
   }
 
   /// The decisions of one adapter's 256 domains.
@@ -148,4 +148,34 @@ package struct CompactDecision: Hashable, Sendable {
   /// The index into the set's rules of the rule that won, nil for none.
   @inlinable
   package var ruleIndex: Int? { bits >> 3 == 0 ? nil : Int(bits >> 3) - 1 }
+}
+
+/// The decisions of all 65,536 queues. Adapters about which no rule decides share one row.
+struct CompactDecisions: Sendable {
+  /// Where the row of each adapter starts in `decisions`.
+  private var starts = [Int](repeating: 0, count: 256)
+  /// Rows of 256 domains; the first one is that of adapters about which nothing is decided.
+  private var decisions = Self.undecidedRow
+
+  private static let undecidedRow = [CompactDecision](
+    repeating: CompactDecision(.unmanaged, ruleIndex: nil), count: 256)
+
+  subscript(apqn: APQN) -> CompactDecision {
+    decisions[starts[Int(apqn.adapter)] + Int(apqn.domain)]
+  }
+
+  mutating func assign(_ decision: CompactDecision, to domains: APMask, of adapter: UInt8) {
+    guard !domains.isEmpty else { return }
+    if starts[Int(adapter)] == 0 {
+      guard decision != Self.undecidedRow[0] else { return }
+      starts[Int(adapter)] = decisions.count
+      decisions += Self.undecidedRow
+    }
+    let start = starts[Int(adapter)]
+    if domains == .all {
+      for index in start..<start + 256 { decisions[index] = decision }
+    } else {
+      for domain in domains { decisions[start + Int(domain)] = decision }
+    }
+  }
 }

@@ -10,14 +10,14 @@ import APBus
 struct DecisionTableFiller {
   typealias Outcome = CompactDecision.Outcome
 
-  private(set) var decisions = [CompactDecision](
-    repeating: CompactDecision(.unmanaged, ruleIndex: nil), count: 65_536)
+  private(set) var decisions = CompactDecisions()
   private(set) var rows = [DecisionRow](repeating: DecisionRow(), count: 256)
 
   /// Per adapter the domains that are open.
   private var open = [APMask](repeating: .all, count: 256)
-  /// Per adapter and outcome, the open domains for which a rule may lead to that outcome.
-  private var possible = [APMask](repeating: APMask(), count: 256 * Self.outcomes)
+  /// Per adapter and outcome, the open domains for which a rule may lead to that outcome; empty until there is
+  /// one.
+  private var possible: [APMask] = []
   /// Per adapter the domains of which no rule surely matches yet: those that are open, and those that
   /// are undecidable.
   private var reachable = [APMask](repeating: .all, count: 256)
@@ -113,10 +113,10 @@ struct DecisionTableFiller {
     let decided = domains.subtracting(contested)
     open[Int(adapter)].subtract(domains)
     rows[Int(adapter)].undecidable.formUnion(contested)
-    assign(CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
-    if outcome != .unmanaged || ruleIndex != nil {
-      assign(CompactDecision(outcome, ruleIndex: ruleIndex), to: decided, of: adapter)
-    }
+    decisions.assign(
+      CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
+    decisions.assign(
+      CompactDecision(outcome, ruleIndex: ruleIndex), to: decided, of: adapter)
     switch outcome {
     case .unmanaged: rows[Int(adapter)].unmanaged.formUnion(decided)
     case .host: rows[Int(adapter)].host.formUnion(decided)
@@ -130,13 +130,17 @@ struct DecisionTableFiller {
 
   /// A rule may match: its outcome is possible; two different ones make a queue undecidable.
   private mutating func suspect(_ domains: APMask, of adapter: UInt8, outcome: Outcome) {
+    if possible.isEmpty {
+      possible = Array(repeating: APMask(), count: 256 * Self.outcomes)
+    }
     let contested = domains.intersection(others(adapter, than: outcome))
     unsureAdapters.insert(adapter)
     possible[Int(adapter) * Self.outcomes + Int(outcome.rawValue)].formUnion(domains)
     guard !contested.isEmpty else { return }
     open[Int(adapter)].subtract(contested)
     rows[Int(adapter)].undecidable.formUnion(contested)
-    assign(CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
+    decisions.assign(
+      CompactDecision(.undecidable, ruleIndex: nil), to: contested, of: adapter)
   }
 
   /// The domains for which a rule may lead to another outcome.
@@ -152,14 +156,5 @@ struct DecisionTableFiller {
   private mutating func leave(_ domains: APMask, of adapter: UInt8) {
     reachable[Int(adapter)].subtract(domains)
     if reachable[Int(adapter)].isEmpty { reachableAdapters.remove(adapter) }
-  }
-
-  private mutating func assign(_ decision: CompactDecision, to domains: APMask, of adapter: UInt8) {
-    let start = Int(adapter) << 8
-    if domains == .all {
-      for index in start..<start + 256 { decisions[index] = decision }
-    } else {
-      for domain in domains { decisions[start | Int(domain)] = decision }
-    }
   }
 }
