@@ -142,7 +142,8 @@ package struct HostConfigurationReader {
         ConfiguredMasks(udevRule: $0, source: "/etc/udev/rules.d/41-ap.rules")
       },
       overrides: overrides(), callout: callout(),
-      secureKeyUsers: SecureKeyReader(root: root).users())
+      secureKeyUsers: SecureKeyReader(root: root).users(),
+      managers: QueueManager.allCases.filter(isInstalled))
     readGuests(into: &configuration)
     return configuration
   }
@@ -248,6 +249,12 @@ package struct HostConfigurationReader {
       if let name { return "\(directory)/\(name)" }
     }
     return nil
+  }
+
+  private func isInstalled(_ manager: QueueManager) -> Bool {
+    guard let slash = manager.path.lastIndex(of: "/") else { return false }
+    let prefix = manager.path[slash...].dropFirst()
+    return names(in: String(manager.path[..<slash])).contains { $0.hasPrefix(prefix) }
   }
 
   private func isExecutable(_ path: String) -> Bool {

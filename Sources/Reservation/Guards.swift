@@ -101,7 +101,7 @@ extension Guard {
     /// Requests were pending for longer than allowed.
     case busy
     /// Another process has moved the queue back this often.
-    case fought(times: Int)
+    case fought(times: Int, suspect: String? = nil)
     /// There are no rules at all, most likely by mistake.
     case rulesMissing
     /// This callout would refuse a mediated device that has the queue by an override.
@@ -149,11 +149,13 @@ extension Guard {
           sentence:
             "stays with the host: it did not finish its pending requests in time; wait for the next attempt"
         )
-      case .fought(let times):
+      case .fought(let times, let suspect):
         Definition(
           guard: .fighting, code: "fought",
           sentence:
-            "is left alone: another process has moved it back \(times) times; find that process, then reload"
+            "is left alone: another process has moved it back \(times) times"
+            + (suspect.map { ", possibly \($0.printable)" } ?? "")
+            + "; find that process, then reload"
         )
       case .rulesMissing:
         Definition(

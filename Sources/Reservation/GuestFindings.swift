@@ -22,8 +22,8 @@ package struct GuestFinding: Equatable, Sendable {
     case overlap([APQN], with: String)
     /// Its virtual machine has several devices, of which libvirt accepts one.
     case severalDevices(count: Int)
-    /// Its virtual machine has a device that is neither active nor defined.
-    case vanishedDevice
+    /// Its virtual machine has a device that is neither active nor defined. Another program may have removed it.
+    case vanishedDevice(suspect: QueueManager?)
     /// It has no adapter, or no domain.
     case emptyMatrix
     /// What this system is not configured for.
@@ -106,9 +106,11 @@ extension GuestFinding: CustomStringConvertible {
     case .severalDevices(let count):
       "\(name) has \(count) devices of vfio_ap, \(devices.joined(separator: " and ")), and libvirt starts no "
         + "virtual machine with more than one; assign all queues to one of them"
-    case .vanishedDevice:
-      "\(name) has the mediated device \(devices.joined()), which is neither active nor defined; define it, or "
-        + "remove it from the virtual machine"
+    case .vanishedDevice(let suspect):
+      "\(name) has the mediated device \(devices.joined()), which is neither active nor defined; "
+        + (suspect.map {
+          "\($0) removes devices whose type its configuration does not list as externally provided; "
+        } ?? "") + "define it, or remove it from the virtual machine"
     case .emptyMatrix: "\(name) has no queue, because its definition has no adapter or no domain"
     case .notConfigured(let adapters, let domains, let controlDomains):
       "\(name) is to have "
@@ -264,7 +266,9 @@ extension HostConfiguration {
     var findings = [machine.definedDevices, machine.liveDevices ?? []].filter { $0.count > 1 }
       .prefix(1).map { finding($0, .severalDevices(count: $0.count)) }
     findings += machine.mediatedDevices.filter { !known.contains($0) }
-      .map { finding([$0], .vanishedDevice) }
+      .map {
+        finding([$0], .vanishedDevice(suspect: managers.first(where: \.removesMediatedDevices)))
+      }
     return findings
   }
 }

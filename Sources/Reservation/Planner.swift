@@ -60,7 +60,10 @@ package struct Planner {
       for apqn in context.undrained { kept[apqn] = .guarded(.busy) }
     }
     if context.isOn(.fighting) {
-      for (apqn, count) in context.fought { kept[apqn] = .guarded(.fought(times: count)) }
+      for (apqn, count) in context.fought {
+        let suspect = context.configuration.suspect(ofMoving: apqn)
+        kept[apqn] = .guarded(.fought(times: count, suspect: suspect))
+      }
     }
     return kept
   }

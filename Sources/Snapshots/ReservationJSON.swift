@@ -31,6 +31,10 @@ extension HostConfiguration {
     $0.add(
       "secureKeyUsers", .list(of: .object(SecureKeyUser.layout)),
       "What uses keys that only crypto adapters can use.", \.secureKeyUsers)
+    $0.add(
+      "managers", .list(of: .word),
+      "Other programs that assign crypto queues."
+    ) { $0.managers.isEmpty ? nil : $0.managers }
   }
 
   init(_ value: JSONValue) throws(ValueError) {
@@ -56,6 +60,15 @@ extension HostConfiguration {
     }
     for fields in try fields.objects("secureKeyUsers", keys: SecureKeyUser.layout.keys) {
       secureKeyUsers.append(try SecureKeyUser(fields))
+    }
+    for (index, word) in (try fields.texts("managers") ?? []).enumerated() {
+      guard let manager = QueueManager(rawValue: word) else {
+        throw ValueError(
+          "unknown program \"\(word)\"; known are "
+            + QueueManager.allCases.map(\.rawValue).joined(separator: ", "),
+          at: "\(fields.path("managers"))[\(index)]")
+      }
+      managers.append(manager)
     }
   }
 }

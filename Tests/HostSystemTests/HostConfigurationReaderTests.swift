@@ -80,6 +80,20 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       configuration.virtualMachines.map(\.mediatedDevices) == [[uuid, attached], [attached]])
   }
 
+  @Test(
+    arguments: [
+      ("var/lib/kubelet/plugins/cex-driver.ibm.com/dra.sock", [.kubernetesDriver]),
+      ("var/lib/kubelet/device-plugins/cex.s390.ibm.com_CCA_for_customer_1", [.kubernetesPlugin]),
+      ("var/lib/kubelet/device-plugins/kubevirt-kvm.sock", [.kubeVirt]),
+      ("var/lib/kubelet/plugins/csi.example.com/csi.sock", []),
+      ("var/lib/kubelet/device-plugins/kubelet.sock", []),
+    ] as [(String, [QueueManager])])
+  func `show other programs that assign queues`(path: String, managers: [QueueManager]) throws {
+    let tree = try TemporaryTree()
+    try tree.file(path, "")
+    #expect(HostConfigurationReader(root: tree.path).read().managers == managers)
+  }
+
   @Test(arguments: [("ap-check", 0o644), ("ap-check.rpmsave", 0o600), ("other", 0o755)])
   func `show no callout that mdevctl does not run`(name: String, mode: UInt32) throws {
     let directory = "usr/lib/mdevctl/scripts.d/callouts/"

@@ -148,6 +148,15 @@ private let other = "11111111-2222-4333-8444-555555555555"
     let guest = try guest(machine)
     #expect(guest.state == .incomplete)
     #expect(guest.findings.map(\.kind) == [.vanishedDevice])
+    #expect(guest.findings.first?.description.contains("KubeVirt") == false)
+  }
+
+  @Test func `names who may have removed a device that has vanished`() throws {
+    var machine = try machine()
+    machine.context.configuration.definitions = []
+    machine.context.configuration.managers = [.kubernetesDriver, .kubeVirt]
+    let finding = try #require(try guest(machine).findings.first)
+    #expect(finding.description.contains("virt-handler of KubeVirt (/var/lib/kubelet/"))
   }
 
   @Test func `has findings about the system, its rules and its hardware`() throws {

@@ -36,6 +36,43 @@ private let otherKeys = MasterKeyPattern(registers: ["AES 0x9"])
       ])
   }
 
+  @Test(
+    arguments: [
+      ([], nil, "another process has moved it back 3 times; find"),
+      ([.kubernetesPlugin, .kubeVirt], nil, "another process has moved it back 3 times; find"),
+      (
+        [.kubeVirt, .kubernetesDriver], nil,
+        "3 times, possibly the CEX driver of Kubernetes (/var/lib/kubelet/plugins/cex-driver.ibm.com); find"
+      ),
+      (
+        [.kubernetesDriver], "cex4queue",
+        "3 times, possibly driverctl (/etc/driverctl.d/ap-01.0004); find"
+      ),
+      ([], "vfio_ap", "another process has moved it back 3 times; find"),
+    ] as [([QueueManager], String?, String)])
+  func `because it was fought over names who may do that`(
+    managers: [QueueManager], override: String?, sentence: String
+  ) throws {
+    var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
+    let contended = APQN(adapter: 1, domain: 4)
+    machine.context.fought = [contended: 3]
+    machine.context.configuration.managers = managers
+    machine.context.configuration.overrides =
+      override.map {
+        [
+          ConfiguredOverride(
+            apqn: contended, driver: $0, source: "/etc/driverctl.d/ap-01.0004"),
+          ConfiguredOverride(
+            apqn: APQN(adapter: 1, domain: 5), driver: "cex4queue", source: "/etc/driverctl.d/other"
+          ),
+        ]
+      } ?? []
+    let plan = try machine.plan(.override, #"APQN=="01.0004", RESERVE="vfio_ap""#)
+    let refusal = try #require(plan.refusals.first)
+    #expect("\(refusal)".contains(sentence))
+    #expect(refusal.reason.isContention)
+  }
+
   @Test func `because it was fought over is named before others that were, too`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5, 6], mechanism: .mask)
     let (first, second) = (APQN(adapter: 1, domain: 4), APQN(adapter: 1, domain: 5))

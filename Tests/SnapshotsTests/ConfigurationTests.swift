@@ -45,7 +45,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
           .repositoryKey("k4", problem: "is empty"),
           .token("/etc/opencryptoki/ep11tok.conf", key: SecureKey(kind: .ep11), apqns: [apqn]),
           .unreadable("/proc/crypto"),
-        ]),
+        ], managers: [.kubernetesDriver, .kubeVirt]),
       ownership: Ownership(
         queues: [apqn], adapters: [1], domains: [2], offline: [apqn], mechanism: .override,
         changeover: .override, passing: APQNSet([apqn])))
@@ -106,7 +106,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     (
       #""configuration": {"mask": 1}"#,
       "configuration: unknown key \"mask\"; keys here are bootMasks, persistentMasks, overrides, "
-        + "definitions, virtualMachines, unreadable, callout, secureKeyUsers"
+        + "definitions, virtualMachines, unreadable, callout, secureKeyUsers, managers"
     ),
     (
       #""configuration": {"bootMasks": {"apmask": "fish", "source": "x"}}"#,

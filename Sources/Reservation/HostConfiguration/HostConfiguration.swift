@@ -25,13 +25,15 @@ package struct HostConfiguration: Equatable, Sendable {
   package var callout: String?
   /// Who on the host itself has secure keys, which only queues of the host can use, and which queues.
   package var secureKeyUsers: [SecureKeyUser]
+  /// Other programs on the host that assign crypto queues by themselves.
+  package var managers: [QueueManager]
 
   /// What is found; a new one has found nothing.
   package init(
     bootMasks: ConfiguredMasks? = nil, persistentMasks: ConfiguredMasks? = nil,
     overrides: [ConfiguredOverride] = [], definitions: [MediatedDeviceDefinition] = [],
     virtualMachines: [VirtualMachine] = [], unreadable: [UnreadableDefinitions] = [],
-    callout: String? = nil, secureKeyUsers: [SecureKeyUser] = []
+    callout: String? = nil, secureKeyUsers: [SecureKeyUser] = [], managers: [QueueManager] = []
   ) {
     self.bootMasks = bootMasks
     self.persistentMasks = persistentMasks
@@ -41,6 +43,7 @@ package struct HostConfiguration: Equatable, Sendable {
     self.unreadable = unreadable
     self.callout = callout
     self.secureKeyUsers = secureKeyUsers
+    self.managers = managers
   }
 
   /// A mediated device as a sentence names it: its UUID, and its virtual machine where one is known.
@@ -49,6 +52,66 @@ package struct HostConfiguration: Equatable, Sendable {
       return uuid
     }
     return "\(uuid) (virtual machine \(machine.name))"
+  }
+}
+
+/// A program other than apreserve that assigns crypto queues, known by what it leaves on the host.
+package enum QueueManager: String, Hashable, Sendable, CaseIterable {
+  /// Kubernetes' DRA driver for Crypto Express: writes `driver_override` and binds single queues.
+  case kubernetesDriver = "cex-dra-driver"
+  /// Kubernetes' device plugin for Crypto Express: gives queues of the host to containers.
+  case kubernetesPlugin = "cex-device-plugin"
+  /// KubeVirt's virt-handler: removes mediated devices whose type its configuration does not list.
+  case kubeVirt = "kubevirt"
+
+  /// Where it is found, what to call it, and what it does against a reservation.
+  private struct Definition {
+    /// The path of its files begins with that.
+    var path: String
+    var name: String
+    var movesQueues = false
+    var removesMediatedDevices = false
+  }
+
+  // Sources: k8s-cex-dra-driver (docs/reference/driver-options.md); the resource name of k8s-cex-dev-plugin and the
+  // sockets of kubevirt/device-plugin-manager (`newDevicePlugin`); KubeVirt 1.9, of which pull request 19099
+  // describes what it removes.
+  private var definition: Definition {
+    switch self {
+    case .kubernetesDriver:
+      Definition(
+        path: "/var/lib/kubelet/plugins/cex-driver.ibm.com", name: "the CEX driver of Kubernetes",
+        movesQueues: true)
+    case .kubernetesPlugin:
+      Definition(
+        path: "/var/lib/kubelet/device-plugins/cex.s390.ibm.com_",
+        name: "the CEX device plugin of Kubernetes")
+    case .kubeVirt:
+      Definition(
+        path: "/var/lib/kubelet/device-plugins/kubevirt-", name: "virt-handler of KubeVirt",
+        removesMediatedDevices: true)
+    }
+  }
+
+  /// The beginning of the paths of what it leaves.
+  package var path: String { definition.path }
+  /// Whether it moves queues between drivers.
+  package var movesQueues: Bool { definition.movesQueues }
+  /// Whether it removes mediated devices that are not its own.
+  package var removesMediatedDevices: Bool { definition.removesMediatedDevices }
+}
+
+extension QueueManager: CustomStringConvertible {
+  /// Its name, and where it was found.
+  package var description: String { "\(definition.name) (\(definition.path))" }
+}
+
+extension HostConfiguration {
+  /// Who may be moving this queue away from guests, as far as files show.
+  package func suspect(ofMoving apqn: APQN) -> String? {
+    let override = overrides.first { $0.apqn == apqn && $0.driver != DriverName.vfioAP }
+    return override.map { "driverctl (\($0.source))" }
+      ?? managers.first(where: \.movesQueues).map { "\($0)" }
   }
 }
 
