@@ -79,8 +79,16 @@ int apreserve_open_file_beneath(int directory, const char *path, int flags, int 
   return descriptor;
 }
 
-int apreserve_open_directory_beneath(int directory, const char *path, int walks) {
-  int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+static int open_directory(int directory, const char *path, int flags, int walks) {
+  flags |= O_DIRECTORY | O_CLOEXEC;
   if (path[0] == '\0') return open_retrying(directory, ".", flags);
   return open_beneath(directory, path, flags, walks);
+}
+
+int apreserve_open_directory_beneath(int directory, const char *path, int walks) {
+  return open_directory(directory, path, O_RDONLY, walks);
+}
+
+int apreserve_find_directory_beneath(int directory, const char *path, int walks) {
+  return open_directory(directory, path, O_PATH, walks);
 }

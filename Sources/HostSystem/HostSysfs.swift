@@ -69,7 +69,12 @@ package final class HostSysfs: Sysfs {
     guard !path.name.isEmpty, !path.name.utf8.contains(where: { $0 == 0 || $0 == 0x2f }) else {
       throw SysfsError(.readLink, path, errno: .invalidArgument)
     }
-    let parent = try openDirectory(SysfsPath(path.object), for: .readLink, of: path)
+    let number = apreserve_find_directory_beneath(
+      directory.number, Self.relativePath(SysfsPath(path.object)), walks)
+    guard number >= 0 else {
+      throw SysfsError(.readLink, path, errno: Errno(rawValue: -number))
+    }
+    let parent = FileDescriptor(number)
     let target: Result<String, Errno>
     do throws(Errno) {
       target = .success(try linkTarget(path.name, in: parent.number))
@@ -87,9 +92,12 @@ package final class HostSysfs: Sysfs {
   }
 
   package func list(_ path: SysfsPath) throws(SysfsError) -> [String] {
-    let directory = try openDirectory(path, for: .list, of: path)
+    let number = apreserve_open_directory_beneath(
+      directory.number, Self.relativePath(path), walks)
+    guard number >= 0 else { throw SysfsError(.list, path, errno: Errno(rawValue: -number)) }
+    let listed = FileDescriptor(number)
     do throws(Errno) {
-      return try directory.directoryNames()
+      return try listed.directoryNames()
     } catch {
       throw SysfsError(.list, path, errno: error)
     }
@@ -107,17 +115,6 @@ package final class HostSysfs: Sysfs {
       directory.number, Self.relativePath(path), flags, walks)
     guard number >= 0 else {
       throw SysfsError(.open, path, text: text, errno: Errno(rawValue: -number))
-    }
-    return FileDescriptor(number)
-  }
-
-  private func openDirectory(
-    _ path: SysfsPath, for operation: SysfsError.Operation, of whole: SysfsPath
-  ) throws(SysfsError) -> FileDescriptor {
-    let number = apreserve_open_directory_beneath(
-      directory.number, Self.relativePath(path), walks)
-    guard number >= 0 else {
-      throw SysfsError(operation, whole, errno: Errno(rawValue: -number))
     }
     return FileDescriptor(number)
   }

@@ -28,6 +28,12 @@ int apreserve_open_file_beneath(int directory, const char *path, int flags, int 
 int apreserve_open_directory_beneath(int directory, const char *path, int walks);
 
 /*
+ * The same for a directory that is not to be read itself, only what is in it: a file system that a program serves
+ * need not be asked to open it then (O_PATH in open(2)).
+ */
+int apreserve_find_directory_beneath(int directory, const char *path, int walks);
+
+/*
  * Lets two names of one directory's file system change places (renameat2(2), RENAME_EXCHANGE), so that
  * neither is missing at any moment. Returns 0 or the negative error number; EINVAL or ENOSYS where the
  * file system or the kernel cannot.
