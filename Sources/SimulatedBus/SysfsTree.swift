@@ -11,8 +11,24 @@ package struct SysfsTree {
     self.bus = bus
   }
 
+  /// Whether what is at a path is there as long as the bus is. Anything else may be removed, and may be another kind
+  /// of node when it is added again.
+  package static func isPermanent(_ parts: [String]) -> Bool { permanent.contains(parts) }
+
+  private static let permanent: Set<[String]> = {
+    let ends = [
+      ["bus", "ap", "devices"], ["bus", "ap", "drivers"], ["devices", "ap"], ["class"], ["module"],
+      control,
+    ]
+    return Set(ends.flatMap { end in (0...end.count).map { Array(end.prefix($0)) } })
+  }()
+
   /// The node at a path, given by its parts from the tree's root; nil for none.
   package func node(_ parts: [String]) -> SysfsNode? {
+    // What the list of all devices has is asked for once for each device, and more often than all else.
+    if parts.count == 4, parts[2] == "devices", parts[0] == "bus", parts[1] == "ap" {
+      return device(parts[3]).map { .link(Self.relative($0, from: parts.dropLast())) }
+    }
     if parts == Self.control { return .control }
     switch frame(parts) {
     case .absent: return nil
@@ -121,7 +137,6 @@ package struct SysfsTree {
   private func linkTarget(_ parts: [String], at place: SysfsPath?) -> [String]? {
     guard let name = parts.last else { return nil }
     switch Self.isOfDevice(parts) ? "" : parts.dropLast().joined(separator: "/") {
-    case "bus/ap/devices": return device(name)
     case "class/mdev_bus" where name == "matrix" && hasMatrix,
       "bus/matrix/devices" where name == "matrix" && hasMatrixBus,
       "bus/matrix/drivers/vfio_ap" where name == "matrix" && hasMatrixBus:

@@ -72,6 +72,21 @@ private let kernels = KernelBehavior.kernels.map(\.behavior)
     }
   }
 
+  /// Who shows the tree may say so for ever.
+  @Test(arguments: kernels)
+  func `has its permanent names on each machine, and only directories and the control file are`(
+    behavior: KernelBehavior
+  ) throws {
+    let tree = try machine(behavior)
+    let permanent = try all(tree).filter { SysfsTree.isPermanent($0.path) }
+    #expect(permanent.count == 12)
+    let empty = SysfsTree(SimulatedBus(behavior: behavior))
+    for (path, node) in permanent {
+      #expect(node == .directory || node == .control, "\(path)")
+      #expect(empty.node(path) == node, "\(path)")
+    }
+  }
+
   /// As `ls -l` shows them on a machine (SimulatedBus documentation, "Devices and links" and "Mediated
   /// devices").
   @Test(arguments: [
