@@ -18,7 +18,6 @@ final class FuseMount {
     }
   }
 
-  private let fuse: OpaquePointer
   private let session: OpaquePointer
   /// Kept as long as libfuse may call it.
   private let files: SimulatedFileSystem
@@ -33,20 +32,19 @@ final class FuseMount {
     let texts = ["apreserve-simfs", "-o", options]
     let words: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }
     defer { for word in words { free(word) } }
-    var operations = fuse_operations.simulated()
+    var operations = fuse_lowlevel_ops.simulated()
     let context = Unmanaged.passUnretained(files).toOpaque()
     var pointers = words
-    let fuse = pointers.withUnsafeMutableBufferPointer { buffer in
+    let session = pointers.withUnsafeMutableBufferPointer { buffer in
       var arguments = fuse_args(argc: Int32(buffer.count), argv: buffer.baseAddress, allocated: 0)
       defer { fuse_opt_free_args(&arguments) }
-      return apreserve_fuse_new(&arguments, &operations, context)
+      return apreserve_session_new(&arguments, &operations, context)
     }
-    guard let fuse, let session = fuse_get_session(fuse) else { throw Failed() }
-    guard fuse_mount(fuse, directory) == 0 else {
-      fuse_destroy(fuse)
+    guard let session else { throw Failed() }
+    guard fuse_session_mount(session, directory) == 0 else {
+      fuse_session_destroy(session)
       throw Failed()
     }
-    self.fuse = fuse
     self.session = session
   }
 
@@ -80,8 +78,8 @@ final class FuseMount {
 
   deinit {
     // Files that programs have open do not hold it up: they answer ENOTCONN from then on.
-    fuse_unmount(fuse)
-    fuse_destroy(fuse)
+    fuse_session_unmount(session)
+    fuse_session_destroy(session)
   }
 }
 
@@ -129,110 +127,174 @@ struct MountPoint {
   }
 }
 
-/// The file system that libfuse's callback belongs to.
-private func fileSystem() -> SimulatedFileSystem? {
-  guard let data = fuse_get_context()?.pointee.private_data else { return nil }
+/// The file system that a request is for.
+private func files(_ request: fuse_req_t?) -> SimulatedFileSystem? {
+  guard let data = fuse_req_userdata(request) else { return nil }
   return Unmanaged<SimulatedFileSystem>.fromOpaque(data).takeUnretainedValue()
 }
 
-private func string(_ path: UnsafePointer<CChar>?) -> String {
-  path.map { String(cString: $0) } ?? ""
+private func string(_ name: UnsafePointer<CChar>?) -> String {
+  name.map { String(cString: $0) } ?? ""
 }
 
-extension fuse_operations {
+/// How many seconds the kernel keeps what never changes.
+private let always = 1e9
+
+extension fuse_lowlevel_ops {
   /// The calls that sysfs knows. It makes and removes no files; chmod and times are taken and forgotten.
-  static func simulated() -> fuse_operations {
-    var operations = fuse_operations()
-    // Nothing is cached, since the machine changes by itself.
-    operations.`init` = { _, configuration in
-      configuration?.pointee.direct_io = 1
-      configuration?.pointee.entry_timeout = 0
-      configuration?.pointee.attr_timeout = 0
-      configuration?.pointee.negative_timeout = 0
-      return fuse_get_context()?.pointee.private_data
-    }
-    operations.getattr = { path, status, _ in
-      guard let files = fileSystem(), let node = files.node(string(path)) else { return -ENOENT }
-      status?.pointee = attributes(of: node, time: files.start)
-      return 0
-    }
-    operations.readlink = { path, buffer, size in
-      guard case .link(let target) = fileSystem()?.node(string(path)), size > 0 else {
-        return -EINVAL
+  ///
+  /// The machine changes by itself, so the kernel keeps only what cannot change (`NodeTable`): the attributes of a
+  /// number, and the names that are always there. It asks for every other name each time that it is used, and for
+  /// links, texts and lists each time that they are read. So nothing has to be taken back from it: that would have
+  /// to be complete before a write is answered and before its events are sent, while it waits for locks of programs
+  /// that wait for this one (`fuse_reverse_inval_entry` in fs/fuse/dir.c).
+  static func simulated() -> fuse_lowlevel_ops {
+    var operations = fuse_lowlevel_ops()
+    operations.lookup = { request, directory, name in
+      guard let files = files(request), let found = files.lookUp(string(name), in: directory)
+      else {
+        fuse_reply_err(request, ENOENT)
+        return
       }
-      let bytes = target.utf8.prefix(size - 1)
-      for (index, byte) in bytes.enumerated() { buffer?[index] = CChar(bitPattern: byte) }
-      buffer?[bytes.count] = 0
-      return 0
+      var entry = fuse_entry_param()
+      entry.ino = found.number
+      entry.attr = files.attributes(of: found.node, number: found.number)
+      entry.attr_timeout = always
+      entry.entry_timeout = found.isPermanent ? always : 0
+      // Whoever asked may be gone.
+      if fuse_reply_entry(request, &entry) != 0 { files.forget(found.number, answers: 1) }
     }
-    operations.readdir = { path, buffer, fill, _, _, _ in
-      guard let names = fileSystem()?.names(string(path)) else { return -ENOENT }
-      let noFlags = fuse_fill_dir_flags(rawValue: 0)
-      for name in [".", ".."] + names where fill?(buffer, name, nil, 0, noFlags) == 1 {
-        return -ENOMEM
+    operations.forget = { request, number, count in
+      files(request)?.forget(number, answers: count)
+      fuse_reply_none(request)
+    }
+    operations.forget_multi = { request, count, forgotten in
+      for entry in UnsafeBufferPointer(start: forgotten, count: count) {
+        files(request)?.forget(entry.ino, answers: entry.nlookup)
       }
-      return 0
+      fuse_reply_none(request)
     }
-    operations.open = { path, information in
-      guard let information else { return -EINVAL }
-      switch fileSystem()?.open(string(path), flags: information.pointee.flags) {
-      case .success(let handle): information.pointee.fh = handle
-      case .failure(let failure): return -failure.errno
-      case nil: return -EIO
-      }
-      return 0
-    }
-    operations.release = { _, information in
-      if let handle = information?.pointee.fh { fileSystem()?.release(handle) }
-      return 0
-    }
-    operations.read = { _, buffer, size, offset, information in
-      guard let buffer, let handle = information?.pointee.fh else { return -EBADF }
-      switch fileSystem()?.read(handle, offset: Int(offset)) {
-      case .success(let text):
-        let part = text.prefix(size)
-        UnsafeMutableRawBufferPointer(start: buffer, count: size).copyBytes(from: part)
-        return Int32(part.count)
-      case .failure(let failure): return -failure.errno
-      case nil: return -EIO
-      }
-    }
-    operations.write = { _, bytes, size, _, information in
-      guard let handle = information?.pointee.fh else { return -EBADF }
-      switch fileSystem()?.write(UnsafeRawBufferPointer(start: bytes, count: size), to: handle) {
-      case .success(let count): return Int32(count)
-      case .failure(let failure): return -failure.errno
-      case nil: return -EIO
-      }
-    }
+    operations.getattr = { request, number, _ in replyAttributes(request, number) }
     // O_TRUNC, and a shell's >: nothing is shortened.
-    operations.truncate = { _, _, _ in 0 }
-    operations.utimens = { _, _, _ in 0 }
-    operations.chmod = { _, _, _ in 0 }
-    operations.chown = { _, _, _, _ in 0 }
+    operations.setattr = { request, number, _, _, _ in replyAttributes(request, number) }
+    operations.readlink = { request, number in
+      switch files(request)?.node(number) {
+      case .link(let target): fuse_reply_readlink(request, target)
+      case nil: fuse_reply_err(request, ENOENT)
+      default: fuse_reply_err(request, EINVAL)
+      }
+    }
+    operations.opendir = { request, number, information in
+      guard let files = files(request), let information, let handle = files.openDirectory(number)
+      else {
+        fuse_reply_err(request, ENOENT)
+        return
+      }
+      information.pointee.fh = handle
+      if fuse_reply_open(request, information) != 0 { files.releaseDirectory(handle) }
+    }
+    operations.releasedir = { request, _, information in
+      if let handle = information?.pointee.fh { files(request)?.releaseDirectory(handle) }
+      fuse_reply_err(request, 0)
+    }
+    operations.readdir = { request, _, size, place, information in
+      replyNames(request, information?.pointee.fh ?? 0, from: Int(place), size: size)
+    }
+    operations.open = { request, number, information in
+      guard let files = files(request), let information else {
+        fuse_reply_err(request, EIO)
+        return
+      }
+      switch files.open(number, flags: information.pointee.flags) {
+      case .success(let handle):
+        information.pointee.fh = handle
+        // What is read is never kept.
+        information.pointee.direct_io = 1
+        if fuse_reply_open(request, information) != 0 { files.release(handle) }
+      case .failure(let failure): fuse_reply_err(request, failure.errno)
+      }
+    }
+    operations.release = { request, _, information in
+      if let handle = information?.pointee.fh { files(request)?.release(handle) }
+      fuse_reply_err(request, 0)
+    }
+    operations.read = { request, _, size, offset, information in
+      switch files(request)?.read(information?.pointee.fh ?? 0, offset: Int(offset)) {
+      case .success(let text):
+        text.prefix(size).withUnsafeBytes { bytes in
+          let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+          _ = fuse_reply_buf(request, start, bytes.count)
+        }
+      case .failure(let failure): fuse_reply_err(request, failure.errno)
+      case nil: fuse_reply_err(request, EIO)
+      }
+    }
+    operations.write = { request, _, bytes, size, _, information in
+      let bytes = UnsafeRawBufferPointer(start: bytes, count: size)
+      switch files(request)?.write(bytes, to: information?.pointee.fh ?? 0) {
+      case .success(let count): fuse_reply_write(request, count)
+      case .failure(let failure): fuse_reply_err(request, failure.errno)
+      case nil: fuse_reply_err(request, EIO)
+      }
+    }
     // What a file system without these answers (`vfs_create`, `vfs_mkdir` and so on in fs/namei.c).
-    operations.create = { _, _, _ in -EACCES }
-    operations.mknod = { _, _, _ in -EPERM }
-    operations.mkdir = { _, _ in -EPERM }
-    operations.unlink = { _ in -EPERM }
-    operations.rmdir = { _ in -EPERM }
-    operations.symlink = { _, _ in -EPERM }
-    operations.link = { _, _ in -EPERM }
-    operations.rename = { _, _, _ in -EPERM }
+    operations.create = { request, _, _, _, _ in fuse_reply_err(request, EACCES) }
+    operations.mknod = { request, _, _, _, _ in fuse_reply_err(request, EPERM) }
+    operations.mkdir = { request, _, _, _ in fuse_reply_err(request, EPERM) }
+    operations.unlink = { request, _, _ in fuse_reply_err(request, EPERM) }
+    operations.rmdir = { request, _, _ in fuse_reply_err(request, EPERM) }
+    operations.symlink = { request, _, _, _ in fuse_reply_err(request, EPERM) }
+    operations.link = { request, _, _, _ in fuse_reply_err(request, EPERM) }
+    operations.rename = { request, _, _, _, _, _ in fuse_reply_err(request, EPERM) }
     return operations
   }
 }
 
-private func attributes(of node: SysfsNode, time: timespec) -> stat {
-  var status = stat()
-  status.st_mode = SimulatedFileSystem.mode(of: node)
-  status.st_nlink = node == .directory ? 2 : 1
-  status.st_size = off_t(node.size)
-  status.st_blksize = 4096
-  status.st_uid = geteuid()
-  status.st_gid = getegid()
-  status.st_mtim = time
-  status.st_atim = time
-  status.st_ctim = time
-  return status
+private func replyAttributes(_ request: fuse_req_t?, _ number: UInt64) {
+  guard let files = files(request), let node = files.node(number) else {
+    fuse_reply_err(request, ENOENT)
+    return
+  }
+  var status = files.attributes(of: node, number: number)
+  fuse_reply_attr(request, &status, always)
+}
+
+/// Answers with as many names of an open directory as the size allows.
+private func replyNames(_ request: fuse_req_t?, _ handle: UInt64, from place: Int, size: Int) {
+  withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
+    var used = 0
+    let isThere = files(request)?.list(handle, from: place) { name, node, next in
+      var status = stat()
+      // As libfuse has it for a number that is not known.
+      status.st_ino = 0xffff_ffff
+      status.st_mode = node.map { SimulatedFileSystem.mode(of: $0) } ?? 0
+      let start = buffer.baseAddress.map { $0 + used }
+      let count = fuse_add_direntry(request, start, size - used, name, &status, off_t(next))
+      guard count <= size - used else { return false }
+      used += count
+      return true
+    }
+    if isThere == true {
+      fuse_reply_buf(request, buffer.baseAddress, used)
+    } else {
+      fuse_reply_err(request, ENOENT)
+    }
+  }
+}
+
+extension SimulatedFileSystem {
+  fileprivate func attributes(of node: SysfsNode, number: UInt64) -> stat {
+    var status = stat()
+    status.st_ino = ino_t(number)
+    status.st_mode = Self.mode(of: node)
+    status.st_nlink = node == .directory ? 2 : 1
+    status.st_size = off_t(node.size)
+    status.st_blksize = 4096
+    status.st_uid = owner.user
+    status.st_gid = owner.group
+    status.st_mtim = start
+    status.st_atim = start
+    status.st_ctim = start
+    return status
+  }
 }

@@ -13,10 +13,15 @@ final class SimulatedFileSystem {
   /// When it was mounted: the time of all files. Times that move with the clock would make each file one
   /// that changes while it is read, to tar for example.
   let start: timespec
+  /// Who has all files.
+  let owner = (user: geteuid(), group: getegid())
+  private var nodes = NodeTable()
   /// The call that libfuse is about to make, if it has been counted already.
   private var admitted: AdmittedCall?
   /// Open files, by the handle that was given out.
   private var files: [UInt64: OpenFile] = [:]
+  /// Open directories, by the handle that was given out.
+  private var directories: [UInt64: OpenDirectory] = [:]
   private var lastHandle: UInt64 = 0
 
   /// A file that a program has open.
@@ -27,6 +32,13 @@ final class SimulatedFileSystem {
     var text: [UInt8]?
     /// The result of a write that was done before libfuse asked for it.
     var result: Result<Int, Failure>?
+  }
+
+  /// A directory that a program has open.
+  private struct OpenDirectory {
+    var parts: [String]
+    /// The names when it was last read from the beginning: what follows is of the same list.
+    var names: [String] = []
   }
 
   /// The most bytes of a write that the kernel takes at once (`kernfs_fop_write_iter` in
@@ -47,13 +59,35 @@ final class SimulatedFileSystem {
     start = now
   }
 
-  static func parts(_ path: String) -> [String] { path.split(separator: "/").map { String($0) } }
+  /// Finds a name in a directory; nil for one that is not there. The kernel is told of it by the answer.
+  func lookUp(_ name: String, in directory: UInt64) -> Found? {
+    guard let directoryParts = nodes.parts(directory) else { return nil }
+    let parts = directoryParts + [name]
+    guard let node = tree.node(parts) else { return nil }
+    return Found(
+      number: nodes.number(of: node, at: parts, in: directory), node: node,
+      isPermanent: SysfsTree.isPermanent(parts))
+  }
 
-  /// The node at a path; nil for none.
-  func node(_ path: String) -> SysfsNode? { tree.node(Self.parts(path)) }
+  /// A name that was found.
+  struct Found {
+    /// The number that the kernel is to use for it.
+    var number: UInt64
+    var node: SysfsNode
+    /// Whether the name is there as long as the tree is mounted.
+    var isPermanent: Bool
+  }
 
-  /// The names in a directory; nil for what is none.
-  func names(_ path: String) -> [String]? { tree.names(Self.parts(path)) }
+  /// Takes back answers of `lookUp`, which the kernel has forgotten, or has never got.
+  func forget(_ number: UInt64, answers: UInt64) { nodes.forget(number, answers: answers) }
+
+  /// The node of a number; nil for one that is not there any more.
+  func node(_ number: UInt64) -> SysfsNode? {
+    guard let parts = nodes.parts(number), let node = tree.node(parts),
+      nodes.stands(number, for: node)
+    else { return nil }
+    return node
+  }
 
   /// The permissions of a node.
   static func mode(of node: SysfsNode) -> mode_t {
@@ -65,9 +99,39 @@ final class SimulatedFileSystem {
     }
   }
 
+  /// Opens a directory; nil for one that is not there any more.
+  func openDirectory(_ number: UInt64) -> UInt64? {
+    guard let parts = nodes.parts(number), tree.node(parts) == .directory else { return nil }
+    lastHandle += 1
+    directories[lastHandle] = OpenDirectory(parts: parts)
+    return lastHandle
+  }
+
+  func releaseDirectory(_ handle: UInt64) { directories[handle] = nil }
+
+  /// Calls `body` with the names in an open directory from a place in its list on, until it returns false: each with
+  /// the node, if it is there yet, and the place of the next. False for a directory that is not there any more.
+  func list(
+    _ handle: UInt64, from place: Int, _ body: (String, SysfsNode?, Int) -> Bool
+  ) -> Bool {
+    guard var directory = directories[handle] else { return false }
+    if place == 0 {
+      guard let names = tree.names(directory.parts) else { return false }
+      directory.names = [".", ".."] + names
+      directories[handle] = directory
+    }
+    guard directory.names.indices.contains(place) else { return true }
+    for index in place..<directory.names.count {
+      let name = directory.names[index]
+      let node = index < 2 ? .directory : tree.node(directory.parts + [name])
+      guard body(name, node, index + 1) else { break }
+    }
+    return true
+  }
+
   /// Opens a file. Even root cannot open a file for writing that has no `store` (`kernfs_fop_open`).
-  func open(_ path: String, flags: Int32) -> Result<UInt64, Failure> {
-    guard let node = node(path) else { return .failure(Failure(ENOENT)) }
+  func open(_ number: UInt64, flags: Int32) -> Result<UInt64, Failure> {
+    guard let node = node(number) else { return .failure(Failure(ENOENT)) }
     let mode = Self.mode(of: node)
     let access = flags & O_ACCMODE
     if access != O_WRONLY, mode & 0o444 == 0 { return .failure(Failure(EACCES)) }

@@ -1,7 +1,6 @@
 #define FUSE_USE_VERSION 31
 
 #include <errno.h>
-#include <fuse3/fuse.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <linux/magic.h>
 #include <signal.h>
@@ -15,7 +14,8 @@
 /* Loads libfuse, which every function of it needs. The result is null, or a text that says why it cannot be loaded. */
 const char *apreserve_load_fuse(void);
 
-struct fuse *apreserve_fuse_new(struct fuse_args *arguments, const struct fuse_operations *operations, void *data);
+struct fuse_session *apreserve_session_new(struct fuse_args *arguments, const struct fuse_lowlevel_ops *operations,
+                                           void *data);
 
 /* A buffer with room for the members that newer versions of libfuse have at its end. */
 struct apreserve_buffer {
