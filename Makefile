@@ -286,6 +286,7 @@ bench: dependencies
 # As root, because it injects uevents in a network namespace.
 bench-host: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product apreserve
+	swift build -c release --scratch-path $(SCRATCH) --product apreserve-simfs
 	swift run -c release --scratch-path $(SCRATCH) host-benchmarks
 
 clean:

@@ -16,6 +16,7 @@ enum HostBenchmarks {
     try LatencyBenchmark(injection: injection).run()
     try ScanBenchmark().run()
     try ProcessBenchmark(injection: injection).run()
+    try MountBenchmark().run()
   }
 }
 

@@ -75,6 +75,11 @@ package final class TemporaryTree {
     try check(symlink(target, try entry(name)), "symlink")
   }
 
+  /// Gives a file of the tree another name, whatever directories that needs.
+  package func hardLink(_ name: String, to file: String) throws {
+    try check(Glibc.link(path + "/" + file, try entry(name)), "link")
+  }
+
   /// Creates a pipe, whatever directories it needs.
   package func pipe(_ name: String) throws {
     try check(mkfifo(try entry(name), 0o644), "mkfifo")
