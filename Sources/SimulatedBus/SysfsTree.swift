@@ -25,9 +25,18 @@ package struct SysfsTree {
 
   /// The node at a path, given by its parts from the tree's root; nil for none.
   package func node(_ parts: [String]) -> SysfsNode? {
-    // What the list of all devices has is asked for once for each device, and more often than all else.
+    // Nearly all that programs ask for is in the list of all devices, or in the directory of one.
     if parts.count == 4, parts[2] == "devices", parts[0] == "bus", parts[1] == "ap" {
       return device(parts[3]).map { .link(Self.relative($0, from: parts.dropLast())) }
+    }
+    if parts.count > 2, parts[1] == "ap", parts[0] == "devices",
+      let place = Self.placeOfDevice(parts)
+    {
+      if let mode = bus.mode(of: place) { return .attribute(place, mode: mode) }
+      if let target = linkTarget(parts, at: place) {
+        return .link(Self.relative(target, from: parts.dropLast()))
+      }
+      return bus.isDirectory(place) ? .directory : nil
     }
     if parts == Self.control { return .control }
     switch frame(parts) {
