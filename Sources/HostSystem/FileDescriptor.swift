@@ -201,14 +201,14 @@ extension FileError: CustomStringConvertible {
 }
 
 /// The name of a process for a person.
-enum ProcessName {
+package enum ProcessName {
   /// Such as `chzdev (process 4711)`.
   static func text(_ process: Int32) -> String {
     command(process).map { "\($0) (process \(process))" } ?? "process \(process)"
   }
 
   /// The name alone; nil if the process has ended. A process can have any name, so it is made printable.
-  static func command(_ process: Int32) -> String? {
+  package static func command(_ process: Int32) -> String? {
     guard let bytes = try? HostFile.read("/proc/\(process)/comm", sizeLimit: 64) else { return nil }
     return String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
       .printable

@@ -38,11 +38,22 @@ package enum HostFile {
     }
     // Closing would do it too, unless a child process has just inherited the descriptor.
     defer { if isUnfinished != nil { file.letWritersIn() } }
+    return try contents(of: file.number, path, sizeLimit: sizeLimit)
+  }
+
+  /// Reads standard input to its end, whatever it is: a socket cannot be opened again as /dev/stdin.
+  package static func standardInput(sizeLimit: Int) throws(FileError) -> [UInt8] {
+    try contents(of: STDIN_FILENO, "standard input", sizeLimit: sizeLimit)
+  }
+
+  private static func contents(
+    of file: Int32, _ path: String, sizeLimit: Int
+  ) throws(FileError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
       let count = try systemCall("reading", on: path) {
-        Glibc.read(file.number, &chunk, chunk.count)
+        Glibc.read(file, &chunk, chunk.count)
       }
       if count == 0 { return bytes }
       bytes.append(contentsOf: chunk[..<count])

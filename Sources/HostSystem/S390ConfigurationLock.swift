@@ -25,6 +25,8 @@ package final class S390ConfigurationLock: ConfigurationLock {
   }
 
   private let path: String
+  /// The process in whose name the lock is held.
+  private let owner: Int32
   /// The longest wait for a running holder.
   package var limit: Duration
   private let isInterrupted: () -> Bool
@@ -75,11 +77,15 @@ package final class S390ConfigurationLock: ConfigurationLock {
 
   /// The lock at `path`. Acquiring it waits at most as long as `limit` for a running holder, and not once
   /// `isInterrupted`.
+  ///
+  /// A callout holds it in the name of the process that has called it, its `owner`: the lock is held until another
+  /// callout of the same process releases it, and is stale once that process has ended.
   package init(
-    path: String = S390ConfigurationLock.systemPath, limit: Duration,
+    path: String = S390ConfigurationLock.systemPath, limit: Duration, owner: Int32 = getpid(),
     isInterrupted: @escaping () -> Bool = { false }, report: @escaping (Notice) -> Void
   ) {
     self.path = path
+    self.owner = owner
     self.limit = limit
     self.isInterrupted = isInterrupted
     self.report = report
@@ -149,8 +155,18 @@ package final class S390ConfigurationLock: ConfigurationLock {
     // Another process that considered the lock stale may have replaced it, maybe with a file that has the
     // same inode number.
     guard lstat(path, &status) == 0, FileIdentity(status) == own,
-      let text = try? HostFile.read(path, sizeLimit: 64), Self.process(text) == getpid()
+      let text = try? HostFile.read(path, sizeLimit: 64), Self.process(text) == owner
     else { return }
+    unlink(path)
+  }
+
+  /// Whether the lock is held in the name of the owner already, which is another process.
+  package var isHeldByOwner: Bool { owner != getpid() && holder() == .running(owner) }
+
+  /// Releases what another process has acquired in the name of the owner. The owner is running, so that no other process
+  /// takes the lock for stale and replaces it meanwhile.
+  package func releaseForOwner() {
+    guard isHeldByOwner else { return }
     unlink(path)
   }
 
@@ -190,7 +206,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     }
   }
 
-  /// Creates a file with the number of this process beside the lock, and removes it afterwards, or the
+  /// Creates a file with the number of the owner beside the lock, and removes it afterwards, or the
   /// file that it was exchanged with.
   private func withDraft(
     _ body: (_ draft: String, FileIdentity) throws(FileError) -> Bool
@@ -199,7 +215,7 @@ package final class S390ConfigurationLock: ConfigurationLock {
     do throws(FileError) {
       let file = try createDraft(draft)
       defer { unlink(draft) }
-      let text = Array("\(getpid())\n".utf8)
+      let text = Array("\(owner)\n".utf8)
       try file.write(text, to: draft)
       return try body(draft, FileIdentity(file.status(draft)))
     } catch {

@@ -115,6 +115,32 @@ import Testing
     #expect(try tree.text("s390apconfig.lock") == "1\n")
   }
 
+  /// As the callouts of mdevctl hold it: acquired by one process, released by another, both started by the owner.
+  @Test func `is held in the name of another process until that or another callout releases it`()
+    throws
+  {
+    func callout(of owner: Int32) -> S390ConfigurationLock {
+      S390ConfigurationLock(path: path, limit: .zero, owner: owner, report: { _ in })
+    }
+    let first = callout(of: getppid())
+    #expect(!first.isHeldByOwner)
+    try first.acquire()
+    #expect(try tree.text("s390apconfig.lock") == "\(getppid())\n")
+    #expect(callout(of: getppid()).isHeldByOwner)
+    // The agent waits, and so does the callout of another mdevctl.
+    #expect(throws: ConfigurationLockError.self) { try lock().acquire() }
+    #expect(throws: ConfigurationLockError.self) { try callout(of: 1).acquire() }
+    callout(of: 1).releaseForOwner()
+    lock().releaseForOwner()
+    #expect(try names == ["s390apconfig.lock"])
+    callout(of: getppid()).releaseForOwner()
+    #expect(try names.isEmpty)
+    // mdevctl has ended between its callouts.
+    try callout(of: endedProcess()).acquire()
+    try lock().acquire()
+    #expect(try tree.text("s390apconfig.lock") == "\(getpid())\n")
+  }
+
   @Test func `creates its directory if it is missing, as in an initial RAM disk`() throws {
     let path = tree.path + "/lock/s390apconfig.lock"
     let lock = S390ConfigurationLock(path: path, limit: .zero, report: { _ in })
