@@ -280,7 +280,7 @@ extension MediatedDevice {
   }
 
   /// The queues that both have in their matrices.
-  fileprivate func queues(sharedWith other: MediatedDevice) -> [APQN] {
+  func queues(sharedWith other: MediatedDevice) -> [APQN] {
     MediatedDevice(
       uuid: uuid, adapters: adapters.intersection(other.adapters),
       domains: domains.intersection(other.domains)
