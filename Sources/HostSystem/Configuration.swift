@@ -8,6 +8,10 @@ package struct Configuration: Equatable, Sendable {
   package var policy = GuardPolicy()
   /// Whether udev gets another event of the matrix device if queues were reserved after it had appeared.
   package var reannouncesMatrix = false
+  /// What becomes of the start of a virtual machine that lacks queues.
+  package var guestStart = GuestStart.refuse
+  /// The longest wait for queues of a virtual machine before it is started.
+  package var guestStartTimeout = Duration.seconds(30)
   /// The time between two scans without an event.
   package var rescanInterval = Duration.seconds(60)
   /// The time without new devices after which a bus counts as scanned on kernels that do not count scans.
@@ -21,6 +25,14 @@ package struct Configuration: Equatable, Sendable {
   /// is why the setting has the value that protects best.
   package private(set) var origins: [Setting: String] = [:]
   private var invalidLines: [ConfigurationProblem] = []
+
+  /// What the hook of libvirt does where queues of a virtual machine cannot be used.
+  package enum GuestStart: String, CaseIterable, Sendable {
+    case refuse
+    case warn
+    /// The queues are not looked at.
+    case ignore
+  }
 
   package init() {}
 

@@ -238,17 +238,31 @@ package struct HostConfigurationReader {
     }
   }
 
-  /// s390-tools' callout, whatever its suffix: mdevctl(8) runs each file that is executable.
+  /// s390-tools' callout where mdevctl would use it: where apreserve's own does not come before it, which answers in its
+  /// place (apreserve(1)). Whatever its suffix is: mdevctl(8) runs each file that is executable.
   private func callout() -> String? {
-    for directory in [
-      "/usr/lib/mdevctl/scripts.d/callouts", "/etc/mdevctl.d/scripts.d/callouts",
-    ] {
-      let name = names(in: directory).first { name in
-        name.hasPrefix("ap-check") && isExecutable("\(directory)/\(name)")
-      }
-      if let name { return "\(directory)/\(name)" }
+    let first = callouts().first { path in
+      let name = path.split(separator: "/").last ?? ""
+      return (name == "ap-apreserve" || name.hasPrefix("ap-check")) && isExecutable(path)
     }
-    return nil
+    return first.flatMap { $0.hasSuffix("/ap-apreserve") ? nil : $0 }
+  }
+
+  /// The scripts that mdevctl tries, in its order. 1.3 and newer try first those in /usr/lib, then those in /etc, each
+  /// directory by name, and do not work without the directory of notifiers in /usr/lib. Older ones know only the
+  /// directory in /etc, and take its names as the file system lists them.
+  private func callouts() -> [String] {
+    let (current, old) = ("/usr/lib/mdevctl/scripts.d", "/etc/mdevctl.d/scripts.d/callouts")
+    let isCurrent = access(root + current + "/notifiers", F_OK) == 0
+    let inUsr = names(in: current + "/callouts").map { "\(current)/callouts/\($0)" }
+    let inEtc = (isCurrent ? names(in: old) : unsortedNames(in: old)).map { "\(old)/\($0)" }
+    return isCurrent ? inUsr + inEtc : inEtc + inUsr
+  }
+
+  private func unsortedNames(in directory: String) -> [String] {
+    let number = open(root + directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard number >= 0 else { return [] }
+    return (try? FileDescriptor(number).directoryNames()) ?? []
   }
 
   private func isInstalled(_ manager: QueueManager) -> Bool {

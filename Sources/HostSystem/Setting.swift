@@ -10,6 +10,8 @@ package enum Setting: String, CaseIterable, Sendable {
   case fightLimit = "FightLimit"
   case fightInterval = "FightIntervalSec"
   case reannounceMatrix = "ReannounceMatrix"
+  case guestStart = "GuestStart"
+  case guestStartTimeout = "GuestStartTimeoutSec"
   case rescanInterval = "RescanIntervalSec"
   case busSettle = "BusSettleSec"
   case startTimeout = "StartTimeoutSec"
@@ -37,6 +39,10 @@ package enum Setting: String, CaseIterable, Sendable {
     case .fightLimit: Row(.reservation, \.policy.fightLimit, .number(1...1000)) { $0.smallest }
     case .fightInterval: Row(.reservation, \.policy.fightInterval, .time()) { $0.greatest }
     case .reannounceMatrix: Row(.reservation, \.reannouncesMatrix, .flag) { _ in false }
+    // No guest runs without what it needs.
+    case .guestStart: Row(.reservation, \.guestStart, .choice()) { _ in .refuse }
+    case .guestStartTimeout:
+      Row(.reservation, \.guestStartTimeout, .time()) { $0.greatest }
     // Changes without an event are noticed earliest.
     case .rescanInterval:
       Row(.daemon, \.rescanInterval, .time(atLeast: .seconds(1))) { $0.smallest }

@@ -182,7 +182,7 @@ extension Guest {
   }
 
   /// What it lacks, each a sentence: queues that are open for the same reason are one.
-  fileprivate var sentences: [String] {
+  package var sentences: [String] {
     let open = queues.compactMap { queue in
       queue.reason.map { OpenRequest(queue.apqn, $0) }
     }

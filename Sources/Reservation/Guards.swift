@@ -63,8 +63,10 @@ package enum Guard: String, CaseIterable, Hashable, Sendable {
       Definition(
         forced: "Choose overrides although ap-check is installed.",
         manual: """
-          Overrides are not chosen while the callout ap-check of s390-tools is installed, because it refuses \
-          to start mediated devices with such queues.
+          Overrides are not chosen while mdevctl(8) uses the callout ap-check of s390-tools, because it refuses \
+          to start mediated devices with such queues. Where the callout of apreserve is installed, mdevctl 1.3 and \
+          newer use that instead; older ones use the first that the directory lists (`ls -U \
+          /etc/mdevctl.d/scripts.d/callouts`).
           """)
     case .emptyRules:
       Definition(

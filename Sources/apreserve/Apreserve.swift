@@ -89,7 +89,9 @@ struct Apreserve: ParsableCommand {
         ]),
       CommandGroup(
         name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
-      CommandGroup(name: "Programs", subcommands: [SchemaCommand.self]),
+      CommandGroup(
+        name: "Programs",
+        subcommands: [SchemaCommand.self, MdevCalloutCommand.self, LibvirtHookCommand.self]),
     ])
 }
 

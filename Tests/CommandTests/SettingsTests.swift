@@ -30,6 +30,8 @@ private struct Visibility {
     case .fightLimit: value = "7"
     case .fightInterval: value = "7s"
     case .reannounceMatrix: value = "yes"
+    case .guestStart: value = "warn"
+    case .guestStartTimeout: value = "7s"
     case .rescanInterval: value = "7s"
     case .busSettle: value = "7s"
     case .startTimeout: value = "7s"

@@ -34,6 +34,8 @@ import Testing
       FightLimit=5
       FightIntervalSec=500ms
       ReannounceMatrix=yes
+      GuestStart=warn
+      GuestStartTimeoutSec=5
 
       ; another one
       [Daemon]
@@ -50,6 +52,8 @@ import Testing
     #expect(configuration.policy.fightLimit == 5)
     #expect(configuration.policy.fightInterval == .milliseconds(500))
     #expect(configuration.reannouncesMatrix)
+    #expect(configuration.guestStart == .warn)
+    #expect(configuration.guestStartTimeout == .seconds(5))
     #expect(configuration.rescanInterval == .seconds(120))
     #expect(configuration.busSettle == .zero)
     #expect(configuration.startTimeout == .seconds(90))
@@ -150,6 +154,8 @@ import Testing
     case .fightLimit: Strictness(loose: "9", strict: "1", protective: "3")
     case .fightInterval: Strictness(loose: "1", strict: "600s", protective: "60s")
     case .reannounceMatrix: Strictness(loose: "yes", protective: "no")
+    case .guestStart: Strictness(loose: "ignore", protective: "refuse")
+    case .guestStartTimeout: Strictness(loose: "0", strict: "90s", protective: "30s")
     case .rescanInterval: Strictness(loose: "1h", strict: "5s", protective: "60s")
     case .busSettle: Strictness(loose: "0", strict: "9s", protective: "3s")
     case .startTimeout: Strictness(loose: "1h", strict: "5s", protective: "60s")

@@ -1,6 +1,7 @@
 import APBus
 import Reservation
 import ReservationRules
+import Glibc
 import HostSystem
 import HostTestSupport
 import TestSupport
@@ -102,6 +103,46 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(configuration.callout == nil)
     try tree.file(directory + "ap-check.sh", "#!/bin/sh\n", mode: 0o755)
     #expect(configuration.callout == "/" + directory + "ap-check.sh")
+  }
+
+  /// mdevctl 1.3 and newer need the directory of notifiers, and try first what is in /usr, by name.
+  @Test(arguments: [
+    (["usr", "usr"], true, false), (["etc", "usr"], true, true), (["etc", "etc"], true, false),
+    (["usr", "etc"], true, false), (["usr", "usr"], false, false), (["usr", "etc"], false, true),
+    (["etc", "usr"], false, false),
+  ])
+  func `show no callout that apreserve's comes before`(
+    places: [String], isCurrent: Bool, isUsed: Bool
+  ) throws {
+    let directories = [
+      "usr": "usr/lib/mdevctl/scripts.d", "etc": "etc/mdevctl.d/scripts.d",
+    ]
+    if isCurrent { try tree.directory("usr/lib/mdevctl/scripts.d/notifiers") }
+    for (name, place) in zip(["ap-apreserve", "ap-check"], places) {
+      let directory = try #require(directories[place])
+      try tree.file("\(directory)/callouts/\(name)", "#!/bin/sh\n", mode: 0o755)
+    }
+    #expect((configuration.callout != nil) == isUsed)
+  }
+
+  @Test func `show the callout that an older mdevctl finds first`() throws {
+    let directory = "etc/mdevctl.d/scripts.d/callouts"
+    try tree.file("\(directory)/ap-apreserve", "#!/bin/sh\n", mode: 0o755)
+    try tree.file("\(directory)/ap-check.sh", "#!/bin/sh\n", mode: 0o755)
+    // The order of the file system, as mdevctl sees it, too.
+    var names: [String] = []
+    let stream = try #require(opendir("\(tree.path)/\(directory)"))
+    while let entry = readdir(stream) {
+      names.append(
+        withUnsafeBytes(of: &entry.pointee.d_name) {
+          String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        })
+    }
+    closedir(stream)
+    let first = names.first { $0.hasPrefix("ap-") }
+    #expect(configuration.callout == (first == "ap-check.sh" ? "/\(directory)/ap-check.sh" : nil))
+    try tree.mode("\(directory)/ap-apreserve", 0o644)
+    #expect(configuration.callout == "/\(directory)/ap-check.sh")
   }
 
   @Test

@@ -20,8 +20,8 @@ package struct HostConfiguration: Equatable, Sendable {
   package var virtualMachines: [VirtualMachine]
   /// Definitions of guests that cannot be read, beside those in `definitions` that have problems.
   package var unreadable: [UnreadableDefinitions]
-  /// Where s390-tools' ap-check callout is installed, which refuses to start a mediated device whose
-  /// queues are reserved by override (SimulatedBus documentation, "s390-tools"); nil where it is not.
+  /// Where s390-tools' ap-check callout is installed and mdevctl uses it, which refuses to start a mediated device
+  /// whose queues are reserved by override (SimulatedBus documentation, "s390-tools"); nil where it does not.
   package var callout: String?
   /// Who on the host itself has secure keys, which only queues of the host can use, and which queues.
   package var secureKeyUsers: [SecureKeyUser]
