@@ -150,6 +150,7 @@ mutate: dependencies
 # Tools of other projects on the mounted simulated bus.
 check-tools: build
 	Tests/Tools/check-tools $(SCRATCH)/debug .cache
+	Tests/Tools/check-callout $(SCRATCH)/debug .cache
 
 # The Varlink client of systemd, which some versions of systemd do not have yet.
 .PHONY: check-varlinkctl
@@ -174,7 +175,7 @@ check-library: dependencies
 # packaging/install-files documents DESTDIR=, PREFIX= and the other variables, and knows where files are installed.
 PREFIX = /usr/local
 export DESTDIR PREFIX SYSCONFDIR ZSHDIR FISHDIR GENERATOR
-COMPONENTS = apreserve simulator
+COMPONENTS = apreserve simulator libvirt
 
 .PHONY: install install-files uninstall
 install: package-programs install-files

@@ -46,7 +46,9 @@ import Testing
     }
     let result = try run("install")
     #expect(result.status == 0 && result.output == "")
-    let files = try Shell.run("cd '\(place)/dest dir' && find . -type f -printf '/%P\n'").lines
+    let files = try Shell.run(
+      "cd '\(place)/dest dir' && find . '(' -type f -o -type l ')' -printf '/%P\n'"
+    ).lines
     let list = try run("list").lines
     #expect(Set(files) == Set(list.filter { !$0.hasSuffix(".d") }))
     #expect(try Shell.run("find '\(place)/dest dir' -type f -empty").output == "")
@@ -62,10 +64,20 @@ import Testing
         "LIBEXECDIR": "/usr/lib64", "CONFDIR": "/usr/lib/apreserve", "INITRD": "dracut",
       ])
     let files = Set(try installation.files.map { String($0.dropFirst(installation.path.count)) })
-    let scripts = ["initrd-apply", "initrd-collect", "queues-that-stay"]
+    let scripts = ["initrd-apply", "initrd-collect", "libvirt-hook", "queues-that-stay"]
     #expect(files.isSuperset(of: scripts.map { "/usr/lib64/apreserve/\($0)" }))
     #expect(files.contains("/usr/lib/apreserve/apreserve.conf"))
-    #expect(!files.contains { $0.hasPrefix("/etc/") || $0.contains("initramfs-tools") })
+    #expect(!files.contains { $0.contains("initramfs-tools") })
+    // Older versions of mdevctl look only there, and libvirt.
+    let links = [
+      "/etc/mdevctl.d/scripts.d/callouts/ap-apreserve":
+        "/usr/lib/mdevctl/scripts.d/callouts/ap-apreserve",
+      "/etc/libvirt/hooks/qemu.d/apreserve": "/usr/lib64/apreserve/libvirt-hook",
+    ]
+    #expect(files.filter { $0.hasPrefix("/etc/") } == Set(links.keys))
+    for (link, target) in links {
+      #expect(try Shell.run("readlink '\(installation.path)\(link)'").output == target + "\n")
+    }
     let module = "\(installation.path)/usr/lib/dracut/modules.d/90apreserve"
     #expect(try Shell.run("grep -c '/usr/lib64/apreserve/' '\(module)/apply.sh'").output == "1\n")
     #expect(try Shell.run("grep -r '/libexec/' '\(module)'").output == "")
@@ -105,8 +117,27 @@ import Testing
     let commands = try Shell.run(
       "grep -rh '^Exec' '\(installation.path)/usr/lib/systemd/system'"
     ).lines
-    #expect(commands.count == 3)
+    #expect(commands.count == 4)
     #expect(commands.allSatisfy { $0.contains("=\(installation.path)/usr/bin/apreserve ") })
+  }
+
+  /// Called for every type of device; one that is not of vfio_ap, or without the program, is left to other callouts.
+  @Test(arguments: [("i915-GVTg_V5_4", 2), ("vfio_ap-passthrough", 2)])
+  func `brings a callout that leaves to others what it cannot answer`(
+    type: String, status: Int
+  ) throws {
+    try installation.run("install")
+    let callout = "\(installation.path)/etc/mdevctl.d/scripts.d/callouts/ap-apreserve"
+    _ = try Shell.run("rm '\(installation.path)/usr/bin/apreserve'")
+    #expect(try Shell.run("'\(callout)' -t \(type) -e pre -a start").status == status)
+  }
+
+  @Test(arguments: ["prepare", "start", ""])
+  func `brings a hook that lets every machine start without the program`(operation: String) throws {
+    try installation.run("install")
+    _ = try Shell.run("rm '\(installation.path)/usr/bin/apreserve'")
+    let hook = "\(installation.path)/etc/libvirt/hooks/qemu.d/apreserve"
+    #expect(try Shell.run("'\(hook)' web1 \(operation) begin -").status == 0)
   }
 
   @Test func `brings completions that bash can read`() throws {

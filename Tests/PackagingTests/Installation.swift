@@ -32,7 +32,7 @@ final class Installation {
 
   /// All files below the directory.
   var files: [String] {
-    get throws { try Shell.run("find '\(path)' -type f | sort").lines }
+    get throws { try Shell.run("find '\(path)' -type f -o -type l | sort").lines }
   }
 
   /// The directory of the built programs.
