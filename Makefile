@@ -24,6 +24,7 @@ help:
 	@echo '  check-distributions    the same on newer suites of Debian (BOOT_SUITES="trixie"); as root'
 	@echo '  boot-shell             start a shell in that container; as root'
 	@echo '  check-tools            run driverctl, mdevctl, lszcrypt and others on the mounted simulated bus; as root'
+	@echo '  check-libvirt          define and start node devices and virtual machines with libvirt there; as root'
 	@echo '  check-varlinkctl       query the daemon with varlinkctl of systemd'
 	@echo '  check-kernel           run scenarios on real kernels in virtual machines; as root'
 	@echo '  record-kernel          the same, and keep what the kernels did as test data'
@@ -151,6 +152,11 @@ mutate: dependencies
 check-tools: build
 	Tests/Tools/check-tools $(SCRATCH)/debug .cache
 	Tests/Tools/check-callout $(SCRATCH)/debug .cache
+
+# libvirt's daemon there, with the callout of mdevctl and the hook.
+.PHONY: check-libvirt
+check-libvirt: build
+	Tests/Tools/check-libvirt $(SCRATCH)/debug
 
 # The Varlink client of systemd, which some versions of systemd do not have yet.
 .PHONY: check-varlinkctl
