@@ -1,23 +1,25 @@
 #!/bin/bash
-# build.sh CACHE [debian] [src-V] [systemd]
+# build.sh CACHE [debian] [debian-V] [src-V] [systemd]
 #
 # Fills CACHE with what run.py needs, from Debian's packages only, and leaves alone what is there:
 #   debian   the kernel of Debian 12 as it is, and the AP bus for it
+#   debian-V another kernel as Debian has it, whose tools run on Debian 12: 5.10 of Debian 11, and 6.12 of
+#            Debian 13 as it is in the backports of Debian 12
 #   src-V    a kernel built from the package linux-source-V with kernel.config, and the AP bus for it
-#            (the package is looked for in the suite $SUITE, default forky)
+#            (from the release of Debian that has it, or else from the suite $SUITE, default forky)
 #   systemd  a root file system with systemd and udevd; made by root only
 # The AP bus: ap, zcrypt, zcrypt_cex4, vfio_ap (the kernel's own code from the source package on
 # adapters in software, see apreal/) and apsim (an imitation without masks, see apsim/).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
 export DEBIAN_FRONTEND=noninteractive
 step() { printf 'kernel bed: %s  %s\n' "$(date +%T)" "$*" >&2; }
 
 tools="qemu-system-x86 seabios ipxe-qemu busybox-static mmdebstrap cpio kmod e2fsprogs flex bison bc
-	libelf-dev libssl-dev xz-utils gcc make python3 udev debian-archive-keyring"
+	libelf-dev libssl-dev xz-utils zstd gcc make python3 udev debian-archive-keyring"
 install_tools() {
 	local missing=() sudo= t
 	for t in $tools; do
@@ -55,40 +57,53 @@ suite_apt() {	# suite_apt SUITE ARGUMENT...
 }
 
 get() {	# get SUITE PACKAGE...: downloads, and unpacks below CACHE/root
-	local suite=$1 p
+	local suite=$1 p debs=$cache/debs/$1
 	shift
+	mkdir -p "$debs"
 	for p; do
-		[ -n "$(find "$cache/debs" -name "${p}_*.deb" -print -quit)" ] ||
-			(cd "$cache/debs" && suite_apt "$suite" download "$p") ||
+		[ -n "$(find "$debs" -name "${p}_*.deb" -print -quit)" ] ||
+			(cd "$debs" && suite_apt "$suite" download "$p") ||
 			{ step "no package $p in Debian $suite"; return 1; }
-		dpkg-deb -x "$cache/debs/${p}"_*.deb "$cache/root"
+		dpkg-deb -x "$debs/${p}"_*.deb "$cache/root"
 	done
 }
 
-source_tree() {	# source_tree SUITE VERSION
-	[ ! -d "$cache/src/linux-source-$2" ] || return 0
-	step "unpacking linux-source-$2"
-	get "$1" "linux-source-$2" || {
-		step "the suite has: $(suite_apt "$1" names linux-source-6 linux-source-7 | grep '^linux-source-' | sort -V | tr '\n' ' ')"
-		exit 1
-	}
-	tar -C "$cache/src" -xf "$cache/root/usr/src/linux-source-$2.tar.xz"
+suite_of() {	# suite_of KERNEL-NAME
+	case $1 in
+	debian | src-6.1) echo bookworm ;;
+	debian-5.10 | src-5.10) echo bullseye ;;
+	debian-6.12) echo bookworm-backports ;;
+	src-6.12) echo trixie ;;
+	src-*) echo "${SUITE:-forky}" ;;
+	*) step "unknown: $1"; return 2 ;;
+	esac
 }
 
-ap_modules() {	# ap_modules KERNEL-NAME SOURCE-VERSION KDIR
-	local k=$cache/kernels/$1 v=$2 kdir=$3 b
+source_tree() {	# source_tree SUITE VERSION: as CACHE/src/SUITE/linux-source-VERSION
+	[ ! -d "$cache/src/$1/linux-source-$2" ] || return 0
+	step "unpacking linux-source-$2"
+	get "$1" "linux-source-$2" || {
+		step "the suite has: $(suite_apt "$1" names linux-source- | sort -V | tr '\n' ' ')"
+		exit 1
+	}
+	mkdir -p "$cache/src/$1"
+	tar -C "$cache/src/$1" -xf "$cache/root/usr/src/linux-source-$2.tar.xz"
+}
+
+ap_modules() {	# ap_modules KERNEL-NAME SOURCE KDIR
+	local k=$cache/kernels/$1 source=$2 kdir=$3 b
 	step "the AP bus for $1"
 	rm -rf "$k/ap"
 	mkdir -p "$k/ap"
 	b=$cache/apreal-$1
-	python3 "$here/apreal/prepare.py" "$cache/src/linux-source-$v" "$b" >/dev/null
-	make -s -C "$kdir" M="$b" modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
+	python3 "$here/apreal/prepare.py" "$source" "$b" >/dev/null
+	make -s -C "$kdir" M="$b" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
 	cp "$b"/*.ko "$k/ap/"
 	b=$cache/apsim-$1
 	rm -rf "$b"
 	cp -r "$here/apsim" "$b"
 	cp "$here"/apreal/aphw.[ch] "$b/"
-	make -s -C "$kdir" M="$b" modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
+	make -s -C "$kdir" M="$b" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
 	cp "$b/apsim.ko" "$k/ap/"
 	strip --strip-debug "$k"/ap/*.ko
 }
@@ -103,7 +118,7 @@ initrd() {	# initrd KERNEL-NAME
 	chmod 755 "$t/init" "$t/ap/apload"
 	[ ! -f "$k/boot.list" ] || { cp "$k/boot.list" "$t/"; cp "$k"/boot/* "$t/boot/"; }
 	cp "$k"/ap/* "$t/ap/"
-	for l in wr ulisten race; do gcc -O2 -static -s -o "$t/ap/$l" "$here/guest/$l.c"; done
+	for l in wr ulisten race vguest; do gcc -O2 -static -s -o "$t/ap/$l" "$here/guest/$l.c"; done
 	(cd "$t" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$k/initrd"
 }
 
@@ -118,36 +133,52 @@ module_list() {	# module_list RELEASE NAME...: in loading order
 	for m; do modprobe -d "$cache/root" -S "$r" --show-depends "$m" 2>/dev/null | awk '$1=="insmod"{print $2}'; done | awk '!s[$0]++'
 }
 
+copy_modules() {	# copy_modules DIRECTORY LIST RELEASE NAME...: writes their names into LIST, in loading order
+	local d=$1 list=$2 r=$3 m n
+	shift 3
+	: >"$list"
+	for m in $(module_list "$r" "$@"); do
+		n=$(basename "${m%.xz}")
+		case $m in *.xz) xz -dc "$m" >"$d/$n" ;; *) cp "$m" "$d/" ;; esac
+		echo "$n" >>"$list"
+	done
+}
+
 install_tools
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$cache/debs" "$cache/root" "$cache/src" "$cache/kernels"
 for what; do case $what in
-debian)
-	! is_current debian || continue
-	rel=$(suite_apt bookworm depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p' | head -1)
+debian | debian-*)
+	! is_current "$what" || continue
+	suite=$(suite_of "$what")
+	rel=$(suite_apt "$suite" depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p' | head -1)
 	v=$(echo "$rel" | cut -d. -f1-2)
 	step "Debian's kernel $rel"
-	get bookworm "linux-image-$rel" "linux-headers-$rel" "linux-headers-${rel%-amd64}-common" "linux-kbuild-$v"
+	# shellcheck disable=SC2046 # two names
+	get "$suite" "linux-image-$rel" "linux-headers-$rel" \
+		$(suite_apt "$suite" depends "linux-headers-$rel" | grep -Eo 'linux-(headers-[^ ]*-common|kbuild-[^ ]*)$')
 	h=$cache/root/usr/src/linux-headers-$rel
 	sed -i "s#^include .*/usr/src/#include $cache/root/usr/src/#;s#^include /usr/src/#include $cache/root/usr/src/#" "$h/Makefile"
-	source_tree bookworm "$v"
-	k=$cache/kernels/debian
+	# Some name the compiler of their release.
+	sed -i '/^override CC *=/d' "$h/.kernelvariables" 2>/dev/null || true
+	source_tree "$suite" "$v"
+	s=$cache/src/$suite/linux-source-$v
+	k=$cache/kernels/$what
 	mkdir -p "$k/boot"
-	sh "$cache/src/linux-source-$v/scripts/extract-vmlinux" "$cache/root/boot/vmlinuz-$rel" >"$k/vmlinux" 2>/dev/null
+	sh "$s/scripts/extract-vmlinux" "$cache/root/boot/vmlinuz-$rel" >"$k/vmlinux" 2>/dev/null
 	depmod -b "$cache/root" "$rel"
-	ap_modules debian "$v" "$h"
-	: >"$k/boot.list"
-	for m in $(module_list "$rel" virtio_pci 9pnet_virtio 9p virtio_blk ext4); do cp "$m" "$k/boot/"; basename "$m" >>"$k/boot.list"; done
-	: >"$k/ap/vfio.list"
-	for m in $(module_list "$rel" vfio vfio_iommu_type1 mdev); do cp "$m" "$k/ap/"; basename "$m" >>"$k/ap/vfio.list"; done
-	initrd debian
-	made debian
+	ap_modules "$what" "$s" "$h"
+	copy_modules "$k/boot" "$k/boot.list" "$rel" virtio_pci 9pnet_virtio 9p virtio_blk ext4
+	copy_modules "$k/ap" "$k/ap/vfio.list" "$rel" vfio vfio_iommu_type1 mdev vfio_mdev
+	initrd "$what"
+	made "$what"
 	;;
 src-*)
 	! is_current "$what" || continue
 	v=${what#src-}
-	source_tree "${SUITE:-forky}" "$v"
-	s=$cache/src/linux-source-$v o=$cache/build-$v
+	suite=$(suite_of "$what")
+	source_tree "$suite" "$v"
+	s=$cache/src/$suite/linux-source-$v o=$cache/build-$v
 	if [ ! -f "$o/.complete" ]; then
 		step "building Linux $v, about 14 minutes of processor time"
 		mkdir -p "$o"
@@ -163,7 +194,7 @@ src-*)
 	k=$cache/kernels/$what
 	mkdir -p "$k"
 	strip --strip-debug -o "$k/vmlinux" "$o/vmlinux"
-	ap_modules "$what" "$v" "$o"
+	ap_modules "$what" "$s" "$o"
 	: >"$k/ap/vfio.list"
 	for m in $(find "$o/drivers/vfio" -name 'mdev.ko'); do cp "$m" "$k/ap/"; strip --strip-debug "$k/ap/mdev.ko"; echo mdev.ko >>"$k/ap/vfio.list"; done
 	initrd "$what"

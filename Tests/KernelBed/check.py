@@ -21,6 +21,8 @@ from judge import judge
 from scenario import load_all
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# The kernels that are not built, but are Debian's own.
+BINARY_KERNELS = ["debian", "debian-6.12"]
 
 
 def arguments():
@@ -29,7 +31,7 @@ def arguments():
     parser.add_argument("--program", required=True, help="the executable of apreserve")
     parser.add_argument("--deb", help="its Debian package, for scenarios that boot systemd")
     parser.add_argument("--cache", default=os.environ.get("KERNEL_BED_CACHE") or cache, help="the directory in which kernels are built and kept")
-    parser.add_argument("--kernel", action="append", help="debian or src-V; default: both")
+    parser.add_argument("--kernel", action="append", help="debian, debian-V or src-V; default: all that README.md names")
     parser.add_argument("--source", default=os.environ.get("KERNEL_BED_SOURCE") or "7.2", help="the V of the package linux-source-V")
     parser.add_argument("--record", metavar="DIR", help="keep the transcripts in this directory, as test data")
     parser.add_argument("--keep", metavar="DIR", help="keep the results of all guests in this directory")
@@ -93,7 +95,7 @@ def play(options, scenario, kernel, root):
 
 def main():
     options = arguments()
-    kernels = options.kernel or ["debian", "src-" + options.source]
+    kernels = options.kernel or [*BINARY_KERNELS, "src-" + options.source]
     scenarios = load_all(os.path.join(HERE, "scenarios"), options.scenarios)
     systems = ["systemd"] if any(s.root == "systemd" for s in scenarios) else []
     if systems and not options.deb:

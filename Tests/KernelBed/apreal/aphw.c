@@ -32,6 +32,7 @@ struct hwcard {
 
 static struct hwcard cards[NR];
 static DECLARE_BITMAP(doms, NR);
+static DECLARE_BITMAP(ctrls, NR);	/* control domains */
 static u8 qrc[NR][NR];		/* forced response code of a queue, 0 = none */
 static u16 pend[NR][NR];	/* messages sent and not fetched */
 static u64 psmids[NR][NR];	/* of the last message */
@@ -157,10 +158,10 @@ void aphw_qci(u32 *flags, u8 *na, u8 *nd, u32 *apm, u32 *aqm, u32 *adm)
 	for (i = 0; i < NR; i++) {
 		if (cards[i].present)
 			apm[i / 32] |= 0x80000000u >> (i % 32);
-		if (test_bit(i, doms)) {
+		if (test_bit(i, doms))
 			aqm[i / 32] |= 0x80000000u >> (i % 32);
+		if (test_bit(i, ctrls))
 			adm[i / 32] |= 0x80000000u >> (i % 32);
-		}
 	}
 	spin_unlock_irqrestore(&hwlock, f);
 }
@@ -238,6 +239,7 @@ static int add_cards(const char *list, int base, int type, const char *mode)
 /*
  * [quiet] card add LIST [TYPE [MODE]] | card del LIST | card config LIST 0|1
  * | card chkstop LIST 0|1 | dom add LIST | dom del LIST
+ * | control add LIST | control del LIST
  * | queue rc CARD.DOM RC | scan            (all lists in hex)
  * Without "quiet" a configuration change is notified, as firmware does it,
  * and the bus scans at once; with it only the next periodic scan sees it.
@@ -289,10 +291,16 @@ static int one_command(char *line)
 		return rc;
 	spin_lock_irqsave(&hwlock, f);
 	for_each_set_bit(i, map, NR) {
-		if (!strcmp(a[0], "dom") && !strcmp(a[1], "add"))
+		if (!strcmp(a[0], "dom") && !strcmp(a[1], "add")) {
 			set_bit(i, doms);
-		else if (!strcmp(a[0], "dom") && !strcmp(a[1], "del"))
+			set_bit(i, ctrls);
+		} else if (!strcmp(a[0], "dom") && !strcmp(a[1], "del")) {
 			clear_bit(i, doms);
+			clear_bit(i, ctrls);
+		} else if (!strcmp(a[0], "control") && !strcmp(a[1], "add"))
+			set_bit(i, ctrls);
+		else if (!strcmp(a[0], "control") && !strcmp(a[1], "del"))
+			clear_bit(i, ctrls);
 		else if (!strcmp(a[0], "card") && !strcmp(a[1], "del"))
 			cards[i].present = false;
 		else if (!strcmp(a[0], "card") && !strcmp(a[1], "config"))
@@ -341,6 +349,7 @@ int aphw_init(void (*rescan)(void))
 	char *dup, *p, *spec;
 	int rc = parse_list(hw_doms, 10, doms);
 
+	bitmap_copy(ctrls, doms, NR);
 	hw_rescan = rescan;
 	if (rc)
 		return rc;

@@ -39,6 +39,15 @@ static inline unsigned long find_first_bit_inv(const unsigned long *p, unsigned 
 	     (bit) < (size);						\
 	     (bit) = find_next_bit_inv((addr), (size), (bit) + 1))
 
+static inline unsigned long *shim_bm(unsigned long *o, const unsigned int *p)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		o[i] = (unsigned long)p[2 * i] << 32 | p[2 * i + 1];
+	return o;
+}
+#define SHIM_BM(x) shim_bm((unsigned long[4]){ 0 }, (x))
 #define MACHINE_IS_VM 0
 #ifndef __packed
 #define __packed __attribute__((packed))

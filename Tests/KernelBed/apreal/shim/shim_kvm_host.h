@@ -11,7 +11,10 @@
 #include <linux/mm.h>
 #include <linux/hashtable.h>
 #include <asm/uv.h>
+#include <linux/slab.h>
 struct kvm_vcpu;
+struct gmap;
+static inline int gmap_convert_to_secure(struct gmap *gmap, unsigned long addr) { return 0; }
 typedef int (*crypto_hook)(struct kvm_vcpu *vcpu);
 struct kvm_s390_gisa { u32 next_alert; };
 struct kvm_s390_apcb1 { u64 apm[4]; u64 aqm[4]; u64 adm[4]; };
@@ -26,6 +29,7 @@ struct kvm {
 			u32 crycbd;
 		} crypto;
 		struct { struct kvm_s390_gisa *origin; } gisa_int;
+		struct gmap *gmap;
 	} arch;
 };
 struct shim_sie { u32 eca; };
@@ -34,6 +38,16 @@ struct kvm_vcpu {
 	struct { struct { struct { u64 gprs[16]; } regs; } s; } *run;
 	struct { struct shim_sie *sie_block; } arch;
 };
+static inline struct kvm *shim_new_kvm(void)
+{
+	struct kvm *k = kzalloc(sizeof(*k), GFP_KERNEL | __GFP_NOFAIL);
+
+	mutex_init(&k->lock);
+	init_rwsem(&k->arch.crypto.pqap_hook_rwsem);
+	k->arch.crypto.crycb = kzalloc(sizeof(*k->arch.crypto.crycb), GFP_KERNEL | __GFP_NOFAIL);
+	k->arch.crypto.crycbd = 1;
+	return k;
+}
 #define ECA_AIV 0x00200000
 static inline bool kvm_is_error_hva(unsigned long addr) { return true; }
 static inline unsigned long gfn_to_hva(struct kvm *kvm, u64 gfn) { return 0; }
