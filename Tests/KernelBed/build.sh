@@ -9,7 +9,7 @@
 #            (from the release of Debian that has it, or else from the suite $SUITE, default forky)
 #   systemd  a root file system with systemd and udevd; made by root only
 # The AP bus: ap, zcrypt, zcrypt_cex4, vfio_ap (the kernel's own code from the source package on
-# adapters in software, see apreal/) and apsim (an imitation without masks, see apsim/).
+# adapters in software, see apreal/), and for debian apsim (an imitation without masks, see apsim/).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 2 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -97,15 +97,17 @@ ap_modules() {	# ap_modules KERNEL-NAME SOURCE KDIR
 	mkdir -p "$k/ap"
 	b=$cache/apreal-$1
 	python3 "$here/apreal/prepare.py" "$source" "$b" >/dev/null
-	make -s -C "$kdir" M="$b" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
+	make -s -C "$kdir" M="$b" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
 	cp "$b"/*.ko "$k/ap/"
+	strip --strip-debug "$k"/ap/*.ko
+	[ "$1" = debian ] || return 0
 	b=$cache/apsim-$1
 	rm -rf "$b"
 	cp -r "$here/apsim" "$b"
 	cp "$here"/apreal/aphw.[ch] "$b/"
-	make -s -C "$kdir" M="$b" CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
+	make -s -C "$kdir" M="$b" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$b.log" 2>&1 || { tail -30 "$b.log" >&2; exit 1; }
 	cp "$b/apsim.ko" "$k/ap/"
-	strip --strip-debug "$k"/ap/*.ko
+	strip --strip-debug "$k/ap/apsim.ko"
 }
 
 initrd() {	# initrd KERNEL-NAME
@@ -159,8 +161,6 @@ debian | debian-*)
 		$(suite_apt "$suite" depends "linux-headers-$rel" | grep -Eo 'linux-(headers-[^ ]*-common|kbuild-[^ ]*)$')
 	h=$cache/root/usr/src/linux-headers-$rel
 	sed -i "s#^include .*/usr/src/#include $cache/root/usr/src/#;s#^include /usr/src/#include $cache/root/usr/src/#" "$h/Makefile"
-	# Some name the compiler of their release.
-	sed -i '/^override CC *=/d' "$h/.kernelvariables" 2>/dev/null || true
 	source_tree "$suite" "$v"
 	s=$cache/src/$suite/linux-source-$v
 	k=$cache/kernels/$what
@@ -168,7 +168,7 @@ debian | debian-*)
 	sh "$s/scripts/extract-vmlinux" "$cache/root/boot/vmlinuz-$rel" >"$k/vmlinux" 2>/dev/null
 	depmod -b "$cache/root" "$rel"
 	ap_modules "$what" "$s" "$h"
-	copy_modules "$k/boot" "$k/boot.list" "$rel" virtio_pci 9pnet_virtio 9p virtio_blk ext4
+	copy_modules "$k/boot" "$k/boot.list" "$rel" virtio_pci 9pnet_virtio 9p virtio_blk ext4 rng-core
 	copy_modules "$k/ap" "$k/ap/vfio.list" "$rel" vfio vfio_iommu_type1 mdev vfio_mdev
 	initrd "$what"
 	made "$what"

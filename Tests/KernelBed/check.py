@@ -22,7 +22,7 @@ from scenario import load_all
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The kernels that are not built, but are Debian's own.
-BINARY_KERNELS = ["debian", "debian-6.12"]
+BINARY_KERNELS = ["debian-5.10", "debian", "debian-6.12"]
 
 
 def arguments():

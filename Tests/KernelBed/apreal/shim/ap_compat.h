@@ -7,6 +7,7 @@
 #include <linux/smp.h>
 #include <linux/version.h>
 #include <linux/device.h>
+#include <linux/mm.h>
 #include <linux/uaccess.h>
 
 /* s390 bit numbering: bit 0 is the most significant bit of the first long */

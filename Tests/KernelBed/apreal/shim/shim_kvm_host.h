@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Stands in for <linux/kvm_host.h>: the few members that vfio_ap touches.
- * No guest can ever be attached here, so the paths behind it never run;
- * the mediated device and its sysfs files are fully real.
+ * A guest is only an open mediated device (shim_new_kvm), and nothing runs in it:
+ * the mediated device, its sysfs files and its locks are fully real.
  */
 #ifndef SHIM_KVM_HOST_H
 #define SHIM_KVM_HOST_H
@@ -12,10 +12,15 @@
 #include <linux/hashtable.h>
 #include <asm/uv.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 struct kvm_vcpu;
 struct gmap;
 static inline int gmap_convert_to_secure(struct gmap *gmap, unsigned long addr) { return 0; }
 typedef int (*crypto_hook)(struct kvm_vcpu *vcpu);
+struct kvm_s390_module_hook {
+	int (*hook)(struct kvm_vcpu *vcpu);
+	struct module *owner;
+};
 struct kvm_s390_gisa { u32 next_alert; };
 struct kvm_s390_apcb1 { u64 apm[4]; u64 aqm[4]; u64 adm[4]; };
 struct kvm_s390_crypto_cb { struct kvm_s390_apcb1 apcb1; };
@@ -25,7 +30,11 @@ struct kvm {
 		struct {
 			struct kvm_s390_crypto_cb *crycb;
 			struct rw_semaphore pqap_hook_rwsem;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+			struct kvm_s390_module_hook *pqap_hook;
+#else
 			crypto_hook *pqap_hook;
+#endif
 			u32 crycbd;
 		} crypto;
 		struct { struct kvm_s390_gisa *origin; } gisa_int;
