@@ -30,6 +30,7 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
     (28, "ENOSPC", "no space left on device"),
     (30, "EROFS", "read-only file system"),
     (32, "EPIPE", "broken pipe"),
+    (34, "ERANGE", "numerical result out of range"),
     (40, "ELOOP", "too many symbolic links"),
     (87, "EUSERS", "too many users"),
     (95, "EOPNOTSUPP", "operation not supported"),
@@ -81,6 +82,8 @@ public struct Errno: RawRepresentable, Error, Hashable, Sendable {
   public static let readOnlyFileSystem = Errno(rawValue: 30)
   /// ENOSPC.
   public static let noSpace = Errno(rawValue: 28)
+  /// ERANGE.
+  public static let outOfRange = Errno(rawValue: 34)
   /// EUSERS.
   public static let tooManyUsers = Errno(rawValue: 87)
   /// EOPNOTSUPP.

@@ -79,7 +79,10 @@ struct MonitorReader {
       record = MonitorRecord(header: header, line: line.number)
       return
     }
-    guard record != nil else { throw damage(.stray(Quotation.of(line.bytes)), at: line.number) }
+    guard let open = record else {
+      throw damage(.stray(Quotation.of(line.bytes)), at: line.number)
+    }
+    if open.isInterrupted { record?.builder.addNewline() }
     do {
       try record?.builder.add(line.bytes)
     } catch {
@@ -170,8 +173,9 @@ struct MonitorRecord {
   var builder: UeventBuilder
   /// Marks among the event's lines. They follow it: its first line was printed before them.
   var marks: [Capture.Entry] = []
-  /// Whether an empty line came before the event was complete. Some kernels put a newline at the end
-  /// of APMASK's and AQMASK's value (`ap_send_mask_changed_uevent`, 6.1), so the event may go on.
+  /// Whether an empty line came before the event was complete. The values of APMASK and AQMASK end with a
+  /// newline (`ap_send_mask_changed_uevent`, 6.1 to 7.2), which udevadm leaves out and other recorders print,
+  /// so the event may go on.
   var isInterrupted = false
 
   /// An event that begins with `header`.

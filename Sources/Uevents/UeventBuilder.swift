@@ -83,6 +83,12 @@ struct UeventBuilder {
     return key
   }
 
+  /// Puts a newline at the end of the last value, unless it is one of those that every event has.
+  mutating func addNewline() {
+    guard !properties.isEmpty else { return }
+    properties[properties.count - 1].value += "\n"
+  }
+
   /// The properties that every event has and this one does not have yet.
   var missing: [String] { Self.mandatory.filter { !seen.contains($0) } }
 

@@ -106,7 +106,7 @@ private let cardText = """
       ])
   }
 
-  @Test func `continues after the empty line that a mask's newline made`() {
+  @Test func `continues after the empty line that a mask's newline made, which is in the value`() {
     let text = """
       KERNEL[1.000000] change   /devices/ap (ap)
       ACTION=change
@@ -126,7 +126,7 @@ private let cardText = """
       capture.events == [
         Uevent(
           .change, "/devices/ap", subsystem: "ap",
-          properties: [.init("APMASK", "0xff"), .init("AQMASK", "0x0f")], sequenceNumber: 3),
+          properties: [.init("APMASK", "0xff\n"), .init("AQMASK", "0x0f\n")], sequenceNumber: 3),
         card,
       ])
     #expect(
