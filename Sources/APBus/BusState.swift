@@ -21,6 +21,11 @@ public struct BusState: Equatable, Sendable {
   public var supportsOverride: Bool?
   /// The AP drivers that are registered, in the order of their names.
   public var drivers: [String]
+  /// `features` of the bus. It is read where it is to be known which kernel this is, with `matrixFeatures`
+  /// (`InventoryReader.readFeatures`).
+  public var features: String?
+  /// `features` of the matrix device; nil also while `vfio_ap` is not loaded.
+  public var matrixFeatures: String?
 
   /// The bus as read.
   ///

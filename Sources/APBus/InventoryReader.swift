@@ -157,6 +157,15 @@ public struct InventoryReader {
     if masterKeys { try readMasterKeys(into: &inventory) }
   }
 
+  /// Puts into an inventory what only shows which kernel this is, and no decision needs.
+  ///
+  /// - Parameter inventory: The machine as read; it is completed.
+  /// - Throws: What could not be read, and why.
+  public func readFeatures(into inventory: inout Inventory) throws(InventoryReaderError) {
+    inventory.bus.features = try attributes.text(.bus("features"))
+    inventory.bus.matrixFeatures = try attributes.text(SysfsPath(.matrix, "features"))
+  }
+
   /// Puts the master keys of the host's queues into an inventory, as far as they can have any. An adapter that
   /// stops answering leaves all of its keys unknown, and one that did not answer is not asked.
   ///

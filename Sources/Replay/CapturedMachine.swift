@@ -52,6 +52,7 @@ package struct CapturedMachine {
     guard let line = capture.devices.first?.line else { return }
     do throws(InventoryReaderError) {
       try reader.readUse(into: &inventory, masterKeys: true)
+      try reader.readFeatures(into: &inventory)
       if capture.devices.contains(where: { BusObject(path: $0.devicePath) == .matrix }) {
         inventory.mediatedDevices = try reader.readMediatedDevices()
         note(DriverName.vfioAP)

@@ -170,34 +170,65 @@ enum AttributeInput {
   }
 
   /// A number of `kstrtoul` with base 0: `0x` hex, leading `0` octal, else decimal; an optional `+`
-  /// before it and newline after it, nothing else.
+  /// before it and newline after it, nothing else. ERANGE for one that is too large.
   static func unsigned(_ text: String) throws(Errno) -> UInt64 {
     var digits = name(text).utf8[...]
     if digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
-    var radix = 10
-    if digits.count > 2, digits.starts(with: "0x".utf8) || digits.starts(with: "0X".utf8) {
-      radix = 16
-      digits = digits.dropFirst(2)
-    } else if digits.count > 1, digits.first == UInt8(ascii: "0") {
-      radix = 8
+    let (radix, start) = Self.radix(of: digits)
+    digits = digits[start...]
+    guard !digits.isEmpty, digits.allSatisfy({ Self.digit($0, radix: radix) != nil }) else {
+      throw .invalidArgument
     }
-    guard let first = digits.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-"),
-      let value = UInt64(Substring(digits), radix: radix)
-    else { throw .invalidArgument }
+    guard let value = UInt64(Substring(digits), radix: Int(radix)) else { throw .outOfRange }
     return value
   }
 
-  /// A number of `sscanf("%d")`: blanks before it are skipped, what follows it is ignored.
+  /// A number of `sscanf("%d")`: blanks before it are skipped, what follows it is ignored, and one that is too
+  /// large loses its highest bits (`vsscanf` in lib/vsprintf.c). There is no `+`.
   static func decimal(_ text: String) throws(Errno) -> Int32 {
+    Int32(truncatingIfNeeded: try scanned(text, isSigned: true) { _ in 10 })
+  }
+
+  /// A number of `sscanf("%i")`: the same, with `0x` hex and leading `0` octal.
+  static func integer(_ text: String) throws(Errno) -> Int32 {
+    Int32(truncatingIfNeeded: try scanned(text, isSigned: true) { radix(of: $0).radix })
+  }
+
+  /// A number of `sscanf("%llu")`: the same, in decimal and without a sign.
+  static func unsignedDecimal(_ text: String) throws(Errno) -> UInt64 {
+    try scanned(text, isSigned: false) { _ in 10 }
+  }
+
+  private static func scanned(
+    _ text: String, isSigned: Bool, radixOf: (Substring.UTF8View) -> UInt8
+  ) throws(Errno) -> UInt64 {
     var digits = text.utf8.drop { $0 == UInt8(ascii: " ") || (9...13).contains($0) }
-    var sign = ""
-    if let first = digits.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") {
-      sign = first == UInt8(ascii: "-") ? "-" : ""
-      digits = digits.dropFirst()
+    let isNegative = isSigned && digits.first == UInt8(ascii: "-")
+    if isNegative { digits = digits.dropFirst() }
+    guard let first = digits.first, digit(first, radix: 10) != nil else { throw .invalidArgument }
+    let radix = radixOf(digits)
+    if radix == 16 { digits = digits.dropFirst(2) }
+    var value: UInt64 = 0
+    for byte in digits {
+      guard let digit = digit(byte, radix: radix) else { break }
+      value = value &* UInt64(radix) &+ UInt64(digit)
     }
-    let number = digits.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-    guard let value = Int32(sign + String(Substring(number))) else { throw .invalidArgument }
-    return value
+    return isNegative ? 0 &- value : value
+  }
+
+  /// The radix that a number in C notation has, and where its digits begin (`_parse_integer_fixup_radix` in
+  /// lib/kstrtox.c).
+  private static func radix(of digits: Substring.UTF8View) -> (radix: UInt8, start: String.Index) {
+    guard digits.first == UInt8(ascii: "0") else { return (10, digits.startIndex) }
+    let rest = digits.dropFirst()
+    guard let letter = rest.first, letter | 0x20 == UInt8(ascii: "x"),
+      let next = rest.dropFirst().first, digit(next, radix: 16) != nil
+    else { return (8, digits.startIndex) }
+    return (16, rest.index(after: rest.startIndex))
+  }
+
+  private static func digit(_ byte: UInt8, radix: UInt8) -> UInt8? {
+    Hex.value(ofAnyCase: byte).flatMap { $0 < radix ? $0 : nil }
   }
 
   /// Yes or no of `kstrtobool` in lib/kstrtox.c: what the first byte says, of `on` and `off` the second.

@@ -44,6 +44,13 @@ final class CardDevice: Device {
   var domains = APMask()
   /// Whether a scan has to look at each queue for a changed configuration.
   var queuesAreStale = false
+  /// What the host's driver keeps of the card while it has it.
+  var hostCard: HostCard?
+
+  override var isSwitchedOn: Bool {
+    get { hostCard?.isSwitchedOn == true }
+    set { hostCard?.isSwitchedOn = newValue }
+  }
 
   init(_ card: SimulatedCard) {
     self.card = card
@@ -53,6 +60,13 @@ final class CardDevice: Device {
   }
 }
 
+/// What the host's driver keeps of a card (`struct zcrypt_card` in zcrypt_api.h). A queue belongs to the one that
+/// the card had when the queue was bound: a card that is unbound and bound again has a new one, without queues.
+final class HostCard {
+  /// What an administrator last wrote to the card's `online`.
+  var isSwitchedOn = true
+}
+
 /// The device of a queue, `05.0004`.
 final class QueueDevice: Device {
   let apqn: APQN
@@ -60,6 +74,13 @@ final class QueueDevice: Device {
   unowned let card: CardDevice
   /// `driver_override`; nil while none is set.
   var driverOverride: String?
+  /// What the host's driver keeps of the card that the queue belongs to, while it has the queue.
+  var hostCard: HostCard?
+  /// Whether requests can be sent: the bus initialises a new queue that is usable, the host's driver every queue
+  /// that it takes, and one that leaves its driver is not any more (`dev_state` in ap_queue.c).
+  var isInitialised = false
+  /// Whether the reset has ended that initialising begins with, which takes a driver.
+  var isReset = false
   /// The host's requests.
   var traffic = QueueTraffic()
 

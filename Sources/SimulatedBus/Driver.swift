@@ -35,11 +35,11 @@ final class HostCardDriver: Driver {
   }
 
   func probe(_ device: Device) throws(Errno) {
-    device.isSwitchedOn = true
+    (device as? CardDevice)?.hostCard = HostCard()
   }
 
   func remove(_ device: Device) {
-    device.isSwitchedOn = false
+    (device as? CardDevice)?.hostCard = nil
   }
 }
 
@@ -68,14 +68,19 @@ final class HostQueueDriver: Driver {
     guard let queue = device as? QueueDevice, queue.card.driver != nil else {
       throw .noSuchDevice
     }
+    queue.hostCard = queue.card.hostCard
     queue.isSwitchedOn = true
+    queue.isInitialised = true
+    queue.isReset = true
     queue.traffic.resume()
   }
 
   /// Gives the queue up: its requests are flushed (`ap_flush_queue`).
   func remove(_ device: Device) {
-    device.isSwitchedOn = false
-    (device as? QueueDevice)?.traffic.flush()
+    guard let queue = device as? QueueDevice else { return }
+    queue.hostCard = nil
+    queue.isSwitchedOn = false
+    queue.traffic.flush()
   }
 }
 
@@ -98,12 +103,12 @@ final class PassthroughDriver: Driver {
 
   func probe(_ device: Device) throws(Errno) {
     guard let queue = device as? QueueDevice else { throw .noSuchDevice }
-    matrix.queues.insert(queue.apqn)
+    matrix.take(queue.apqn)
   }
 
   func remove(_ device: Device) {
     guard let queue = device as? QueueDevice else { return }
-    matrix.queues.remove(queue.apqn)
+    matrix.release(queue.apqn)
   }
 }
 

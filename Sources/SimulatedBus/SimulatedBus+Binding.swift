@@ -54,7 +54,10 @@ extension SimulatedBus {
     driver.remove(device)
     call(.remove, of: driver, with: device)
     device.driver = nil
-    if device is QueueDevice { boundCount -= 1 }
+    if let queue = device as? QueueDevice {
+      boundCount -= 1
+      queue.isInitialised = false
+    }
     send(.unbind, of: device.object)
   }
 

@@ -18,7 +18,7 @@ extension SimulatedBus {
       store: { (bus, _, text) throws(Errno) in try bus.writeDefaultDomain(text) }),
     Attribute("ap_max_domain_id", show: { _, _ in .number(UInt8.max) }),
     Attribute(
-      "ap_max_adapter_id", on: \.hasBusEvents, show: { _, _ in .number(UInt8.max) }),
+      "ap_max_adapter_id", on: \.hasAdapterLimit, show: { _, _ in .number(UInt8.max) }),
     Attribute("ap_interrupts", show: { _, _ in .flag(false) }),
     Attribute(
       "config_time", show: { bus, _ in .number(bus.configTime) },
@@ -31,24 +31,28 @@ extension SimulatedBus {
       "poll_thread", show: { bus, _ in .flag(bus.hasPollThread) },
       store: { (bus, _, text) throws(Errno) in
         bus.hasPollThread =
-          bus.behavior.hasLateAttributes
+          bus.behavior.readsNumbersStrictly
           ? try AttributeInput.truth(text) : try AttributeInput.decimal(text) != 0
       }),
     Attribute(
       "poll_timeout", show: { bus, _ in .number(bus.pollTimeout) },
       store: { (bus, _, text) throws(Errno) in
-        let nanoseconds = try AttributeInput.unsigned(text)
-        guard nanoseconds <= 120_000_000_000 else { throw .invalidArgument }
+        let isStrict = bus.behavior.readsNumbersStrictly
+        let nanoseconds =
+          isStrict ? try AttributeInput.unsigned(text) : try AttributeInput.unsignedDecimal(text)
+        guard nanoseconds <= 120_000_000_000, isStrict || nanoseconds > 0 else {
+          throw .invalidArgument
+        }
         bus.pollTimeout = nanoseconds
       }),
     Attribute(
-      "scans", on: \.hasBusEvents, show: { bus, _ in .number(bus.scanCount) },
+      "scans", on: \.hasScanCounters, show: { bus, _ in .number(bus.scanCount) },
       store: { bus, _, _ in if bus.scanCount > 0 { bus.scan() } }),
-    Attribute("bindings", on: \.hasBusEvents, show: { bus, _ in bus.bindings }),
+    Attribute("bindings", on: \.hasScanCounters, show: { bus, _ in bus.bindings }),
     Attribute(
       "bindings_complete_count", on: \.hasOverrides,
       show: { bus, _ in .number(bus.completionCount) }),
-    Attribute("features", on: \.hasLateAttributes, show: { _, _ in "APSC APXA\n" }),
+    Attribute("features", on: \.hasBusFeatures, show: { _, _ in "APSC APXA\n" }),
     Attribute(
       "drivers_autoprobe", show: { bus, _ in .flag(bus.autoprobes) },
       store: { bus, _, text in bus.autoprobes = text.utf8.first != UInt8(ascii: "0") }),
@@ -80,6 +84,11 @@ extension SimulatedBus {
   static let moduleAttributes: [Attribute<Module>] = [
     Attribute("initstate", show: { _, _ in "live\n" }),
     Attribute("refcnt", show: { bus, module in .number(bus.userCount(of: module)) }),
+    Attribute(
+      "uevent",
+      store: { (bus, module, text) throws(Errno) in
+        try bus.synthesize(text, of: .module(module.rawValue))
+      }),
   ]
 
   private var bindings: String {
@@ -88,7 +97,7 @@ extension SimulatedBus {
   }
 
   private func writeDefaultDomain(_ text: String) throws(Errno) {
-    guard let domain = UInt8(exactly: try AttributeInput.unsigned(text)),
+    guard let domain = UInt8(exactly: try AttributeInput.integer(text)),
       masks.domains.contains(domain)
     else { throw .invalidArgument }
     defaultDomain = domain

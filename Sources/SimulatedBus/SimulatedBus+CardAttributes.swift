@@ -6,8 +6,8 @@ extension SimulatedBus {
   static let cardAttributes: [Attribute<CardDevice>] = [
     Attribute("hwtype", show: { _, card in .number(card.hardwareType.rawValue) }),
     Attribute("raw_hwtype", show: { _, card in .number(card.card.rawHardwareType) }),
-    // The adapter reports its depth less one, and lszcrypt adds it again.
-    Attribute("depth", show: { _, _ in .number(7) }),
+    // The adapter reports its depth less one. Before 6.8 lszcrypt adds it again.
+    Attribute("depth", show: { bus, _ in .number(bus.behavior.printsWholeDepth ? 8 : 7) }),
     Attribute("ap_functions", show: { _, card in .functions(card.card.functions) }),
     Attribute("modalias", show: { bus, card in .line(bus.modalias(of: card)) }),
     Attribute(
@@ -23,9 +23,9 @@ extension SimulatedBus {
         bus.configure(card, isConfigured: try AttributeInput.flag(text))
       }),
     Attribute(
-      "chkstop", on: \.hasCardConfiguration, show: { _, card in .flag(card.isCheckStopped) }),
+      "chkstop", on: \.hasCheckStop, show: { _, card in .flag(card.isCheckStopped) }),
     Attribute(
-      "max_msg_size", on: \.hasCardConfiguration,
+      "max_msg_size", on: \.hasMessageSize,
       show: { _, card in .line(card.card.attributes["max_msg_size"] ?? "12288") }),
     Attribute(
       "uevent", show: { bus, card in bus.ueventText(card.object) },
@@ -37,10 +37,10 @@ extension SimulatedBus {
       show: { _, card in .line(card.hardwareType.name(mode: card.card.mode)) }),
     Attribute(
       "online", while: \.isBound,
-      show: { _, card in .flag(card.isConfigured && card.isSwitchedOn) },
+      show: { bus, card in .flag(bus.isUsable(card) && card.isSwitchedOn) },
       store: { (bus, card, text) throws(Errno) in
         let isOn = try AttributeInput.flag(text)
-        guard card.isConfigured || !isOn else { throw .noSuchDevice }
+        guard bus.isUsable(card) || !isOn else { throw .noSuchDevice }
         bus.switchOnline(card, isOn: isOn)
       }),
     Attribute("load", while: \.isBound, show: { _, _ in .number(0) }),
@@ -58,6 +58,11 @@ extension SimulatedBus {
       show: { _, card in .line(card.card.attributes["op_modes"]) }),
   ]
 
+  /// Whether `online` takes a 1 of what the last scan found.
+  func isUsable(_ device: Device) -> Bool {
+    device.isConfigured && !(behavior.checkStopPreventsOnline && device.isCheckStopped)
+  }
+
   /// Configures an adapter, or sets it on standby; its queues follow with the next scan (SimulatedBus
   /// documentation, "Sequences", T8).
   private func configure(_ card: CardDevice, isConfigured: Bool) {
@@ -73,7 +78,7 @@ extension SimulatedBus {
     card.isSwitchedOn = isOn
     sendChange(of: card, key: "ONLINE", isOn: isOn)
     let queues = card.domains.compactMap { card.queues[Int($0)] }
-      .filter { $0.isHostBound && $0.isSwitchedOn != isOn }
+      .filter { $0.isHostBound && $0.hostCard === card.hostCard && $0.isSwitchedOn != isOn }
       .sorted { $0.bindNumber < $1.bindNumber }
     for queue in queues {
       queue.isSwitchedOn = isOn

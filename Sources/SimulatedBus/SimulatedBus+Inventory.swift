@@ -26,8 +26,6 @@ extension SimulatedBus {
     hardware.controlDomains = bus.controlDomains ?? hardware.usageDomains
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
-    guestAdapters = hardware.configuredAdapters
-    guestDomains = hardware.usageDomains
     masksInUse = overrideCount == 0 && masks != .all
     hasSentCompletion = boundCount == queueCount
     completionCount = bus.bindingsCompleteCount ?? (hasSentCompletion ? 1 : 0)
@@ -95,19 +93,33 @@ extension SimulatedBus {
   private func restoreDriver(_ name: String?, of device: Device) {
     guard let driver = name.flatMap({ driver($0) }) else { return }
     device.driver = driver
-    device.isSwitchedOn = driver.isDefault
+    if driver.isDefault {
+      (device as? CardDevice)?.hostCard = HostCard()
+      if let queue = device as? QueueDevice {
+        queue.hostCard = queue.card.hostCard
+        queue.isInitialised = true
+        queue.isReset = true
+      }
+      device.isSwitchedOn = true
+    }
     bindNumber += 1
     device.bindNumber = bindNumber
   }
 
   private func restoreMediatedDevices(of inventory: Inventory) {
-    let inUse = inventory.queues.lazy.filter { $0.guestStatus == .inUse }.map(\.apqn)
+    guard let matrix else { return }
+    matrix.beginScan(adapters: hardware.configuredAdapters, domains: hardware.usageDomains)
     for device in inventory.mediatedDevices {
-      let hasGuest = inUse.contains { device.holds($0) }
-      let mediated = SimulatedMediatedDevice(device)
+      let mediated = matrix.add(device)
       mediated.isBound = true
-      mediated.hasGuest = hasGuest
-      matrix?.mediatedDevices[device.uuid] = mediated
+      matrix.filter(mediated)
+      let queues = inventory.queues.filter { device.holds($0.apqn) }
+      guard queues.contains(where: { $0.guestStatus == .inUse }) else { continue }
+      mediated.hasGuest = true
+      // A guest may have less than the present queues would allow.
+      for queue in queues where queue.guestStatus == .assigned {
+        mediated.guestMatrix.adapters.remove(queue.apqn.adapter)
+      }
     }
   }
 }

@@ -29,8 +29,9 @@ extension SimulatedBus {
     masks[keyPath: axis.mask] = new
     masksInUse = masks != .all
     reviseBindings()
-    let value = behavior.maskEventEndsWithNewline ? "\(new)\n" : "\(new)"
-    sendRoot(.init(axis == .adapters ? "APMASK" : "AQMASK", value))
+    guard behavior.hasMaskEvents else { return }
+    // The text as the file prints it (`ap_send_mask_changed_uevent`).
+    sendRoot(.init(axis == .adapters ? "APMASK" : "AQMASK", "\(new)\n"))
   }
 
   /// Whether a mediated device has a queue that the write would give to the host, with or without a running

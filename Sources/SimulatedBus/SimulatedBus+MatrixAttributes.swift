@@ -5,8 +5,7 @@ import APBus
 extension SimulatedBus {
   static let matrixAttributes: [Attribute<MatrixDevice>] = [
     Attribute(
-      "features", on: \.hasLateAttributes,
-      show: { _, _ in "guest_matrix hotplug ap_config migratable\n" }),
+      "features", on: \.hasMatrixFeatures, show: { _, _ in "guest_matrix hotplug ap_config\n" }),
     Attribute(
       "uevent", show: { bus, _ in bus.ueventText(.matrix) },
       store: { (bus, _, text) throws(Errno) in try bus.synthesize(text, of: .matrix) }),
@@ -30,16 +29,14 @@ extension SimulatedBus {
       Attribute("matrix", show: { _, mediated in .matrix(mediated.device) }),
       Attribute(
         "guest_matrix", on: \.hasGuestMatrix,
-        show: { bus, mediated in
-          bus.matrix.map { .matrix(bus.effectiveMatrix(of: mediated.device, in: $0)) } ?? ""
-        }),
+        show: { _, mediated in .matrix(mediated.guestMatrix) }),
       Attribute(
         "control_domains",
         show: { _, mediated in
           mediated.device.controlDomains.reduce(into: "") { $0 += Hex.text($1, digits: 4) + "\n" }
         }),
       Attribute(
-        "ap_config", on: \.hasLateAttributes,
+        "ap_config", on: \.hasMatrixConfiguration,
         show: { _, mediated in
           let device = mediated.device
           return "\(device.adapters),\(device.domains),\(device.controlDomains)\n"
@@ -77,9 +74,12 @@ extension SimulatedBus {
   }
 }
 
+/// The size of the buffer that a file's text is written to.
+private let pageSize = 4096
+
 extension String {
   /// The queues of a matrix, one a line. Where only one axis is assigned, its part of the names: `05.` or
-  /// `.0004` (`vfio_ap_mdev_matrix_show`).
+  /// `.0004`. What does not fit into a page is cut off (`vfio_ap_mdev_matrix_show`).
   fileprivate static func matrix(_ device: MediatedDevice) -> String {
     if device.domains.isEmpty {
       return device.adapters.reduce(into: "") { $0 += Hex.text($1, digits: 2) + ".\n" }
@@ -90,7 +90,8 @@ extension String {
     var text = ""
     for adapter in device.adapters {
       for domain in device.domains { text += "\(APQN(adapter: adapter, domain: domain))\n" }
+      guard text.utf8.count < pageSize else { break }
     }
-    return text
+    return String(text.prefix(pageSize - 1))
   }
 }

@@ -7,6 +7,9 @@ extension SimulatedBus {
   /// How many mediated devices there can be.
   static let mediatedDeviceLimit = 65_536
 
+  /// How much of a text `ap_config` looks at, `AP_CONFIG_STRLEN`.
+  private static let longestConfiguration = 201
+
   /// A write to `create`. The kernel names the device in lower case, however it was written.
   func createMediatedDevice(_ text: String, in matrix: MatrixDevice) throws(Errno) {
     let name = AttributeInput.name(text)
@@ -16,10 +19,9 @@ extension SimulatedBus {
     guard matrix.mediatedDevices.count < Self.mediatedDeviceLimit else {
       throw behavior.hasGuestMatrix ? .tooManyUsers : .notPermitted
     }
-    let mediated = SimulatedMediatedDevice(MediatedDevice(uuid: uuid))
-    matrix.mediatedDevices[uuid] = mediated
+    matrix.add(MediatedDevice(uuid: uuid))
     send(.add, of: .mediatedDevice(uuid))
-    mediated.isBound = true
+    matrix.mediatedDevices[uuid]?.isBound = true
     send(.bind, of: .mediatedDevice(uuid))
   }
 
@@ -61,6 +63,7 @@ extension SimulatedBus {
     // Control domains have no queues that another could have.
     if axis != \.controlDomains { try validate(device) }
     mediated.device = device
+    matrix?.filter(mediated)
   }
 
   /// A write to one of the unassign files.
@@ -68,7 +71,10 @@ extension SimulatedBus {
     _ text: String, as axis: WritableKeyPath<MediatedDevice, APMask>,
     from mediated: SimulatedMediatedDevice
   ) throws(Errno) {
-    mediated.device[keyPath: axis].remove(try number(text, for: mediated))
+    let number = try number(text, for: mediated)
+    mediated.device[keyPath: axis].remove(number)
+    // What was left out because of it is not looked at again.
+    mediated.guestMatrix[keyPath: axis].remove(number)
   }
 
   /// The number of an adapter or domain; older kernels change nothing while a guest runs.
@@ -82,17 +88,22 @@ extension SimulatedBus {
     return number
   }
 
-  /// A write to `ap_config`: three whole masks, taken at once or not at all.
+  /// A write to `ap_config`: three whole masks, taken at once or not at all. Newlines count as commas, an empty mask
+  /// is one of zeros, and a fourth is ignored (`parse_bitmap` in vfio_ap_ops.c).
   func configure(_ mediated: SimulatedMediatedDevice, text: String) throws(Errno) {
-    let parts = AttributeInput.name(text).split(separator: ",", omittingEmptySubsequences: false)
-    let masks = parts.compactMap { part in
-      part.utf8.starts(with: "0x".utf8) ? APMask().writing(part.utf8) : nil
+    let parts = text.utf8.prefix(Self.longestConfiguration).split(
+      omittingEmptySubsequences: false
+    ) { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\n") }
+    let masks = parts.prefix(3).compactMap { part in
+      part.first == UInt8(ascii: "+") || part.first == UInt8(ascii: "-")
+        ? nil : APMask().writing(part)
     }
-    guard parts.count == 3, masks.count == 3 else { throw .invalidArgument }
+    guard masks.count == 3 else { throw .invalidArgument }
     let device = MediatedDevice(
       uuid: mediated.device.uuid, adapters: masks[0], domains: masks[1], controlDomains: masks[2])
     try validate(device)
     mediated.device = device
+    matrix?.filter(mediated)
   }
 
   /// Refuses a matrix with a queue of the host or of another mediated device.
@@ -162,11 +173,6 @@ extension SimulatedBus {
     matrix?.mediatedDevices[uuid]?.hasGuest = false
     if isWaitingForGuest(uuid) { remove(mediatedDevice: uuid) }
   }
-
-  /// What a guest of the device gets of its matrix.
-  func effectiveMatrix(of device: MediatedDevice, in matrix: MatrixDevice) -> MediatedDevice {
-    matrix.effectiveMatrix(of: device, adapters: guestAdapters, domains: guestDomains)
-  }
 }
 
 /// `/sys/devices/vfio_ap/matrix`: exists while the module `vfio_ap` is loaded, and holds the APQNs of
@@ -178,26 +184,90 @@ final class MatrixDevice {
   var isBound = false
   /// The mediated devices, by UUID.
   var mediatedDevices: [String: SimulatedMediatedDevice] = [:]
+  /// How many mediated devices there ever were.
+  private var creations = 0
+  /// The adapters of this system, as of the last scan that found another configuration.
+  private var adapters: APMask
+  /// The usage domains of this system.
+  private var domains: APMask
+
+  /// The device on a system with these adapters and usage domains.
+  init(adapters: APMask, domains: APMask) {
+    self.adapters = adapters
+    self.domains = domains
+  }
 
   /// The mediated device in whose matrix the queue is; at most one is.
   func mediatedDevice(holding apqn: APQN) -> SimulatedMediatedDevice? {
     mediatedDevices.values.first { $0.device.holds(apqn) }
   }
 
-  /// What a guest of the device gets of its matrix: an adapter is left out whole where one of its
-  /// queues is not bound to `vfio_ap` (`vfio_ap_mdev_filter_matrix`).
-  /// `adapters` and `domains` are those that guests may have now.
-  func effectiveMatrix(
-    of device: MediatedDevice, adapters: APMask, domains: APMask
-  ) -> MediatedDevice {
-    var effective = device
-    effective.domains.formIntersection(domains)
-    effective.adapters.formIntersection(adapters)
-    for adapter in effective.adapters
-    where !effective.domains.isSubset(of: queues[adapter]) {
-      effective.adapters.remove(adapter)
+  /// The mediated devices in the order of their creation.
+  var mediatedDevicesByAge: [SimulatedMediatedDevice] {
+    mediatedDevices.values.sorted { $0.number < $1.number }
+  }
+
+  /// Adds a mediated device.
+  @discardableResult
+  func add(_ device: MediatedDevice) -> SimulatedMediatedDevice {
+    creations += 1
+    let mediated = SimulatedMediatedDevice(device, number: creations)
+    mediatedDevices[device.uuid] = mediated
+    return mediated
+  }
+
+  /// `vfio_ap` takes a queue, and plugs its adapter into the guest that has it (`vfio_ap_mdev_probe_queue`).
+  func take(_ apqn: APQN) {
+    queues.insert(apqn)
+    // What is new with a scan is plugged when all its devices are there.
+    guard let mediated = mediatedDevice(holding: apqn), !mediated.waitsForScan else { return }
+    filter(mediated)
+  }
+
+  /// A queue leaves `vfio_ap`, and its adapter the guest that has it (`vfio_ap_mdev_remove_queue`).
+  func release(_ apqn: APQN) {
+    queues.remove(apqn)
+    guard let mediated = mediatedDevice(holding: apqn), mediated.guestMatrix.holds(apqn) else {
+      return
     }
-    return effective
+    mediated.guestMatrix.adapters.remove(apqn.adapter)
+  }
+
+  /// Decides what a guest of the device gets of its matrix: an adapter is left out whole where one of its queues
+  /// is not bound to `vfio_ap` (`vfio_ap_mdev_filter_matrix`).
+  func filter(_ mediated: SimulatedMediatedDevice) {
+    var guestMatrix = mediated.device
+    guestMatrix.domains.formIntersection(domains)
+    guestMatrix.adapters.formIntersection(adapters)
+    for adapter in guestMatrix.adapters
+    where !guestMatrix.domains.isSubset(of: queues[adapter]) {
+      guestMatrix.adapters.remove(adapter)
+    }
+    mediated.guestMatrix = guestMatrix
+  }
+
+  /// A scan begins that has found another configuration: guests lose what is not there any more, before its
+  /// devices are removed (`vfio_ap_on_cfg_changed`).
+  func beginScan(adapters: APMask, domains: APMask) {
+    let newAdapters = adapters.subtracting(self.adapters)
+    let newDomains = domains.subtracting(self.domains)
+    for mediated in mediatedDevices.values {
+      mediated.guestMatrix.adapters.formIntersection(adapters)
+      mediated.guestMatrix.domains.formIntersection(domains)
+      mediated.waitsForScan =
+        !mediated.device.adapters.isDisjoint(with: newAdapters)
+        || !mediated.device.domains.isDisjoint(with: newDomains)
+    }
+    self.adapters = adapters
+    self.domains = domains
+  }
+
+  /// The scan ends: guests get what is new (`vfio_ap_on_scan_complete`).
+  func endScan() {
+    for mediated in mediatedDevices.values where mediated.waitsForScan {
+      mediated.waitsForScan = false
+      filter(mediated)
+    }
   }
 }
 
@@ -205,6 +275,13 @@ final class MatrixDevice {
 final class SimulatedMediatedDevice {
   /// What is assigned to it.
   var device: MediatedDevice
+  /// What a guest gets of that, whether or not there is one (`shadow_apcb` in vfio_ap_private.h). Only some events
+  /// decide it anew, so it may be less than the present queues would allow.
+  var guestMatrix: MediatedDevice
+  /// Its place in the order of creation.
+  let number: Int
+  /// Whether something of it is new with the scan that is running.
+  var waitsForScan = false
   /// Whether it is bound to its driver.
   var isBound = false
   /// Whether a guest runs with it.
@@ -213,7 +290,9 @@ final class SimulatedMediatedDevice {
   /// it is assigned still (`mdev_device_remove` in drivers/vfio/mdev/mdev_core.c).
   var isLeaving = false
 
-  init(_ device: MediatedDevice) {
+  init(_ device: MediatedDevice, number: Int) {
     self.device = device
+    self.number = number
+    guestMatrix = MediatedDevice(uuid: device.uuid)
   }
 }

@@ -82,7 +82,8 @@ extension SimulatedBus {
 
   /// Creates `/sys/devices/vfio_ap` and the matrix device in it: the first that `vfio_ap` does.
   private func createMatrix() -> MatrixDevice {
-    let matrix = MatrixDevice()
+    let matrix = MatrixDevice(
+      adapters: hardware.configuredAdapters, domains: hardware.usageDomains)
     self.matrix = matrix
     // A device without a bus has no events (`dev_uevent_filter` in drivers/base/core.c).
     guard behavior.hasMatrixBus else { return matrix }
@@ -97,16 +98,20 @@ extension SimulatedBus {
   /// Registers the matrix device as a parent of mediated devices.
   private func registerMatrix() {
     guard behavior.hasMatrixBus else { return }
-    send(.add, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
+    if behavior.hasMediatedDriver {
+      send(.add, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
+    }
     send(.change, of: .matrix, .init("MDEV_STATE", "registered"))
   }
 
   private func unregisterMatrix() {
     guard let matrix else { return }
-    for uuid in matrix.mediatedDevices.keys.sorted() { remove(mediatedDevice: uuid) }
+    for mediated in matrix.mediatedDevicesByAge { remove(mediatedDevice: mediated.device.uuid) }
     guard behavior.hasMatrixBus else { return }
     send(.change, of: .matrix, .init("MDEV_STATE", "unregistered"))
-    send(.remove, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
+    if behavior.hasMediatedDriver {
+      send(.remove, path: "/bus/mdev/drivers/vfio_ap_mdev", subsystem: "drivers")
+    }
   }
 
   private func destroyMatrix() {
@@ -114,8 +119,8 @@ extension SimulatedBus {
       matrix?.isBound = false
       send(.unbind, of: .matrix)
       send(.remove, path: "/bus/matrix/drivers/vfio_ap", subsystem: "drivers")
-      send(.remove, path: "/bus/matrix", subsystem: "bus")
       send(.remove, of: .matrix)
+      send(.remove, path: "/bus/matrix", subsystem: "bus")
     }
     matrix = nil
   }

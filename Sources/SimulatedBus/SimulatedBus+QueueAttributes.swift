@@ -6,22 +6,22 @@ extension SimulatedBus {
   static let queueAttributes: [Attribute<QueueDevice>] = [
     Attribute(
       "request_count",
-      show: { _, queue in queue.isHostBound ? .number(queue.traffic.total) : "-\n" },
+      show: { _, queue in queue.isInitialised ? .number(queue.traffic.total) : "-\n" },
       store: { _, queue, _ in queue.traffic.total = 0 }),
     Attribute("requestq_count", show: { _, queue in .number(queue.traffic.waiting) }),
     Attribute("pendingq_count", show: { _, queue in .number(queue.traffic.pending) }),
     Attribute("interrupt", show: { _, _ in "Interrupts disabled.\n" }),
     Attribute(
-      "reset", on: { !$0.hasLateAttributes }, show: { _, _ in "No Reset Timer set.\n" }),
-    Attribute(
-      "reset", on: \.hasLateAttributes, show: { _, _ in "No Reset Timer set.\n" },
-      store: { _, _, _ in }),
+      "reset",
+      show: { _, queue in queue.isReset ? "No Reset Timer set.\n" : "Reset in progress.\n" },
+      store: { _, queue, _ in if queue.isBound { queue.isReset = true } }),
     Attribute(
       "config", on: \.hasQueueConfiguration, show: { _, queue in .flag(queue.isConfigured) }),
     Attribute(
-      "chkstop", on: \.hasQueueConfiguration, show: { _, queue in .flag(queue.isCheckStopped) }),
+      "chkstop", on: { $0.hasQueueConfiguration && $0.hasCheckStop },
+      show: { _, queue in .flag(queue.isCheckStopped) }),
     Attribute(
-      "ap_functions", on: \.hasLateAttributes,
+      "ap_functions", on: \.hasQueueFunctions,
       show: { _, queue in .functions(queue.card.card.functions) }),
     Attribute(
       "driver_override", on: \.hasOverrides, show: { _, queue in .line(queue.driverOverride) },
@@ -32,7 +32,8 @@ extension SimulatedBus {
 
     // Those of `cex4queue`.
     Attribute(
-      "online", while: \.isHostBound, show: { _, queue in .flag(queue.isOnline) },
+      "online", while: \.isHostBound,
+      show: { bus, queue in .flag(bus.isUsable(queue) && queue.isSwitchedOn) },
       store: { (bus, queue, text) throws(Errno) in
         try bus.switchOnline(queue, isOn: try AttributeInput.flag(text))
       }),
@@ -55,21 +56,16 @@ extension SimulatedBus {
     guard let matrix, let mediated = matrix.mediatedDevice(holding: queue.apqn) else {
       return "unassigned\n"
     }
-    guard mediated.hasGuest,
-      effectiveMatrix(of: mediated.device, in: matrix).holds(queue.apqn)
-    else { return "assigned\n" }
-    return "in use\n"
+    return mediated.hasGuest && mediated.guestMatrix.holds(queue.apqn)
+      ? "in use\n" : "assigned\n"
   }
 
   private func switchOnline(_ queue: QueueDevice, isOn: Bool) throws(Errno) {
     if isOn {
-      guard queue.isConfigured else { throw .noSuchDevice }
-      if behavior.hasQueueConfiguration {
-        guard !queue.isCheckStopped, queue.card.isConfigured, !queue.card.isCheckStopped else {
-          throw .noSuchDevice
-        }
+      guard isUsable(queue), !behavior.hasQueueConfiguration || isUsable(queue.card) else {
+        throw .noSuchDevice
       }
-      guard queue.card.isSwitchedOn else { throw .invalidArgument }
+      guard queue.hostCard?.isSwitchedOn == true else { throw .invalidArgument }
     }
     queue.isSwitchedOn = isOn
     if isOn { queue.traffic.resume() } else { queue.traffic.stop() }
@@ -78,7 +74,7 @@ extension SimulatedBus {
 }
 
 extension QueueDevice {
-  /// Whether it takes requests.
+  /// Whether it answers requests.
   fileprivate var isOnline: Bool { isConfigured && !isCheckStopped && isSwitchedOn }
 
   /// The adapter is asked for them, which answers nothing while the queue takes no requests

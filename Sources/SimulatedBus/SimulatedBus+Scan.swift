@@ -15,15 +15,11 @@ extension SimulatedBus {
     scannedAdapters = hardware.adapters
     scannedDomains = hardware.usageDomains
     selectDefaultDomain()
-    // Guests lose what was removed before its devices are, and get what is new once all its devices are
-    // there (`on_config_changed` and `on_scan_complete` in drivers/s390/crypto/vfio_ap_ops.c).
-    guestAdapters.formIntersection(hardware.configuredAdapters)
-    guestDomains.formIntersection(hardware.usageDomains)
+    matrix?.beginScan(adapters: hardware.configuredAdapters, domains: hardware.usageDomains)
     for adapter in UInt8.min...UInt8.max { scan(adapter) }
-    guestAdapters = hardware.configuredAdapters
-    guestDomains = hardware.usageDomains
+    matrix?.endScan()
     scanCount += 1
-    if scanCount == 1 { sendRoot(.init("INITSCAN", "done")) }
+    if scanCount == 1, behavior.hasScanCounters { sendRoot(.init("INITSCAN", "done")) }
     switch behavior.completionEvents {
     case .endOfScan, .everyScan: sendCompletion()
     case .everyProbe: if scanCount == 1 { sendCompletion() }
@@ -31,13 +27,15 @@ extension SimulatedBus {
     }
   }
 
-  /// Chooses the host's default domain, once: the first of the host's pool that answers
+  /// Chooses the host's default domain, once: the first in which a usable queue of the host's pool answers
   /// (`ap_select_domain` in drivers/s390/crypto/ap_bus.c).
   private func selectDefaultDomain() {
     guard defaultDomain == nil else { return }
-    let candidates = hardware.usageDomains.intersection(masks.domains)
-    defaultDomain = candidates.first { domain in
-      hardware.adapters.contains { hardware.queues[$0].contains(domain) }
+    let adapters = hardware.adapters.intersection(masks.adapters).filter { adapter in
+      hardware.cards[Int(adapter)].map { $0.isConfigured && !$0.isCheckStopped } == true
+    }
+    defaultDomain = hardware.usageDomains.intersection(masks.domains).first { domain in
+      adapters.contains { hardware.queues[$0].contains(domain) }
     }
   }
 
@@ -49,6 +47,8 @@ extension SimulatedBus {
     guard behavior.keepsUnusableDevices || card.isConfigured && !card.isCheckStopped else {
       return nil
     }
+    // A queue answers with one response code, and that it is on standby comes first.
+    if !card.isConfigured || !behavior.hasCheckStop { card.isCheckStopped = false }
     card.hardwareType = min(card.hardwareType, behavior.newestHardwareType)
     guard card.hardwareType.isReservable || behavior.createsOldDevices else { return nil }
     return card
@@ -64,6 +64,7 @@ extension SimulatedBus {
     guard
       device.domains != answering || device.queuesAreStale || !behavior.keepsUnboundQueues
     else { return }
+    device.queuesAreStale = false
     for domain in device.domains.union(answering) {
       if let queue = device.queues[Int(domain)] {
         let isKept = behavior.keepsUnboundQueues || queue.driver != nil
@@ -76,7 +77,6 @@ extension SimulatedBus {
         add(QueueDevice(card: device, domain: domain))
       }
     }
-    device.queuesAreStale = false
   }
 
   private func update(_ device: CardDevice, to card: SimulatedCard) {
@@ -91,10 +91,13 @@ extension SimulatedBus {
     }
   }
 
+  /// Of a queue a scan takes in one change only: if its configuration changed, too, the next scan finds that
+  /// (`ap_scan_domains`). A check-stop has no event (SimulatedBus documentation, "Causes").
   private func update(_ queue: QueueDevice, to card: SimulatedCard) {
-    // A check-stop has no event (SimulatedBus documentation, "Causes").
-    queue.isCheckStopped = card.isCheckStopped
-    if queue.isConfigured != card.isConfigured {
+    if queue.isCheckStopped != card.isCheckStopped {
+      queue.isCheckStopped = card.isCheckStopped
+      queue.card.queuesAreStale = true
+    } else if queue.isConfigured != card.isConfigured {
       queue.isConfigured = card.isConfigured
       sendChange(of: queue, key: "CONFIG", isOn: card.isConfigured)
     }
@@ -113,6 +116,9 @@ extension SimulatedBus {
     queue.card.domains.insert(domain)
     queueCount += 1
     register(queue)
+    if behavior.initialisesNewQueues, queue.isConfigured, !queue.isCheckStopped {
+      queue.isInitialised = true
+    }
   }
 
   private func register(_ device: Device) {

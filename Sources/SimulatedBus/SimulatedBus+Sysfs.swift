@@ -120,7 +120,8 @@ extension SimulatedBus {
     case .mediatedDeviceType: return matrix.map { _ in ["devices"] }
     case .mediatedDevice(let uuid):
       return matrix?.mediatedDevices[uuid].map {
-        ["iommu_group", "vfio-dev"] + ($0.isLeaving ? [] : power)
+        ["iommu_group"] + (behavior.hasMediatedDriver ? ["vfio-dev"] : [])
+          + ($0.isLeaving ? [] : power)
       }
     case .module(let name): return modules.contains { $0.rawValue == name } ? [] : nil
     }
@@ -203,13 +204,15 @@ extension SimulatedBus {
     case (.matrix, "subsystem"): matrix?.isBound == true ? "matrix" : nil
     case (.mediatedDevice(let uuid), let name):
       matrix?.mediatedDevices[uuid].flatMap {
-        $0.isLeaving ? nil : Self.mediatedDeviceLinks[name]
+        $0.isLeaving ? nil : mediatedDeviceLinks[name]
       }
     default: nil
     }
   }
 
-  private static let mediatedDeviceLinks = [
-    "driver": "vfio_ap_mdev", "mdev_type": "vfio_ap-passthrough", "subsystem": "mdev",
-  ]
+  private var mediatedDeviceLinks: [String: String] {
+    [
+      "driver": behavior.mediatedDriver, "mdev_type": "vfio_ap-passthrough", "subsystem": "mdev",
+    ]
+  }
 }

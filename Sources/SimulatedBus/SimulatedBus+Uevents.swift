@@ -20,15 +20,14 @@ extension SimulatedBus {
     send(action, at: path, subsystem: subsystem) { [] }
   }
 
-  /// Sends an event of the root device; only of kernels that have such events.
+  /// Sends an event of the root device.
   func sendRoot(_ extras: Uevent.Property...) {
-    guard behavior.hasBusEvents else { return }
     send(.change, at: BusObject.root.path, subsystem: "ap") { extras }
   }
 
   /// Sends a change of a card or queue; only of kernels that have such events.
   func sendChange(of device: Device, key: String, isOn: Bool) {
-    guard behavior.hasBusEvents else { return }
+    guard behavior.hasDeviceEvents else { return }
     send(.change, of: device.object, Uevent.Property(key, isOn ? "1" : "0"))
   }
 
@@ -68,7 +67,7 @@ extension SimulatedBus {
       return matrix?.isBound == true ? [.init("DRIVER", DriverName.vfioAP)] : []
     case .mediatedDevice(let uuid):
       guard matrix?.mediatedDevices[uuid]?.isBound == true else { return [] }
-      return [.init("DRIVER", "vfio_ap_mdev")]
+      return [.init("DRIVER", behavior.mediatedDriver)]
     case .bus, .driver, .root, .matrixRoot, .mediatedDeviceType, .module: return []
     }
   }
@@ -101,8 +100,13 @@ extension SimulatedBus {
   /// A write to a `uevent` file sends a synthetic event.
   func synthesize(_ text: String, of object: BusObject) throws(Errno) {
     let request = try SyntheticEvent(text)
-    // The root device and the matrix device of 2018 are on no bus that would send its events.
-    if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus { return }
+    // The root devices and the matrix device of 2018 are on no bus that would send their events, until the bus had
+    // events of its own to send.
+    if object == .matrixRoot || object == .matrix && !behavior.hasMatrixBus
+      || object == .root && !behavior.hasScanCounters && behavior.hasMasks
+    {
+      return
+    }
     send(request.action, of: object, request.properties)
   }
 }

@@ -56,10 +56,6 @@ public final class SimulatedBus: Sysfs {
   var scannedAdapters = APMask()
   /// The usage domains at the last scan.
   var scannedDomains = APMask()
-  /// The adapters that guests may have: those of the last scan, or of before and after a running one.
-  var guestAdapters = APMask()
-  /// The usage domains that guests may have.
-  var guestDomains = APMask()
   /// How many queues have a device.
   var queueCount = 0
   var boundCount = 0

@@ -132,8 +132,9 @@ package struct SysfsTree {
     case "module": return .names(bus.loadedModules.map(\.rawValue))
     case "bus/mdev": return .names(["devices", "drivers"], if: matrix)
     case "bus/mdev/devices": return .names(mediatedDevices, if: matrix)
-    case "bus/mdev/drivers": return .names(["vfio_ap_mdev"], if: matrix)
-    case "bus/mdev/drivers/vfio_ap_mdev": return .names(mediatedDevices, if: matrix)
+    case "bus/mdev/drivers": return .names([bus.behavior.mediatedDriver], if: matrix)
+    case "bus/mdev/drivers/\(bus.behavior.mediatedDriver)":
+      return .names(mediatedDevices, if: matrix)
     case "bus/matrix": return .names(["devices", "drivers"], if: hasMatrixBus)
     case "bus/matrix/devices", "bus/matrix/drivers/vfio_ap":
       return .names(["matrix"], if: hasMatrixBus)
@@ -150,7 +151,7 @@ package struct SysfsTree {
       "bus/matrix/devices" where name == "matrix" && hasMatrixBus,
       "bus/matrix/drivers/vfio_ap" where name == "matrix" && hasMatrixBus:
       return ["devices", "vfio_ap", "matrix"]
-    case "bus/mdev/devices", "bus/mdev/drivers/vfio_ap_mdev",
+    case "bus/mdev/devices", "bus/mdev/drivers/\(bus.behavior.mediatedDriver)",
       "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/devices":
       // One that is leaving has no links, and is in no list.
       let isListed = (try? bus.readLink(SysfsPath(.mediatedDevice(name), "driver"))) != nil

@@ -34,6 +34,8 @@ extension BusState {
       drivers.append(name)
     }
     drivers = Set(drivers).sorted()
+    features = try fields.text("features")
+    matrixFeatures = try fields.text("matrixFeatures")
   }
 
   static let layout = JSONLayout<BusState>("Bus", "What the bus itself says.") {
@@ -57,6 +59,10 @@ extension BusState {
       "driverOverride", .flag, "Whether queues have driver_override (Linux 6.19 and newer).",
       \.supportsOverride)
     $0.add("drivers", .list(of: .text), "The drivers on the bus.", \.drivers)
+    $0.add("features", .text, "The features of the bus, where the kernel shows them.", \.features)
+    $0.add(
+      "matrixFeatures", .text, "The features of vfio_ap, where the kernel shows them.",
+      \.matrixFeatures)
   }
 }
 

@@ -88,6 +88,7 @@ struct MachineOptions: ParsableArguments {
       var inventory = try reader.read()
       try reader.readUse(
         into: &inventory, masterKeys: masterKeys || !configuration.secureKeyUsers.isEmpty)
+      try reader.readFeatures(into: &inventory)
       return inventory
     }
     for silence in inventory.cards.compactMap(\.silence) { Terminal.say(silence) }

@@ -39,7 +39,8 @@ import Uevents
         && !BusObject.isUUID(name)
       {
         let isWriteOnlyEvent =
-          name == "uevent" && (object == .bus || object.path.contains("drivers"))
+          name == "uevent"
+          && (object == .bus || object.path.contains("drivers") || object.path.hasPrefix("/module"))
         guard !isWriteOnlyEvent else { continue }
         let text = try machine.bus.read(SysfsPath(object, name))
         #expect(text.isEmpty || text.hasSuffix("\n"), "\(object.path)/\(name)")
@@ -93,14 +94,14 @@ import Uevents
     ("bus/ap/devices/card05/online", "1"), ("bus/ap/devices/card05/load", "0"),
     ("bus/ap/devices/05.0004/config", "1"), ("bus/ap/devices/05.0004/chkstop", "0"),
     ("bus/ap/devices/05.0004/ap_functions", "0xF2000000"),
-    ("bus/ap/devices/05.0004/driver_override", ""),
+    ("bus/ap/devices/card05/depth", "8"), ("bus/ap/devices/05.0004/driver_override", ""),
     ("bus/ap/devices/05.0004/reset", "No Reset Timer set."),
     ("bus/ap/devices/05.0004/interrupt", "Interrupts disabled."),
     (
       "bus/ap/devices/05.0004/mkvps",
       "AES NEW: - -\nAES CUR: - -\nAES OLD: - -\nAPKA NEW: - -\nAPKA CUR: - -\nAPKA OLD: - -"
     ),
-    ("devices/vfio_ap/matrix/features", "guest_matrix hotplug ap_config migratable"),
+    ("devices/vfio_ap/matrix/features", "guest_matrix hotplug ap_config"),
     (
       "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough/device_api", "vfio-ap"
     ),
@@ -126,7 +127,12 @@ import Uevents
     #expect(machine.write("1", online) == "EINVAL")
     _ = machine.write("1", "bus/ap/devices/card05/online")
     machine.bus.setCheckStopped(card: 5, to: true)
-    #expect(machine.write("1", online) == "ENODEV")
+    let heedsCheckStop = kernel.checkStopPreventsOnline
+    #expect(machine.write("1", online) == (heedsCheckStop ? "ENODEV" : "ok"))
+    #expect(machine.read(online) == (heedsCheckStop ? "0" : "1"))
+    let card = "bus/ap/devices/card05/online"
+    #expect(machine.read(card) == (heedsCheckStop ? "0" : "1"))
+    #expect(machine.write("1", card) == (heedsCheckStop ? "ENODEV" : "ok"))
     machine.bus.setCheckStopped(card: 5, to: false)
     machine.bus.setConfigured(card: 5, to: false)
     #expect(machine.write("1", online) == "ENODEV")
@@ -134,6 +140,24 @@ import Uevents
     machine.bus.setConfigured(card: 5, to: true)
     #expect(machine.write("1", online) == "ok")
     #expect(machine.read(online) == "1")
+  }
+
+  @Test(arguments: [(KernelBehavior.mask61, "7"), (.mask68, "8"), (.mask612, "8")])
+  func `depth counts the first request since 6.8`(kernel: KernelBehavior, text: String) {
+    #expect(Machine(kernel).read("bus/ap/devices/card05/depth") == text)
+  }
+
+  @Test(arguments: [(KernelBehavior.mask61, "-"), (.mask612, "0"), (.override72, "0")])
+  func `request_count of a queue that no driver had is 0 where the bus initialises it`(
+    kernel: KernelBehavior, text: String
+  ) {
+    let machine = Machine(kernel)
+    _ = machine.write("-9", "bus/ap/apmask")
+    machine.bus.plug(card: SimulatedCard(adapter: 9))
+    #expect(machine.driver("09.0004") == "vfio_ap")
+    #expect(machine.read("bus/ap/devices/09.0004/request_count") == text)
+    _ = machine.write("09.0004", "bus/ap/drivers/vfio_ap/unbind")
+    #expect(machine.read("bus/ap/devices/09.0004/request_count") == "-")
   }
 
   @Test func `of a queue without the host's driver has no count of requests`() {
@@ -192,6 +216,27 @@ import Uevents
     if answer == "0" { _ = machine.write("1", "bus/ap/poll_thread") }
     let found = machine.write(text, "bus/ap/poll_thread")
     #expect((found == "ok" ? machine.read("bus/ap/poll_thread") : found) == answer)
+  }
+
+  /// `sscanf` where the kernel uses it, and `kstrtoul` where newer kernels do.
+  @Test(arguments: [
+    (KernelBehavior.mask61, "config_time", " 70", "70"), (.override72, "config_time", "70x", "70"),
+    (.override72, "config_time", "+70", "EINVAL"), (.override72, "config_time", "0x46", "EINVAL"),
+    (.mask61, "ap_domain", "5,0", "5"), (.override72, "ap_domain", "010", "8"),
+    (.mask61, "ap_domain", "08", "0"), (.override72, "ap_domain", "0x4", "4"),
+    (.mask61, "ap_domain", "4294967300", "4"), (.override72, "ap_domain", "+5", "EINVAL"),
+    (.mask61, "poll_timeout", "0x100", "EINVAL"), (.mask61, "poll_timeout", "010", "10"),
+    (.mask61, "poll_timeout", "18446744073709551619", "3"),
+    (.override72, "poll_timeout", "0x100", "256"), (.override72, "poll_timeout", "+0", "0"),
+    (.override72, "poll_timeout", "4x", "EINVAL"), (.override72, "poll_timeout", " 4", "EINVAL"),
+    (.override72, "poll_timeout", "18446744073709551619", "ERANGE"),
+  ])
+  func `takes a number as this kernel reads it`(
+    kernel: KernelBehavior, name: String, text: String, answer: String
+  ) {
+    let machine = Machine(kernel)
+    let found = machine.write(text, "bus/ap/\(name)")
+    #expect((found == "ok" ? machine.read("bus/ap/\(name)") : found) == answer)
   }
 
   @Test(arguments: [("1", "ok"), ("0\n", "ok"), (" 1", "ok"), ("2", "EINVAL"), ("x", "EINVAL")])

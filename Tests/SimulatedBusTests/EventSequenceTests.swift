@@ -6,18 +6,25 @@ import Uevents
 
 /// The simulated bus sends the events that kernels sent on the same walk.
 @Suite struct `The events of kernels` {
-  /// An event of the AP bus with what is left out of a comparison: SEQNUM, times, and the newline at
-  /// the end of a mask, which `udevadm` does not print.
+  /// An event of the AP bus without what is left out of a comparison, SEQNUM and times. All values are whole.
   struct SentEvent: Hashable, CustomStringConvertible {
     var description: String
 
     init(_ event: Uevent) {
       let properties = event.properties.map { property in
-        let value = property.value.hasSuffix("\n") ? property.value.dropLast() : property.value[...]
-        return " \(property.key)=\(value)"
+        " \(property.key)=\(property.value.replacing("\n", with: "\\n"))"
       }
       description =
         "\(event.action.rawValue) \(event.devicePath) (\(event.subsystem))\(properties.joined())"
+    }
+
+    /// The event as `udevadm` prints it: values end at their first newline.
+    static func printed(_ event: Uevent) -> SentEvent {
+      var event = event
+      for index in event.properties.indices {
+        event.properties[index].value = String(event.properties[index].value.prefix { $0 != "\n" })
+      }
+      return SentEvent(event)
     }
 
     /// Whether it reports that one queue of a card was switched on or off.
@@ -64,8 +71,8 @@ import Uevents
   @Test(arguments: CaptureFile.names)
   func `are sent in the load phase, each device's in order`(name: String) throws {
     let walk = try Walk(name, loadOnly: true)
-    let sent = walk.sent.map(\.event).filter { Self.isOfBus($0, walk: name) }.map(SentEvent.init)
-    let expected = try captured(name).map { SentEvent($0.event) }.prefix(sent.count)
+    let sent = walk.sent.map(\.event).filter { Self.isOfBus($0, walk: name) }.map(SentEvent.printed)
+    let expected = try captured(name).map { SentEvent.printed($0.event) }.prefix(sent.count)
     let sentByDevice = Dictionary(grouping: sent, by: \.path)
     let expectedByDevice = Dictionary(grouping: expected, by: \.path)
     for path in Set(sentByDevice.keys).union(expectedByDevice.keys).sorted() {
@@ -83,8 +90,8 @@ import Uevents
     let sent = walk.sent.filter { Self.isOfBus($0.event, walk: name) }.dropFirst(loaded)
     let expected = try captured(name).dropFirst(loaded)
     let isImitation = name.hasPrefix("sim-")
-    let found = ordered(sent.map { SentEvent($0.event) }, byName: isImitation)
-    let wanted = ordered(expected.map { SentEvent($0.event) }, byName: isImitation)
+    let found = ordered(sent.map { SentEvent.printed($0.event) }, byName: isImitation)
+    let wanted = ordered(expected.map { SentEvent.printed($0.event) }, byName: isImitation)
     for (index, (found, wanted)) in zip(found, wanted).enumerated() where found != wanted {
       Issue.record("event \(index) after loading\n  found:  \(found)\n  wanted: \(wanted)")
       return

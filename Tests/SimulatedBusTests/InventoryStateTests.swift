@@ -92,7 +92,27 @@ import Testing
   @Test func `is of the kernel that its attributes show`() throws {
     var overrides = masks
     overrides.supportsOverride = true
+    var read = BusState(masks: .all, configuredAdapters: [5])
     let queues = try [queue("05.0004", "cex4queue")]
+    var configurable = queues
+    configurable[0].isConfigured = true
+    func kernel(_ bus: BusState, _ queues: [Queue]) throws -> KernelBehavior {
+      .kernel(of: try inventory(bus, queues))
+    }
+    var old = queues
+    old[0].isConfigured = nil
+    #expect(try kernel(read, old) == .mask52)
+    #expect(try kernel(read, configurable) == .mask510)
+    read.scans = 1
+    #expect(try kernel(read, configurable) == .mask61)
+    read.features = "APSC APXA"
+    #expect(try kernel(read, configurable) == .mask612, "vfio_ap is not loaded")
+    read.drivers = ["vfio_ap"]
+    #expect(try kernel(read, configurable) == .mask68)
+    read.matrixFeatures = "guest_matrix hotplug ap_config"
+    #expect(try kernel(read, configurable) == .mask612)
+    read.supportsOverride = true
+    #expect(try kernel(read, configurable) == .override72)
     #expect(SimulatedBus(inventory: try inventory(masks, queues)).behavior == .mask61)
     #expect(SimulatedBus(inventory: try inventory(overrides, queues)).behavior == .override72)
     #expect(SimulatedBus(inventory: try inventory(BusState(), queues)).behavior == .bind2018)

@@ -22,7 +22,7 @@ import Testing
     #expect(machine.driver("05.0004") == "-")
   }
 
-  @Test func `moves queues one by one, then sends the mask, with a newline in it on Linux 6.1`() {
+  @Test func `moves queues one by one, then sends the mask with its newline`() {
     let machine = Machine(.mask61, adapters: [5], domains: [4])
     #expect(machine.write("-5", "bus/ap/apmask") == "ok")
     var mask = APMask.all
@@ -38,14 +38,15 @@ import Testing
       ])
   }
 
-  @Test func `sends the mask without a newline on Linux 7.2, and no completion`() {
-    let machine = Machine(.override72, adapters: [5], domains: [4])
+  @Test(arguments: [KernelBehavior.mask612, .override72])
+  func `sends no completion on newer kernels before the next scan`(kernel: KernelBehavior) {
+    let machine = Machine(kernel, adapters: [5], domains: [4])
     #expect(machine.write("-4", "bus/ap/aqmask") == "ok")
     var mask = APMask.all
     mask.remove(4)
     #expect(
       machine.events == [
-        "unbind 05.0004", "bind 05.0004 DRIVER=vfio_ap", "change ap AQMASK=\(mask)",
+        "unbind 05.0004", "bind 05.0004 DRIVER=vfio_ap", "change ap AQMASK=\(mask)\n",
       ])
     machine.forget()
     machine.bus.scan()

@@ -12,7 +12,8 @@ import Testing
     "SimulatedBusTests/OverrideTests", "SimulatedBusTests/PlayedScenarioTests",
     "SimulatedBusTests/SizeTests", "SimulatedBusTests/TimelineTests",
     "SimulatedBusTests/TrafficTests", "SimulatedBusTests/WriteResultTests",
-    "SimulatedBusTests/SysfsTreeTests", "SimulatedBusTests/GuestScenarioTests",
+    "SimulatedBusTests/InventoryStateTests", "SimulatedBusTests/SysfsTreeTests",
+    "SimulatedBusTests/GuestScenarioTests",
     "CommandTests/MountTests",
   ]
 

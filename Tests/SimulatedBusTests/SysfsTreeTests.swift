@@ -122,7 +122,7 @@ private let kernels = KernelBehavior.kernels.map(\.behavior)
       ("bus/ap/scans", 0o644), ("bus/ap/drivers_autoprobe", 0o644), ("bus/ap/config_time", 0o644),
       ("bus/ap/ap_domain", 0o644), ("bus/ap/ap_interrupts", 0o444), ("bus/ap/uevent", 0o200),
       ("devices/ap/card05/05.0004/uevent", 0o644), ("devices/ap/card05/request_count", 0o644),
-      ("devices/ap/card05/05.0004/reset", 0o444), ("devices/vfio_ap/matrix/\(uuid)/remove", 0o200),
+      ("devices/ap/card05/05.0004/reset", 0o644), ("devices/vfio_ap/matrix/\(uuid)/remove", 0o200),
       ("bus/ap/drivers/vfio_ap/bind", 0o200), ("devices/ap/card05/config", 0o644),
       ("devices/ap/card05/05.0004/config", 0o444), ("devices/ap/card05/05.0004/online", 0o644),
       ("devices/ap/card06/06.0004/status", 0o444),

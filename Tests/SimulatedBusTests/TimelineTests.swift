@@ -229,8 +229,40 @@ import Testing
     #expect(machine.write("2", "bus/ap/devices/card05/config") == "EINVAL")
   }
 
+  @Test(arguments: [KernelBehavior.mask61, .mask612, .override72])
+  func `a queue's standby is found one scan after its check-stop`(kernel: KernelBehavior) {
+    let machine = Machine(kernel, adapters: [5], domains: [4])
+    machine.bus.setCheckStopped(card: 5, to: true)
+    machine.forget()
+    machine.bus.setConfigured(card: 5, to: false)
+    #expect(machine.events == ["change card05 CONFIG=0 DRIVER=cex4card"])
+    #expect(machine.read("bus/ap/devices/card05/chkstop") == "0", "on standby that comes first")
+    #expect(machine.read("bus/ap/devices/05.0004/chkstop") == "0")
+    #expect(machine.read("bus/ap/devices/05.0004/config") == "1")
+    machine.forget()
+    machine.bus.scan()
+    #expect(machine.events == ["change 05.0004 CONFIG=0 DRIVER=cex4queue"])
+    machine.forget()
+    machine.bus.scan()
+    #expect(machine.events.isEmpty)
+  }
+
+  @Test
+  func `the default domain is the first in which a usable queue of the host's pool answers`() {
+    let machine = Machine(.mask61, adapters: [], domains: [4, 8])
+    #expect(machine.read("bus/ap/ap_domain") == "-1")
+    machine.bus.plug(card: SimulatedCard(adapter: 5, isConfigured: false))
+    machine.bus.plug(card: SimulatedCard(adapter: 6, isCheckStopped: true))
+    _ = machine.write("-7", "bus/ap/apmask")
+    machine.bus.plug(card: SimulatedCard(adapter: 7))
+    #expect(machine.read("bus/ap/ap_domain") == "-1")
+    _ = machine.write("-4", "bus/ap/aqmask")
+    machine.bus.setConfigured(card: 5, to: true)
+    #expect(machine.read("bus/ap/ap_domain") == "8")
+  }
+
   @Test func `a check-stop is seen only by reading`() {
-    let machine = Machine(.mask61, adapters: [5], domains: [4])
+    let machine = Machine(.mask612, adapters: [5], domains: [4])
     machine.bus.setCheckStopped(card: 5, to: true, quietly: true)
     #expect(machine.read("bus/ap/devices/card05/chkstop") == "0")
     machine.bus.scan()

@@ -23,12 +23,20 @@ package struct Transcript {
     case answered(text: String, path: String, outcome: String)
     /// A module that is loaded.
     case module(String)
+    /// A module that is unloaded.
+    case unload(String)
+    /// A guest starts with the mediated device that has no guest, or stops.
+    case guest(starts: Bool)
+    /// The removal of a mediated device begins.
+    case removal(String)
+    /// The removal has not returned, but waits for the guest.
+    case waits
     /// An attribute's text without its newline; nil where there is no such file.
     case read(path: String, text: String?)
     /// The driver of a queue.
     case driver(APQN, name: String?)
-    /// The names in a device's directory.
-    case entries(device: String, names: [String])
+    /// The names in the directory of a device or of another object.
+    case entries(object: String, names: [String])
     /// A line of the `uevent` file of the device listed last.
     case variable(String)
     /// A bare line: part of a directory's listing, or the number of devices.
@@ -53,7 +61,7 @@ package struct Transcript {
     if text.hasPrefix("# load: apload ") {
       let words = text.split(separator: " ").dropFirst(3)
       let pairs = words.dropFirst().compactMap { word -> (String, String)? in
-        let parts = word.split(separator: "=", maxSplits: 1)
+        let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
       }
       return .load(
@@ -63,6 +71,10 @@ package struct Transcript {
       return .write(text: parts.0 + "\n", path: parts.1)
     }
     if text.hasPrefix("# module ") { return .module(String(text.dropFirst(9))) }
+    if text.hasPrefix("# unload ") { return .unload(String(text.dropFirst(9))) }
+    if text == "# guest starts" { return .guest(starts: true) }
+    if text == "# guest stops" { return .guest(starts: false) }
+    if text.hasPrefix("# removal of ") { return .removal(String(text.dropFirst(13))) }
     if text.hasPrefix("#") { return .mark }
     if text.hasPrefix("    ") { return .variable(String(text.dropFirst(4))) }
     guard text.hasPrefix("  ") else { return .bare(text) }
@@ -74,9 +86,10 @@ package struct Transcript {
     if let parts = halves(of: rest, at: " driver: "), let apqn = APQN(parts.0) {
       return .driver(apqn, name: parts.1.isEmpty ? nil : parts.1)
     }
-    if rest.hasPrefix("dmesg: ") || rest.hasPrefix("rc=") { return .foreign }
+    if ["dmesg: ", "rc=", "guest: "].contains(where: { rest.hasPrefix($0) }) { return .foreign }
+    if rest == "waits: " { return .waits }
     if let parts = halves(of: rest, at: ": "), !["write", "open"].contains(parts.0) {
-      return .entries(device: parts.0, names: parts.1.split(separator: " ").map(String.init))
+      return .entries(object: parts.0, names: parts.1.split(separator: " ").map(String.init))
     }
     return .outcome(String(rest))
   }

@@ -21,6 +21,9 @@ package final class Walk {
   /// and the bus was scanned: the line of the transcript after which it was.
   private static let timerScans = ["udevd-src-7.2": 101, "sim-override": 144]
 
+  /// The mediated device of all walks.
+  private static let mediatedDevice = "11111111-2222-3333-4444-555555555555"
+
   package let name: String
   /// Which code was below the walk: `real`, `host` (without vfio_ap), or the imitation, `sim`.
   package private(set) var flavour = ""
@@ -34,7 +37,6 @@ package final class Walk {
   package private(set) var loadEvents = 0
   private var marks = 0
   private var outcome = ""
-  private var listed: BusObject?
   private var variables: [String] = []
   private var bare = ""
 
@@ -75,12 +77,20 @@ package final class Walk {
       compare(line, expected, write(text, path))
     case .module(let name):
       bus.loadModule(try known(SimulatedBus.Module(rawValue: name)))
+    case .unload(let name):
+      try bus.unloadModule(try known(SimulatedBus.Module(rawValue: name)))
+    case .guest(starts: true): try bus.startGuest(Self.mediatedDevice)
+    case .guest(starts: false): bus.stopGuest(Self.mediatedDevice)
+    case .removal(let uuid):
+      outcome = write("1\n", "/sys/devices/vfio_ap/matrix/\(uuid)/remove")
+    // A call of the simulated bus cannot wait. It ends as if by a signal.
+    case .waits: compare(line, "write: EINTR (4)", outcome)
     case .read(let path, let expected): compare(line, expected ?? "(absent)", read(path))
     case .driver(let apqn, let expected): compare(line, expected ?? "", link(apqn))
-    case .entries(let device, let expected):
+    case .entries(let name, let expected):
       let object =
-        APQN(device).map(BusObject.queue) ?? BusObject.adapter(ofCardName: device).map { .card($0) }
-      listed = object
+        APQN(name).map(BusObject.queue) ?? BusObject.adapter(ofCardName: name).map { .card($0) }
+        ?? SysfsPath(text: name)?.object
       let names = object.flatMap { try? bus.list(SysfsPath($0)) } ?? []
       variables =
         object.flatMap { try? bus.read(SysfsPath($0, "uevent")) }?.split(separator: "\n")
@@ -107,7 +117,7 @@ package final class Walk {
     let path =
       isFolded
       ? SysfsPath(.bus, "devices")
-      : SysfsPath(.mediatedDevice("11111111-2222-3333-4444-555555555555"))
+      : SysfsPath(.mediatedDevice(Self.mediatedDevice))
     let names = try bus.list(path).sorted().joined(separator: " ")
     compare(line, bare.split(separator: " ").sorted().joined(separator: " "), names)
     bare = ""
@@ -183,7 +193,7 @@ package final class Walk {
       return "(absent)"
     }
     if text.hasSuffix("\n") { text.removeLast() }
-    return text
+    return text.replacing("\n", with: "\\n")
   }
 
   private func link(_ apqn: APQN) -> String {
