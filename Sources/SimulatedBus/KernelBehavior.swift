@@ -159,7 +159,7 @@ public struct KernelBehavior: Equatable, Sendable {
     $0.newestHardwareType = HardwareType(rawValue: 14)
   }
 
-  /// Linux 6.8, as Ubuntu 24.04 has it. According to its source; there is no transcript of it.
+  /// Linux 6.8, as Ubuntu 24.04 has it. Derived from Linux 6.1 and 6.12; there is no transcript of it.
   public static let mask68 = mask61.changing {
     // 6.2 to 6.8.
     $0.hasBusFeatures = true
