@@ -79,10 +79,9 @@ struct MonitorReader {
       record = MonitorRecord(header: header, line: line.number)
       return
     }
-    guard let open = record else {
-      throw damage(.stray(Quotation.of(line.bytes)), at: line.number)
-    }
-    if open.isInterrupted { record?.builder.addNewline() }
+    guard record != nil else { throw damage(.stray(Quotation.of(line.bytes)), at: line.number) }
+    // Asked in place: a copy of the record would have every property copied at each line.
+    if record?.isInterrupted == true { record?.builder.addNewline() }
     do {
       try record?.builder.add(line.bytes)
     } catch {
