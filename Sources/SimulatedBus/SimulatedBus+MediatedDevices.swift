@@ -276,7 +276,7 @@ final class SimulatedMediatedDevice {
   /// What is assigned to it.
   var device: MediatedDevice
   /// What a guest gets of that, whether or not there is one (`shadow_apcb` in vfio_ap_private.h). Only some events
-  /// decide it anew, so it may be less than the present queues would allow.
+  /// decide it again, so it may be less than the present queues would allow.
   var guestMatrix: MediatedDevice
   /// Its place in the order of creation.
   let number: Int

@@ -59,7 +59,7 @@ final class SimulatedFileSystem {
     start = now
   }
 
-  /// Finds a name in a directory; nil for one that is not there. The kernel is told of it by the answer.
+  /// Finds a name in a directory; nil for one that is not there. The answer informs the kernel of it.
   func lookUp(_ name: String, in directory: UInt64) -> Found? {
     guard let directoryParts = nodes.parts(directory) else { return nil }
     let parts = directoryParts + [name]
