@@ -8,6 +8,8 @@ public struct Inventory: Equatable, Sendable {
   public private(set) var queues: [Queue]
   /// The mediated devices, ascending by UUID.
   public var mediatedDevices: [MediatedDevice]
+  /// What was read of master keys before.
+  package var keyLedger = KeyLedger()
 
   /// Why some devices cannot form an inventory.
   public enum Problem: Error, Equatable, CustomStringConvertible {

@@ -169,19 +169,27 @@ public struct InventoryReader {
   /// Puts the master keys of the host's queues into an inventory, as far as they can have any. An adapter that
   /// stops answering leaves all of its keys unknown, and one that did not answer is not asked.
   ///
-  /// - Parameter inventory: The machine as read; it is completed.
+  /// - Parameters:
+  ///   - inventory: The machine as read; it is completed.
+  ///   - apqns: The queues; nil for all.
   /// - Throws: What could not be read, and why.
-  public func readMasterKeys(into inventory: inout Inventory) throws(InventoryReaderError) {
+  public func readMasterKeys(
+    into inventory: inout Inventory, of apqns: Set<APQN>? = nil
+  ) throws(InventoryReaderError) {
     for var card in inventory.cards where card.mode != .accelerator {
-      let queues = inventory.queues(ofCard: card.adapter).filter { $0.owner == .host }
+      let queues = inventory.queues(ofCard: card.adapter).filter {
+        $0.owner == .host && apqns?.contains($0.apqn) ?? true
+      }
+      guard !queues.isEmpty else { continue }
       var texts = [String?](repeating: nil, count: queues.count)
       if card.unanswered == nil {
         (texts, card.unanswered) = try attributes.rawTexts(queues.map { .queue($0.apqn, "mkvps") })
         inventory.setCard(card, adapter: card.adapter)
       }
       for (var queue, text) in zip(queues, texts) {
-        queue.masterKeys =
-          card.unanswered == nil ? text.flatMap { MasterKeyPattern(attribute: $0) } : nil
+        let text = card.unanswered == nil ? text : nil
+        queue.masterKeys = text.flatMap { MasterKeyPattern(attribute: $0) }
+        queue.keyRegisters = text.map { KeyRegisters(attribute: $0) }
         inventory.setQueue(queue, apqn: queue.apqn)
       }
     }

@@ -19,6 +19,8 @@ public struct Queue: Equatable, Sendable {
   /// The master keys that its domain has, of `mkvps`; nil unless they were asked for and can be read,
   /// which is possible only while the host has the queue.
   public var masterKeys: MasterKeyPattern?
+  /// All that `mkvps` shows of the registers, under the same conditions.
+  package var keyRegisters: KeyRegisters?
 
   /// What `vfio_ap` reports of a queue that it has (SimulatedBus documentation, "Queue attributes").
   public enum GuestStatus: String, Hashable, Sendable, CaseIterable {

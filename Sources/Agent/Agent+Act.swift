@@ -36,6 +36,7 @@ extension Agent {
     } catch {
       throw .unreadable(error)
     }
+    noteKeys(in: &inventory)
     self.inventory = inventory
     self.plan = plan
     let isMoving = isMoving(inventory, by: choice.mechanism)
@@ -53,6 +54,8 @@ extension Agent {
     if announced.isNew(plan.operations) {
       report(.planned(plan, moves(plan.changes, by: decisions)))
     }
+    noteKeys(in: &inventory, leaving: Set(plan.changes.lazy.filter(\.leavesHost).map(\.apqn)))
+    self.inventory = inventory
     publishProgress(isBeginning: true)
     return try perform(plan, chosen: choice, on: inventory, by: decisions)
   }
@@ -224,6 +227,8 @@ extension Agent {
     if context.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
       try survey.readKeys(
         into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
+    } else if environment.keys != nil {
+      try survey.readKeys(of: draft, into: &inventory)
     }
     while true {
       let plan = planner(for: inventory, by: decisions).plan(by: mechanism)

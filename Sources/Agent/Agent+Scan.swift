@@ -99,6 +99,7 @@ extension Agent {
       context.configuration = environment.configuration()
       note(inventory.queues.map(\.apqn), in: inventory)
       self.inventory = inventory
+      self.inventory?.keyLedger = keyLedger
       lastSurvey = time.now
       dirty = []
       decisions = nil
@@ -134,6 +135,7 @@ extension Agent {
     let apqns = scopes.flatMap { queues(in: $0, of: inventory) }
     note(apqns, in: inventory)
     self.inventory = inventory
+    self.inventory?.keyLedger = keyLedger
     dirty = []
     for apqn in contention.watched(among: apqns) where inventory.queue(apqn) == nil {
       contention.forget(apqn)
@@ -142,6 +144,7 @@ extension Agent {
 
   /// Compares queues with the last scan, and with what the agent has done since.
   private func note(_ apqns: [APQN], in fresh: Inventory) {
+    noteRemovedAdapters(in: fresh)
     noteArrivals(among: apqns, in: fresh)
     noteMovesByOthers(among: apqns, in: fresh)
     departures = []

@@ -73,6 +73,8 @@ package final class Agent {
   package internal(set) var decisions: DecisionTable?
   /// What the agent has reserved.
   package internal(set) var ownership: Ownership
+  /// What was read of master keys, in this boot and before.
+  package internal(set) var keyLedger: KeyLedger
   /// How far the agent is.
   package private(set) var status = Status()
   /// The phase that was reported last.
@@ -109,6 +111,8 @@ package final class Agent {
     package var configuration: () -> HostConfiguration
     /// The record of what the agent has reserved; nil where nothing outlives the agent.
     package var record: (any OwnershipRecord)?
+    /// The record of master keys; nil where nothing outlives the agent.
+    package var keys: (any KeyRecord)?
     /// The lock that other tools share; nil where there are none.
     package var lock: (any ConfigurationLock)?
     /// Whether to stop. Called before each operation, since one that has begun is better finished.
@@ -123,7 +127,8 @@ package final class Agent {
 
     package init(
       configuration: @escaping () -> HostConfiguration = { HostConfiguration() },
-      record: (any OwnershipRecord)? = nil, lock: (any ConfigurationLock)? = nil,
+      record: (any OwnershipRecord)? = nil, keys: (any KeyRecord)? = nil,
+      lock: (any ConfigurationLock)? = nil,
       isInterrupted: @escaping () -> Bool = { false },
       takeIn: @escaping (Agent) -> Void = { _ in },
       publish: @escaping (Agent) -> Void = { _ in },
@@ -131,6 +136,7 @@ package final class Agent {
     ) {
       self.configuration = configuration
       self.record = record
+      self.keys = keys
       self.lock = lock
       self.isInterrupted = isInterrupted
       self.takeIn = takeIn
@@ -167,12 +173,13 @@ package final class Agent {
 
   /// An agent that fulfils `rules` on the bus of `sysfs`.
   ///
-  /// `ownership` is what is on record of an earlier agent since the same boot; `report` is called with each
-  /// event, on the thread of the agent and in their order.
+  /// `ownership` is what is on record of an earlier agent since the same boot, and `keyLedger` what is on record of
+  /// master keys; `report` is called with each event, on the thread of the agent and in their order.
   package init(
     sysfs: any Sysfs, rules: RuleSet, host: HostIdentity = HostIdentity(),
     settings: Settings = Settings(), ownership: Ownership = Ownership(),
-    environment: Environment = Environment(), time: any TimeSource,
+    keyLedger: KeyLedger = KeyLedger(), environment: Environment = Environment(),
+    time: any TimeSource,
     report: @escaping (Event) -> Void = { _ in }
   ) {
     self.sysfs = sysfs
@@ -180,6 +187,7 @@ package final class Agent {
     self.host = host
     self.settings = settings
     self.ownership = ownership
+    self.keyLedger = keyLedger
     self.environment = environment
     self.report = report
     self.time = time

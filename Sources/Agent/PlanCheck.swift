@@ -92,6 +92,7 @@ struct PlanCheck {
     var queue = queue
     queue.pendingRequests = planned.pendingRequests
     queue.masterKeys = planned.masterKeys
+    queue.keyRegisters = planned.keyRegisters
     return queue == planned
   }
 

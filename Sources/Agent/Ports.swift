@@ -25,6 +25,12 @@ package struct OwnershipRecordError: Error, Equatable, Sendable, CustomStringCon
   }
 }
 
+/// The port to the ledger of master keys, which is read after a restart.
+package protocol KeyRecord: AnyObject {
+  /// Puts facts on record. What cannot be done is reported by the port itself: it is never a reason to stop.
+  func append(_ facts: [KeyFact])
+}
+
 /// The port to the lock that tools which configure crypto queues share.
 package protocol ConfigurationLock: AnyObject {
   /// Takes the lock, and waits for its owner within limits.

@@ -28,6 +28,13 @@ struct Survey {
     return !taken.isEmpty
   }
 
+  /// Reads the master keys of the queues that a plan takes from the host, the last time that they can be read.
+  func readKeys(of plan: Plan, into inventory: inout Inventory) throws(InventoryReaderError) {
+    let taken = Set(plan.changes.lazy.filter(\.leavesHost).map(\.apqn))
+    guard !taken.isEmpty else { return }
+    try reader.readMasterKeys(into: &inventory, of: taken)
+  }
+
   /// Reads the master keys of all queues of the host that can have any. A queue that the agent has switched
   /// off to drain it does not show them; `known` has what it showed before (SimulatedBus documentation,
   /// "Host use").

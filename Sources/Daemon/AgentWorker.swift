@@ -219,13 +219,17 @@ package struct AgentFactory: Sendable {
       try OwnershipFile.open(directory: $0.directory, boot: $0.boot, lasting: lasting)
     }
     if let damage = record?.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
+    let log = log
+    let keys = lasting.map { directory in
+      KeyLedgerFile.open(in: directory) { log.write(LogMessage(.warning, .keyLedger, $0)) }
+    }
     let root = root
     return Agent(
       sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
-      ownership: record?.ownership ?? Ownership(),
+      ownership: record?.ownership ?? Ownership(), keyLedger: keys?.ledger ?? KeyLedger(),
       environment: Agent.Environment(
         configuration: { HostConfigurationReader.read(root: root) }, record: record?.file,
-        lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
+        keys: keys?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
         publish: publish),
       time: time, report: report)
   }

@@ -180,6 +180,8 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case suppressed = "74308f265723227233a7b4d65708408a"
   /// The record of what is reserved cannot be read.
   case recordDamaged = "996eb77f9057261743ba4923c3a35895"
+  /// The ledger of master keys cannot be kept, or not all of it can be read.
+  case keyLedger = "3f1e6d2a9c5b48708b74d0e2961fa5c3"
   /// The history cannot be kept, or not all of it can be read.
   case history = "c27d1b90f35e4a68a9f406e2d81b7c5f"
   /// Requested queues are missing, unusable or the like.

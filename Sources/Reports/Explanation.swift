@@ -112,6 +112,7 @@ extension Explanation {
       ])
     }
     lines += facts.lines(indentation: "  ", width: Self.width(style), style: style)
+    lines += keyLines(style)
     lines += ["", style.paint("rules", in: .heading)]
     lines += verdicts.isEmpty ? ["  none"] : verdictLines(style)
     lines += ["", style.paint("plan", in: .heading)] + planLines(style)
@@ -157,6 +158,31 @@ extension Explanation {
     if state != .unknown, state != .unbound { parts.append(state.rawValue) }
     if let driver = queue.driverOverride { parts.append("driver_override \(driver.printable)") }
     return parts.joined(separator: ", ")
+  }
+
+  /// What is known of the master keys; nothing of a queue that has none.
+  private func keyLines(_ style: TextStyle) -> [String] {
+    let registers = assessment.inventory.keys(of: apqn).registers
+    guard !registers.isEmpty else { return [] }
+    let heading = ["", style.paint("master keys", in: .heading)]
+    guard registers.contains(where: { $0.source != .unknown }) else {
+      // Of one that the host has, they were not asked for.
+      guard let queue, queue.owner != .host else { return [] }
+      return heading
+        + Self.paragraph("unknown; they can be read only while the host has the queue", style)
+    }
+    var table = TextTable()
+    for register in registers {
+      let change = register.change
+      table.append([
+        .init(register.name.description), .init(register.content?.description ?? "-"),
+        .init(
+          register.source.text + (change.map { ", \($0.text)" } ?? ""), change.map { _ in .problem }
+        ),
+      ])
+    }
+    return heading
+      + table.lines(indentation: "  ", width: Self.width(style), style: style)
   }
 
   private var requestText: String {

@@ -129,6 +129,7 @@ package struct QueueList {
 package enum QueueColumn: String, CaseIterable, Sendable {
   case queue, hmc, type, mode, owner, state, guest, reserve, request, rule, name
   case driver, override, hwtype, serial, device, pending, keys
+  case keysRead = "keys-read"
 
   /// What is shown if nothing else is asked for.
   package static let usual: [QueueColumn] = [
@@ -170,8 +171,8 @@ package enum QueueColumn: String, CaseIterable, Sendable {
     case .serial: return .init(card?.attributes["serialnr"]?.printable ?? "-")
     case .device: return .init(row.device?.uuid ?? "-")
     case .pending: return .init(queue?.pendingRequests.map { "\($0)" } ?? "-")
-    case .keys:
-      return .init(queue?.masterKeys?.registers.joined(separator: ", ").printable ?? "-")
+    case .keys: return .init(row.keys.currentText ?? "-")
+    case .keysRead: return .init(row.keys.sourceText, row.keys.hasChanged ? .problem : nil)
     }
   }
 }
@@ -187,6 +188,8 @@ struct QueueRow {
   let device: MediatedDevice?
   /// The virtual machine that uses it.
   let virtualMachine: String?
+  /// What is known of its master keys.
+  let keys: QueueKeys
 
   init(_ apqn: APQN, in assessment: Assessment) {
     let inventory = assessment.inventory
@@ -196,6 +199,7 @@ struct QueueRow {
     state = queue.map { QueueState($0, in: inventory) }
     decision = assessment.decisions.decision(for: apqn)
     request = assessment.requests.state(of: apqn)
+    keys = inventory.keys(of: apqn)
     let device = inventory.mediatedDevice(holding: apqn)
     self.device = device
     virtualMachine = device.flatMap { device in
@@ -226,6 +230,10 @@ struct QueueRow {
     $0.add(
       "pending", .count, "How many requests it has not answered yet.", \.queue?.pendingRequests)
     $0.include(MasterKeyPattern.layout, \.queue?.masterKeys)
+    $0.add(
+      "masterKeys", .list(of: .object(QueueKeys.Register.layout)),
+      "What is known of the registers for master keys of its domain; missing if it has none."
+    ) { $0.keys.registers.isEmpty ? nil : $0.keys.registers }
     $0.add(
       "unanswered", .text, "The read that its adapter does not answer.",
       \.card?.unanswered?.description)

@@ -75,6 +75,27 @@ extension MechanismChoice {
   }
 }
 
+extension JSONForm where Value == KeyRegister {
+  /// A register by its name in `mkvps`.
+  package static var keyRegister: JSONForm {
+    JSONForm<String>.text(of: KeyRegister.allNames).mapped(\.description)
+  }
+}
+
+extension KeyRegister {
+  fileprivate static let allNames = (all(of: .cca) + all(of: .ep11)).map(\.description)
+}
+
+extension KeyContent {
+  package static let layout = JSONLayout<KeyContent> {
+    $0.add("state", .word, "The state of the register, as mkvps says it.", \.state)
+    $0.add(
+      "pattern", .text("^(0x[0-9a-f]{1,64}|sha256:[0-9a-f]{1,16})$"),
+      "The verification pattern of the key in it; redacted, the start of a SHA-256."
+    ) { $0.pattern?.description }
+  }
+}
+
 extension MasterKeyPattern {
   package static let layout = JSONLayout<MasterKeyPattern> {
     $0.add(

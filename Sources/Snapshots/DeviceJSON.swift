@@ -204,6 +204,9 @@ extension Queue {
       masterKeys: try fields.texts("mkvps").map {
         MasterKeyPattern(registers: $0, old: old, new: new)
       })
+    if let lines = try fields.texts("registers") {
+      keyRegisters = KeyRegisters(attribute: lines.joined(separator: "\n"))
+    }
   }
 
   static let layout = JSONLayout<Queue>("Queue", "A queue.") {
@@ -216,6 +219,10 @@ extension Queue {
     $0.add("status", .word, "What guests do with it, on vfio_ap.", \.guestStatus)
     $0.add("pending", .count, "How many requests it has not answered yet.", \.pendingRequests)
     $0.include(MasterKeyPattern.layout, \.masterKeys)
+    $0.add(
+      "registers", .list(of: .text),
+      "The registers of its domain that can be read, as lines of mkvps."
+    ) { $0.keyRegisters?.lines }
   }
 }
 

@@ -78,7 +78,8 @@ package struct Snapshot: Equatable, Sendable {
   /// The same machine without what identifies it, its guests or its keys: serial numbers, names of host,
   /// LPAR, virtual machines, volumes and keys, UUIDs of mediated devices, master key verification
   /// patterns. Each is replaced by a word, equal ones by the same word, so that guards and most rules
-  /// still tell them apart; a rule that matches `HOST` does not.
+  /// still tell them apart; a rule that matches `HOST` does not. The words of patterns are the same in all
+  /// descriptions, so that master keys of two machines can be compared.
   package func redacted() -> Snapshot {
     var snapshot = self
     var words = Redaction()
@@ -88,12 +89,15 @@ package struct Snapshot: Equatable, Sendable {
       snapshot.inventory.setCard(card, adapter: card.adapter)
     }
     for var queue in inventory.queues {
-      guard let keys = queue.masterKeys else { continue }
-      queue.masterKeys = MasterKeyPattern(
-        registers: words.words(forRegisters: keys.registers),
-        old: words.words(forRegisters: keys.old), new: words.words(forRegisters: keys.new))
+      queue.keyRegisters = queue.keyRegisters?.redacted()
+      if let keys = queue.masterKeys {
+        queue.masterKeys = MasterKeyPattern(
+          registers: words.words(forRegisters: keys.registers),
+          old: words.words(forRegisters: keys.old), new: words.words(forRegisters: keys.new))
+      }
       snapshot.inventory.setQueue(queue, apqn: queue.apqn)
     }
+    snapshot.inventory.keyLedger = inventory.keyLedger.redacted { words.word(for: $0) }
     snapshot.host = HostIdentity(
       name: host.name.map { words.word(for: $0) }, lpar: host.lpar.map { words.word(for: $0) })
     for index in inventory.mediatedDevices.indices {
@@ -159,9 +163,15 @@ private struct Redaction {
     return word
   }
 
-  /// Words that are equal where a key and a queue have the same master key.
+  /// Words that are equal where a key and a queue have the same master key, in this description and in others.
   mutating func words(forRegisters registers: [String]) -> [String] {
-    registers.map { word(for: MasterKeyRegister.canonical($0)) }
+    registers.map { text in
+      let words = text.split(separator: " ", omittingEmptySubsequences: false)
+      guard words.count == 2, let pattern = KeyPattern(words[1]),
+        let kind = MasterKeyKind.allCases.first(where: { $0.prefix == words[0] })
+      else { return word(for: MasterKeyRegister.canonical(text)) }
+      return "\(kind.prefix) \(pattern.redacted(kind: kind))"
+    }
   }
 }
 

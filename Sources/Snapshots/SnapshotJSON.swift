@@ -25,6 +25,10 @@ extension Snapshot {
       "configuration", .object(HostConfiguration.layout),
       "What other files of the machine say about its crypto queues."
     ) { $0.configuration == .unread ? nil : $0.configuration }
+    $0.add(
+      "keyLedger", .object(KeyLedger.layout),
+      "The master keys of its domains, as they were when they could be read last."
+    ) { $0.inventory.keyLedger.isEmpty ? nil : $0.inventory.keyLedger }
     $0.add("ownership", .object(Ownership.layout), "What apreserve has reserved on it.") {
       $0.ownership == Ownership() ? nil : $0.ownership
     }
@@ -63,6 +67,7 @@ extension Snapshot {
     try addCards(fields)
     try addMediatedDevices(fields)
     if let value = fields["configuration"] { configuration = try HostConfiguration(value) }
+    if let value = fields["keyLedger"] { inventory.keyLedger = try KeyLedger(value) }
     if let value = fields["ownership"] { ownership = try Ownership(value) }
   }
 

@@ -166,6 +166,9 @@ struct ApplyRun {
     let host = machine.files.root.map { HostFacts(root: $0) }
     let boot = host?.bootID ?? ""
     let record = try state.record(for: machine.files, boot: boot)
+    let keys = state.lasting(for: machine.files).map { directory in
+      KeyLedgerFile.open(in: directory) { Terminal.say($0) }
+    }
     let settings = try settings.settings(for: machine.files)
     if let changeover, let sentence = settings.contradiction(toChangingOverTo: changeover) {
       Terminal.say(sentence)
@@ -198,8 +201,10 @@ struct ApplyRun {
     let agent = Agent(
       sysfs: bus, rules: rules, host: host?.identity() ?? HostIdentity(),
       settings: settings.agentSettings, ownership: record?.ownership ?? Ownership(),
+      keyLedger: keys?.ledger ?? KeyLedger(),
       environment: environment(
-        record: record?.file, lockTimeout: settings.lockTimeout, interruption: interruption,
+        record: record?.file, keys: keys?.file, lockTimeout: settings.lockTimeout,
+        interruption: interruption,
         gate: gate),
       time: HostTime(), report: gate.pass)
     if let changeover { agent.changeOver(to: changeover) }
@@ -225,7 +230,8 @@ struct ApplyRun {
   }
 
   private func environment(
-    record: OwnershipFile?, lockTimeout: Duration, interruption: Interruption, gate: PlanGate
+    record: OwnershipFile?, keys: KeyLedgerFile?, lockTimeout: Duration, interruption: Interruption,
+    gate: PlanGate
   ) -> Agent.Environment {
     let root = machine.files.root
     let lock = root.flatMap { S390ConfigurationLock.path(root: $0) }.map {
@@ -234,7 +240,8 @@ struct ApplyRun {
       ) { if let sentence = $0.sentence { Terminal.say(sentence) } }
     }
     return Agent.Environment(
-      configuration: { HostConfigurationReader.read(root: root) }, record: record, lock: lock,
+      configuration: { HostConfigurationReader.read(root: root) }, record: record, keys: keys,
+      lock: lock,
       isInterrupted: { interruption.hasOccurred },
       permits: { agent, plan in
         // A changeover that is refused writes nothing.

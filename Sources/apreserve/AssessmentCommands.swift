@@ -164,7 +164,7 @@ struct ExplainCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let selection = try selected.selection()
-      let machine = try options.assessedMachine()
+      let machine = try options.assessedMachine(masterKeys: true)
       let apqns = queues(of: machine.assessment, selectedBy: selection)
       guard !apqns.isEmpty else {
         try selected.noteNothingSelected()
@@ -239,7 +239,8 @@ struct ListCommand: ParsableCommand {
 
   private func report(quietly: Bool = false) throws -> (list: QueueList, text: String) {
     let selection = try selected.selection()
-    let machine = try options.assessedMachine(quietly: quietly)
+    let machine = try options.assessedMachine(
+      quietly: quietly, masterKeys: !options.output.json && format.hasMasterKeys)
     let list = QueueList(machine.assessment, selection, sortedBy: sort)
     if list.isEmpty, !quietly, !selected.isEverything {
       try selected.noteNothingSelected()

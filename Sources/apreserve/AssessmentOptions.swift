@@ -22,11 +22,14 @@ struct AssessmentOptions: ParsableArguments {
   )
 
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
-  /// `quietly` leaves out what was said before.
+  /// `quietly` leaves out what was said before. With `masterKeys`, adapters are asked for those that can be read.
   func assessedMachine(
-    quietly: Bool = false, changingOverTo changeover: Mechanism? = nil
+    quietly: Bool = false, changingOverTo changeover: Mechanism? = nil, masterKeys: Bool = false
   ) throws -> AssessedMachine {
     var machine = try planningMachine(unless: rules.given, quietly: quietly)
+    if masterKeys, daemon.control == nil {
+      try self.machine.readMasterKeys(into: &machine.state.machine.inventory)
+    }
     if !machine.isDaemons {
       machine.state.rules = RulesInForce(try rules.rules(for: self.machine.ruleFiles))
     }

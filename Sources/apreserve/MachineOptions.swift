@@ -82,7 +82,7 @@ struct MachineOptions: ParsableArguments {
     if let start { return (start, true) }
     let configuration = configuration
     let path = tree.path
-    let inventory = try Self.readingBus(of: path) {
+    var inventory = try Self.readingBus(of: path) {
       let reader = InventoryReader(
         sysfs: try DeadlineSysfs(opening: { try HostSysfs(root: path) }))
       var inventory = try reader.read()
@@ -92,6 +92,8 @@ struct MachineOptions: ParsableArguments {
       return inventory
     }
     for silence in inventory.cards.compactMap(\.silence) { Terminal.say(silence) }
+    inventory.keyLedger = keyLedger
+    inventory.noteKeys(at: HostTime().wallTime)
     let isHost = files.root != nil
     let ownership = try ownership()
     let snapshot = Snapshot(
@@ -102,9 +104,33 @@ struct MachineOptions: ParsableArguments {
     return (snapshot, ownership != nil)
   }
 
+  /// Asks the adapters of the machine for master keys that are not read yet, if it is not one that a file describes.
+  func readMasterKeys(into inventory: inout Inventory) throws {
+    guard self.inventory == nil, capture == nil else { return }
+    let unread = inventory.queues.filter { $0.owner == .host && $0.keyRegisters == nil }
+    guard !unread.isEmpty else { return }
+    let path = tree.path
+    let silent = inventory.cards.filter { $0.unanswered != nil }.map(\.adapter)
+    let reader = InventoryReader(
+      sysfs: try DeadlineSysfs(opening: { try HostSysfs(root: path) }))
+    try reader.readMasterKeys(into: &inventory, of: Set(unread.map(\.apqn)))
+    inventory.noteKeys(at: HostTime().wallTime)
+    for card in inventory.cards where !silent.contains(card.adapter) {
+      if let silence = card.silence { Terminal.say(silence) }
+    }
+  }
+
   /// What the other files of the machine say; nothing if they are not known.
   private var configuration: HostConfiguration {
     HostConfigurationReader.read(root: files.root)
+  }
+
+  /// What was read of master keys before.
+  private var keyLedger: KeyLedger {
+    guard let directory = record.lasting(for: files) else { return KeyLedger() }
+    let (ledger, problem) = KeyLedgerFile.read(in: directory)
+    if let problem { Terminal.say(problem) }
+    return ledger
   }
 
   /// What apreserve has reserved, according to the record; nil if that cannot be read.

@@ -1,3 +1,4 @@
+import APBus
 import Agent
 import Reservation
 
@@ -10,6 +11,19 @@ final class MemoryRecord: OwnershipRecord {
     if isBroken { throw OwnershipRecordError("writing /run/apreserve/ownership: no space left") }
     for change in changes { ownership.apply(change) }
   }
+}
+
+/// A record of master keys in memory.
+final class MemoryKeyRecord: KeyRecord {
+  private(set) var facts: [KeyFact] = []
+  /// The ledger that another agent would begin with.
+  var ledger: KeyLedger {
+    var ledger = KeyLedger()
+    for fact in facts { ledger.apply(fact) }
+    return ledger
+  }
+
+  func append(_ facts: [KeyFact]) { self.facts += facts }
 }
 
 /// A lock that another process may have.

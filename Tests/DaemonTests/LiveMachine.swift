@@ -144,6 +144,7 @@ final class LiveMachine {
       return configuration
     }
     settings.record = (tree.path + "/state", "this boot")
+    settings.lasting = tree.path + "/state"
     settings.historyDirectories = [tree.path + "/state"]
     settings.root = tree.path + "/host"
     change(&settings)

@@ -28,7 +28,8 @@ private enum Occasion: String, CaseIterable, Codable {
       ]
     case .rulesFail: [.rulesRefused, .rulesEmptied]
     case .rulesOnTrial: [.rulesTried, .rulesConfirmed, .rulesTakenBack]
-    case .brokenFiles: [.configuration, .ruleArchive, .recordDamaged, .history, .control]
+    case .brokenFiles:
+      [.configuration, .ruleArchive, .recordDamaged, .keyLedger, .history, .control]
     case .stuckKernel: [.longWrite, .longRead, .left]
     case .refusingKernel: [.writeRefused, .failed]
     case .unreadableBus: [.problem]
@@ -172,7 +173,7 @@ private enum Occasion: String, CaseIterable, Codable {
     try LiveMachine(.override, rules: "ADAPTER==\"99\"\n", configuration: [.fightLimit: "many"]) {
       settings in
       let state = settings.record?.directory ?? ""
-      for name in ["ownership", "history", "last-good.rules"] {
+      for name in ["ownership", "keys", "history", "last-good.rules"] {
         try? HostFile.write("nonsense\n", to: "\(state)/\(name)")
       }
       try? HostFile.write("no socket\n", to: settings.control)

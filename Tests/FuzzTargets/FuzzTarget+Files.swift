@@ -15,6 +15,18 @@ extension FuzzTarget {
     }
   }
 
+  /// The ledger of master keys: what is read of it leads to itself again.
+  static let keyLedger = FuzzTarget("key-ledger") { bytes in
+    let (ledger, damage) = KeyLedgerText.read(bytes)
+    if let damage { try holdReadable(damage) }
+    let text = KeyLedgerText.text(ledger)
+    let again = KeyLedgerText.read(Array(text.utf8))
+    try hold(again.damage == nil, "damage in what was written: \(text)")
+    try hold(again.ledger == ledger, "the ledger changes when it is written: \(text)")
+    let redacted = ledger.redacted { _ in "R" }
+    try hold(redacted.redacted { $0 } == redacted, "redacting twice changes it: \(text)")
+  }
+
   /// Files of other tools: the first byte says which.
   static let otherTools = FuzzTarget("other-tools") { bytes in
     guard let kind = bytes.first else { return }

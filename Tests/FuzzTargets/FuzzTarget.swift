@@ -15,7 +15,7 @@ package struct FuzzTarget: Sendable {
     [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules, archive]
     + [
       expectations, scenarios, ownership, otherTools, secureKeys, varlink, configuration, faults,
-      kernelMessages, planningStates, savedPlans,
+      kernelMessages, planningStates, savedPlans, keyLedger,
     ]
 
   /// The target of a name.

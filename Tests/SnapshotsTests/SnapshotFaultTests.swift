@@ -66,7 +66,7 @@ import Testing
     (
       "\"something\": 1",
       "unknown key \"something\"; keys here are apreserve, version, time, kernel, host, bus, cards, "
-        + "mediatedDevices, configuration, ownership"
+        + "mediatedDevices, configuration, keyLedger, ownership"
     ),
     ("\"cards\": [], \"cards\": []", "the key \"cards\" is given twice"),
     (

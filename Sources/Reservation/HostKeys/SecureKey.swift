@@ -112,15 +112,8 @@ package struct MasterKeyRegister {
   }
 
   /// What is compared of the pattern; nil if there is too little of it.
-  ///
-  /// Of a wrapping key of EP11 the first 16 bytes count (`ep11_findcard2` in zcrypt_ep11misc.c, 6.1): keys have
-  /// no more of it, and `mkvps` shows 32. Patterns of CCA are numbers.
   fileprivate var comparable: String? {
-    guard name == "WK" else {
-      let number = digits.drop { $0 == "0" }
-      return number.lowercased()
-    }
-    return digits.utf8.count < 32 ? nil : digits.prefix(32).lowercased()
+    KeyPattern.significant(digits, isOfEP11: name == MasterKeyKind.ep11.prefix)
   }
 
   /// The text that is the same for registers with the same pattern.
