@@ -149,7 +149,7 @@ package struct GuestReport {
 
 extension TextStyle {
   /// A sentence in lines of the terminal, indented by two blanks and its further lines by four.
-  fileprivate func paragraph(_ sentence: String) -> [String] {
+  func paragraph(_ sentence: String) -> [String] {
     guard let width else { return ["  " + sentence] }
     return sentence.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
   }

@@ -43,7 +43,7 @@ package struct MachineHeading: Equatable, Sendable {
     }
   }
 
-  fileprivate static let layout = JSONLayout<MachineHeading>(
+  static let layout = JSONLayout<MachineHeading>(
     "Machine", "The machine that a report is about, and where the report comes from."
   ) {
     $0.add("host", .text, "The name of the host.", \.host.name)

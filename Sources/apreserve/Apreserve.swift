@@ -79,8 +79,8 @@ struct Apreserve: ParsableCommand {
       CommandGroup(
         name: "Machine",
         subcommands: [
-          ListCommand.self, MatrixCommand.self, GuestCommand.self, SnapshotCommand.self,
-          MonitorCommand.self,
+          ListCommand.self, MatrixCommand.self, GuestCommand.self, CompareCommand.self,
+          SnapshotCommand.self, MonitorCommand.self,
         ]),
       CommandGroup(
         name: "Daemon",

@@ -95,17 +95,8 @@ struct GuestShowCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let machine = try options.assessedMachine()
-      let all = machine.assessment.guests
-      let guests = all.named(guest)
-      guard !guests.isEmpty else {
-        let names = all.flatMap { $0.virtualMachines + [$0.uuid] }
-        let nearest = Spelling.nearest(to: guest, among: names)
-        Terminal.say(
-          "there is no guest \"\(guest.printable)\""
-            + (nearest.map { "; did you mean \"\($0.printable)\"?" }
-              ?? "; \"apreserve guest list\" has those of this machine"))
-        throw ExitStatus.error
-      }
+      let guests = try machine.assessment.guests.named(
+        guest, advice: "\"apreserve guest list\" has those of this machine")
       let report = GuestReport(guests)
       try options.print(
         machine.heading, text: report.text(style: options.output.style),
@@ -277,8 +268,19 @@ struct GuestDefineCommand: ParsableCommand {
 extension GuestDefinition.Format: ExpressibleByArgument {}
 
 extension [Guest] {
-  /// Those that a person means: of a virtual machine, or of a UUID or its beginning.
-  fileprivate func named(_ name: String) -> [Guest] {
+  /// Those that a person means: of a virtual machine, or of a UUID or its beginning. If there are none, the program ends
+  /// with a sentence, whose end is `advice` unless the name is nearly that of a guest.
+  func named(_ name: String, advice: String) throws -> [Guest] {
+    let guests = named(name)
+    guard guests.isEmpty else { return guests }
+    let nearest = Spelling.nearest(to: name, among: flatMap { $0.virtualMachines + [$0.uuid] })
+    Terminal.say(
+      "there is no guest \"\(name.printable)\"; "
+        + (nearest.map { "did you mean \"\($0.printable)\"?" } ?? advice))
+    throw ExitStatus.error
+  }
+
+  private func named(_ name: String) -> [Guest] {
     let machines = filter { $0.virtualMachines.contains(name) }
     guard machines.isEmpty else { return machines }
     let label = GuestAssignments.uuid(forLabel: name)

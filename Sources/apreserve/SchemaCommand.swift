@@ -67,6 +67,7 @@ private struct DocumentSchema {
     DocumentSchema("guest", of: "guest show --json", GuestReport.layout.schemaFile),
     DocumentSchema(
       "guest-definition", of: "guest define --json", GuestDefinition.layout.schemaFile),
+    DocumentSchema("comparison", of: "compare --json", MoveReport.layout.schemaFile),
     DocumentSchema("matrix", of: "matrix --json", OwnerMatrix.layout.schemaFile),
     DocumentSchema(
       "snapshot", of: "snapshot, and simulate --snapshot", Snapshot.layout.schemaFile),

@@ -27,17 +27,33 @@ import Testing
     #expect(page.isCurrent, "run make manual")
   }
 
-  @Test func `explain in the guide every message as the journal's catalogue does`() throws {
+  @Test func `explain in the guide what the program itself defines`() throws {
     let messages = MessageList(catalog: try SourceFile.text("packaging/apreserve.catalog"))
     #expect(messages.entries.count >= 26)
-    let page = try GeneratedPage("apreserve-guide.7") { $0 == "messages" ? messages.source : nil }
-    #expect(page.keys == ["messages"])
+    let page = try GeneratedPage("apreserve-guide.7") { key in
+      switch key {
+      case "messages": messages.source
+      case "criteria": Self.criteria
+      default: nil
+      }
+    }
+    #expect(page.keys == ["criteria", "messages"])
     #expect(page.isCurrent, "run make manual")
+  }
+
+  /// What `apreserve compare` compares.
+  private static var criteria: [String] {
+    GuestMove.Criterion.allCases.flatMap { criterion in
+      [
+        ".TP", ".B \(RoffText.source(criterion.rawValue))",
+        RoffText.source(criterion.rule.text), RoffText.source(criterion.rule.source),
+      ]
+    }
   }
 
   @Test func `show in the guide what the program prints`() throws {
     let bench = try Workbench()
-    for name in ["lnx01.json", "lnx02.json", "lnx03.json"] {
+    for name in ["lnx01", "lnx02", "lnx03", "kvm1", "kvm2"].map({ "\($0).json" }) {
       try bench.file(name, try SourceFile.text("packaging/examples/\(name)"))
     }
     let guide = try SourceFile.text("packaging/man/apreserve-guide.7")
