@@ -347,6 +347,7 @@ extension Agent {
       // Until the next boot the kernel takes no masks, so the overrides stay.
       if plan.leavesOverrides, case .leakedOverrideCount = error.cause {
         try? put([.mechanism(.override), .changeover(.override)])
+        if changeover == .begun { changeover = .failed("\(error)") }
       }
       // Nothing was done, so what was put on record before the write is undone.
       if error.isWithoutTrace { try? put(claims.compactMap(before.undoing)) }

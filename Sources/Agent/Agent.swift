@@ -153,6 +153,8 @@ package final class Agent {
     case refused(MechanismChoice, Plan)
     /// The kernel does not have the mechanism.
     case unavailable(MechanismChoice.Unavailable)
+    /// The kernel cannot write masks any more until the next boot, a sentence: everything stays on overrides.
+    case failed(String)
   }
 
   /// What can make a plan obsolete while it is being done.

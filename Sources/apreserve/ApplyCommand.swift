@@ -255,6 +255,9 @@ struct ApplyRun {
     switch agent.changeover {
     case .begun, nil: break
     case .unavailable(let error): throw error
+    case .failed(let sentence):
+      Terminal.say("the changeover has failed: \(sentence)")
+      throw ExitStatus.error
     case .refused(let choice, let plan):
       guard let inventory = agent.inventory, let decisions = agent.decisions else { return }
       var context = PlanningContext(configuration: agent.configuration)

@@ -139,6 +139,11 @@ extension Stage {
     try stage.happens { $0.plug(card: Stage.card(1)) }
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
     try stage.changeOver(to: .mask)
+    guard case .failed(let sentence) = stage.agent.changeover else {
+      Issue.record("\(String(describing: stage.agent.changeover))")
+      return
+    }
+    #expect(sentence.contains("count of overrides has leaked"))
     #expect(record.ownership.changeover == .override)
     #expect(stage.failures.map(\.isFinal) == [true])
     try stage.happens { _ in stage.agent.scan(.everything) }

@@ -153,6 +153,7 @@ struct ControlMethods {
     switch report.changeover {
     case .begun: return statusReply
     case .unavailable(let error): return .changeoverFailed("\(error)")
+    case .failed(let sentence): return .changeoverFailed(sentence)
     case .refused(let choice, let plan):
       var context = PlanningContext(configuration: report.configuration)
       context.changeover = target
