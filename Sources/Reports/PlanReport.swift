@@ -45,7 +45,9 @@ package struct PlanReport {
   }
 
   package var outcome: Outcome {
-    if !plan.refusals.isEmpty { return .refused }
+    if !plan.refusals.isEmpty || unplanned.contains(where: { $0.state == .refused }) {
+      return .refused
+    }
     return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending
   }
 
