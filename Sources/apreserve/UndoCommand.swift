@@ -61,6 +61,7 @@ struct UndoCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let selection = try selection()
+      try options.requireNoSettingsOfDaemon()
       guard yes || dryRun || Terminal.canAsk else {
         throw ValidationError(
           "undo asks before it writes; use --yes, or --dry-run to see the changes.")
@@ -196,6 +197,17 @@ extension AssessmentOptions {
       throw ExitStatus.error
     }
     return machine
+  }
+
+  /// Ends the program if an option changes a setting that the daemon, which will move the queues, has by itself.
+  fileprivate func requireNoSettingsOfDaemon() throws {
+    guard isDaemonAsked, let option = settings.given.first,
+      try daemon.state(unless: [], quietly: true) != nil
+    else { return }
+    Terminal.say(
+      "the daemon has its own settings: \(option) would have no effect. Change apreserve.conf(5) and run \"apreserve "
+        + "reload\", or stop apreserve.service first")
+    throw ExitCode.validationFailure
   }
 
   /// Ends the program if a change of the rule files is not confirmed, about which only the daemon decides.

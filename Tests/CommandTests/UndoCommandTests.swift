@@ -43,6 +43,19 @@ struct `Changes that are taken back` {
       environment: try setEditor(text))
   }
 
+  /// The daemon moves the queues by its own settings, and the lock that undo writes would stay.
+  @Test func `are not forced by an option that the daemon does not have`() throws {
+    let daemon = try start()
+    for option in ["--force assigned-queue", "--mechanism mask"] {
+      let undo = try bench.run("undo 05.0004 --yes --rules rules --control c \(option)")
+      #expect(undo.status == 64, "\(undo.messages)")
+      #expect(undo.messages.contains("would have no effect"))
+    }
+    #expect(!bench.has("rules/00-undo.rules"))
+    #expect(try owner("05.0004") == "vfio_ap")
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test func `are what apply has done, until an undo of the undo`() throws {
     #expect(try bench.run("apply \(Self.place)").status == 0)
     #expect(try owner("05.0004") == "vfio_ap")
