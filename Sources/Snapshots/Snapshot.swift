@@ -145,15 +145,19 @@ package struct Snapshot: Equatable, Sendable {
 /// The words that replace confidential texts.
 private struct Redaction {
   private var words: [String: String] = [:]
-  private var uuids: [String: String] = [:]
 
-  /// A UUID that says nothing but its number (RFC 9562, version 8).
-  mutating func uuid(for text: String) -> String {
-    let key = text.lowercased()
-    if let uuid = uuids[key] { return uuid }
-    let uuid = "00000000-0000-8000-8000-" + Hex.text(UInt64(uuids.count + 1), digits: 12)
-    uuids[key] = uuid
-    return uuid
+  /// A UUID from the SHA-256 of the one that it replaces (RFC 9562, version 8), so that the same device has the same one
+  /// in the descriptions of all hosts. Eight zeros in front show that it is redacted, and is not to be again.
+  func uuid(for text: String) -> String {
+    let text = text.lowercased()
+    let zeros = "00000000-"
+    if text.hasPrefix(zeros), text.dropFirst(14).first == "8" { return text }
+    var bytes = [0, 0, 0, 0] + Array(SHA256.hash(Array(text.utf8)).prefix(12))
+    bytes[6] = 0x80 | bytes[6] & 0x0f
+    bytes[8] = 0x80 | bytes[8] & 0x3f
+    let digits = bytes.map { Hex.text($0, digits: 2) }
+    return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }
+      .joined(separator: "-")
   }
 
   mutating func word(for text: String) -> String {
