@@ -5,8 +5,8 @@ package import JSONText
 
 /// What a check of rule files has found, in the order of files and lines.
 package struct Verification {
-  private let rules: RuleSet
-  private let diagnostics: [Diagnostic]
+  let rules: RuleSet
+  let diagnostics: [Diagnostic]
 
   /// The most findings that are printed for people, who would not read more.
   private static let mostPrinted = 100

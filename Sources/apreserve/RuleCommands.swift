@@ -1,5 +1,6 @@
 import APBus
 import ArgumentParser
+import Daemon
 import HostSystem
 import JSONText
 import Reports
@@ -22,7 +23,13 @@ struct VerifyCommand: ParsableCommand {
         apreserve verify my.rules other.rules
         some-generator | apreserve verify -
         apreserve verify ./rules --inventory machine.json --strict
+        apreserve verify ./rules --format sarif > rules.sarif
       """)
+
+  /// What is printed.
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    case text, json, sarif, junit
+  }
 
   @Argument(
     help: ArgumentHelp(
@@ -46,6 +53,12 @@ struct VerifyCommand: ParsableCommand {
   @Flag(help: "Treat warnings as errors.")
   var strict = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Print text, JSON, a SARIF log for a forge, or a JUnit report for a CI server.",
+      valueName: "format"))
+  var format = Format.text
+
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
@@ -53,6 +66,9 @@ struct VerifyCommand: ParsableCommand {
     let places = [!files.isEmpty, !rules.directories.isEmpty, root != nil]
     guard places.count(where: { $0 }) <= 1 else {
       throw ValidationError("Use only one of files, --rules and --root.")
+    }
+    guard !output.json || [.text, .json].contains(format) else {
+      throw ValidationError("--json and --format \(format.rawValue) exclude each other.")
     }
   }
 
@@ -68,7 +84,13 @@ struct VerifyCommand: ParsableCommand {
       let verification = Verification(
         rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
         machine: machine)
-      try output.print(text: verification.text(style: output.style), json: verification.json)
+      switch format {
+      case .text:
+        try output.print(text: verification.text(style: output.style), json: verification.json)
+      case .json: try Terminal.print(verification.json.documentText)
+      case .sarif: try Terminal.print(verification.sarif(version: ProgramVersion.text).documentText)
+      case .junit: try Terminal.print(verification.junit(strict: strict))
+      }
       guard verification.isClean(strict: strict) else { throw ExitStatus.error }
     }
   }

@@ -1,0 +1,86 @@
+import JSONText
+import TestSupport
+import Testing
+
+/// What `apreserve verify` prints for forges and CI servers.
+@Suite struct `The formats of verify` {
+  private func bench() throws -> Workbench {
+    let bench = try Workbench()
+    try bench.file("r/10 good.rules", "ADAPTER==\"5\", RESERVE=\"vfio_ap\"\n")
+    try bench.file(
+      "r/50.rules",
+      """
+      # Two lines with one mistake each.
+      ADPTER=="5", DOMAIN=="4", RESERVE="vfio_ap"
+      ADAPTER=="5", NAME="Ä<&>", DOMAIN=="300", RESERVE="vfio_ap"
+
+      """)
+    try bench.file("r/60.rules", "ADAPTER==\"6\", RESERVE=\"vfio_ap\"\r\n")
+    return bench
+  }
+
+  @Test func `are SARIF, with each finding at its place`() throws {
+    let result = try bench().run("verify r --format sarif")
+    #expect(result.status == 1)
+    let log = try JSONParser.parse(Array(result.output.utf8))
+    #expect(log["version"]?.text == "2.1.0")
+    let run = try #require(log["runs"]?.elements.first)
+    #expect(run["columnKind"]?.text == "unicodeCodePoints")
+    let results = run["results"]?.elements ?? []
+    let shown = results.map { result -> String in
+      let place = result["locations"]?.elements.first?["physicalLocation"]
+      let region = place?["region"]
+      let numbers = ["startLine", "startColumn", "endColumn"].map { region?[$0]?.integer ?? 0 }
+      return "\(place?["artifactLocation"]?["uri"]?.text ?? "?") \(numbers) "
+        + "\(result["level"]?.text ?? "?") \(result["ruleId"]?.text ?? "?")"
+    }
+    #expect(
+      shown == [
+        "r/50.rules [2, 1, 7] error unknown-key", "r/50.rules [3, 37, 40] error number-too-large",
+        "r/60.rules [1, 32, 33] warning carriage-return",
+      ], "\(shown)")
+    // Every result's rule is one of the tool's.
+    let rules = run["tool"]?["driver"]?["rules"]?.elements.compactMap { $0["id"]?.text } ?? []
+    #expect(Set(results.compactMap { $0["ruleId"]?.text }) == Set(rules))
+  }
+
+  @Test func `write paths as URIs`() throws {
+    let bench = try bench()
+    try bench.file("r/10 good.rules", "ADPTER==\"5\", RESERVE=\"vfio_ap\"\n")
+    for (path, uri) in [("r", "r/10%20good.rules"), (bench.path + "/r", "file://\(bench.path)/r/")]
+    {
+      let output = try bench.run("verify \(path) --format sarif").output
+      #expect(output.contains("\"uri\": \"\(uri)"), "\(output)")
+    }
+  }
+
+  @Test(arguments: [(false, 2), (true, 3)])
+  func `are JUnit, with a case for each finding and each file without any`(
+    strict: Bool, failures: Int
+  ) throws {
+    let bench = try bench()
+    let result = try bench.run("verify r --format junit" + (strict ? " --strict" : ""))
+    #expect(result.status == 1)
+    #expect(
+      result.output.contains(
+        "<testsuite name=\"apreserve verify\" tests=\"4\" failures=\"\(failures)\" errors=\"0\" skipped=\"0\">"
+      ), "\(result.output)")
+    #expect(
+      result.output.contains(
+        "<testcase classname=\"apreserve verify\" name=\"r/10 good.rules\" file=\"r/10 good.rules\"/>"
+      ))
+    #expect(
+      result.output.contains(
+        "name=\"r/50.rules:2: unknown-key\" file=\"r/50.rules\" line=\"2\">\n    <failure type=\"unknown-key\""
+      ))
+    // What the rules contain is escaped.
+    #expect(result.output.contains("NAME=&quot;Ä&lt;&amp;&gt;&quot;"))
+    #expect(result.output.count(where: { $0 == "<" }) == result.output.count(where: { $0 == ">" }))
+  }
+
+  @Test func `are refused beside --json`() throws {
+    let result = try bench().run("verify r --format junit --json")
+    #expect(result.status == 64)
+    #expect(result.messages.contains("--json and --format junit exclude each other"))
+  }
+}
