@@ -7,10 +7,15 @@ import ReservationRules
 package struct GuestDefinition {
   private let draft: GuestDraft
   private let findings: [GuestFinding]
+  private let needs: GuestNeeds
 
-  package init(_ draft: GuestDraft, findings: [GuestFinding]) {
+  /// `inventory` is that of the host, whose name is `host`.
+  package init(
+    _ draft: GuestDraft, findings: [GuestFinding], on inventory: Inventory, host: String?
+  ) {
     self.draft = draft
     self.findings = findings
+    needs = GuestNeeds(of: draft.device, on: inventory, host: host)
   }
 
   /// A form of the definition.
@@ -29,7 +34,9 @@ package struct GuestDefinition {
     switch format {
     case .mdevctl: mdevctl.documentText
     case .libvirt:
-      nodeDevice + "<!-- In the virtual machine:\n" + hostDevice + "-->\n"
+      nodeDevice + "<!-- In the devices of the virtual machine:\n" + hostDevice + "-->\n"
+        + "<!-- In its metadata, so that other hosts can compare what it needs:\n" + needs.xml
+        + "-->\n"
     case .matrix: matrixLine + "\n"
     case .rules: rules
     }
@@ -122,6 +129,10 @@ package struct GuestDefinition {
     $0.add("mdevctl", .object(mdevctlLayout), "The definition for mdevctl.") { $0 }
     $0.add("nodeDevice", .text, "The node device for libvirt.", \.nodeDevice)
     $0.add("hostDevice", .text, "The element of the virtual machine.", \.hostDevice)
+    $0.add(
+      "needs", .text,
+      "The element for the metadata of the virtual machine, by which the hook of libvirt compares another host.",
+      \.needs.xml)
     $0.add("ap_config", .text, "The line for a device that is active.", \.matrixLine)
     $0.add("rules", .text, "Rules that reserve the queues.", \.rules)
     $0.add(

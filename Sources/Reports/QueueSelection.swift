@@ -32,13 +32,7 @@ package struct QueueSelection: Equatable, Sendable {
     for request in assessment.requests.open { queues.insert(request.apqn) }
     guard !isEverything else { return queues }
     let devices = guests.map { guest in
-      let configuration = assessment.context.configuration
-      let named = configuration.mediatedDevices(of: guest, on: assessment.inventory)
-      // The list shows the beginning of a UUID.
-      return guest.utf8.count < 8
-        ? named
-        : named
-          + assessment.inventory.mediatedDevices.filter { $0.uuid.hasPrefix(guest.lowercased()) }
+      assessment.context.configuration.mediatedDevices(of: guest, on: assessment.inventory)
     }
     return APQNSet(
       queues.filter { apqn in

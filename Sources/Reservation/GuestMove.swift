@@ -164,17 +164,24 @@ extension GuestMove {
       guest: guest, device: device, source: source, destination: destination)
     let isLive = [source, destination.inventory].allSatisfy(\.bus.migratesMatrixDevices)
     way = guest.isRunning ? isLive ? .live : .cold : .start
+    guard guest.active != nil || guest.definition != nil else {
+      queues = []
+      findings = [comparison.unknownDevice]
+      return
+    }
     let keys = device.queues.map { ($0, comparison.keys(of: $0)) }
-    var findings =
+    findings =
       comparison.definition(among: before) + comparison.reservations() + comparison.hardware()
       + comparison.controlDomains() + comparison.keys(keys)
     findings.sort { $0.criterion.order < $1.criterion.order }
-    self.findings = findings
+    var outcomes: [APQN: Outcome] = [:]
+    for finding in findings {
+      for apqn in finding.apqns {
+        outcomes[apqn] = max(outcomes[apqn] ?? .possible, finding.outcome)
+      }
+    }
     queues = keys.map { apqn, keys in
-      Queue(
-        apqn: apqn,
-        outcome: findings.filter { $0.apqns.contains(apqn) }.map(\.outcome).max() ?? .possible,
-        keys: keys.result)
+      Queue(apqn: apqn, outcome: outcomes[apqn] ?? .possible, keys: keys.result)
     }
   }
 }
@@ -235,14 +242,25 @@ private struct MoveComparison {
 
   // MARK: - The device
 
+  /// A device that only a virtual machine names.
+  var unknownDevice: Finding {
+    Finding(
+      criterion: .definition, apqns: [], outcome: .afterSteps,
+      message:
+        "mediated device \(device.uuid) is neither active nor defined on the source, so that nothing is known of "
+        + "its queues",
+      step: "define it on the source, or start it there")
+  }
+
   func definition(among configuration: HostConfiguration) -> [Finding] {
     let active = destination.inventory.mediatedDevices.first { $0.uuid == device.uuid }
     let defined = configuration.definitions.first { $0.device.uuid == device.uuid }
     let define =
-      "define it there with \"apreserve guest define \(guest.name.printable) --uuid \(device.uuid) "
+      "define it there with \"apreserve guest define \(guest.name.shellWord) --uuid \(device.uuid) "
       + "--adapters \(device.adapters.ruleText) --domains \(device.domains.ruleText)"
       + (device.controlDomains.isEmpty
-        ? "" : " --control-domains \(device.controlDomains.ruleText)") + " --apply\""
+        ? "" : " --control-domains \(device.controlDomains.ruleText)")
+      + (guest.definition?.startsAutomatically == true ? " --auto" : "") + " --apply\""
     func finding(_ message: String, _ step: String) -> [Finding] {
       [
         Finding(
@@ -250,11 +268,12 @@ private struct MoveComparison {
       ]
     }
     if let active {
-      let user = there.isRunning ? there.virtualMachines.first : nil
-      if let user {
+      if there.isRunning {
+        let user = configuration.virtualMachines.first { $0.mediatedDevices.contains(device.uuid) }
+          .map { "virtual machine \($0.name.printable)" }
         return finding(
-          "mediated device \(device.uuid) is in use there, by virtual machine \(user.printable)",
-          "stop virtual machine \(user.printable) there")
+          "mediated device \(device.uuid) is in use there" + (user.map { ", by \($0)" } ?? ""),
+          "stop \(user ?? "the guest that uses it") there")
       }
       return active.isSameMatrix(as: device)
         ? []
@@ -265,11 +284,14 @@ private struct MoveComparison {
     guard let defined else {
       return finding("mediated device \(device.uuid) is not defined there", define)
     }
-    return defined.problems.isEmpty && defined.device.isSameMatrix(as: device)
-      ? []
-      : finding(
+    guard defined.problems.isEmpty, defined.device.isSameMatrix(as: device) else {
+      return finding(
         "mediated device \(device.uuid) is defined there with another matrix, in \(defined.path)",
         "undefine it with mdevctl, and \(define)")
+    }
+    return finding(
+      "mediated device \(device.uuid) is defined there, and not active",
+      "start it there with \"mdevctl start --uuid \(device.uuid)\" when its queues are reserved")
   }
 
   func controlDomains() -> [Finding] {
@@ -292,8 +314,13 @@ private struct MoveComparison {
   /// Queues that are not there, do not work, are not reserved, or are another guest's.
   func reservations() -> [Finding] {
     let rows = there.queues.filter { device.holds($0.apqn) }
-    return rows.grouped(by: \.reason).flatMap { group -> [Finding] in
-      guard let reason = group.value else { return [] }
+    let reasons = rows.grouped { row in
+      // What to do about hardware names its adapter.
+      [.deconfigured, .checkStopped].contains(row.reason)
+        ? Lack(reason: row.reason, adapter: row.apqn.adapter) : Lack(reason: row.reason)
+    }
+    return reasons.flatMap { group -> [Finding] in
+      guard let reason = group.value.reason else { return [] }
       let apqns = group.elements.map(\.apqn)
       return [
         Finding(
@@ -302,6 +329,7 @@ private struct MoveComparison {
           step: group.elements[0].remedy(for: there))
       ]
     }
+      + unreserved(rows.filter { $0.reason == nil }.map(\.apqn))
       + rows.filter { !$0.others.isEmpty }.grouped(by: \.others).map { group in
         let others = group.value.map(\.printable).joined(separator: ", ")
         let apqns = group.elements.map(\.apqn)
@@ -310,6 +338,60 @@ private struct MoveComparison {
           message: "\(others) is to have \(apqns.shortList()) there, too",
           step: "stop \(others) there, or take the queues out of its definition")
       }
+  }
+
+  private struct Lack: Hashable {
+    var reason: OpenRequest.Reason?
+    var adapter: UInt8?
+  }
+
+  /// Queues that are on `vfio_ap`, and will not be at the next boot, or as soon as the rules are applied.
+  private func unreserved(_ apqns: [APQN]) -> [Finding] {
+    let planned = Set(
+      destination.plan.operations.compactMap { operation in
+        if case .queue(let apqn) = operation.subject { apqn } else { nil }
+      })
+    let unreserved = apqns.filter { apqn in
+      let row = destination.decisions.row(apqn.adapter)
+      return planned.contains(apqn)
+        || !row.vfioAP.contains(apqn.domain) && !row.undecidable.contains(apqn.domain)
+    }
+    return unreserved.grouped { Verdict(on: $0, by: destination.decisions) }.map { group in
+      let queues = group.elements.shortList()
+      let (are, them) = group.elements.count == 1 ? ("is", "it") : ("are", "them")
+      let (clause, step) =
+        switch group.value {
+        case .reserved: ("and not reserved for the next boot yet", "run apreserve apply there")
+        case .kept(let rule): ("but \(rule) keeps \(them) for the host", "change the rule \(rule)")
+        case .unmanaged:
+          (
+            "but no rule reserves \(them)",
+            "add the rule GUEST==\"\(there.name.printable)\", RESERVE=\"vfio_ap\""
+          )
+        }
+      return Finding(
+        criterion: .reservation, apqns: group.elements, outcome: .afterSteps,
+        message: "\(queues) \(are) on vfio_ap there, \(clause)", step: step)
+    }
+  }
+
+  /// What rules want of a queue.
+  private enum Verdict: Hashable {
+    case reserved, unmanaged
+    /// This rule, `FILE:LINE`, keeps it for the host.
+    case kept(by: String)
+
+    init(on apqn: APQN, by decisions: DecisionTable) {
+      let row = decisions.row(apqn.adapter)
+      let rule = decisions.decision(for: apqn).rule?.location.fileAndLine.printable
+      if row.vfioAP.contains(apqn.domain) {
+        self = .reserved
+      } else if row.host.contains(apqn.domain), let rule {
+        self = .kept(by: rule)
+      } else {
+        self = .unmanaged
+      }
+    }
   }
 
   // MARK: - Hardware
@@ -340,7 +422,15 @@ private struct MoveComparison {
           .type, new.adapter, .impossible,
           "\(adapter) is older there: \(newType.shown), and \(oldType.shown) on the source"))
     }
-    if let oldMode = old.mode, let newMode = new.mode, oldMode != newMode {
+    guard let oldMode = old.mode, let newMode = new.mode else {
+      return findings + [
+        finding(
+          .mode, new.adapter, .afterSteps,
+          "\(adapter) has no mode \(new.mode == nil ? "there" : "on the source") that ap_functions shows",
+          step: "compare the modes of the adapter on the HMC")
+      ]
+    }
+    if oldMode != newMode {
       findings.append(
         finding(
           .mode, new.adapter, .impossible,
@@ -376,7 +466,7 @@ private struct MoveComparison {
     var problem: Problem?
 
     enum Problem: Hashable {
-      /// Nobody knows the keys on the source, on the destination or on either.
+      /// Nobody knows all keys on the source, on the destination or on either.
       case unknown(onSource: Bool, onDestination: Bool)
       /// No current key is set on the destination.
       case notSet(MasterKeyKind)
@@ -384,50 +474,60 @@ private struct MoveComparison {
       case entered(MasterKeyKind)
       /// The source's key is the one before the destination's.
       case before(MasterKeyKind)
+      /// The keys differ as they were read last, at these times where that was not now.
+      case differentThen(MasterKeyKind, source: WallTime?, destination: WallTime?)
       case different(MasterKeyKind)
     }
   }
 
   func keys(of apqn: APQN) -> ComparedKeys {
-    guard let card = source.card(apqn.adapter), card.mode != .accelerator else {
-      return ComparedKeys(result: .notNeeded)
-    }
+    let mode = source.card(apqn.adapter)?.mode ?? destination.inventory.card(apqn.adapter)?.mode
+    guard mode != .accelerator else { return ComparedKeys(result: .notNeeded) }
     let old = source.keys(of: apqn)
     let new = destination.inventory.keys(of: apqn)
-    let isOldUnknown = old.source == .unknown
-    // Without any key on the source there is nothing to compare with.
-    let kinds = old.kinds.filter { old[$0, .current].content?.pattern != nil }
-    if !isOldUnknown, kinds.isEmpty { return ComparedKeys(result: .notNeeded) }
-    guard destination.inventory.card(apqn.adapter)?.mode == card.mode else {
-      return ComparedKeys(result: .unknown)
+    let kinds = Set(old.kinds + new.kinds).sorted().filter { kind in
+      // Kernels that do not know a kind do not show it, and one without a key is not needed.
+      old[kind, .current].content?.pattern != nil || new[kind, .current].content?.pattern != nil
+        || old[kind, .current].content == nil && kind != .asym
     }
-    for kind in kinds {
-      guard let key = old[kind, .current].content?.pattern,
-        let content = new[kind, .current].content
-      else { continue }
-      func holds(_ slot: KeyRegister.Slot) -> Bool {
-        new[kind, slot].content?.pattern?.isSame(as: key, kind: kind) == true
+    let problems = kinds.compactMap { Self.problem(of: $0, from: old, to: new) }
+    if let worst = problems.max(by: { $0.outcome < $1.outcome }) {
+      let isDifferent = problems.contains { problem in
+        if case .unknown = problem { false } else { true }
       }
-      guard !holds(.current) else { continue }
-      if holds(.new) { return ComparedKeys(result: .different, problem: .entered(kind)) }
-      guard content.pattern != nil else {
-        return ComparedKeys(result: .different, problem: .notSet(kind))
-      }
-      return ComparedKeys(
-        result: .different, problem: holds(.old) ? .before(kind) : .different(kind))
+      return ComparedKeys(result: isDifferent ? .different : .unknown, problem: worst)
     }
-    let isNewUnknown =
-      kinds.isEmpty
-      ? new.source == .unknown
-      : kinds.contains { kind in
-        new[kind, .current].content == nil
-      }
-    guard !isOldUnknown, !isNewUnknown else {
-      return ComparedKeys(
-        result: .unknown,
-        problem: .unknown(onSource: isOldUnknown, onDestination: isNewUnknown))
+    guard !old.registers.isEmpty, kinds.contains(where: { old[$0, .current].content != nil }) else {
+      return old.source == .unknown
+        ? ComparedKeys(result: .unknown, problem: .unknown(onSource: true, onDestination: false))
+        : ComparedKeys(result: .notNeeded)
     }
     return ComparedKeys(result: .equal(source: old.source, destination: new.source))
+  }
+
+  /// What is wrong with the keys of a kind; nil if they are the same, or the source has none.
+  private static func problem(
+    of kind: MasterKeyKind, from old: QueueKeys, to new: QueueKeys
+  ) -> ComparedKeys.Problem? {
+    let (source, destination) = (old[kind, .current], new[kind, .current])
+    guard let key = source.content, let other = destination.content else {
+      // What has no key on one host is not compared with what is unknown on the other.
+      if let key = source.content, key.pattern == nil { return nil }
+      return .unknown(
+        onSource: source.content == nil, onDestination: destination.content == nil)
+    }
+    guard let pattern = key.pattern else { return nil }
+    func holds(_ slot: KeyRegister.Slot) -> Bool {
+      guard let content = new[kind, slot].content, content.state != .partial else { return false }
+      return content.pattern?.isSame(as: pattern, kind: kind) == true
+    }
+    if holds(.current) { return nil }
+    if holds(.new) { return .entered(kind) }
+    guard other.pattern != nil else { return .notSet(kind) }
+    if holds(.old) { return .before(kind) }
+    if source.source == .known, destination.source == .known { return .different(kind) }
+    return .differentThen(
+      kind, source: source.source.time, destination: destination.source.time)
   }
 
   func keys(_ compared: [(apqn: APQN, keys: ComparedKeys)]) -> [Finding] {
@@ -441,6 +541,23 @@ private struct MoveComparison {
           message: problem.message(about: apqns), step: problem.step(for: apqns))
       ]
     }
+  }
+}
+
+extension QueueKeys.Source {
+  fileprivate var time: WallTime? {
+    if case .cached(let time) = self { time } else { nil }
+  }
+}
+
+extension String {
+  /// The text as a word for a shell.
+  fileprivate var shellWord: String {
+    let isPlain = utf8.allSatisfy { byte in
+      "._+@:-".utf8.contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+    return isPlain ? self : "'" + printable.replacing("'", with: "'\\''") + "'"
   }
 }
 
@@ -464,6 +581,10 @@ extension MoveComparison.ComparedKeys.Problem {
       "the \(kind.prefix) master key of \(queues) is entered on the destination, and not set yet"
     case .before(let kind):
       "\(queues) \(are) one \(kind.prefix) master key further on the destination, where the source's key is the old one"
+    case .differentThen(let kind, let source, let destination):
+      "the \(kind.prefix) master key of \(queues) was another one on the destination, as read "
+        + (source.map { "\($0.text) on the source" } ?? "now on the source") + " and "
+        + (destination.map { "\($0.text)" } ?? "now") + " on the destination"
     case .different(let kind):
       "the \(kind.prefix) master key of \(queues) is another one on the destination, so that the guest's secure keys do "
         + "not work there"
@@ -473,7 +594,7 @@ extension MoveComparison.ComparedKeys.Problem {
   fileprivate func step(for apqns: [APQN]) -> String? {
     let queues = apqns.shortList()
     return switch self {
-    case .unknown:
+    case .unknown, .differentThen:
       "compare the verification patterns of \(queues) with the TKE workstation or the HMC"
     case .notSet: "load the source's master key into \(queues) with the TKE workstation"
     case .entered: "set the new master key of \(queues) with the TKE workstation"

@@ -328,15 +328,24 @@ extension Requests {
 }
 
 extension HostConfiguration {
-  /// The UUIDs of a guest: those of a virtual machine's mediated devices, or the name itself.
-  private func mediatedDeviceNames(of guest: String) -> Set<String> {
+  /// The UUIDs of a guest that a person names: by a virtual machine, by the name with which it was defined, or by the
+  /// UUID or its beginning.
+  package func mediatedDeviceNames(of guest: String, on inventory: Inventory) -> Set<String> {
     let machines = virtualMachines.filter { $0.name == guest }
-    return Set(machines.flatMap(\.mediatedDevices) + [guest.lowercased()])
+    guard machines.isEmpty else { return Set(machines.flatMap(\.mediatedDevices)) }
+    let label = GuestAssignments.uuid(forLabel: guest)
+    let known =
+      inventory.mediatedDevices.map(\.uuid) + definitions.map(\.device.uuid)
+      + virtualMachines.flatMap(\.mediatedDevices)
+    return Set(
+      known.filter {
+        $0 == label || guest.utf8.count >= 8 && $0.hasPrefix(guest.lowercased())
+      })
   }
 
   /// The mediated devices of a guest, as they are and as they are defined.
   package func mediatedDevices(of guest: String, on inventory: Inventory) -> [MediatedDevice] {
-    let uuids = mediatedDeviceNames(of: guest)
+    let uuids = mediatedDeviceNames(of: guest, on: inventory)
     return (inventory.mediatedDevices + definitions.map(\.device)).filter {
       uuids.contains($0.uuid)
     }
@@ -347,7 +356,7 @@ extension HostConfiguration {
     let known = Set((inventory.mediatedDevices + definitions.map(\.device)).map(\.uuid))
     let unknown = virtualMachines.filter { $0.name == guest }.flatMap(\.mediatedDevices)
       .filter { !known.contains($0) }
-    let uuids = mediatedDeviceNames(of: guest)
+    let uuids = mediatedDeviceNames(of: guest, on: inventory)
     return unknown.map { "\(name(ofMediatedDevice: $0)) is neither active nor defined" }
       + inventory.mediatedDevices.filter { uuids.contains($0.uuid) }.compactMap(shortfall)
       + definitions.filter { uuids.contains($0.device.uuid) }.flatMap { definition in

@@ -26,6 +26,14 @@ struct AssessmentOptions: ParsableArguments {
   func assessedMachine(
     quietly: Bool = false, changingOverTo changeover: Mechanism? = nil, masterKeys: Bool = false
   ) throws -> AssessedMachine {
+    let machine = try ruledMachine(quietly: quietly, masterKeys: masterKeys)
+    let assessment = try machine.assessment(
+      by: machine.state.rules.rules, changingOverTo: changeover)
+    return (machine.state, assessment, machine.heading)
+  }
+
+  /// The machine with the rules for it, whoever has them.
+  func ruledMachine(quietly: Bool = false, masterKeys: Bool = false) throws -> PlanningMachine {
     var machine = try planningMachine(unless: rules.given, quietly: quietly)
     if masterKeys, daemon.control == nil {
       try self.machine.readMasterKeys(into: &machine.state.machine.inventory)
@@ -33,9 +41,7 @@ struct AssessmentOptions: ParsableArguments {
     if !machine.isDaemons {
       machine.state.rules = RulesInForce(try rules.rules(for: self.machine.ruleFiles))
     }
-    let assessment = try machine.assessment(
-      by: machine.state.rules.rules, changingOverTo: changeover)
-    return (machine.state, assessment, machine.heading)
+    return machine
   }
 
   /// A machine with all that a plan is made from. The rules are only those of a daemon.
@@ -61,6 +67,16 @@ struct AssessmentOptions: ParsableArguments {
       var assessment = try state.assessment(changingOverTo: changeover)
       assessment.isOwnershipKnown = isOwnershipKnown
       return assessment
+    }
+
+    /// Compares what a guest has on another host with this machine, under the rules for it.
+    func move(of guest: Guest, from source: Inventory) throws -> GuestMove {
+      var machine = self
+      let configuration = state.machine.configuration
+      machine.state.machine.configuration = configuration.adding(guest)
+      return GuestMove(
+        of: guest, from: source, to: try machine.assessment(by: state.rules.rules),
+        whoseDefinitionsAre: configuration)
     }
   }
 

@@ -60,19 +60,8 @@ struct CompareCommand: ParsableCommand {
       let old = try source.snapshot()
       var options = options
       if let destination { options.machine.inventory = destination }
-      let new = try options.planningMachine(unless: options.rules.given)
-      let rules =
-        new.isDaemons
-        ? new.state.rules.rules : try options.rules.rules(for: options.machine.ruleFiles)
-      let guests = try guests(of: old)
-      let moves = try guests.map { guest in
-        var new = new
-        let before = new.state.machine.configuration
-        new.state.machine.configuration = before.adding(guest)
-        return GuestMove(
-          of: guest, from: old.inventory, to: try new.assessment(by: rules),
-          whoseDefinitionsAre: before)
-      }
+      let new = try options.ruledMachine(masterKeys: true)
+      let moves = try guests(of: old).map { try new.move(of: $0, from: old.inventory) }
       let report = MoveReport(moves, from: source.heading(of: old), to: new.heading)
       try Terminal.page(
         options.output.json
@@ -87,12 +76,12 @@ struct CompareCommand: ParsableCommand {
 
   private func guests(of machine: Snapshot) throws -> [Guest] {
     // The source's rules do not matter to what its guests have.
-    let all = try Assessment(
+    let assessment = try Assessment(
       inventory: machine.inventory, rules: RuleSet(), host: machine.host,
-      context: PlanningContext(configuration: machine.configuration)
-    ).guests
-    guard let guest else { return all }
-    return try all.named(
-      guest, advice: "\"apreserve guest list --inventory \(source)\" has those of the source")
+      context: PlanningContext(configuration: machine.configuration))
+    guard let guest else { return assessment.guests }
+    return try assessment.guests.named(
+      guest, of: assessment,
+      advice: "\"apreserve guest list --inventory \(source)\" has those of the source")
   }
 }

@@ -96,7 +96,7 @@ struct GuestShowCommand: ParsableCommand {
     try reportingErrors {
       let machine = try options.assessedMachine()
       let guests = try machine.assessment.guests.named(
-        guest, advice: "\"apreserve guest list\" has those of this machine")
+        guest, of: machine.assessment, advice: "\"apreserve guest list\" has those of this machine")
       let report = GuestReport(guests)
       try options.print(
         machine.heading, text: report.text(style: options.output.style),
@@ -191,7 +191,9 @@ struct GuestDefineCommand: ParsableCommand {
         startsAutomatically: auto)
       let findings = draft.findings(on: machine.assessment)
       for finding in findings { Terminal.say("\(finding)") }
-      let definition = GuestDefinition(draft, findings: findings)
+      let definition = GuestDefinition(
+        draft, findings: findings, on: machine.assessment.inventory,
+        host: machine.assessment.host.name)
       guard apply else {
         try Terminal.print(
           options.output.json ? definition.json.documentText : definition.text(format))
@@ -270,22 +272,15 @@ extension GuestDefinition.Format: ExpressibleByArgument {}
 extension [Guest] {
   /// Those that a person means: of a virtual machine, or of a UUID or its beginning. If there are none, the program ends
   /// with a sentence, whose end is `advice` unless the name is nearly that of a guest.
-  func named(_ name: String, advice: String) throws -> [Guest] {
-    let guests = named(name)
+  func named(_ name: String, of assessment: Assessment, advice: String) throws -> [Guest] {
+    let uuids = assessment.context.configuration.mediatedDeviceNames(
+      of: name, on: assessment.inventory)
+    let guests = filter { uuids.contains($0.uuid) }
     guard guests.isEmpty else { return guests }
     let nearest = Spelling.nearest(to: name, among: flatMap { $0.virtualMachines + [$0.uuid] })
     Terminal.say(
       "there is no guest \"\(name.printable)\"; "
         + (nearest.map { "did you mean \"\($0.printable)\"?" } ?? advice))
     throw ExitStatus.error
-  }
-
-  private func named(_ name: String) -> [Guest] {
-    let machines = filter { $0.virtualMachines.contains(name) }
-    guard machines.isEmpty else { return machines }
-    let label = GuestAssignments.uuid(forLabel: name)
-    return filter {
-      $0.uuid == label || name.utf8.count >= 8 && $0.uuid.hasPrefix(name.lowercased())
-    }
   }
 }

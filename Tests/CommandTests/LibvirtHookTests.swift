@@ -1,3 +1,4 @@
+import JSONText
 import TestSupport
 import Testing
 
@@ -61,7 +62,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(try hook(Self.definition([uuid]), setting: "wran").status == 3)
   }
 
-  @Test(arguments: ["start", "started", "stopped", "release", "migrate", "reconnect", "attach"])
+  @Test(arguments: ["start", "started", "stopped", "release", "reconnect", "attach"])
   func `does nothing at any other time`(operation: String) throws {
     let result = try hook("", operation: operation)
     #expect(result.status == 0 && result.messages == "")
@@ -88,5 +89,52 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
         ),
         "\(result.messages)")
     }
+  }
+
+  /// The guests of one of the package's examples, each of which comes to the other with what it needs.
+  @Test(arguments: [
+    ("web1", "5,6", "4", Int32(0)), ("db1", "5", "0x47", 0), ("sign1", "7", "4", 3),
+  ])
+  func `refuses a machine of another host that this one cannot have`(
+    machine: String, adapters: String, domains: String, status: Int32
+  ) throws {
+    for name in ["kvm1.json", "kvm2.json"] {
+      try bench.file(name, try SourceFile.text("packaging/examples/\(name)"))
+    }
+    let words = "guest define \(machine) --adapters \(adapters) --domains \(domains) --rules any"
+    let definition = try bench.run("\(words) --inventory kvm1.json --json").output
+    let json = try JSONParser.parse(Array(definition.utf8))
+    let needs = try #require(json["needs"]?.text)
+    let uuid = try #require(json["uuid"]?.text)
+    try bench.file(
+      "machine.xml",
+      "<domain><name>\(machine)</name><metadata>\(needs)</metadata><devices><hostdev type='mdev'>"
+        + "<source><address uuid='\(uuid)'/></source></hostdev></devices></domain>")
+    for operation in ["migrate", "prepare"] {
+      for (host, status) in [("kvm2.json", status), ("kvm1.json", 0)] {
+        let result = try bench.run(
+          "libvirt-hook --inventory \(host) --rules any -- \(machine) \(operation) begin -",
+          input: "machine.xml")
+        #expect(result.status == status, "\(host): \(result.messages)")
+        // What is printed would be the definition of a machine that migrates.
+        #expect(result.output.isEmpty)
+        #expect(result.messages.contains("adapter 0x07 is older there") == (status == 3))
+      }
+    }
+  }
+
+  @Test func `warns of needs that it cannot read, and lets the machine start`() throws {
+    try bench.file(
+      "machine.xml",
+      """
+      <domain><name>db1</name><metadata>
+      <apreserve:needs xmlns:apreserve='urn:apreserve:needs:1' uuid='none'/>
+      </metadata></domain>
+      """)
+    let result = try bench.run(
+      "libvirt-hook --inventory defined.json --rules any -- db1 migrate begin -",
+      input: "machine.xml")
+    #expect(result.status == 0)
+    #expect(result.messages.contains("do not say what it needs, since needs has no UUID"))
   }
 }

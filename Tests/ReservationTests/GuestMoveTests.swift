@@ -24,6 +24,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
           }
         }
         // Its keys are known from before it was taken.
+        for adapter in [UInt8(1), 2] {
+          try source.change(card: adapter) { $0.attributes["serialnr"] = "93AABC0\(adapter)" }
+        }
         source.inventory.noteKeys(at: WallTime(sinceEpoch: .seconds(1_790_000_000)))
         try source.change(name) {
           $0.driver = DriverName.vfioAP
@@ -37,6 +40,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       destination.context.configuration.definitions = [
         MediatedDeviceDefinition(device: Self.device, startsAutomatically: false)
       ]
+      destination.inventory.mediatedDevices = [Self.device]
     }
 
     static func keys(
@@ -111,24 +115,39 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   private static let lacks: [Lack] = [
     Lack(.definition, .afterSteps, "is not defined there") {
       $0.destination.context.configuration.definitions = []
+      $0.destination.inventory.mediatedDevices = []
+    },
+    Lack(.definition, .afterSteps, "is defined there, and not active") {
+      $0.destination.inventory.mediatedDevices = []
     },
     Lack(.definition, .afterSteps, "is defined there with another matrix") {
       $0.destination.context.configuration.definitions[0].device.domains = [5]
+      $0.destination.inventory.mediatedDevices = []
     },
     Lack(.definition, .afterSteps, "is active there with another matrix") {
       $0.destination.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1])]
     },
+    Lack(.definition, .afterSteps, "is in use there") {
+      try $0.destination.change("01.0004") {
+        $0.driver = DriverName.vfioAP
+        $0.guestStatus = .inUse
+      }
+    },
+    Lack(.definition, .afterSteps, "is neither active nor defined on the source") {
+      $0.source.inventory.mediatedDevices = []
+    },
     Lack(.definition, .afterSteps, "is in use there, by virtual machine web9") {
-      $0.destination.inventory.mediatedDevices = [Hosts.device]
       $0.destination.context.configuration.virtualMachines = [
         VirtualMachine(name: "web9", mediatedDevices: [], live: [uuid])
       ]
     },
     Lack(.presence, .afterSteps, "02.0004 is missing: adapter 0x02 is absent") {
-      $0.destination = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
+      $0.destination.inventory.setCard(nil, adapter: 2)
     },
     Lack(.presence, .afterSteps, "this system is not configured for domain 0x0004") {
-      $0.destination = Machine(adapters: [1, 2], domains: [5], mechanism: .override)
+      for name in ["01.0004", "02.0004"] {
+        $0.destination.inventory.setQueue(nil, apqn: try #require(APQN(name)))
+      }
       $0.destination.inventory.bus.configuredDomains = [5]
     },
     Lack(.type, .impossible, "adapter 0x02 is older there: CEX6, and CEX7 on the source") {
@@ -145,6 +164,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     Lack(.mode, .impossible, "adapter 0x01 runs in mode ep11 there, and cca on the source") {
       try $0.destination.change(card: 1) { $0.functions = QueueMode.ep11.functions }
     },
+    Lack(.mode, .afterSteps, "adapter 0x01 has no mode on the source") {
+      try $0.source.change(card: 1) { $0.functions = 0 }
+    },
     Lack(.functions, .impossible, "bits 0x80000000 of ap_functions") {
       try $0.source.change(card: 1) { $0.functions |= 0x8000_0000 }
     },
@@ -157,6 +179,14 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     },
     Lack(.reservation, .afterSteps, "test.rules:1 keeps it for the host") {
       $0.rules = #"ADAPTER=="1", RESERVE="host""#
+    },
+    Lack(.reservation, .afterSteps, "is on vfio_ap there, but test.rules:1 keeps it for the host") {
+      $0.rules = #"ADAPTER=="1", RESERVE="host""#
+      try $0.destination.set("01.0004", driver: DriverName.vfioAP)
+    },
+    Lack(.reservation, .afterSteps, "01.0004 is on vfio_ap there, but no rule reserves it") {
+      $0.rules = #"ADAPTER=="2", RESERVE="vfio_ap""#
+      try $0.destination.set("01.0004", driver: DriverName.vfioAP)
     },
     Lack(.controlDomains, .afterSteps, "not configured for control domain 0x0004 (4 on the HMC)") {
       $0.destination.inventory.bus.controlDomains = [5]
@@ -179,6 +209,32 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     Lack(.keys, .afterSteps, "no AES master key is set in 02.0004") {
       try $0.destination.change("02.0004") {
         $0.keyRegisters = KeyRegisters(attribute: "AES CUR: invalid 0x0\nAPKA CUR: invalid 0x0\n")
+      }
+    },
+    Lack(
+      .keys, .afterSteps,
+      "was another one on the destination, as read 2026-09-21T14:13:20Z on the source"
+    ) {
+      try $0.source.change("02.0004") { $0.keyRegisters = nil }
+      try $0.destination.change("02.0004") {
+        $0.keyRegisters = KeyRegisters(attribute: Hosts.keys("22"))
+      }
+    },
+    // One kind of key is being changed, and another one is of another owner.
+    Lack(.keys, .impossible, "the APKA master key of 02.0004 is another one") {
+      for (machine, pattern) in [(\Hosts.source, "31"), (\.destination, "32")] {
+        try $0[keyPath: machine].change("02.0004") {
+          $0.keyRegisters = KeyRegisters(
+            attribute: (machine == \Hosts.source
+              ? "AES CUR: valid 0x11\n" : "AES CUR: invalid 0x0\n")
+              + "APKA CUR: valid 0x\(pattern)\n")
+        }
+      }
+    },
+    // What one of the kernels does not show is not equal.
+    Lack(.keys, .afterSteps, "master keys of 02.0004 are unknown on the source") {
+      try $0.destination.change("02.0004") {
+        $0.keyRegisters = KeyRegisters(attribute: Hosts.keys("11") + "ASYM CUR: valid 0x7\n")
       }
     },
     Lack(.keys, .afterSteps, "master keys of 02.0004 are unknown on the destination") {

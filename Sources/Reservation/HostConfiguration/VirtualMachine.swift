@@ -29,37 +29,53 @@ package struct DomainDescription: Equatable, Sendable {
   package var name: String
   /// The UUIDs of the devices of `vfio_ap` that it is given, in lower case.
   package var mediatedDevices: [String] = []
+  /// What it needs of its host, if its metadata say so.
+  package var needs: GuestNeeds?
+  /// Why the metadata do not say it, a clause, if they should.
+  package var needsProblem: String?
 
   /// Reads a file; nil if it describes no domain, such as a network or a snapshot.
   ///
-  /// Read are the `<name>` of the `<domain>`, and in each `<hostdev type='mdev' model='vfio-ap'>` the UUID of
-  /// its source's address.
-  package init?(xml bytes: [UInt8]) throws(XMLError) {
+  /// Read are the `<name>` of the `<domain>`, in each `<hostdev type='mdev' model='vfio-ap'>` the UUID of its source's
+  /// address, and, if `readsNeeds`, in the `<metadata>` what the guest needs (`GuestNeeds`).
+  package init?(xml bytes: [UInt8], readsNeeds: Bool = false) throws(XMLError) {
     var scanner = XMLScanner(bytes)
-    var path: [String] = []
+    var open: [XMLScanner.Element] = []
     var name: String?
     var uuids: [String] = []
     var isInDevice = false
+    var reader: GuestNeeds.Reader?
+    /// How many elements are open around the content of `needs`; nil outside of it.
+    var needsDepth: Int?
     while let item = try scanner.next() {
       switch item {
       case .start(let element):
-        path.append(element.name)
+        let path = open.map(\.name)
         if element.name == "hostdev" {
           isInDevice =
             element["type"] == "mdev" && (element["model"] ?? "vfio-ap") == "vfio-ap"
-        } else if isInDevice, path.suffix(3) == ["hostdev", "source", "address"],
+        } else if isInDevice, element.name == "address", path.suffix(2) == ["hostdev", "source"],
           let uuid = element["uuid"]
         {
           uuids.append(uuid.lowercased())
+        } else if needsDepth == open.count {
+          reader?.take(element)
+        } else if readsNeeds, reader == nil, path.suffix(2) == ["domain", "metadata"] {
+          reader = GuestNeeds.Reader(element, in: open)
+          if reader != nil { needsDepth = open.count + 1 }
         }
+        open.append(element)
       case .text(let text):
-        if name == nil, path.suffix(2) == ["domain", "name"] { name = text }
+        if name == nil, open.suffix(2).map(\.name) == ["domain", "name"] { name = text }
       case .end:
-        if path.popLast() == "hostdev" { isInDevice = false }
+        if open.popLast()?.name == "hostdev" { isInDevice = false }
+        if let depth = needsDepth, open.count < depth { needsDepth = nil }
       }
     }
     guard let name else { return nil }
     self.name = name
     mediatedDevices = uuids
+    needs = reader?.result
+    needsProblem = reader?.problem
   }
 }
