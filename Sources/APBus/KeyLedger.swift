@@ -317,7 +317,7 @@ package struct QueueKeys: Equatable, Sendable {
     case unknown
   }
 
-  package struct Change: Equatable, Sendable {
+  package struct Change: Hashable, Sendable {
     package var before: KeyContent
     /// When that was read last.
     package var lastSeen: WallTime

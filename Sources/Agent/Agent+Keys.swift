@@ -1,7 +1,14 @@
-import APBus
-import Reservation
+package import APBus
 
 // Master keys, which can be read only while the host has the queue, are put on record before it is taken.
+
+extension Agent {
+  /// A change of a master key that was found when a queue was read.
+  package struct FoundKeyChange: Equatable, Sendable {
+    package var apqn: APQN
+    package var change: KeyChange
+  }
+}
 
 extension Agent {
   /// Takes what was read of master keys into the ledger. The last that can be read of queues that leave the host is put
@@ -9,6 +16,7 @@ extension Agent {
   func noteKeys(in inventory: inout Inventory, leaving: Set<APQN> = []) {
     let now = time.wallTime
     var facts: [KeyFact] = []
+    var changes: [FoundKeyChange] = []
     for queue in inventory.queues {
       guard let registers = queue.keyRegisters, let card = inventory.card(queue.apqn.adapter) else {
         continue
@@ -17,10 +25,13 @@ extension Agent {
       guard leaving.isEmpty || isLeaving else { continue }
       let news = keyLedger.news(
         in: registers, of: queue.apqn, on: card, at: now, isLast: isLeaving)
-      for fact in news { keyLedger.apply(fact) }
+      changes += news.compactMap { fact in
+        keyLedger.apply(fact).map { FoundKeyChange(apqn: queue.apqn, change: $0) }
+      }
       facts += news
     }
     if !facts.isEmpty { environment.keys?.append(facts) }
+    if !changes.isEmpty { report(.keysChanged(changes)) }
     inventory.keyLedger = keyLedger
   }
 

@@ -95,11 +95,12 @@ extension Agent {
     // Whether there are overrides shows on a queue, so the first queue is a reason to read all again.
     guard var inventory, !scopes.contains(.everything), inventory.bus.supportsOverride != nil
     else {
-      let inventory = try reader.read()
+      var inventory = try reader.read()
+      if rules.readsMasterKeys { try reader.readMasterKeys(into: &inventory) }
       context.configuration = environment.configuration()
       note(inventory.queues.map(\.apqn), in: inventory)
+      noteKeys(in: &inventory)
       self.inventory = inventory
-      self.inventory?.keyLedger = keyLedger
       lastSurvey = time.now
       dirty = []
       decisions = nil
@@ -131,11 +132,14 @@ extension Agent {
     }
     inventory.bus = bus
     inventory.mediatedDevices = try reader.readMediatedDevices()
-    if inventory.cards != self.inventory?.cards { decisions = nil }
+    if inventory.cards != self.inventory?.cards || rules.readsMasterKeys { decisions = nil }
     let apqns = scopes.flatMap { queues(in: $0, of: inventory) }
+    if rules.readsMasterKeys {
+      try reader.readMasterKeys(into: &inventory, of: Set(apqns))
+    }
     note(apqns, in: inventory)
+    noteKeys(in: &inventory)
     self.inventory = inventory
-    self.inventory?.keyLedger = keyLedger
     dirty = []
     for apqn in contention.watched(among: apqns) where inventory.queue(apqn) == nil {
       contention.forget(apqn)

@@ -44,6 +44,8 @@ extension Agent {
     case draining(APQN, requests: Int)
     /// Adapters that did not answer, of which a warning was, answer again.
     case answered([UInt8])
+    /// Registers for master keys hold something else than when they were read before.
+    case keysChanged([FoundKeyChange])
   }
 
   /// A queue and the rule that requests something for it.
@@ -124,7 +126,7 @@ extension Agent.Event {
       moves
     case .failed(_, let missed, _): missed.filter { $0.failure != nil }
     case .entered, .chose, .planned, .wrote, .refused, .refusalsEnded, .waiting, .requestsChanged,
-      .warned, .draining, .answered:
+      .warned, .draining, .answered, .keysChanged:
       []
     }
   }

@@ -116,6 +116,25 @@ extension LogMessage {
           .notice, .cardAnswers, AgentEventReport.sentence(ofAnswering: adapters),
           fields: adapters.map { Field("AP_CARD", BusObject.cardName($0)) })
       ]
+    case .warned(.masterKey(let alarm)):
+      fieldSets(of: alarm.apqns).map {
+        LogMessage(
+          .warning, .keyAlarm, alarm.description,
+          fields: $0 + [
+            Field("AP_KEY", alarm.kind.rawValue), Field("AP_ALARM", alarm.cause.rawValue),
+            Field("AP_EXPECTED", alarm.expected),
+          ] + (alarm.found.pattern.map { [Field("AP_MKVP", $0.description)] } ?? [])
+            + Self.fields(of: alarm.rule))
+      }
+    case .keysChanged(let changes):
+      KeyChangeGroup.groups(of: changes).flatMap { group in
+        fieldSets(of: group.apqns).map {
+          LogMessage(
+            .warning, .keyChanged, group.sentence,
+            fields: $0 + [Field("AP_REGISTER", group.register.description)]
+              + (group.content.pattern.map { [Field("AP_MKVP", $0.description)] } ?? []))
+        }
+      }
     case .warned(let warning): [LogMessage(.warning, .warned, warning.description)]
     case .draining(let apqn, let requests):
       [

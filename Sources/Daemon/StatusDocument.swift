@@ -154,6 +154,12 @@ package struct StatusDocument {
     $0.add("warnings", .cut(.object(PlanWarning.layout)), "What the last plan warns of.") {
       $0.status.plan?.warnings ?? []
     }
+    $0.add(
+      "keyAlarms", .cut(.object(KeyAlarm.layout)),
+      "Queues whose master keys are not the expected ones, or have changed."
+    ) {
+      ($0.status.plan?.warnings ?? []).compactMap(\.keyAlarm)
+    }
     $0.add("rules", .object(rulesLayout), "The rules in force.", \.rules)
     $0.add("settings", .list(of: .object(AppliedSetting.layout)), "The settings.", \.settings)
     $0.add("counters", .object(countersLayout), "What was counted since the start.") { $0 }
@@ -438,6 +444,14 @@ package struct StatusView {
     text += "# TYPE apreserve_guest_findings gauge\n"
     for kind in GuestFinding.Kind.allCases.map(\.rawValue) {
       text += "apreserve_guest_findings{finding=\"\(kind)\"} \(warnings.count { $0 == kind })\n"
+    }
+    text +=
+      "# HELP apreserve_key_alarms Queues whose master keys are not the expected ones, or have changed.\n"
+    text += "# TYPE apreserve_key_alarms gauge\n"
+    for cause in KeyAlarm.Cause.allCases.map(\.rawValue) {
+      let count = (status["keyAlarms"]?.elements ?? []).filter { $0["alarm"]?.text == cause }
+        .reduce(0) { $0 + ($1["queues"]?.elements.count ?? 0) }
+      text += "apreserve_key_alarms{alarm=\"\(cause)\"} \(count)\n"
     }
     metric("rules", "gauge", "Rules in force.", status["rules"]?["count"]?.integer ?? 0)
     let counters = status["counters"]

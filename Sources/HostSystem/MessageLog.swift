@@ -180,6 +180,10 @@ package enum MessageKind: String, CaseIterable, Sendable {
   case suppressed = "74308f265723227233a7b4d65708408a"
   /// The record of what is reserved cannot be read.
   case recordDamaged = "996eb77f9057261743ba4923c3a35895"
+  /// Queues have another master key than their rule expects.
+  case keyAlarm = "91c47e0b5fd34a6c8e2ab60d7735f1c8"
+  /// Registers for master keys hold something else than when they were read before.
+  case keyChanged = "c6f0a85d2e1b4937b3d86410ef9a25c7"
   /// The ledger of master keys cannot be kept, or not all of it can be read.
   case keyLedger = "3f1e6d2a9c5b48708b74d0e2961fa5c3"
   /// The history cannot be kept, or not all of it can be read.

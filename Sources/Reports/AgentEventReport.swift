@@ -47,6 +47,8 @@ package struct AgentEventReport {
         )
       ]
     case .answered(let adapters): [line("answer", Self.sentence(ofAnswering: adapters))]
+    case .keysChanged(let changes):
+      KeyChangeGroup.groups(of: changes).map { line("keys", $0.sentence, .problem) }
     }
   }
 
@@ -197,6 +199,13 @@ extension Agent.Event {
       } _: {
         $0.add("cards", .list(of: .card), "Their cards.") { $0 }
       }
+    case .keysChanged:
+      .kind("Registers for master keys hold something else than when they were read before.") {
+        event -> [Agent.FoundKeyChange]? in
+        if case .keysChanged(let changes) = event { changes } else { nil }
+      } _: {
+        $0.add("changes", .list(of: .object(Agent.FoundKeyChange.layout)), "The changes.") { $0 }
+      }
     }
   }
 
@@ -222,6 +231,7 @@ extension Agent.Event {
     case boundAtLoading = "bound-at-loading"
     case takenOnArrival = "taken-on-arrival"
     case warning, draining, answered
+    case keysChanged = "keys-changed"
   }
 
   private var kind: Kind {
@@ -242,6 +252,7 @@ extension Agent.Event {
     case .warned: .warning
     case .draining: .draining
     case .answered: .answered
+    case .keysChanged: .keysChanged
     }
   }
 }

@@ -105,7 +105,9 @@ extension HistoryEntry {
             message: change.reason.map { OpenRequest.sentence(for: [change.apqn], reason: $0) },
             rule: change.rule.map { RuleReference($0) }), at: time)
       }
-    case .entered, .chose, .planned, .wrote, .waiting, .warned, .draining, .answered: []
+    case .entered, .chose, .planned, .wrote, .waiting, .warned, .draining, .answered,
+      .keysChanged:
+      []
     }
   }
 

@@ -15,7 +15,21 @@ struct MachineFindings {
     findOldHardware()
     findCollateral()
     findAcceptedCollateral()
+    findMasterKeys()
     findGuests()
+  }
+
+  // MARK: - Master keys
+
+  /// Master keys that rules do not expect, at these rules.
+  private mutating func findMasterKeys() {
+    for alarm in assessment.plan.warnings.compactMap(\.keyAlarm) {
+      let rule = rules.first {
+        $0.location.file == alarm.rule.file && $0.location.line == alarm.rule.line
+      }
+      guard let rule, let code = DiagnosticCode(rawValue: alarm.cause.rawValue) else { continue }
+      diagnostics.append(Diagnostic(code, about: rule, alarm.description))
+    }
   }
 
   // MARK: - Guests

@@ -1,4 +1,5 @@
 package import APBus
+package import Agent
 package import JSONText
 import Reservation
 
@@ -82,5 +83,52 @@ extension QueueKeys.Change {
     $0.add("time", .time, "When the change was found.", \.time)
     $0.include(KeyContent.layout, \.before)
     $0.add("lastRead", .time, "When that was read last.", \.lastSeen)
+  }
+}
+
+/// The queues of which the same register holds the same thing now instead of the same thing before.
+package struct KeyChangeGroup {
+  package let apqns: [APQN]
+  package let register: KeyRegister
+  package let before: KeyContent
+  package let content: KeyContent
+
+  package static func groups(of changes: [Agent.FoundKeyChange]) -> [KeyChangeGroup] {
+    struct Kind: Hashable {
+      var register: KeyRegister
+      var before: KeyContent
+      var content: KeyContent
+    }
+    return changes.grouped {
+      Kind(
+        register: $0.change.register, before: $0.change.before.content, content: $0.change.content)
+    }.map { kind, changes in
+      KeyChangeGroup(
+        apqns: changes.map(\.apqn).sorted(), register: kind.register, before: kind.before,
+        content: kind.content)
+    }
+  }
+
+  package var sentence: String {
+    "\(register) of \(apqns.shortList()) has changed: \(content), and it was \(before) when it was read before"
+  }
+}
+
+extension Agent.FoundKeyChange {
+  static let layout = JSONLayout<Agent.FoundKeyChange>(
+    "FoundKeyChange", "A change of a master key that was found when a queue was read."
+  ) {
+    $0.add("queue", .queue, "The queue.", \.apqn)
+    $0.add("register", .keyRegister, "The register, as mkvps names it.", \.change.register)
+    $0.include(KeyContent.layout, \.change.content)
+    $0.add("time", .time, "When it was read.", \.change.time)
+    $0.add("before", .object(beforeLayout), "What it held before.", \.change.before)
+  }
+
+  private static let beforeLayout = JSONLayout<KeyLedger.Entry.Earlier>(
+    "KeyBefore", "What a register held before."
+  ) {
+    $0.include(KeyContent.layout, \.content)
+    $0.add("lastRead", .time, "When that was read last.", \.last)
   }
 }

@@ -465,6 +465,7 @@ extension PlanWarning {
     case .unanswered: "unanswered"
     case .namedQueuesTaken: "named-queues-taken"
     case .keyWithoutQueue: "key-without-queue"
+    case .masterKey(let alarm): alarm.cause.rawValue
     case .nextBoot(let conflict):
       switch conflict.effect {
       case .takes: "next-boot-takes"

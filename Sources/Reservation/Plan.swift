@@ -275,12 +275,19 @@ package enum PlanWarning: Equatable, Sendable {
   case namedQueuesTaken([APQN], remaining: [APQN], file: String)
   /// No queue of the host can serve the key of this file, whose master keys these are.
   case keyWithoutQueue(MasterKeyPattern, file: String)
+  /// Queues have another master key than their rule expects, or than they had.
+  case masterKey(KeyAlarm)
 }
 
 extension PlanWarning {
   /// Whether it is about an adapter that does not answer.
   package var isSilence: Bool {
     if case .unanswered = self { true } else { false }
+  }
+
+  /// What is wrong with master keys, if it is about them.
+  package var keyAlarm: KeyAlarm? {
+    if case .masterKey(let alarm) = self { alarm } else { nil }
   }
 
   /// Whether it is about what becomes of this queue at the next boot.
@@ -296,6 +303,7 @@ extension PlanWarning {
       .namedQueuesTaken(let apqns, _, _):
       apqns
     case .nextBoot(let conflict): conflict.apqns
+    case .masterKey(let alarm): alarm.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
       .keepsFromHost, .invalidDefinition, .guest, .unreadableDefinitions, .unanswered,
       .keyWithoutQueue:
@@ -356,6 +364,7 @@ extension PlanWarning: CustomStringConvertible {
           : "of the queues named there the host keeps \(remaining.shortList())")
     case .keyWithoutQueue(let keys, let file):
       "no queue of the host has the master key of \(file), \(keys), so that none is kept for it"
+    case .masterKey(let alarm): alarm.description
     }
   }
 }

@@ -39,6 +39,7 @@ struct Warnings {
     warnings += context.configuration.unreadable.filter { !$0.place.isEmpty }
       .map { .unreadableDefinitions($0) }
     warnOfHostLoss(unserved)
+    warnings += KeyAlarm.alarms(on: inventory, by: decisions).map { .masterKey($0) }
     let unusable = inventory.queues.filter {
       owner($0) == .vfioAP && !$0.isWorking(on: inventory.card($0.apqn.adapter))
     }.map(\.apqn)

@@ -175,6 +175,33 @@ package enum GeneratedMachine {
     return guests
   }
 
+  /// Queues of those cards, of which the master keys are readable with a chance of `readable` percent, and may be those
+  /// that the examples of `MKVP` name.
+  package static func queues(
+    of cards: [Card], span: UInt8, readable: Int, using random: inout SeededGenerator
+  ) -> [Queue] {
+    let digits = "00112233445566778899aabbccddeeff"
+    let patterns = [
+      "0x1122334455667788", "0xaa00000000000001", "0x0000000000000012", "0xfeeddeadbeefcafe",
+    ]
+    var queues: [Queue] = []
+    for card in cards {
+      for domain in 0...span where random.chance(70) {
+        var queue = Queue(apqn: APQN(adapter: card.adapter, domain: domain))
+        var registers = KeyRegisters()
+        for kind in MasterKeyKind.allCases where kind.mode == card.mode && random.chance(readable) {
+          let text = kind == .ep11 ? "0x" + digits + digits : patterns.randomElement(using: &random)
+          registers[KeyRegister(kind, .current)] =
+            random.chance(80)
+            ? KeyContent(.valid, text.flatMap { KeyPattern($0) }) : KeyContent(.invalid)
+        }
+        queue.keyRegisters = registers
+        queues.append(queue)
+      }
+    }
+    return queues
+  }
+
   /// A machine whose cards are present with a chance of `presence` percent and whose attributes are
   /// readable with a chance of `readable` percent.
   package static func cards(

@@ -21,9 +21,9 @@ package struct NaiveRules {
 
   package init(
     rules: [Rule], cards: [Card], host: HostIdentity,
-    guests: GuestAssignments = GuestAssignments()
+    guests: GuestAssignments = GuestAssignments(), queues: [Queue] = []
   ) {
-    var values = NaiveValues(cards: cards, host: host, guests: guests)
+    var values = NaiveValues(cards: cards, host: host, guests: guests, queues: queues)
     self.rules = rules.map { rule in
       NaiveRule(
         clauses: rule.clauses.map { NaiveClause($0, values: &values) },
@@ -110,6 +110,8 @@ private struct NaiveClause {
     /// What is known of each adapter's card, or of the host.
     case values([NaiveValue], NaivePattern)
     case guests([NaiveGuest])
+    /// The patterns of current master keys of this kind; empty texts for no key.
+    case keys(MasterKeyKind, NaiveValues, NaivePattern)
   }
 
   private let test: Test
@@ -124,6 +126,8 @@ private struct NaiveClause {
     case (.domain, _): test = .domain(pattern)
     case (.kernel, _): test = .name(pattern)
     case (.guest, _): test = .guests(NaiveGuest.all(for: condition, of: values.guests))
+    case (.masterKey, _):
+      test = .keys(MasterKeyKind(rawValue: condition.attribute) ?? .aes, values, pattern)
     case (_, .queues(let ranges)): test = .queue(ranges)
     default: test = .values(values[condition], pattern)
     }
@@ -138,6 +142,8 @@ private struct NaiveClause {
       guests.contains { $0.truth == .yes && $0.holds(apqn) == .yes }
         ? .yes
         : guests.contains { $0.truth != .no && $0.holds(apqn) != .no } ? .unknown : .no
+    case .keys(let kind, let values, let pattern):
+      values.key(kind, of: apqn).map { pattern.matches(Array($0.utf8)) ? .yes : .no } ?? .unknown
     case .queue(let ranges):
       ranges.contains {
         $0.adapters.contains(apqn.adapter) && $0.domains.contains(apqn.domain)
@@ -237,12 +243,22 @@ private struct NaiveValues {
   private let cards: [UInt8: Card]
   private let host: HostIdentity
   let guests: GuestAssignments
+  private let queues: [APQN: Queue]
   private var known: [Condition: [NaiveValue]] = [:]
 
-  init(cards: [Card], host: HostIdentity, guests: GuestAssignments) {
+  init(cards: [Card], host: HostIdentity, guests: GuestAssignments, queues: [Queue]) {
     self.cards = Dictionary(uniqueKeysWithValues: cards.map { ($0.adapter, $0) })
     self.host = host
     self.guests = guests
+    self.queues = Dictionary(uniqueKeysWithValues: queues.map { ($0.apqn, $0) })
+  }
+
+  /// The pattern of a queue's current master key; empty if there is none, nil if that is unknown.
+  func key(_ kind: MasterKeyKind, of apqn: APQN) -> String? {
+    guard let mode = cards[apqn.adapter]?.mode else { return nil }
+    guard mode == kind.mode else { return "" }
+    guard let content = queues[apqn]?.keyRegisters?[KeyRegister(kind, .current)] else { return nil }
+    return content.pattern?.description ?? ""
   }
 
   subscript(condition: Condition) -> [NaiveValue] {
@@ -268,7 +284,9 @@ private struct NaiveValues {
     }
     // What another key finds is taken from its definition; how rules with it decide is still checked.
     let apqn = APQN(adapter: adapter, domain: 0)
-    switch source.finding(for: apqn, card: card, host: host, guests: guests) {
+    switch source.finding(
+      for: apqn, card: card, host: host, guests: guests, keys: MasterKeyValues())
+    {
     case .value(.number(let number)): return .number(number)
     case .value(.text(let text)): return NaiveValue(text)
     case .value(.queue), .value(.texts), .unknown: return .unknown

@@ -1,6 +1,7 @@
 import APBus
 import Agent
 import Reservation
+import ReservationRules
 import SimulatedBus
 import Testing
 
@@ -120,5 +121,89 @@ private let apqn = APQN(adapter: 1, domain: 2)
     }
     try watched.agent.reconcile().get()
     #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+  }
+}
+
+@Suite struct `An agent with rules on master keys` {
+  private let record = MemoryKeyRecord()
+  private static let expecting =
+    #"ADAPTER=="1", RESERVE="vfio_ap", EXPECT_MKVP{aes}="0x1111111111111111""#
+    + "\n" + #"ADAPTER=="2", RESERVE="host", EXPECT_MKVP{aes}="0x1111111111111111""#
+
+  private func stage(_ mechanism: Mechanism, rules: String) throws -> Stage {
+    let stage = try Stage(mechanism, rules: "", environment: .init(keys: record))
+    for adapter in UInt8(0)...2 { stage.bus.setMasterKeys(firstKeys, onCard: adapter) }
+    try stage.happens { _ in stage.agent.replaceRules(try Stage.rules(rules)) }
+    return stage
+  }
+
+  private func scan(_ stage: Stage) throws {
+    try stage.happens { _ in stage.agent.scan(.everything) }
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `takes the queues that have the key, and keeps them since it was remembered`(
+    mechanism: Mechanism
+  ) throws {
+    let rules = #"MKVP{aes}=="0x1111111111111111", ADAPTER=="1", RESERVE="vfio_ap""#
+    let stage = try stage(mechanism, rules: rules)
+    #expect(try stage.drivers(ofCard: 1) == [DriverName.vfioAP])
+    try scan(stage)
+    #expect(stage.writes == [])
+    #expect(stage.agent.status.requests.counts == [.reserved: 4])
+  }
+
+  @Test func `gives nothing back, and takes nothing, while a key is unknown`() throws {
+    let rules = #"MKVP{aes}=="0x1111111111111111", ADAPTER=="1|2", RESERVE="vfio_ap""#
+    let stage = try stage(.override, rules: rules)
+    let fresh = Agent(
+      sysfs: stage.bus, rules: try Stage.rules(rules), settings: .init(mechanism: .override),
+      ownership: stage.agent.ownership, time: stage.time)
+    stage.bus.setMasterKeys("AES CUR: - -\nAES OLD: - -", onCard: 2)
+    try stage.bus.write("\n", to: .queue(APQN(adapter: 2, domain: 3), "driver_override"))
+    try stage.moveByShell("02.0003", to: DriverName.cex4queue)
+    try fresh.reconcile().get()
+    #expect(fresh.decisions?.row(1).undecidable.contains(3) == true)
+    #expect(stage.driver("01.0003") == DriverName.vfioAP)
+    #expect(stage.driver("02.0003") == DriverName.cex4queue)
+  }
+
+  @Test(arguments: Mechanism.allCases)
+  func `raises an alarm when the key of a host's queue is changed`(mechanism: Mechanism) throws {
+    let stage = try stage(mechanism, rules: Self.expecting)
+    #expect(stage.agent.status.plan?.warnings.compactMap(\.keyAlarm) == [])
+    stage.bus.setMasterKeys(secondKeys, onCard: 2)
+    try scan(stage)
+    #expect(stage.writes == [])
+    let alarm = try #require(stage.agent.status.plan?.warnings.compactMap(\.keyAlarm).first)
+    #expect(
+      alarm.cause == .unexpected && alarm.apqns == (0...3).map { APQN(adapter: 2, domain: $0) })
+    #expect(stage.events.contains(.warned(.masterKey(alarm))))
+    let changes = stage.events.compactMap { event in
+      if case .keysChanged(let changes) = event { changes } else { nil }
+    }
+    #expect(changes.count == 1)
+    #expect(Set(changes[0].map(\.change.register.description)) == ["AES CUR", "AES OLD"])
+    // It is reported once, and not any more when the key is the expected one again.
+    try scan(stage)
+    #expect(!stage.events.contains { if case .warned = $0 { true } else { false } })
+    stage.bus.setMasterKeys(firstKeys, onCard: 2)
+    try scan(stage)
+    #expect(stage.agent.status.plan?.warnings.compactMap(\.keyAlarm) == [])
+  }
+
+  @Test func `raises an alarm when a reserved queue shows another key, as soon as it shows one`()
+    throws
+  {
+    let stage = try stage(.override, rules: Self.expecting)
+    #expect(stage.driver("01.0002") == DriverName.vfioAP)
+    stage.bus.setMasterKeys(secondKeys, onCard: 1)
+    try scan(stage)
+    #expect(stage.agent.status.plan?.warnings.compactMap(\.keyAlarm) == [])
+    try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.cex4queue) }
+    #expect(stage.driver("01.0002") == DriverName.vfioAP, "it is taken again all the same")
+    let alarm = try #require(stage.agent.status.plan?.warnings.compactMap(\.keyAlarm).first)
+    #expect(alarm.apqns == [apqn])
+    #expect(alarm.change?.before == KeyContent(.valid, KeyPattern("0x1111111111111111")))
   }
 }

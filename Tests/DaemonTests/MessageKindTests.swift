@@ -16,7 +16,7 @@ private enum Occasion: String, CaseIterable, Codable {
   case everyday, rulesFail, rulesOnTrial, brokenFiles, stuckKernel, refusingKernel, unreadableBus,
     otherProcess
   case impossibleRequests, arrival, lateStart, heldLock, noBus, unscannedBus, lostEvents, otherLock
-  case muteAdapter, changeover
+  case muteAdapter, changeover, otherKey
 
   /// The kinds that this is about.
   var kinds: Set<MessageKind> {
@@ -44,6 +44,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .otherLock: [.repaired]
     case .muteAdapter: [.cardSilent, .cardAnswers]
     case .changeover: [.changeoverRequested, .changeoverRefused]
+    case .otherKey: [.keyChanged, .keyAlarm]
     }
   }
 
@@ -91,6 +92,7 @@ private enum Occasion: String, CaseIterable, Codable {
     case .otherLock: try Self.otherLock()
     case .muteAdapter: try Self.muteAdapter()
     case .changeover: try Self.changeover()
+    case .otherKey: try LiveMachine.withChangedKey()
     }
   }
 

@@ -28,9 +28,13 @@ import benchmarks
     #expect(diagnostics.allSatisfy { Self.meaningless.contains($0.code) })
     let guests = GeneratedMachine.guests(
       span: span, readable: [60, 95, 100][seed / 3 % 3], using: &random)
+    let queues = GeneratedMachine.queues(
+      of: cards, span: span, readable: [60, 95, 100][seed / 3 % 3], using: &random)
     let table = DecisionTable(
-      rules: rules, inventory: try Inventory(cards: cards), host: host, guests: guests)
-    let naive = NaiveRules(rules: rules.rules, cards: cards, host: host, guests: guests)
+      rules: rules, inventory: try Inventory(cards: cards, queues: queues), host: host,
+      guests: guests)
+    let naive = NaiveRules(
+      rules: rules.rules, cards: cards, host: host, guests: guests, queues: queues)
     var wrong: [APQN] = []
     for adapter in stride(from: UInt8.min, through: .max, by: span == 255 ? 5 : 1)
     where span == 255 || adapter < span + 3 {
@@ -61,7 +65,11 @@ import benchmarks
     let (rules, _) = RuleSet.parse(
       files: [RuleFile(path: "f", text: generator.text(count: 15))])
     let table = DecisionTable(
-      rules: rules, inventory: try Inventory(cards: cards), host: GeneratedMachine.host,
+      rules: rules,
+      inventory: try Inventory(
+        cards: cards,
+        queues: GeneratedMachine.queues(of: cards, span: 5, readable: 60, using: &random)),
+      host: GeneratedMachine.host,
       guests: GeneratedMachine.guests(span: 5, readable: 80, using: &random))
     for adapter in UInt8(0)...6 {
       for domain in UInt8(0)...6 {

@@ -148,6 +148,39 @@ extension DiagnosticRow {
                                                                       ^^^^^^^^^
       """#),
     DiagnosticRow(
+      #"MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host""#,
+      #"""
+      f:1:13: error: a verification pattern begins with 0x, as mkvps shows it [never-matches]
+        MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host"
+                    ^^^^
+        write: 0x12ab
+      f:1:18: error: verification patterns are compared in lower case, as mkvps shows them [never-matches]
+        MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host"
+                         ^^^^^^^^^^^^^^^^^^
+        write: 0x00000000000000ab
+      f:1:37: error: a verification pattern of AES has 16 digits [never-matches]
+        MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host"
+                                            ^^^^
+        write: 0x0000000000000012
+      f:1:42: error: a verification pattern of AES has 16 digits, and this matches only 17 [never-matches]
+        MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host"
+                                                 ^^^^^^^^^^^^^^^^^^^
+      f:1:62: error: a verification pattern of AES has 16 digits, and this matches only longer ones [never-matches]
+        MKVP{aes}=="12ab|0x00000000000000Ab|0x12|0x00000000000000012|0x12*345678901234567", RESERVE="host"
+                                                                     ^^^^^^^^^^^^^^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"MKVP{ep11}=="0x00112233445566778899aabbccddeeff|0xfish", RESERVE="host""#,
+      #"""
+      f:1:14: error: mkvps shows 64 digits of the verification pattern of a wrapping key; write * after the first ones [never-matches]
+        MKVP{ep11}=="0x00112233445566778899aabbccddeeff|0xfish", RESERVE="host"
+                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        write: 0x00112233445566778899aabbccddeeff*
+      f:1:49: error: a verification pattern is 0x and 64 hex digits; "0xfish" is none [never-matches]
+        MKVP{ep11}=="0x00112233445566778899aabbccddeeff|0xfish", RESERVE="host"
+                                                        ^^^^^^
+      """#),
+    DiagnosticRow(
       #"CARD{FW_version}=="v6*", RESERVE="host""#,
       #"""
       f:1:20: error: FW_version is two numbers separated by a dot, such as 6.19 [never-matches]

@@ -16,7 +16,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"FOO=="1", RESERVE="host""#,
       #"""
-      f:1:1: error: unknown key "FOO"; the keys are \#(matchKeys), RESERVE, NAME, COLLATERAL [unknown-key]
+      f:1:1: error: unknown key "FOO"; the keys are \#(matchKeys), RESERVE, NAME, COLLATERAL, EXPECT_MKVP [unknown-key]
         FOO=="1", RESERVE="host"
         ^^^
       """#),
@@ -46,6 +46,40 @@ extension DiagnosticRow {
       f:1:59: error: GUEST needs an attribute in braces, one of start [missing-attribute]
         GUEST{uuid}=="*", GUEST{start}="auto", GUEST{state}=="x", GUEST{}=="y", RESERVE="host"
                                                                   ^^^^^^^
+      """#),
+    DiagnosticRow(
+      #"MKVP{AES}=="0x*", MKVP{wk}=="0x*", MKVP{ase}=="0x*", MKVP=="0x*", RESERVE="host""#,
+      #"""
+      f:1:1: error: the kinds of master keys are written in lower case, {aes} [refused-attribute]
+        MKVP{AES}=="0x*", MKVP{wk}=="0x*", MKVP{ase}=="0x*", MKVP=="0x*", RESERVE="host"
+        ^^^^^^^^^
+      f:1:19: error: the wrapping key of EP11 is written {ep11} [refused-attribute]
+        MKVP{AES}=="0x*", MKVP{wk}=="0x*", MKVP{ase}=="0x*", MKVP=="0x*", RESERVE="host"
+                          ^^^^^^^^
+      f:1:41: error: unknown attribute "ase" of MKVP; the attributes are aes, apka, asym, ep11 [unknown-attribute]
+        MKVP{AES}=="0x*", MKVP{wk}=="0x*", MKVP{ase}=="0x*", MKVP=="0x*", RESERVE="host"
+                                                ^^^
+        write: aes
+      f:1:54: error: MKVP needs an attribute in braces, one of aes, apka, asym, ep11 [missing-attribute]
+        MKVP{AES}=="0x*", MKVP{wk}=="0x*", MKVP{ase}=="0x*", MKVP=="0x*", RESERVE="host"
+                                                             ^^^^
+      """#),
+    DiagnosticRow(
+      #"DOMAIN=="4", RESERVE="host", EXPECT_MKVP{aes}:="0x*", EXPECT_MKVP{aes}=i"0x*", EXPECT_MKVP="0x*""#,
+      #"""
+      f:1:46: error: EXPECT_MKVP comes from the rule that decides RESERVE; to lock it, write RESERVE:= [lock-only-reserve]
+        DOMAIN=="4", RESERVE="host", EXPECT_MKVP{aes}:="0x*", EXPECT_MKVP{aes}=i"0x*", EXPECT_MKVP="0x*"
+                                                     ^^
+        write: =
+      f:1:55: error: EXPECT_MKVP{aes} is assigned twice in one rule [duplicate-assignment]
+        DOMAIN=="4", RESERVE="host", EXPECT_MKVP{aes}:="0x*", EXPECT_MKVP{aes}=i"0x*", EXPECT_MKVP="0x*"
+                                                              ^^^^^^^^^^^^^^^^^^^^^^^
+      f:1:72: error: only a match can ignore case; remove the i [ignored-case-in-assignment]
+        DOMAIN=="4", RESERVE="host", EXPECT_MKVP{aes}:="0x*", EXPECT_MKVP{aes}=i"0x*", EXPECT_MKVP="0x*"
+                                                                               ^
+      f:1:80: error: EXPECT_MKVP needs an attribute in braces, one of aes, apka, asym, ep11 [missing-attribute]
+        DOMAIN=="4", RESERVE="host", EXPECT_MKVP{aes}:="0x*", EXPECT_MKVP{aes}=i"0x*", EXPECT_MKVP="0x*"
+                                                                                       ^^^^^^^^^^^
       """#),
     DiagnosticRow(
       #"ACTION=="add", RESERVE="host""#,
@@ -148,9 +182,10 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host""#,
       #"""
-      f:1:1: error: mkvps depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
+      f:1:1: error: the master keys of a queue's domain are matched with MKVP{aes}, and MKVP{apka}, MKVP{asym} or MKVP{ep11} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
         ^^^^^^^^^^^
+        write: MKVP{aes}
       f:1:19: error: load depends on the driver, which is what rules decide; match something lasting: HWTYPE, MODE or CARD{serialnr} [refused-attribute]
         CARD{mkvps}!="x", CARD{load}=="1", CARD{status}=="x", CARD{chkstop}=="0", RESERVE="host"
                           ^^^^^^^^^^

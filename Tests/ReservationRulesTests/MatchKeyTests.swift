@@ -21,6 +21,9 @@ import benchmarks
   func `has an example that holds, and one that fails, on some machine`(key: MatchKey) throws {
     var random = SeededGenerator(seed: 3)
     let cards = GeneratedMachine.cards(presence: 100, readable: 100, using: &random)
+    let machine = try Inventory(
+      cards: cards,
+      queues: GeneratedMachine.queues(of: cards, span: 8, readable: 100, using: &random))
     var outcomes: Set<Bool> = []
     for example in key.examples {
       let text = "\(example), RESERVE=\"host\""
@@ -29,7 +32,7 @@ import benchmarks
         HostIdentity(name: "lnxprod7", lpar: "test1"), HostIdentity(name: "kvm01", lpar: "P07"),
       ] {
         let table = DecisionTable(
-          rules: rules, inventory: try Inventory(cards: cards), host: host,
+          rules: rules, inventory: machine, host: host,
           guests: GeneratedMachine.guests(span: 255, readable: 100, using: &random))
         for adapter in UInt8.min...UInt8.max {
           let row = table.row(adapter)

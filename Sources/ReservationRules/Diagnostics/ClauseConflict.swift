@@ -59,8 +59,8 @@ struct ClauseConflict {
   }
 }
 
-/// Contradictions between clauses that compare one name with texts: HOST, LPAR, and each attribute of
-/// a card.
+/// Contradictions between clauses that compare one name with texts: HOST, LPAR, each attribute of a card, and each kind
+/// of master key.
 private enum NameConflicts {
   /// Nobody writes more texts or clauses than this by hand, and comparing all pairs would take long.
   private static let limit = 64
@@ -113,10 +113,10 @@ private enum NameConflicts {
 }
 
 extension Condition {
-  /// The globs of a condition that compares them with a name that is read: of the card or of the host.
+  /// The globs of a condition that compares them with one text that is read: of the card, the queue or the host.
   fileprivate var comparedName: GlobPattern? {
     switch key.subject {
-    case .card, .host:
+    case .card, .host, .masterKey:
       guard case .globs(let pattern) = pattern else { return nil }
       return pattern
     // A queue may be in the definitions of several guests.
@@ -128,10 +128,7 @@ extension Condition {
 extension GlobPattern {
   /// Whether one of the alternatives is a lone star.
   fileprivate var matchesAll: Bool {
-    alternatives.contains { glob in
-      guard glob.elements.count == 1, case .star = glob.elements[0] else { return false }
-      return true
-    }
+    alternatives.contains(where: \.isLoneStar)
   }
 
   /// All texts that match; nil if a glob, or ignored case, makes them too many.

@@ -82,6 +82,9 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case collateral = "collateral"
   case acceptedCollateral = "accepted-collateral"
   case hardwareTooOld = "hardware-too-old"
+  // Master keys on a machine.
+  case unexpectedMasterKey = "unexpected-master-key"
+  case changedMasterKey = "changed-master-key"
   // Guests on a machine.
   case guestConflict = "guest-conflict"
   case guestOverlap = "guest-overlap"
@@ -102,7 +105,8 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
       .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
       .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
-      .guestOldHardware, .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions:
+      .guestOldHardware, .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
+      .unexpectedMasterKey, .changedMasterKey:
       .warning
     case .acceptedCollateral, .guestMixedModes: .note
     default: .error

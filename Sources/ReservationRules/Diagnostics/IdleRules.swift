@@ -62,17 +62,19 @@ package struct IdleRules {
   /// For which of the queues present the clause holds, and for which that is unknown.
   private mutating func answer(_ clause: Clause) -> (certain: APQNSet, unknown: APQNSet) {
     if let shape = Shape(clause) { return (present.keeping(shape), APQNSet()) }
-    if case .guest = clause.condition.key.subject {
+    switch clause.condition.key.subject {
+    case .guest, .masterKey:
       let answer = facts.queues(clause.condition)
       return (
         present.keeping(answer.certain(isNegated: clause.isNegated)),
         present.keeping(answer.unknown)
       )
+    case .adapter, .domain, .queue, .cardKind, .card, .host:
+      let answer = facts.answer(clause.condition)
+      return (
+        present.keeping(clause.isNegated ? answer.no : answer.yes), present.keeping(answer.unknown)
+      )
     }
-    let answer = facts.answer(clause.condition)
-    return (
-      present.keeping(clause.isNegated ? answer.no : answer.yes), present.keeping(answer.unknown)
-    )
   }
 }
 

@@ -110,6 +110,63 @@ extension ImpossibleGlob {
   }
 }
 
+// MARK: - Master keys
+
+extension ImpossibleGlob {
+  /// For a verification pattern: `0x` and as many digits as `mkvps` shows of it (`cca_mkvps_show` and
+  /// `ep11_mkvps_show` in zcrypt_cex4.c).
+  init?(masterKey glob: Glob, text: String, kind: MasterKeyKind) {
+    guard !text.isEmpty else { return nil }
+    let length = kind == .ep11 ? 64 : 16
+    let whole = length + 2
+    let shortest = glob.elements.count { if case .star = $0 { false } else { true } }
+    let hasStar = shortest < glob.elements.count
+    let start = "0x".unicodeScalars.map(\.value)
+    let begins = zip(glob.literalPrefix, start).allSatisfy { $0 == $1 }
+    let literals = glob.elements.compactMap { element in
+      if case .literal(let scalar) = element { scalar } else { nil }
+    }
+    let digits = literals.dropFirst(glob.literalPrefix.starts(with: start) ? 2 : 0)
+    let isHexadecimal = digits.allSatisfy { scalar in
+      UInt8(exactly: scalar).flatMap { Hex.value(ofAnyCase: $0) } != nil
+    }
+    let lower = text.lowercased()
+    guard begins else {
+      let isNumber = !text.isEmpty && text.utf8.allSatisfy { Hex.value(ofAnyCase: $0) != nil }
+      let capital = text.hasPrefix("0X") ? "0x" + text.dropFirst(2).lowercased() : nil
+      self.init(
+        "a verification pattern begins with 0x, as mkvps shows it",
+        fix: capital ?? (isNumber ? "0x" + lower : nil))
+      return
+    }
+    guard isHexadecimal else {
+      self.init("a verification pattern is 0x and \(length) hex digits; \(text.quoted) is none")
+      return
+    }
+    guard glob.ignoresCase || !digits.contains(where: { 0x41...0x46 ~= $0 }) else {
+      self.init("verification patterns are compared in lower case, as mkvps shows them", fix: lower)
+      return
+    }
+    guard shortest > whole || !hasStar && shortest < whole else { return nil }
+    guard shortest < whole, let literal = glob.literal else {
+      self.init(
+        "a verification pattern of \(kind.prefix) has \(length) digits, and this matches "
+          + (hasStar ? "only longer ones" : "only \(shortest - 2)"))
+      return
+    }
+    if kind == .ep11 {
+      self.init(
+        "mkvps shows \(length) digits of the verification pattern of a wrapping key; write * after the first ones",
+        fix: literal + "*")
+    } else {
+      let zeros = String(repeating: "0", count: whole - shortest)
+      self.init(
+        "a verification pattern of \(kind.prefix) has \(length) digits",
+        fix: "0x" + zeros + literal.dropFirst(2))
+    }
+  }
+}
+
 // MARK: - Types
 
 extension ImpossibleGlob {

@@ -54,7 +54,11 @@ struct RefusedWord {
   /// The message about an attribute that exists but cannot be matched; nil for any other word.
   static func cardAttribute(_ attribute: String) -> RefusedWord? {
     switch attribute {
-    case "online", "load", "mkvps", "status", "op_modes", "interrupt", "reset":
+    case "mkvps":
+      RefusedWord(
+        "the master keys of a queue's domain are matched with MKVP{aes}, and MKVP{apka}, MKVP{asym} or MKVP{ep11}",
+        fix: "MKVP{aes}")
+    case "online", "load", "status", "op_modes", "interrupt", "reset":
       RefusedWord(
         "\(attribute) depends on the driver, which is what rules decide; "
           + "match something lasting: HWTYPE, MODE or CARD{serialnr}")
@@ -71,6 +75,17 @@ struct RefusedWord {
       RefusedWord("the type of the card is matched with HWTYPE", fix: "HWTYPE")
     case "type": RefusedWord("the product and mode of the card are matched with TYPE", fix: "TYPE")
     case "ap_functions": RefusedWord("the mode of the card is matched with MODE", fix: "MODE")
+    default: nil
+    }
+  }
+
+  /// The message about a name for a master key that has another name here; nil for any other word.
+  static func masterKey(_ attribute: String) -> RefusedWord? {
+    switch attribute.lowercased() {
+    case "wk", "wrapping", "p11": RefusedWord("the wrapping key of EP11 is written {ep11}")
+    case "rsa", "ecc", "asymmetric": RefusedWord("the asymmetric master key is written {asym}")
+    case let name where MasterKeyKind(rawValue: name) != nil:
+      RefusedWord("the kinds of master keys are written in lower case, {\(name)}")
     default: nil
     }
   }

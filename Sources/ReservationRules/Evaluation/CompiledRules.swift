@@ -4,7 +4,7 @@ import APBus
 ///
 /// Clauses on numbers become a `Shape`. A condition on the card or the host is kept once, however many
 /// rules have it, and is answered for all 256 adapters at a time as soon as there is an inventory. A clause on
-/// guests becomes a shape as soon as their definitions are known.
+/// guests or master keys becomes a shape as soon as these are known.
 struct CompiledRules: Sendable {
   /// A rule that can match some queue.
   struct Entry {
@@ -14,8 +14,8 @@ struct CompiledRules: Sendable {
     var bands: Range<Int>
     /// Into `questions`.
     var questions: Range<Int>
-    /// Into `guestClauses`.
-    var guestClauses: Range<Int>
+    /// Into `queueClauses`.
+    var queueClauses: Range<Int>
   }
 
   /// A reference to a fact, possibly under `!=`.
@@ -31,7 +31,7 @@ struct CompiledRules: Sendable {
   private(set) var questions: [Question] = []
   /// The distinct conditions on cards and the host.
   private(set) var facts: [Condition] = []
-  private(set) var guestClauses: [Clause] = []
+  private(set) var queueClauses: [Clause] = []
 
   private struct Memory {
     var factIndices: [Condition: Int] = [:]
@@ -52,7 +52,7 @@ struct CompiledRules: Sendable {
 
   private mutating func append(_ rule: Rule, at index: Int, using memory: inout Memory) {
     let firstQuestion = questions.count
-    let firstGuestClause = guestClauses.count
+    let firstQueueClause = queueClauses.count
     var adapters = APMask.all
     var domains = APMask.all
     var shapes: [Shape] = []
@@ -70,13 +70,13 @@ struct CompiledRules: Sendable {
       case .cardKind, .card, .host:
         let fact = factIndex(clause.condition, using: &memory)
         questions.append(Question(fact: fact, isNegated: clause.isNegated))
-      case .guest: guestClauses.append(clause)
+      case .guest, .masterKey: queueClauses.append(clause)
       }
     }
     let shape = shapes.reduce(Shape(adapters: adapters, domains: domains)) { $0.intersection($1) }
     guard !shape.bands.isEmpty else {
       questions.removeSubrange(firstQuestion...)
-      guestClauses.removeSubrange(firstGuestClause...)
+      queueClauses.removeSubrange(firstQueueClause...)
       return
     }
     let firstBand = bands.count
@@ -85,7 +85,7 @@ struct CompiledRules: Sendable {
       Entry(
         ruleIndex: index, outcome: CompactDecision.Outcome(rule), bands: firstBand..<bands.count,
         questions: firstQuestion..<questions.count,
-        guestClauses: firstGuestClause..<guestClauses.count))
+        queueClauses: firstQueueClause..<queueClauses.count))
   }
 
   private static func shape(_ pattern: ValuePattern, using memory: inout Memory) -> Shape {

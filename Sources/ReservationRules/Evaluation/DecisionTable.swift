@@ -9,6 +9,8 @@ package struct DecisionTable: Sendable {
   let host: HostIdentity
   /// The guests that clauses were compared with.
   let guests: GuestAssignments
+  /// The master keys that clauses were compared with.
+  let keys: MasterKeyValues
 
   private let decisions: CompactDecisions
   private let rows: [DecisionRow]
@@ -22,15 +24,17 @@ package struct DecisionTable: Sendable {
     self.cards = inventory.cards
     self.host = host
     self.guests = guests
+    keys = rules.readsMasterKeys ? MasterKeyValues(inventory) : MasterKeyValues()
     var filler = DecisionTableFiller()
     filler.fill(
-      rules.compiled, facts: Facts(cards: inventory.cards, host: host, guests: guests))
+      rules.compiled,
+      facts: Facts(cards: inventory.cards, host: host, guests: guests, keys: keys))
     decisions = filler.decisions
     rows = filler.rows
   }
 
   /// What clauses are compared with.
-  var facts: Facts { Facts(cards: cards, host: host, guests: guests) }
+  var facts: Facts { Facts(cards: cards, host: host, guests: guests, keys: keys) }
 
   package func decision(for apqn: APQN) -> Decision {
     Decision(compactDecision(for: apqn), rules: rules.rules)

@@ -48,11 +48,11 @@ struct DecisionTableFiller {
       }
       guard !conceivable.isEmpty else { continue }
       let bands = compiled.bands[entry.bands]
-      if entry.guestClauses.isEmpty {
+      if entry.queueClauses.isEmpty {
         reach(bands, of: conceivable, certain: certain, by: entry)
       } else {
         let queues = Self.queues(
-          of: bands, matching: compiled.guestClauses[entry.guestClauses], facts: facts)
+          of: bands, matching: compiled.queueClauses[entry.queueClauses], facts: facts)
         reach(queues.certain.bands[...], of: conceivable, certain: certain, by: entry)
         reach(queues.unsure.bands[...], of: conceivable, certain: APMask(), by: entry)
       }
@@ -63,7 +63,7 @@ struct DecisionTableFiller {
     }
   }
 
-  /// Those of a rule's queues of which all its clauses on guests hold, and those of which that is unknown.
+  /// Those of a rule's queues of which all its clauses on guests and master keys hold, and those of which that is unknown.
   private static func queues(
     of bands: ArraySlice<Shape.Band>, matching clauses: ArraySlice<Clause>, facts: Facts
   ) -> (certain: Shape, unsure: Shape) {

@@ -73,7 +73,7 @@ extension DecisionTable {
     var unknown: RuleVerdict.Outcome?
     for clause in rule.clauses {
       let condition = clause.condition
-      switch condition.finding(for: apqn, card: card, host: host, guests: guests) {
+      switch condition.finding(for: apqn, card: card, host: host, guests: guests, keys: keys) {
       case .value(let found):
         if condition.pattern.matches(found) == clause.isNegated {
           return .fails(clause, found: condition.key.text(found))

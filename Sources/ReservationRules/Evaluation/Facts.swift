@@ -1,6 +1,17 @@
 package import APBus
 
-/// Answers conditions on cards, the host and guests for all queues at a time.
+/// The queues of which a condition holds, and those of which that is unknown.
+struct QueueAnswer {
+  var yes: Shape
+  var unknown: Shape
+
+  /// Those of which a clause with the condition, possibly under `!=`, surely holds.
+  func certain(isNegated: Bool) -> Shape {
+    isNegated ? yes.union(unknown).complement : yes
+  }
+}
+
+/// Answers conditions on cards, the host, guests and master keys for all queues at a time.
 struct Facts {
   /// For which adapters a condition holds, and for which that is unknown.
   struct Answer {
@@ -17,16 +28,21 @@ struct Facts {
   private let cards: [Card]
   private let host: HostIdentity
   private let guests: GuestAssignments
+  private let keys: MasterKeyValues
   private var indices: [Source: ValueIndex<APMask>] = [:]
 
-  init(cards: [Card], host: HostIdentity, guests: GuestAssignments) {
+  init(cards: [Card], host: HostIdentity, guests: GuestAssignments, keys: MasterKeyValues) {
     self.cards = cards
     self.host = host
     self.guests = guests
+    self.keys = keys
   }
 
-  /// The answer to a condition on guests.
-  func queues(_ condition: Condition) -> GuestAssignments.Answer { guests.answer(condition) }
+  /// The answer to a condition on guests or master keys.
+  func queues(_ condition: Condition) -> QueueAnswer {
+    if case .masterKey = condition.key.subject { return keys.answer(condition) }
+    return guests.answer(condition)
+  }
 
   /// The answer to a condition that does not depend on the domain. Adapters without a card have no
   /// answer to a condition on the card.
@@ -40,7 +56,7 @@ struct Facts {
       guard let found = value(host) else { return Answer(yes: APMask(), unknown: .all) }
       return Answer(
         yes: condition.pattern.matches(found) ? .all : APMask(), unknown: APMask())
-    case .adapter, .domain, .queue, .guest:
+    case .adapter, .domain, .queue, .guest, .masterKey:
       preconditionFailure("the condition depends on the domain")
     }
   }
@@ -66,7 +82,7 @@ extension MatchKey {
     switch subject {
     case .cardKind(let value, _): value(card.hardwareType, card.mode)
     case .card(let value): value(card, attribute)
-    case .adapter, .domain, .queue, .host, .guest: nil
+    case .adapter, .domain, .queue, .host, .guest, .masterKey: nil
     }
   }
 }
@@ -80,13 +96,17 @@ package enum Finding: Equatable, Sendable {
 extension Condition {
   /// Whether only the adapter itself knows what the condition compares its value with.
   var asksAdapter: Bool {
-    guard case .card = key.subject else { return false }
-    return SysfsPath.card(0, attribute).askedAdapter != nil
+    switch key.subject {
+    case .card: SysfsPath.card(0, attribute).askedAdapter != nil
+    case .masterKey: true
+    case .adapter, .domain, .queue, .cardKind, .host, .guest: false
+    }
   }
 
   /// What the condition compares its value with, for one queue.
   package func finding(
-    for apqn: APQN, card: Card?, host: HostIdentity, guests: GuestAssignments
+    for apqn: APQN, card: Card?, host: HostIdentity, guests: GuestAssignments,
+    keys: MasterKeyValues
   ) -> Finding {
     switch key.subject {
     case .adapter: return .value(.number(apqn.adapter))
@@ -95,6 +115,7 @@ extension Condition {
     case .host(let value, let reason):
       return value(host).map { .value($0) } ?? .unknown(reason: reason)
     case .guest: return guests.finding(self, for: apqn)
+    case .masterKey: return keys.finding(self, for: apqn)
     case .cardKind, .card:
       guard let card else { return .unknown(reason: "there is no \(apqn.cardName) now") }
       if let found = key.value(of: card, attribute: attribute) { return .value(found) }

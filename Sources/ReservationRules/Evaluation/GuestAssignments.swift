@@ -73,18 +73,7 @@ package struct GuestAssignments: Equatable, Sendable {
 }
 
 extension GuestAssignments {
-  /// The queues of which a condition holds, and those of which that is unknown.
-  struct Answer {
-    var yes: Shape
-    var unknown: Shape
-
-    /// Those of which a clause with the condition, possibly under `!=`, surely holds.
-    func certain(isNegated: Bool) -> Shape {
-      isNegated ? yes.union(unknown).complement : yes
-    }
-  }
-
-  func answer(_ condition: Condition) -> Answer {
+  func answer(_ condition: Condition) -> QueueAnswer {
     let comparison = Comparison(condition)
     var yes = Shape.none
     var unknown = missingDefinitions == nil ? Shape.none : .all
@@ -97,7 +86,7 @@ extension GuestAssignments {
       case false?: break
       }
     }
-    return Answer(yes: yes, unknown: unknown.subtracting(yes))
+    return QueueAnswer(yes: yes, unknown: unknown.subtracting(yes))
   }
 
   /// What a condition compares its value with, for one queue: what is found of each definition that assigns it.

@@ -63,7 +63,7 @@ struct Shape {
     case .adapter: shape = Shape(adapters: APMask(pattern), domains: .all)
     case .domain: shape = Shape(adapters: .all, domains: APMask(pattern))
     case .queue: shape = Shape(queues: pattern)
-    case .cardKind, .card, .host, .guest: return nil
+    case .cardKind, .card, .host, .guest, .masterKey: return nil
     }
     self = clause.isNegated ? shape.complement : shape
   }

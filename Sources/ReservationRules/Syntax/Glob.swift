@@ -81,6 +81,12 @@ package struct Glob: Sendable {
     return String(text)
   }
 
+  /// Whether it is a star and nothing else, which matches every text.
+  var isLoneStar: Bool {
+    guard elements.count == 1, case .star = elements[0] else { return false }
+    return true
+  }
+
   /// Whether a position other than a star accepts the scalar.
   func accepts(_ scalar: UInt32, at element: Element) -> Bool {
     switch element {

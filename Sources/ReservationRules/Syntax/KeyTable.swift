@@ -5,7 +5,7 @@ import APBus
 extension MatchKey {
   /// The keys in the order in which messages and the manual page list them.
   package static let all = [
-    apqn, adapter, domain, hardwareType, type, mode, kernel, card, guest, host, lpar,
+    apqn, adapter, domain, hardwareType, type, mode, kernel, card, masterKey, guest, host, lpar,
   ]
 
   package static let apqn = MatchKey(
@@ -70,6 +70,26 @@ extension MatchKey {
       #"CARD{max_msg_size}=="65536""#,
     ])
 
+  /// The kinds of master keys, in braces.
+  static let masterKeys = Attributes(
+    names: MasterKeyKind.allCases.map(\.rawValue), refusal: RefusedWord.masterKey)
+
+  /// Verification patterns.
+  static let masterKeyGrammar = ValueGrammar.globs(
+    GlobGrammar(mayBeEmpty: true) { glob, text, attribute in
+      MasterKeyKind(rawValue: attribute).flatMap {
+        ImpossibleGlob(masterKey: glob, text: text, kind: $0)
+      }
+    })
+
+  package static let masterKey = MatchKey(
+    "MKVP", attributes: masterKeys, grammar: masterKeyGrammar, subject: .masterKey,
+    examples: [
+      #"MKVP{aes}=="0x1122334455667788""#, #"MKVP{apka}!="0xaa*|0x00000000000000[01]*""#,
+      #"MKVP{asym}==i"0xFEEDDEADBEEFCAFE""#, #"MKVP{ep11}=="0x00112233445566778899aabbccddeeff*""#,
+      #"MKVP{aes}!="""#,
+    ])
+
   /// The name in braces that stands for when the mediated device is started.
   static let guestStart = "start"
 
@@ -114,28 +134,40 @@ struct AssignmentKey: Sendable {
   let name: String
   /// Whether `:=` is allowed.
   var canLock = false
-  /// Reads the value; nil, with the reader's diagnostics, if it is none.
-  let read: @Sendable (inout ValueReader, inout Assignments) -> Void
+  /// The names that must follow in braces; nil for a key that takes none.
+  var attributes: MatchKey.Attributes?
+  /// Reads the value, with the name in braces; nil, with the reader's diagnostics, if it is none.
+  let read: @Sendable (inout ValueReader, String, inout Assignments) -> Void
 
   /// The values that one rule assigns.
   struct Assignments {
     var reserve: Reserve?
     var name: String?
     var collateral: Collateral?
+    var expectedKeys: [MasterKeyKind: GlobPattern] = [:]
   }
 
-  static let all = [reserve, name, collateral]
+  static let all = [reserve, name, collateral, expectedKey]
 
-  static let reserve = AssignmentKey(name: "RESERVE", canLock: true) { reader, assignments in
+  static let reserve = AssignmentKey(name: "RESERVE", canLock: true) { reader, _, assignments in
     assignments.reserve = reader.word()
   }
 
-  static let name = AssignmentKey(name: "NAME") { reader, assignments in
+  static let name = AssignmentKey(name: "NAME") { reader, _, assignments in
     assignments.name = reader.label()
   }
 
-  static let collateral = AssignmentKey(name: "COLLATERAL") { reader, assignments in
+  static let collateral = AssignmentKey(name: "COLLATERAL") { reader, _, assignments in
     assignments.collateral = reader.word()
+  }
+
+  static let expectedKey = AssignmentKey(
+    name: "EXPECT_MKVP", attributes: MatchKey.masterKeys
+  ) { reader, attribute, assignments in
+    guard let kind = MasterKeyKind(rawValue: attribute),
+      case .globs(let globs)? = reader.pattern(by: MatchKey.masterKeyGrammar, attribute: attribute)
+    else { return }
+    assignments.expectedKeys[kind] = globs
   }
 }
 

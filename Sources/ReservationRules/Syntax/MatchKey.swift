@@ -57,6 +57,8 @@ package final class MatchKey: Sendable {
     case host(@Sendable (HostIdentity) -> FoundValue?, unknown: String)
     /// What is known of the definitions that assign the queue (`GuestAssignments`).
     case guest
+    /// What is known of the current master key of the queue's domain (`MasterKeyValues`), of the kind in braces.
+    case masterKey
   }
 }
 

@@ -9,7 +9,7 @@ struct RuleParser: LineReading {
   private var ranges: [Range<Int>] = []
   private var assignments = AssignmentKey.Assignments()
   private var locks = false
-  /// The range of each assignment, by its key.
+  /// The range of each assignment, by its key, with the name in braces.
   private var assignmentRanges: [String: Range<Int>] = [:]
 
   /// A reader of one line that keeps at most so many diagnostics.
@@ -33,7 +33,8 @@ struct RuleParser: LineReading {
     return Rule(
       location: location, clauses: clauses,
       reserve: Rule.ReserveAssignment(value: reserve, locks: locks), name: assignments.name,
-      collateral: assignments.collateral ?? .refuse, text: text(content), source: source)
+      collateral: assignments.collateral ?? .refuse, expectedKeys: assignments.expectedKeys,
+      text: text(content), source: source)
   }
 
   private mutating func read(_ clause: RawClause) {
@@ -72,7 +73,9 @@ struct RuleParser: LineReading {
   }
 
   private mutating func readAssignment(_ clause: RawClause, of key: AssignmentKey) {
-    guard attribute(of: clause, among: nil, name: key.name) != nil else { return }
+    guard let attribute = attribute(of: clause, among: key.attributes, name: key.name) else {
+      return
+    }
     switch clause.operation {
     case .assign: break
     case .assignFinally where key.canLock: locks = true
@@ -92,11 +95,12 @@ struct RuleParser: LineReading {
         .ignoredCaseInAssignment, at: clause.value.lowerBound - 2..<clause.value.lowerBound - 1,
         "only a match can ignore case; remove the i")
     }
-    if assignmentRanges.updateValue(clause.range, forKey: key.name) != nil {
-      report(.duplicateAssignment, at: clause.range, "\(key.name) is assigned twice in one rule")
+    let name = attribute.isEmpty ? key.name : "\(key.name){\(attribute)}"
+    if assignmentRanges.updateValue(clause.range, forKey: name) != nil {
+      report(.duplicateAssignment, at: clause.range, "\(name) is assigned twice in one rule")
     }
     var reader = ValueReader(clause, of: key.name, in: bytes)
-    key.read(&reader, &assignments)
+    key.read(&reader, attribute, &assignments)
     diagnostics += reader.diagnostics
   }
 

@@ -10,6 +10,8 @@ package struct RuleSet: Sendable {
   package let singlyNamed: APQNSet
   /// Whether a rule compares what only an adapter itself knows, such as its serial number.
   package let asksAdapters: Bool
+  /// Whether a rule compares master keys, or expects some.
+  package let readsMasterKeys: Bool
   /// The rules prepared for any inventory.
   let compiled: CompiledRules
 
@@ -18,6 +20,9 @@ package struct RuleSet: Sendable {
     self.rules = rules
     self.files = files
     asksAdapters = rules.contains { $0.clauses.contains { $0.condition.asksAdapter } }
+    readsMasterKeys = rules.contains { rule in
+      !rule.expectedKeys.isEmpty || rule.clauses.contains { $0.condition.key == .masterKey }
+    }
     compiled = CompiledRules(rules)
     singlyNamed = APQNSet(rules.lazy.filter { $0.reserve.value == .vfioAP }.flatMap(\.singlyNamed))
   }
@@ -91,6 +96,8 @@ package struct Rule: Hashable, Sendable {
   /// The label for people.
   package var name: String?
   package var collateral: Collateral
+  /// The verification patterns that the current master keys of the queues are to have.
+  package var expectedKeys: [MasterKeyKind: GlobPattern] = [:]
   /// The rule as written, continued lines joined.
   package var text: String
   /// What diagnostics about the rule show of it.
