@@ -189,7 +189,8 @@ public struct InventoryReader {
       for (var queue, text) in zip(queues, texts) {
         let text = card.unanswered == nil ? text : nil
         queue.masterKeys = text.flatMap { MasterKeyPattern(attribute: $0) }
-        queue.keyRegisters = text.map { KeyRegisters(attribute: $0) }
+        let registers = text.map { KeyRegisters(attribute: $0) }
+        queue.keyRegisters = registers?.isEmpty == false ? registers : nil
         inventory.setQueue(queue, apqn: queue.apqn)
       }
     }

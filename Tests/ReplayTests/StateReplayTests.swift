@@ -87,7 +87,13 @@ import Uevents
   @Test func `by umockdev-record has all that a snapshot has of its devices`() throws {
     let recorded = try machine("recorded.umockdev")
     #expect(try recorded.cards == snapshot().cards)
-    #expect(try recorded.queues == snapshot().queues)
+    // An older description has only the patterns of the registers.
+    let queues = recorded.queues.map { queue in
+      var queue = queue
+      queue.keyRegisters = nil
+      return queue
+    }
+    #expect(try queues == snapshot().queues)
     #expect(try recorded.mediatedDevices == snapshot().mediatedDevices)
     #expect(try recorded.bus.drivers == snapshot().bus.drivers)
     #expect(recorded.bus.supportsOverride == true)

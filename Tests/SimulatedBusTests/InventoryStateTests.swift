@@ -179,7 +179,10 @@ import Testing
     let reader = InventoryReader(sysfs: SimulatedBus(inventory: machine))
     var read = try reader.read()
     try reader.readUse(into: &read, masterKeys: true)
-    #expect(read.queues == machine.queues)
+    for (one, other) in zip(read.queues, machine.queues) {
+      #expect(one.apqn == other.apqn && one.masterKeys == other.masterKeys)
+      #expect(one.pendingRequests == other.pendingRequests)
+    }
   }
 
   @Test func `leaves old queues with the drivers that they have, and refuses them to vfio_ap`()
