@@ -334,6 +334,13 @@ package struct QueueKeys: Equatable, Sendable {
     return registers.first { $0.name == name } ?? Register(name: name, source: .unknown)
   }
 
+  /// The registers of which something is known; nil if nothing is.
+  package var known: KeyRegisters? {
+    var known = KeyRegisters()
+    for register in registers { known[register.name] = register.content }
+    return known.isEmpty ? nil : known
+  }
+
   /// The kinds of keys that the domain can have, as far as something is known of them, or nothing is known of any.
   package var kinds: [MasterKeyKind] {
     MasterKeyKind.allCases.filter { kind in registers.contains { $0.name.kind == kind } }
@@ -356,7 +363,9 @@ extension Inventory {
   package func keys(of apqn: APQN) -> QueueKeys {
     guard let card = card(apqn.adapter) else { return QueueKeys() }
     let queue = queue(apqn)
-    let now = queue?.keyRegisters ?? queue?.masterKeys.map { KeyRegisters($0) } ?? KeyRegisters()
+    let now =
+      queue?.keyRegisters ?? queue?.masterKeys.map { KeyRegisters($0, mode: card.mode) }
+      ?? KeyRegisters()
     let entries = keyLedger.domain(of: apqn, on: card).map { keyLedger[$0] } ?? [:]
     return QueueKeys(
       registers: KeyRegister.all(of: card.mode).compactMap { name in

@@ -1,6 +1,13 @@
 /// A kind of master key that a domain can have.
-package enum MasterKeyKind: String, CaseIterable, Comparable, Sendable {
-  case aes, apka, asym, ep11
+public enum MasterKeyKind: String, CaseIterable, Comparable, Sendable {
+  /// The AES master key of CCA.
+  case aes
+  /// The APKA master key of CCA.
+  case apka
+  /// The asymmetric master key of CCA.
+  case asym
+  /// The wrapping key of EP11.
+  case ep11
 
   /// As `mkvps` names it (`cca_mkvps_show` and `ep11_mkvps_show` in zcrypt_cex4.c, 6.1; `ASYM` in 6.17).
   package var prefix: String {
@@ -15,7 +22,8 @@ package enum MasterKeyKind: String, CaseIterable, Comparable, Sendable {
   /// The mode of the cards whose domains have it.
   package var mode: QueueMode { self == .ep11 ? .ep11 : .cca }
 
-  package static func < (first: MasterKeyKind, second: MasterKeyKind) -> Bool {
+  /// In the order of `mkvps`.
+  public static func < (first: MasterKeyKind, second: MasterKeyKind) -> Bool {
     first.order < second.order
   }
 
@@ -134,6 +142,12 @@ package struct KeyPattern: Hashable, Sendable, CustomStringConvertible {
     return digits.utf8.count < 32 ? nil : digits.prefix(32).lowercased()
   }
 
+  /// As `mkvps` shows it, of CCA with 16 digits.
+  package func text(kind: MasterKeyKind) -> String {
+    guard !isRedacted, kind != .ep11 else { return description }
+    return "0x" + String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
+  }
+
   /// Whether two patterns are of the same key; nil if that cannot be told. A redacted pattern can be compared with any
   /// other one.
   package func isSame(as other: KeyPattern, kind: MasterKeyKind) -> Bool? {
@@ -231,9 +245,16 @@ package struct KeyRegisters: Hashable, Sendable {
     }
   }
 
-  /// The registers of a pattern, of which only those that hold keys are known.
-  package init(_ pattern: MasterKeyPattern) {
-    let isOfEP11 = pattern.registers.contains { $0.hasPrefix("\(MasterKeyKind.ep11.prefix) ") }
+  /// The registers of a pattern, of which only those that hold keys are known. With a mode, the other ones of current
+  /// keys are known to hold none.
+  package init(_ pattern: MasterKeyPattern, mode: QueueMode? = nil) {
+    let isOfEP11 =
+      mode == .ep11
+      || pattern.registers.contains { $0.hasPrefix("\(MasterKeyKind.ep11.prefix) ") }
+    for register in KeyRegister.all(of: mode)
+    where register.slot == .current && register.kind != .asym {
+      contents[register] = KeyContent(.invalid)
+    }
     for (slot, state, texts) in [
       (KeyRegister.Slot.new, isOfEP11 ? KeyContent.State.committed : .full, pattern.new),
       (.current, .valid, pattern.registers), (.old, .valid, pattern.old),

@@ -165,7 +165,9 @@ public struct MasterKeyPattern: Hashable, Sendable, CustomStringConvertible {
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count >= 2, ["NEW:", "CUR:", "OLD:"].contains(words[1]) else { continue }
-      let pattern = words.count > 3 && words[3].hasPrefix("0x") ? words[3] : nil
+      // A description may have it redacted (`KeyPattern`).
+      let isPattern = words.count > 3 && ["0x", "sha256:"].contains { words[3].hasPrefix($0) }
+      let pattern = isPattern ? words[3] : nil
       switch (words[1], words.dropFirst(2).first) {
       case ("NEW:", "full"), ("NEW:", "uncommitted"), ("NEW:", "committed"):
         guard let pattern else { continue }

@@ -35,7 +35,9 @@ package struct ReplayScript: Equatable, Sendable {
             card,
             masterKeys: Dictionary(
               uniqueKeysWithValues: machine.queues(ofCard: card.adapter)
-                .compactMap { queue in queue.masterKeys.map { (queue.apqn.domain, $0) } }))
+                .compactMap { queue in
+                  machine.keys(of: queue.apqn).known.map { (queue.apqn.domain, $0) }
+                }))
         } + machine.queues.map { .plugQueue($0.apqn) }))
     steps += [.load(.zcryptCex4), .load(.vfioAP)]
   }
@@ -94,7 +96,7 @@ package enum ReplayStep: Equatable, Sendable {
 package enum HardwareChange: Equatable, Sendable {
   /// An adapter is added, with the master keys of its domains as far as they are known; its queues are
   /// separate changes.
-  case plug(Card, masterKeys: [UInt8: MasterKeyPattern] = [:])
+  case plug(Card, masterKeys: [UInt8: KeyRegisters] = [:])
   /// An adapter is removed, with all its queues.
   case unplug(UInt8)
   /// A queue answers.

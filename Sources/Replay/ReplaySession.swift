@@ -200,7 +200,7 @@ package final class ReplaySession {
     switch change {
     case .plug(let card, let masterKeys):
       var simulated = SimulatedCard(card)
-      simulated.domainMasterKeys = masterKeys
+      simulated.domainRegisters = masterKeys
       bus.plug(card: simulated, domains: [], quietly: true)
     case .unplug(let adapter): bus.unplug(card: adapter, quietly: true)
     case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)

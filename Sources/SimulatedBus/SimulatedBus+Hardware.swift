@@ -109,6 +109,7 @@ extension SimulatedBus {
     let change = { (card: inout SimulatedCard) in
       card.masterKeys = text
       card.domainMasterKeys = [:]
+      card.domainRegisters = [:]
     }
     hardware.update(adapter, by: change)
     if let device = card(adapter) { change(&device.card) }
@@ -184,6 +185,8 @@ public struct SimulatedCard: Equatable, Sendable {
   public var masterKeys: String?
   /// The current master keys of single domains, which `mkvps` shows where `masterKeys` is nil.
   public var domainMasterKeys: [UInt8: MasterKeyPattern] = [:]
+  /// All registers of single domains, in the place of both.
+  package var domainRegisters: [UInt8: KeyRegisters] = [:]
 
   /// An adapter; by default a CEX8C, configured and working.
   ///
@@ -226,6 +229,12 @@ public struct SimulatedCard: Equatable, Sendable {
 
   /// The mode, from the function bits.
   public var mode: QueueMode? { QueueMode(functions: functions) }
+
+  /// The registers of a domain; nil where they are unknown.
+  func registers(ofDomain domain: UInt8) -> KeyRegisters? {
+    domainRegisters[domain] ?? masterKeys.map { KeyRegisters(attribute: $0) }
+      ?? domainMasterKeys[domain].map { KeyRegisters($0, mode: mode) }
+  }
 
   /// Whether its domains have master keys, which accelerators do not.
   var hasMasterKeys: Bool { mode == .cca || mode == .ep11 }

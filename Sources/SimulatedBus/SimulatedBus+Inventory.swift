@@ -20,7 +20,7 @@ extension SimulatedBus {
     scanCount = bus.scans ?? 1
     defaultDomain = bus.defaultDomain
     restoreDrivers(of: inventory)
-    for card in inventory.cards { restore(card, queues: inventory.queues(ofCard: card.adapter)) }
+    for card in inventory.cards { restore(card, of: inventory) }
     hardware.silentAdapters = (bus.configuredAdapters ?? []).subtracting(hardware.adapters)
     hardware.usageDomains.formUnion(bus.configuredDomains ?? [])
     hardware.controlDomains = bus.controlDomains ?? hardware.usageDomains
@@ -52,9 +52,13 @@ extension SimulatedBus {
     }
   }
 
-  private func restore(_ card: Card, queues: ArraySlice<Queue>) {
+  private func restore(_ card: Card, of inventory: Inventory) {
+    let queues = inventory.queues(ofCard: card.adapter)
     var hardwareCard = SimulatedCard(card)
-    for queue in queues { hardwareCard.domainMasterKeys[queue.apqn.domain] = queue.masterKeys }
+    // Of a reserved queue, those that were read before.
+    for queue in queues {
+      hardwareCard.domainRegisters[queue.apqn.domain] = inventory.keys(of: queue.apqn).known
+    }
     let device = CardDevice(hardwareCard)
     hardware.plug(device.card, domains: APMask(queues.lazy.map(\.apqn.domain)))
     if card.unanswered != nil { hardware.muteAdapters.insert(card.adapter) }

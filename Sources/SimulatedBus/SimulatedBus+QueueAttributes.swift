@@ -80,48 +80,15 @@ extension QueueDevice {
   /// The adapter is asked for them, which answers nothing while the queue takes no requests
   /// (`cca_mkvps_show`, `ep11_mkvps_show`).
   fileprivate var masterKeys: String {
-    if isOnline, let keys = card.card.masterKeys { return .line(keys) }
-    if isOnline, let pattern = card.card.domainMasterKeys[apqn.domain] {
-      return pattern.attributeText(isOfEP11: card.card.mode == .ep11)
+    if isOnline, card.card.domainRegisters[apqn.domain] == nil, let keys = card.card.masterKeys {
+      return .line(keys)
+    }
+    if isOnline, let registers = card.card.registers(ofDomain: apqn.domain) {
+      return registers.attributeText(mode: card.card.mode)
     }
     if card.card.mode == .ep11 { return "WK CUR: -\nWK NEW: -\n" }
     return ["AES", "APKA"].reduce(into: "") { text, key in
       for state in ["NEW", "CUR", "OLD"] { text += "\(key) \(state): - -\n" }
     }
-  }
-}
-
-extension MasterKeyPattern {
-  /// What `mkvps` reads where the domain has these keys.
-  fileprivate func attributeText(isOfEP11: Bool) -> String {
-    var names: [Substring] = []
-    for register in registers + (isOfEP11 ? ["WK -"] : ["AES -", "APKA -"]) {
-      let words = register.split(separator: " ", maxSplits: 1)
-      if words.count == 2, !names.contains(words[0]) { names.append(words[0]) }
-    }
-    let zeros = "0x0000000000000000"
-    return names.reduce(into: "") { text, name in
-      let new = Self.pattern(of: name, in: self.new)
-      let current = Self.pattern(of: name, in: registers)
-      let currentText = current.map { "valid \($0)" } ?? "invalid \(isOfEP11 ? "-" : zeros)"
-      if isOfEP11 {
-        text += "\(name) CUR: \(currentText)\n"
-        text += "\(name) NEW: \(new.map { "committed \($0)" } ?? "empty -")\n"
-      } else {
-        let old = Self.pattern(of: name, in: self.old)
-        text += "\(name) NEW: \(new.map { "full \($0)" } ?? "empty \(zeros)")\n"
-        text += "\(name) CUR: \(currentText)\n"
-        text += "\(name) OLD: \(old.map { "valid \($0)" } ?? "invalid \(zeros)")\n"
-      }
-    }
-  }
-
-  /// The pattern of the register of this name.
-  private static func pattern(of name: Substring, in registers: [String]) -> Substring? {
-    for register in registers {
-      let words = register.split(separator: " ", maxSplits: 1)
-      if words.count == 2, words[0] == name { return words[1] }
-    }
-    return nil
   }
 }

@@ -111,7 +111,7 @@ struct `A mounted bus` {
 
   @Test func `says why a line of the control file is refused`() throws {
     let problem =
-      "control:1: unknown change \"dance\" of a card; write add, del, config, chkstop or mute"
+      "control:1: unknown change \"dance\" of a card; write add, del, config, chkstop, mute or serial"
     #expect(!bus.read(Self.control).contains("refused"))
     #expect(bus.write("card dance 5\n", Self.control) == "write \(EINVAL)")
     #expect(bus.read(Self.control).hasSuffix("\nLast refused:\n  \(problem)\n"))

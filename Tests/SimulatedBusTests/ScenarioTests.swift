@@ -222,7 +222,10 @@ import Testing
     ("card add 5 13 cpu", "unknown mode \"cpu\"; write accel, cca or ep11"),
     ("card add 5 13 cca 1", "unexpected \"1\" at the end of the line"),
     ("card config 5", "1 or 0 is missing at the end"),
-    ("card move 5", "unknown change \"move\" of a card; write add, del, config, chkstop or mute"),
+    (
+      "card move 5",
+      "unknown change \"move\" of a card; write add, del, config, chkstop, mute or serial"
+    ),
     ("domain move 5", "unknown change \"move\" of a domain; write add or del"),
     ("queue add 5.4", "\"5.4\" is not a queue; write it as sysfs does: 05.0004"),
     ("write 1", "a write is a text, a > and a file: write 1 > /sys/bus/ap/scans"),
@@ -237,7 +240,7 @@ import Testing
     ),
     (
       "dance",
-      "unknown step \"dance\"; write card, domain, control, queue, load, unload, guest, busy, pass, scan or write; "
+      "unknown step \"dance\"; write card, domain, control, queue, key, load, unload, guest, busy, pass, scan or write; "
         + "claims about a step are indented"
     ),
   ])

@@ -64,7 +64,9 @@ private let aes = KeyRegister(.aes, .current)
     #expect(keys[.aes, .current].source == .known)
     #expect(keys[.aes, .current].content == KeyContent(.valid, KeyPattern("0x2")))
     #expect(keys[.aes, .old].content == KeyContent(.valid, KeyPattern("0x1")))
-    #expect(keys[.apka, .current].source == .unknown)
+    // The patterns of all current keys are there.
+    #expect(keys[.apka, .current].content == KeyContent(.invalid))
+    #expect(keys[.apka, .old].source == .unknown)
   }
 
   @Test func `can be compared with those of another machine when they are redacted`() throws {

@@ -131,12 +131,3 @@ extension Glob {
     return literalPrefix == "0x".unicodeScalars.map(\.value)
   }
 }
-
-extension KeyPattern {
-  /// As `mkvps` shows it, of CCA with 16 digits.
-  package func text(kind: MasterKeyKind) -> String {
-    guard !isRedacted, kind != .ep11 else { return description }
-    let digits = description.dropFirst(2)
-    return "0x" + String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
-  }
-}

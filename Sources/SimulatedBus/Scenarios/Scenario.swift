@@ -165,6 +165,8 @@ public enum HardwareStep: Equatable, Sendable {
   case checkStop([UInt8], Bool)
   /// Adapters answer no request, or answer again.
   case mute([UInt8], Bool)
+  /// An adapter has this serial number.
+  case serialNumber(UInt8, String)
   /// The system gets usage domains.
   case addDomains([UInt8])
   /// The system loses usage domains.
@@ -177,6 +179,8 @@ public enum HardwareStep: Equatable, Sendable {
   case plugQueue(APQN)
   /// A single queue answers no more.
   case unplugQueue(APQN)
+  /// A master key of a queue's domain is changed.
+  case masterKey(MasterKeyKind, APQN, MasterKeyChange)
 }
 
 /// The kernel's answer to a write.

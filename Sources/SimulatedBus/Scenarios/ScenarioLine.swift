@@ -45,7 +45,7 @@ struct ScenarioLine {
     let isQuiet = words.first == "quiet"
     let words = isQuiet ? words.dropFirst() : words[...]
     switch words.first ?? "" {
-    case "card", "domain", "dom", "control", "queue":
+    case "card", "domain", "dom", "control", "queue", "key":
       return .hardware(try hardware(Array(words)), quietly: isQuiet)
     case _ where isQuiet:
       throw ScenarioProblem("only a change of cards, domains and queues can be quiet")
@@ -66,7 +66,7 @@ struct ScenarioLine {
       return .pass(count)
     case let other:
       throw ScenarioProblem(
-        "unknown step \"\(other)\"; write card, domain, control, queue, load, unload, guest, busy, pass, scan "
+        "unknown step \"\(other)\"; write card, domain, control, queue, key, load, unload, guest, busy, pass, scan "
           + "or write; claims about a step are indented")
     }
   }
@@ -139,6 +139,7 @@ struct ScenarioLine {
 extension ScenarioLine {
   /// `card add LIST [TYPE [MODE]]` and its like; lists are in hex, types in decimal.
   func hardware(_ words: [String]) throws(ScenarioProblem) -> HardwareStep {
+    if words.first == "key" { return try masterKey(words) }
     guard words.count > 2 else {
       throw ScenarioProblem("\(words[0]): add or del, and which, such as: \(words[0]) add 05")
     }
@@ -153,6 +154,11 @@ extension ScenarioLine {
     case ("card", "config"): return .configure(try numbers(words[2]), try flag(words))
     case ("card", "chkstop"): return .checkStop(try numbers(words[2]), try flag(words))
     case ("card", "mute"): return .mute(try numbers(words[2]), try flag(words))
+    case ("card", "serial"):
+      guard words.count > 3, let adapter = try numbers(words[2]).first else {
+        throw ScenarioProblem("the serial number is missing at the end: card serial 05 93AA0005")
+      }
+      return .serialNumber(adapter, words[3])
     case ("domain", "add"), ("dom", "add"): return .addDomains(try numbers(words[2]))
     case ("domain", "del"), ("dom", "del"): return .removeDomains(try numbers(words[2]))
     case ("control", "add"): return .addControlDomains(try numbers(words[2]))
@@ -162,8 +168,42 @@ extension ScenarioLine {
     default:
       throw ScenarioProblem(
         "unknown change \"\(words[1])\" of a \(words[0]); write "
-          + (words[0] == "card" ? "add, del, config, chkstop or mute" : "add or del"))
+          + (words[0] == "card" ? "add, del, config, chkstop, mute or serial" : "add or del"))
     }
+  }
+
+  /// `key QUEUE KIND CHANGE [PATTERN]`.
+  private func masterKey(_ words: [String]) throws(ScenarioProblem) -> HardwareStep {
+    guard words.count > 3 else {
+      throw ScenarioProblem(
+        "a master key has a queue, a kind and what happens to it: key 05.0004 aes load 0x0123456789abcdef"
+      )
+    }
+    let apqn = try Self.queue(words[1])
+    guard let kind = MasterKeyKind(rawValue: words[2]) else {
+      throw ScenarioProblem(
+        "unknown master key \"\(words[2])\"; write "
+          + MasterKeyKind.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    let hasPattern = ["enter", "load"].contains(words[3])
+    guard words.count == (hasPattern ? 5 : 4) else {
+      throw ScenarioProblem(
+        words.count > (hasPattern ? 5 : 4)
+          ? "unexpected \"\(words[hasPattern ? 5 : 4])\" at the end of the line"
+          : "the verification pattern is missing at the end, such as 0x0123456789abcdef")
+    }
+    let change: MasterKeyChange
+    switch words[3] {
+    case "enter": change = .enter(pattern: words[4])
+    case "load": change = .load(pattern: words[4])
+    case "commit": change = .commit
+    case "set": change = .set
+    case "clear": change = .clear
+    default:
+      throw ScenarioProblem(
+        "unknown change \"\(words[3])\" of a master key; write enter, load, commit, set or clear")
+    }
+    return .masterKey(kind, apqn, change)
   }
 
   private func type(_ words: [String]) throws(ScenarioProblem) -> HardwareType {

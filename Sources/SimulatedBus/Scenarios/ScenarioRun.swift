@@ -75,6 +75,9 @@ public final class ScenarioRun {
   private func attempt(_ step: ScenarioStep) -> ImpossibleStep? {
     if let impossibility = ImpossibleStep(step, on: bus) { return impossibility }
     switch step {
+    // The kernel does not notice it, and scans for nothing.
+    case .hardware(.masterKey(let kind, let apqn, let change), _):
+      return bus.changeMasterKey(kind, of: apqn, by: change).map { ImpossibleStep(problem: $0) }
     case .hardware(let change, let quietly):
       perform(change)
       if !quietly { bus.scan() }
@@ -130,6 +133,7 @@ public final class ScenarioRun {
       for adapter in adapters { bus.setCheckStopped(card: adapter, to: isStopped, quietly: true) }
     case .mute(let adapters, let isMute):
       for adapter in adapters { bus.setMute(card: adapter, to: isMute) }
+    case .serialNumber(let adapter, let text): bus.setSerialNumber(text, ofCard: adapter)
     case .addDomains(let domains): for domain in domains { bus.addDomain(domain, quietly: true) }
     case .removeDomains(let domains):
       for domain in domains { bus.removeDomain(domain, quietly: true) }
@@ -139,6 +143,8 @@ public final class ScenarioRun {
       for domain in domains { bus.removeControlDomain(domain, quietly: true) }
     case .plugQueue(let apqn): bus.plugQueue(apqn, quietly: true)
     case .unplugQueue(let apqn): bus.unplugQueue(apqn, quietly: true)
+    case .masterKey(let kind, let apqn, let change):
+      _ = bus.changeMasterKey(kind, of: apqn, by: change)
     }
   }
 
@@ -233,13 +239,15 @@ struct ImpossibleStep {
     case .unplug(let adapters): return missing(adapters, in: bus.configuredAdapters, "adapter")
     case .configure(let adapters, _), .checkStop(let adapters, _), .mute(let adapters, _):
       return missing(adapters, in: bus.answeringAdapters, "adapter")
+    case .serialNumber(let adapter, _):
+      return missing([adapter], in: bus.answeringAdapters, "adapter")
     case .removeDomains(let domains): return missing(domains, in: bus.usageDomains, "usage domain")
     case .removeControlDomains(let domains):
       return missing(domains, in: bus.controlDomains, "control domain")
     case .plugQueue(let apqn):
       guard !bus.answeringAdapters.contains(apqn.adapter) else { return nil }
       return "there is no adapter \(Hex.text(apqn.adapter, digits: 2)) for the queue \(apqn)"
-    case .unplugQueue(let apqn):
+    case .unplugQueue(let apqn), .masterKey(_, let apqn, _):
       return bus.answeringQueues.contains(apqn) ? nil : "there is no queue \(apqn)"
     }
   }
