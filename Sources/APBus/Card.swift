@@ -54,7 +54,9 @@ public struct Card: Equatable, Sendable {
   public var mode: QueueMode? { QueueMode(functions: functions) }
 
   /// Why the adapter cannot be asked, one clause; nil for one that answers.
-  package var silence: String? { unanswered.map { "\(name) does not answer: \($0)" } }
+  package var silence: String? {
+    unanswered.map { "\(name) \($0.isAwaited ? "has not answered" : "does not answer"): \($0)" }
+  }
 
   /// Product and mode, `CEX8C`, from `hwtype` and `ap_functions`, so that it is known for an unbound
   /// card too; nil where either is unknown.

@@ -58,6 +58,8 @@ public struct SysfsError: Error, Equatable, Sendable {
   /// How long an adapter was waited for, where it did not answer and nobody waits any longer; nil for an
   /// answer of the kernel.
   public var limit: Duration?
+  /// Whether the adapter is still waited for, by somebody else, and the time is not over.
+  public var isAwaited = false
 
   /// A failed call.
   ///
@@ -79,10 +81,13 @@ public struct SysfsError: Error, Equatable, Sendable {
   public init(_ read: UnansweredRead) {
     self.init(.read, read.path, errno: .timedOut)
     limit = read.limit
+    isAwaited = read.isAwaited
   }
 
   /// The read that the adapter has not answered; nil for an answer of the kernel.
-  public var unanswered: UnansweredRead? { limit.map { UnansweredRead(path, limit: $0) } }
+  public var unanswered: UnansweredRead? {
+    limit.map { UnansweredRead(path, limit: $0, isAwaited: isAwaited) }
+  }
 }
 
 extension SysfsError: CustomStringConvertible {
@@ -108,6 +113,8 @@ public struct UnansweredRead: Hashable, Sendable {
   public var path: SysfsPath
   /// How long it was waited for.
   public var limit: Duration
+  /// Whether that time is not over: the read may still be answered, and nothing else waits for it.
+  public var isAwaited: Bool
 
   /// How long an adapter is waited for. One that works answers within a fraction of a second.
   public static let usualLimit = Duration.seconds(5)
@@ -117,9 +124,11 @@ public struct UnansweredRead: Hashable, Sendable {
   /// - Parameters:
   ///   - path: The file.
   ///   - limit: How long it was waited for.
-  public init(_ path: SysfsPath, limit: Duration = usualLimit) {
+  ///   - isAwaited: Whether that time is not over.
+  public init(_ path: SysfsPath, limit: Duration = usualLimit, isAwaited: Bool = false) {
     self.path = path
     self.limit = limit
+    self.isAwaited = isAwaited
   }
 
   /// The time in whole milliseconds.
@@ -127,7 +136,8 @@ public struct UnansweredRead: Hashable, Sendable {
 
   /// What is wrong, without the file: `no answer within 5 s`.
   package var clause: String {
-    "no answer within "
+    guard !isAwaited else { return "no answer yet" }
+    return "no answer within "
       + (milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms")
   }
 }

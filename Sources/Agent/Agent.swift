@@ -366,6 +366,8 @@ package final class Agent {
       status.failures = Array(failures.values)
       status.drains = drains.since
       status.requests = inventory.map { requests(on: $0) } ?? Requests()
+      status.awaitsAdapters =
+        inventory?.cards.contains { $0.unanswered?.isAwaited == true } ?? false
     }
     // That a plan is being done shows in its own events.
     guard phase != .applying else { return }

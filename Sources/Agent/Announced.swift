@@ -30,7 +30,8 @@ struct Announced {
   ) -> [Agent.Event] {
     let newWarnings = plan.warnings.filter { !warnings.contains($0) }
     var events: [Agent.Event] = newWarnings.filter(\.isSilence).map { .warned($0) }
-    let silent = APMask(inventory.cards.lazy.filter { $0.unanswered != nil }.map(\.adapter))
+    let silent = APMask(
+      inventory.cards.lazy.filter { $0.unanswered?.isAwaited == false }.map(\.adapter))
     let answering = self.silent.subtracting(silent).intersection(inventory.adapters)
     if !answering.isEmpty { events.append(.answered(Array(answering))) }
     self.silent = silent

@@ -16,6 +16,9 @@ extension Agent {
     /// Queues whose pending requests are waited for, and since when.
     package var drains: [APQN: Instant] = [:]
 
+    /// Whether adapters are waited for that have not answered yet.
+    package var awaitsAdapters = false
+
     /// The queues whose pending requests are waited for, ascending.
     package var draining: [APQN] { drains.keys.sorted() }
 
@@ -124,6 +127,7 @@ extension Agent.Status {
     case .withoutBus, .blocked: true
     case .settled, .retrying:
       (plan?.waiting.isEmpty ?? true) && drains.isEmpty && failures.allSatisfy(\.isFinal)
+        && !awaitsAdapters
     }
   }
 }

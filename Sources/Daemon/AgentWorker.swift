@@ -45,7 +45,8 @@ struct AgentWorker {
   private init(_ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard) throws {
     let time = HostTime()
     let deadline = try DeadlineSysfs(
-      limit: factory.answerLimit, isInterrupted: { mailbox.isStopped },
+      limit: factory.answerLimit, patience: DeadlineSysfs.shortPatience,
+      isInterrupted: { mailbox.isStopped },
       onReturn: { mailbox.wake() }, onRead: { board.noteRead($0) }, opening: factory.sysfs)
     self.sysfs = deadline
     let sysfs = ObservedSysfs(deadline, board: board)

@@ -138,7 +138,7 @@ package struct StatusDocument {
       "unansweredCards", .list(of: .object(silentLayout)), "Cards whose adapters do not answer."
     ) {
       ($0.board.report.inventory?.cards ?? []).compactMap { card in
-        card.unanswered.map { (card.name, $0) }
+        card.unanswered.flatMap { $0.isAwaited ? nil : (card.name, $0) }
       }
     }
     $0.add("refusals", .cut(.object(Refusal.layout)), "What is refused.") {

@@ -6,11 +6,18 @@ import Synchronization
 ///
 /// Reads that send a request to an adapter (`SysfsPath.askedAdapter`) are done by another thread. One that does not
 /// return in time is left to its thread. Until it returns, all such reads of the adapter fail at once: they would
-/// wait as well, and a scan would be held up by each of them. Everything else is done on the caller's thread.
+/// wait as well, and a scan would be held up by each of them. So one thread at most hangs for an adapter. Everything else
+/// is done on the caller's thread.
+///
+/// A caller with other things to do is held up for less than the time limit. The read fails as one that is still awaited
+/// (`UnansweredRead.isAwaited`), and the adapter is due again when it has answered, or when its time is over. One that
+/// has answered by then works, and is slow: for its next reads the caller waits.
 package final class DeadlineSysfs: Sysfs {
   private let sysfs: any Sysfs
   private let open: @Sendable () throws -> any Sysfs
   private let limit: Duration
+  /// How long the caller waits for an adapter that is not known to be slow.
+  private let patience: Duration
   private let isInterrupted: () -> Bool
   private let onReturn: @Sendable () -> Void
   private let onRead: @Sendable (SysfsPath) -> Void
@@ -18,11 +25,18 @@ package final class DeadlineSysfs: Sysfs {
   /// The thread that reads, unless it is busy with a read that nobody waits for any longer.
   private var reader: ReadThread?
   private var silences: [UInt8: Silence] = [:]
+  /// Adapters that have answered after the caller had gone on, and in time.
+  private var slow: Set<UInt8> = []
 
   /// An adapter that has not answered.
   private struct Silence {
-    /// The read, and why it is not waited for.
-    var error: SysfsError
+    /// The read that is not waited for.
+    var path: SysfsPath
+    /// Why, if that is not the time.
+    var reason: SysfsError?
+    /// How long it may take, and when that is over.
+    var limit: Duration
+    var end: Instant
     /// The thread that is left with it.
     var reader: ReadThread
     /// How often in a row the adapter has not answered.
@@ -31,6 +45,16 @@ package final class DeadlineSysfs: Sysfs {
     var due: Instant?
     /// Whether that it may be asked again has been said.
     var isTaken = false
+    /// Whether that its time is over has been said.
+    var isEndTaken = false
+
+    /// Whether its time was not over when the caller went on.
+    var isTimed = false
+
+    /// What a read of the adapter fails with.
+    func error(now: Instant) -> SysfsError {
+      reason ?? SysfsError(UnansweredRead(path, limit: limit, isAwaited: now < end))
+    }
 
     /// An adapter that has answered too late is asked again at once the first time, and then after growing
     /// pauses: each time it may hold up everything else for as long as it is waited for.
@@ -45,13 +69,16 @@ package final class DeadlineSysfs: Sysfs {
   /// How long an adapter is waited for at most while another one does not answer: what makes one mute may make
   /// them all, and each would hold up everything else for the whole time.
   private static let shortLimit = Duration.seconds(1)
+  /// The patience of a program with other things to do. An adapter that works answers within milliseconds.
+  package static let shortPatience = Duration.milliseconds(300)
 
   /// The bus that `open` opens; each thread that reads opens it once more. An adapter is waited for for at most
-  /// `limit`, and not while the program is to stop: then the read fails with EINTR. `onReturn` is called, on
-  /// another thread, when a read has returned that was given up; `onRead`, on another thread, before each read
-  /// that an adapter must answer.
+  /// `limit`, and not while the program is to stop: then the read fails with EINTR. The caller is held up for at most
+  /// `patience`, by default as long. `onReturn` is called, on another thread, when a read has returned that was given
+  /// up; `onRead`, on another thread, before each read that an adapter must answer.
   package init(
-    limit: Duration = UnansweredRead.usualLimit, isInterrupted: @escaping () -> Bool = { false },
+    limit: Duration = UnansweredRead.usualLimit, patience: Duration? = nil,
+    isInterrupted: @escaping () -> Bool = { false },
     onReturn: @escaping @Sendable () -> Void = {},
     onRead: @escaping @Sendable (SysfsPath) -> Void = { _ in },
     opening open: @escaping @Sendable () throws -> any Sysfs
@@ -59,6 +86,7 @@ package final class DeadlineSysfs: Sysfs {
     sysfs = try open()
     self.open = open
     self.limit = limit
+    self.patience = min(limit, patience ?? limit)
     self.isInterrupted = isInterrupted
     self.onReturn = onReturn
     self.onRead = onRead
@@ -106,7 +134,8 @@ package final class DeadlineSysfs: Sysfs {
     noteReturns()
     let silence = silences[adapter]
     if let silence, silence.due.map({ $0 > time.now }) ?? true {
-      return paths.map { _ in .failure(silence.error) }
+      let error = silence.error(now: time.now)
+      return paths.map { _ in .failure(error) }
     }
     let isAlone = silences.allSatisfy { $0.key == adapter || $0.value.due != nil }
     let limit = isAlone ? limit : min(limit, Self.shortLimit)
@@ -116,9 +145,10 @@ package final class DeadlineSysfs: Sysfs {
     } catch {
       return paths.map { .failure(SysfsError(.read, $0, errno: .tryAgain)) }
     }
-    let turn = reader.read(paths, atMost: limit, slice: Self.slice, isInterrupted: isInterrupted)
+    let patience = slow.contains(adapter) ? limit : min(limit, patience)
+    let turn = reader.read(paths, atMost: patience, slice: Self.slice, isInterrupted: isInterrupted)
     // Other reads say nothing about one that is never answered.
-    if let silence, paths.prefix(turn.answers.count).contains(silence.error.path) {
+    if let silence, paths.prefix(turn.answers.count).contains(silence.path) {
       silences[adapter] = nil
     }
     guard turn.answers.count < paths.count else {
@@ -127,36 +157,64 @@ package final class DeadlineSysfs: Sysfs {
     }
     self.reader = nil
     let path = paths[turn.answers.count]
-    let error =
-      turn.isInterrupted
-      ? SysfsError(.read, path, errno: .interrupted)
-      : SysfsError(UnansweredRead(path, limit: limit))
-    let count = silences[adapter]?.count ?? 0
-    silences[adapter] = Silence(error: error, reader: reader, count: count + 1)
+    let fresh = Silence(
+      path: path,
+      reason: turn.isInterrupted ? SysfsError(.read, path, errno: .interrupted) : nil,
+      limit: limit, end: turn.start + limit, reader: reader,
+      count: (silences[adapter]?.count ?? 0) + 1,
+      isTimed: !turn.isInterrupted && time.now < turn.start + limit)
+    silences[adapter] = fresh
+    let error = fresh.error(now: time.now)
     return turn.answers + paths.dropFirst(turn.answers.count).map { _ in .failure(error) }
   }
 
   // MARK: Asking again
 
   private func noteReturns() {
-    for (adapter, silence) in silences where silence.due == nil && silence.reader.hasReturned {
-      silences[adapter]?.due = time.now + silence.pause
+    for (adapter, silence) in silences where silence.due == nil {
+      guard let returned = silence.reader.returned else { continue }
+      if returned < silence.end {
+        // It works: its next silence is its first one.
+        slow.insert(adapter)
+        silences[adapter]?.count = 0
+        silences[adapter]?.due = time.now
+      } else {
+        slow.remove(adapter)
+        silences[adapter]?.due = time.now + silence.pause
+      }
     }
   }
 
   /// When the next adapter may be asked again; nil while none may be.
   package var nextDue: Instant? {
     noteReturns()
-    return silences.values.lazy.filter { !$0.isTaken }.compactMap(\.due).min()
+    let ends = silences.values.filter { $0.due == nil && !$0.isEndTaken && $0.isTimed }.map(\.end)
+    return (silences.values.filter { !$0.isTaken }.compactMap(\.due) + ends).min()
   }
 
-  /// The adapters that may be asked again by now, each once.
+  /// The adapters that may be asked again by now, or whose time is over, each once.
   package func takeDue() -> [UInt8] {
     noteReturns()
     let now = time.now
-    let due = silences.filter { !$0.value.isTaken && $0.value.due.map { $0 <= now } ?? false }
-    for adapter in due.keys { silences[adapter]?.isTaken = true }
-    return due.keys.sorted()
+    var adapters: [UInt8] = []
+    for (adapter, silence) in silences {
+      if let due = silence.due {
+        guard !silence.isTaken, due <= now else { continue }
+        silences[adapter]?.isTaken = true
+      } else {
+        guard !silence.isEndTaken, silence.isTimed, silence.end <= now else { continue }
+        silences[adapter]?.isEndTaken = true
+      }
+      adapters.append(adapter)
+    }
+    return adapters.sorted()
+  }
+
+  /// Whether an adapter is waited for whose time is not over.
+  package var isAwaiting: Bool {
+    noteReturns()
+    let now = time.now
+    return silences.values.contains { $0.due == nil && $0.isTimed && now < $0.end }
   }
 
   /// Lets an adapter be asked as soon as its read has returned, because something has happened to it; nil means
@@ -181,7 +239,8 @@ private final class ReadThread: Sendable {
     var start: Instant
     /// Whether nobody waits for the reads any longer.
     var isGivenUp = false
-    var hasReturned = false
+    /// When the read has returned that was given up; nil before.
+    var returned: Instant?
     var hasEnded = false
 
     /// What is to be read next.
@@ -192,8 +251,8 @@ private final class ReadThread: Sendable {
   private let requests: Wakeup
   private let answers: Wakeup
 
-  /// Whether the read that was given up has returned.
-  var hasReturned: Bool { state.withLock { $0.hasReturned } }
+  /// When the read that was given up has returned; nil before.
+  var returned: Instant? { state.withLock { $0.returned } }
 
   init(
     onReturn: @escaping @Sendable () -> Void, onRead: @escaping @Sendable (SysfsPath) -> Void,
@@ -204,7 +263,7 @@ private final class ReadThread: Sendable {
     answers = try Wakeup()
     try WorkerThread.start { [self] in
       run(Result { try open() }, onRead: onRead)
-      if hasReturned { onReturn() }
+      if returned != nil { onReturn() }
     }
   }
 
@@ -212,6 +271,8 @@ private final class ReadThread: Sendable {
   struct Turn {
     /// Those that have returned. If some have not, the thread is left with them.
     var answers: [Result<String, SysfsError>]
+    /// When the first of the others was begun.
+    var start: Instant
     /// Whether the others were given up because the program is to stop.
     var isInterrupted = false
   }
@@ -235,10 +296,10 @@ private final class ReadThread: Sendable {
       let now = time.now
       let turn = state.withLock { state -> Turn? in
         start = state.start
-        if state.next == nil { return Turn(answers: state.answers) }
+        if state.next == nil { return Turn(answers: state.answers, start: start) }
         guard isInterrupted || now >= start + limit else { return nil }
         state.isGivenUp = true
-        return Turn(answers: state.answers, isInterrupted: isInterrupted)
+        return Turn(answers: state.answers, start: start, isInterrupted: isInterrupted)
       }
       if let turn { return turn }
     }
@@ -252,7 +313,7 @@ private final class ReadThread: Sendable {
 
   private func run(_ sysfs: Result<any Sysfs, any Error>, onRead: (SysfsPath) -> Void) {
     let time = HostTime()
-    while !state.withLock({ $0.hasEnded || $0.hasReturned }) {
+    while !state.withLock({ $0.hasEnded || $0.returned != nil }) {
       let path = state.withLock { state in
         if let path = state.next { onRead(path) }
         return state.next
@@ -265,7 +326,7 @@ private final class ReadThread: Sendable {
       let now = time.now
       let isLast = state.withLock { state in
         if state.isGivenUp {
-          state.hasReturned = true
+          state.returned = now
         } else {
           state.answers.append(answer)
           state.start = now

@@ -147,7 +147,10 @@ extension Explanation {
     parts.append(card.driver.map { "bound to \($0.printable)" } ?? "unbound")
     if card.isConfigured == false { parts.append("deconfigured") }
     if card.isCheckStopped == true { parts.append("check-stopped") }
-    if let unanswered = card.unanswered { parts.append("does not answer (\(unanswered))") }
+    if let unanswered = card.unanswered {
+      let verb = unanswered.isAwaited ? "has not answered" : "does not answer"
+      parts.append("\(verb) (\(unanswered))")
+    }
     return parts.joined(separator: ", ")
   }
 

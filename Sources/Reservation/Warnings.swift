@@ -22,7 +22,9 @@ struct Warnings {
     owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
       .merging(plan.awaitingVfioAP.map { ($0, .vfioAP) }) { _, awaited in awaited }
     for card in inventory.cards {
-      if let read = card.unanswered { warnings.append(.unanswered(card.adapter, read)) }
+      if let read = card.unanswered, !read.isAwaited {
+        warnings.append(.unanswered(card.adapter, read))
+      }
     }
     for device in inventory.mediatedDevices { warnIfIncomplete(device) }
     for definition in context.configuration.definitions

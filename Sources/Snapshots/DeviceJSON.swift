@@ -168,6 +168,7 @@ extension UnansweredRead {
   ) {
     $0.add("path", .text, "The file.", \.path.description)
     $0.add("milliseconds", .count, "How long an answer was waited for.", \.milliseconds)
+    $0.add("awaited", .flag, "Whether that time is not over.") { $0.isAwaited ? true : nil }
   }
 
   fileprivate init(_ fields: Fields, adapter: UInt8) throws(ValueError) {
@@ -178,7 +179,9 @@ extension UnansweredRead {
         at: "path", expecting: "a file that the adapter answers, such as its card's serialnr")
     }
     let milliseconds = try fields.number("milliseconds", as: UInt32.self)
-    self.init(path, limit: milliseconds.map { .milliseconds($0) } ?? Self.usualLimit)
+    self.init(
+      path, limit: milliseconds.map { .milliseconds($0) } ?? Self.usualLimit,
+      isAwaited: try fields.flag("awaited") ?? false)
   }
 }
 

@@ -176,7 +176,9 @@ struct ApplyRun {
     }
     let interruption = Interruption()
     let path = machine.path
+    // A saved plan is done as a whole, or not at all.
     let bus = try DeadlineSysfs(
+      patience: saved == nil ? DeadlineSysfs.shortPatience : nil,
       isInterrupted: { interruption.hasOccurred }, opening: { try HostSysfs(root: path) })
     // A person at a terminal reads the same, and the journal has it for later.
     let journal = machine.isThisHost || Journal.isConnected ? AgentJournal(Journal()) : nil
@@ -208,7 +210,7 @@ struct ApplyRun {
         gate: gate),
       time: HostTime(), report: gate.pass)
     if let changeover { agent.changeOver(to: changeover) }
-    try reconcile(agent, until: interruption, or: gate)
+    try reconcile(agent, on: bus, until: interruption, or: gate)
     if let signal = interruption.signal {
       journal?.noteLeft(by: agent)
       try stop(agent, after: signal)
@@ -286,10 +288,28 @@ struct ApplyRun {
 
   /// Reconciles until nothing is left that this program can do or may do, or until it is interrupted.
   private func reconcile(
-    _ agent: Agent, until interruption: Interruption, or gate: PlanGate
+    _ agent: Agent, on bus: DeadlineSysfs, until interruption: Interruption, or gate: PlanGate
   ) throws {
     try agent.reconcile().get()
     if prepare { try waitForFirstScan(of: agent, until: interruption) }
+    try drain(agent, until: interruption, or: gate)
+    guard gate.refusal == nil else { return }
+    // Adapters that have not answered yet have held up nothing so far.
+    while interruption.signal == nil {
+      let adapters = bus.takeDue()
+      for adapter in adapters { agent.scan(.card(adapter)) }
+      if !adapters.isEmpty {
+        try agent.reconcile().get()
+      } else if !bus.isAwaiting || interruption.wait(atMost: .milliseconds(50)) != nil {
+        break
+      }
+    }
+    try drain(agent, until: interruption, or: gate)
+  }
+
+  private func drain(
+    _ agent: Agent, until interruption: Interruption, or gate: PlanGate
+  ) throws {
     let time = HostTime()
     // Queues that are drained are offline, so this waits for them, and for the kernel while it moves queues
     // for another process.

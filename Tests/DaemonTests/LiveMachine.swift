@@ -27,6 +27,8 @@ final class SharedBus: Sysfs, Sendable {
   let refusesWrites = Atomic<Bool>(false)
   /// Whether the kernel answers writes at all.
   let isStuck = Atomic<Bool>(false)
+  /// Files whose reads do not return.
+  private let muteFiles = Mutex<Set<SysfsPath>>([])
   private let texts = Mutex<[String]>([])
 
   init(_ behavior: KernelBehavior, _ injection: Injection) {
@@ -36,6 +38,13 @@ final class SharedBus: Sysfs, Sendable {
 
   func use<Value: Sendable>(_ body: (SimulatedBus) -> Value) -> Value {
     bus.withLock { body($0) }
+  }
+
+  /// Lets reads of a file never return, or return again.
+  func setMute(_ path: SysfsPath, to isMute: Bool) {
+    muteFiles.withLock { files in
+      if isMute { files.insert(path) } else { files.remove(path) }
+    }
   }
 
   /// The writes since this was last asked.
@@ -60,7 +69,9 @@ final class SharedBus: Sysfs, Sendable {
   func read(_ path: SysfsPath) throws(SysfsError) -> String {
     try requireBus(.read, path)
     // A mute adapter holds up nobody else.
-    while bus.withLock({ $0.isUnanswered(path) }) { usleep(1000) }
+    while bus.withLock({ $0.isUnanswered(path) }) || muteFiles.withLock({ $0.contains(path) }) {
+      usleep(1000)
+    }
     return try bus.withLock { bus throws(SysfsError) in try bus.read(path) }
   }
 
@@ -111,7 +122,8 @@ final class LiveMachine {
     _ mechanism: Mechanism, rules: String, adapters: [UInt8] = [0, 1, 2],
     domains: ClosedRange<UInt8> = 0...3, configuration: [Setting: String] = [:],
     host: KeyValuePairs<String, String> = [:], hasBus: Bool = true, isScanned: Bool = true,
-    settings change: (inout DaemonSettings) -> Void = { _ in }
+    settings change: (inout DaemonSettings) -> Void = { _ in },
+    onBus prepare: (SharedBus) throws -> Void = { _ in }
   ) throws {
     injection = Injection()
     tree = try TemporaryTree()
@@ -132,6 +144,7 @@ final class LiveMachine {
       bus.loadModule(.zcryptCex4)
       bus.loadModule(.vfioAP)
     }
+    try prepare(bus)
     var settings = DaemonSettings(
       ruleDirectories: [tree.path + "/rules"], control: control,
       ruleArchive: tree.path + "/state/last-good.rules")

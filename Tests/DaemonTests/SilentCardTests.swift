@@ -39,6 +39,47 @@ struct `A mute adapter` {
     return machine
   }
 
+  /// A daemon that starts while one `mkvps` is never answered, and that would wait for it for hours.
+  @Test(arguments: [false, true])
+  func `holds up no other queue when the daemon starts`(protectsHost: Bool) async {
+    await #expect(processExitsWith: .success) { [protectsHost] in
+      let mute = SysfsPath.queue(APQN(adapter: 1, domain: 1), "mkvps")
+      let machine = try LiveMachine(
+        .override, rules: "ADAPTER==\"0-1\", RESERVE=\"vfio_ap\"\n", domains: 0...1,
+        configuration: [.protectHost: protectsHost ? "yes" : "no"],
+        settings: {
+          $0.answerLimit = .seconds(4 * 3600)
+          $0.stopLimit = .seconds(3600)
+        },
+        onBus: { bus in
+          bus.use { bus in
+            for adapter in UInt8(0)...2 {
+              bus.setMasterKeys("AES CUR: valid 0x1111111111111111", onCard: adapter)
+            }
+          }
+          bus.setMute(mute, to: true)
+        })
+      // What would have to be known before is not taken; nothing else waits for it.
+      try machine.wait {
+        Set(machine.reserved).isSuperset(
+          of: protectsHost ? ["00.0000", "00.0001"] : ["00.0000", "00.0001", "01.0000", "01.0001"])
+      }
+      if protectsHost {
+        #expect(machine.reserved == ["00.0000", "00.0001"])
+        try machine.wait {
+          (try machine.status()["openRequests"]?.elements ?? []).contains {
+            $0["message"]?.text?.contains("(reading \(mute): no answer yet)") == true
+          }
+        }
+        let status = try machine.status()
+        #expect(status["unansweredCards"]?.elements.count == 0, "its time is not over")
+      }
+      machine.bus.setMute(mute, to: false)
+      try machine.wait { machine.reserved.count == 4 }
+      #expect(machine.messages.texts(of: .cardSilent) == [])
+    }
+  }
+
   /// By number, or by what only it knows: then its master keys, or its serial number, would have to be known.
   @Test(arguments: [0, 1])
   func `stops nothing but its own queues, is named everywhere, and they are moved once it answers`(

@@ -68,10 +68,13 @@ private final class PipeSysfs: Sysfs, Sendable {
   private let pipe = PipeSysfs()
 
   private func sysfs(
-    limit: Duration = .seconds(1), isInterrupted: @escaping () -> Bool = { false },
+    limit: Duration = .seconds(1), patience: Duration? = nil,
+    isInterrupted: @escaping () -> Bool = { false },
     onReturn: @escaping @Sendable () -> Void = {}
   ) throws -> DeadlineSysfs {
-    try DeadlineSysfs(limit: limit, isInterrupted: isInterrupted, onReturn: onReturn) {
+    try DeadlineSysfs(
+      limit: limit, patience: patience, isInterrupted: isInterrupted, onReturn: onReturn
+    ) {
       [pipe] in try pipe.open()
     }
   }
@@ -166,6 +169,59 @@ private final class PipeSysfs: Sysfs, Sendable {
       #expect(throws: SysfsError(read)) { try sysfs.read(read.path) }
     }
     for _ in 0..<2 { pipe.say("late\n") }
+  }
+
+  @Test func `holds up a caller with other things to do for less, and says when the time is over`()
+    throws
+  {
+    let time = HostTime()
+    let sysfs = try sysfs(limit: .seconds(2), patience: .milliseconds(10))
+    let start = time.now
+    let awaited = SysfsError(UnansweredRead(Self.serial, limit: .seconds(2), isAwaited: true))
+    #expect(
+      awaited.description == "reading /sys/devices/ap/card05/serialnr: no answer yet")
+    let answer = Result { () throws(SysfsError) in try sysfs.read(Self.serial) }
+    defer { pipe.say("late\n") }
+    // Unless this test itself was held up.
+    guard time.now < start + .seconds(2) else { return }
+    #expect(answer == .failure(awaited))
+    #expect(try #require(sysfs.nextDue) >= start + .seconds(2))
+    // It is taken once.
+    var due: [UInt8] = []
+    wait {
+      if due.isEmpty { due = sysfs.takeDue() }
+      return due == [5]
+    }
+    #expect(!sysfs.isAwaiting && sysfs.nextDue == nil && sysfs.takeDue() == [])
+    let unanswered = SysfsError(UnansweredRead(Self.serial, limit: .seconds(2)))
+    #expect(throws: unanswered) { try sysfs.read(Self.keys) }
+    #expect(pipe.asked.load(ordering: .relaxed) == 1)
+  }
+
+  @Test func `waits as long as it takes for an adapter that is slow, once that is known`() throws {
+    let sysfs = try sysfs(limit: .seconds(600), patience: .milliseconds(10))
+    #expect(throws: SysfsError.self) { try sysfs.read(Self.serial) }
+    pipe.say("93AA0005\n")
+    wait { sysfs.nextDue != nil && !sysfs.isAwaiting }
+    #expect(sysfs.takeDue() == [5])
+    pipe.script.withLock { $0 = ["93AA0005\n"] }
+    pipe.pause.store(500_000, ordering: .relaxed)
+    #expect(try sysfs.read(Self.serial) == "93AA0005\n")
+    #expect(sysfs.nextDue == nil)
+  }
+
+  @Test func `leaves at most one thread to an adapter, however often it is asked`() throws {
+    let sysfs = try sysfs(limit: .milliseconds(100), patience: .milliseconds(10))
+    for _ in 0..<50 {
+      #expect(throws: SysfsError.self) { try sysfs.read(Self.keys) }
+      sysfs.askAgain()
+      _ = sysfs.takeDue()
+    }
+    // The port itself, and the thread that hangs; others are asked by one more.
+    #expect(pipe.opened.load(ordering: .relaxed) == 2)
+    #expect(try sysfs.read(.card(6, "serialnr")) == "\(SysfsPath.card(6, "serialnr"))\n")
+    #expect(pipe.opened.load(ordering: .relaxed) == 3)
+    pipe.say("late\n")
   }
 
   @Test func `asks again when the read has returned`() throws {
