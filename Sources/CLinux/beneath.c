@@ -66,13 +66,24 @@ static int open_beneath(int directory, const char *path, int flags, int walks) {
   return errno == ENOSYS || errno == EPERM ? walk(directory, path, flags) : -errno;
 }
 
-int apreserve_open_file_beneath(int directory, const char *path, int flags, int walks) {
+/* Whether an open file is a regular one. The type stays as long as the file does: a file system whose files are
+   elsewhere need not be asked for it, as it would be for times (`fuse_update_get_attr` in fs/fuse/dir.c). */
+static int is_regular(int descriptor) {
+  struct statx extended;
   struct stat status;
+  if (statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &extended) == 0)
+    return S_ISREG(extended.stx_mode);
+  /* As above: kernels before 4.11, and containers. */
+  if (errno != ENOSYS && errno != EPERM) return 0;
+  return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+int apreserve_open_file_beneath(int directory, const char *path, int flags, int walks) {
   /* Without O_NONBLOCK a pipe that stands where an attribute should would stop the program. */
   int descriptor =
       open_beneath(directory, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, walks);
   if (descriptor < 0) return descriptor;
-  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (!is_regular(descriptor)) {
     close(descriptor);
     return -EINVAL;
   }
