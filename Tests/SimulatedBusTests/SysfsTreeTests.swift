@@ -72,18 +72,79 @@ private let kernels = KernelBehavior.kernels.map(\.behavior)
     }
   }
 
-  /// Who shows the tree may say so for ever.
+  private static let changes: [(String, @Sendable (SimulatedBus) throws -> Void)] = [
+    ("a card is unplugged", { $0.unplug(card: 5) }),
+    ("it is plugged again", { $0.plug(card: SimulatedCard(adapter: 5, mode: .ep11)) }),
+    (
+      "another one takes its place",
+      {
+        $0.plug(
+          card: SimulatedCard(
+            adapter: 5, hardwareType: HardwareType(rawValue: 12), mode: .accelerator))
+      }
+    ),
+    ("a domain is removed", { $0.removeDomain(0x47) }),
+    ("it is added again", { $0.addDomain(0x47) }),
+    ("a queue is removed", { $0.unplugQueue(APQN(adapter: 6, domain: 4)) }),
+    (
+      "it is added again, and another one removed",
+      {
+        $0.plugQueue(APQN(adapter: 6, domain: 4), quietly: true)
+        $0.unplugQueue(APQN(adapter: 6, domain: 0x47))
+      }
+    ),
+    (
+      "a queue is unbound",
+      { try? $0.write("05.0004\n", to: SysfsPath(.driver("cex4queue"), "unbind")) }
+    ),
+    ("it is bound", { try? $0.write("05.0004\n", to: SysfsPath(.driver("cex4queue"), "bind")) }),
+    (
+      "a card is unbound",
+      { try? $0.write("card05\n", to: SysfsPath(.driver("cex4card"), "unbind")) }
+    ),
+    (
+      "a card goes and comes between two looks",
+      {
+        $0.unplug(card: 6)
+        $0.plug(card: SimulatedCard(adapter: 6))
+      }
+    ),
+    ("the pools change", { try? $0.write("-5,+6\n", to: .bus("apmask")) }),
+    (
+      "a mediated device is removed",
+      { try? $0.write("1\n", to: SysfsPath(.mediatedDevice(uuid), "remove")) }
+    ),
+    ("vfio_ap is unloaded", { try? $0.unloadModule(.vfioAP) }),
+    ("vfio_ap is loaded", { $0.loadModule(.vfioAP) }),
+    ("zcrypt_cex4 is unloaded", { try? $0.unloadModule(.zcryptCex4) }),
+    ("zcrypt_cex4 is loaded", { $0.loadModule(.zcryptCex4) }),
+  ]
+
+  /// Who keeps what was found at a path asks for these alone.
   @Test(arguments: kernels)
-  func `has its permanent names on each machine, and only directories and the control file are`(
-    behavior: KernelBehavior
-  ) throws {
+  func `changes where a device has, or at a path of no device`(behavior: KernelBehavior) throws {
     let tree = try machine(behavior)
-    let permanent = try all(tree).filter { SysfsTree.isPermanent($0.path) }
-    #expect(permanent.count == 12)
-    let empty = SysfsTree(SimulatedBus(behavior: behavior))
-    for (path, node) in permanent {
-      #expect(node == .directory || node == .control, "\(path)")
-      #expect(empty.node(path) == node, "\(path)")
+    func nodes() throws -> [[String]: SysfsNode] {
+      Dictionary(uniqueKeysWithValues: try all(tree).map { ($0.path, $0.node) })
+    }
+    var watch = DeviceWatch()
+    #expect(watch.changes(of: tree.bus).count == 6)
+    var before = try nodes()
+    // What a kernel finds only later is a change of its own.
+    let scan: (String, @Sendable (SimulatedBus) throws -> Void) = ("a scan follows", { $0.scan() })
+    for (name, change) in Self.changes.flatMap({ [$0, scan] }) {
+      try change(tree.bus)
+      let changed = watch.changes(of: tree.bus)
+      let after = try nodes()
+      for path in Set(before.keys).union(after.keys) where before[path] != after[path] {
+        let device = SysfsTree.device(at: path)
+        #expect(device.map(changed.contains) ?? true, "\(path) when \(name)")
+      }
+      #expect(Set(changed).count == changed.count)
+      tree.bus.passTime()
+      #expect(watch.changes(of: tree.bus) == [])
+      #expect(try nodes() == after)
+      before = after
     }
   }
 
