@@ -12,23 +12,24 @@ _Static_assert(offsetof(struct fuse_entry_param, ino) == 0 && offsetof(struct fu
 _Static_assert(offsetof(struct fuse_entry_param, attr_timeout) == 16 + sizeof(struct stat), "");
 _Static_assert(offsetof(struct fuse_entry_param, entry_timeout) == 24 + sizeof(struct stat), "");
 _Static_assert(offsetof(struct fuse_forget_data, nlookup) == 8 && sizeof(struct fuse_forget_data) == 16, "");
+_Static_assert(offsetof(struct fuse_conn_info, proto_minor) == 4 && offsetof(struct fuse_conn_info, want) == 24, "");
 _Static_assert(offsetof(struct fuse_buf, mem) == 16 && offsetof(struct fuse_buf, pos) == 32, "");
 
 /* The places of the calls that are answered, in their table. */
 #define CALL_IS_AT(place, name) \
   _Static_assert(offsetof(struct fuse_lowlevel_ops, name) == (place) * sizeof(void (*)(void)), "");
-CALL_IS_AT(2, lookup) CALL_IS_AT(3, forget) CALL_IS_AT(4, getattr) CALL_IS_AT(5, setattr) CALL_IS_AT(6, readlink)
+CALL_IS_AT(0, init) CALL_IS_AT(2, lookup) CALL_IS_AT(3, forget) CALL_IS_AT(4, getattr) CALL_IS_AT(5, setattr) CALL_IS_AT(6, readlink)
 CALL_IS_AT(7, mknod) CALL_IS_AT(8, mkdir) CALL_IS_AT(9, unlink) CALL_IS_AT(10, rmdir) CALL_IS_AT(11, symlink)
 CALL_IS_AT(12, rename) CALL_IS_AT(13, link) CALL_IS_AT(14, open) CALL_IS_AT(15, read) CALL_IS_AT(16, write)
 CALL_IS_AT(18, release) CALL_IS_AT(20, opendir) CALL_IS_AT(21, readdir) CALL_IS_AT(22, releasedir)
-CALL_IS_AT(30, create) CALL_IS_AT(38, forget_multi)
+CALL_IS_AT(30, create) CALL_IS_AT(38, forget_multi) CALL_IS_AT(41, readdirplus)
 
 #define EACH_FUNCTION(DO) \
-  DO(fuse_add_direntry) DO(fuse_opt_free_args) DO(fuse_remove_signal_handlers) DO(fuse_reply_attr) DO(fuse_reply_buf) \
-  DO(fuse_reply_entry) DO(fuse_reply_err) DO(fuse_reply_none) DO(fuse_reply_open) DO(fuse_reply_readlink) \
-  DO(fuse_reply_write) DO(fuse_req_userdata) DO(fuse_session_destroy) DO(fuse_session_exited) DO(fuse_session_fd) \
-  DO(fuse_session_mount) DO(fuse_session_process_buf) DO(fuse_session_receive_buf) DO(fuse_session_unmount) \
-  DO(fuse_set_signal_handlers)
+  DO(fuse_add_direntry) DO(fuse_add_direntry_plus) DO(fuse_opt_free_args) DO(fuse_remove_signal_handlers) \
+  DO(fuse_reply_attr) DO(fuse_reply_buf) DO(fuse_reply_entry) DO(fuse_reply_err) DO(fuse_reply_none) \
+  DO(fuse_reply_open) DO(fuse_reply_readlink) DO(fuse_reply_write) DO(fuse_req_userdata) DO(fuse_session_destroy) \
+  DO(fuse_session_exited) DO(fuse_session_fd) DO(fuse_session_mount) DO(fuse_session_process_buf) \
+  DO(fuse_session_receive_buf) DO(fuse_session_reset) DO(fuse_session_unmount) DO(fuse_set_signal_handlers)
 
 static struct {
   /* Not as the headers declare it, which is a macro in some. */
@@ -54,6 +55,10 @@ const char *apreserve_load_fuse(void) {
 HIDDEN size_t fuse_add_direntry(fuse_req_t request, char *buffer, size_t size, const char *name,
                                 const struct stat *status, off_t next) {
   return library.fuse_add_direntry(request, buffer, size, name, status, next);
+}
+HIDDEN size_t fuse_add_direntry_plus(fuse_req_t request, char *buffer, size_t size, const char *name,
+                                     const struct fuse_entry_param *entry, off_t next) {
+  return library.fuse_add_direntry_plus(request, buffer, size, name, entry, next);
 }
 HIDDEN void fuse_opt_free_args(struct fuse_args *arguments) { library.fuse_opt_free_args(arguments); }
 HIDDEN void fuse_remove_signal_handlers(struct fuse_session *session) { library.fuse_remove_signal_handlers(session); }
@@ -82,6 +87,7 @@ HIDDEN int fuse_session_fd(struct fuse_session *session) { return library.fuse_s
 HIDDEN int fuse_session_mount(struct fuse_session *session, const char *directory) {
   return library.fuse_session_mount(session, directory);
 }
+HIDDEN void fuse_session_reset(struct fuse_session *session) { library.fuse_session_reset(session); }
 HIDDEN void fuse_session_unmount(struct fuse_session *session) { library.fuse_session_unmount(session); }
 HIDDEN int fuse_set_signal_handlers(struct fuse_session *session) { return library.fuse_set_signal_handlers(session); }
 

@@ -11,18 +11,6 @@ package struct SysfsTree {
     self.bus = bus
   }
 
-  /// Whether what is at a path is there as long as the bus is. Anything else may be removed, and may be another kind
-  /// of node when it is added again.
-  package static func isPermanent(_ parts: [String]) -> Bool { permanent.contains(parts) }
-
-  private static let permanent: Set<[String]> = {
-    let ends = [
-      ["bus", "ap", "devices"], ["bus", "ap", "drivers"], ["devices", "ap"], ["class"], ["module"],
-      control,
-    ]
-    return Set(ends.flatMap { end in (0...end.count).map { Array(end.prefix($0)) } })
-  }()
-
   /// The node at a path, given by its parts from the tree's root; nil for none.
   package func node(_ parts: [String]) -> SysfsNode? {
     // Nearly all that programs ask for is in the list of all devices, or in the directory of one.

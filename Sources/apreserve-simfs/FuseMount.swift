@@ -3,6 +3,7 @@ import CFuse
 import Glibc
 import HostSystem
 import SimulatedBus
+import Uevents
 
 /// A mounted file system, and the loop that serves it.
 final class FuseMount {
@@ -49,30 +50,52 @@ final class FuseMount {
   }
 
   /// Serves programs until the tree is unmounted or a signal ends it. `tick` is called when it is due, and
-  /// returns when it is due again.
-  func serve(tick: (Instant) -> Instant) throws(Failed) {
+  /// returns when it is due again; `send` is called for each event.
+  func serve(
+    tick: (Instant) -> Instant, send: @escaping (Uevent) -> Void
+  ) throws {
+    apreserve_hold_signals()
     guard fuse_set_signal_handlers(session) == 0 else { throw Failed() }
     defer { fuse_remove_signal_handlers(session) }
     let descriptor = fuse_session_fd(session)
+    let dropper = try NameDropper(descriptor)
+    // Once the tree is unmounted, it waits for nobody.
+    defer { while dropper.isBusy { usleep(1000) } }
     let time = HostTime()
     var calls = WaitingCalls(files, session: session)
+    var conclusion = Conclusion(of: files, by: dropper, send: send)
     var buffer = apreserve_buffer()
     defer { free(buffer.known.mem) }
-    while fuse_session_exited(session) == 0 {
-      var readiness = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let nextTick = tick(time.now)
-      let due = min(nextTick, calls.nextDue ?? nextTick)
-      let count = poll(&readiness, 1, (due - time.now).pollTimeout)
-      calls.answer()
+    var isEnding = false
+    while true {
+      if fuse_session_exited(session) != 0 || apreserve_signal_is_held() { isEnding = true }
+      var due: Instant?
+      if conclusion.goOn() {
+        if isEnding { return }
+        // Each call may have consequences, which come before the next.
+        if calls.performHeld() { continue }
+        let nextTick = tick(time.now)
+        calls.answer()
+        guard conclusion.goOn() else { continue }
+        due = min(nextTick, calls.nextDue ?? nextTick)
+      } else {
+        // A signal waits, too: programs that look for names must be answered until all are dropped.
+        fuse_session_reset(session)
+      }
+      var readiness = [
+        pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: dropper.descriptor, events: Int16(POLLIN), revents: 0),
+      ]
+      let count = apreserve_wait(
+        &readiness, conclusion.isUnderWay ? 2 : 1, due.map { ($0 - time.now).pollTimeout } ?? -1)
       // A signal ends the session, or is of no concern.
-      guard count > 0 else { continue }
+      guard count > 0, readiness[0].revents != 0 else { continue }
       let size = apreserve_receive(session, &buffer)
       // 0 says that the tree was unmounted.
       if size == 0 { return }
       if size == -EINTR || size == -EAGAIN { continue }
       guard size > 0 else { throw Failed() }
-      calls.take(&buffer)
-      calls.answer()
+      calls.take(&buffer, isHeld: conclusion.isUnderWay)
     }
   }
 
@@ -137,30 +160,29 @@ private func string(_ name: UnsafePointer<CChar>?) -> String {
   name.map { String(cString: $0) } ?? ""
 }
 
-/// How many seconds the kernel keeps what never changes.
+/// How many seconds the kernel keeps what it is told to drop when it changes.
 private let always = 1e9
 
 extension fuse_lowlevel_ops {
   /// The calls that sysfs knows. It makes and removes no files; chmod and times are taken and forgotten.
   ///
-  /// The machine changes by itself, so the kernel keeps only what cannot change (`NodeTable`): the attributes of a
-  /// number, and the names that are always there. It asks for every other name each time that it is used, and for
-  /// links, texts and lists each time that they are read. So nothing has to be taken back from it: that would have
-  /// to be complete before a write is answered and before its events are sent, while it waits for locks of programs
-  /// that wait for this one (`fuse_reverse_inval_entry` in fs/fuse/dir.c).
+  /// The kernel keeps names, attributes and links until they change (`NodeTable`, `Conclusion`), and asks for texts
+  /// and lists each time that they are read.
   static func simulated() -> fuse_lowlevel_ops {
     var operations = fuse_lowlevel_ops()
+    operations.`init` = { _, connection in
+      // In earlier kernels, a link that is kept is cut off at the size that `stat` shows, which is 0 in sysfs
+      // (`fuse_get_link` in fs/fuse/dir.c, mended in 6.14).
+      guard let connection, connection.pointee.proto_minor >= 43 else { return }
+      connection.pointee.want |= connection.pointee.capable & UInt32(FUSE_CAP_CACHE_SYMLINKS)
+    }
     operations.lookup = { request, directory, name in
       guard let files = files(request), let found = files.lookUp(string(name), in: directory)
       else {
         fuse_reply_err(request, ENOENT)
         return
       }
-      var entry = fuse_entry_param()
-      entry.ino = found.number
-      entry.attr = files.attributes(of: found.node, number: found.number)
-      entry.attr_timeout = always
-      entry.entry_timeout = found.isPermanent ? always : 0
+      var entry = files.entry(of: found.node, number: found.number)
       // Whoever asked may be gone.
       if fuse_reply_entry(request, &entry) != 0 { files.forget(found.number, answers: 1) }
     }
@@ -200,6 +222,9 @@ extension fuse_lowlevel_ops {
     operations.readdir = { request, _, size, place, information in
       replyNames(request, information?.pointee.fh ?? 0, from: Int(place), size: size)
     }
+    operations.readdirplus = { request, _, size, place, information in
+      replyEntries(request, information?.pointee.fh ?? 0, from: Int(place), size: size)
+    }
     operations.open = { request, number, information in
       guard let files = files(request), let information else {
         fuse_reply_err(request, EIO)
@@ -219,22 +244,34 @@ extension fuse_lowlevel_ops {
       fuse_reply_err(request, 0)
     }
     operations.read = { request, _, size, offset, information in
-      switch files(request)?.read(information?.pointee.fh ?? 0, offset: Int(offset)) {
-      case .success(let text):
-        text.prefix(size).withUnsafeBytes { bytes in
-          let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-          _ = fuse_reply_buf(request, start, bytes.count)
+      guard let files = files(request) else {
+        fuse_reply_err(request, EIO)
+        return
+      }
+      let result = files.read(information?.pointee.fh ?? 0, offset: Int(offset))
+      files.answer {
+        switch result {
+        case .success(let text):
+          text.prefix(size).withUnsafeBytes { bytes in
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            _ = fuse_reply_buf(request, start, bytes.count)
+          }
+        case .failure(let failure): fuse_reply_err(request, failure.errno)
         }
-      case .failure(let failure): fuse_reply_err(request, failure.errno)
-      case nil: fuse_reply_err(request, EIO)
       }
     }
     operations.write = { request, _, bytes, size, _, information in
       let bytes = UnsafeRawBufferPointer(start: bytes, count: size)
-      switch files(request)?.write(bytes, to: information?.pointee.fh ?? 0) {
-      case .success(let count): fuse_reply_write(request, count)
-      case .failure(let failure): fuse_reply_err(request, failure.errno)
-      case nil: fuse_reply_err(request, EIO)
+      guard let files = files(request) else {
+        fuse_reply_err(request, EIO)
+        return
+      }
+      let result = files.write(bytes, to: information?.pointee.fh ?? 0)
+      files.answer {
+        switch result {
+        case .success(let count): fuse_reply_write(request, count)
+        case .failure(let failure): fuse_reply_err(request, failure.errno)
+        }
       }
     }
     // What a file system without these answers (`vfs_create`, `vfs_mkdir` and so on in fs/namei.c).
@@ -261,28 +298,76 @@ private func replyAttributes(_ request: fuse_req_t?, _ number: UInt64) {
 
 /// Answers with as many names of an open directory as the size allows.
 private func replyNames(_ request: fuse_req_t?, _ handle: UInt64, from place: Int, size: Int) {
+  replyList(request, handle, from: place, size: size) { files, name, buffer, size in
+    var status = stat()
+    // As libfuse has it for a number that is not known.
+    status.st_ino = 0xffff_ffff
+    status.st_mode = files.node(name).map { SimulatedFileSystem.mode(of: $0) } ?? 0
+    return fuse_add_direntry(request, buffer, size, name.text, &status, off_t(name.next))
+  }
+}
+
+/// Answers with names and what they lead to, which informs the kernel of it as `lookup` does.
+private func replyEntries(_ request: fuse_req_t?, _ handle: UInt64, from place: Int, size: Int) {
+  var numbers: [UInt64] = []
+  let isTaken = replyList(request, handle, from: place, size: size) { files, name, buffer, size in
+    // Without a number, only the name is taken.
+    var entry = fuse_entry_param()
+    let found = name.directory.flatMap { files.lookUp(name.text, in: $0) }
+    if let found {
+      entry = files.entry(of: found.node, number: found.number)
+    } else {
+      entry.attr.st_ino = 0xffff_ffff
+      entry.attr.st_mode = name.directory == nil ? S_IFDIR : 0
+    }
+    let count = fuse_add_direntry_plus(request, buffer, size, name.text, &entry, off_t(name.next))
+    if let found {
+      if count <= size {
+        numbers.append(found.number)
+      } else {
+        files.forget(found.number, answers: 1)
+      }
+    }
+    return count
+  }
+  guard !isTaken else { return }
+  for number in numbers { files(request)?.forget(number, answers: 1) }
+}
+
+/// Answers with as many names of an open directory as the size allows. `add` puts one into a buffer and returns how
+/// many bytes it takes: if these are more than the buffer has, it is not in it. The result is whether the answer has
+/// been taken.
+@discardableResult
+private func replyList(
+  _ request: fuse_req_t?, _ handle: UInt64, from place: Int, size: Int,
+  add: (SimulatedFileSystem, SimulatedFileSystem.Name, UnsafeMutablePointer<CChar>?, Int) -> Int
+) -> Bool {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
+    guard let files = files(request) else { return fuse_reply_err(request, EIO) == 0 }
     var used = 0
-    let isThere = files(request)?.list(handle, from: place) { name, node, next in
-      var status = stat()
-      // As libfuse has it for a number that is not known.
-      status.st_ino = 0xffff_ffff
-      status.st_mode = node.map { SimulatedFileSystem.mode(of: $0) } ?? 0
-      let start = buffer.baseAddress.map { $0 + used }
-      let count = fuse_add_direntry(request, start, size - used, name, &status, off_t(next))
+    let isThere = files.list(handle, from: place) { name in
+      let count = add(files, name, buffer.baseAddress.map { $0 + used }, size - used)
       guard count <= size - used else { return false }
       used += count
       return true
     }
-    if isThere == true {
-      fuse_reply_buf(request, buffer.baseAddress, used)
-    } else {
-      fuse_reply_err(request, ENOENT)
-    }
+    return isThere
+      ? fuse_reply_buf(request, buffer.baseAddress, used) == 0
+      : fuse_reply_err(request, ENOENT) == 0
   }
 }
 
 extension SimulatedFileSystem {
+  /// What the kernel is told of a name.
+  fileprivate func entry(of node: SysfsNode, number: UInt64) -> fuse_entry_param {
+    var entry = fuse_entry_param()
+    entry.ino = number
+    entry.attr = attributes(of: node, number: number)
+    entry.attr_timeout = always
+    entry.entry_timeout = always
+    return entry
+  }
+
   fileprivate func attributes(of node: SysfsNode, number: UInt64) -> stat {
     var status = stat()
     status.st_ino = ino_t(number)

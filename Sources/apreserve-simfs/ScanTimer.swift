@@ -14,8 +14,8 @@ struct ScanTimer {
     nextStep = now + .seconds(1)
   }
 
-  /// Does what is due, and returns when the next is.
-  mutating func tick(_ bus: SimulatedBus, now: Instant) -> Instant {
+  /// Does what is due, and returns when the next is. `onScan` is called after a scan.
+  mutating func tick(_ bus: SimulatedBus, now: Instant, onScan: () -> Void) -> Instant {
     if now >= nextStep {
       bus.passTime()
       nextStep = now + .seconds(1)
@@ -26,6 +26,7 @@ struct ScanTimer {
     }
     if now >= nextScan {
       bus.scan()
+      onScan()
       nextScan = now + .seconds(Int64(interval))
     }
     return min(nextScan, nextStep)

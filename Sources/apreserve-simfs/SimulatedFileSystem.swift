@@ -2,6 +2,7 @@ import APBus
 import CFuse
 import Glibc
 import SimulatedBus
+import Uevents
 
 /// The calls of programs on the mounted tree, each answered as sysfs answers it: with a count or a negative
 /// error number.
@@ -16,6 +17,9 @@ final class SimulatedFileSystem {
   /// Who has all files.
   let owner = (user: geteuid(), group: getegid())
   private var nodes = NodeTable()
+  private var watch = DeviceWatch()
+  /// What follows from changes of the bus, and has not been seen to.
+  private var consequences = Consequences()
   /// The call that libfuse is about to make, if it has been counted already.
   private var admitted: AdmittedCall?
   /// Open files, by the handle that was given out.
@@ -36,6 +40,7 @@ final class SimulatedFileSystem {
 
   /// A directory that a program has open.
   private struct OpenDirectory {
+    var number: UInt64
     var parts: [String]
     /// The names when it was last read from the beginning: what follows is of the same list.
     var names: [String] = []
@@ -53,6 +58,7 @@ final class SimulatedFileSystem {
   ) {
     tree = SysfsTree(bus)
     self.faults = faults
+    _ = watch.changes(of: bus)
     control = ControlFile(run, say: say)
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
@@ -60,34 +66,15 @@ final class SimulatedFileSystem {
   }
 
   /// Finds a name in a directory; nil for one that is not there. The answer informs the kernel of it.
-  func lookUp(_ name: String, in directory: UInt64) -> Found? {
-    guard let directoryParts = nodes.parts(directory) else { return nil }
-    let parts = directoryParts + [name]
-    guard let node = tree.node(parts) else { return nil }
-    return Found(
-      number: nodes.number(of: node, at: parts, in: directory), node: node,
-      isPermanent: SysfsTree.isPermanent(parts))
-  }
-
-  /// A name that was found.
-  struct Found {
-    /// The number that the kernel is to use for it.
-    var number: UInt64
-    var node: SysfsNode
-    /// Whether the name is there as long as the tree is mounted.
-    var isPermanent: Bool
+  func lookUp(_ name: String, in directory: UInt64) -> (number: UInt64, node: SysfsNode)? {
+    nodes.find(name, in: directory, of: tree)
   }
 
   /// Takes back answers of `lookUp`, which the kernel has forgotten, or has never got.
   func forget(_ number: UInt64, answers: UInt64) { nodes.forget(number, answers: answers) }
 
   /// The node of a number; nil for one that is not there any more.
-  func node(_ number: UInt64) -> SysfsNode? {
-    guard let parts = nodes.parts(number), let node = tree.node(parts),
-      nodes.stands(number, for: node)
-    else { return nil }
-    return node
-  }
+  func node(_ number: UInt64) -> SysfsNode? { nodes.node(number) }
 
   /// The permissions of a node.
   static func mode(of node: SysfsNode) -> mode_t {
@@ -101,19 +88,26 @@ final class SimulatedFileSystem {
 
   /// Opens a directory; nil for one that is not there any more.
   func openDirectory(_ number: UInt64) -> UInt64? {
-    guard let parts = nodes.parts(number), tree.node(parts) == .directory else { return nil }
+    guard let parts = nodes.parts(number), node(number) == .directory else { return nil }
     lastHandle += 1
-    directories[lastHandle] = OpenDirectory(parts: parts)
+    directories[lastHandle] = OpenDirectory(number: number, parts: parts)
     return lastHandle
   }
 
   func releaseDirectory(_ handle: UInt64) { directories[handle] = nil }
 
-  /// Calls `body` with the names in an open directory from a place in its list on, until it returns false: each with
-  /// the node, if it is there yet, and the place of the next. False for a directory that is not there any more.
-  func list(
-    _ handle: UInt64, from place: Int, _ body: (String, SysfsNode?, Int) -> Bool
-  ) -> Bool {
+  /// A name in a list.
+  struct Name {
+    var text: String
+    /// The number of the directory; nil for `.` and `..`.
+    var directory: UInt64?
+    /// The place of the next name in the list.
+    var next: Int
+  }
+
+  /// Calls `body` with the names in an open directory from a place in its list on, until it returns false. False for
+  /// a directory that is not there any more.
+  func list(_ handle: UInt64, from place: Int, _ body: (Name) -> Bool) -> Bool {
     guard var directory = directories[handle] else { return false }
     if place == 0 {
       guard let names = tree.names(directory.parts) else { return false }
@@ -122,11 +116,18 @@ final class SimulatedFileSystem {
     }
     guard directory.names.indices.contains(place) else { return true }
     for index in place..<directory.names.count {
-      let name = directory.names[index]
-      let node = index < 2 ? .directory : tree.node(directory.parts + [name])
-      guard body(name, node, index + 1) else { break }
+      let name = Name(
+        text: directory.names[index], directory: index < 2 ? nil : directory.number,
+        next: index + 1)
+      guard body(name) else { break }
     }
     return true
+  }
+
+  /// The node of a name in a list; nil for one that is not there any more.
+  func node(_ name: Name) -> SysfsNode? {
+    guard let directory = name.directory else { return .directory }
+    return nodes.parts(directory).flatMap { tree.node($0 + [name.text]) }
   }
 
   /// Opens a file. Even root cannot open a file for writing that has no `store` (`kernfs_fop_open`).
@@ -199,8 +200,11 @@ final class SimulatedFileSystem {
   private func contents(of node: SysfsNode) -> Result<[UInt8], Failure> {
     switch node {
     case .attribute(let path, _):
+      let call = admit(.read, at: path)
+      // The device may have vanished in the call.
+      defer { if !call.isUndisturbed { noteChanges() } }
       do throws(SysfsError) {
-        return .success(Array(try faults.read(admit(.read, at: path)).utf8))
+        return .success(Array(try faults.read(call).utf8))
       } catch {
         return .failure(Self.failure(of: error))
       }
@@ -242,6 +246,7 @@ final class SimulatedFileSystem {
 
   private func write(_ bytes: UnsafeRawBufferPointer, to node: SysfsNode) -> Result<Int, Failure> {
     let text = Self.text(bytes)
+    defer { noteChanges() }
     switch node {
     case .attribute(let path, _):
       do throws(SysfsError) {
@@ -263,6 +268,28 @@ final class SimulatedFileSystem {
   /// A file that was removed since it was opened answers ENODEV (`kernfs_get_active`).
   private static func failure(of error: SysfsError) -> Failure {
     Failure(error.operation == .open ? ENODEV : error.errno.rawValue)
+  }
+}
+
+/// What the kernel and other programs are told of changes, before those who caused them get their answers.
+extension SimulatedFileSystem {
+  /// Finds out what has changed. Whoever changes the bus calls this before anybody looks at the tree again.
+  func noteChanges() {
+    consequences.names += nodes.refresh(tree, changed: watch.changes(of: tree.bus))
+  }
+
+  /// Takes an event of the bus.
+  func note(_ event: Uevent) { consequences.events.append(event) }
+
+  /// Gives an answer to a call, after the consequences that the call has.
+  func answer(_ answer: @escaping () -> Void) {
+    if consequences.areNone { answer() } else { consequences.answers.append(answer) }
+  }
+
+  /// What has not been seen to.
+  func takeConsequences() -> Consequences {
+    defer { consequences = Consequences() }
+    return consequences
   }
 }
 

@@ -64,14 +64,9 @@ struct SimulatedFileSystemCommand: ParsableCommand {
     _ = apreserve_end_with_parent()
     let machine = try SimulatedMachine(inventory: inventory, script: script, faults: faults)
     let injection = uevents ? try UeventInjection() : nil
-    var refused: Int32 = 0
-    machine.injector.onUevent = { event in
-      guard let errno = injection?.send(event), errno != 0, errno != refused else { return }
-      refused = errno
-      Self.say("the kernel refuses events of the simulated bus: errno \(errno)")
-    }
     let files = SimulatedFileSystem(
       machine.bus, faults: machine.injector, run: machine.run, say: Self.say)
+    if injection != nil { machine.injector.onUevent = { [unowned files] in files.note($0) } }
     let mount = try FuseMount(files, on: place)
     ServiceManager().notify(.ready)
     if let readyFd {
@@ -81,7 +76,14 @@ struct SimulatedFileSystemCommand: ParsableCommand {
       Self.say("the simulated bus is at \(directory); Ctrl-C or SIGTERM unmounts it")
     }
     var timer = ScanTimer(now: HostTime().now)
-    try mount.serve { timer.tick(machine.bus, now: $0) }
+    var refused: Int32 = 0
+    try mount.serve(
+      tick: { timer.tick(machine.bus, now: $0, onScan: files.noteChanges) },
+      send: { event in
+        guard let errno = injection?.send(event), errno != 0, errno != refused else { return }
+        refused = errno
+        Self.say("the kernel refuses events of the simulated bus: errno \(errno)")
+      })
   }
 
   /// Messages go to standard error, at once.

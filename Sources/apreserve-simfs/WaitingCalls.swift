@@ -7,7 +7,8 @@ import SimulatedBus
 /// Reads and writes that have no answer yet. They block their callers, but not the server.
 ///
 /// The simulated kernel lets the removal of a mediated device wait for its guest; a fault can let any
-/// call wait for a time, and it is done only then. Reads that ask a mute adapter wait until it answers again.
+/// call wait for a time, and it is done only then. Reads that ask a mute adapter wait until it answers again. While
+/// the kernel is told of a change, all calls are held: nobody sees in a file what is not yet seen in names.
 struct WaitingCalls {
   /// The removal of a mediated device, which has begun.
   private struct Removal {
@@ -36,6 +37,8 @@ struct WaitingCalls {
   private let time = HostTime()
   private var removals: [Removal] = []
   private var delayed: [Delayed] = []
+  /// Requests that are held, as the kernel put them.
+  private var held: [[UInt8]] = []
 
   init(_ files: SimulatedFileSystem, session: OpaquePointer) {
     self.files = files
@@ -44,24 +47,43 @@ struct WaitingCalls {
 
   private var descriptor: Int32 { fuse_session_fd(session) }
 
-  /// Has a request done, now or later.
+  /// Has a request done, now or later; a read or write that `isHeld` is done when `performHeld` is called.
   ///
   /// A signal ends the waiting with EINTR: a call that is to be done later is not done then, and a removal
   /// goes on. A kernel would not be interrupted (`vfio_unregister_group_dev` in drivers/vfio/vfio_main.c),
   /// but a simulation should not hang.
-  mutating func take(_ buffer: inout apreserve_buffer) {
+  mutating func take(_ buffer: inout apreserve_buffer, isHeld: Bool) {
     // A long write may lie in a pipe; no name of a device is so long.
     let isInMemory = buffer.known.flags.rawValue & FUSE_BUF_IS_FD.rawValue == 0
     let bytes = UnsafeRawBufferPointer(
       start: buffer.known.mem, count: isInMemory ? buffer.known.size : 0)
     let request = apreserve_read_request(bytes.baseAddress, bytes.count)
+    switch request.kind {
+    case APRESERVE_REQUEST_READ where isHeld, APRESERVE_REQUEST_WRITE where isHeld:
+      held.append(Array(bytes))
+    case APRESERVE_REQUEST_INTERRUPT where interrupt(request.subject): break
+    default: begin(request, bytes, buffer: &buffer)
+    }
+  }
+
+  /// Does the oldest of the calls that are held; false if there is none.
+  mutating func performHeld() -> Bool {
+    guard !held.isEmpty else { return false }
+    Self.withBuffer(held.removeFirst()) { request, bytes, buffer in
+      begin(request, bytes, buffer: &buffer)
+    }
+    return true
+  }
+
+  private mutating func begin(
+    _ request: apreserve_request, _ bytes: UnsafeRawBufferPointer, buffer: inout apreserve_buffer
+  ) {
     let call: AdmittedCall?
     switch request.kind {
     case APRESERVE_REQUEST_READ:
       call = files.admitRead(request.subject, offset: Int(clamping: request.offset))
     case APRESERVE_REQUEST_WRITE:
       call = files.admitWrite(of: Self.data(request), to: request.subject)
-    case APRESERVE_REQUEST_INTERRUPT where interrupt(request.subject): return
     default: call = nil
     }
     if let call, call.pause != nil || isUnanswered(call) {
@@ -74,6 +96,21 @@ struct WaitingCalls {
     }
   }
 
+  private static func withBuffer(
+    _ request: [UInt8],
+    _ body: (apreserve_request, UnsafeRawBufferPointer, inout apreserve_buffer) -> Void
+  ) {
+    var request = request
+    request.withUnsafeMutableBytes { bytes in
+      var buffer = apreserve_buffer()
+      buffer.known.mem = bytes.baseAddress
+      buffer.known.size = bytes.count
+      body(
+        apreserve_read_request(bytes.baseAddress, bytes.count), UnsafeRawBufferPointer(bytes),
+        &buffer)
+    }
+  }
+
   /// Answers those that need not wait any more.
   mutating func answer() {
     guard !delayed.isEmpty || !removals.isEmpty else { return }
@@ -81,20 +118,18 @@ struct WaitingCalls {
     let ready = delayed.filter { $0.due <= now && !isUnanswered($0.call) }
     for call in ready.sorted(by: { $0.due < $1.due }) {
       delayed.removeAll { $0.number == call.number }
-      var request = call.request
-      request.withUnsafeMutableBytes { bytes in
-        var buffer = apreserve_buffer()
-        buffer.known.mem = bytes.baseAddress
-        buffer.known.size = bytes.count
-        perform(
-          apreserve_read_request(bytes.baseAddress, bytes.count), admitted: call.call,
-          buffer: &buffer)
+      Self.withBuffer(call.request) { request, _, buffer in
+        perform(request, admitted: call.call, buffer: &buffer)
       }
     }
     let due = removals.filter { !files.isWaitingForGuest($0.device) }
     guard !due.isEmpty else { return }
     removals.removeAll { !files.isWaitingForGuest($0.device) }
-    for write in due { apreserve_answer_written(descriptor, write.number, write.count) }
+    for write in due {
+      files.answer { [descriptor] in
+        apreserve_answer_written(descriptor, write.number, write.count)
+      }
+    }
   }
 
   /// When the next call is to be done; nil while none is known to be.
@@ -124,12 +159,18 @@ struct WaitingCalls {
     UnsafeRawBufferPointer(start: request.bytes, count: Int(request.count))
   }
 
+  private static func number(of request: [UInt8]) -> UInt64 {
+    request.withUnsafeBytes { apreserve_read_request($0.baseAddress, $0.count).number }
+  }
+
   /// Ends the waiting of a request; false for one that does not wait.
   private mutating func interrupt(_ number: UInt64) -> Bool {
     if let index = removals.firstIndex(where: { $0.number == number }) {
       removals.remove(at: index)
     } else if let index = delayed.firstIndex(where: { $0.number == number }) {
       delayed.remove(at: index)
+    } else if let index = held.firstIndex(where: { Self.number(of: $0) == number }) {
+      held.remove(at: index)
     } else {
       return false
     }

@@ -126,6 +126,88 @@ struct `A change of a mounted bus` {
     }
   }
 
+  private static let uuid = "11111111-2222-3333-4444-555555555555"
+
+  @Test func `makes mediated devices and removes them, while another process reads everything`()
+    throws
+  {
+    let reader = try reader()
+    defer { end(reader) }
+    let type = "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough"
+    let device = "devices/vfio_ap/matrix/" + Self.uuid
+    let names = [
+      device, device + "/matrix", device + "/driver", type + "/devices/" + Self.uuid,
+      "bus/mdev/devices/" + Self.uuid, "bus/mdev/drivers/vfio_ap_mdev/" + Self.uuid,
+    ]
+    for _ in 0..<10 {
+      for name in names { #expect(looks(at: name) == ["\(ENOENT)"], "\(name)") }
+      #expect(bus.write(Self.uuid + "\n", type + "/create") == "ok")
+      for name in names { #expect(looks(at: name) == ["found"], "\(name)") }
+      #expect(bus.write("1\n", device + "/remove") == "ok")
+    }
+  }
+
+  /// Each moves a queue of its own, and looks at once at what the others have in their directories, too.
+  @Test func `is seen by whoever makes it, however many do`() throws {
+    let readers = try [reader(), reader()]
+    defer { for reader in readers { end(reader) } }
+    let script = """
+      cd "$0" || exit 9
+      device=devices/ap/card${1%%.*}/$1
+      host=bus/ap/drivers/cex4queue
+      for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        echo $1 > $host/unbind || exit 1
+        test -L $device/driver && exit 2
+        test -e $device/online && exit 3
+        test -L $host/$1 && exit 4
+        echo $1 > bus/ap/drivers_probe || exit 5
+        test "$(readlink $device/driver)" = ../../../../$host || exit 6
+        test -e $device/online || exit 7
+        test -L $host/$1 || exit 8
+      done
+      """
+    let programs = try ["05.0004", "05.0047", "06.0004", "06.0047"].map {
+      try Program.start("/bin/sh", ["-c", script, bus.path, $0])
+    }
+    for program in programs { #expect(Program.wait(for: program) == 0) }
+    #expect(bus.read("bus/ap/bindings") == "4/4 (complete)\n")
+  }
+
+  /// A program that asks a stopped server waits until it goes on.
+  @Test func `is what it takes for names and attributes to be asked for again`() throws {
+    let server = try bus.server
+    let names = ["bus/ap/devices/05.0004", Self.device, Self.device + "/config"]
+    for name in names { #expect(looks(at: name) == ["found"]) }
+    let paths = names.map { bus.path + "/" + $0 }
+    #expect(kill(server, SIGSTOP) == 0)
+    defer { kill(server, SIGCONT) }
+    let look = "test -L \"$0\" && test -r \"$1\" && test -r \"$2\""
+    #expect(
+      Program.wait(for: try Program.start("timeout", ["10", "sh", "-c", look] + paths)) == 0)
+    let change = try Program.start(
+      "/bin/sh", ["-c", "echo queue del 05.0004 > \"$0\"", bus.path + "/" + Self.control])
+    #expect(kill(server, SIGCONT) == 0)
+    #expect(Program.wait(for: change) == 0)
+    for path in paths { #expect(access(path, F_OK) != 0 && errno == ENOENT, "\(path)") }
+  }
+
+  /// A name that is being dropped is waited for by nobody who could be waited for.
+  @Test func `ends with the server while names are looked for and changed`() throws {
+    let readers = try [reader(), reader(), reader()]
+    defer { for reader in readers { end(reader) } }
+    let writer = try Program.start(
+      "/bin/sh",
+      [
+        "-c",
+        "cd \"$0\" && while :; do echo -5 > bus/ap/apmask && echo +5 > bus/ap/apmask || exit 1; done",
+        bus.path,
+      ])
+    usleep(300_000)
+    #expect(kill(try bus.server, SIGTERM) == 0)
+    #expect(bus.end() == 0)
+    #expect(Program.wait(for: writer) != 0)
+  }
+
   @Test func `of another process is seen in texts that were read before`() throws {
     let override = Self.device + "/driver_override"
     for name in ["vfio_ap", "cex4queue", "vfio_ap"] {

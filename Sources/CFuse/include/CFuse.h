@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,16 @@ struct apreserve_buffer {
 };
 int apreserve_receive(struct fuse_session *session, struct apreserve_buffer *buffer);
 void apreserve_process(struct fuse_session *session, const struct apreserve_buffer *buffer);
+
+/* Holds back the signals that end a session, so that none of them comes while a request is received: libfuse would
+   drop the request. */
+void apreserve_hold_signals(void);
+
+/* Whether one of them is held back. As long as there are requests, the wait below does not let them come. */
+bool apreserve_signal_is_held(void);
+
+/* poll(2), during which these signals come. */
+int apreserve_wait(struct pollfd *descriptors, unsigned long count, int milliseconds);
 
 /* Has the kernel send this process a signal when its parent ends. */
 static inline int apreserve_end_with_parent(void) {

@@ -1,5 +1,6 @@
 /* Requests as the kernel puts them to a file system, for what is looked at before libfuse does. */
 
+#include <errno.h>
 #include <linux/fuse.h>
 #include <stdint.h>
 #include <string.h>
@@ -73,4 +74,16 @@ static inline void apreserve_answer_failure(int descriptor, uint64_t number, int
   struct fuse_out_header header = {.len = sizeof header, .error = -error, .unique = number};
   struct iovec part = {&header, sizeof header};
   (void)!writev(descriptor, &part, 1);
+}
+
+/* Has the kernel drop a name that it keeps of a directory: it asks for it when it is used next. The result is 0, or a
+   negative error number. */
+static inline int apreserve_drop_name(int descriptor, uint64_t directory, const char *name) {
+  struct fuse_notify_inval_entry_out entry = {.parent = directory, .namelen = (uint32_t)strlen(name)};
+  struct fuse_out_header header = {
+      .len = sizeof header + sizeof entry + entry.namelen + 1,
+      .error = FUSE_NOTIFY_INVAL_ENTRY,
+  };
+  struct iovec parts[] = {{&header, sizeof header}, {&entry, sizeof entry}, {(void *)name, entry.namelen + 1}};
+  return writev(descriptor, parts, 3) < 0 ? -errno : 0;
 }

@@ -310,6 +310,9 @@ package struct AdmittedCall {
   /// The fault's effect; nil for none.
   let effect: CallEffect?
 
+  /// Whether the call has no fault.
+  package var isUndisturbed: Bool { effect == nil }
+
   /// How long the call is delayed; nil if it is not.
   package var pause: Duration? {
     guard case .delay(let duration) = effect else { return nil }
