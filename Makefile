@@ -183,12 +183,16 @@ PREFIX = /usr/local
 export DESTDIR PREFIX SYSCONFDIR ZSHDIR FISHDIR GENERATOR
 COMPONENTS = apreserve simulator libvirt
 
-.PHONY: install install-files uninstall
-install: package-programs install-files
+.PHONY: install install-files uninstall selinux-module
+install: package-programs $(if $(filter selinux,$(COMPONENTS)),selinux-module) install-files
 
 # Without building: installs what is in BINARIES.
 install-files:
 	BINARIES="$(BINARIES)" packaging/install-files install $(COMPONENTS)
+
+# The SELinux policy module, of the component selinux.
+selinux-module:
+	packaging/build-selinux .build/selinux
 
 uninstall:
 	BINARIES="$(BINARIES)" packaging/install-files uninstall $(COMPONENTS)

@@ -1,3 +1,4 @@
+import Glibc
 import Reservation
 import HostSystem
 import Daemon
@@ -81,6 +82,35 @@ import Testing
     let module = "\(installation.path)/usr/lib/dracut/modules.d/90apreserve"
     #expect(try Shell.run("grep -c '/usr/lib64/apreserve/' '\(module)/apply.sh'").output == "1\n")
     #expect(try Shell.run("grep -r '/libexec/' '\(module)'").output == "")
+  }
+
+  @Test func `puts the policy module only where it is wanted`() throws {
+    try installation.run("install")
+    #expect(try installation.files.allSatisfy { !$0.contains("selinux") })
+    try installation.run("uninstall")
+    let module = "\(installation.path)/module"
+    _ = try Shell.run("echo module >'\(module)'")
+    let result = try installation.run("install selinux", ["MODULE": module])
+    #expect(result.status == 0 && result.output == "")
+    let list = try installation.run("list selinux", ["MODULE": module]).lines
+    #expect(list.count == 3)
+    #expect(try installation.files == ([module] + list).sorted())
+    let packages = "\(installation.path)/usr/share/selinux/packages"
+    #expect(try Shell.run("cat '\(packages)/apreserve.pp.bz2'").output == "module\n")
+  }
+
+  private static let hasPolicy = ["default", "mls", "targeted"].contains {
+    access("/etc/selinux/\($0)/policy", F_OK) == 0
+  }
+
+  @Test(
+    .disabled(if: hasPolicy, "a policy is installed"),
+    arguments: ["install /nowhere/apreserve.pp.bz2", "remove"])
+  func `brings a script that does nothing where no SELinux policy is installed`(
+    action: String
+  ) throws {
+    let result = try Shell.run("'\(SourceFile.path("packaging/selinux/policy-module"))' \(action)")
+    #expect(result.status == 0 && result.output == "")
   }
 
   @Test(arguments: [
@@ -215,5 +245,7 @@ import Testing
     #expect(changelog.hasPrefix("apreserve (\(ProgramVersion.text)) "))
     let spec = try SourceFile.text("packaging/rpm/apreserve.spec")
     #expect(spec.contains("\nVersion:        \(ProgramVersion.text)\n"))
+    let policy = try SourceFile.text("packaging/selinux/apreserve.te")
+    #expect(policy.hasPrefix("policy_module(apreserve, \(ProgramVersion.text))\n"))
   }
 }
