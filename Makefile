@@ -24,6 +24,7 @@ help:
 	@echo '  check-distributions    the same on newer suites of Debian (BOOT_SUITES="trixie"); as root'
 	@echo '  boot-shell             start a shell in that container; as root'
 	@echo '  check-tools            run driverctl, mdevctl, lszcrypt and others on the mounted simulated bus; as root'
+	@echo '  check-selinux          boot the packages with SELinux in enforcing mode in a virtual machine; as root'
 	@echo '  check-libvirt          define and start node devices and virtual machines with libvirt there; as root'
 	@echo '  check-varlinkctl       query the daemon with varlinkctl of systemd'
 	@echo '  check-kernel           run scenarios on real kernels in virtual machines; as root'
@@ -266,6 +267,11 @@ check-distributions: deb rpm
 boot-shell: deb rpm
 	@packaging/install-build-dependencies boot
 	PARTS=first-boot BOOT_SHELL=1 Tests/Boot/check-boot $(DEB_DIRECTORY) $(RPM_DIRECTORY)
+
+# The packages with SELinux in enforcing mode, on a kernel of the kernel bed. Where it cannot run it fails, and says why.
+.PHONY: check-selinux
+check-selinux: deb
+	Tests/Selinux/check-selinux $(DEB_DIRECTORY)
 
 # The judge is tested first.
 check-kernel: deb
