@@ -80,7 +80,7 @@ def names(directory: str) -> list[str]:
 
 
 def read(path: str) -> bytes | None:
-    """The content of a rule file, or None if there is none. A link to /dev/null is an empty file, as for the program."""
+    """The content of a rule file, or None if there is none. A link to /dev/null counts as an empty file."""
     try:
         kind = os.stat(path).st_mode
     except OSError:

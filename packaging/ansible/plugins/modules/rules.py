@@ -145,7 +145,7 @@ refused:
   type: list
   elements: str
   returned: if something changes and the host has an AP bus
-warnings_of_rules:
+rule_warnings:
   description: What C(apreserve verify) warns of.
   type: list
   elements: str
@@ -259,7 +259,7 @@ class Change:
         errors = verdict.sentences(*(("error", "warning") if self.module.params["strict"] else ("error",)))
         if errors:
             self._refuse("the rules would have errors on this host:", errors)
-        self.result["warnings_of_rules"] = verdict.sentences("warning")
+        self.result["rule_warnings"] = verdict.sentences("warning")
         verdict_now = now.verify(self.program)
         if verdict.count == 0 and verdict_now.count > 0 and not self.module.params["allow_empty"]:
             self._refuse(

@@ -87,7 +87,8 @@ def test_a_definition_that_cannot_be_replaced_is_put_back(machine):
     machine.answers["mdevctl modify --help"] = (0, "", "")
     machine.answers["mdevctl list"] = (0, {"start": "auto"}, "")
     machine.answers["mdevctl undefine"] = (0, "", "")
-    machine.answers["apreserve guest define web1 --adapters 5 --domains 4 --apply"] = (1, "", "apreserve: mdevctl has failed\n")
+    apply = "apreserve guest define web1 --adapters 5 --domains 4 --apply"
+    machine.answers[apply] = (1, "", "apreserve: mdevctl has failed\n")
     back = []
     machine.answers["mdevctl define"] = lambda words: back.append(json.load(open(words[-1]))) or (0, "", "")
     result = machine.run("guest", **WEB1)
@@ -121,7 +122,8 @@ def test_a_guest_needs_a_matrix(machine):
 
 def test_info_returns_the_documents(host):
     host.answers["apreserve status"] = (3, {"version": "0.1.0", "degraded": True}, "")
-    host.answers["apreserve list"] = (0, {"apreserve": "list", "version": 1, "queues": [{"name": "05.0004"}]}, "apreserve: no rule files\n")
+    queues = {"apreserve": "list", "version": 1, "queues": [{"name": "05.0004"}]}
+    host.answers["apreserve list"] = (0, queues, "apreserve: no rule files\n")
     host.answers["apreserve guest list"] = (0, guests(GUEST), "apreserve: no rule files\n")
     result = host.run("info")
     assert (result["changed"], result["daemon"], result["bus"]) == (False, True, True)

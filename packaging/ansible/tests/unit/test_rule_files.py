@@ -41,8 +41,9 @@ def test_exactly_one_content_is_required_except_for_a_file_that_is_removed(optio
         RuleFile.described({"name": "a.rules", **options})
 
 
-@pytest.mark.parametrize("file", [RuleFile("a.rules", None), RuleFile("a.rules", b""), RuleFile("a.rules", b"# \xff\n")])
-def test_the_description_of_a_file_describes_it(file):
+@pytest.mark.parametrize("content", [None, b"", b"# \xff\n"])
+def test_the_description_of_a_file_describes_it(content):
+    file = RuleFile("a.rules", content)
     assert RuleFile.described(file.description) == file
 
 

@@ -81,8 +81,8 @@ def test_what_was_before_brings_it_back(accepting):
     accepting.write(RULE, "a.rules")
     accepting.write("# \n" + RULE, "b.rules")
     earlier = accepting.files
-    files = [{"name": "a.rules", "state": "absent"}, {"name": "b.rules", "content": RULE}, {"name": "c.rules", "rules": []}]
-    result = accepting.run("rules", files=files)
+    files = [{"name": "b.rules", "content": RULE}, {"name": "c.rules", "rules": []}]
+    result = accepting.run("rules", files=[{"name": "a.rules", "state": "absent"}, *files])
     assert accepting.run("rules", files=result["before"])["changed"]
     assert accepting.files == earlier
 
@@ -103,7 +103,7 @@ def test_warnings_are_returned_or_with_strict_refused(accepting):
         "",
     )
     result = accepting.run("rules", check=True, name="a.rules", content=RULE)
-    assert result["warnings_of_rules"] == ["a.rules:3:7: never decides"]
+    assert result["rule_warnings"] == ["a.rules:3:7: never decides"]
     assert accepting.run("rules", name="a.rules", content=RULE, strict=True)["failed"]
     assert accepting.files == {}
 
