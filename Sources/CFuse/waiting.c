@@ -24,7 +24,7 @@ bool apreserve_signal_is_held(void) {
   return false;
 }
 
-int apreserve_wait(struct pollfd *descriptors, unsigned long count, int milliseconds) {
+int apreserve_wait(struct pollfd *descriptors, nfds_t count, int milliseconds) {
   struct timespec limit = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
   sigset_t set;
   pthread_sigmask(SIG_SETMASK, NULL, &set);

@@ -160,7 +160,7 @@ private func string(_ name: UnsafePointer<CChar>?) -> String {
   name.map { String(cString: $0) } ?? ""
 }
 
-/// How many seconds the kernel keeps what it is told to drop when it changes.
+/// How many seconds the kernel keeps names that are dropped when they change.
 private let always = 1e9
 
 extension fuse_lowlevel_ops {
@@ -358,7 +358,7 @@ private func replyList(
 }
 
 extension SimulatedFileSystem {
-  /// What the kernel is told of a name.
+  /// What the kernel learns of a name.
   fileprivate func entry(of node: SysfsNode, number: UInt64) -> fuse_entry_param {
     var entry = fuse_entry_param()
     entry.ino = number

@@ -8,7 +8,7 @@ import SimulatedBus
 ///
 /// The simulated kernel lets the removal of a mediated device wait for its guest; a fault can let any
 /// call wait for a time, and it is done only then. Reads that ask a mute adapter wait until it answers again. While
-/// the kernel is told of a change, all calls are held: nobody sees in a file what is not yet seen in names.
+/// the kernel drops the names of a change, all calls are held: nobody sees in a file what is not yet seen in names.
 struct WaitingCalls {
   /// The removal of a mediated device, which has begun.
   private struct Removal {

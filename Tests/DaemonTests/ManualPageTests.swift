@@ -18,7 +18,10 @@ import Testing
   }
 
   @Test func `describe every metric, and no other`() throws {
-    let words = try page("apreserve-daemon.8").split { " \n\",".contains($0) }
+    let section = try #require(
+      try page("apreserve-daemon.8").split(separator: ".SH METRICS\n").last?
+        .split(separator: "\n.SH ").first)
+    let words = section.split { " \n\",".contains($0) }
     let described = Set(words.filter { $0.hasPrefix("apreserve_") }.map(String.init))
     let metrics = StatusView(.object([])).metrics().split(separator: "\n")
       .filter { $0.hasPrefix("# TYPE ") }.map { String($0.split(separator: " ")[2]) }

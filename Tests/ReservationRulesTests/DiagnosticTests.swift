@@ -19,7 +19,8 @@ import Testing
         .collateral, .acceptedCollateral, .hardwareTooOld, .guestConflict, .guestOverlap,
         .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
         .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
-        .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
+        .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions, .unexpectedMasterKey,
+        .changedMasterKey,
       ])
   }
 

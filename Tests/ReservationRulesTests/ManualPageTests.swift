@@ -39,7 +39,8 @@ import Testing
       .collateral, .acceptedCollateral, .hardwareTooOld, .guestConflict, .guestOverlap,
       .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
       .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
-      .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
+      .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions, .unexpectedMasterKey,
+      .changedMasterKey,
     ]
     for entry in page.entries {
       guard let code = DiagnosticCode(rawValue: entry.code), !hidden.contains(code) else {

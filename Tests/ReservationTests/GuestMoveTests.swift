@@ -243,7 +243,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   ]
 
   @Test(arguments: lacks.indices)
-  func `is told what the destination lacks`(index: Int) throws {
+  func `shows what the destination lacks`(index: Int) throws {
     let lack = Self.lacks[index]
     var hosts = try Hosts()
     try lack.change(&hosts)

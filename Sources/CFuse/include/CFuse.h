@@ -34,7 +34,7 @@ void apreserve_hold_signals(void);
 bool apreserve_signal_is_held(void);
 
 /* poll(2), during which these signals come. */
-int apreserve_wait(struct pollfd *descriptors, unsigned long count, int milliseconds);
+int apreserve_wait(struct pollfd *descriptors, nfds_t count, int milliseconds);
 
 /* Has the kernel send this process a signal when its parent ends. */
 static inline int apreserve_end_with_parent(void) {

@@ -105,7 +105,7 @@ def in_effect(directories: t.Iterable[str]) -> dict[str, bytes]:
 
 
 def is_as_described(file: RuleFile, directory: str) -> bool:
-    """Whether nothing has to be written. A link, and a file that others can change, is written anew."""
+    """Whether nothing has to be written. A link, and a file that others can change, is replaced."""
     path = os.path.join(directory, file.name)
     try:
         found = os.lstat(path)

@@ -55,7 +55,7 @@ options:
     type: bool
     default: false
 notes:
-  - mdevctl before version 1.3 cannot replace a definition. It is removed and defined anew then, and put back if that
+  - mdevctl before version 1.3 cannot replace a definition. It is removed and defined again then, and put back if that
     fails. Rules with C(GUEST) do not find it for that moment.
 extends_documentation_fragment:
   - apreserve.ap.program
