@@ -316,8 +316,14 @@ private struct MoveComparison {
     let rows = there.queues.filter { device.holds($0.apqn) }
     let reasons = rows.grouped { row in
       // What to do about hardware names its adapter.
-      [.deconfigured, .checkStopped].contains(row.reason)
-        ? Lack(reason: row.reason, adapter: row.apqn.adapter) : Lack(reason: row.reason)
+      switch row.reason?.state {
+      case .unusable: Lack(reason: row.reason, adapter: row.apqn.adapter)
+      case .pending, .waiting:
+        Lack(
+          reason: row.reason,
+          rule: destination.decisions.decision(for: row.apqn).rule?.location.fileAndLine.printable)
+      default: Lack(reason: row.reason)
+      }
     }
     return reasons.flatMap { group -> [Finding] in
       guard let reason = group.value.reason else { return [] }
@@ -325,7 +331,8 @@ private struct MoveComparison {
       return [
         Finding(
           criterion: reason.criterion, apqns: apqns, outcome: .afterSteps,
-          message: OpenRequest.sentence(for: apqns, reason: reason),
+          message: OpenRequest.sentence(for: apqns, reason: reason)
+            + (group.value.rule.map { ", by \($0)" } ?? ""),
           step: group.elements[0].remedy(for: there))
       ]
     }
@@ -343,6 +350,8 @@ private struct MoveComparison {
   private struct Lack: Hashable {
     var reason: OpenRequest.Reason?
     var adapter: UInt8?
+    /// The rule that reserves it, `FILE:LINE`.
+    var rule: String?
   }
 
   /// Queues that are on `vfio_ap`, and will not be at the next boot, or as soon as the rules are applied.

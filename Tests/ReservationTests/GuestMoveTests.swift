@@ -69,6 +69,7 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
   @Test func `needs only that the queues are reserved where all else is there`() throws {
     let move = try Hosts().move()
     #expect(move.findings.map(\.criterion) == [.reservation])
+    #expect(move.findings[0].message.hasSuffix("about to be moved to vfio_ap, by test.rules:1"))
     #expect(move.steps == ["run apreserve apply, or start apreserve.service"])
     #expect(move.outcome == .afterSteps)
     #expect(move.way == .cold)
