@@ -87,6 +87,35 @@ extension Unicode.Scalar {
   }
 }
 
+extension String {
+  /// The text in an element or an attribute of XML 1.0. Control characters, which it cannot have, are the caller's
+  /// (`printable`).
+  package var escapedForXML: String {
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "&": text += "&amp;"
+      case "<": text += "&lt;"
+      case ">": text += "&gt;"
+      case "\"": text += "&quot;"
+      case "'": text += "&apos;"
+      case "\u{fffe}", "\u{ffff}": text += "\u{fffd}"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+
+  /// Whether the text is a word for every shell, without anything that one expands.
+  package var isShellWord: Bool {
+    !isEmpty
+      && utf8.allSatisfy { byte in
+        "._+@:-".utf8.contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+          || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+      }
+  }
+}
+
 extension Collection {
   /// The first elements with commas between them, and how many more there are: `a, b and 3 more`.
   package func shortList(of limit: Int = 8) -> String {

@@ -103,19 +103,6 @@ extension String {
     return text
   }
 
-  /// The text in an element or attribute of XML 1.0, which cannot have control characters.
-  fileprivate var xml: String {
-    var text = ""
-    for scalar in printableLines.unicodeScalars {
-      switch scalar {
-      case "&": text += "&amp;"
-      case "<": text += "&lt;"
-      case ">": text += "&gt;"
-      case "\"": text += "&quot;"
-      case "\u{fffe}", "\u{ffff}": text += "\u{fffd}"
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text
-  }
+  /// The text in XML, where it may have several lines.
+  fileprivate var xml: String { printableLines.escapedForXML }
 }

@@ -101,15 +101,12 @@ package struct GuestDefinition {
   }
 
   private var rules: String {
-    func numbers(_ mask: APMask) -> String {
-      mask.map { $0 < 10 ? "\($0)" : "0x" + Hex.text($0, digits: 2) }.joined(separator: "|")
-    }
-    return """
-      # Or, as long as it is defined: GUEST=="\(ruleName)", RESERVE="vfio_ap"
-      ADAPTER=="\(numbers(draft.device.adapters))", DOMAIN=="\(numbers(draft.device.domains))", \
-      RESERVE="vfio_ap", NAME="\(draft.name)"
+    """
+    # Or, as long as it is defined: GUEST=="\(ruleName)", RESERVE="vfio_ap"
+    ADAPTER=="\(draft.device.adapters.ruleNumbers("|"))", DOMAIN=="\(draft.device.domains.ruleNumbers("|"))", \
+    RESERVE="vfio_ap", NAME="\(draft.name)"
 
-      """
+    """
   }
 
   /// How rules name the guest: by its label, if that stands for the UUID.

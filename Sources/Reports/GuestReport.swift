@@ -13,13 +13,7 @@ package struct GuestList {
   /// What `apreserve guest show` takes, one a line and each once. A shell that completes names expands them, so that
   /// one with anything special in it is replaced by the UUID.
   package var names: String {
-    let names = guests.map { guest in
-      let isPlain = guest.name.utf8.allSatisfy { byte in
-        Hex.value(ofAnyCase: byte) != nil || "._+@:-".utf8.contains(byte)
-          || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-      }
-      return isPlain ? guest.name : guest.uuid
-    }
+    let names = guests.map { $0.name.isShellWord ? $0.name : $0.uuid }
     return names.grouped { $0 }.map { "\($0.value)\n" }.joined()
   }
 

@@ -43,6 +43,13 @@ package struct GuestDraft: Equatable, Sendable {
   }
 }
 
+extension APMask {
+  /// The numbers as rules have them, such as `5` and `0x0a`, with a separator between them.
+  package func ruleNumbers(_ separator: String) -> String {
+    map { $0 < 10 ? "\($0)" : "0x" + Hex.text($0, digits: 2) }.joined(separator: separator)
+  }
+}
+
 /// The queues of some adapters in some domains: all that a mediated device can have.
 package struct QueueMatrix: Hashable, Sendable {
   package var adapters: APMask

@@ -257,9 +257,9 @@ private struct MoveComparison {
     let defined = configuration.definitions.first { $0.device.uuid == device.uuid }
     let define =
       "define it there with \"apreserve guest define \(guest.name.shellWord) --uuid \(device.uuid) "
-      + "--adapters \(device.adapters.ruleText) --domains \(device.domains.ruleText)"
+      + "--adapters \(device.adapters.ruleNumbers(",")) --domains \(device.domains.ruleNumbers(","))"
       + (device.controlDomains.isEmpty
-        ? "" : " --control-domains \(device.controlDomains.ruleText)")
+        ? "" : " --control-domains \(device.controlDomains.ruleNumbers(","))")
       + (guest.definition?.startsAutomatically == true ? " --auto" : "") + " --apply\""
     func finding(_ message: String, _ step: String) -> [Finding] {
       [
@@ -562,11 +562,7 @@ extension QueueKeys.Source {
 extension String {
   /// The text as a word for a shell.
   fileprivate var shellWord: String {
-    let isPlain = utf8.allSatisfy { byte in
-      "._+@:-".utf8.contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
-    return isPlain ? self : "'" + printable.replacing("'", with: "'\\''") + "'"
+    isShellWord ? self : "'" + printable.replacing("'", with: "'\\''") + "'"
   }
 }
 
@@ -644,13 +640,6 @@ extension MediatedDevice {
   fileprivate func isSameMatrix(as other: MediatedDevice) -> Bool {
     adapters == other.adapters && domains == other.domains
       && controlDomains == other.controlDomains
-  }
-}
-
-extension APMask {
-  /// The numbers as rules have them: `5,0x0a`.
-  fileprivate var ruleText: String {
-    map { $0 < 10 ? "\($0)" : "0x" + Hex.text($0, digits: 2) }.joined(separator: ",")
   }
 }
 

@@ -98,17 +98,7 @@ extension GuestNeeds {
 
   /// Two hyphens in a row would end a comment around the element.
   private static func escaped(_ text: String) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case "'": escaped += "&apos;"
-      case "-" where escaped.hasSuffix("-"): escaped += "&#45;"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
+    text.escapedForXML.replacing("--", with: "-&#45;")
   }
 }
 
