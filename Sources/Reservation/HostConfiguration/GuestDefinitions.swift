@@ -153,7 +153,8 @@ extension MediatedDevice {
     return true
   }
 
-  /// Numbers of 0 to 255 in C notation, with commas between them as ap-check allows; and whether all are such.
+  /// Numbers of 0 to 255 in C notation; and whether the text is one such number. With commas between several, which
+  /// ap-check allows, the kernel refuses the write (`assign_adapter_store`, 6.1).
   private static func ids(_ text: String) -> (known: APMask, areValid: Bool) {
     var ids = APMask()
     var areValid = true
@@ -166,6 +167,6 @@ extension MediatedDevice {
       }
       ids.formUnion(one)
     }
-    return (ids, areValid && !ids.isEmpty)
+    return (ids, areValid && !ids.isEmpty && !text.contains(","))
   }
 }
