@@ -27,7 +27,8 @@ package enum ReplayOccurrence: Equatable, Sendable {
 
 /// A simulated machine with the agent on it, and a script that happens to the machine.
 ///
-/// Time does not pass until nothing else is left to do: then it jumps to the agent's next try.
+/// Time passes where the scenario says so, a second in each unit, and when nothing else is left to do: then it jumps
+/// to the agent's next try.
 package final class ReplaySession {
   package let bus: SimulatedBus
   /// How the session is set up.
@@ -147,8 +148,13 @@ package final class ReplaySession {
       observe(.step(step))
       perform(step)
       try settle()
+      if case .scenario(let line) = step, case .step(.pass(let units)) = line.content {
+        let end = time.now + .seconds(units)
+        try waitForRetries(until: end)
+        time.now = max(time.now, end)
+      }
     }
-    try waitForRetries()
+    try waitForRetries(until: time.now + Self.patience)
   }
 
   /// Lets the agent work until no event is left.
@@ -164,8 +170,9 @@ package final class ReplaySession {
   /// How far ahead the session waits for tries that are still due.
   private static let patience = Duration.seconds(60)
 
-  private func waitForRetries() throws {
-    while let due = agent.nextDue, due <= .boot + Self.patience {
+  /// Lets time pass up to each try that is due until `end`.
+  private func waitForRetries(until end: Instant) throws {
+    while let due = agent.nextDue, due <= end {
       time.now = max(time.now, due)
       try settle()
     }

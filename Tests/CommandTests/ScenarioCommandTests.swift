@@ -51,6 +51,30 @@ import Testing
     #expect(second.output.contains("\"driver\": \"cex4queue\""))
   }
 
+  @Test func `lets time pass, in which the agent tries again what has failed`() throws {
+    let bench = try Workbench([
+      "test.scenario": """
+      kernel 7.2
+      domain add 4
+      load zcrypt_cex4
+      load vfio_ap
+      card add 3 13 cca
+        03.0004 driver: cex4queue
+      pass
+        03.0004 driver: cex4queue
+      pass 60
+        03.0004 driver: vfio_ap
+
+      """,
+      "rules/50.rules": "APQN==\"03.0004\", RESERVE=\"vfio_ap\"\n",
+      "faults": "write 03.0004 > /sys/bus/ap/drivers/cex4queue/unbind 1-2 fail EBUSY\n",
+    ])
+    let result = try bench.run(
+      "simulate --script test.scenario --rules rules --faults faults --mechanism override")
+    #expect(result.messages == "", "\(result.output)")
+    #expect(result.status == 0, "\(result.output)")
+  }
+
   @Test func `that does not hold is an error with its line`() throws {
     let result = try bench("  07.0047 driver: cex4queue\n")
       .run("simulate --script test.scenario --rules rules --snapshot")
