@@ -129,12 +129,22 @@ final class ReplayPlayer {
     self.output = output
   }
 
-  /// Runs a script and returns the machine at its end, and what the agent has reserved on it.
+  /// How a script ended.
+  struct End {
+    /// The machine.
+    var inventory: Inventory
+    /// What the agent has reserved on it.
+    var ownership: Ownership
+    /// Whether anything that the rules request is refused, missing or out of order.
+    var isRefused: Bool
+  }
+
+  /// Runs a script to its end.
   @discardableResult
   func run(
     _ script: ReplayScript, rules: RuleSet, options: ReplaySession.Options,
     expectation: Expectation? = nil
-  ) throws -> (inventory: Inventory, ownership: Ownership) {
+  ) throws -> End {
     var report = ReplayReport(style: output.style)
     report.showsEvents = showsEvents
     report.showsCallbacks = showsCallbacks
@@ -153,19 +163,24 @@ final class ReplayPlayer {
       for line in lines { _ = try? Terminal.print(line + "\n") }
     }
     try session.run()
-    let end = try session.inventory()
-    mismatches = expectation?.mismatches(with: end, counts: session.counts) ?? []
+    let status = session.status
+    let end = End(
+      inventory: try session.inventory(), ownership: session.ownership,
+      isRefused: status.requests.counts.keys.contains(where: \.isStuck)
+        || status.plan?.refusals.isEmpty == false)
+    mismatches =
+      expectation?.mismatches(with: end.inventory, counts: session.counts) ?? []
     problems = session.failures.map { "\($0)" }
     problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never occurred" }
-    guard !isSilent else { return (end, session.ownership) }
+    guard !isSilent else { return end }
     if !isJSON {
       for line in report.pendingEvents() { try Terminal.print(line + "\n") }
     }
     let summary = ReplaySummary(
-      session, name: name, after: end, mismatches: expectation == nil ? nil : mismatches)
+      session, name: name, after: end.inventory, mismatches: expectation == nil ? nil : mismatches)
     try output.print(
       text: summary.text(style: output.style), json: summary.json(activities: activities))
-    return (end, session.ownership)
+    return end
   }
 
   /// Ends the program if a claim of the scenario failed or a fault never occurred.

@@ -37,7 +37,8 @@ struct SimulateCommand: ParsableCommand {
         call *                                   17      fail EIO
         event bind@*                             1/8     lose
 
-      A claim of the scenario that does not hold, and a fault that never occurs, are errors.
+      A claim of the scenario that does not hold, and a fault that never occurs, are errors. Without a scenario the \
+      exit status is 3 if something that the rules request is refused or missing at the end.
 
       With --mount the machine is mounted as a live file system, without an agent. Programs use it like \
       /sys, and the simulated kernel responds:
@@ -162,6 +163,8 @@ struct SimulateCommand: ParsableCommand {
         try Terminal.print(snapshot.encoded())
       }
       try player.checkScenario()
+      // Of a scenario, its claims say what has to hold.
+      if script == nil, end.isRefused { throw ExitStatus.refused }
     }
   }
 

@@ -13,8 +13,8 @@ import Testing
     ("explain 07.0007 \(machine) alone", 0), ("snapshot --inventory machine.json", 0),
     ("verify --rules alone", 0), ("verify alone/50.rules", 0), ("verify nowhere.rules", 1),
     ("rules --rules alone", 0), ("replay boot.events --rules alone", 0),
-    ("simulate \(machine) guests", 0), ("--version", 0), ("--help", 0), ("help", 0),
-    ("help plan", 0), ("plan --help", 0),
+    ("simulate \(machine) guests", 0), ("simulate \(machine) alone", 3),
+    ("--version", 0), ("--help", 0), ("help", 0), ("help plan", 0), ("plan --help", 0),
   ])
   func `says how a command ended`(words: String, status: Int) throws {
     #expect(try Sample.bench().run(words).status == status)
