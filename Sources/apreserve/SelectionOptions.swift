@@ -90,7 +90,13 @@ struct SelectionOptions: ParsableArguments {
 
   /// Reports that no queue is selected. If queues are named, that is an error.
   func noteNothingSelected() throws {
-    Terminal.say("no queue of this machine is selected; numbers are hexadecimal, as in sysfs")
+    let options = [
+      ("--owner", owner.map(\.rawValue)), ("--state", state), ("--guest", guest), ("--name", label),
+      ("--type", type),
+    ].flatMap { option, values in values.map { "\(option) \($0.printable)" } }
+    let words = arguments.texts.map(\.printable) + options
+    let hint = arguments.texts.isEmpty ? "" : "; numbers are hexadecimal, as in sysfs"
+    Terminal.say("no queue of this machine matches \(words.joined(separator: " "))\(hint)")
     if !arguments.texts.isEmpty { throw ExitStatus.error }
   }
 }
