@@ -3,7 +3,7 @@ import Agent
 import Glibc
 package import HostSystem
 package import JSONText
-import Reports
+package import Reports
 package import Reservation
 import ReservationRules
 package import Snapshots
@@ -289,65 +289,111 @@ package struct StatusView {
   }
 
   /// For people: the line that says it all first. What is not well has the next command below it.
-  package func text(now: WallTime, hasSettings: Bool = false) -> String {
-    var lines = [status["summary"]?.text ?? "?", "daemon     \(process(now: now))"]
-    if let times = times(now: now) { lines.append("scanned    \(times)") }
+  package func text(
+    now: WallTime, hasSettings: Bool = false, style: TextStyle = .plain
+  ) -> String {
+    var lines = style.lines(summary, after: "")
+    for (name, fact) in facts(now: now) {
+      let column = 11
+      let name = name + String(repeating: " ", count: column - name.count)
+      lines += style.lines(fact, after: name, hanging: column)
+    }
+    for section in sections(hasSettings: hasSettings) {
+      lines += ["", section.title] + section.content.flatMap { style.lines($0) }
+      if let next = section.next { lines.append("  next: \(next)") }
+    }
+    return lines.map { $0.printable + "\n" }.joined()
+  }
+
+  private var summary: String { status["summary"]?.text ?? "?" }
+
+  /// What is said in a line, by name.
+  private func facts(now: WallTime) -> [(name: String, fact: String)] {
+    var facts = [("daemon", process(now: now))]
+    if let times = times(now: now) { facts.append(("scanned", times)) }
     if let mechanism = status["mechanism"]?.text {
-      lines.append("mechanism  \(mechanism): \(status["mechanismReason"]?.text ?? "")")
+      facts.append(("mechanism", "\(mechanism): \(status["mechanismReason"]?.text ?? "")"))
     }
     let rules = status["rules"]
     let files = (rules?["files"]?.elements ?? []).compactMap(\.text)
-    lines.append(
-      "rules      \(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))"
-        + Self.origin(rules?["origin"]?.text))
+    let origin = Self.origin(rules?["origin"]?.text)
+    facts.append(
+      ("rules", "\(rules?["count"]?.integer ?? 0) in \(counted(files.count, "file"))\(origin)"))
     if let until = (rules?["confirmUntil"]?.text).flatMap({ WallTime(text: $0) }) {
-      lines.append(
-        "trial      the last change of the rules is taken back at \(until.localText)")
-      lines.append("           next: apreserve confirm")
+      facts.append(("trial", "the last change of the rules is taken back at \(until.localText)"))
+      facts.append(("", "next: apreserve confirm"))
     }
-    if let events = events { lines.append("events     \(events)") }
-    if let wait = wait { lines.append("waiting    \(wait)") }
+    if let events { facts.append(("events", events)) }
+    if let wait { facts.append(("waiting", wait)) }
+    return facts
+  }
+
+  /// What takes more than a line: its lines under a title, and what to do about it.
+  private struct Section {
+    var title: String
+    var content: [String]
+    var next: String?
+
+    /// Nil if there is nothing to say. `count` is how much there is if not all of it is in the content.
+    init?(_ title: String, _ content: [String], of count: Int? = nil, next: String? = nil) {
+      guard !content.isEmpty else { return nil }
+      self.title = title
+      self.content = content + [content.remainder(of: count ?? content.count)].compactMap(\.self)
+      self.next = next
+    }
+  }
+
+  private func sections(hasSettings: Bool) -> [Section] {
+    let rules = status["rules"]
     let hasRuleErrors = !(rules?["errors"]?.elements ?? []).isEmpty
     let isUnconfirmed = rules?["origin"]?.text == RuleKeeper.Origin.unconfirmed.rawValue
-    lines += section(
-      "problems", problems,
-      next: hasRuleErrors
-        ? "apreserve verify"
-        : isUnconfirmed ? "apreserve rules --diff" : "journalctl -u apreserve.service -e")
+    var sections = [
+      Section(
+        "problems", problems,
+        next: hasRuleErrors
+          ? "apreserve verify"
+          : isUnconfirmed ? "apreserve rules --diff" : Self.journal)
+    ]
     for state in Requests.State.allCases {
       let groups = (status["openRequests"]?.elements ?? []).filter {
         $0["state"]?.text == state.rawValue
       }
       let shown = groups.reduce(0) { $0 + ($1["count"]?.integer ?? 0) }
       let rest = count(of: state) - shown
-      var messages = groups.compactMap { $0["message"]?.text }
+      var messages = groups.compactMap(Self.message(ofRequests:))
       if !groups.isEmpty, rest > 0 { messages.append("and \(counted(rest, "more queue"))") }
       let queue = groups.first?["queues"]?.elements.first?.text
-      lines += section(
-        state.rawValue, messages,
-        next: state.isStuck ? queue.map { "apreserve explain \($0)" } : nil)
+      sections.append(
+        Section(
+          state.rawValue, messages,
+          next: state.isStuck ? queue.map { "apreserve explain \($0)" } : nil))
     }
-    lines += section(
-      "draining",
-      (status["draining"]?.elements ?? []).map {
-        "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.digits($0["seconds"])) s"
-      })
     let refused = status["refusals"]?.elements.first?["queue"]?.text
-    lines += section(
-      "not given back", notGivenBack, next: refused.map { "apreserve explain \($0)" })
-    lines += section(
-      "failed", texts("failures"), of: number("failed"), next: "journalctl -u apreserve.service -e")
-    lines += section(
-      "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text })
+    sections += [
+      Section(
+        "draining",
+        (status["draining"]?.elements ?? []).map {
+          "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.digits($0["seconds"])) s"
+        }),
+      Section(
+        "not given back", notGivenBack, next: refused.map { "apreserve explain \($0)" }),
+      Section("failed", texts("failures"), of: number("failed"), next: Self.journal),
+      Section(
+        "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text }),
+    ]
     if hasSettings {
-      lines += section(
-        "settings",
-        (status["settings"]?.elements ?? []).map {
-          "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
-        })
+      sections.append(
+        Section(
+          "settings",
+          (status["settings"]?.elements ?? []).map {
+            "\($0["key"]?.text ?? "")=\($0["value"]?.text ?? "")  (\($0["origin"]?.text ?? ""))"
+          }))
     }
-    return lines.map { $0.printable + "\n" }.joined()
+    return sections.compactMap(\.self)
   }
+
+  /// The command that shows what the daemon has said.
+  private static let journal = "journalctl -u apreserve.service -e"
 
   /// Which process it is, and since when.
   private func process(now: WallTime) -> String {
@@ -399,7 +445,6 @@ package struct StatusView {
 
   /// One line: how far the daemon is, and what it waits for first.
   package var outlook: String {
-    let summary = status["summary"]?.text ?? "?"
     let open = (status["openRequests"]?.elements ?? []).first {
       [Requests.State.pending, .waiting].map(\.rawValue).contains($0["state"]?.text)
     }
@@ -502,15 +547,6 @@ package struct StatusView {
     (status[key]?.elements ?? []).compactMap(\.text)
   }
 
-  /// `next` is what to do about it.
-  private func section(
-    _ title: String, _ content: [String], of count: Int? = nil, next: String? = nil
-  ) -> [String] {
-    guard !content.isEmpty else { return [] }
-    let lines = content + [content.remainder(of: count ?? content.count)].compactMap(\.self)
-    return ["", title] + lines.map { "  " + $0 } + (next.map { ["  next: \($0)"] } ?? [])
-  }
-
   private static func origin(_ word: String?) -> String {
     switch word {
     case "earlier-files": ", as they were before the files had errors"
@@ -518,6 +554,13 @@ package struct StatusView {
     case "last-good": ", kept by an earlier run, since the files have errors"
     case "nowhere": "; the files have errors and no earlier rules are known"
     default: ""
+    }
+  }
+
+  /// The sentence about a group of open requests, with what to do.
+  package static func message(ofRequests group: JSONValue) -> String? {
+    group["message"]?.text.map { message in
+      message + (group["remedy"]?.text.map { "; \($0)" } ?? "")
     }
   }
 

@@ -49,6 +49,18 @@ package struct Explanation {
     assessment.plan.warnings.filter { $0.isAboutNextBoot(of: apqn) }
   }
 
+  /// Why the queue cannot be used as the rules request.
+  private var reason: OpenRequest.Reason? {
+    let isReservedInVain = queue == nil && decision.reserve == .vfioAP
+    return assessment.requests.reason(for: apqn)
+      ?? (isReservedInVain ? assessment.inventory.absence(of: apqn) : nil)
+  }
+
+  /// What a person can do about that, as a clause; nil where it depends on the rules, which are shown.
+  var remedy: String? {
+    reason.flatMap { OpenRequest.remedy(for: [apqn], reason: $0) }
+  }
+
   /// What blocks what the rules want, a sentence each.
   var obstacles: [String] {
     let plan = assessment.plan
@@ -56,7 +68,6 @@ package struct Explanation {
     for waiting in plan.waiting where waiting.apqn == apqn {
       sentences.append("\(waiting.driver) is not loaded; the plan waits for it")
     }
-    let reason = assessment.requests.reason(for: apqn)
     if plan.undecidable.contains(apqn), reason?.state != .unreadable {
       sentences.append("a rule compares something that cannot be read now; the owner stays")
     }
@@ -72,11 +83,8 @@ package struct Explanation {
     case .checkStopped?: sentences.append("check-stopped, so that no guest can use it")
     case .unreadable(let sentence)?: sentences.append("\(sentence); the owner stays")
     default:
-      switch decision.reserve {
-      case .vfioAP where queue == nil: sentences.append("absent; it is reserved when it is added")
-      case nil where queue == nil:
+      if queue == nil, decision.reserve == nil {
         sentences.append("absent; the rules are decided when it is added")
-      default: break
       }
     }
     return sentences
@@ -122,6 +130,9 @@ extension Explanation {
         ["", style.paint("blocked by", in: .problem)]
         + obstacles.flatMap { Self.paragraph($0, style) }
     }
+    if let remedy {
+      lines += ["", style.paint("remedy", in: .heading)] + Self.paragraph(remedy, style)
+    }
     if !warnings.isEmpty {
       lines +=
         ["", style.paint("warnings", in: .problem)]
@@ -135,7 +146,7 @@ extension Explanation {
 
   /// A sentence, indented by two blanks and its further lines by four.
   private static func paragraph(_ text: String, _ style: TextStyle) -> [String] {
-    text.wrapped(to: width(style) - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
+    TextStyle(isColored: style.isColored, width: width(style)).lines(text)
   }
 
   private var cardText: String {
@@ -254,6 +265,7 @@ extension Explanation {
     $0.add(
       "blockedBy", .list(of: .text), "What blocks what the rules request, a sentence each.",
       \.obstacles)
+    $0.add("remedy", .text, "What to do, if that does not depend on the rules.", \.remedy)
     $0.add(
       "warnings", .list(of: .object(PlanWarning.layout)), "What the plan warns of.", \.warnings)
   }

@@ -38,7 +38,7 @@ package struct GuestList {
       let sentences = guest.sentences
       guard !sentences.isEmpty else { continue }
       lines += ["", style.paint(guest.name.printable, in: .heading)]
-      lines += sentences.flatMap { style.paragraph($0) }
+      lines += sentences.flatMap { style.lines($0) }
     }
     return lines.map { $0 + "\n" }.joined()
   }
@@ -125,7 +125,7 @@ package struct GuestReport {
     let sentences = guest.problems
     if !sentences.isEmpty {
       lines += ["", style.paint("findings", in: .problem)]
-      lines += sentences.flatMap { style.paragraph($0) }
+      lines += sentences.flatMap { style.lines($0) }
     }
     return lines.map { $0 + "\n" }.joined()
   }
@@ -138,14 +138,6 @@ package struct GuestReport {
 
   package func json(under heading: MachineHeading) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
-  }
-}
-
-extension TextStyle {
-  /// A sentence in lines of the terminal, indented by two blanks and its further lines by four.
-  func paragraph(_ sentence: String) -> [String] {
-    guard let width else { return ["  " + sentence] }
-    return sentence.wrapped(to: width - 4).enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
   }
 }
 

@@ -34,7 +34,7 @@ package struct MoveReport {
       style.paint(move.guest.name.printable, in: .heading) + ": "
         + style.paint(move.outcome.phrase, in: move.outcome == .impossible ? .problem : nil)
     ]
-    if move.outcome != .impossible { lines += style.paragraph(move.way.sentence) }
+    if move.outcome != .impossible { lines += style.lines(move.way.sentence) }
     var table = TextTable()
     for queue in move.queues {
       table.append([
@@ -48,7 +48,7 @@ package struct MoveReport {
     let findings = move.findings.filter { $0.outcome == move.outcome }
     guard !findings.isEmpty else { return lines }
     lines.append(move.outcome == .impossible ? "because" : "first")
-    lines += findings.flatMap { style.paragraph($0.sentence) }
+    lines += findings.flatMap { style.lines($0.sentence) }
     return lines
   }
 

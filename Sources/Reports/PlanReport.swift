@@ -99,12 +99,8 @@ extension PlanReport {
   private func sentences(
     _ texts: [String], indentation: Int = 2, style: TextStyle
   ) -> [String] {
-    texts.flatMap { text -> [String] in
-      let room = style.width.map { $0 - indentation - 2 } ?? .max
-      return text.wrapped(to: room).enumerated().map {
-        String(repeating: " ", count: indentation + ($0 == 0 ? 0 : 2)) + $1
-      }
-    }
+    let indent = String(repeating: " ", count: indentation)
+    return texts.flatMap { style.lines($0, after: indent, hanging: indentation + 2) }
   }
 
   /// What is set, and where.
@@ -130,8 +126,7 @@ extension PlanReport {
     // A mask has 64 digits, which a narrow terminal would break.
     let changes = [("clears", before.subtracting(after)), ("sets", after.subtracting(before))]
     return changes.filter { !$0.1.isEmpty }.flatMap { word, numbers in
-      "\(name) \(word) \(Self.numbers(numbers, digits: digits))".wrapped(to: width - 4)
-        .enumerated().map { ($0 == 0 ? "  " : "    ") + $1 }
+      style.lines("\(name) \(word) \(Self.numbers(numbers, digits: digits))")
     }
   }
 

@@ -69,6 +69,7 @@ extension OpenRequest.Group {
     JSONLayout("OpenRequests", "Requests that are not fulfilled for the same reason.") {
       $0.add("state", .word, "Their state.", \.reason.state)
       $0.add("message", .text, "Why, a sentence.", \.sentence)
+      $0.add("remedy", .text, "What to do, if that does not depend on the rules.", \.remedy)
       $0.add("count", .count, "How many there are.", \.apqns.count)
       $0.add("queues", .queues, "The queues; in the daemon's status at most 100.") {
         Array($0.apqns.prefix(limit))

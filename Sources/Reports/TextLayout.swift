@@ -144,6 +144,15 @@ package struct TextStyle: Equatable, Sendable {
     guard isColored, let ink, !text.isEmpty else { return text }
     return "\u{1b}[\(ink.rendition)m\(text)\u{1b}[0m"
   }
+
+  /// A text after `first`, which stands before its first line only. On a terminal its further lines are indented by
+  /// `hanging` blanks.
+  package func lines(_ text: String, after first: String = "  ", hanging: Int = 4) -> [String] {
+    guard let width else { return [first + text] }
+    return text.wrapped(to: width - max(first.count, hanging)).enumerated().map {
+      ($0 == 0 ? first : String(repeating: " ", count: hanging)) + $1
+    }
+  }
 }
 
 extension String {
@@ -157,22 +166,18 @@ extension String {
     String(repeating: " ", count: Swift.max(0, width - count)) + self
   }
 
-  /// The text in lines of at most `width` characters, broken at blanks; a longer word is cut.
-  func wrapped(to width: Int) -> [String] {
+  /// The text in lines of at most `width` characters, broken at blanks. A longer word has a line of its own: a person
+  /// can copy it from there.
+  package func wrapped(to width: Int) -> [String] {
     var lines: [String] = []
     var line = ""
     for word in split(separator: " ", omittingEmptySubsequences: false) {
-      var word = word
       if !line.isEmpty, line.count + 1 + word.count <= width {
         line += " " + word
-        continue
+      } else {
+        if !line.isEmpty { lines.append(line) }
+        line = String(word)
       }
-      if !line.isEmpty { lines.append(line) }
-      while word.count > width {
-        lines.append(String(word.prefix(width)))
-        word = word.dropFirst(width)
-      }
-      line = String(word)
     }
     return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
   }

@@ -102,39 +102,21 @@ extension Assessment {
 extension Guest.Queue {
   /// What a person can do so that the guest can use the queue; nil if nothing needs to be done.
   package func remedy(for guest: Guest) -> String? {
-    let adapter = "adapter 0x\(Hex.text(apqn.adapter, digits: 2)) (\(apqn.adapter) on the HMC)"
-    let domain = "domain 0x\(Hex.text(apqn.domain, digits: 4)) (\(apqn.domain) on the HMC)"
-    switch reason {
-    case nil:
+    guard let reason else {
       return others.isEmpty
         ? nil : "take it out of the definition of one of the two guests; only one can have it"
-    case .planned, .unfinished: return "run apreserve apply, or start apreserve.service"
-    case .failed: return "apreserve status has the failure; the daemon tries again"
-    case .failedFinally:
-      return "apreserve status has the failure; run apreserve reload after mending it"
-    case .driver(let driver): return "run modprobe \(driver)"
-    case .lock: return "wait until the other process has ended"
-    case .draining: return "wait until the host's requests are finished"
-    case .refusal, .undecidable, .unreadable:
-      return "run apreserve explain \(apqn)"
-    case .notReserved(_, let rule?):
-      return "change the rule \(rule), or take the queue out of the definition"
-    case .notReserved(_, nil), .notRequested:
-      return "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
-    case .adapterNotConfigured:
-      return
-        "assign \(adapter) to this LPAR in its image profile, or on the HMC with \"Change LPAR "
-        + "Cryptographic Controls\""
-    case .domainNotConfigured:
-      return
-        "assign usage \(domain) to this LPAR in its image profile, or on the HMC with \"Change LPAR "
-        + "Cryptographic Controls\""
-    case .adapterAbsent: return "configure \(adapter) on for this LPAR on the HMC"
-    case .domainAbsent: return "check \(domain) in this LPAR's Cryptographic Controls on the HMC"
-    case .deconfigured:
-      return
-        "run chzcrypt --config-on \(Hex.text(apqn.adapter, digits: 2)), or configure \(adapter) on for this LPAR on the HMC"
-    case .checkStopped: return "look at the hardware messages for \(adapter) on the support element"
     }
+    return OpenRequest.remedy(for: [apqn], reason: reason)
+      ?? {
+        switch reason {
+        case .planned, .unfinished: "run apreserve apply, or start apreserve.service"
+        case .failed: "apreserve status has the failure; the daemon tries again"
+        case .lock: "wait until the other process has ended"
+        case .draining: "wait until the host's requests are finished"
+        case .notReserved, .notRequested:
+          "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
+        default: "run apreserve explain \(apqn)"
+        }
+      }()
   }
 }

@@ -204,6 +204,41 @@ extension OpenRequest.Reason {
   }
 }
 
+extension OpenRequest {
+  /// What a person can do so that the queues of requests that are open for the same reason can be used, as a clause;
+  /// nil where nothing needs to be done, and where it depends on the rules.
+  package static func remedy(for apqns: [APQN], reason: Reason) -> String? {
+    let numbers = Set(apqns.map(\.adapter)).sorted()
+    let adapters =
+      (numbers.count == 1 ? "adapter " : "adapters ")
+      + numbers.map { "0x\(Hex.text($0, digits: 2)) (\($0) on the HMC)" }.shortList()
+    let controls = "in its image profile, or on the HMC with \"Change LPAR Cryptographic Controls\""
+    switch reason {
+    case .planned, .unfinished, .failed, .lock, .draining: return nil
+    case .refusal, .notReserved(_, nil), .notRequested, .undecidable, .unreadable: return nil
+    case .failedFinally: return "run apreserve reload after mending it"
+    case .driver(let driver): return "run modprobe \(driver)"
+    case .notReserved(_, let rule?):
+      return "change the rule \(rule), or take the queue out of the definition"
+    case .adapterNotConfigured: return "assign \(adapters) to this LPAR \(controls)"
+    case .domainNotConfigured(let domain):
+      return "assign usage \(Self.name(ofDomain: domain)) to this LPAR \(controls)"
+    case .adapterAbsent: return "configure \(adapters) on for this LPAR"
+    case .domainAbsent(let domain):
+      return "check \(Self.name(ofDomain: domain)) in this LPAR's Cryptographic Controls"
+    case .deconfigured:
+      let cards = numbers.map { Hex.text($0, digits: 2) }.joined(separator: " ")
+      return "run chzcrypt --config-on \(cards), or configure \(adapters) on for this LPAR"
+    case .checkStopped:
+      return "look at the hardware messages for \(adapters) on the support element"
+    }
+  }
+
+  private static func name(ofDomain domain: UInt8) -> String {
+    "domain 0x\(Hex.text(domain, digits: 4)) (\(domain) on the HMC)"
+  }
+}
+
 extension OpenRequest: CustomStringConvertible {
   /// One sentence: `06.0004 is missing: adapter 0x06 is absent`.
   package var description: String { Self.sentence(for: [apqn], reason: reason) }
@@ -226,6 +261,9 @@ extension OpenRequest: CustomStringConvertible {
 
     /// One sentence about all of them.
     package var sentence: String { OpenRequest.sentence(for: apqns, reason: reason) }
+
+    /// What a person can do about all of them, as a clause (`OpenRequest.remedy`).
+    package var remedy: String? { OpenRequest.remedy(for: apqns, reason: reason) }
   }
 
   /// The requests by reason, in the order of their first queues.
@@ -317,7 +355,11 @@ extension Requests {
       (queues.contains(apqn) ? self : all).reason(for: apqn).map { OpenRequest(apqn, $0) }
     }
     let named = filter.queues?.singleQueues.filter { !all.queues.contains($0) } ?? []
-    open += named.map { OpenRequest($0, .notRequested) }
+    open += named.map { apqn in
+      // Rules reserve a queue that has been absent since boot as well, which is no request of theirs unless they name it.
+      let isReserved = decisions.row(apqn.adapter).vfioAP.contains(apqn.domain)
+      return OpenRequest(apqn, isReserved ? inventory.absence(of: apqn) : .notRequested)
+    }
     let guest = filter.guest.map { configuration.problems(of: $0, on: inventory) } ?? []
     // Of a queue whose adapter does not answer it is unknown whether it would serve a guest.
     let silent = APMask(matching.map(\.adapter)).compactMap { inventory.card($0)?.silence }
@@ -472,7 +514,7 @@ private struct RequestJudge {
 
   /// Why the request is open; nil if it is fulfilled.
   func reason(for apqn: APQN) -> OpenRequest.Reason? {
-    guard let queue = inventory.queue(apqn) else { return absence(of: apqn) }
+    guard let queue = inventory.queue(apqn) else { return inventory.absence(of: apqn) }
     if queue.owner == .vfioAP || progress.moved.contains(apqn) { return flaw(of: queue) }
     if let obstacle = progress.obstacle { return .failed(obstacle) }
     if progress.draining.contains(apqn) { return .draining }
@@ -495,17 +537,6 @@ private struct RequestJudge {
       rule: rule.map { $0.location.fileAndLine.printable })
   }
 
-  private func absence(of apqn: APQN) -> OpenRequest.Reason {
-    if inventory.bus.configuredAdapters?.contains(apqn.adapter) == false {
-      return .adapterNotConfigured(apqn.adapter)
-    }
-    if inventory.bus.configuredDomains?.contains(apqn.domain) == false {
-      return .domainNotConfigured(apqn.domain)
-    }
-    return inventory.card(apqn.adapter) == nil
-      ? .adapterAbsent(apqn.adapter) : .domainAbsent(apqn.domain)
-  }
-
   /// Why a queue on `vfio_ap` is of no use to a guest.
   private func flaw(of queue: Queue) -> OpenRequest.Reason? {
     let card = inventory.card(queue.apqn.adapter)
@@ -514,5 +545,18 @@ private struct RequestJudge {
     case .checkStopped: .checkStopped
     case nil: nil
     }
+  }
+}
+
+extension Inventory {
+  /// Why a queue is not there.
+  package func absence(of apqn: APQN) -> OpenRequest.Reason {
+    if bus.configuredAdapters?.contains(apqn.adapter) == false {
+      return .adapterNotConfigured(apqn.adapter)
+    }
+    if bus.configuredDomains?.contains(apqn.domain) == false {
+      return .domainNotConfigured(apqn.domain)
+    }
+    return card(apqn.adapter) == nil ? .adapterAbsent(apqn.adapter) : .domainAbsent(apqn.domain)
   }
 }

@@ -86,10 +86,10 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       if history {
-        let lines = try control.history(since: start, state: state).map {
-          (json ? $0.json.text() : $0.line) + "\n"
+        let lines = try control.history(since: start, state: state).flatMap {
+          json ? [$0.json.text()] : style.lines($0.line, after: "")
         }
-        return try Terminal.page(lines.joined())
+        return try Terminal.page(lines.map { $0 + "\n" }.joined())
       }
       if watch { return try watchStatus() }
       let status = try control.status("GetStatus")
@@ -101,8 +101,11 @@ struct StatusCommand: ParsableCommand {
   private func text(of status: JSONValue) -> String {
     json
       ? status.documentText
-      : StatusView(status).text(now: HostTime().wallTime, hasSettings: settings)
+      : StatusView(status).text(
+        now: HostTime().wallTime, hasSettings: settings, style: style)
   }
+
+  private var style: TextStyle { TextStyle(isColored: false, width: Terminal.width) }
 
   /// Prints the status whenever anything but times and counters has changed.
   private func watchStatus() throws {
@@ -337,7 +340,7 @@ struct SettleCommand: ParsableCommand {
 
   /// Why requests of a reply are not reserved and usable, each a sentence.
   private func openRequests(in reply: Reply) -> [String] {
-    (reply["openRequests"]?.elements ?? []).compactMap { $0["message"]?.text }
+    (reply["openRequests"]?.elements ?? []).compactMap(StatusView.message(ofRequests:))
   }
 }
 

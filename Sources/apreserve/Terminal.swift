@@ -49,10 +49,17 @@ enum Terminal {
     _ = try? print(report.json.documentText)
   }
 
-  /// Prints a message after the name of the program, without control characters.
+  /// Prints a message after the name of the program, without control characters, and on a terminal in lines of its
+  /// width.
   static func say(_ message: String) {
     said.withLock { $0.messages.append(message.printableLines) }
-    _ = write("apreserve: \(message.printableLines)\n", to: STDERR_FILENO)
+    let isInteractive = isatty(STDERR_FILENO) == 1
+    let style = TextStyle(
+      isColored: false, width: isInteractive ? width(of: STDERR_FILENO) : nil)
+    let lines = "apreserve: \(message.printableLines)".split(
+      separator: "\n", omittingEmptySubsequences: false
+    ).flatMap { style.lines(String($0), after: "", hanging: 2) }
+    _ = write(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO)
   }
 
   /// Opens standard input, output and error if they are closed, before any file can get their numbers.

@@ -315,7 +315,7 @@ struct `What keeps a guest from its queues` {
       }
       let text = view.text(now: HostTime().wallTime)
       for request in status["openRequests"]?.elements ?? [] {
-        let message = try #require(request["message"]?.text)
+        let message = try #require(StatusView.message(ofRequests: request))
         #expect(text.contains("  \(message)\n"), "\(name): \(text)")
       }
       let explanation = try machine.reply("Explain", [.init("queue", "01.0000")])["explanation"]

@@ -132,9 +132,28 @@ private struct Row: Sendable {
     #expect(text.contains("\nscanned    7 s ago; last change 119 min ago, 20"), "\(text)")
     #expect(
       text.contains(
-        "\nmissing\n  01.0004 is missing: adapter 0x01 is absent\n  next: apreserve explain 01.0004\n"
-      ),
+        """
+
+        missing
+          01.0004 is missing: adapter 0x01 is absent; configure adapter 0x01 (1 on the HMC) on for this LPAR
+          next: apreserve explain 01.0004
+
+        """),
       "\(text)")
+    let narrow = StatusView(json).text(
+      now: Self.now, style: TextStyle(isColored: false, width: 50))
+    #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 50 }, "\(narrow)")
+    #expect(
+      narrow.contains(
+        """
+
+        missing
+          01.0004 is missing: adapter 0x01 is absent;
+            configure adapter 0x01 (1 on the HMC) on for
+            this LPAR
+          next: apreserve explain 01.0004
+
+        """), "\(narrow)")
     #expect(!text.contains("settings"))
     document.settings = [AppliedSetting(name: "FightLimit", value: "3", origin: "default")]
     #expect(

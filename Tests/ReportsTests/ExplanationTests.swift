@@ -66,7 +66,17 @@ import Testing
   @Test func `of an absent queue says what will happen to it`() throws {
     let assessment = try Example.assessment()
     let requested = Explanation(APQN(adapter: 2, domain: 9), in: assessment).text(style: .plain)
-    #expect(requested.hasSuffix("  absent; it is reserved when it is added\n"))
+    #expect(
+      requested.hasSuffix(
+        """
+        blocked by
+          the adapter has no queue in domain 0x0009; the queue is reserved when it is
+            added
+
+        remedy
+          check domain 0x0009 (9 on the HMC) in this LPAR's Cryptographic Controls
+
+        """), "\(requested)")
     let open = Explanation(APQN(adapter: 7, domain: 4), in: assessment).text(style: .plain)
     #expect(open.hasSuffix("  absent; the rules are decided when it is added\n"))
     #expect(open.contains("  card     card07 is not there\n"))
@@ -127,11 +137,12 @@ import Testing
 
   /// The longest of everything: names of files, labels, masks, refusals.
   @Test(arguments: ["01.0004", "02.0005", "09.0009"])
-  func `is at most 80 characters wide`(name: String) throws {
+  func `is at most 80 characters wide, unless a word is longer`(name: String) throws {
     let label = String(repeating: "a long label ", count: 12)
+    let longWord = label.filter { $0 != " " }
     let text = """
       ADAPTER=="1", RESERVE="vfio_ap", NAME="\(label)"
-      APQN=="02.0005", RESERVE="vfio_ap", NAME="\(label.filter { $0 != " " })"
+      APQN=="02.0005", RESERVE="vfio_ap", NAME="\(longWord)"
       HOST=="\(String(repeating: "h", count: 60))", RESERVE="host"
       """
     var inventory = Example.grid(adapters: 1...2, domains: 4...5)
@@ -142,7 +153,7 @@ import Testing
       inventory: inventory, rules: rules, host: HostIdentity(name: "lnx01"))
     let apqn = try #require(APQN(name))
     for line in Explanation(apqn, in: assessment).text(style: .plain).split(separator: "\n") {
-      #expect(line.count <= 80, "\(line)")
+      #expect(line.count <= 80 || line.contains(longWord), "\(line)")
     }
   }
 

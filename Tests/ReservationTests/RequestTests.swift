@@ -390,6 +390,35 @@ extension Machine {
     #expect(try problems().map { $0.hasPrefix("card02 does not answer: ") } == [true])
   }
 
+  @Test(
+    "about a queue by its name says why it is not there, also if no rule names it",
+    arguments: [
+      ("06.0004", "06.0004 is missing: adapter 0x06 is absent"),
+      ("01.0007", "01.0007 is refused: neither a rule nor a mediated device requests it"),
+      ("01.0004", nil),
+    ])
+  func named(queue: String, sentence: String?) throws {
+    var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
+    try machine.set("01.0004", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    let assessment = try machine.assessment(
+      #"ADAPTER=="1|6", DOMAIN=="4", RESERVE="vfio_ap""#, .override)
+    let answer = assessment.requests.matching(
+      RequestFilter(queues: try APQNPattern(queue)), on: assessment.inventory,
+      by: assessment.decisions, ownership: assessment.ownership,
+      configuration: assessment.context.configuration)
+    #expect(answer.count == 1)
+    #expect(answer.open.map(\.description) == [sentence].compactMap(\.self))
+  }
+
+  @Test func `open for one reason have one remedy`() {
+    let apqns = ["01.0004", "01.0005", "0a.0004"].compactMap { APQN($0) }
+    #expect(
+      OpenRequest.remedy(for: apqns, reason: .deconfigured)
+        == "run chzcrypt --config-on 01 0a, or configure adapters 0x01 (1 on the HMC), 0x0a (10 on the HMC) on "
+        + "for this LPAR")
+    #expect(OpenRequest.remedy(for: apqns, reason: .planned) == nil)
+  }
+
   @Test func `includes what an active device is defined with and does not have`() throws {
     var machine = Machine(adapters: [1], domains: [4], mechanism: .override)
     machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
