@@ -295,7 +295,7 @@ struct `A mounted bus` {
     try bench.directory("sys")
     let result = try bench.run("simulate --script m.scenario --mount sys")
     #expect(result.status == 1)
-    #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\"\n")
+    #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\", not \"7\"\n")
   }
 }
 

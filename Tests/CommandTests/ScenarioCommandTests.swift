@@ -80,7 +80,7 @@ import Testing
       .run("simulate --script test.scenario --rules rules --snapshot")
     #expect(
       result.messages
-        == "apreserve: test.scenario:10: the driver of 07.0047 is vfio_ap\n")
+        == "apreserve: test.scenario:10: the driver of 07.0047 is vfio_ap, not cex4queue\n")
     #expect(result.status == 1)
   }
 

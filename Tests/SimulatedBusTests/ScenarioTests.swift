@@ -146,10 +146,10 @@ import Testing
       "write x > /sys/bus/ap/config_time",
       "1: the kernel answers write: EINVAL (22), and ok was expected"
     ),
-    ("scan\n 05.0004 driver: vfio_ap", "2: the driver of 05.0004 is cex4queue"),
-    ("scan\n 05.0004 driver:", "2: the driver of 05.0004 is cex4queue"),
-    ("scan\n /sys/bus/ap/scans = 1", "2: /sys/bus/ap/scans is \"3\""),
-    ("scan\n /sys/bus/ap/nothing = 1", "2: /sys/bus/ap/nothing is absent"),
+    ("scan\n 05.0004 driver: vfio_ap", "2: the driver of 05.0004 is cex4queue, not vfio_ap"),
+    ("scan\n 05.0004 driver:", "2: the driver of 05.0004 is cex4queue, not none"),
+    ("scan\n /sys/bus/ap/scans = 1", "2: /sys/bus/ap/scans is \"3\", not \"1\""),
+    ("scan\n /sys/bus/ap/nothing = 1", "2: /sys/bus/ap/nothing is absent, not \"1\""),
     ("scan\n event add*", "2: there was no such event; there were: none"),
     (
       "card config 5 0\n no event *card05",
@@ -164,6 +164,11 @@ import Testing
       "1: the kernel answers ENODEV (no such device)"
     ),
     ("card del 09", "1: there is no adapter 09"),
+    (
+      "card add 4-5",
+      "1: adapter 05 is there already; remove it first, quietly if the kernel must not notice"
+    ),
+    ("quiet card del 5\ncard add 5 14", nil),
     ("card del 5-9\n 05.0004 driver: cex4queue", "1: there are no adapters 07,08,09"),
     ("card config 9 1", "1: there is no adapter 09"),
     ("quiet card chkstop 9 1", "1: there is no adapter 09"),
@@ -171,7 +176,7 @@ import Testing
     (
       "card mute 5 1\n /sys/devices/ap/card05/hwtype = 13\n /sys/devices/ap/card06/serialnr = \n"
         + " /sys/devices/ap/card05/serialnr = \ncard mute 5 0\n /sys/devices/ap/card05/serialnr =",
-      "4: /sys/devices/ap/card05/serialnr is absent"
+      "4: /sys/devices/ap/card05/serialnr is absent, not \"\""
     ),
     ("domain del 4,ff\n 05.0004 driver: cex4queue", "1: there is no usage domain ff"),
     ("control del ff", "1: there is no control domain ff"),
@@ -181,11 +186,13 @@ import Testing
     ("busy 09.0004 1 1", "1: there is no queue 09.0004"),
     ("quiet card add 9\nbusy 09.0004 1 1", "2: there is no queue 09.0004"),
   ])
-  func `reports the line that does not hold, and what holds instead`(lines: String, failure: String)
+  func `reports the line that does not hold, and what holds instead`(
+    lines: String, failure: String?
+  )
     throws
   {
     let found = try failures(lines)
-    #expect(found == [failure])
+    #expect(found == [failure].compactMap(\.self))
   }
 
   @Test func `claims events in their order`() throws {

@@ -153,10 +153,12 @@ public final class ScenarioRun {
     case .text(let path, let expected):
       var text = try? bus.read(path)
       if text?.hasSuffix("\n") == true { text?.removeLast() }
-      return text == expected ? nil : "\(path) is \(Self.quoted(text))"
+      return text == expected
+        ? nil : "\(path) is \(Self.quoted(text)), not \(Self.quoted(expected))"
     case .driver(let apqn, let expected):
       let driver = bus.driver(of: apqn)
-      return driver == expected ? nil : "the driver of \(apqn) is \(driver ?? "none")"
+      return driver == expected
+        ? nil : "the driver of \(apqn) is \(driver ?? "none"), not \(expected ?? "none")"
     case .event(let pattern, let properties):
       let index = events[position...].firstIndex { event in
         pattern.matches(event) && properties.allSatisfy { Self.has($0, in: event) }
@@ -219,18 +221,25 @@ struct ImpossibleStep {
     self.errno = errno
   }
 
-  /// A step on hardware that the machine does not have; nil for any other. It is a mistake of the
-  /// scenario, and no part of the step is taken.
+  /// A step on hardware that the machine does not have, or adds what it has; nil for any other. It is a mistake of
+  /// the scenario, and no part of the step is taken.
   init?(_ step: ScenarioStep, on bus: SimulatedBus) {
     let problem: String?
+    var errno = Errno.noSuchDevice
     switch step {
+    case .hardware(.plug(let adapters, _, _), _):
+      let present = adapters.first(where: bus.answeringAdapters.contains)
+      problem = present.map {
+        "adapter \(Hex.text($0, digits: 2)) is there already; remove it first, quietly if the kernel must not notice"
+      }
+      errno = .exists
     case .hardware(let change, _): problem = Self.problem(change, on: bus)
     case .busy(let apqn, _):
       problem = bus.hasDevice(of: apqn) ? nil : "there is no queue \(apqn)"
     case .load, .unload, .startGuest, .stopGuest, .pass, .scan, .write: problem = nil
     }
     guard let problem else { return nil }
-    self.init(problem: problem, errno: .noSuchDevice)
+    self.init(problem: problem, errno: errno)
   }
 
   private static func problem(_ change: HardwareStep, on bus: SimulatedBus) -> String? {
