@@ -11,21 +11,24 @@ package final class InstanceLock {
   /// What had to be repaired, each a sentence.
   package let repairs: [String]
 
-  /// Acquires the lock.
+  /// What holds the lock, as the file says for others.
+  package enum Holder: String, Sendable {
+    case daemon, command
+  }
+
+  /// Acquires the lock for a daemon, or for a command that ends by itself.
   ///
   /// - Throws: `InstanceLockHeld` if another process holds it, `FileError` if the file cannot be used.
-  package init(path: String) throws {
+  package init(path: String, as role: Holder) throws {
     var found = try Self.open(path)
     var repairs: [String] = []
     if !found.isLocked {
-      let holder = Self.holder(found.file)
-      guard found.wasOpenToOthers, Self.isHeldByStrangers(found.identity) else {
-        throw InstanceLockHeld(path: path, holder: holder)
-      }
+      let held = Self.held(found.file, path: path)
+      guard found.wasOpenToOthers, Self.isHeldByStrangers(found.identity) else { throw held }
       // Others keep the file that they have open; its name becomes free.
       try systemCall("removing", on: path) { unlink(path) }
       found = try Self.open(path, flags: O_EXCL)
-      guard found.isLocked else { throw InstanceLockHeld(path: path, holder: nil) }
+      guard found.isLocked else { throw InstanceLockHeld(path: path) }
       repairs.append(
         "\(path) was locked by a process of another user; it was replaced by a file that others cannot "
           + "open")
@@ -35,7 +38,7 @@ package final class InstanceLock {
     self.repairs = repairs
     // Exactly this mode, whatever the umask is and whoever created the file.
     try systemCall("changing the mode of", on: path) { fchmod(number, 0o600) }
-    let text = Array("\(getpid())\n".utf8)
+    let text = Array("\(getpid()) \(role.rawValue)\n".utf8)
     _ = ftruncate(number, 0)
     _ = pwrite(number, text, text.count, 0)
   }
@@ -69,11 +72,14 @@ package final class InstanceLock {
       isLocked: isLocked)
   }
 
-  private static func holder(_ file: borrowing FileDescriptor) -> Int32? {
-    var buffer = [UInt8](repeating: 0, count: 16)
-    let count = pread(file.number, &buffer, buffer.count, 0)
-    guard count > 0 else { return nil }
-    return Int32(String(decoding: buffer[..<count].prefix { $0 != 10 }, as: UTF8.self))
+  private static func held(_ file: borrowing FileDescriptor, path: String) -> InstanceLockHeld {
+    var buffer = [UInt8](repeating: 0, count: 32)
+    let count = max(0, pread(file.number, &buffer, buffer.count, 0))
+    let words = String(decoding: buffer[..<count].prefix { $0 != 10 }, as: UTF8.self)
+      .split(separator: " ")
+    return InstanceLockHeld(
+      path: path, process: words.first.flatMap { Int32($0) },
+      holder: words.dropFirst().first.flatMap { Holder(rawValue: String($0)) })
   }
 
   /// Whether only processes of other users hold locks of the file, as far as the kernel knows
@@ -102,10 +108,18 @@ package final class InstanceLock {
 package struct InstanceLockHeld: Error, Equatable, CustomStringConvertible {
   package var path: String
   /// The number that the process has written into the lock.
-  package var holder: Int32?
+  package var process: Int32?
+  /// What it is; nil if the lock does not say.
+  package var holder: InstanceLock.Holder?
 
   package var description: String {
-    "another apreserve process" + (holder.map { " (\($0))" } ?? "")
+    let name =
+      switch holder {
+      case .daemon: "the daemon"
+      case .command: "another apreserve command"
+      case nil: "another apreserve"
+      }
+    return name + (process.map { " (process \($0))" } ?? "")
       + " is using this machine and holds \(path)"
   }
 }

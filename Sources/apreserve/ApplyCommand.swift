@@ -100,7 +100,7 @@ struct ApplyCommand: ParsableCommand {
       let lock: InstanceLock?
       do {
         lock = try state.instanceLock(isThisHost: machine.isThisHost)
-      } catch let held as InstanceLockHeld where machine.isThisHost {
+      } catch let held as InstanceLockHeld where machine.isThisHost && held.holder != .command {
         return try applyByDaemon(held)
       }
       defer { withExtendedLifetime(lock) {} }

@@ -87,7 +87,7 @@ struct ChangeoverCommand: ParsableCommand {
       let lock: InstanceLock?
       do {
         lock = try state.instanceLock(isThisHost: machine.isThisHost)
-      } catch let held as InstanceLockHeld where machine.isThisHost {
+      } catch let held as InstanceLockHeld where machine.isThisHost && held.holder != .command {
         return try changeOver(by: DaemonPlace.systemControl, "\(held); it does the work")
       }
       defer { withExtendedLifetime(lock) {} }

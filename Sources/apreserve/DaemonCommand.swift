@@ -73,7 +73,7 @@ struct DaemonCommand: ParsableCommand {
       settings.historyDirectories = place.historyDirectories
       settings.root = systemRoot
       // Held to the end of the process: two daemons on one machine would undo each other's work.
-      let lock = try InstanceLock(path: place.lock)
+      let lock = try InstanceLock(path: place.lock, as: .daemon)
       settings.repairs = place.repairs + lock.repairs
       defer { withExtendedLifetime(lock) {} }
       let path = machine.path

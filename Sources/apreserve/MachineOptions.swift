@@ -248,7 +248,7 @@ struct StateOptions: ParsableArguments {
   func instanceLock(isThisHost: Bool) throws -> InstanceLock? {
     guard let directory = directory(isThisHost: isThisHost) else { return nil }
     try HostFile.makeDirectory(directory)
-    return try InstanceLock(path: HostFile.absolute(directory) + "/lock")
+    return try InstanceLock(path: HostFile.absolute(directory) + "/lock", as: .command)
   }
 
   /// Continues the history; nil if no record is kept.

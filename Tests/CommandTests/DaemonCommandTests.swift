@@ -143,7 +143,7 @@ import Testing
     #expect(second.status == 1)
     #expect(
       second.messages.hasPrefix(
-        "apreserve: another apreserve process (\(daemon.process)) is using this machine"))
+        "apreserve: the daemon (process \(daemon.process)) is using this machine"))
     let apply = try bench.run("apply --sysfs tree --rules rules --state-dir state")
     #expect(apply.status == 1)
     #expect(apply.messages == second.messages)

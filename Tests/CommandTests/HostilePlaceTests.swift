@@ -75,9 +75,15 @@ import Testing
     _ = guest.end(SIGKILL)
   }
 
-  @Test func `does not replace a lock of a process of the same user, open to others or not`() throws
-  {
-    try bench.file("state/lock", "4711\n")
+  @Test(arguments: [
+    ("4711\n", "another apreserve (process 4711)"),
+    ("4711 command\n", "another apreserve command (process 4711)"),
+    ("4711 daemon\n", "the daemon (process 4711)"), ("many words", "another apreserve"),
+  ])
+  func `does not replace a lock of a process of the same user, open to others or not`(
+    text: String, holder: String
+  ) throws {
+    try bench.file("state/lock", text)
     let other = BackgroundProgram(
       try Program.start(
         "flock",
@@ -88,8 +94,8 @@ import Testing
     try tree.wait { (try? bench.text(".other")) == "here\n" }
     let refused = try bench.run(DaemonTree.words)
     #expect(refused.status == 1)
-    #expect(refused.messages.contains("another apreserve process (4711) is using this machine"))
-    #expect(try bench.text("state/lock") == "4711\n")
+    #expect(refused.messages.contains(": \(holder) is using this machine"), "\(refused.messages)")
+    #expect(try bench.text("state/lock") == text)
     _ = other.end(SIGKILL)
   }
 
@@ -98,7 +104,7 @@ import Testing
     let daemon = try start(after: "exec \(closing)")
     try tree.wait { access(bench.path + "/c", F_OK) == 0 }
     #expect(try bench.run("settle --control c --timeout 60").status == 0)
-    #expect(try bench.text("state/lock") == "\(daemon.process)\n")
+    #expect(try bench.text("state/lock") == "\(daemon.process) daemon\n")
     #expect(try !bench.text("state/ownership").contains("apreserve: "))
     #expect(daemon.end(SIGTERM) == 0)
   }

@@ -242,7 +242,7 @@ private enum Occasion: String, CaseIterable, Codable {
       var line = [CChar](repeating: 0, count: 32)
       if fgets(&line, 32, pipe) != nil { number = atoi(line) }
       holder = number > 0 ? number : nil
-      settings.repairs = (try? InstanceLock(path: lock))?.repairs ?? []
+      settings.repairs = (try? InstanceLock(path: lock, as: .daemon))?.repairs ?? []
     }
   }
 }
