@@ -240,7 +240,8 @@ package final class ReservationDaemon {
   private func noteRequest(_ action: HistoryEntry.Action, by peer: LocalSocket.Peer?) {
     let client = peer.map {
       HistoryEntry.Client(
-        process: Int($0.process), user: Int($0.user), command: $0.command)
+        process: Int($0.process), user: Int($0.user), loginUser: $0.loginUser.map { Int($0) },
+        command: $0.command)
     }
     log.write(LogMessage(action, by: client))
     history.note(.asked(action, by: client))
@@ -355,6 +356,7 @@ extension LogMessage {
       }
     let fields = client.map { client in
       [Field("AP_CLIENT_PID", "\(client.process)"), Field("AP_CLIENT_UID", "\(client.user)")]
+        + (client.loginUser.map { [Field("AP_CLIENT_LOGINUID", "\($0)")] } ?? [])
         + (client.command.map { [Field("AP_CLIENT_COMMAND", $0)] } ?? [])
     }
     self.init(

@@ -213,4 +213,15 @@ package enum ProcessName {
     return String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self)
       .printable
   }
+
+  /// The user who has logged in, whom sudo(8) does not change; nil for a process of no login, and if it has ended
+  /// (`audit_get_loginuid`, proc_pid_loginuid(5)).
+  package static func loginUser(_ process: Int32) -> UInt32? {
+    guard let bytes = try? HostFile.read("/proc/\(process)/loginuid", sizeLimit: 64) else {
+      return nil
+    }
+    let none = UInt32.max
+    return UInt32(String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self))
+      .flatMap { $0 == none ? nil : $0 }
+  }
 }

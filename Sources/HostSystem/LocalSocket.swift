@@ -32,6 +32,9 @@ package final class LocalSocket {
     /// The name of its program, without control characters; nil if it has ended.
     package var command: String? { ProcessName.command(process) }
 
+    /// The user who has logged in and started it; nil if that is not known.
+    package var loginUser: UInt32? { ProcessName.loginUser(process) }
+
     /// Its name and number, `apreserve (process 4711)`.
     package var description: String { ProcessName.text(process) }
   }

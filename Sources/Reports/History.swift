@@ -58,12 +58,15 @@ package struct HistoryEntry: Equatable, Sendable {
   package struct Client: Equatable, Sendable {
     package var process: Int
     package var user: Int
+    /// The user who has logged in, also where the process runs as another one; nil if that is not known.
+    package var loginUser: Int?
     /// The name of its program; nil if it had ended.
     package var command: String?
 
-    package init(process: Int, user: Int, command: String?) {
+    package init(process: Int, user: Int, loginUser: Int? = nil, command: String?) {
       self.process = process
       self.user = user
+      self.loginUser = loginUser
       self.command = command
     }
   }
@@ -220,9 +223,10 @@ extension HistoryEntry.Program {
 }
 
 extension HistoryEntry.Client: CustomStringConvertible {
-  /// Such as `apreserve (process 4711), user 0`.
+  /// Such as `apreserve (process 4711), user 0, login user 1000`.
   package var description: String {
     (command.map { "\($0) (process \(process))" } ?? "process \(process)") + ", user \(user)"
+      + (loginUser.map { ", login user \($0)" } ?? "")
   }
 }
 
@@ -329,6 +333,9 @@ extension HistoryEntry {
         $0.add("action", .word, "What was requested.") { $0.action }
         $0.add("pid", .integer, "The client's process.") { $0.client?.process }
         $0.add("uid", .integer, "The client's user.") { $0.client?.user }
+        $0.add("loginuid", .integer, "The user who has logged in, if that is known.") {
+          $0.client?.loginUser
+        }
         $0.add("command", .text, "The client's program.") { $0.client?.command }
       }
     case .rules:
@@ -431,7 +438,9 @@ extension HistoryEntry.Fact {
 extension HistoryEntry.Client {
   fileprivate init?(json: JSONValue) {
     guard let process = json["pid"]?.integer, let user = json["uid"]?.integer else { return nil }
-    self.init(process: process, user: user, command: json["command"]?.text)
+    self.init(
+      process: process, user: user, loginUser: json["loginuid"]?.integer,
+      command: json["command"]?.text)
   }
 }
 

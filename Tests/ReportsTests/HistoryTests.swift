@@ -102,6 +102,13 @@ private struct Sample: CustomTestStringConvertible, Sendable {
       line: "apply requested by process 4711, user 7",
       json: #""asked", "action": "apply", "pid": 4711, "uid": 7"#),
     Sample(
+      fact: .asked(
+        .reload, by: .init(process: 4711, user: 0, loginUser: 1000, command: "apreserve")),
+      line: "reload requested by apreserve (process 4711), user 0, login user 1000",
+      json:
+        #""asked", "action": "reload", "pid": 4711, "uid": 0, "loginuid": 1000, "command": "apreserve""#
+    ),
+    Sample(
       fact: .asked(.reload, by: nil), line: "reload requested by SIGHUP",
       json: #""asked", "action": "reload""#),
     Sample(
