@@ -73,6 +73,9 @@ extension JSONValue {
 }
 
 extension JSONValue {
+  /// How many columns a line of a document has at most.
+  static let documentWidth = 160
+
   /// The document as it is printed, with a line feed at its end.
-  package var documentText: String { text(width: 160) + "\n" }
+  package var documentText: String { text(width: Self.documentWidth) + "\n" }
 }

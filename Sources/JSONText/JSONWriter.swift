@@ -8,6 +8,38 @@ extension JSONValue {
   }
 }
 
+/// The text of a document with a long list that is written element by element: what is around the list. The whole is laid
+/// out as `JSONValue.documentText`.
+package struct JSONPieces {
+  package let start: String
+  package let end: String
+
+  /// The pieces of an object, which has an empty list as that member.
+  package init(of document: JSONValue, around key: String) {
+    guard case .object(let members) = document,
+      let place = members.firstIndex(where: { $0.key == key })
+    else { preconditionFailure("a document without the list \(key)") }
+    start =
+      "{" + members[..<place].map { Self.text(of: $0) + "," }.joined()
+      + "\n  \(JSONValue.string(key).text()): ["
+    end = "\n  ]" + members[(place + 1)...].map { "," + Self.text(of: $0) }.joined() + "\n}\n"
+  }
+
+  private static func text(of member: JSONValue.Member) -> String {
+    let key = JSONValue.string(member.key).text()
+    var writer = JSONWriter(width: JSONValue.documentWidth)
+    writer.write(member.value, column: key.utf8.count + 4, indentation: 2)
+    return "\n  \(key): " + String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  /// The text of an element, with what is before it.
+  package static func text(of element: JSONValue, isFirst: Bool) -> String {
+    var writer = JSONWriter(width: JSONValue.documentWidth)
+    writer.write(element, column: 4, indentation: 4)
+    return (isFirst ? "" : ",") + "\n    " + String(decoding: writer.bytes, as: UTF8.self)
+  }
+}
+
 /// Writes the text of a value.
 private struct JSONWriter {
   let width: Int?

@@ -277,12 +277,14 @@ package enum Explanations {
     case one, more
   }
 
-  package static func json(_ explanations: [Explanation], under heading: MachineHeading)
-    -> JSONValue
-  {
+  package static func json(
+    _ explanations: [Explanation], under heading: MachineHeading?
+  ) -> JSONValue {
     guard let first = explanations.first else { return .null }
     return union.json(Headed((first, Array(explanations.dropFirst())), under: heading))
   }
+
+  package static var schema: JSONSchema { union.schema }
 
   /// The schema of these documents as a file.
   package static func schemaFile(_ name: String, title: String) -> JSONValue {

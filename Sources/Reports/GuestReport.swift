@@ -70,7 +70,7 @@ package struct GuestList {
     }
   }
 
-  package func json(under heading: MachineHeading) -> JSONValue {
+  package func json(under heading: MachineHeading?) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
   }
 }
@@ -136,7 +136,7 @@ package struct GuestReport {
     $0.add("guests", .list(of: .object(Guest.layout)), "The guests.") { $0.report.guests }
   }
 
-  package func json(under heading: MachineHeading) -> JSONValue {
+  package func json(under heading: MachineHeading?) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
   }
 }

@@ -72,7 +72,7 @@ extension MachineHeading.Source {
     }
   }
 
-  fileprivate var path: String? {
+  var path: String? {
     switch self {
     case .daemon, .system: nil
     case .tree(let path), .file(let path, _): path

@@ -437,7 +437,7 @@ extension OwnerMatrix {
 
   package var json: JSONValue { Self.layout.json(Headed(self)) }
 
-  package func json(under heading: MachineHeading) -> JSONValue {
+  package func json(under heading: MachineHeading?) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
   }
 

@@ -290,7 +290,7 @@ extension PlanReport {
 extension PlanReport {
   package var json: JSONValue { Self.layout.json(Headed(self)) }
 
-  package func json(under heading: MachineHeading) -> JSONValue {
+  package func json(under heading: MachineHeading?) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
   }
 

@@ -115,7 +115,7 @@ package struct QueueList {
 
   package var json: JSONValue { Self.layout.json(Headed(self)) }
 
-  package func json(under heading: MachineHeading) -> JSONValue {
+  package func json(under heading: MachineHeading?) -> JSONValue {
     Self.layout.json(Headed(self, under: heading))
   }
 

@@ -79,29 +79,8 @@ package enum HistoryStart: Equatable, Sendable {
     } else {
       return nil
     }
-    var rest = words.joined().utf8[...]
-    guard !rest.isEmpty else { return nil }
-    var seconds = 0
-    while !rest.isEmpty {
-      let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-      rest = rest[digits.endIndex...]
-      let unit = rest.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-      rest = rest[unit.endIndex...]
-      guard digits.count <= 9, let number = Int(String(Substring(digits))),
-        let length = units.first(where: { $0.names.contains(String(Substring(unit))) })?.seconds
-      else { return nil }
-      seconds += number * length
-    }
-    return .seconds(seconds)
+    return Duration(span: words.joined())
   }
-
-  private static let units: [(names: [String], seconds: Int)] = [
-    (["s", "sec", "second", "seconds"], 1),
-    (["m", "min", "minute", "minutes"], 60),
-    (["h", "hr", "hour", "hours"], 3600),
-    (["d", "day", "days"], 86_400),
-    (["w", "week", "weeks"], 7 * 86_400),
-  ]
 
   /// A date, a time of day, or both, in local time.
   private static func moment(
@@ -167,6 +146,33 @@ extension WallTime {
 }
 
 extension Duration {
+  /// A time as people write it, in units of seconds to weeks: `2h`, `1d12h`. Nil where it is none.
+  package init?(span text: String) {
+    var rest = text.utf8[...]
+    guard !rest.isEmpty else { return nil }
+    var seconds = 0
+    while !rest.isEmpty {
+      let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      rest = rest[digits.endIndex...]
+      let unit = rest.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+      rest = rest[unit.endIndex...]
+      guard digits.count <= 9, let number = Int(String(Substring(digits))),
+        let length = Self.units.first(where: { $0.names.contains(String(Substring(unit))) })?
+          .seconds
+      else { return nil }
+      seconds += number * length
+    }
+    self = .seconds(seconds)
+  }
+
+  private static let units: [(names: [String], seconds: Int)] = [
+    (["s", "sec", "second", "seconds"], 1),
+    (["m", "min", "minute", "minutes"], 60),
+    (["h", "hr", "hour", "hours"], 3600),
+    (["d", "day", "days"], 86_400),
+    (["w", "week", "weeks"], 7 * 86_400),
+  ]
+
   /// Seconds with six decimals, such as `1234.567890`; not for times before zero.
   var microsecondText: String {
     let digits = String(components.attoseconds / 1_000_000_000_000)

@@ -14,7 +14,7 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Show what would be written, and why. Nothing is written.",
     usage:
-      "apreserve plan [<queues> ...] [--diff <old> <new>|--changeover <mechanism>] [<options>]",
+      "apreserve plan [<queues> ...] [--diff <old> <new>|--against <rules>|--changeover <mechanism>] [<options>]",
     discussion: """
       Lists the queues that would change their owner, each with the rule that requests it; the requests that \
       are refused, each with the reason and a remedy; and all writes in their order.
@@ -22,6 +22,7 @@ struct PlanCommand: ParsableCommand {
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
         apreserve plan --diff /etc/apreserve/rules.d ./rules
+        apreserve plan --inventory snapshots --rules ./rules --against ./rules-before
 
       With queues, only what concerns them is shown, and counts for the exit status; masks are shown whole.
 
@@ -31,8 +32,14 @@ struct PlanCommand: ParsableCommand {
         apreserve apply plan.json
 
       The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused. With \
-      --diff it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the first does not.
+      --diff and --against it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the \
+      first does not. Of several machines the worst counts, and 1 if there is one that cannot be read.
       """)
+
+  /// What is printed.
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    case text, json, markdown
+  }
 
   @Flag(help: "Show every write as a command, instead of a line for each queue.")
   var writes = false
@@ -45,6 +52,17 @@ struct PlanCommand: ParsableCommand {
       "Show how the plan changes from the first rules to the second; each is a rule file or a directory of them.",
       valueName: "rules"), completion: .file())
   var diff: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Show how the plan changes from the rules in this file or directory to those of --rules or in force.",
+      valueName: "rules"), completion: .file())
+  var against: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Print text, JSON, or Markdown for a merge request.", valueName: "format"))
+  var format = Format.text
 
   @Option(
     name: [.customShort("o"), .long],
@@ -62,12 +80,15 @@ struct PlanCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    guard save == nil || diff.isEmpty && selected.isEverything else {
+    guard save == nil || !isDifference && selected.isEverything else {
       throw ValidationError(
-        "--save saves a whole plan, and cannot be combined with queues or --diff.")
+        "--save saves a whole plan, and cannot be combined with queues, --diff or --against.")
     }
-    guard changeover == nil || diff.isEmpty && save == nil else {
-      throw ValidationError("--changeover cannot be combined with --diff or --save.")
+    guard changeover == nil || !isDifference && save == nil else {
+      throw ValidationError("--changeover cannot be combined with --diff, --against or --save.")
+    }
+    guard !options.output.json || format != .markdown else {
+      throw ValidationError("--json and --format markdown exclude each other.")
     }
     guard !diff.isEmpty else { return }
     guard diff.count == 2 else {
@@ -75,63 +96,102 @@ struct PlanCommand: ParsableCommand {
         "--diff needs two places of rules, the old and the new ones, and takes all words that follow it: write "
           + "queues before --diff.")
     }
-    guard options.rules.directories.isEmpty else {
-      throw ValidationError("--diff and --rules exclude each other.")
+    guard options.rules.directories.isEmpty, against == nil else {
+      throw ValidationError(
+        "--diff and \(against == nil ? "--rules" : "--against") exclude each other.")
     }
   }
+
+  private var isDifference: Bool { !diff.isEmpty || against != nil }
 
   func run() throws {
     try reportingErrors {
       // Wrong arguments are reported before anything is read.
       let selection = try selected.selection()
-      if !diff.isEmpty {
-        return try printDifference(from: diff[0], to: diff[1], selecting: selection)
+      var reporting = AssessmentOptions.Reporting(
+        form: form, document: .plan,
+        nothingSelected: { try selected.noteNothingSelected(of: $0) })
+      guard isDifference else {
+        if save != nil { try requireOneMachine("--save saves the plan of one machine") }
+        return try options.report(reporting) { try report(on: $0, selecting: selection) }
       }
-      let machine = try options.assessedMachine(changingOverTo: changeover?.mechanism)
-      let assessment = machine.assessment
-      if let save {
-        let plan = SavedPlan(state: machine.state, plan: assessment.plan)
-        try HostFile.write(plan.json.documentText, to: save)
-      }
-      let queues = selection.queues(of: assessment)
-      if !selection.isEverything, queues.isEmpty { try selected.noteNothingSelected() }
-      let report = PlanReport(
-        selection.isEverything ? assessment : assessment.selecting(queues))
-      try options.print(
-        machine.heading, text: report.text(hasAllWrites: writes, style: options.output.style),
-        json: report.json(under: machine.heading))
-      switch report.outcome {
-      case .nothingToDo: break
-      case .pending: throw ExitStatus.pending
-      case .refused: throw ExitStatus.refused
+      reporting.document = .difference
+      reporting.hasRules = against != nil
+      let places = against.map { [$0] } ?? diff
+      let sets = try options.ruleSets(at: places)
+      let names = (places[0], diff.last ?? options.rules.place)
+      try options.report(reporting) { machine in
+        try difference(
+          from: sets[0], to: sets.count > 1 ? sets[1] : machine.state.rules.rules, names,
+          on: machine, selecting: selection)
       }
     }
   }
 
-  private func printDifference(
-    from old: String, to new: String, selecting selection: QueueSelection
-  ) throws {
-    let sets = try options.ruleSets(at: [old, new])
-    let machine = try options.planningMachine()
-    let before = try machine.assessment(by: sets[0])
-    let after = try machine.assessment(by: sets[1])
+  private var form: ReportForm {
+    switch format {
+    case _ where options.output.json: .json
+    case .text: .text
+    case .json: .json
+    case .markdown: .markdown(isDifference: isDifference)
+    }
+  }
+
+  /// Markdown has no colours, and lines of any length.
+  private var style: TextStyle { format == .markdown ? .plain : options.output.style }
+
+  private func requireOneMachine(_ reason: String) throws {
+    guard try options.machine.fleet() == nil else {
+      throw ValidationError("\(reason): use --inventory once, with a file.")
+    }
+  }
+
+  private func report(
+    on machine: AssessmentOptions.PlanningMachine, selecting selection: QueueSelection
+  ) throws -> MachineReport {
+    let assessment = try machine.assessment(changingOverTo: changeover?.mechanism)
+    if let save {
+      let plan = SavedPlan(state: machine.state, plan: assessment.plan)
+      try HostFile.write(plan.json.documentText, to: save)
+    }
+    let queues = selection.queues(of: assessment)
+    let report = PlanReport(selection.isEverything ? assessment : assessment.selecting(queues))
+    let status: ExitCode? =
+      switch report.outcome {
+      case .nothingToDo: nil
+      case .pending: ExitStatus.pending
+      case .refused: ExitStatus.refused
+      }
+    return MachineReport(
+      text: { report.text(hasAllWrites: writes, style: style) }, json: report.json,
+      standing: Fleet.Standing(report.outcome), summary: report.summary, status: status,
+      isSelected: selection.isEverything || !queues.isEmpty)
+  }
+
+  private func difference(
+    from old: RuleSet, to new: RuleSet, _ names: (old: String, new: String),
+    on machine: AssessmentOptions.PlanningMachine, selecting selection: QueueSelection
+  ) throws -> MachineReport {
+    let before = try machine.assessment(by: old)
+    let after = try machine.assessment(by: new)
     var queues: APQNSet?
     if !selection.isEverything {
       var both = selection.queues(of: before)
       both.formUnion(selection.queues(of: after))
       queues = both
-      if both.isEmpty { try selected.noteNothingSelected() }
     }
     let difference = PlanDifference(from: before, to: after, selecting: queues)
-    try options.print(
-      machine.heading,
-      text: difference.text(from: old, to: new, style: options.output.style),
-      json: difference.json(from: old, to: new, under: machine.heading))
-    switch difference.outcome {
-    case .same: break
-    case .changed: throw ExitStatus.pending
-    case .refused: throw ExitStatus.refused
-    }
+    let status: ExitCode? =
+      switch difference.outcome {
+      case .same: nil
+      case .changed: ExitStatus.pending
+      case .refused: ExitStatus.refused
+      }
+    return MachineReport(
+      text: { difference.text(from: names.old, to: names.new, style: style) },
+      json: { difference.json(from: names.old, to: names.new, under: $0) },
+      standing: Fleet.Standing(difference.outcome), summary: difference.summary, status: status,
+      isSelected: queues?.isEmpty != true)
   }
 }
 
@@ -164,17 +224,23 @@ struct ExplainCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let selection = try selected.selection()
-      let machine = try options.assessedMachine(masterKeys: true)
-      let apqns = queues(of: machine.assessment, selectedBy: selection)
-      guard !apqns.isEmpty else {
-        try selected.noteNothingSelected()
+      let style = options.output.style
+      let reporting = AssessmentOptions.Reporting(
+        form: options.form, document: .explain, masterKeys: true
+      ) {
+        try selected.noteNothingSelected(of: $0)
         throw ExitStatus.error
       }
-      let explanations = apqns.map { Explanation($0, in: machine.assessment) }
-      let text = explanations.map { $0.text(style: options.output.style) }.joined(separator: "\n")
-      try options.print(
-        machine.heading, text: text,
-        json: Explanations.json(explanations, under: machine.heading))
+      try options.report(reporting) { machine in
+        let assessment = try machine.assessment()
+        let apqns = queues(of: assessment, selectedBy: selection)
+        guard !apqns.isEmpty else { return nil }
+        let explanations = apqns.map { Explanation($0, in: assessment) }
+        return MachineReport(
+          on: assessment,
+          text: { explanations.map { $0.text(style: style) }.joined(separator: "\n") },
+          json: { Explanations.json(explanations, under: $0) })
+      }
     }
   }
 
@@ -226,35 +292,48 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
+      let selection = try selected.selection()
       guard watch else {
-        try Terminal.page(try report().text)
-        return
+        let reporting = AssessmentOptions.Reporting(
+          form: form, document: .list, masterKeys: masterKeys,
+          nothingSelected: { try selected.noteNothingSelected(of: $0) })
+        return try options.report(reporting) { machine in
+          let assessment = try machine.assessment()
+          let list = QueueList(assessment, selection, sortedBy: sort)
+          return MachineReport(
+            on: assessment, isSelected: !list.isEmpty || selected.isEverything,
+            text: { text(of: list) }, json: list.json)
+        }
       }
       try Watch.run { isFirst in
-        let (list, text) = try report(quietly: !isFirst)
+        let machine = try options.assessedMachine(quietly: !isFirst, masterKeys: masterKeys)
+        let list = QueueList(machine.assessment, selection, sortedBy: sort)
+        if list.isEmpty, isFirst, !selected.isEverything { try selected.noteNothingSelected() }
+        let text =
+          switch form {
+          case .json: list.json(under: machine.heading).documentText
+          case .names: list.names
+          case .text, .markdown: options.text(text(of: list), under: machine.heading)
+          }
         return (list.json, text)
       }
     }
   }
 
-  private func report(quietly: Bool = false) throws -> (list: QueueList, text: String) {
-    let selection = try selected.selection()
-    let machine = try options.assessedMachine(
-      quietly: quietly, masterKeys: !options.output.json && format.hasMasterKeys)
-    let list = QueueList(machine.assessment, selection, sortedBy: sort)
-    if list.isEmpty, !quietly, !selected.isEverything {
-      try selected.noteNothingSelected()
+  private var form: ReportForm {
+    switch format {
+    case .json: .json
+    case _ where options.output.json: .json
+    case .names: .names
+    case .table: .text
     }
-    let style = options.output.style
-    let text =
-      switch options.output.json ? .json : format {
-      case .names: list.names
-      case .table(let columns):
-        options.text(
-          list.text(columns: columns, style: style), under: machine.heading)
-      case .json: list.json(under: machine.heading).documentText
-      }
-    return (list, text)
+  }
+
+  private var masterKeys: Bool { !options.output.json && format.hasMasterKeys }
+
+  private func text(of list: QueueList) -> String {
+    guard case .table(let columns) = format else { return list.names }
+    return list.text(columns: columns, style: options.output.style)
   }
 }
 
@@ -296,24 +375,34 @@ struct MatrixCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let selection = try selected.selection()
-      let machine = try options.assessedMachine()
-      if !selection.isEverything, selection.queues(of: machine.assessment).isEmpty {
-        try selected.noteNothingSelected()
-      }
-      let matrix = OwnerMatrix(machine.assessment, selection)
       if let svg {
-        let drawing = matrix.svg(title: title(of: machine.assessment), isFull: full)
+        let machine = try options.assessedMachine()
+        if !isSelected(selection, on: machine.assessment) { try selected.noteNothingSelected() }
+        let drawing = OwnerMatrix(machine.assessment, selection).svg(
+          title: title(of: machine.assessment), isFull: full)
         if svg == "-" {
           try Terminal.print(drawing)
         } else {
           try HostFile.write(drawing, to: svg)
         }
-      } else {
-        try options.print(
-          machine.heading, text: matrix.text(isFull: full, style: options.output.style),
-          json: matrix.json(under: machine.heading))
+        return
+      }
+      let style = options.output.style
+      let reporting = AssessmentOptions.Reporting(
+        form: options.form, document: .matrix,
+        nothingSelected: { try selected.noteNothingSelected(of: $0) })
+      try options.report(reporting) { machine in
+        let assessment = try machine.assessment()
+        let matrix = OwnerMatrix(assessment, selection)
+        return MachineReport(
+          on: assessment, isSelected: isSelected(selection, on: assessment),
+          text: { matrix.text(isFull: full, style: style) }, json: matrix.json)
       }
     }
+  }
+
+  private func isSelected(_ selection: QueueSelection, on assessment: Assessment) -> Bool {
+    selection.isEverything || !selection.queues(of: assessment).isEmpty
   }
 
   private func title(of assessment: Assessment) -> String {

@@ -27,8 +27,7 @@ struct AssessmentOptions: ParsableArguments {
     quietly: Bool = false, changingOverTo changeover: Mechanism? = nil, masterKeys: Bool = false
   ) throws -> AssessedMachine {
     let machine = try ruledMachine(quietly: quietly, masterKeys: masterKeys)
-    let assessment = try machine.assessment(
-      by: machine.state.rules.rules, changingOverTo: changeover)
+    let assessment = try machine.assessment(changingOverTo: changeover)
     return (machine.state, assessment, machine.heading)
   }
 
@@ -52,11 +51,12 @@ struct AssessmentOptions: ParsableArguments {
     var isDaemons: Bool
     var isOwnershipKnown = true
 
+    /// Assesses it by these rules; without any, by those that it has.
     func assessment(
-      by rules: RuleSet, changingOverTo changeover: Mechanism? = nil
+      by rules: RuleSet? = nil, changingOverTo changeover: Mechanism? = nil
     ) throws -> Assessment {
       var state = state
-      state.rules = RulesInForce(rules)
+      if let rules { state.rules = RulesInForce(rules) }
       if let changeover,
         let sentence = Configuration(applied: state.settings)
           .contradiction(toChangingOverTo: changeover)
@@ -75,7 +75,7 @@ struct AssessmentOptions: ParsableArguments {
       let configuration = state.machine.configuration
       machine.state.machine.configuration = configuration.adding(guest)
       return GuestMove(
-        of: guest, from: source, to: try machine.assessment(by: state.rules.rules),
+        of: guest, from: source, to: try machine.assessment(),
         whoseDefinitionsAre: configuration)
     }
   }
@@ -120,6 +120,9 @@ struct AssessmentOptions: ParsableArguments {
     if hasErrors { throw ExitStatus.error }
     return sets.map(\.rules)
   }
+
+  /// The form of reports: JSON with --json, else text.
+  var form: ReportForm { output.json ? .json : .text }
 
   /// Prints a report with its heading, or, with --json, a document, which has the heading as the member `machine`.
   func print(

@@ -44,6 +44,7 @@ struct GuestListCommand: ParsableCommand {
       something; or conflicting, if another guest is to have the same. What each lacks follows the table.
 
         apreserve guest list
+        apreserve guest list --inventory snapshots
       """)
 
   /// What is printed.
@@ -61,12 +62,17 @@ struct GuestListCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let machine = try options.assessedMachine(quietly: format == .name)
-      let list = GuestList(machine.assessment.guests)
-      if format == .name, !options.output.json { return try Terminal.page(list.names) }
-      try options.print(
-        machine.heading, text: list.text(style: options.output.style),
-        json: list.json(under: machine.heading))
+      let style = options.output.style
+      let hasNames = format == .name && !options.output.json
+      let reporting = AssessmentOptions.Reporting(
+        form: hasNames ? .names : options.form, document: .guestList, quietly: format == .name)
+      try options.report(reporting) { machine in
+        let assessment = try machine.assessment()
+        let list = GuestList(assessment.guests)
+        return MachineReport(
+          on: assessment, text: { hasNames ? list.names : list.text(style: style) },
+          json: list.json)
+      }
     }
   }
 }

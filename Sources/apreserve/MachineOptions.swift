@@ -12,11 +12,7 @@ import Uevents
 struct MachineOptions: ParsableArguments {
   @OptionGroup var tree: SysfsOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Use the machine that a file describes, as \"apreserve snapshot\" prints it; - is standard input.",
-      valueName: "file"), completion: .file())
-  var inventory: String?
+  @OptionGroup var descriptions: DescriptionOptions
 
   @Option(
     help: ArgumentHelp(
@@ -36,6 +32,18 @@ struct MachineOptions: ParsableArguments {
     guard tree.root == nil || tree.sysfs != nil else {
       throw ValidationError("--root requires --sysfs.")
     }
+  }
+
+  /// The file that describes the machine, if there is one.
+  var inventory: String? { descriptions.inventory.first }
+
+  /// The descriptions of several machines; nil if at most one is meant.
+  func fleet() throws -> [Description]? {
+    guard let fleet = try descriptions.fleet() else { return nil }
+    guard capture == nil else {
+      throw ValidationError("--capture is about one machine: use --inventory once, with a file.")
+    }
+    return fleet
   }
 
   /// Whether it is this host.
@@ -69,6 +77,9 @@ struct MachineOptions: ParsableArguments {
 
   /// Reads the machine, and says whether what apreserve has reserved on it is known.
   func read(masterKeys: Bool) throws -> (snapshot: Snapshot, isOwnershipKnown: Bool) {
+    guard try fleet() == nil else {
+      throw ValidationError("This is about one machine: use --inventory once, with a file.")
+    }
     let start = try inventory.map { try Self.readDescription($0) }
     if let capture {
       let whole = try Self.readCapture(capture)

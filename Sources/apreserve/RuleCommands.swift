@@ -227,6 +227,11 @@ struct RuleOptions: ParsableArguments {
   /// The options given, which select other rules than the daemon's.
   var given: [String] { directories.isEmpty ? [] : ["--rules"] }
 
+  /// What the rules are called: their directories, or that they are in force.
+  var place: String {
+    directories.isEmpty ? "the rules in force" : directories.joined(separator: " ")
+  }
+
   /// Rules for no particular machine: those of the options, or of this system.
   static let anyMachine = MachineFiles(isThisHost: false, root: "/")
 

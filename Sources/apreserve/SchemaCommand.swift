@@ -53,6 +53,11 @@ private struct DocumentSchema {
   static let all: [DocumentSchema] = [
     DocumentSchema("plan", of: "plan --json", PlanReport.layout.schemaFile),
     DocumentSchema("plan-difference", of: "plan --diff --json", PlanDifference.layout.schemaFile),
+    DocumentSchema(
+      "fleet-plan", of: "plan --json for several machines", FleetDocument.plan.schemaFile),
+    DocumentSchema(
+      "fleet-plan-difference", of: "plan --diff --json for several machines",
+      FleetDocument.difference.schemaFile),
     DocumentSchema("saved-plan", of: "plan -o", SavedPlan.layout.schemaFile),
     DocumentSchema("apply", of: "apply --json, without the daemon", ApplyReport.layout.schemaFile),
     DocumentSchema("undo", of: "undo --json", Undo.layout.schemaFile),
@@ -63,12 +68,21 @@ private struct DocumentSchema {
       "rule-change", of: "rule add and rule remove with --json", RuleChange.layout.schemaFile),
     DocumentSchema("explain", of: "explain --json", Explanations.schemaFile),
     DocumentSchema("list", of: "list --json", QueueList.layout.schemaFile),
+    DocumentSchema(
+      "fleet-explain", of: "explain --json for several machines", FleetDocument.explain.schemaFile),
+    DocumentSchema(
+      "fleet-list", of: "list --json for several machines", FleetDocument.list.schemaFile),
     DocumentSchema("guest-list", of: "guest list --json", GuestList.layout.schemaFile),
+    DocumentSchema(
+      "fleet-guest-list", of: "guest list --json for several machines",
+      FleetDocument.guestList.schemaFile),
     DocumentSchema("guest", of: "guest show --json", GuestReport.layout.schemaFile),
     DocumentSchema(
       "guest-definition", of: "guest define --json", GuestDefinition.layout.schemaFile),
     DocumentSchema("comparison", of: "compare --json", MoveReport.layout.schemaFile),
     DocumentSchema("matrix", of: "matrix --json", OwnerMatrix.layout.schemaFile),
+    DocumentSchema(
+      "fleet-matrix", of: "matrix --json for several machines", FleetDocument.matrix.schemaFile),
     DocumentSchema(
       "snapshot", of: "snapshot, and simulate --snapshot", Snapshot.layout.schemaFile),
     DocumentSchema("event", of: "each line of monitor --json", UeventReport.layout.schemaFile),

@@ -89,14 +89,14 @@ struct SelectionOptions: ParsableArguments {
   }
 
   /// Reports that no queue is selected. If queues are named, that is an error.
-  func noteNothingSelected() throws {
+  func noteNothingSelected(of machines: String = "this machine") throws {
     let options = [
       ("--owner", owner.map(\.rawValue)), ("--state", state), ("--guest", guest), ("--name", label),
       ("--type", type),
     ].flatMap { option, values in values.map { "\(option) \($0.printable)" } }
     let words = arguments.texts.map(\.printable) + options
     let hint = arguments.texts.isEmpty ? "" : "; numbers are hexadecimal, as in sysfs"
-    Terminal.say("no queue of this machine matches \(words.joined(separator: " "))\(hint)")
+    Terminal.say("no queue of \(machines) matches \(words.joined(separator: " "))\(hint)")
     if !arguments.texts.isEmpty { throw ExitStatus.error }
   }
 }

@@ -73,7 +73,10 @@ import Testing
       "plan --inventory nowhere --rules guests",
       "opening nowhere: ENOENT (no such file or directory)"
     ),
-    ("plan --inventory guests --rules guests", "reading guests: EISDIR (is a directory)"),
+    (
+      "plan --inventory guests --rules guests",
+      "no descriptions of machines in guests; their names end in .json"
+    ),
     (
       "plan --capture nowhere --rules guests", "opening nowhere: ENOENT (no such file or directory)"
     ),

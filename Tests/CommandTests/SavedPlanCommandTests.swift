@@ -153,8 +153,11 @@ struct `apreserve apply with a saved plan` {
   }
 
   @Test(arguments: [
-    ("plan 01 --save p --inventory machine.json", "cannot be combined with queues or --diff."),
-    ("plan --save p --diff none guests", "cannot be combined with queues or --diff."),
+    (
+      "plan 01 --save p --inventory machine.json",
+      "cannot be combined with queues, --diff or --against."
+    ),
+    ("plan --save p --diff none guests", "cannot be combined with queues, --diff or --against."),
     ("apply p --prepare", "--prepare cannot be combined with a saved plan"),
   ])
   func `is refused where it makes no sense`(words: String, message: String) throws {

@@ -49,6 +49,9 @@ import Uevents
 
   private static let guests = "--inventory machine.json --rules guests"
   private static let defined = "--inventory defined.json --rules guests"
+  /// Two machines, and a file that is none.
+  private static let fleet =
+    "--inventory machine.json --inventory defined.json --inventory boot.events"
 
   /// What is printed without a daemon, by the name of the document.
   private static let commands: KeyValuePairs<String, String> = [
@@ -79,6 +82,14 @@ import Uevents
     "snapshot.end": "simulate \(guests) --snapshot",
     "verify": "verify --rules guests --json", "verify.errors": "verify --rules broken --json",
     "verify.machine": "verify --rules guests --inventory machine.json --json",
+    "fleet-plan": "plan \(fleet) --rules guests --json",
+    "fleet-plan.failed": "plan \(fleet) --rules guests --mechanism override --json",
+    "fleet-plan-difference": "plan \(fleet) --rules guests --against alone --json",
+    "fleet-list": "list \(fleet) --rules guests --json",
+    "fleet-matrix": "matrix \(fleet) --rules guests --json",
+    "fleet-explain": "explain 01.0004 \(fleet) --rules guests --json",
+    "fleet-explain.more": "explain 01 \(fleet) --rules guests --json",
+    "fleet-guest-list": "guest list \(fleet) --rules guests --json",
     "rules": "rules --rules guests --json",
     "rule-change": "rule add --rules guests APQN==\"02.0004\",RESERVE=\"host\" --json",
     "replay": "replay boot.events --rules guests --json",

@@ -1,0 +1,328 @@
+import APBus
+package import JSONText
+
+/// What became of several machines, a line for each: all that is kept of them while they are read one after the other.
+package struct Fleet {
+  /// In the order in which the machines were read.
+  package private(set) var members: [Member] = []
+  /// Descriptions older than this are stale.
+  private let staleAge: Duration
+
+  package struct Member: Equatable, Sendable {
+    /// The machine; only its file is known of one that cannot be read.
+    package var heading: MachineHeading
+    package var standing: Standing
+    /// What there is to do, or why there is no report; empty if there is nothing to say.
+    package var note: String
+    package var isStale: Bool
+  }
+
+  /// How a machine stands by the rules, best first.
+  package enum Standing: String, CaseIterable, Sendable {
+    /// There is nothing to do.
+    case unchanged
+    case changed
+    /// Something is refused.
+    case refused
+    /// The file is not the description of a machine.
+    case unreadable
+    /// There is a machine, and no report on it.
+    case failed
+  }
+
+  package init(staleAge: Duration) {
+    self.staleAge = staleAge
+  }
+
+  /// Adds a machine with what its report comes to.
+  @discardableResult package mutating func add(
+    _ heading: MachineHeading, _ standing: Standing, _ note: String
+  ) -> Member {
+    let member = Member(
+      heading: heading, standing: standing, note: note,
+      isStale: heading.age.map { $0 > staleAge } ?? false)
+    members.append(member)
+    return member
+  }
+
+  /// Files that describe a host which an earlier one describes as well, each with that one.
+  package var repeated: [(file: String, earlier: String)] {
+    var files: [[String?]: String] = [:]
+    return members.compactMap { member in
+      let host = member.heading.host
+      guard host.name != nil, let file = member.heading.path else { return nil }
+      guard let earlier = files[[host.name, host.lpar]] else {
+        files[[host.name, host.lpar]] = file
+        return nil
+      }
+      return (file, earlier)
+    }
+  }
+
+  package func count(_ standing: Standing) -> Int { members.count { $0.standing == standing } }
+
+  package var staleCount: Int { members.count(where: \.isStale) }
+
+  /// Whether there is a machine without a report.
+  package var hasErrors: Bool { count(.unreadable) + count(.failed) > 0 }
+}
+
+extension Fleet.Standing {
+  /// How a machine stands by a plan.
+  package init(_ outcome: PlanReport.Outcome) {
+    self =
+      switch outcome {
+      case .nothingToDo: .unchanged
+      case .pending: .changed
+      case .refused: .refused
+      }
+  }
+
+  package init(_ outcome: PlanDifference.Outcome) {
+    self =
+      switch outcome {
+      case .same: .unchanged
+      case .changed: .changed
+      case .refused: .refused
+      }
+  }
+
+  fileprivate var ink: Ink? {
+    switch self {
+    case .unchanged: nil
+    case .changed: .heading
+    case .refused, .unreadable, .failed: .problem
+    }
+  }
+
+  /// The standing after a number.
+  fileprivate var words: String {
+    switch self {
+    case .unchanged: "without changes"
+    case .changed: "with changes"
+    case .refused, .unreadable, .failed: rawValue
+    }
+  }
+
+  fileprivate var meaning: String {
+    switch self {
+    case .unchanged: "Those on which there is nothing to do."
+    case .changed: "Those on which there is something to do, and nothing refused."
+    case .refused: "Those on which something is refused."
+    case .unreadable: "Files that are not the description of a machine."
+    case .failed: "Those of which there is no report for another reason."
+    }
+  }
+}
+
+extension MachineHeading {
+  /// The file that it is from; nil where it is not from one.
+  package var path: String? { source.path }
+
+  /// How old the file says it is.
+  package var age: Duration? {
+    if case .file(_, let age) = source { age } else { nil }
+  }
+
+  /// The name of the host, or of the LPAR or the file where it has none.
+  package var name: String {
+    host.name ?? host.lpar.map { "LPAR \($0)" } ?? path ?? "this host"
+  }
+}
+
+// MARK: - Text
+
+extension Fleet {
+  /// A line for each machine, and the summary as the last line.
+  package func text(style: TextStyle) -> String {
+    var table = TextTable()
+    for member in members {
+      table.append([
+        .init(member.name), .init(member.ageText, member.isStale ? .problem : nil),
+        .init(member.standing.rawValue, member.standing.ink), .init(member.note.printable),
+      ])
+    }
+    let rows =
+      style.width.map { table.lines(indentation: "  ", width: $0, style: style) }
+      ?? table.lines(indentation: "  ", style: style)
+    let lines = [style.paint("hosts", in: .heading)] + rows + ["", summary]
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// Such as `12 hosts: 9 without changes, 2 with changes, 1 unreadable; 3 stale`.
+  package var summary: String {
+    let parts = Standing.allCases.compactMap { standing -> String? in
+      let count = count(standing)
+      return count == 0 ? nil : "\(count) \(standing.words)"
+    }
+    return counted(members.count, "host") + (parts.isEmpty ? "" : ": ")
+      + parts.joined(separator: ", ") + (staleCount > 0 ? "; \(staleCount) stale" : "")
+  }
+}
+
+extension Fleet.Member {
+  /// The host and its LPAR, or the file.
+  var name: String {
+    guard let name = heading.host.name else { return heading.name.printable }
+    return name.printable + (heading.host.lpar.map { " (LPAR \($0.printable))" } ?? "")
+  }
+
+  /// How old its description is, if that is known.
+  var ageText: String {
+    (heading.age.map { "\($0.largestUnit) old" } ?? "") + (isStale ? ", stale" : "")
+  }
+}
+
+// MARK: - Markdown
+
+/// A comment for a merge request: a table of the machines, and below it what there is to see of each, folded.
+package struct MarkdownFleet {
+  private var details = ""
+  /// The word after the fence of a block, by which a forge colours it.
+  private let language: String
+
+  package init(isDifference: Bool = false) {
+    language = isDifference ? "diff" : "text"
+  }
+
+  /// Adds the report on a machine, unless there is nothing to do there.
+  package mutating func add(_ member: Fleet.Member, _ report: String) {
+    guard member.standing != .unchanged else { return }
+    // A fence inside the block would end it.
+    let ticks = report.split(whereSeparator: { $0 != "`" }).map(\.count).max() ?? 0
+    let fence = String(repeating: "`", count: max(3, ticks + 1))
+    details += """
+
+      <details>
+      <summary>\(member.name.escapedForXML): \(member.note.printable.escapedForXML)</summary>
+
+      \(fence)\(language)
+      \(report)\(fence)
+
+      </details>
+
+      """
+  }
+
+  package func text(_ fleet: Fleet) -> String {
+    let rows = fleet.members.map { member in
+      let cells = [
+        member.name, member.ageText, member.standing.rawValue, member.note.printable,
+      ]
+      return "| " + cells.map(\.escapedForMarkdown).joined(separator: " | ") + " |\n"
+    }
+    return "| Host | Snapshot | Result | |\n|---|---|---|---|\n" + rows.joined()
+      + "\n\(fleet.summary.escapedForMarkdown)\n" + details
+  }
+}
+
+extension String {
+  /// The text in a paragraph or a table of Markdown, where it is nothing but text.
+  fileprivate var escapedForMarkdown: String {
+    var text = ""
+    for scalar in printable.unicodeScalars {
+      switch scalar {
+      case "\\", "`", "*", "_", "[", "]", "|", "~", "#", "@", "!": text += "\\"
+      default: break
+      }
+      text +=
+        String(scalar) == "&" || scalar == "<" || scalar == ">"
+        ? String(scalar).escapedForXML : String(scalar)
+    }
+    return text
+  }
+}
+
+// MARK: - JSON
+
+extension Fleet.Member {
+  static let layout = JSONLayout<Fleet.Member>("Host", "A machine among others.") {
+    $0.add("machine", .object(MachineHeading.layout), "The machine.", \.heading)
+    $0.add("standing", .word, "How it stands by the rules.", \.standing)
+    $0.add("stale", .flag, "Whether its description is older than is asked for.", \.isStale)
+    $0.add("summary", .text, "One line, or why there is no report.", \.note)
+  }
+}
+
+/// A document with the reports on several machines, which is written machine by machine.
+package struct FleetDocument: Sendable {
+  private struct Entry {
+    var member: Fleet.Member
+    var report: JSONValue?
+  }
+
+  private typealias Whole = (fleet: Fleet, entries: [Entry])
+
+  private let kind: String
+  private let entry: JSONLayout<Entry>
+  private let layout: JSONLayout<Whole>
+
+  /// A document with reports that have this schema each.
+  private init(
+    _ kind: String, _ description: String,
+    of report: @autoclosure @escaping @Sendable () -> JSONSchema
+  ) {
+    self.kind = kind
+    let entry = JSONLayout<Entry>("HostReport", "A machine and the report on it.") {
+      $0.include(Fleet.Member.layout, \.member)
+      $0.add(
+        "report", JSONForm(schema: report()) { $0 }, "The report, as for one machine alone.",
+        \.report)
+    }
+    self.entry = entry
+    layout = .document(kind, description) {
+      $0.add(
+        Self.listKey, .list(of: .object(entry)), "The machines, in the order of their files."
+      ) { $0.entries }
+      $0.add("summary", .object(Self.summaryLayout), "How many machines stand how.", \.fleet)
+    }
+  }
+
+  private static let listKey = "hosts"
+
+  private static let summaryLayout = JSONLayout<Fleet>(
+    "FleetSummary", "How many machines stand how."
+  ) {
+    $0.add("hosts", .count, "All machines.", \.members.count)
+    for standing in Fleet.Standing.allCases {
+      $0.add(standing.rawValue, .count, standing.meaning) { $0.count(standing) }
+    }
+    $0.add(
+      "stale", .count, "Machines with a stale description, which count above as well.", \.staleCount
+    )
+  }
+
+  package static let plan = FleetDocument(
+    "fleet-plan", "What would be written on several machines, and why.",
+    of: PlanReport.layout.schema)
+  package static let difference = FleetDocument(
+    "fleet-plan-difference", "How the plans of two sets of rules differ on several machines.",
+    of: PlanDifference.layout.schema)
+  package static let list = FleetDocument(
+    "fleet-list", "The queues of several machines.", of: QueueList.layout.schema)
+  package static let matrix = FleetDocument(
+    "fleet-matrix", "The owners on several machines.", of: OwnerMatrix.layout.schema)
+  package static let explain = FleetDocument(
+    "fleet-explain", "What is known of queues on several machines.", of: Explanations.schema)
+  package static let guestList = FleetDocument(
+    "fleet-guest-list", "The guests of several machines.", of: GuestList.layout.schema)
+
+  package func schemaFile(_ name: String, title: String) -> JSONValue {
+    layout.schemaFile(name, title: title)
+  }
+
+  /// The text before the first machine.
+  package var start: String { pieces(Fleet(staleAge: .zero)).start }
+
+  /// The text of a machine.
+  package func text(_ member: Fleet.Member, _ report: JSONValue?, isFirst: Bool) -> String {
+    JSONPieces.text(of: entry.json(Entry(member: member, report: report)), isFirst: isFirst)
+  }
+
+  /// The text after the last machine.
+  package func end(_ fleet: Fleet) -> String { pieces(fleet).end }
+
+  private func pieces(_ fleet: Fleet) -> JSONPieces {
+    JSONPieces(of: layout.json((fleet, [])), around: Self.listKey)
+  }
+}
