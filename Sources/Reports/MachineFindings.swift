@@ -2,7 +2,7 @@ import APBus
 import Reservation
 import ReservationRules
 
-/// Effects of rules on one machine that their author may not have intended.
+/// Effects of rules on one machine that their author may not have intended, but for rules that decide nothing there.
 struct MachineFindings {
   private(set) var diagnostics: [Diagnostic] = []
   private let assessment: Assessment
@@ -11,7 +11,6 @@ struct MachineFindings {
   init(_ assessment: Assessment) {
     self.assessment = assessment
     rules = assessment.decisions.rules.rules
-    findIdleRules()
     findOldHardware()
     findCollateral()
     findAcceptedCollateral()
@@ -48,31 +47,6 @@ struct MachineFindings {
         warning.sentence(at: place))
       diagnostic.location.line = line ?? 1
       diagnostics.append(diagnostic)
-    }
-  }
-
-  // MARK: - Rules that decide nothing
-
-  private mutating func findIdleRules() {
-    var idle = IdleRules(
-      assessment.decisions, present: assessment.inventory.queues.lazy.map(\.apqn))
-    for (index, reason) in idle.findings() {
-      diagnostics.append(
-        Diagnostic(
-          .idleRule, about: rules[index],
-          "the rule decides no queue of this machine: \(Self.sentence(reason))"))
-    }
-  }
-
-  private static func sentence(_ reason: IdleRules.Reason) -> String {
-    switch reason {
-    case .noQueueSatisfies(let clause): "no queue matches \(clause.text.printable)"
-    case .noQueueSatisfiesAll: "no queue matches all of its clauses"
-    case .unknown(let clause): "\(clause.text.printable) is unknown now"
-    case .undecidable: "the queues that match are undecidable now"
-    case .decided(let locations):
-      "the queues that match are decided by "
-        + locations.map(\.shortFileAndLine).shortList(of: 3)
     }
   }
 

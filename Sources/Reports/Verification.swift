@@ -1,4 +1,3 @@
-package import Reservation
 import APBus
 package import ReservationRules
 package import JSONText
@@ -6,7 +5,9 @@ package import JSONText
 /// What a check of rule files has found, in the order of files and lines.
 package struct Verification {
   let rules: RuleSet
-  let diagnostics: [Diagnostic]
+  package let diagnostics: [Diagnostic]
+  /// The machines that the set was held against, if they are several.
+  private var fleet: Fleet?
 
   /// The most findings that are printed for people, who would not read more.
   private static let mostPrinted = 100
@@ -18,16 +19,19 @@ package struct Verification {
   }
 
   /// The result of reading a set, with what there is to say of files that are not read, of rules that
-  /// never decide and, where the set is held against a machine, of what becomes of it there.
+  /// never decide and, where the set is held against machines, of what becomes of it there. `fleet` has these machines if
+  /// they are several.
   package init(
-    rules: RuleSet, diagnostics: [Diagnostic], selection: RuleFileSelection, machine: Assessment?
+    rules: RuleSet, diagnostics: [Diagnostic], selection: RuleFileSelection,
+    machines: FleetFindings = FleetFindings(), fleet: Fleet? = nil
   ) {
+    self.fleet = fleet
     self.rules = rules
     let ranks = selection.ranks
     let shadows = rules.shadowWarnings()
     let shadowed = Set(shadows.map(\.location))
     // What decides on no machine is reported as that.
-    let findings = (machine.map { MachineFindings($0).diagnostics } ?? []).filter {
+    let findings = machines.diagnostics.filter {
       $0.code != .idleRule || !shadowed.contains($0.location)
     }
     let all = diagnostics + selection.diagnostics + shadows + findings
@@ -66,7 +70,7 @@ package struct Verification {
     if others > 0 {
       text += "and \(others) more; correct these first, or see all of them with --json\n\n"
     }
-    return text + summary + "\n"
+    return text + (fleet.map { $0.text(style: style) + "\n" } ?? "") + summary + "\n"
   }
 
   /// The findings for people: where there are too many, errors before all others.
@@ -110,6 +114,9 @@ package struct Verification {
       "diagnostics", .list(of: .object(Diagnostic.layout)),
       "The findings, in the order of the rules.",
       \.diagnostics)
+    $0.add(
+      "hosts", .list(of: .object(Fleet.Member.layout)),
+      "The machines that the rules were held against, if these are several.", \.fleet?.members)
   }
 
   package var json: JSONValue { Self.layout.json(self) }

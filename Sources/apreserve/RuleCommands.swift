@@ -1,4 +1,5 @@
 import APBus
+import APBus
 import ArgumentParser
 import Daemon
 import HostSystem
@@ -16,13 +17,14 @@ struct VerifyCommand: ParsableCommand {
     usage: "apreserve verify [<path> ...] [<options>]",
     discussion: """
       Rules with errors are not used. There are warnings about files that are not read and about rules \
-      that never decide. With the description of a machine, there are also warnings about rules that decide \
-      no queue there, queues that masks would take along, and hardware that cannot be reserved.
+      that never decide. With descriptions of machines, there are also warnings about rules that decide no queue of \
+      any of them, queues that masks would take along, and hardware that cannot be reserved.
 
         apreserve verify
         apreserve verify my.rules other.rules
         some-generator | apreserve verify -
         apreserve verify ./rules --inventory machine.json --strict
+        apreserve verify ./rules --inventory snapshots
         apreserve verify ./rules --format sarif > rules.sarif
       """)
 
@@ -38,11 +40,7 @@ struct VerifyCommand: ParsableCommand {
     completion: .file())
   var files: [String] = []
 
-  @Option(
-    help: ArgumentHelp(
-      "Check the rules with the machine that a file describes, as \"apreserve snapshot\" prints it; "
-        + "- is standard input.", valueName: "file"), completion: .file())
-  var inventory: String?
+  @OptionGroup var descriptions: DescriptionOptions
 
   @Option(
     help: ArgumentHelp(
@@ -75,15 +73,10 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let host = try load()
-      let machine = try inventory.map { path in
-        let snapshot = try MachineOptions.readDescription(path)
-        return try Assessment(
-          inventory: snapshot.inventory, rules: host.rules, host: snapshot.host,
-          context: PlanningContext(configuration: snapshot.configuration))
-      }
+      let (findings, fleet) = try findings(of: host.rules)
       let verification = Verification(
         rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
-        machine: machine)
+        machines: findings, fleet: fleet)
       switch format {
       case .text:
         try output.print(text: verification.text(style: output.style), json: verification.json)
@@ -91,8 +84,34 @@ struct VerifyCommand: ParsableCommand {
       case .sarif: try Terminal.print(verification.sarif(version: ProgramVersion.text).documentText)
       case .junit: try Terminal.print(verification.junit(strict: strict))
       }
-      guard verification.isClean(strict: strict) else { throw ExitStatus.error }
+      guard verification.isClean(strict: strict), fleet?.hasErrors != true else {
+        throw ExitStatus.error
+      }
     }
+  }
+
+  /// What becomes of the rules on the machines of the options, and these machines if they are several.
+  private func findings(of rules: RuleSet) throws -> (FleetFindings, Fleet?) {
+    func assessment(_ snapshot: Snapshot) throws -> Assessment {
+      try Assessment(
+        inventory: snapshot.inventory, rules: rules, host: snapshot.host,
+        context: PlanningContext(configuration: snapshot.configuration))
+    }
+    guard let machines = try descriptions.fleet() else {
+      guard let path = descriptions.inventory.first else { return (FleetFindings(), nil) }
+      return (FleetFindings(try assessment(MachineOptions.readDescription(path))), nil)
+    }
+    var findings = FleetFindings()
+    var fleet = Fleet(staleAge: descriptions.staleAge)
+    try machines.forEachMachine { snapshot, heading in
+      let assessment = try assessment(snapshot)
+      findings.add(assessment, named: heading.name.printable)
+      let report = PlanReport(assessment)
+      fleet.add(heading, Fleet.Standing(report.outcome), report.summary)
+    } otherwise: {
+      fleet.add($0, $1, $2)
+    }
+    return (findings, fleet)
   }
 
   private func load() throws -> HostRules {

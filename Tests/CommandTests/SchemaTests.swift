@@ -82,6 +82,7 @@ import Uevents
     "snapshot.end": "simulate \(guests) --snapshot",
     "verify": "verify --rules guests --json", "verify.errors": "verify --rules broken --json",
     "verify.machine": "verify --rules guests --inventory machine.json --json",
+    "verify.fleet": "verify --rules guests \(fleet) --json",
     "fleet-plan": "plan \(fleet) --rules guests --json",
     "fleet-plan.failed": "plan \(fleet) --rules guests --mechanism override --json",
     "fleet-plan-difference": "plan \(fleet) --rules guests --against alone --json",

@@ -12,7 +12,7 @@ import Testing
     var selection = others
     selection.paths = rules.files
     return Verification(
-      rules: rules, diagnostics: diagnostics, selection: selection, machine: nil)
+      rules: rules, diagnostics: diagnostics, selection: selection)
   }
 
   @Test func `reports errors and warnings of all files in the order of files and lines`() {

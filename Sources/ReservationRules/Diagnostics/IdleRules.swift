@@ -4,6 +4,8 @@ package import APBus
 package struct IdleRules {
   /// Why a rule decides nothing.
   package enum Reason: Hashable, Sendable {
+    /// It is for another host or LPAR, since this clause does not match this one.
+    case otherHost(Clause)
     /// No queue matches this clause, whatever the other clauses are.
     case noQueueSatisfies(Clause)
     /// Each clause matches some queue, but no queue matches all of them.
@@ -44,6 +46,7 @@ package struct IdleRules {
     var certain = present
     var conceivable = present
     var unknown: Clause?
+    for clause in rule.clauses where isForOtherHost(clause) { return .otherHost(clause) }
     for clause in rule.clauses {
       let answer = answer(clause)
       let possible = answer.certain.formedUnion(answer.unknown)
@@ -57,6 +60,12 @@ package struct IdleRules {
     let others = Set(certain.compactMap { table.compactDecision(for: $0).ruleIndex })
     if others.isEmpty { return .undecidable }
     return .decided(by: others.sorted().map { table.rules.rules[$0].location })
+  }
+
+  private mutating func isForOtherHost(_ clause: Clause) -> Bool {
+    guard case .host = clause.condition.key.subject else { return false }
+    let answer = facts.answer(clause.condition)
+    return answer.unknown.isEmpty && (clause.isNegated ? answer.no : answer.yes).isEmpty
   }
 
   /// For which of the queues present the clause holds, and for which that is unknown.
