@@ -23,6 +23,7 @@ struct AgentWorker {
   private let history: HistoryKeeper
   /// Mail that was delivered to the agent while it performed a plan.
   private let received: ReceivedMail
+  private let requestTimes: RequestTimes
   private var report = AgentReport()
   /// When everything is scanned again.
   private var nextSurvey: Instant
@@ -56,13 +57,22 @@ struct AgentWorker {
     history = factory.history
     let received = ReceivedMail()
     self.received = received
+    let requestTimes = RequestTimes()
+    self.requestTimes = requestTimes
     agent = try factory.agent(
       sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
       takeIn: { agent in received.add(mailbox.take(), to: agent) },
-      publish: { agent in board.publish { $0.report.note(agent) } },
+      publish: { agent in
+        let durations = requestTimes.note(agent.status, now: time.now)
+        board.publish { state in
+          state.report.note(agent)
+          durations.forEach { state.measurements.requests.note($0) }
+        }
+      },
       report: { event in
         journal.note(event)
         factory.history.note(event)
+        board.note { $0.measurements.note(event) }
       })
     lateStart = LateStart(sysfs: sysfs, log: factory.log, root: factory.root)
     reannouncesMatrix = factory.configuration.reannouncesMatrix
@@ -121,7 +131,9 @@ struct AgentWorker {
     }
     guard gate.isOpen(now: time.now, isEvent: !mail.scopes.isEmpty) else { return }
     history.beginOperation()
+    let begin = time.now
     agent.reconcile()
+    measureReconciliation(since: begin)
     note(received.take())
     if case .refused(let choice, let plan) = agent.changeover, agent.changeover != report.changeover
     {
@@ -134,6 +146,17 @@ struct AgentWorker {
         reannounces: reannouncesMatrix)
     }
     report.note(agent)
+  }
+
+  private func measureReconciliation(since begin: Instant) {
+    let now = time.now
+    let isKnown = agent.status.isDecided || agent.status.phase == .withoutBus
+    let durations = requestTimes.note(agent.status, now: now)
+    board.note { state in
+      state.measurements.reconciliations.note(now - begin)
+      if isKnown { state.measurements.lastReconciliation = now }
+      durations.forEach { state.measurements.requests.note($0) }
+    }
   }
 
   /// Takes note of what in the mail is not the agent's.

@@ -36,6 +36,7 @@ package final class ReservationDaemon {
   private var service: ServiceReporter?
   private var waits: WaitReporter?
   private var control: ControlServer?
+  private var calls = CallTimes()
   private var stopTimer: EventTimer?
   private var waitTimer: EventTimer?
 
@@ -119,7 +120,8 @@ package final class ReservationDaemon {
       events: intake?.counts ?? UdevMonitor.Counts(),
       problems: problems + (rules?.problems ?? []) + (guests?.problems ?? []),
       configurationErrors: configuration.problems.map(\.description),
-      now: time.now, started: started, lastChange: history.history.lastMove)
+      now: time.now, wallTime: time.wallTime, started: started,
+      lastChange: history.history.lastMove, rescanInterval: configuration.rescanInterval)
   }
 
   // MARK: The agent
@@ -275,7 +277,8 @@ package final class ReservationDaemon {
       }
       let isPassedOn = socket != nil
       let methods = ControlMethods(
-        status: { [unowned self] in status }, reload: { [unowned self] in reload(for: $0) },
+        status: { [unowned self] in status }, calls: { [unowned self] in calls },
+        reload: { [unowned self] in reload(for: $0) },
         tryRules: { [unowned self] in tryRules($0, for: $1) },
         endTrial: { [unowned self] in endTrial($0) },
         noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
@@ -286,8 +289,9 @@ package final class ReservationDaemon {
       control = try ControlServer(
         loop,
         socket: try socket
-          ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup)
-      ) { methods.answer($0, for: $1) }
+          ?? LocalSocket.listen(at: settings.control, group: settings.controlGroup),
+        serve: { methods.answer($0, for: $1) },
+        onAnswer: { [unowned self] in calls.note($0.method, lasting: $1) })
       return !isPassedOn
     } catch let error as FileError {
       if case .inUse = error.problem { throw error }

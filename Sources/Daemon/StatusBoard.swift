@@ -120,6 +120,8 @@ package final class StatusBoard: Sendable {
     package var wait: Wait?
     /// How many writes the kernel has taken, and how many it has refused.
     package var writes = (done: UInt64(0), refused: UInt64(0))
+    /// What is counted and timed of the agent's work.
+    package var measurements = Measurements()
 
     /// The agent's last status, with what it says of requests as of now.
     package var status: Agent.Status {
@@ -193,20 +195,25 @@ package final class ObservedSysfs: Sysfs {
   }
 
   package func write(_ text: String, to path: SysfsPath) throws(SysfsError) {
-    let wait = Wait(subject: .write(path, text: text), since: time.now)
+    let begin = time.now
+    let wait = Wait(subject: .write(path, text: text), since: begin)
     board.note { $0.wait = wait }
     do throws(SysfsError) {
       try sysfs.write(text, to: path)
     } catch {
+      let duration = time.now - begin
       board.note {
         $0.wait = nil
         $0.writes.refused += 1
+        $0.measurements.writes.note(duration)
       }
       throw error
     }
+    let duration = time.now - begin
     board.note {
       $0.wait = nil
       $0.writes.done += 1
+      $0.measurements.writes.note(duration)
     }
   }
 

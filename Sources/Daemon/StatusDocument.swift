@@ -24,10 +24,14 @@ package struct StatusDocument {
   package var configurationErrors: [String]
   /// Now, on the clock of `HostTime`.
   package var now: Instant
+  /// Now, as people count.
+  package var wallTime: WallTime
   /// When the daemon was started.
   package var started: WallTime
   /// When a queue was moved last, also by an earlier run; nil if that is not known.
   package var lastChange: WallTime?
+  /// How often everything is scanned without a reason.
+  package var rescanInterval: Duration
 
   /// What an answer depends on that is made once.
   struct Revision: Equatable {
@@ -53,6 +57,22 @@ package struct StatusDocument {
       rules: RulesInForce(decisions.rules, errors: rules.reasons), settings: settings,
       memory: board.memory, lastSurvey: survey)
   }
+
+  /// The machine as of the agent's last scan, assessed by the rules in force.
+  var assessment: Assessment? {
+    let report = board.report
+    let agent = board.status
+    guard let inventory = report.inventory, let decisions = report.decisions,
+      let choice = agent.mechanism, let plan = agent.plan
+    else { return nil }
+    return Assessment(
+      inventory: inventory, decisions: decisions, choice: choice, plan: plan,
+      requests: agent.requests, ownership: report.ownership,
+      context: PlanningContext(configuration: report.configuration), settings: settings)
+  }
+
+  /// When something was, since the epoch.
+  func time(of instant: Instant) -> Duration { wallTime.sinceEpoch - (now - instant) }
 
   /// The rules in force.
   var heldRules: RulesInForce { RulesInForce(rules.rules, errors: rules.reasons) }
@@ -85,6 +105,9 @@ package struct StatusDocument {
     }
   }
 
+  /// Whether something does not work as configured.
+  var isDegraded: Bool { rules.isDegraded || !allProblems.isEmpty }
+
   /// Everything that is wrong.
   private var allProblems: [String] {
     [board.ending, status.obstacle?.description].compactMap(\.self) + problems + rules.reasons
@@ -105,9 +128,7 @@ package struct StatusDocument {
     }
     $0.add("phase", .word, "How far it is.", \.status.phase.word)
     $0.add("summary", .text, "One line for people.", \.summary)
-    $0.add("degraded", .flag, "Whether something does not work as configured.") {
-      $0.rules.isDegraded || !$0.allProblems.isEmpty
-    }
+    $0.add("degraded", .flag, "Whether something does not work as configured.", \.isDegraded)
     $0.add("problems", .cut(.text), "What does not work, a sentence each.", \.allProblems)
     $0.add("mechanism", .nullable(.word), "How queues are moved.", \.status.mechanism?.mechanism)
     $0.add(
@@ -279,7 +300,7 @@ extension PlanningState {
   }
 }
 
-/// A daemon's status as its answer has it, for people and for Prometheus.
+/// A daemon's status as its answer has it, for people.
 package struct StatusView {
   private let status: JSONValue
 
@@ -456,66 +477,6 @@ package struct StatusView {
 
   /// Why queues that no rule reserves stay reserved.
   package var notGivenBack: [String] { texts("notGivenBack") }
-
-  /// For Prometheus, in its text format.
-  package func metrics() -> String {
-    var text = ""
-    func metric(_ name: String, _ kind: String, _ help: String, _ value: Int) {
-      text += "# HELP apreserve_\(name) \(help)\n# TYPE apreserve_\(name) \(kind)\n"
-      text += "apreserve_\(name) \(value)\n"
-    }
-    text += "# HELP apreserve_requested_queues Queues that are requested for guests, by state.\n"
-    text += "# TYPE apreserve_requested_queues gauge\n"
-    for state in Requests.State.allCases {
-      text += "apreserve_requested_queues{state=\"\(state.rawValue)\"} \(count(of: state))\n"
-    }
-    metric(
-      "refusals", "gauge", "Queues that cannot be reserved or given back.", number("refused"))
-    metric("operations_failed", "gauge", "Operations that failed last.", number("failed"))
-    metric(
-      "unanswered_cards", "gauge", "Adapters that do not answer.",
-      status["unansweredCards"]?.elements.count ?? 0)
-    metric(
-      "degraded", "gauge", "Whether something does not work as configured.",
-      status["degraded"]?.isTrue == true ? 1 : 0)
-    text += "# HELP apreserve_phase What the agent is at: 1 for one phase, 0 for the others.\n"
-    text += "# TYPE apreserve_phase gauge\n"
-    for word in Agent.Status.Phase.Word.allCases.map(\.rawValue) {
-      text += "apreserve_phase{phase=\"\(word)\"} \(status["phase"]?.text == word ? 1 : 0)\n"
-    }
-    let warnings = (status["warnings"]?.elements ?? []).compactMap { $0["warning"]?.text }
-    text +=
-      "# HELP apreserve_guest_findings What is wrong with guests as they are defined, by kind.\n"
-    text += "# TYPE apreserve_guest_findings gauge\n"
-    for kind in GuestFinding.Kind.allCases.map(\.rawValue) {
-      text += "apreserve_guest_findings{finding=\"\(kind)\"} \(warnings.count { $0 == kind })\n"
-    }
-    text +=
-      "# HELP apreserve_key_alarms Queues whose master keys are not the expected ones, or have changed.\n"
-    text += "# TYPE apreserve_key_alarms gauge\n"
-    for cause in KeyAlarm.Cause.allCases.map(\.rawValue) {
-      let count = (status["keyAlarms"]?.elements ?? []).filter { $0["alarm"]?.text == cause }
-        .reduce(0) { $0 + ($1["queues"]?.elements.count ?? 0) }
-      text += "apreserve_key_alarms{alarm=\"\(cause)\"} \(count)\n"
-    }
-    metric("rules", "gauge", "Rules in force.", status["rules"]?["count"]?.integer ?? 0)
-    let counters = status["counters"]
-    for (name, key, help) in [
-      ("events_total", "events", "Kernel events about the AP bus."),
-      ("events_malformed_total", "malformedEvents", "Malformed events."),
-      ("overruns_total", "overruns", "How often the kernel lost events."),
-      (
-        "monitor_reopenings_total", "monitorReopenings",
-        "How often receiving events failed and was restarted."
-      ),
-      ("reconciliations_total", "reconciliations", "Reconciliations done."),
-      ("writes_total", "writes", "Writes that the kernel has taken."),
-      ("writes_refused_total", "refusedWrites", "Writes that the kernel has refused."),
-    ] {
-      metric(name, "counter", help, counters?[key]?.integer ?? 0)
-    }
-    return text
-  }
 
   /// What the agent waits for at this moment; nil while it does not.
   private var wait: String? {

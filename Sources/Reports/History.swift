@@ -471,8 +471,7 @@ extension Agent.Move {
     $0.add("to", .word, "Who has it, or was to have it.", \.to)
     $0.add(
       "cause",
-      .text(
-        of: OwnerChange.Cause.allCases.map(\.rawValue) + [wordOfAnotherProcess, wordOfLoading]),
+      .text(of: causeWords),
       "Why it was moved; \"others\" if another process has moved it, and \"driver-loaded\" if the kernel has.",
       \.causeWord)
     $0.include(RuleReference.layout, \.rule)
@@ -495,9 +494,14 @@ extension Agent.Move {
     }
   }
 
-  private var causeWord: String {
+  /// Why it was moved, in one word.
+  package var causeWord: String {
     cause?.rawValue ?? (foreign == .loading ? Self.wordOfLoading : Self.wordOfAnotherProcess)
   }
+
+  /// All words for causes.
+  package static let causeWords =
+    OwnerChange.Cause.allCases.map(\.rawValue) + [wordOfAnotherProcess, wordOfLoading]
 
   private static let wordOfAnotherProcess = "others"
   private static let wordOfLoading = "driver-loaded"

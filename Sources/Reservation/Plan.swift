@@ -290,6 +290,11 @@ extension PlanWarning {
     if case .masterKey(let alarm) = self { alarm } else { nil }
   }
 
+  /// What is wrong with a guest, if it is about one.
+  package var guestFinding: GuestFinding? {
+    if case .guest(let finding) = self { finding } else { nil }
+  }
+
   /// Whether it is about what becomes of this queue at the next boot.
   package func isAboutNextBoot(of apqn: APQN) -> Bool {
     if case .nextBoot(let conflict) = self { conflict.apqns.contains(apqn) } else { false }

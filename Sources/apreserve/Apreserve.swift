@@ -91,7 +91,10 @@ struct Apreserve: ParsableCommand {
         name: "Simulation", subcommands: [ReplayCommand.self, SimulateCommand.self]),
       CommandGroup(
         name: "Programs",
-        subcommands: [SchemaCommand.self, MdevCalloutCommand.self, LibvirtHookCommand.self]),
+        subcommands: [
+          SchemaCommand.self, MdevCalloutCommand.self, LibvirtHookCommand.self,
+          ExporterCommand.self,
+        ]),
     ])
 }
 

@@ -23,7 +23,7 @@ struct StatusCommand: ParsableCommand {
 
       --json prints the type Status of the daemon's Varlink interface org.apreserve, and with --history a value \
       of the type HistoryEntry on each line; --metrics prints \
-      text for Prometheus, for a timer that writes it where node_exporter's textfile collector reads it.
+      text for Prometheus, as apreserve-exporter.socket does over HTTP.
 
       The exit status is 0 if everything requested is reserved, pending or waiting; 1 if no daemon is running, or \
       something is blocked or does not work; 3 if a requested queue is refused, contended, missing, unusable, \
@@ -92,9 +92,10 @@ struct StatusCommand: ParsableCommand {
         return try Terminal.page(lines.map { $0 + "\n" }.joined())
       }
       if watch { return try watchStatus() }
+      if metrics { return try Terminal.page(try control.metrics()) }
       let status = try control.status("GetStatus")
-      try Terminal.page(metrics ? StatusView(status).metrics() : text(of: status))
-      if !metrics { try ControlOptions.end(with: status, silently: true) }
+      try Terminal.page(text(of: status))
+      try ControlOptions.end(with: status, silently: true)
     }
   }
 
@@ -375,7 +376,15 @@ struct ControlOptions: ParsableArguments {
     return status
   }
 
-  /// The same for a method that waits for the daemon to come to an end. On a terminal, what it waits for is shown
+  /// The metrics of the daemon, as text for Prometheus.
+  func metrics(timeout: Duration = ControlOptions.patience) throws(ControlError) -> String {
+    guard let text = try call("GetMetrics", timeout: timeout)["text"]?.text else {
+      throw .nonsense(control)
+    }
+    return text
+  }
+
+  /// The same as `call` for a method that waits for the daemon to come to an end. On a terminal, what it waits for is shown
   /// meanwhile.
   func callWithProgress(
     _ method: String, parameters: [JSONValue.Member] = [], timeout: Duration? = nil

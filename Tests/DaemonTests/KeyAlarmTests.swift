@@ -35,7 +35,7 @@ struct `A master key that is not the expected one` {
       #expect(alarm["expected"]?.text == "0x1111111111111111")
       let view = StatusView(status)
       #expect(view.outcome == .fine)
-      let metrics = view.metrics()
+      let metrics = try machine.metrics()
       #expect(metrics.contains("\napreserve_key_alarms{alarm=\"unexpected-master-key\"} 2\n"))
       #expect(metrics.contains("\napreserve_key_alarms{alarm=\"changed-master-key\"} 0\n"))
       let text = view.text(now: HostTime().wallTime)

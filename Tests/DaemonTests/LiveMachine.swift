@@ -200,6 +200,9 @@ final class LiveMachine {
       Call("org.apreserve.\(method)", parameters: parameters), timeout: .seconds(60))
   }
 
+  /// The metrics as text for Prometheus.
+  func metrics() throws -> String { try #require(try reply("GetMetrics")["text"]?.text) }
+
   func reload() throws {
     _ = try ControlClient(path: control).call(Call("org.apreserve.Reload"), timeout: .seconds(60))
   }

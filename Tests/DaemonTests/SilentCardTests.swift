@@ -99,7 +99,7 @@ struct `A mute adapter` {
       #expect(card["seconds"] == .number("1.000"))
       let view = StatusView(status)
       #expect(view.outcome == .refused)
-      #expect(view.metrics().contains("\napreserve_unanswered_cards 1\n"))
+      #expect(try machine.metrics().contains("\napreserve_unanswered_cards 1\n"))
       let text = view.text(now: HostTime().wallTime)
       #expect(text.contains("\nwarnings\n  \(Self.silence)1 s; "), "\(text)")
       #expect(text.contains("\nunreadable\n"), "\(text)")

@@ -298,7 +298,7 @@ struct `What keeps a guest from its queues` {
       #expect(summary.hasPrefix(picture.summary), "\(name): \(summary)")
       let view = StatusView(status)
       #expect(view.outcome == picture.outcome, "\(name)")
-      let series = view.metrics().split(separator: "\n").filter {
+      let series = try machine.metrics().split(separator: "\n").filter {
         $0.hasPrefix("apreserve_requested_queues{") && !$0.hasSuffix(" 0")
       }
       let expected = Requests.State.allCases.compactMap { state in

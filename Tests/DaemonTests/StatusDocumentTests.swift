@@ -67,11 +67,12 @@ private struct Row: Sendable {
     #expect(json["degraded"]?.isTrue == row.isDegraded)
     #expect((json["problems"]?.elements ?? []) == (row.isDegraded ? [.string(row.summary)] : []))
     let view = StatusView(json)
-    let shown = view.metrics().split(separator: "\n").filter {
+    let metrics = DaemonMetrics(document).text
+    let shown = metrics.split(separator: "\n").filter {
       $0.hasPrefix("apreserve_phase{") && $0.hasSuffix(" 1")
     }
     #expect(shown == ["apreserve_phase{phase=\"\(row.word)\"} 1"])
-    #expect(view.metrics().contains("\napreserve_degraded \(row.isDegraded ? 1 : 0)\n"))
+    #expect(metrics.contains("\napreserve_degraded \(row.isDegraded ? 1 : 0)\n"))
     #expect(view.outcome == row.outcome)
     let messages = LogMessage.messages(.entered(row.phase, from: .settled))
     #expect(messages.map(\.kind) == row.messages.map(\.kind))
@@ -175,7 +176,8 @@ private struct Row: Sendable {
     return StatusDocument(
       board: board, rules: keeper.condition, settings: [],
       events: UdevMonitor.Counts(), problems: [], configurationErrors: [], now: .boot,
-      started: WallTime(sinceEpoch: .seconds(1_800_000_000)), lastChange: nil)
+      wallTime: Self.now, started: WallTime(sinceEpoch: .seconds(1_800_000_000)), lastChange: nil,
+      rescanInterval: .seconds(60))
   }
 
   @Test func `has the warnings of the last plan`() {

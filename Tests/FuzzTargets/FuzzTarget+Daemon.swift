@@ -44,6 +44,19 @@ extension FuzzTarget {
     return messages
   }
 
+  /// Requests to the exporter: each has one answer, which is well-formed whatever was asked.
+  static let scrapes = FuzzTarget("scrapes") { bytes in
+    let answer = Exporter { .success("a 1\n") }.answer(.success(bytes)).bytes(at: 0)
+    let text = String(decoding: answer, as: UTF8.self)
+    try hold(text.hasPrefix("HTTP/1.1 "), "an answer that is none of HTTP")
+    let end = text.firstRange(of: "\r\n\r\n")
+    try hold(end != nil, "the head of the answer has no end")
+    try hold(text.unicodeScalars.allSatisfy(\.isASCII), "the answer repeats what was sent")
+    if ScrapeRequest.isWhole(bytes) {
+      try hold(ScrapeRequest.isWhole(bytes + [0xff]), "a head that was whole is not any more")
+    }
+  }
+
   /// `apreserve.conf`: each mistake has a place, and what is wrong changes nothing else.
   static let configuration = FuzzTarget("configuration") { bytes in
     let file = ConfigurationText(path: "apreserve.conf", bytes: bytes)

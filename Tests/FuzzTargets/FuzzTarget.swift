@@ -14,7 +14,8 @@ package struct FuzzTarget: Sendable {
   package static let all =
     [names, masks, uevents, captures, capturedMachines, attributes, json, machines, rules, archive]
     + [
-      expectations, scenarios, ownership, otherTools, secureKeys, varlink, configuration, faults,
+      expectations, scenarios, ownership, otherTools, secureKeys, varlink, scrapes, configuration,
+      faults,
       kernelMessages, planningStates, savedPlans, keyLedger,
     ]
 

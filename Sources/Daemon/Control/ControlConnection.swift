@@ -31,6 +31,8 @@ final class ControlConnection {
   private let socket: LocalSocket
   let peer: LocalSocket.Peer
   private let serve: (Call, LocalSocket.Peer) -> Answer
+  /// Called when a call was answered, with the time since it was read.
+  private let onAnswer: (Call, Duration) -> Void
   private let onEnd: () -> Void
   private let time: HostTime
   private var source: EventSource?
@@ -38,6 +40,8 @@ final class ControlConnection {
   private var input = MessageBuffer(limit: ControlConnection.messageLimit)
   private var output: ArraySlice<UInt8> = []
   private var nextReply: (() -> Reply)?
+  /// The call that is being answered, and when it was read.
+  private var current: (call: Call, begin: Instant)?
   private var isWaiting = false
   private(set) var hasEnded = false
   /// When something was last received or sent.
@@ -54,11 +58,13 @@ final class ControlConnection {
 
   init(
     _ socket: LocalSocket, peer: LocalSocket.Peer, loop: EventLoop, time: HostTime,
-    serve: @escaping (Call, LocalSocket.Peer) -> Answer, onEnd: @escaping () -> Void
+    serve: @escaping (Call, LocalSocket.Peer) -> Answer,
+    onAnswer: @escaping (Call, Duration) -> Void, onEnd: @escaping () -> Void
   ) throws(EventLoopError) {
     self.socket = socket
     self.peer = peer
     self.serve = serve
+    self.onAnswer = onAnswer
     self.onEnd = onEnd
     self.time = time
     lastProgress = time.now
@@ -109,8 +115,11 @@ final class ControlConnection {
       guard !hasEnded, output.isEmpty, !isWaiting else { break }
       if let reply = nextReply {
         let reply = reply()
-        if !reply.continues { nextReply = nil }
         output = reply.message[...]
+        if !reply.continues {
+          nextReply = nil
+          noteAnswer()
+        }
         continue
       }
       do {
@@ -127,6 +136,7 @@ final class ControlConnection {
   }
 
   private func answer(_ call: Call) {
+    current = (call, time.now)
     switch serve(call, peer) {
     case .reply(let reply): send(reply.message, to: call)
     case .message(let message): send(message, to: call)
@@ -149,6 +159,13 @@ final class ControlConnection {
 
   private func send(_ message: [UInt8], to call: Call) {
     if !call.isOneway { output = message[...] }
+    noteAnswer()
+  }
+
+  private func noteAnswer() {
+    guard let current else { return }
+    self.current = nil
+    onAnswer(current.call, time.now - current.begin)
   }
 
   private func flush() {

@@ -11,6 +11,8 @@ import Snapshots
 struct ControlMethods {
   /// The status as of now.
   var status: () -> StatusDocument
+  /// How long calls took so far.
+  var calls: () -> CallTimes
   /// Reads rules and configuration again for a client; the answer to it.
   var reload: (LocalSocket.Peer) -> Reply
   /// Puts a change of the rules on trial for a time, and ends that; the answer to it.
@@ -33,9 +35,11 @@ struct ControlMethods {
   /// The answers that take long, made once as long as nothing has changed.
   private let plans = LastAnswer()
   private let states = LastAnswer()
+  private let metricsMaker = MetricsMaker()
 
   init(
-    status: @escaping () -> StatusDocument, reload: @escaping (LocalSocket.Peer) -> Reply,
+    status: @escaping () -> StatusDocument, calls: @escaping () -> CallTimes,
+    reload: @escaping (LocalSocket.Peer) -> Reply,
     tryRules: @escaping (RuleTrial.Change, Duration) -> Reply,
     endTrial: @escaping (RuleTrial.Outcome) -> Reply,
     noteApply: @escaping (LocalSocket.Peer) -> Void,
@@ -45,6 +49,7 @@ struct ControlMethods {
     isAnsweringTooMuch: @escaping () -> Bool
   ) {
     self.status = status
+    self.calls = calls
     self.reload = reload
     self.tryRules = tryRules
     self.endTrial = endTrial
@@ -61,6 +66,10 @@ struct ControlMethods {
     case "org.varlink.service.GetInfo": return .reply(information)
     case "org.varlink.service.GetInterfaceDescription": return .reply(description(call))
     case "org.apreserve.GetStatus": return .reply(statusReply)
+    case "org.apreserve.GetMetrics":
+      guard !isAnsweringTooMuch() else { return .reply(busy) }
+      return .reply(
+        Reply([.init("text", .string(metricsMaker.metrics(of: status(), calls: calls()).text))]))
     case "org.apreserve.GetHistory":
       guard !isAnsweringTooMuch() else { return .reply(busy) }
       return .reply(Reply([.init("moves", .array(history.history.moves.map(\.json)))]))
@@ -176,19 +185,7 @@ struct ControlMethods {
 
   private var noInventory: Reply { Reply(error: "org.apreserve.NoInventory") }
 
-  /// The machine as of the agent's last scan, assessed by the rules in force.
-  private var assessment: Assessment? {
-    let status = status()
-    let report = status.board.report
-    let agent = status.board.status
-    guard let inventory = report.inventory, let decisions = report.decisions,
-      let choice = agent.mechanism, let plan = agent.plan
-    else { return nil }
-    return Assessment(
-      inventory: inventory, decisions: decisions, choice: choice, plan: plan,
-      requests: agent.requests, ownership: report.ownership,
-      context: PlanningContext(configuration: report.configuration), settings: status.settings)
-  }
+  private var assessment: Assessment? { status().assessment }
 
   private func requests(_ call: Call) -> Reply {
     var texts: [String: String] = [:]

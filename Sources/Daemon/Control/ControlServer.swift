@@ -8,6 +8,7 @@ final class ControlServer {
   private let loop: EventLoop
   private let socket: LocalSocket
   private let serve: (Call, LocalSocket.Peer) -> Answer
+  private let onAnswer: (Call, Duration) -> Void
   private let time = HostTime()
   private var source: EventSource?
   private var sweep: EventTimer?
@@ -17,12 +18,15 @@ final class ControlServer {
   /// The most clients that get long answers at a time.
   static let longAnswerLimit = 8
 
+  /// `onAnswer` is called with each call that was answered, and how long that took.
   init(
-    _ loop: EventLoop, socket: LocalSocket, serve: @escaping (Call, LocalSocket.Peer) -> Answer
+    _ loop: EventLoop, socket: LocalSocket, serve: @escaping (Call, LocalSocket.Peer) -> Answer,
+    onAnswer: @escaping (Call, Duration) -> Void
   ) throws(EventLoopError) {
     self.loop = loop
     self.socket = socket
     self.serve = serve
+    self.onAnswer = onAnswer
     sweep = try EventTimer(loop, tolerance: .seconds(1)) { [weak self] in self?.dropOverdue() }
     source = try loop.watch(socket.descriptor, priority: .low) { [weak self] _ in self?.accept() }
   }
@@ -40,7 +44,7 @@ final class ControlServer {
       lastNumber += 1
       let number = lastNumber
       connections[number] = try? ControlConnection(
-        client, peer: peer, loop: loop, time: time, serve: serve,
+        client, peer: peer, loop: loop, time: time, serve: serve, onAnswer: onAnswer,
         onEnd: { [weak self] in self?.connections[number] = nil })
       if sweep?.isSet == false { sweep?.set(after: ControlConnection.patience / 2) }
     }
