@@ -147,7 +147,7 @@ import Testing
     let commands = try Shell.run(
       "grep -rh '^Exec' '\(installation.path)/usr/lib/systemd/system'"
     ).lines
-    #expect(commands.count == 4)
+    #expect(commands.count == 5)
     #expect(commands.allSatisfy { $0.contains("=\(installation.path)/usr/bin/apreserve ") })
   }
 
