@@ -27,6 +27,7 @@ help:
 	@echo '  check-selinux          boot the packages with SELinux in enforcing mode in a virtual machine; as root'
 	@echo '  check-libvirt          define and start node devices and virtual machines with libvirt there; as root'
 	@echo '  check-ansible          check the Ansible collection, and roll rules out to containers; as root'
+	@echo '  check-metrics          collect the metrics with Prometheus, and check alerts and dashboard'
 	@echo '  check-varlinkctl       query the daemon with varlinkctl of systemd'
 	@echo '  check-kernel           run scenarios on real kernels in virtual machines; as root'
 	@echo '  record-kernel          the same, and keep what the kernels did as test data'
@@ -166,6 +167,12 @@ check-libvirt: build
 check-ansible: build deb
 	@packaging/install-build-dependencies boot
 	PARTS="$(ANSIBLE_PARTS)" Tests/Ansible/check-ansible $(SCRATCH)/debug $(DEB_DIRECTORY) .cache/ansible
+
+# Prometheus, which collects the metrics of a daemon: the metrics, the exporter, the alerts, and the queries of the
+# dashboard.
+.PHONY: check-metrics
+check-metrics: build
+	Tests/Metrics/check-metrics $(SCRATCH)/debug .cache/prometheus
 
 # The Varlink client of systemd, which some versions of systemd do not have yet.
 .PHONY: check-varlinkctl
