@@ -199,8 +199,8 @@ package struct DaemonMetrics {
   }
 }
 
-/// The metrics of a status, which count queues only where something has changed since the last time: on a large machine
-/// that takes a good part of a second.
+/// The metrics of a status. Queues and guests are counted only where something has changed since the last time, since that
+/// is nearly all of the work.
 final class MetricsMaker {
   private var last: (revision: StatusDocument.Revision, queues: QueueCounts)?
 
