@@ -7,6 +7,8 @@ package struct Fleet {
   package private(set) var members: [Member] = []
   /// Descriptions older than this are stale.
   private let staleAge: Duration
+  /// What a machine is with or without.
+  private let noun: String
 
   package struct Member: Equatable, Sendable {
     /// The machine; only its file is known of one that cannot be read.
@@ -30,8 +32,9 @@ package struct Fleet {
     case failed
   }
 
-  package init(staleAge: Duration) {
+  package init(staleAge: Duration, of document: FleetDocument = .plan) {
     self.staleAge = staleAge
+    noun = document.noun
   }
 
   /// Adds a machine with what its report comes to.
@@ -47,14 +50,12 @@ package struct Fleet {
 
   /// Files that describe a host which an earlier one describes as well, each with that one.
   package var repeated: [(file: String, earlier: String)] {
-    var files: [[String?]: String] = [:]
-    return members.compactMap { member in
-      let host = member.heading.host
-      guard host.name != nil, let file = member.heading.path else { return nil }
-      guard let earlier = files[[host.name, host.lpar]] else {
-        files[[host.name, host.lpar]] = file
-        return nil
-      }
+    members.indices.compactMap { index in
+      guard let file = members[index].heading.path,
+        let earlier = members[..<index].first(where: {
+          $0.heading.isSameHost(as: members[index].heading)
+        })?.heading.path
+      else { return nil }
       return (file, earlier)
     }
   }
@@ -96,10 +97,10 @@ extension Fleet.Standing {
   }
 
   /// The standing after a number.
-  fileprivate var words: String {
+  fileprivate func words(_ noun: String) -> String {
     switch self {
-    case .unchanged: "without changes"
-    case .changed: "with changes"
+    case .unchanged: "without \(noun)"
+    case .changed: "with \(noun)"
     case .refused, .unreadable, .failed: rawValue
     }
   }
@@ -112,21 +113,6 @@ extension Fleet.Standing {
     case .unreadable: "Files that are not the description of a machine."
     case .failed: "Those of which there is no report for another reason."
     }
-  }
-}
-
-extension MachineHeading {
-  /// The file that it is from; nil where it is not from one.
-  package var path: String? { source.path }
-
-  /// How old the file says it is.
-  package var age: Duration? {
-    if case .file(_, let age) = source { age } else { nil }
-  }
-
-  /// The name of the host, or of the LPAR or the file where it has none.
-  package var name: String {
-    host.name ?? host.lpar.map { "LPAR \($0)" } ?? path ?? "this host"
   }
 }
 
@@ -153,7 +139,7 @@ extension Fleet {
   package var summary: String {
     let parts = Standing.allCases.compactMap { standing -> String? in
       let count = count(standing)
-      return count == 0 ? nil : "\(count) \(standing.words)"
+      return count == 0 ? nil : "\(count) \(standing.words(noun))"
     }
     return counted(members.count, "host") + (parts.isEmpty ? "" : ": ")
       + parts.joined(separator: ", ") + (staleCount > 0 ? "; \(staleCount) stale" : "")
@@ -161,11 +147,7 @@ extension Fleet {
 }
 
 extension Fleet.Member {
-  /// The host and its LPAR, or the file.
-  var name: String {
-    guard let name = heading.host.name else { return heading.name.printable }
-    return name.printable + (heading.host.lpar.map { " (LPAR \($0.printable))" } ?? "")
-  }
+  var name: String { heading.fullName }
 
   /// How old its description is, if that is known.
   var ageText: String {
@@ -253,16 +235,17 @@ package struct FleetDocument: Sendable {
 
   private typealias Whole = (fleet: Fleet, entries: [Entry])
 
-  private let kind: String
+  /// What a machine is with or without.
+  fileprivate let noun: String
   private let entry: JSONLayout<Entry>
   private let layout: JSONLayout<Whole>
 
   /// A document with reports that have this schema each.
   private init(
-    _ kind: String, _ description: String,
+    _ kind: String, _ description: String, noun: String = "changes",
     of report: @autoclosure @escaping @Sendable () -> JSONSchema
   ) {
-    self.kind = kind
+    self.noun = noun
     let entry = JSONLayout<Entry>("HostReport", "A machine and the report on it.") {
       $0.include(Fleet.Member.layout, \.member)
       $0.add(
@@ -306,6 +289,10 @@ package struct FleetDocument: Sendable {
     "fleet-explain", "What is known of queues on several machines.", of: Explanations.schema)
   package static let guestList = FleetDocument(
     "fleet-guest-list", "The guests of several machines.", of: GuestList.layout.schema)
+
+  package static let drift = FleetDocument(
+    "fleet-drift", "How owners differ from what the rules request, on several machines.",
+    noun: "drift", of: DriftReport.layout.schema)
 
   package func schemaFile(_ name: String, title: String) -> JSONValue {
     layout.schemaFile(name, title: title)

@@ -33,6 +33,33 @@ package struct MachineHeading: Equatable, Sendable {
     return style.paint(parts.isEmpty ? "this host" : parts.joined(separator: ", "), in: .faint)
   }
 
+  /// Whether both are certainly the same host. Redacted names are equal for different hosts (`Snapshot.redacted`).
+  package func isSameHost(as other: MachineHeading) -> Bool {
+    host.name != nil && host == other.host && !isRedacted
+  }
+
+  private var isRedacted: Bool { host.name?.hasPrefix("REDACTED-") == true }
+
+  /// The name of the host, or of the LPAR or the file where it has none.
+  package var name: String {
+    (isRedacted ? path : nil) ?? host.name ?? host.lpar.map { "LPAR \($0)" } ?? path
+      ?? "this host"
+  }
+
+  /// The same with the LPAR, for people.
+  var fullName: String {
+    guard host.name != nil, !isRedacted, let lpar = host.lpar else { return name.printable }
+    return "\(name.printable) (LPAR \(lpar.printable))"
+  }
+
+  /// The file that it is from; nil where it is not from one.
+  package var path: String? { source.path }
+
+  /// How old the file says it is.
+  package var age: Duration? {
+    if case .file(_, let age) = source { age } else { nil }
+  }
+
   private var origin: String? {
     switch source {
     case .daemon(let age): "as scanned by the daemon \(age.largestUnit) ago"

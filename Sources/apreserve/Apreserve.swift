@@ -72,7 +72,8 @@ struct Apreserve: ParsableCommand {
       CommandGroup(
         name: "Reservation",
         subcommands: [
-          PlanCommand.self, ApplyCommand.self, ConfirmCommand.self, UndoCommand.self,
+          PlanCommand.self, DriftCommand.self, ApplyCommand.self, ConfirmCommand.self,
+          UndoCommand.self,
           ChangeoverCommand.self, VerifyCommand.self, RulesCommand.self, RuleCommand.self,
           EditCommand.self, ExplainCommand.self, ImportCommand.self,
         ]),
@@ -80,7 +81,7 @@ struct Apreserve: ParsableCommand {
         name: "Machine",
         subcommands: [
           ListCommand.self, MatrixCommand.self, GuestCommand.self, CompareCommand.self,
-          SnapshotCommand.self, MonitorCommand.self,
+          PlaceCommand.self, SnapshotCommand.self, MonitorCommand.self,
         ]),
       CommandGroup(
         name: "Daemon",

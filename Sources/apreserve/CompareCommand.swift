@@ -75,10 +75,7 @@ struct CompareCommand: ParsableCommand {
   }
 
   private func guests(of machine: Snapshot) throws -> [Guest] {
-    // The source's rules do not matter to what its guests have.
-    let assessment = try Assessment(
-      inventory: machine.inventory, rules: RuleSet(), host: machine.host,
-      context: PlanningContext(configuration: machine.configuration))
+    let assessment = try machine.withoutRules()
     guard let guest else { return assessment.guests }
     return try assessment.guests.named(
       guest, of: assessment,

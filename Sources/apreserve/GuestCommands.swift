@@ -279,9 +279,7 @@ extension [Guest] {
   /// Those that a person means: of a virtual machine, or of a UUID or its beginning. If there are none, the program ends
   /// with a sentence, whose end is `advice` unless the name is nearly that of a guest.
   func named(_ name: String, of assessment: Assessment, advice: String) throws -> [Guest] {
-    let uuids = assessment.context.configuration.mediatedDeviceNames(
-      of: name, on: assessment.inventory)
-    let guests = filter { uuids.contains($0.uuid) }
+    let guests = filter(assessment.isMeant(by: name))
     guard guests.isEmpty else { return guests }
     let nearest = Spelling.nearest(to: name, among: flatMap { $0.virtualMachines + [$0.uuid] })
     Terminal.say(
@@ -289,4 +287,15 @@ extension [Guest] {
         + (nearest.map { "did you mean \"\($0.printable)\"?" } ?? advice))
     throw ExitStatus.error
   }
+}
+
+extension Assessment {
+  /// Whether a person means a guest by that name.
+  fileprivate func isMeant(by name: String) -> (Guest) -> Bool {
+    let uuids = context.configuration.mediatedDeviceNames(of: name, on: inventory)
+    return { uuids.contains($0.uuid) }
+  }
+
+  /// The guests that a person means; none if there are none.
+  func guests(named name: String) -> [Guest] { guests.filter(isMeant(by: name)) }
 }

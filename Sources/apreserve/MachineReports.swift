@@ -73,22 +73,17 @@ extension AssessmentOptions {
         : try planningMachine(quietly: reporting.quietly)
       return try printOne(try report(machine), on: machine.heading, reporting)
     }
-    let rules = reporting.hasRules ? try self.rules.rules(for: machine.ruleFiles) : RuleSet()
-    let settings = try self.settings.settings(for: machine.files).applied
     var printer = FleetPrinter(
       reporting.form, reporting.document, style: output.style,
       staleAge: machine.descriptions.staleAge)
     var worst: ExitCode?
     var (isRead, isSelected) = (false, false)
-    try fleet.forEachMachine { snapshot, heading in
-      let state = PlanningState(
-        machine: snapshot, rules: RulesInForce(rules), settings: settings, memory: AgentMemory(),
-        lastSurvey: HostTime().now)
-      let report = try report(PlanningMachine(state: state, heading: heading, isDaemons: false))
+    try forEachMachine(of: fleet, hasRules: reporting.hasRules) { machine in
+      let report = try report(machine)
       isRead = true
       if report?.isSelected == true { isSelected = true }
       worst = .worse(worst, report?.status)
-      try printer.print(report, on: heading)
+      try printer.print(report, on: machine.heading)
     } otherwise: { heading, standing, message in
       try printer.fail(heading, standing, message)
       worst = .worse(worst, ExitStatus.error)
@@ -96,6 +91,23 @@ extension AssessmentOptions {
     try printer.end()
     if isRead, !isSelected { try reporting.nothingSelected("these machines") }
     if let worst { throw worst }
+  }
+
+  /// Makes the machines one after the other what plans are made from, with the same settings and, unless a command has
+  /// its own, the same rules.
+  func forEachMachine(
+    of fleet: [Description], hasRules: Bool = true, _ use: (PlanningMachine) throws -> Void,
+    otherwise fail: (MachineHeading, Fleet.Standing, String) throws -> Void
+  ) throws {
+    let rules = RulesInForce(hasRules ? try self.rules.rules(for: machine.ruleFiles) : RuleSet())
+    let settings = try self.settings.settings(for: machine.files).applied
+    try fleet.forEachMachine(
+      { snapshot, heading in
+        let state = PlanningState(
+          machine: snapshot, rules: rules, settings: settings, memory: AgentMemory(),
+          lastSurvey: HostTime().now)
+        try use(PlanningMachine(state: state, heading: heading, isDaemons: false))
+      }, otherwise: fail)
   }
 
   private func printOne(
@@ -146,7 +158,7 @@ private struct FleetPrinter {
     self.form = form
     self.document = document
     self.style = style
-    fleet = Fleet(staleAge: staleAge)
+    fleet = Fleet(staleAge: staleAge, of: document)
     comment =
       if case .markdown(let isDifference) = form {
         MarkdownFleet(isDifference: isDifference)

@@ -58,6 +58,9 @@ private struct DocumentSchema {
     DocumentSchema(
       "fleet-plan-difference", of: "plan --diff --json for several machines",
       FleetDocument.difference.schemaFile),
+    DocumentSchema("drift", of: "drift --json", DriftReport.layout.schemaFile),
+    DocumentSchema(
+      "fleet-drift", of: "drift --json for several machines", FleetDocument.drift.schemaFile),
     DocumentSchema("saved-plan", of: "plan -o", SavedPlan.layout.schemaFile),
     DocumentSchema("apply", of: "apply --json, without the daemon", ApplyReport.layout.schemaFile),
     DocumentSchema("undo", of: "undo --json", Undo.layout.schemaFile),
@@ -80,6 +83,7 @@ private struct DocumentSchema {
     DocumentSchema(
       "guest-definition", of: "guest define --json", GuestDefinition.layout.schemaFile),
     DocumentSchema("comparison", of: "compare --json", MoveReport.layout.schemaFile),
+    DocumentSchema("placement", of: "place --json", Placement.layout.schemaFile),
     DocumentSchema("matrix", of: "matrix --json", OwnerMatrix.layout.schemaFile),
     DocumentSchema(
       "fleet-matrix", of: "matrix --json for several machines", FleetDocument.matrix.schemaFile),

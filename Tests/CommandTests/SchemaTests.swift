@@ -91,6 +91,12 @@ import Uevents
     "fleet-explain": "explain 01.0004 \(fleet) --rules guests --json",
     "fleet-explain.more": "explain 01 \(fleet) --rules guests --json",
     "fleet-guest-list": "guest list \(fleet) --rules guests --json",
+    "drift": "drift \(guests) --json",
+    "drift.refused": "drift --inventory machine.json --rules alone --json",
+    "fleet-drift": "drift \(fleet) --rules guests --json",
+    "placement":
+      "place sign1 --inventory \(example("kvm1.json")) --inventory \(example("kvm2.json")) --inventory boot.events "
+      + "--rules guests --json",
     "rules": "rules --rules guests --json",
     "rule-change": "rule add --rules guests APQN==\"02.0004\",RESERVE=\"host\" --json",
     "replay": "replay boot.events --rules guests --json",

@@ -1,0 +1,184 @@
+import APBus
+import ArgumentParser
+import HostSystem
+import JSONText
+import Reports
+import Reservation
+import ReservationRules
+import Snapshots
+
+/// `apreserve drift`
+struct DriftCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drift",
+    abstract: "Show queues that are not where the rules want them.",
+    usage: "apreserve drift [<options>]",
+    discussion: """
+      Lists the queues that are requested and not on vfio_ap, or absent; those on vfio_ap that the rules do not want \
+      there; and those that cannot be decided. What no rule is about is no drift.
+
+        apreserve drift
+        apreserve drift --inventory snapshots --rules ./rules
+
+      The exit status is 0 if there is no drift, 2 if there is, and 1 if a machine cannot be read.
+      """)
+
+  @OptionGroup var options: AssessmentOptions
+
+  func run() throws {
+    try reportingErrors {
+      let style = options.output.style
+      let reporting = AssessmentOptions.Reporting(form: options.form, document: .drift)
+      try options.report(reporting) { machine in
+        let report = DriftReport(try machine.assessment())
+        let hasDrift = report.outcome == .drift
+        return MachineReport(
+          text: { report.text(style: style) }, json: report.json,
+          standing: hasDrift ? .changed : .unchanged, summary: report.summary,
+          status: hasDrift ? ExitStatus.pending : nil)
+      }
+    }
+  }
+}
+
+/// `apreserve place`
+struct PlaceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "place",
+    abstract: "Show which hosts could take a guest.",
+    usage: "apreserve place <guest> --inventory <file|dir> ... [--from <file>] [<options>]",
+    discussion: """
+      Each host is compared with the one that the guest is on, as "apreserve compare" does: adapters by type, mode and \
+      functions, domains, master keys where they are known, other guests, and the rules. For each is shown whether it \
+      could take the guest, and the first criterion that it does not meet; "apreserve compare" shows them all.
+
+        apreserve place web1 --inventory snapshots --rules ./rules
+
+      The exit status is 0 if a host can take the guest, 2 if one can after some steps, 3 if none can, and 1 if a \
+      machine cannot be read.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "A virtual machine, or the UUID of a mediated device or its beginning, of at least 8 digits.",
+      valueName: "guest"),
+    completion: GuestCommand.completion)
+  var guest: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The description of the host that the guest is on. The default is the one of the machines where it runs, or that has "
+        + "it at least.",
+      valueName: "file"), completion: .file())
+  var from: String?
+
+  @OptionGroup var options: AssessmentOptions
+
+  func validate() throws {
+    guard from != nil || !options.machine.descriptions.inventory.contains("-") else {
+      throw ValidationError(
+        "Without --from the machines are read twice, which standard input cannot be; use a file.")
+    }
+  }
+
+  func run() throws {
+    try reportingErrors {
+      let candidates = try options.machine.fleet()
+      guard candidates != nil || from != nil else {
+        throw ValidationError(
+          "Say which hosts could take the guest with --inventory, and where it is now with --from, if it is on none of them."
+        )
+      }
+      let source = try source(among: candidates ?? [])
+      var placement = Placement(
+        of: guest, on: source.heading, staleAge: options.machine.descriptions.staleAge)
+      func add(_ machine: AssessmentOptions.PlanningMachine) throws {
+        placement.add(
+          machine.heading,
+          try source.guests.map { try machine.move(of: $0, from: source.inventory) })
+      }
+      if let candidates {
+        let others = candidates.filter {
+          HostFile.absolute($0.path) != HostFile.absolute(source.path)
+        }
+        try options.forEachMachine(of: others) {
+          // The host of the guest may be described twice.
+          if !$0.heading.isSameHost(as: source.heading) { try add($0) }
+        } otherwise: {
+          placement.add($0, $1, $2)
+        }
+      } else {
+        try add(try options.ruledMachine(masterKeys: true))
+      }
+      try options.output.print(
+        text: placement.text(style: options.output.style), json: placement.json)
+      if placement.hasErrors { throw ExitStatus.error }
+      switch placement.outcome {
+      case .possible: break
+      case .afterSteps: throw ExitStatus.pending
+      case .impossible: throw ExitStatus.refused
+      }
+    }
+  }
+
+  /// A guest on its host.
+  private struct Source {
+    var path: String
+    var heading: MachineHeading
+    var guests: [Guest]
+    var inventory: Inventory
+  }
+
+  /// How little there is of a guest on a host: it may be prepared on several, and runs on one.
+  private func lack(of guest: Guest) -> Int {
+    if guest.isRunning { return 0 }
+    if guest.virtualMachines.contains(self.guest) { return 1 }
+    return guest.active == nil ? 3 : 2
+  }
+
+  /// The host that the guest is on: that of --from, or the one that has most of it.
+  private func source(among candidates: [Description]) throws -> Source {
+    if let from {
+      let description = Description(path: from)
+      let snapshot = try description.snapshot()
+      let assessment = try snapshot.withoutRules()
+      let guests = try assessment.guests.named(
+        guest, of: assessment,
+        advice: "\"apreserve guest list --inventory \(from)\" has those of the host")
+      return Source(
+        path: from, heading: description.heading(of: snapshot), guests: guests,
+        inventory: snapshot.inventory)
+    }
+    var best: (rank: Int, source: Source)?
+    for description in candidates {
+      // What cannot be read is reported when the hosts are compared.
+      guard let snapshot = try? description.snapshot(),
+        !snapshot.configuration.mediatedDeviceNames(of: guest, on: snapshot.inventory).isEmpty
+      else { continue }
+      let guests = try snapshot.withoutRules().guests(named: guest)
+      let rank = guests.map(lack).min() ?? Int.max
+      guard rank < best?.rank ?? Int.max else { continue }
+      best = (
+        rank,
+        Source(
+          path: description.path, heading: description.heading(of: snapshot), guests: guests,
+          inventory: snapshot.inventory)
+      )
+      if rank == 0 { break }
+    }
+    if let best { return best.source }
+    Terminal.say(
+      "no machine of --inventory has a guest \"\(guest.printable)\"; \"apreserve guest list\" with the same --inventory has all guests"
+    )
+    throw ExitStatus.error
+  }
+}
+
+extension Snapshot {
+  /// The machine as it is: what its guests have does not depend on rules.
+  func withoutRules() throws -> Assessment {
+    try Assessment(
+      inventory: inventory, rules: RuleSet(), host: host,
+      context: PlanningContext(configuration: configuration))
+  }
+}
