@@ -129,7 +129,17 @@ import Testing
     try installation.run("install")
     let rules = try installation.files.filter { $0.hasSuffix(".rules") }
     #expect(!rules.isEmpty)
-    #expect(rules.allSatisfy { $0.contains("/share/doc/apreserve/examples/rules/") })
+    #expect(rules.allSatisfy { $0.contains("/share/doc/apreserve/examples/") })
+  }
+
+  @Test func `brings the example of a fleet, complete and with scripts that can be run`() throws {
+    try installation.run("install")
+    let place = "\(installation.path)/usr/share/doc/apreserve/examples/fleet"
+    let source = SourceFile.path("packaging/examples/fleet")
+    #expect(try Shell.run("diff -r '\(source)' '\(place)'").output == "")
+    #expect(try Shell.run("find '\(place)' -type l").output == "")
+    let scripts = try Shell.run("cd '\(place)' && find . -type f -perm /111 | sort").lines
+    #expect(scripts == ["./ci/check", "./ci/collect", "./ci/rollout"])
   }
 
   @Test func `leaves settings alone that an administrator has changed`() throws {
