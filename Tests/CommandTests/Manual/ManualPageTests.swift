@@ -56,6 +56,7 @@ import Testing
     for name in ["lnx01", "lnx02", "lnx03", "kvm1", "kvm2"].map({ "\($0).json" }) {
       try bench.file(name, try SourceFile.text("packaging/examples/\(name)"))
     }
+    try bench.link("fleet", to: SourceFile.path("packaging/examples/fleet"))
     let guide = try SourceFile.text("packaging/man/apreserve-guide.7")
     let transcript = ShellTranscript(RoffText.examples(guide))
     #expect(transcript.steps.count >= 15)
