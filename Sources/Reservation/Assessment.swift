@@ -24,6 +24,8 @@ package struct Assessment {
   package let plan: Plan
   /// The requests, and what becomes of each.
   package let requests: Requests
+  /// How the machine differs from its LPAR as an HMC has it, if that is given.
+  package var lpar: LPARComparison?
 
   /// Assesses a machine by rules.
   ///

@@ -1,6 +1,8 @@
 import APBus
 import Daemon
 import JSONText
+import Reservation
+import ReservationRules
 import SimulatedBus
 import Snapshots
 
@@ -52,6 +54,28 @@ extension FuzzTarget {
       let again = try SavedPlan.decode(Array(plan.json.documentText.utf8), file: "again.json")
       try hold(again == plan, "a saved plan changes when it is written")
     } catch let error as SavedPlanError {
+      try holdReadable("\(error)")
+    }
+  }
+
+  /// What programs print of LPARs, which is compared with a machine.
+  static let lpars = FuzzTarget("lpars") { bytes in
+    do {
+      let lpars = try LPARFile.decode(bytes, file: "hmc.json")
+      try hold(!lpars.isEmpty, "there is no LPAR, and no error")
+      for lpar in lpars {
+        try hold(lpar.adapters.count <= 256, "more adapters than there are numbers")
+        var assessment = try Assessment(inventory: .empty, rules: RuleSet())
+        assessment.compare(with: lpar)
+        for finding in assessment.lpar?.findings ?? [] { try holdReadable(finding.message) }
+        do {
+          _ = try LPARConfiguration.select(
+            from: lpars, named: lpar.selector, for: HostIdentity(lpar: "KVM1"))
+        } catch let error as LPARSelectionError {
+          try holdReadable(error.description)
+        }
+      }
+    } catch let error as SnapshotError {
       try holdReadable("\(error)")
     }
   }

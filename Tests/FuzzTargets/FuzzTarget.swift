@@ -16,7 +16,7 @@ package struct FuzzTarget: Sendable {
     + [
       expectations, scenarios, ownership, otherTools, secureKeys, varlink, scrapes, configuration,
       faults,
-      kernelMessages, planningStates, savedPlans, keyLedger,
+      kernelMessages, planningStates, savedPlans, keyLedger, lpars,
     ]
 
   /// The target of a name.
