@@ -16,6 +16,7 @@ struct MachineFindings {
     findAcceptedCollateral()
     findMasterKeys()
     findGuests()
+    findLPAR()
   }
 
   // MARK: - Master keys
@@ -47,6 +48,20 @@ struct MachineFindings {
         warning.sentence(at: place))
       diagnostic.location.line = line ?? 1
       diagnostics.append(diagnostic)
+    }
+  }
+
+  // MARK: - The LPAR
+
+  /// How the machine differs from its LPAR as an HMC has it, at the rules that request what is not assigned.
+  private mutating func findLPAR() {
+    guard let lpar = assessment.lpar else { return }
+    for finding in lpar.findings {
+      guard let code = DiagnosticCode(rawValue: finding.kind.rawValue) else { continue }
+      let rule = finding.rule.flatMap { place in rules.first { RuleReference($0) == place } }
+      diagnostics.append(
+        rule.map { Diagnostic(code, about: $0, finding.message) }
+          ?? Diagnostic(code, file: lpar.configuration.file, finding.message))
     }
   }
 

@@ -13,6 +13,8 @@ package struct PlanReport {
   let settings: [AppliedSetting]
   /// The mechanism that the plan changes over to; nil for a plan that nobody has asked to do that.
   let changeover: Mechanism?
+  /// The LPAR as an HMC has it; nil if that is not given.
+  let lpar: LPARComparison?
 
   /// The report on an assessed machine.
   package init(_ assessment: Assessment) {
@@ -23,6 +25,7 @@ package struct PlanReport {
     requests = assessment.requests
     settings = assessment.settings
     changeover = assessment.context.changeover
+    lpar = assessment.lpar
   }
 
   /// Why a changeover is refused, one or more sentences; nil if it is not.
@@ -83,6 +86,11 @@ extension PlanReport {
       ("undecidable", undecidableLines, .heading), ("latent collateral", latentLines, .heading),
     ] as [(String, [String], Ink)] {
       lines += section(title, lines: sentences(content, style: style), style: style, ink: ink)
+    }
+    if let lpar {
+      lines += section(
+        "LPAR", lines: sentences(lpar.lines, style: style), style: style,
+        ink: lpar.findings.isEmpty ? .heading : .problem)
     }
     lines += [""] + summary.wrapped(to: style.width ?? .max)
     return lines.map { $0 + "\n" }.joined()
@@ -283,6 +291,9 @@ extension PlanReport {
     ] where count > 0 {
       parts.append("\(count) \(word)")
     }
+    if let lpar, !lpar.findings.isEmpty {
+      parts.append(counted(lpar.findings.count, "difference") + " from the HMC")
+    }
     return parts.joined(separator: ", ")
   }
 }
@@ -341,6 +352,7 @@ extension PlanReport {
     $0.add(
       "latentCollateral", .object(LatentCollateral.layout),
       "Absent queues that vfio_ap would get without a request.", \.plan.latentCollateral)
+    $0.add("lpar", .object(LPARComparison.layout), "The LPAR as --lpar describes it.", \.lpar)
   }
 
   private var masks: (before: MaskPair, after: MaskPair)? {

@@ -144,6 +144,7 @@ extension Assessment {
       requests: requests.selecting(queues), ownership: ownership, context: context, host: host,
       settings: settings)
     assessment.isOwnershipKnown = isOwnershipKnown
+    assessment.lpar = lpar?.selecting(queues)
     return assessment
   }
 }

@@ -259,7 +259,8 @@ private struct LPARReader {
       case "control-usage": usage.insert(domain)
       case "control": control.insert(domain)
       default:
-        throw element.error("this must be \"control-usage\" or \"control\"", at: "access-mode")
+        throw try element.member("access-mode").error(
+          expecting: "\"control-usage\" or \"control\"")
       }
     }
     return (usage, control)
@@ -299,7 +300,7 @@ private struct Element {
     ValueError(message, at: key.map(path) ?? path)
   }
 
-  private func error(expecting expected: String) -> ValueError {
+  func error(expecting expected: String) -> ValueError {
     error("\(shown(value)) is not \(expected)")
   }
 

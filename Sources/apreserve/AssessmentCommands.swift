@@ -77,6 +77,8 @@ struct PlanCommand: ParsableCommand {
       valueName: "mechanism"))
   var changeover: ChangeoverTarget?
 
+  @OptionGroup var lpar: LPAROptions
+
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
@@ -89,6 +91,9 @@ struct PlanCommand: ParsableCommand {
     }
     guard !options.output.json || format != .markdown else {
       throw ValidationError("--json and --format markdown exclude each other.")
+    }
+    guard lpar.lpar.isEmpty || !isDifference else {
+      throw ValidationError("--lpar cannot be combined with --diff or --against.")
     }
     guard !diff.isEmpty else { return }
     guard diff.count == 2 else {
@@ -113,7 +118,10 @@ struct PlanCommand: ParsableCommand {
         nothingSelected: { try selected.noteNothingSelected(of: $0) })
       guard isDifference else {
         if save != nil { try requireOneMachine("--save saves the plan of one machine") }
-        return try options.report(reporting) { try report(on: $0, selecting: selection) }
+        let lpars = try lpar.read()
+        return try options.report(reporting) {
+          try report(on: $0, comparedWith: lpars, selecting: selection)
+        }
       }
       reporting.document = .difference
       reporting.hasRules = against != nil
@@ -147,9 +155,11 @@ struct PlanCommand: ParsableCommand {
   }
 
   private func report(
-    on machine: AssessmentOptions.PlanningMachine, selecting selection: QueueSelection
+    on machine: AssessmentOptions.PlanningMachine, comparedWith lpars: LPARs?,
+    selecting selection: QueueSelection
   ) throws -> MachineReport {
-    let assessment = try machine.assessment(changingOverTo: changeover?.mechanism)
+    var assessment = try machine.assessment(changingOverTo: changeover?.mechanism)
+    try assessment.compare(with: lpars)
     if let save {
       let plan = SavedPlan(state: machine.state, plan: assessment.plan)
       try HostFile.write(plan.json.documentText, to: save)

@@ -119,7 +119,7 @@ extension [Description] {
       let heading = description.heading(of: snapshot)
       do {
         try use(snapshot, heading)
-      } catch let error as MechanismChoice.Unavailable {
+      } catch let error where error is MechanismChoice.Unavailable || error is LPARSelectionError {
         say("\(description.path): \(error)")
         try fail(heading, .failed, "\(error)")
       }

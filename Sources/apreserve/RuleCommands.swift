@@ -42,6 +42,8 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup var descriptions: DescriptionOptions
 
+  @OptionGroup var lpar: LPAROptions
+
   @Option(
     help: ArgumentHelp(
       "Check the rules of the system below this root directory.", valueName: "dir"),
@@ -65,6 +67,9 @@ struct VerifyCommand: ParsableCommand {
     guard places.count(where: { $0 }) <= 1 else {
       throw ValidationError("Use only one of files, --rules and --root.")
     }
+    guard lpar.lpar.isEmpty || !descriptions.inventory.isEmpty else {
+      throw ValidationError("--lpar requires --inventory.")
+    }
     guard !output.json || [.text, .json].contains(format) else {
       throw ValidationError("--json and --format \(format.rawValue) exclude each other.")
     }
@@ -73,7 +78,7 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let host = try load()
-      let (findings, fleet) = try findings(of: host.rules)
+      let (findings, fleet) = try findings(of: host.rules, comparedWith: lpar.read())
       let verification = Verification(
         rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
         machines: findings, fleet: fleet)
@@ -91,11 +96,15 @@ struct VerifyCommand: ParsableCommand {
   }
 
   /// What becomes of the rules on the machines of the options, and these machines if they are several.
-  private func findings(of rules: RuleSet) throws -> (FleetFindings, Fleet?) {
+  private func findings(
+    of rules: RuleSet, comparedWith lpars: LPARs?
+  ) throws -> (FleetFindings, Fleet?) {
     func assessment(_ snapshot: Snapshot) throws -> Assessment {
-      try Assessment(
+      var assessment = try Assessment(
         inventory: snapshot.inventory, rules: rules, host: snapshot.host,
         context: PlanningContext(configuration: snapshot.configuration))
+      try assessment.compare(with: lpars)
+      return assessment
     }
     guard let machines = try descriptions.fleet() else {
       guard let path = descriptions.inventory.first else { return (FleetFindings(), nil) }

@@ -59,6 +59,8 @@ import Uevents
     "plan.refused": "plan --inventory machine.json --rules alone --json",
     "plan.capture": "plan --capture boot.events --rules guests --json",
     "plan.one": "plan 01.0004 \(guests) --json",
+    "plan.lpar": "plan --lpar hmc.json:PROD2 \(guests) --json",
+    "verify.lpar": "verify guests --inventory machine.json --lpar hmc.json:PROD2 --json",
     "plan-difference": "plan --inventory machine.json --diff none guests --json",
     "plan-difference.refused": "plan --inventory machine.json --diff guests alone --json",
     "guest-list": "guest list \(guests) --json",
@@ -112,6 +114,14 @@ import Uevents
     "error.apply": "apply --sysfs nowhere --rules guests --json",
   ]
 
+  /// An LPAR that differs from the machine.
+  private static let lpar = """
+    {"crypto_configuration": {"PROD2": {"adapters": {
+      "CRYP03": {"name": "CRYP03", "adapter-id": "11c", "crypto-number": 3, "crypto-type": "ep11-coprocessor",
+        "detected-card-type": "crypto-express-8s", "status": "active"}},
+      "usage_domains": [4, 71], "control_domains": [10]}}}
+    """
+
   private static func example(_ name: String) -> String {
     SourceFile.path("packaging/examples/\(name)")
   }
@@ -136,6 +146,7 @@ import Uevents
     let documents = try Workbench()
     let bench = try Sample.bench()
     try bench.file("broken/50.rules", "ADPTER==\"1\", RESERVE=\"vfio_ap\"\n")
+    try bench.file("hmc.json", Self.lpar)
     try Self.keep(Self.commands, of: bench, in: documents)
     _ = try bench.run("plan \(Self.guests) -o saved-plan.json")
     try documents.file("saved-plan.json", try bench.text("saved-plan.json"))

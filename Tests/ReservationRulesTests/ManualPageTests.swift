@@ -40,7 +40,9 @@ import Testing
       .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
       .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
       .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions, .unexpectedMasterKey,
-      .changedMasterKey,
+      .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected, .lparAdapterDiffers,
+      .lparUsageDomainAbsent, .lparUsageDomainUnexpected, .lparControlDomainAbsent,
+      .lparControlDomainUnexpected, .lparRequestNotAssigned,
     ]
     for entry in page.entries {
       guard let code = DiagnosticCode(rawValue: entry.code), !hidden.contains(code) else {

@@ -190,7 +190,7 @@ private let rows = [
     ),
     (
       "{\"name\": \"L\", \"assigned-cryptos\": [], \"assigned-crypto-domains\": [{\"domain-index\": 1, \"access-mode\": \"usage\"}]}",
-      "assigned-crypto-domains[0].access-mode: this must be \"control-usage\" or \"control\""
+      "assigned-crypto-domains[0].access-mode: \"usage\" is not \"control-usage\" or \"control\""
     ),
     (
       "{\"name\": \"L\", \"assigned-cryptos\": [], \"assigned-crypto-domains\": [{\"domain-index\": 1, \"access-mode\": \"control\"}, {\"domain-index\": 1, \"access-mode\": \"control\"}]}",

@@ -99,6 +99,15 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case guestLosesAdapter = "guest-loses-adapter"
   case invalidDefinition = "invalid-definition"
   case unreadableDefinitions = "unreadable-definitions"
+  // The LPAR of a machine.
+  case lparAdapterAbsent = "lpar-adapter-absent"
+  case lparAdapterUnexpected = "lpar-adapter-unexpected"
+  case lparAdapterDiffers = "lpar-adapter-differs"
+  case lparUsageDomainAbsent = "lpar-usage-domain-absent"
+  case lparUsageDomainUnexpected = "lpar-usage-domain-unexpected"
+  case lparControlDomainAbsent = "lpar-control-domain-absent"
+  case lparControlDomainUnexpected = "lpar-control-domain-unexpected"
+  case lparRequestNotAssigned = "lpar-request-not-assigned"
 
   package var severity: Diagnostic.Severity {
     switch self {
@@ -106,9 +115,13 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
       .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
       .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
       .guestOldHardware, .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
-      .unexpectedMasterKey, .changedMasterKey:
+      .unexpectedMasterKey, .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected,
+      .lparAdapterDiffers, .lparUsageDomainAbsent, .lparUsageDomainUnexpected,
+      .lparRequestNotAssigned:
       .warning
-    case .acceptedCollateral, .guestMixedModes: .note
+    case .acceptedCollateral, .guestMixedModes, .lparControlDomainAbsent,
+      .lparControlDomainUnexpected:
+      .note
     default: .error
     }
   }
