@@ -11,10 +11,19 @@ import Snapshots
 /// A machine, rules and settings: what a plan is made from.
 struct AssessmentOptions: ParsableArguments {
   @OptionGroup(title: OptionTitle.daemon) var daemon: DaemonSource
-  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.machine) var tree: SysfsOptions
+  @OptionGroup(title: OptionTitle.machine) var descriptions: DescriptionOptions
+  @OptionGroup(title: OptionTitle.machine) var captured: CaptureOptions
+  @OptionGroup(title: OptionTitle.machine) var record: StateOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
+
+  var machine: MachineOptions {
+    MachineOptions(tree: tree, descriptions: descriptions, captured: captured, record: record)
+  }
+
+  func validate() throws { try machine.validate() }
 
   /// A machine, what a plan for it is made from, and the heading of reports about it.
   typealias AssessedMachine = (

@@ -55,11 +55,10 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      var source = try MachineOptions.parse([])
-      source.descriptions.inventory = [self.source]
+      let source = try MachineOptions.described(by: self.source)
       let old = try source.snapshot()
       var options = options
-      if let destination { options.machine.descriptions.inventory = [destination] }
+      if let destination { options.descriptions.inventory = [destination] }
       let new = try options.ruledMachine(masterKeys: true)
       let moves = try guests(of: old).map { try new.move(of: $0, from: old.inventory) }
       let report = MoveReport(moves, from: source.heading(of: old), to: new.heading)

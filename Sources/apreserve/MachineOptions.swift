@@ -8,20 +8,26 @@ import Reservation
 import Snapshots
 import Uevents
 
-/// The machine that is read.
-struct MachineOptions: ParsableArguments {
-  @OptionGroup var tree: SysfsOptions
+/// The machine that is read, as its options say.
+///
+/// These are separate groups of a command: in a debug build a group within a group is checked anew for each check of the
+/// outer one, which would take most of the time of a short command.
+struct MachineOptions {
+  var tree: SysfsOptions
+  var descriptions: DescriptionOptions
+  var captured: CaptureOptions
+  var record: StateOptions
 
-  @OptionGroup var descriptions: DescriptionOptions
+  var capture: String? { captured.capture }
 
-  @Option(
-    help: ArgumentHelp(
-      "Use the machine at the end of a capture of uevents or of a dump of the udev database. "
-        + "--inventory describes it before the first event.",
-      valueName: "file"), completion: .file())
-  var capture: String?
-
-  @OptionGroup var record: StateOptions
+  /// The machine that one file describes.
+  static func described(by file: String) throws -> MachineOptions {
+    var machine = MachineOptions(
+      tree: try .parse([]), descriptions: try .parse([]), captured: try .parse([]),
+      record: try .parse([]))
+    machine.descriptions.inventory = [file]
+    return machine
+  }
 
   func validate() throws {
     guard tree.sysfs == nil || (inventory == nil && capture == nil) else {
@@ -208,6 +214,16 @@ struct MachineOptions: ParsableArguments {
       path == "-" ? "/dev/stdin" : path,
       sizeLimit: Snapshot.sizeLimit, allowsStreams: true)
   }
+}
+
+/// A machine that a capture ends with.
+struct CaptureOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Use the machine at the end of a capture of uevents or of a dump of the udev database. "
+        + "--inventory describes it before the first event.",
+      valueName: "file"), completion: .file())
+  var capture: String?
 }
 
 /// A machine that is there: its sysfs and its other files.

@@ -228,7 +228,16 @@ struct ImportCommand: ParsableCommand {
         apreserve plan
       """)
 
-  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.machine) var tree: SysfsOptions
+  @OptionGroup(title: OptionTitle.machine) var descriptions: DescriptionOptions
+  @OptionGroup(title: OptionTitle.machine) var captured: CaptureOptions
+  @OptionGroup(title: OptionTitle.machine) var record: StateOptions
+
+  private var machine: MachineOptions {
+    MachineOptions(tree: tree, descriptions: descriptions, captured: captured, record: record)
+  }
+
+  func validate() throws { try machine.validate() }
 
   func run() throws {
     try reportingErrors {

@@ -22,7 +22,16 @@ struct SnapshotCommand: ParsableCommand {
   @Flag(help: "Accepted for consistency; a snapshot is always JSON.")
   var json = false
 
-  @OptionGroup(title: OptionTitle.machine) var machine: MachineOptions
+  @OptionGroup(title: OptionTitle.machine) var tree: SysfsOptions
+  @OptionGroup(title: OptionTitle.machine) var descriptions: DescriptionOptions
+  @OptionGroup(title: OptionTitle.machine) var captured: CaptureOptions
+  @OptionGroup(title: OptionTitle.machine) var record: StateOptions
+
+  private var machine: MachineOptions {
+    MachineOptions(tree: tree, descriptions: descriptions, captured: captured, record: record)
+  }
+
+  func validate() throws { try machine.validate() }
 
   func run() throws {
     try reportingErrors {

@@ -309,7 +309,10 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
   case auto, always, never
 }
 
-struct ColorOptions: ParsableArguments {
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
   @Option(help: "When to use colours; auto is on a terminal, unless NO_COLOR is set.")
   var color = ColorChoice.auto
 
@@ -322,15 +325,6 @@ struct ColorOptions: ParsableArguments {
       }
     return TextStyle(isColored: isColored, width: Terminal.width)
   }
-}
-
-struct OutputOptions: ParsableArguments {
-  @Flag(help: "Print the result as JSON.")
-  var json = false
-
-  @OptionGroup var color: ColorOptions
-
-  var style: TextStyle { color.style }
 
   /// Prints the result as text or, with --json, as JSON.
   func print(text: @autoclosure () -> String, json document: @autoclosure () -> JSONValue) throws {
