@@ -118,7 +118,7 @@ struct PlanCommand: ParsableCommand {
         nothingSelected: { try selected.noteNothingSelected(of: $0) })
       guard isDifference else {
         if save != nil { try requireOneMachine("--save saves the plan of one machine") }
-        let lpars = try lpar.read()
+        let lpars = try lpar.read(areForSeveral: options.machine.fleet() != nil)
         return try options.report(reporting) {
           try report(on: $0, comparedWith: lpars, selecting: selection)
         }

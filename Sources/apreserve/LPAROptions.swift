@@ -13,10 +13,10 @@ struct LPAROptions: ParsableArguments {
       valueName: "file[:[cpc/]lpar]"), completion: .file())
   var lpar: [String] = []
 
-  /// The LPARs of the files; nil without the option.
-  func read() throws -> LPARs? {
+  /// The LPARs of the files, for one machine or several; nil without the option.
+  func read(areForSeveral: Bool) throws -> LPARs? {
     guard !lpar.isEmpty else { return nil }
-    var lpars = LPARs()
+    var lpars = LPARs(areForSeveral: areForSeveral)
     for argument in lpar {
       let (path, name) = Self.split(argument)
       let read = try LPARFile.decode(try MachineOptions.read(path), file: path)
@@ -40,14 +40,18 @@ struct LPAROptions: ParsableArguments {
 
 /// LPARs as HMCs have them, one of which is a machine's.
 struct LPARs {
+  /// Whether there are several machines.
+  let areForSeveral: Bool
   /// Those that a person has chosen by their names.
-  fileprivate(set) var selected: [LPARConfiguration] = []
-  fileprivate(set) var others: [LPARConfiguration] = []
+  fileprivate var selected: [LPARConfiguration] = []
+  fileprivate var others: [LPARConfiguration] = []
 
-  /// The LPAR of a machine. One that is chosen, and is the only one, is that whatever the machine is called.
+  fileprivate init(areForSeveral: Bool) { self.areForSeveral = areForSeveral }
+
+  /// The LPAR of a machine. One that is chosen, and is the only one, is that of the only machine, whatever this is called.
   func configuration(for host: HostIdentity) throws -> LPARConfiguration {
-    if others.isEmpty, selected.count == 1 { return selected[0] }
-    return try .select(from: selected + others, for: host)
+    if !areForSeveral, others.isEmpty, selected.count == 1 { return selected[0] }
+    return try .select(from: selected + others, for: host, amongSeveral: areForSeveral)
   }
 }
 

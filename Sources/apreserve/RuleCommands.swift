@@ -78,7 +78,7 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let host = try load()
-      let (findings, fleet) = try findings(of: host.rules, comparedWith: lpar.read())
+      let (findings, fleet) = try findings(of: host.rules)
       let verification = Verification(
         rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
         machines: findings, fleet: fleet)
@@ -96,9 +96,9 @@ struct VerifyCommand: ParsableCommand {
   }
 
   /// What becomes of the rules on the machines of the options, and these machines if they are several.
-  private func findings(
-    of rules: RuleSet, comparedWith lpars: LPARs?
-  ) throws -> (FleetFindings, Fleet?) {
+  private func findings(of rules: RuleSet) throws -> (FleetFindings, Fleet?) {
+    let machines = try descriptions.fleet()
+    let lpars = try lpar.read(areForSeveral: machines != nil)
     func assessment(_ snapshot: Snapshot) throws -> Assessment {
       var assessment = try Assessment(
         inventory: snapshot.inventory, rules: rules, host: snapshot.host,
@@ -106,7 +106,7 @@ struct VerifyCommand: ParsableCommand {
       try assessment.compare(with: lpars)
       return assessment
     }
-    guard let machines = try descriptions.fleet() else {
+    guard let machines else {
       guard let path = descriptions.inventory.first else { return (FleetFindings(), nil) }
       return (FleetFindings(try assessment(MachineOptions.readDescription(path))), nil)
     }

@@ -42,6 +42,22 @@ import Testing
     #expect(try bench.run(words + " --strict").status == 1)
   }
 
+  @Test(arguments: ["plan --rules guests", "verify guests"])
+  func `finds among several machines only those that are called so`(command: String) throws {
+    let bench = try bench()
+    try bench.file("hosts/one.json", Sample.machine)
+    try bench.file("hosts/two.json", Sample.machine.replacing("PROD1", with: "PROD2"))
+    for file in ["hmc.json", "hmc.json:PROD1"] {
+      let result = try bench.run("\(command) --inventory hosts --lpar \(file)")
+      #expect(result.status == 1)
+      #expect(result.output.contains("partition \"PROD1\" has adapter 3 "), "\(result.output)")
+      #expect(
+        result.messages
+          == "apreserve: hosts/two.json: hmc.json: no LPAR is called \"PROD2\"; there is \"PROD1\"\n"
+      )
+    }
+  }
+
   @Test(arguments: [
     ("plan --inventory machine.json --lpar absent.json", 1, "absent.json"),
     ("plan --inventory machine.json --lpar hmc.json:OTHER", 1, "no LPAR is called \"OTHER\""),

@@ -258,6 +258,21 @@ private let rows = [
     #expect(error.description == message)
   }
 
+  @Test(
+    arguments: [
+      ("KVM9", "no LPAR is called \"KVM9\""),
+      (nil, "the name of this machine's LPAR is not known"),
+    ] as [(String?, String)])
+  func `is that of its name where there are several machines`(
+    lpar: String?, problem: String
+  ) throws {
+    let error = try #require(throws: LPARSelectionError.self) {
+      try LPARConfiguration.select(
+        from: [Self.lpars[0]], for: HostIdentity(lpar: lpar), amongSeveral: true)
+    }
+    #expect(error.description == "a.json: \(problem); there is \"CPC1/one\" (KVM1)")
+  }
+
   @Test func `is not another one, though that is the only one of the file`() throws {
     let error = try #require(throws: LPARSelectionError.self) {
       try LPARConfiguration.select(from: [Self.lpars[0]], for: HostIdentity(lpar: "KVM9"))

@@ -102,17 +102,18 @@ extension LPARConfiguration {
 
 extension LPARConfiguration {
   /// Selects the configuration of a machine's LPAR. `name` is that of an LPAR that a person has chosen, whatever the
-  /// machine is called.
+  /// machine is called. One of several machines has the LPAR that is called as its own, and no other.
   package static func select(
-    from configurations: [LPARConfiguration], named name: String? = nil, for host: HostIdentity
+    from configurations: [LPARConfiguration], named name: String? = nil, for host: HostIdentity,
+    amongSeveral: Bool = false
   ) throws(LPARSelectionError) -> LPARConfiguration {
     let fitting =
       (name ?? host.lpar).map { name in configurations.filter { $0.isNamed(name) } }
-      ?? configurations
+      ?? (amongSeveral ? [] : configurations)
     guard let first = fitting.first, fitting.count == 1 else {
       throw LPARSelectionError(
-        name: name, lpar: host.lpar, isAmbiguous: !fitting.isEmpty,
-        candidates: fitting.isEmpty ? configurations : fitting)
+        name: name ?? host.lpar, isAmbiguous: !fitting.isEmpty,
+        candidates: fitting.isEmpty ? configurations : fitting, canBeChosen: !amongSeveral)
     }
     return first
   }
@@ -122,23 +123,22 @@ extension LPARConfiguration {
 package struct LPARSelectionError: Error, Equatable, CustomStringConvertible {
   package var description: String
 
-  init(name: String?, lpar: String?, isAmbiguous: Bool, candidates: [LPARConfiguration]) {
-    let files = candidates.map(\.file).grouped { $0 }.map(\.value.printable).shortList(of: 3)
-    let wanted: String
-    if let name = name ?? lpar {
-      wanted =
-        isAmbiguous ? "several LPARs are called \"\(name)\"" : "no LPAR is called \"\(name)\""
-    } else {
-      wanted = "the name of this machine's LPAR is not known"
-    }
+  init(name: String?, isAmbiguous: Bool, candidates: [LPARConfiguration], canBeChosen: Bool) {
+    let files = candidates.map(\.file).grouped { $0 }.map(\.value).shortList(of: 3)
+    let wanted =
+      name.map { (isAmbiguous ? "several LPARs are" : "no LPAR is") + " called \"\($0)\"" }
+      ?? "the name of this machine's LPAR is not known"
     let names = candidates.map { candidate in
       "\"\(candidate.selector)\""
         + (candidate.shortName.map { $0 == candidate.name ? "" : " (\($0))" } ?? "")
     }
-    let example = candidates.first.map { "\($0.file):\($0.selector)" } ?? "FILE:NAME"
-    description =
-      "\(files): \(wanted); there \(names.count == 1 ? "is" : "are") \(names.shortList()): select "
-      + "\(names.count == 1 ? "it" : "one"), as in --lpar \"\(example)\""
-    description = description.printable
+    let isOne = candidates.count == 1
+    var text = "\(files): \(wanted); there \(isOne ? "is" : "are") \(names.shortList())"
+    // An option selects it for all machines.
+    if canBeChosen, let first = candidates.first {
+      text +=
+        ": select \(isOne ? "it" : "one"), as in --lpar \"\(first.file):\(first.selector)\""
+    }
+    description = text.printable
   }
 }
