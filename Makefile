@@ -312,8 +312,10 @@ check-s390x: build-s390x build
 
 bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks
+	swift build -c release --scratch-path $(SCRATCH) --product apreserve
 	$(SCRATCH)/release/benchmarks decisions
 	$(SCRATCH)/release/benchmarks bus
+	$(SCRATCH)/release/benchmarks fleet
 
 # As root, because it injects uevents in a network namespace.
 bench-host: dependencies

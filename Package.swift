@@ -99,7 +99,10 @@ let testSupport: [Target] = [
     name: "HostTestSupport", dependencies: ["Uevents", "CUeventInjection", "TestSupport"],
     path: "Tests/HostTestSupport"),
   .executableTarget(
-    name: "benchmarks", dependencies: ["APBus", "ReservationRules", "SimulatedBus", "TestSupport"]),
+    name: "benchmarks",
+    dependencies: [
+      "APBus", "ReservationRules", "Reservation", "Snapshots", "SimulatedBus", "TestSupport",
+    ]),
   .executableTarget(
     name: "host-benchmarks",
     dependencies: [

@@ -10,10 +10,14 @@ struct Benchmarks {
       if !DecisionBenchmark().run() { Process.exit(1) }
     case "bus"?:
       if !BusBenchmark().run() { Process.exit(1) }
+    case "fleet"?:
+      if !FleetBenchmark().run() { Process.exit(1) }
     case nil:
-      guard DecisionBenchmark().run(), BusBenchmark().run() else { Process.exit(1) }
+      guard DecisionBenchmark().run(), BusBenchmark().run(), FleetBenchmark().run() else {
+        Process.exit(1)
+      }
     default:
-      print("usage: benchmarks [decisions|bus]")
+      print("usage: benchmarks [decisions|bus|fleet]")
       Process.exit(64)
     }
   }
