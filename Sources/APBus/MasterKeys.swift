@@ -233,11 +233,12 @@ package struct KeyRegisters: Hashable, Sendable {
   package init() {}
 
   /// The registers in the text of `mkvps`, as far as it contains them: none while the queue is switched off.
-  package init(attribute text: some StringProtocol) {
-    for line in text.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      guard words.count >= 3, words[1].hasSuffix(":"),
-        let register = KeyRegister(kind: words[0], slot: words[1].dropLast()),
+  package init(attribute text: String) {
+    // By bytes: with characters of Unicode this would take most of the time that a machine description takes to be read.
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      let words = line.split(separator: UInt8(ascii: " ")).map(Substring.init)
+      guard words.count >= 3, words[1].utf8.last == UInt8(ascii: ":"),
+        let register = KeyRegister(kind: words[0], slot: Substring(words[1].utf8.dropLast())),
         let content = KeyContent(
           state: words[2], pattern: words.count > 3 ? words[3] : nil)
       else { continue }

@@ -14,6 +14,8 @@ package struct JSONLayout<Subject>: Sendable {
   private let name: String?
   fileprivate let description: String
   private var members: [Member] = []
+  /// The keys, in their order.
+  package private(set) var keys: [String] = []
 
   /// The layout of an object, its members in their order. One with a name is described once in a schema.
   package init(
@@ -40,7 +42,7 @@ package struct JSONLayout<Subject>: Sendable {
     _ key: String, _ form: JSONForm<Value>, _ description: String,
     _ value: @escaping @Sendable (Subject) -> Value
   ) {
-    members.append(
+    append(
       Member(
         key: key, description: description, isRequired: true, schema: { form.schema },
         json: { form.json(value($0)) }))
@@ -51,7 +53,7 @@ package struct JSONLayout<Subject>: Sendable {
     _ key: String, _ form: JSONForm<Value>, _ description: String,
     _ value: @escaping @Sendable (Subject) -> Value?
   ) {
-    members.append(
+    append(
       Member(
         key: key, description: description, isRequired: false, schema: { form.schema },
         json: { value($0).map(form.json) }))
@@ -59,7 +61,7 @@ package struct JSONLayout<Subject>: Sendable {
 
   /// A member with the same value in all objects.
   package mutating func add(_ key: String, constant: JSONValue, _ description: String) {
-    members.append(
+    append(
       Member(
         key: key, description: description, isRequired: true,
         schema: { JSONSchema(["const": constant]) }, json: { _ in constant }))
@@ -68,7 +70,7 @@ package struct JSONLayout<Subject>: Sendable {
   /// A member that is read, and never written.
   package mutating func add<Value>(read key: String, _ form: JSONForm<Value>, _ description: String)
   {
-    members.append(
+    append(
       Member(
         key: key, description: description, isRequired: false, schema: { form.schema },
         json: { _ in nil }))
@@ -91,16 +93,19 @@ package struct JSONLayout<Subject>: Sendable {
   fileprivate mutating func include<Part>(
     _ layout: JSONLayout<Part>, areRequired: Bool, _ part: @escaping @Sendable (Subject) -> Part?
   ) {
-    members += layout.members.map { member in
-      Member(
-        key: member.key, description: member.description,
-        isRequired: member.isRequired && areRequired, schema: member.schema,
-        json: { part($0).flatMap(member.json) })
+    for member in layout.members {
+      append(
+        Member(
+          key: member.key, description: member.description,
+          isRequired: member.isRequired && areRequired, schema: member.schema,
+          json: { part($0).flatMap(member.json) }))
     }
   }
 
-  /// The keys, in their order.
-  package var keys: [String] { members.map(\.key) }
+  private mutating func append(_ member: Member) {
+    members.append(member)
+    keys.append(member.key)
+  }
 
   package func json(_ subject: Subject) -> JSONValue {
     .object(
