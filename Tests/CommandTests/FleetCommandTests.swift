@@ -121,7 +121,7 @@ import Testing
         == "apreserve: hosts/c.json describes the same host as hosts/a.json\n")
     let none = try bench.run("list 07 --inventory hosts --rules guests")
     #expect(none.status == 1)
-    #expect(none.messages.contains("no queue of these machines is selected"))
+    #expect(none.messages.contains("no queue of these machines matches 07"))
   }
 
   @Test func `call old descriptions stale`() throws {
