@@ -11,7 +11,7 @@ struct FleetBenchmark {
   private static let rules = """
     HWTYPE=="13-", DOMAIN=="4-0x0f", RESERVE="vfio_ap", NAME="web"
     ADAPTER=="0", DOMAIN=="0x20-0x30", RESERVE="host", NAME="dm-crypt"
-    HOST=="host1*", ADAPTER=="6", RESERVE="host", NAME="signing"
+    HOST=="host1*", ADAPTER=="6", DOMAIN=="0x31", RESERVE="host", NAME="signing"
     """
 
   /// Runs everything and prints a table; whether the plans were made, and memory is flat.
