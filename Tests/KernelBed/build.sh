@@ -1,5 +1,5 @@
 #!/bin/bash
-# build.sh CACHE [debian] [debian-V] [src-V] [systemd]
+# build.sh CACHE [debian] [debian-V] [src-V] [systemd] [package-NAME]
 #
 # Fills CACHE with what run.py needs, from Debian's packages only, and leaves alone what is there:
 #   debian   the kernel of Debian 12 as it is, and the AP bus for it
@@ -8,11 +8,13 @@
 #   src-V    a kernel built from the package linux-source-V with kernel.config, and the AP bus for it
 #            (from the release of Debian that has it, or else from the suite $SUITE, default forky)
 #   systemd  a root file system with systemd and udevd; made by root only
+#   package-NAME
+#            this package of Debian 12, for scenarios that install it in that root file system
 # The AP bus: ap, zcrypt, zcrypt_cex4, vfio_ap (the kernel's own code from the source package on
 # adapters in software, see apreal/), and for debian apsim (an imitation without masks, see apsim/).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2; }
 cache=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
 export DEBIAN_FRONTEND=noninteractive
@@ -229,6 +231,9 @@ systemd)
 	truncate -s 600M "$cache/systemd.img"
 	mke2fs -q -t ext4 -O ^has_journal -d "$r" "$cache/systemd.img"
 	origin >"$cache/systemd.origin"
+	;;
+package-*)
+	[ -n "$(find "$cache/debs/bookworm" -name "${what#package-}_*.deb" -print -quit 2>/dev/null)" ] || get bookworm "${what#package-}"
 	;;
 *)	step "unknown: $what"; exit 2 ;;
 esac; done

@@ -54,20 +54,44 @@ def guest_root(program, directory):
     return root
 
 
-def rules_package(scenario, directory):
-    """Builds a package of the scenario's first rules for a root file system with systemd. It is installed together with
-    that of apreserve before the guest boots, as by configuration management."""
+def ap_check(cache):
+    """The callout ap-check and the library that it needs, by their places in the guest; nothing where its sources cannot
+    be had (Tests/Tools/ap-check)."""
+    build = subprocess.run([os.path.join(HERE, "../Tools/ap-check"), os.path.join(cache, "ap-check")],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if build.returncode != 0:
+        print("      without ap-check, whose sources cannot be downloaded; see AP_CHECK_SOURCE in Tests/Tools/ap-check")
+        return {}
+    program = build.stdout.strip()
+    loaded = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    library = re.search(r"(/\S*libjson-c\S+) \(0x", loaded)[1]
+    # In a merged /usr, a package with files below /lib would replace that link.
+    return {"usr/lib/mdevctl/scripts.d/callouts/ap-check": program, "usr" + library.removeprefix("/usr"): library}
+
+
+def scenario_package(scenario, directory, cache):
+    """Builds a package of the scenario's first rules, and of ap-check if it needs mdevctl, for a root file system with
+    systemd. It is installed together with that of apreserve before the guest boots, as by configuration management."""
     tree = os.path.join(directory, "package")
     parts = {"DEBIAN/control": "Package: scenario\nVersion: 1\nArchitecture: all\n"
-                               "Maintainer: nobody <nobody@localhost>\nDescription: rules of a scenario\n",
+                               "Maintainer: nobody <nobody@localhost>\nDescription: files of a scenario\n",
              "etc/apreserve/rules.d/50-scenario.rules": scenario.rules}
     for name, text in parts.items():
         os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
         with open(os.path.join(tree, name), "w") as file:
             file.write(text)
+    for name, source in (ap_check(cache) if "mdevctl" in scenario.packages else {}).items():
+        os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
+        shutil.copy(source, os.path.join(tree, name))
     file = os.path.join(directory, "scenario.deb")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, file], check=True, stdout=subprocess.DEVNULL)
     return file
+
+
+def debian_package(cache, name):
+    """The file of a package that build.sh has downloaded."""
+    directory = os.path.join(cache, "debs/bookworm")
+    return next(os.path.join(directory, file) for file in os.listdir(directory) if file.startswith(name + "_"))
 
 
 def play(options, scenario, kernel, root):
@@ -79,7 +103,10 @@ def play(options, scenario, kernel, root):
     command = ["./play", "./" + os.path.basename(scenario.path), scenario.load, *scenario.machine]
     boot = []
     if scenario.root == "systemd":
-        boot = ["--root", "systemd", "--deb", options.deb, "--deb", rules_package(scenario, share),
+        packages = [debian_package(options.cache, name) for name in scenario.packages]
+        packages += [options.deb, scenario_package(scenario, share, options.cache)]
+        boot = ["--root", "systemd", *(["--reboots"] if scenario.reboots else []),
+                *(word for package in packages for word in ("--deb", package)),
                 "--ap", "+".join(["bus", *scenario.machine])]
     start = time.monotonic()
     run = subprocess.run(
@@ -98,9 +125,10 @@ def main():
     kernels = options.kernel or [*BINARY_KERNELS, "src-" + options.source]
     scenarios = load_all(os.path.join(HERE, "scenarios"), options.scenarios)
     systems = ["systemd"] if any(s.root == "systemd" for s in scenarios) else []
+    packages = ["package-" + name for name in sorted({name for s in scenarios for name in s.packages})]
     if systems and not options.deb:
         sys.exit("check.py: scenarios that boot systemd need the Debian package: --deb FILE")
-    subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels, *systems], check=True)
+    subprocess.run([os.path.join(HERE, "build.sh"), options.cache, *kernels, *systems, *packages], check=True)
     # The guests' directories contain hard links to this one, so both are on one file system.
     workshop = tempfile.mkdtemp(prefix="apreserve-bed.")
     root = guest_root(options.program, workshop)

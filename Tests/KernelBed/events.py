@@ -23,13 +23,17 @@ class Event:
 
 def read_events(text):
     """All events and marks in order, and the faults of the recording."""
-    events, faults, numbers = [], [], set()
+    # The numbers of events begin again with a boot, and those of a shutdown are not all recorded.
+    events, faults, numbers, is_down = [], [], [set()], False
     for block in text.split("\n"):
         key, _, value = block.partition("=")
         if block == "# LOST":
             faults.append("the listener lost events")
         elif block.startswith("# "):
             events.append(Event(mark=block[2:]))
+            if block == "# reboot" or is_down and block == "# === scenario":
+                is_down = not is_down
+                numbers.append(set())
         elif block.startswith("KERNEL["):
             events.append(Event())
         elif key == "ACTION":
@@ -39,11 +43,12 @@ def read_events(text):
         elif key == "DRIVER":
             events[-1].driver = value
         elif key == "SEQNUM":
-            numbers.add(int(value))
+            numbers[-1].add(int(value))
     # The kernel numbers an event before it sends it, so events of two threads can be out of order.
-    if numbers and len(numbers) != max(numbers) - min(numbers) + 1:
-        missing = set(range(min(numbers), max(numbers))) - numbers
-        faults.append(f"events are missing: SEQNUM {', '.join(map(str, sorted(missing)[:5]))}")
+    for boot in filter(None, numbers):
+        if len(boot) != max(boot) - min(boot) + 1:
+            missing = set(range(min(boot), max(boot))) - boot
+            faults.append(f"events are missing: SEQNUM {', '.join(map(str, sorted(missing)[:5]))}")
     if all(event.mark != "end" for event in events):
         faults.append("the recording is not complete")
     return events, faults

@@ -41,7 +41,7 @@ def judge(directory):
     steps = read_text(directory, "walk.steps")
     if "# end" not in steps:
         verdict.faults.append("the scenario did not reach its end")
-    verdict.faults += [line.strip() for line in steps.splitlines() if line.startswith("  dmesg: ")]
+    verdict.faults += [line.strip() for line in steps.splitlines() if line.startswith(("  dmesg: ", "  failed: "))]
     events, faults = read_events(read_text(directory, "walk.events"))
     verdict.faults += faults
     verdict.events = sum(1 for event in events if event.path)

@@ -188,9 +188,22 @@ class JudgeTest(unittest.TestCase):
         self.played.events += event(9, "change", "01.0004")
         self.assertFault("missing: SEQNUM 4, 5, 6, 7, 8")
 
+    def test_a_reboot(self):
+        after = ("# === scenario\n" + event(1, "add", "09.0000") + "# apply 1 begins\n" + self.played.events
+                 + "# apply 1 ends\n# end\n")
+        before = event(90, "add", "09.0000")
+        self.played.files["walk.events"] = before + "# reboot\n" + event(95, "change", "09.0000") + after
+        self.assertEqual(self.played.faults(), [])
+        self.played.files["walk.events"] = before + after
+        self.assertFault("missing: SEQNUM 4, 5")
+
     def test_a_warning_of_the_kernel(self):
         self.played.files["walk.steps"] += "  dmesg: WARNING: CPU 0\n"
         self.assertFault("WARNING: CPU 0")
+
+    def test_a_command_that_had_to_succeed(self):
+        self.played.files["walk.steps"] += "  failed: mdevctl stop: no such device\n"
+        self.assertFault("mdevctl stop: no such device")
 
     def test_an_incomplete_scenario(self):
         self.played.files["walk.steps"] = self.played.files["walk.steps"].replace("# end\n", "")

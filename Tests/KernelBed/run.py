@@ -27,6 +27,7 @@ ap.add_argument("--append", default="", help="further kernel parameters")
 ap.add_argument("--console", help="keep the kernel's console output in this file")
 ap.add_argument("--deb", action="append", default=[], help="systemd: install this .deb before systemd starts")
 ap.add_argument("--ap", help="load the AP bus before init: FLAVOUR[+PARAMETER=VALUE...]")
+ap.add_argument("--reboots", action="store_true", help="let the guest reboot; the command is run again after each boot")
 ap.add_argument("--times", action="store_true", help="print how long the boot took")
 ap.add_argument("command", nargs=argparse.REMAINDER)
 a = ap.parse_args()
@@ -43,7 +44,8 @@ for d in a.deb:
     shutil.copy(d, job)
 console = a.console or os.path.join(job, "console")
 q = ["qemu-system-x86_64", "-accel", a.accel, "-M", a.machine, "-cpu", "max" if "tcg" in a.accel else "host",
-     "-smp", a.cpus, "-m", a.memory, "-nodefaults", "-display", "none", "-no-reboot",
+     "-smp", a.cpus, "-m", a.memory, "-nodefaults", "-display", "none",
+     *([] if a.reboots else ["-no-reboot"]),
      "-kernel", os.path.join(k, "vmlinux"), "-initrd", os.path.join(k, "initrd"),
      "-append", "console=ttyS0 panic=-1 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check random.trust_cpu=on "
                 "systemd.show_status=0 kbed.root=%s %s %s" % (a.root, "kbed.ap=" + a.ap if a.ap else "", a.append),

@@ -3,13 +3,13 @@
 import os
 import re
 
-HEADER = re.compile(r"# (machine|load|needs|root): (.*)")
+HEADER = re.compile(r"# (machine|load|needs|root|packages): (.*)")
 RULES = re.compile(r"^rules <<'END'\n(.*?)^END$", re.M | re.S)
 
 
 class Scenario:
     """`title`, `machine` (the bus's parameters), `load` (an apload flavour), `needs`, `root`,
-    `rules` (the first of them), `path`."""
+    `packages` (of Debian, for systemd), `reboots`, `rules` (the first of them), `path`."""
 
     def __init__(self, path):
         self.path = path
@@ -26,6 +26,10 @@ class Scenario:
             raise SystemExit(f"{path}: \"# needs:\" takes masks, override or sim, not {self.needs}")
         self.root = head.get("root", "busybox")
         self.load = head.get("load", {"sim": "sim"}.get(self.needs, "boot" if self.root == "systemd" else "real"))
+        self.packages = head.get("packages", "").split()
+        self.reboots = "reboot" in lines
+        if (self.packages or self.reboots) and self.root != "systemd":
+            raise SystemExit(f"{path}: packages and a reboot need \"# root: systemd\"")
         first = RULES.search("\n".join(lines))
         self.rules = first.group(1) if first else ""
 
