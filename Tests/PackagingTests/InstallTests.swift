@@ -196,10 +196,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("pl", ["plan"]), ("plan --inv", ["--inventory"]), ("settle --time", ["--timeout"]),
+    ("pla", ["place", "plan"]), ("plan --inv", ["--inventory"]), ("settle --time", ["--timeout"]),
     ("plan --mechanism ", ["bind", "mask", "override"]), ("plan --protect-host a", ["auto"]),
     ("plan --inventory ma", ["machine.json"]), ("list --rules ru", ["rules"]),
-    ("help pl", ["plan"]), ("help se", ["settle"]), ("verify ru", ["rules"]),
+    ("help plan", ["plan"]), ("help se", ["settle"]), ("verify ru", ["rules"]),
     ("replay ma", ["machine.json"]), ("rule a", ["add"]),
     ("plan --diff ru", ["rules"]), ("apply ma", ["machine.json"]),
   ])

@@ -20,7 +20,9 @@ import Testing
         .guestSeveralDevices, .guestVanishedDevice, .guestEmptyMatrix, .guestNotConfigured,
         .guestNotReserved, .guestKeptForHost, .guestOldHardware, .guestMixedModes,
         .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions, .unexpectedMasterKey,
-        .changedMasterKey,
+        .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected, .lparAdapterDiffers,
+        .lparUsageDomainAbsent, .lparUsageDomainUnexpected, .lparControlDomainAbsent,
+        .lparControlDomainUnexpected, .lparRequestNotAssigned,
       ])
   }
 
