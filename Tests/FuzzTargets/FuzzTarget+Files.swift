@@ -42,13 +42,17 @@ extension FuzzTarget {
       let definition = MediatedDeviceDefinition(
         fileName: "11111111-2222-3333-4444-555555555555", bytes: rest)
       try hold(definition != nil, "a definition without a device")
+      _ = try? MdevctlDefinition(rest)
     case UInt8(ascii: "x"):
+      var domain: DomainDescription?
       do throws(XMLError) {
-        _ = try DomainDescription(xml: rest)
+        domain = try DomainDescription(xml: rest, readsNeeds: true)
       } catch {
         let lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         try hold(error.line >= 1 && error.line <= lines.count, "line \(error.line)")
       }
+      try hold(
+        domain?.needs == nil || domain?.needsProblem == nil, "needs that are read, and a problem")
     case UInt8(ascii: "c"):
       try hold(SecureKeyUser.cipherUses(procCrypto: text) >= 0, "less than no user of paes")
     case UInt8(ascii: "t"):
