@@ -25,12 +25,14 @@ package struct MachineHeading: Equatable, Sendable {
     self.source = source
   }
 
-  /// One line, such as `kvm1 (LPAR LP1), Linux 6.12.41, as scanned by the daemon 3 s ago`.
+  /// One line, such as `kvm1 (LPAR LP1), Linux 6.12.41, as scanned by the daemon 3 s ago`; more on a narrow terminal.
   package func line(style: TextStyle) -> String {
     let lpar = host.lpar.map { "LPAR \($0.printable)" }
     let name = host.name.map { $0.printable + (lpar.map { " (\($0))" } ?? "") } ?? lpar
     let parts = [name, kernel.map { "Linux \($0.printable)" }, origin].compactMap(\.self)
-    return style.paint(parts.isEmpty ? "this host" : parts.joined(separator: ", "), in: .faint)
+    let text = parts.isEmpty ? "this host" : parts.joined(separator: ", ")
+    return style.lines(text, after: "").map { style.paint($0, in: .faint) }
+      .joined(separator: "\n")
   }
 
   /// Whether both are certainly the same host. Redacted names are equal for different hosts (`Snapshot.redacted`).

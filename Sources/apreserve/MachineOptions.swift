@@ -10,8 +10,8 @@ import Uevents
 
 /// The machine that is read, as its options say.
 ///
-/// These are separate groups of a command: in a debug build a group within a group is checked anew for each check of the
-/// outer one, which would take most of the time of a short command.
+/// A command has them as separate option groups. In a debug build the argument parser validates a nested group several
+/// times for each validation of the outer one, which takes most of the time of a short command.
 struct MachineOptions {
   var tree: SysfsOptions
   var descriptions: DescriptionOptions

@@ -39,7 +39,7 @@ struct MetricFamily<Source>: Sendable {
     self.series = series
   }
 
-  /// A family of one series without labels, or of none while there is no value.
+  /// A family with a single, unlabelled series; it is left out while there is no value.
   init(
     _ kind: Kind, _ name: String, _ help: String,
     value: @escaping @Sendable (Source) -> Series.Value?
