@@ -39,7 +39,7 @@ struct MetricFamily<Source>: Sendable {
     self.series = series
   }
 
-  /// A family with a single, unlabelled series; it is left out while there is no value.
+  /// A family of one series that has no labels. Only HELP and TYPE are printed while it has no value.
   init(
     _ kind: Kind, _ name: String, _ help: String,
     value: @escaping @Sendable (Source) -> Series.Value?
