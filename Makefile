@@ -17,7 +17,7 @@ help:
 	@echo '  check                  lint, build with warnings as errors, and run all tests'
 	@echo '  install, uninstall     install (PREFIX=/usr/local, DESTDIR=), or remove what was installed'
 	@echo '  deb, rpm               build Debian packages in .build/deb, RPM packages in .build/rpm'
-	@echo '  lint                   check the layout of the sources'
+	@echo '  lint                   check the layout of the sources and manual pages'
 	@echo '  manual                 generate parts of the manual pages, and the JSON schemas'
 	@echo '  check-packages         check the Debian and RPM packages'
 	@echo '  check-boot             boot the packages in a container with systemd; as root'
@@ -61,8 +61,9 @@ demo: build
 		> $(SCRATCH)/demo-override.txt
 	@tail -n 1 $(SCRATCH)/demo-override.txt
 
-lint:
+lint: dependencies
 	swift format lint --strict -r -p Sources Tests Package.swift
+	mandoc -T lint -W warning packaging/man/*
 
 # Clients of other projects that the tests use if they are available.
 clients:
@@ -249,11 +250,10 @@ rpm:
 	@packaging/install-build-dependencies package
 	packaging/build-rpm "$(RPM_DIRECTORY)" "$(DEB_BINARIES)" $(RPM_ARCH) "$(or $(GENERATOR),$(DEB_BINARIES)/apreserve)"
 
-# The packages: no errors of lintian and rpmlint, no warnings of mandoc, no empty files, the same files in both kinds of
+# The packages: no errors of lintian and rpmlint, no empty files, the same files in both kinds of
 # packages, and nothing newer needed than the floors.
 .PHONY: check-packages check-boot boot-shell
 check-packages: deb rpm
-	mandoc -T lint -W warning packaging/man/*
 	lintian --fail-on error $(DEB_DIRECTORY)/*.changes
 	rpmlint --config packaging/rpm/rpmlint.toml $(RPM_DIRECTORY)/*.rpm
 	Tests/Packages/check-files $(DEB_DIRECTORY)
