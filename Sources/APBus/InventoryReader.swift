@@ -150,11 +150,21 @@ public struct InventoryReader {
   public func readUse(
     into inventory: inout Inventory, masterKeys: Bool
   ) throws(InventoryReaderError) {
+    try readPendingRequests(into: &inventory)
+    if masterKeys { try readMasterKeys(into: &inventory) }
+  }
+
+  /// Puts the numbers of requests that the host's queues have to finish into an inventory.
+  ///
+  /// - Parameter inventory: The machine as read; it is completed.
+  /// - Throws: What could not be read, and why.
+  public func readPendingRequests(
+    into inventory: inout Inventory
+  ) throws(InventoryReaderError) {
     for var queue in inventory.queues where queue.owner == .host {
       queue.pendingRequests = try readPendingRequests(queue.apqn)
       inventory.setQueue(queue, apqn: queue.apqn)
     }
-    if masterKeys { try readMasterKeys(into: &inventory) }
   }
 
   /// Puts into an inventory what only shows which kernel this is, and no decision needs.

@@ -236,7 +236,7 @@ struct ExplainCommand: ParsableCommand {
       let selection = try selected.selection()
       let style = options.output.style
       let reporting = AssessmentOptions.Reporting(
-        form: options.form, document: .explain, masterKeys: true
+        form: options.form, document: .explain, needs: .init(masterKeys: true)
       ) {
         try selected.noteNothingSelected(of: $0)
         throw ExitStatus.error
@@ -305,7 +305,7 @@ struct ListCommand: ParsableCommand {
       let selection = try selected.selection()
       guard watch else {
         let reporting = AssessmentOptions.Reporting(
-          form: form, document: .list, masterKeys: masterKeys,
+          form: form, document: .list, needs: needs(),
           nothingSelected: { try selected.noteNothingSelected(of: $0) })
         return try options.report(reporting) { machine in
           let assessment = try machine.assessment()
@@ -316,8 +316,8 @@ struct ListCommand: ParsableCommand {
         }
       }
       try Watch.run { isFirst in
-        let machine = try options.assessedMachine(quietly: !isFirst, masterKeys: masterKeys)
-        let list = QueueList(machine.assessment, selection, sortedBy: sort)
+        let machine = try options.ruledMachine(needs(quietly: !isFirst))
+        let list = QueueList(try machine.assessment(), selection, sortedBy: sort)
         if list.isEmpty, isFirst, !selected.isEverything { try selected.noteNothingSelected() }
         let text =
           switch form {
@@ -339,7 +339,18 @@ struct ListCommand: ParsableCommand {
     }
   }
 
-  private var masterKeys: Bool { !options.output.json && format.hasMasterKeys }
+  private func needs(quietly: Bool = false) -> AssessmentOptions.Needs {
+    // JSON has master keys only as far as they are known.
+    var (columns, isJSON) = (Set([sort]), options.output.json)
+    switch format {
+    case .table(let shown): columns.formUnion(shown)
+    case .names: break
+    case .json: isJSON = true
+    }
+    return AssessmentOptions.Needs(
+      quietly: quietly, masterKeys: !isJSON && !columns.isDisjoint(with: [.keys, .keysRead]),
+      pendingRequests: isJSON || columns.contains(.pending), evenWithoutRules: true)
+  }
 
   private func text(of list: QueueList) -> String {
     guard case .table(let columns) = format else { return list.names }
@@ -385,21 +396,23 @@ struct MatrixCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let selection = try selected.selection()
+      let needs = AssessmentOptions.Needs(pendingRequests: false, evenWithoutRules: true)
       if let svg {
-        let machine = try options.assessedMachine()
-        if !isSelected(selection, on: machine.assessment) { try selected.noteNothingSelected() }
-        let drawing = OwnerMatrix(machine.assessment, selection).svg(
-          title: title(of: machine.assessment), isFull: full)
+        let machine = try options.ruledMachine(needs)
+        let assessment = try machine.assessment()
+        if !isSelected(selection, on: assessment) { try selected.noteNothingSelected() }
+        let drawing = OwnerMatrix(assessment, selection).svg(
+          title: title(of: assessment), isFull: full)
         if svg == "-" {
           try Terminal.print(drawing)
         } else {
           try HostFile.write(drawing, to: svg)
         }
-        return
+        return try machine.requireUsableRules()
       }
       let style = options.output.style
       let reporting = AssessmentOptions.Reporting(
-        form: options.form, document: .matrix,
+        form: options.form, document: .matrix, needs: needs,
         nothingSelected: { try selected.noteNothingSelected(of: $0) })
       try options.report(reporting) { machine in
         let assessment = try machine.assessment()

@@ -30,26 +30,47 @@ struct AssessmentOptions: ParsableArguments {
     state: PlanningState, assessment: Assessment, heading: MachineHeading
   )
 
+  /// What a command needs of a machine and its rules.
+  struct Needs {
+    /// Whether what was said before is left out.
+    var quietly = false
+    /// Whether adapters are asked for the master keys that can be read.
+    var masterKeys = false
+    /// Whether the numbers of requests that queues have to finish are read. Which steps precede a change depends on
+    /// them, and not what becomes of a queue.
+    var pendingRequests = true
+    /// Whether a machine whose rules have errors, which are printed, is shown without any. Otherwise the program ends.
+    var evenWithoutRules = false
+  }
+
   /// Assesses the machine: as the daemon does, if one runs and no option asks for anything else.
-  /// `quietly` leaves out what was said before. With `masterKeys`, adapters are asked for those that can be read.
   func assessedMachine(
-    quietly: Bool = false, changingOverTo changeover: Mechanism? = nil, masterKeys: Bool = false
+    _ needs: Needs = Needs(), changingOverTo changeover: Mechanism? = nil
   ) throws -> AssessedMachine {
-    let machine = try ruledMachine(quietly: quietly, masterKeys: masterKeys)
+    let machine = try ruledMachine(needs)
     let assessment = try machine.assessment(changingOverTo: changeover)
     return (machine.state, assessment, machine.heading)
   }
 
   /// The machine with the rules for it, whoever has them.
-  func ruledMachine(quietly: Bool = false, masterKeys: Bool = false) throws -> PlanningMachine {
-    var machine = try planningMachine(unless: rules.given, quietly: quietly)
-    if masterKeys, daemon.control == nil {
+  func ruledMachine(_ needs: Needs = Needs()) throws -> PlanningMachine {
+    var machine = try planningMachine(unless: rules.given, needs)
+    if needs.masterKeys, daemon.control == nil {
       try self.machine.readMasterKeys(into: &machine.state.machine.inventory)
     }
     if !machine.isDaemons {
-      machine.state.rules = RulesInForce(try rules.rules(for: self.machine.ruleFiles))
+      let rules = try ruleSet(needs)
+      machine.state.rules = RulesInForce(rules ?? RuleSet())
+      machine.hasRuleErrors = rules == nil
     }
     return machine
+  }
+
+  /// The rules of the options; nil if they have errors and the command can do without.
+  func ruleSet(_ needs: Needs = Needs()) throws -> RuleSet? {
+    let files = machine.ruleFiles
+    return needs.evenWithoutRules
+      ? try rules.rulesIfUsable(for: files, quietly: needs.quietly) : try rules.rules(for: files)
   }
 
   /// A machine with all that a plan is made from. The rules are only those of a daemon.
@@ -59,6 +80,13 @@ struct AssessmentOptions: ParsableArguments {
     /// Whether the daemon has said all that.
     var isDaemons: Bool
     var isOwnershipKnown = true
+    /// Whether it has no rules because they have errors.
+    var hasRuleErrors = false
+
+    /// Ends the program with an error if the rules, whose errors were printed, could not be used.
+    func requireUsableRules() throws {
+      if hasRuleErrors { throw ExitStatus.error }
+    }
 
     /// Assesses it by these rules; without any, by those that it has.
     func assessment(
@@ -92,10 +120,10 @@ struct AssessmentOptions: ParsableArguments {
   /// Reads the machine and its settings, or asks the daemon for them, if one runs and no option asks for anything
   /// else; `others` are more such options.
   func planningMachine(
-    unless others: [String] = [], quietly: Bool = false
+    unless others: [String] = [], _ needs: Needs = Needs()
   ) throws -> PlanningMachine {
     let options = machine.given + others + settings.given
-    if let state = try daemon.state(unless: options, quietly: quietly) {
+    if let state = try daemon.state(unless: options, quietly: needs.quietly) {
       let heading = MachineHeading(
         host: state.machine.host, kernel: state.machine.kernel,
         source: .daemon(HostTime().now - state.lastSurvey))
@@ -103,7 +131,8 @@ struct AssessmentOptions: ParsableArguments {
     }
     let protectsHost = self.settings.source(for: machine.files)(nil).policy.protectHost == .yes
     // Without a bus nothing else is reported.
-    let (snapshot, isOwnershipKnown) = try machine.read(masterKeys: protectsHost)
+    let (snapshot, isOwnershipKnown) = try machine.read(
+      masterKeys: protectsHost, pendingRequests: needs.pendingRequests)
     let settings = try self.settings.settings(for: machine.files)
     return PlanningMachine(
       state: PlanningState(
@@ -119,7 +148,8 @@ struct AssessmentOptions: ParsableArguments {
     let sets = paths.map { HostRules(paths: [$0], owner: owner) }
     var hasErrors = false
     for (path, set) in zip(paths, sets) {
-      if RuleOptions.sayErrors(of: set, under: "the rules of \(path) have errors") {
+      if !set.isUsable {
+        RuleOptions.sayErrors(of: set, under: "the rules of \(path) have errors")
         hasErrors = true
       } else if set.selection.paths.isEmpty {
         Terminal.say(RuleOptions.noFiles(in: [path]))

@@ -59,7 +59,7 @@ struct CompareCommand: ParsableCommand {
       let old = try source.snapshot()
       var options = options
       if let destination { options.descriptions.inventory = [destination] }
-      let new = try options.ruledMachine(masterKeys: true)
+      let new = try options.ruledMachine(.init(masterKeys: true))
       let moves = try guests(of: old).map { try new.move(of: $0, from: old.inventory) }
       let report = MoveReport(moves, from: source.heading(of: old), to: new.heading)
       try Terminal.page(

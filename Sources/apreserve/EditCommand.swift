@@ -110,7 +110,8 @@ struct EditCommand: ParsableCommand {
       }
       let changed = RuleFile(path: original.path, bytes: bytes)
       let host = try options.rules.editing(original.path, mayCreate: true).rules(with: changed)
-      let hasErrors = RuleOptions.sayErrors(of: host, under: "the rules would have errors")
+      let hasErrors = !host.isUsable
+      if hasErrors { RuleOptions.sayErrors(of: host, under: "the rules would have errors") }
       if hasErrors, !yes, Terminal.ask("Edit again?") { continue }
       if !hasErrors {
         try show(host.rules)

@@ -101,14 +101,14 @@ struct PlaceCommand: ParsableCommand {
         let others = candidates.filter {
           HostFile.absolute($0.path) != HostFile.absolute(source.path)
         }
-        try options.forEachMachine(of: others) {
+        try options.forEachMachine(of: others, rules: try options.ruleSet()) {
           // The host of the guest may be described twice.
           if !$0.heading.isSameHost(as: source.heading) { try add($0) }
         } otherwise: {
           placement.add($0, $1, $2)
         }
       } else {
-        try add(try options.ruledMachine(masterKeys: true))
+        try add(try options.ruledMachine(.init(masterKeys: true)))
       }
       try options.output.print(
         text: placement.text(style: options.output.style), json: placement.json)

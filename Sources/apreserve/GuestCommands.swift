@@ -65,7 +65,8 @@ struct GuestListCommand: ParsableCommand {
       let style = options.output.style
       let hasNames = format == .name && !options.output.json
       let reporting = AssessmentOptions.Reporting(
-        form: hasNames ? .names : options.form, document: .guestList, quietly: format == .name)
+        form: hasNames ? .names : options.form, document: .guestList,
+        needs: .init(quietly: format == .name, evenWithoutRules: hasNames))
       try options.report(reporting) { machine in
         let assessment = try machine.assessment()
         let list = GuestList(assessment.guests)

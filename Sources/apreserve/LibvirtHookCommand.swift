@@ -84,7 +84,7 @@ struct LibvirtHookCommand: ParsableCommand {
       // Without its device the machine runs on any host; one that migrates gets it afterwards.
       operation == "migrate" || description.mediatedDevices.contains(needs.device.uuid)
     else { return }
-    let move = try options.ruledMachine(quietly: true, masterKeys: true)
+    let move = try options.ruledMachine(.init(quietly: true, masterKeys: true))
       .move(of: needs.guest(of: machine), from: needs.inventory)
     try refuse(
       move.findings.filter { $0.outcome == .impossible }.map(\.message), by: settings,
@@ -98,7 +98,7 @@ struct LibvirtHookCommand: ParsableCommand {
     let devices = description.mediatedDevices
     guard !devices.isEmpty else { return }
     settle(until: HostTime().now + settings.guestStartTimeout)
-    let guests = try options.assessedMachine(quietly: true).assessment.guests
+    let guests = try options.assessedMachine(.init(quietly: true)).assessment.guests
       .filter { devices.contains($0.uuid) }
     let lacking = guests.filter { guest in guest.queues.contains { $0.reason != nil } }
     try refuse(

@@ -82,7 +82,9 @@ struct MachineOptions {
   }
 
   /// Reads the machine, and says whether what apreserve has reserved on it is known.
-  func read(masterKeys: Bool) throws -> (snapshot: Snapshot, isOwnershipKnown: Bool) {
+  func read(
+    masterKeys: Bool, pendingRequests: Bool = true
+  ) throws -> (snapshot: Snapshot, isOwnershipKnown: Bool) {
     guard try fleet() == nil else {
       throw ValidationError("This is about one machine: use --inventory once, with a file.")
     }
@@ -103,8 +105,10 @@ struct MachineOptions {
       let reader = InventoryReader(
         sysfs: try DeadlineSysfs(opening: { try HostSysfs(root: path) }))
       var inventory = try reader.read()
-      try reader.readUse(
-        into: &inventory, masterKeys: masterKeys || !configuration.secureKeyUsers.isEmpty)
+      if pendingRequests { try reader.readPendingRequests(into: &inventory) }
+      if masterKeys || !configuration.secureKeyUsers.isEmpty {
+        try reader.readMasterKeys(into: &inventory)
+      }
       try reader.readFeatures(into: &inventory)
       return inventory
     }

@@ -53,8 +53,7 @@ extension AssessmentOptions {
     var document: FleetDocument
     /// Whether the rules are those in force or of --rules; without that, the command has its own.
     var hasRules = true
-    var quietly = false
-    var masterKeys = false
+    var needs = Needs()
     /// What is done if no machine, which it gets in words, has any of the queues that are selected.
     var nothingSelected: (_ machines: String) throws -> Void = { _ in }
   }
@@ -69,18 +68,20 @@ extension AssessmentOptions {
     guard let fleet = try machine.fleet() else {
       let machine =
         reporting.hasRules
-        ? try ruledMachine(quietly: reporting.quietly, masterKeys: reporting.masterKeys)
-        : try planningMachine(quietly: reporting.quietly)
-      return try printOne(try report(machine), on: machine.heading, reporting)
+        ? try ruledMachine(reporting.needs) : try planningMachine(reporting.needs)
+      try printOne(try report(machine), on: machine.heading, reporting)
+      return try machine.requireUsableRules()
     }
     var printer = FleetPrinter(
       reporting.form, reporting.document, style: output.style,
       staleAge: machine.descriptions.staleAge)
     var worst: ExitCode?
     var (isRead, isSelected) = (false, false)
-    try forEachMachine(of: fleet, hasRules: reporting.hasRules) { machine in
+    let rules = reporting.hasRules ? try ruleSet(reporting.needs) : RuleSet()
+    try forEachMachine(of: fleet, rules: rules) { machine in
       let report = try report(machine)
       isRead = true
+      if machine.hasRuleErrors { worst = .worse(worst, ExitStatus.error) }
       if report?.isSelected == true { isSelected = true }
       worst = .worse(worst, report?.status)
       try printer.print(report, on: machine.heading)
@@ -93,20 +94,22 @@ extension AssessmentOptions {
     if let worst { throw worst }
   }
 
-  /// Makes the machines one after the other what plans are made from, with the same settings and, unless a command has
-  /// its own, the same rules.
+  /// Makes the machines one after the other what plans are made from, with the same settings and rules; nil if those
+  /// have errors.
   func forEachMachine(
-    of fleet: [Description], hasRules: Bool = true, _ use: (PlanningMachine) throws -> Void,
+    of fleet: [Description], rules: RuleSet?, _ use: (PlanningMachine) throws -> Void,
     otherwise fail: (MachineHeading, Fleet.Standing, String) throws -> Void
   ) throws {
-    let rules = RulesInForce(hasRules ? try self.rules.rules(for: machine.ruleFiles) : RuleSet())
+    let rulesInForce = RulesInForce(rules ?? RuleSet())
     let settings = try self.settings.settings(for: machine.files).applied
     try fleet.forEachMachine(
       { snapshot, heading in
         let state = PlanningState(
-          machine: snapshot, rules: rules, settings: settings, memory: AgentMemory(),
+          machine: snapshot, rules: rulesInForce, settings: settings, memory: AgentMemory(),
           lastSurvey: HostTime().now)
-        try use(PlanningMachine(state: state, heading: heading, isDaemons: false))
+        try use(
+          PlanningMachine(
+            state: state, heading: heading, isDaemons: false, hasRuleErrors: rules == nil))
       }, otherwise: fail)
   }
 

@@ -314,26 +314,47 @@ struct RuleOptions: ParsableArguments {
     _ host: HostRules,
     otherwise sentence: String = "the rules have errors, and none of them is used"
   ) throws {
-    if Self.sayErrors(of: host, under: sentence) { throw ExitStatus.error }
+    guard !host.isUsable else { return }
+    Self.sayErrors(of: host, under: sentence)
+    throw ExitStatus.error
   }
 
-  /// Prints the errors of rules below a sentence. False if there are none.
-  static func sayErrors(of host: HostRules, under sentence: String) -> Bool {
-    let verification = Verification(rules: host.rules, diagnostics: host.diagnostics)
-    guard !verification.isClean(strict: false) else { return false }
-    Terminal.say("\(sentence)\n\n" + verification.text(style: .plain))
-    return true
+  /// Prints the errors of rules below a sentence.
+  static func sayErrors(of host: HostRules, under sentence: String) {
+    Terminal.say("\(sentence)\n\n" + host.verification.text(style: .plain))
   }
 
   /// Reads the rules. If there are errors, the program ends.
   func rules(for machine: MachineFiles = Self.anyMachine) throws -> RuleSet {
     let host = try load(for: machine)
     try check(host)
+    return try used(host, for: machine, quietly: false)
+  }
+
+  /// Reads the rules for a report that is of use without them; nil if they have errors, which are printed unless
+  /// `quietly`.
+  func rulesIfUsable(for machine: MachineFiles, quietly: Bool) throws -> RuleSet? {
+    let host = try load(for: machine)
+    guard host.isUsable else {
+      if !quietly {
+        Self.sayErrors(
+          of: host,
+          under:
+            "the rules have errors, and none of them is used: the machine is shown without rules")
+      }
+      return nil
+    }
+    return try used(host, for: machine, quietly: quietly)
+  }
+
+  private func used(
+    _ host: HostRules, for machine: MachineFiles, quietly: Bool
+  ) throws -> RuleSet {
     if host.selection.paths.isEmpty, !directories.isEmpty {
       Terminal.say(Self.noFiles(in: directories))
       throw ExitStatus.error
     }
-    if host.selection.paths.isEmpty {
+    if host.selection.paths.isEmpty, !quietly {
       let paths = paths(root: machine.root)
       let place =
         paths.isEmpty
@@ -343,4 +364,13 @@ struct RuleOptions: ParsableArguments {
     }
     return host.rules
   }
+}
+
+extension HostRules {
+  fileprivate var verification: Verification {
+    Verification(rules: rules, diagnostics: diagnostics)
+  }
+
+  /// Whether there are no errors: with one, none of the rules is used.
+  var isUsable: Bool { verification.isClean(strict: false) }
 }

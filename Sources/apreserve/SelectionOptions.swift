@@ -111,12 +111,6 @@ enum ListFormat: Equatable {
   case names
   case json
 
-  /// Whether it shows master keys.
-  var hasMasterKeys: Bool {
-    guard case .table(let columns) = self else { return false }
-    return columns.contains(.keys) || columns.contains(.keysRead)
-  }
-
   static func parse(_ text: String) throws -> ListFormat {
     switch text {
     case "wide": return .table(QueueColumn.allCases)

@@ -80,7 +80,7 @@ struct UndoCommand: ParsableCommand {
       }
       try write(changed, insteadOf: file)
       try options.carryOut(quietly: options.output.json)
-      let after = try options.planningMachine(quietly: true).state.machine.inventory
+      let after = try options.planningMachine(.init(quietly: true)).state.machine.inventory
       for apqn in undo.goals.keys.sorted() where !undo.isDone(apqn, on: after) {
         let owner = after.queue(apqn)?.owner.rawValue ?? "nobody"
         undo.note(apqn, staysBecause: "\(apqn) is with \(owner); next: apreserve explain \(apqn)")
@@ -188,7 +188,7 @@ extension AssessmentOptions {
   /// The machine with the rules in force, which must be those of the files: what is written to the files would put all
   /// of them in force.
   fileprivate func machineWithRules() throws -> PlanningMachine {
-    var machine = try planningMachine(quietly: true)
+    var machine = try planningMachine(.init(quietly: true))
     if !machine.isDaemons {
       try requireNoTrial()
       machine.state.rules.rules = try rules.rules(for: self.machine.ruleFiles)

@@ -164,7 +164,7 @@ import Testing
   ) throws {
     let bench = try Sample.bench()
     try bench.file("bad/50.rules", bytes: bytes)
-    for command in ["plan", "list", "matrix", "explain 01.0004", "simulate"] {
+    for command in ["plan", "guest list", "explain 01.0004", "simulate"] {
       let result = try bench.run("\(command) --inventory machine.json --rules bad")
       #expect(result.status == 1)
       #expect(result.output == "")
@@ -179,6 +179,27 @@ import Testing
     #expect(verified.output.hasPrefix("bad/50.rules:\(finding)\n"), "\(verified.output)")
     #expect(verified.output.hasSuffix("1 file, 0 rules, 1 error\n"))
     #expect(try bench.run("verify bad/50.rules").output == verified.output)
+  }
+
+  @Test(arguments: ["list", "list -o json", "list -o name", "matrix", "matrix --svg -"])
+  func `in a rule file does not hide the machine`(command: String) throws {
+    let bench = try Sample.bench()
+    try bench.file("bad/50.rules", "DOMIAN==\"1\", RESERVE=\"host\"\n")
+    try bench.directory("none")
+    try bench.file("none/50.rules", "# no rule\n")
+    for machines in ["machine.json", "machine.json --inventory machine.json"] {
+      guard machines == "machine.json" || !command.contains("--svg") else { continue }
+      let result = try bench.run("\(command) --inventory \(machines) --rules bad")
+      #expect(result.status == 1)
+      #expect(
+        result.messages.hasPrefix(
+          "apreserve: the rules have errors, and none of them is used: the machine is shown without "
+            + "rules\n\nbad/50.rules:1:1: error: "), "\(result.messages)")
+      let without = try bench.run("\(command) --inventory \(machines) --rules none")
+      #expect(without.status == 0)
+      #expect(result.output == without.output)
+      #expect(result.output != "")
+    }
   }
 
   @Test func `that is a directory without rule files is an error`() throws {
