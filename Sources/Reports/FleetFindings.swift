@@ -76,11 +76,11 @@ package struct FleetFindings {
 }
 
 extension IdleRules.Reason {
-  fileprivate var isOtherHost: Bool {
+  var isOtherHost: Bool {
     if case .otherHost = self { true } else { false }
   }
 
-  fileprivate var sentence: String {
+  var sentence: String {
     switch self {
     case .otherHost(let clause): "none of them matches \(clause.text.printable)"
     case .noQueueSatisfies(let clause): "no queue matches \(clause.text.printable)"

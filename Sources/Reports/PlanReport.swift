@@ -15,6 +15,8 @@ package struct PlanReport {
   let changeover: Mechanism?
   /// The LPAR as an HMC has it; nil if that is not given.
   let lpar: LPARComparison?
+  /// Rules without an effect on this machine, a sentence each.
+  private var idleRules: [String] = []
 
   /// The report on an assessed machine.
   package init(_ assessment: Assessment) {
@@ -26,6 +28,22 @@ package struct PlanReport {
     settings = assessment.settings
     changeover = assessment.context.changeover
     lpar = assessment.lpar
+  }
+
+  /// Adds to the text which rules ask for queues and decide none that is there. A rule for another host, and one whose
+  /// queues are named by the text as missing, is none of them.
+  package mutating func addIdleRules(of assessment: Assessment) {
+    let missing = Set(
+      requests.open.compactMap { decisions.compactDecision(for: $0.apqn).ruleIndex })
+    var rules = IdleRules(decisions, present: assessment.inventory.queues.lazy.map(\.apqn))
+    idleRules = rules.findings().compactMap { index, reason in
+      let rule = decisions.rules.rules[index]
+      guard rule.reserve.value == .vfioAP, !missing.contains(index), !reason.isOtherHost else {
+        return nil
+      }
+      return
+        "\(rule.location.shortFileAndLine) decides no queue of this machine: \(reason.sentence)"
+    }
   }
 
   /// Why a changeover is refused, one or more sentences; nil if it is not.
@@ -83,6 +101,7 @@ extension PlanReport {
     for (title, content, ink) in [
       ("warnings", plan.warnings.map(\.description), .problem), ("waiting", waitingLines, .heading),
       ("requests", OpenRequest.groups(of: unplanned).map(\.sentence), .problem),
+      ("rules without queues", idleRules, .problem),
       ("undecidable", undecidableLines, .heading), ("latent collateral", latentLines, .heading),
     ] as [(String, [String], Ink)] {
       lines += section(title, lines: sentences(content, style: style), style: style, ink: ink)
@@ -121,8 +140,11 @@ extension PlanReport {
     guard let before = bus.masks, let after = plan.masks(after: bus), before != after else {
       return []
     }
+    // The masks also cover adapters and domains that are not there.
+    let note = "no queue that is there changes its owner; the masks are for those that are added"
     return Self.lines("apmask", from: before.adapters, to: after.adapters, digits: 2, style)
       + Self.lines("aqmask", from: before.domains, to: after.domains, digits: 4, style)
+      + sentences(plan.changes.isEmpty ? [note] : [], style: style)
   }
 
   private static func lines(

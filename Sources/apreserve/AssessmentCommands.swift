@@ -17,7 +17,8 @@ struct PlanCommand: ParsableCommand {
       "apreserve plan [<queues> ...] [--diff <old> <new>|--against <rules>|--changeover <mechanism>] [<options>]",
     discussion: """
       Lists the queues that would change their owner, each with the rule that requests it; the requests that \
-      are refused, each with the reason and a remedy; and all writes in their order.
+      are refused, each with the reason and a remedy; all writes in their order; and, for one machine, the rules \
+      that ask for queues and decide none.
 
         apreserve plan
         apreserve plan --inventory machine.json --rules ./rules
@@ -118,9 +119,11 @@ struct PlanCommand: ParsableCommand {
         nothingSelected: { try selected.noteNothingSelected(of: $0) })
       guard isDifference else {
         if save != nil { try requireOneMachine("--save saves the plan of one machine") }
-        let lpars = try lpar.read(areForSeveral: options.machine.fleet() != nil)
+        let isFleet = try options.machine.fleet() != nil
+        let lpars = try lpar.read(areForSeveral: isFleet)
         return try options.report(reporting) {
-          try report(on: $0, comparedWith: lpars, selecting: selection)
+          try report(
+            on: $0, isOneOfSeveral: isFleet, comparedWith: lpars, selecting: selection)
         }
       }
       reporting.document = .difference
@@ -155,7 +158,8 @@ struct PlanCommand: ParsableCommand {
   }
 
   private func report(
-    on machine: AssessmentOptions.PlanningMachine, comparedWith lpars: LPARs?,
+    on machine: AssessmentOptions.PlanningMachine, isOneOfSeveral: Bool,
+    comparedWith lpars: LPARs?,
     selecting selection: QueueSelection
   ) throws -> MachineReport {
     var assessment = try machine.assessment(changingOverTo: changeover?.mechanism)
@@ -165,7 +169,9 @@ struct PlanCommand: ParsableCommand {
       try HostFile.write(plan.json.documentText, to: save)
     }
     let queues = selection.queues(of: assessment)
-    let report = PlanReport(selection.isEverything ? assessment : assessment.selecting(queues))
+    var report = PlanReport(selection.isEverything ? assessment : assessment.selecting(queues))
+    // Of several machines, a rule may be for any.
+    if selection.isEverything, !isOneOfSeveral { report.addIdleRules(of: assessment) }
     let status: ExitCode? =
       switch report.outcome {
       case .nothingToDo: nil

@@ -112,6 +112,38 @@ import Testing
     #expect(report.outcome == .pending)
   }
 
+  @Test func `says that masks are only for what is added later`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 0...1)
+    inventory.bus.masks = .all
+    let note = "no queue that is there changes its owner; the masks are for those that are added"
+    for (adapter, isNoted) in [("0x77", true), ("2", false)] {
+      let rules = try Example.ruleSet("ADAPTER==\"\(adapter)\", RESERVE=\"vfio_ap\"")
+      let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)
+      #expect(text.contains("  aqmask  unchanged\n  \(note)\n") == isNoted, "\(text)")
+    }
+  }
+
+  @Test(arguments: [
+    ("ADAPTER==\"0x77\", RESERVE=\"vfio_ap\"", "no queue matches ADAPTER==\"0x77\""),
+    ("TYPE==\"CEX5P\", RESERVE=\"vfio_ap\"", "no queue matches TYPE==\"CEX5P\""),
+    // It keeps what may come, names a queue that is reported as missing, is for others, or decides.
+    ("ADAPTER==\"0x77\", RESERVE=\"host\"", nil), ("APQN==\"77.0004\", RESERVE=\"vfio_ap\"", nil),
+    ("HOST==\"other\", RESERVE=\"vfio_ap\"", nil), ("ADAPTER==\"1\", RESERVE=\"vfio_ap\"", nil),
+  ])
+  func `names rules that ask for queues and decide none`(rule: String, reason: String?) throws {
+    let assessment = try Assessment(
+      inventory: Example.grid(adapters: 1...2, domains: 0...1), rules: Example.ruleSet(rule),
+      host: HostIdentity(name: "lnx01"))
+    var report = PlanReport(assessment)
+    report.addIdleRules(of: assessment)
+    let section = reason.map {
+      "\nrules without queues\n  50-db.rules:1 decides no queue of this machine: \($0)\n"
+    }
+    let text = report.text(style: .plain)
+    #expect(text.contains(section ?? "never") == (reason != nil), "\(text)")
+    #expect(text.contains("rules without queues") == (reason != nil), "\(text)")
+  }
+
   @Test func `groups many queues with the same move`() throws {
     let inventory = Example.grid(adapters: 1...3, domains: 0...9)
     let rules = try Example.ruleSet("ADAPTER==\"1-2\", RESERVE=\"vfio_ap\"")

@@ -173,7 +173,7 @@ extension DiagnosticRow {
       f:1:1: error: the rule decides nothing; add RESERVE="vfio_ap", "host" or "unmanaged" [rule-without-reserve]
         ADAPTER=="10", NAME="x"
         ^^^^^^^^^^^^^^^^^^^^^^^
-      f:1:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
+      f:1:11: error: "10" can be decimal as on the HMC (0x0a) or hexadecimal as in sysfs (0x10); from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10", NAME="x"
                   ^^
         write: 0x0a or 0x10

@@ -51,7 +51,7 @@ extension DiagnosticRow {
       f:1:38: warning: the lines of the file end with CR LF; they are read, but save the file with LF only [carriage-return]
         APQN=="*", RESERVE="host", NAME="a�b"
                                              ^
-      f:2:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
+      f:2:11: error: "10" can be decimal as on the HMC (0x0a) or hexadecimal as in sysfs (0x10); from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10", RESERVE="host"
                   ^^
         write: 0x0a or 0x10

@@ -23,7 +23,7 @@ extension DiagnosticRow {
     DiagnosticRow(
       #"ADAPTER=="10|05|100", RESERVE="host""#,
       #"""
-      f:1:11: error: "10" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
+      f:1:11: error: "10" can be decimal as on the HMC (0x0a) or hexadecimal as in sysfs (0x10); from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10|05|100", RESERVE="host"
                   ^^
         write: 0x0a or 0x10
@@ -31,7 +31,7 @@ extension DiagnosticRow {
         ADAPTER=="10|05|100", RESERVE="host"
                      ^^
         write: 5
-      f:1:17: error: "100" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
+      f:1:17: error: "100" is decimal, as on the HMC; from ten on, write numbers with 0x [ambiguous-number]
         ADAPTER=="10|05|100", RESERVE="host"
                         ^^^
         write: 0x64
@@ -89,7 +89,7 @@ extension DiagnosticRow {
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                      ^^
         write: 5-0xff
-      f:1:22: error: "15" can be decimal, as on the HMC, or hexadecimal, as in sysfs; from ten on, write numbers with 0x [ambiguous-number]
+      f:1:22: error: "15" can be decimal as on the HMC (0x0f) or hexadecimal as in sysfs (0x15); from ten on, write numbers with 0x [ambiguous-number]
         DOMAIN=="7-5|5-|0x10-15|1-2-3", RESERVE="host"
                              ^^
         write: 0x0f or 0x15

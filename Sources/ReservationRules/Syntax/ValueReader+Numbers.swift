@@ -93,11 +93,15 @@ extension ValueReader {
         .ambiguousNumber, at: range, "numbers below ten are written with one digit",
         write: "\(decimal)")
     } else {
+      // A number that is too large in one reading has only the other.
       let readings = [decimal, hexadecimal].filter { $0 <= 255 }.map(Self.hexadecimal)
+      let meaning =
+        readings.count == 2
+        ? "can be decimal as on the HMC (\(readings[0])) or hexadecimal as in sysfs (\(readings[1]))"
+        : "is decimal, as on the HMC"
       report(
         .ambiguousNumber, at: range,
-        "\(quoted(range)) can be decimal, as on the HMC, or hexadecimal, as in sysfs; "
-          + "from ten on, write numbers with 0x", write: readings)
+        "\(quoted(range)) \(meaning); from ten on, write numbers with 0x", write: readings)
     }
   }
 
