@@ -179,6 +179,10 @@ extension Array {
 
 /// What rules may ask of the machine itself, so that one rule file serves a fleet.
 public struct HostIdentity: Equatable, Sendable {
+  /// What hosts are called before they have a name, without a dot at the end and in lower case (hostname(7); the kernel's
+  /// UTS_NODENAME is `(none)`).
+  package static let unnamed = ["", "(none)", "localhost", "localhost.localdomain"]
+
   /// The static host name; nil where it is not known.
   public var name: String?
   /// The LPAR's name as `/proc/sysinfo` has it; nil where it is not known or there is none.

@@ -45,6 +45,7 @@ package struct ConfigurationDirectory: Equatable, Sendable {
       throw error
     }
     _ = try directory.status(path, owner: owner)
+    if let owner { try HostFile.requireTrustedLinks(in: path, owner: owner) }
     let names: [String]
     do throws(Errno) {
       names = try directory.directoryNames(limit: limit)

@@ -163,6 +163,15 @@ package struct FileError: Error, Equatable, Sendable {
     if case .failed(_, .noSuchFile) = problem { true } else { false }
   }
 
+  /// Whether this user may not do it.
+  package var isDenied: Bool {
+    if case .failed(_, let errno) = problem {
+      [EACCES, EPERM].contains(errno.rawValue)
+    } else {
+      false
+    }
+  }
+
   /// Whether no process answers.
   package var isRefusal: Bool {
     if case .failed(_, .connectionRefused) = problem { true } else { false }
@@ -177,7 +186,10 @@ package struct FileError: Error, Equatable, Sendable {
 }
 
 extension FileError: CustomStringConvertible {
-  package var description: String {
+  package var description: String { text(calling: path.printable) }
+
+  /// A sentence that calls the file as the reader does who knows already which one it is.
+  func text(calling name: String) -> String {
     let path = path.printable
     return switch problem {
     case .failed(let verb, let errno): "\(verb) \(path): \(errno)"
@@ -192,9 +204,10 @@ extension FileError: CustomStringConvertible {
     case .beingWritten:
       "\(path) is being written by another process; wait until that process has closed it"
     case .foreignOwner(let user):
-      "\(path) is not trusted: it belongs to user \(user); it must belong to root"
+      "\(name) is not trusted: it belongs to user \(user); it must belong to root: run \"chown root "
+        + "\(path)\""
     case .writable(let mode):
-      "\(path) is not trusted: other users may write to it (mode \(String(mode, radix: 8))); run "
+      "\(name) is not trusted: other users may write to it (mode \(String(mode, radix: 8))); run "
         + "\"chmod go-w \(path)\""
     }
   }

@@ -65,12 +65,11 @@ package struct HostFacts: Sendable {
     hostNameLine(text).flatMap(known)
   }
 
-  /// The name unless it is one that hosts have before they are named (hostname(7); the kernel's
-  /// UTS_NODENAME is `(none)`).
+  /// The name unless it is one that hosts have before they are named.
   private static func known(_ name: String) -> String? {
-    let unnamed = ["", "(none)", "localhost", "localhost.localdomain"]
     let bare = name.lowercased()
-    return unnamed.contains(bare.hasSuffix(".") ? String(bare.dropLast()) : bare) ? nil : name
+    return HostIdentity.unnamed.contains(bare.hasSuffix(".") ? String(bare.dropLast()) : bare)
+      ? nil : name
   }
 
   /// The first line of `/etc/hostname` that is not empty and not a comment (hostname(5)).

@@ -29,6 +29,7 @@ package enum HostFile {
         open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting)
       })
     let status = try file.status(path, owner: owner)
+    if let owner, !allowsStreams { try requireTrustedLinks(in: path, owner: owner) }
     guard status.st_mode & S_IFMT == S_IFREG || allowsStreams else {
       throw FileError(path, .notRegular)
     }
@@ -117,7 +118,8 @@ package enum HostFile {
     let draft = isShared ? hiddenName(besides: path) : path + ".new"
     if !isShared { unlink(draft) }
     let file = FileDescriptor(
-      try systemCall("creating", on: draft) {
+      // A hidden name says nothing to a person.
+      try systemCall("creating", on: isShared ? path : draft) {
         open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
       })
     do throws(FileError) {
@@ -191,6 +193,72 @@ package enum HostFile {
     }
     try systemCall("renaming", on: path) { rename(path, place) }
     return place
+  }
+
+  /// Requires that behind the first link of a path nobody but root and `owner` can change where it leads: whoever can
+  /// write to a directory there can replace what is in it, or remove it. Of a sticky directory, that is only who owns
+  /// the entry. The directories before the first link are the caller's choice.
+  static func requireTrustedLinks(in path: String, owner: UInt32) throws(FileError) {
+    var rest = Array(absolute(path).split(separator: "/").map(String.init).reversed())
+    var directory = ""
+    var links = 0
+    while let name = rest.popLast() {
+      if name == ".." {
+        directory = String(directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)])
+        continue
+      }
+      let place = "\(directory)/\(name)"
+      let status = try status(of: place, followingLink: false)
+      if links > 0 {
+        try requireTrusted(directory.isEmpty ? "/" : directory, entryOf: status.st_uid, owner)
+      }
+      guard status.st_mode & S_IFMT == S_IFLNK else {
+        directory = place
+        continue
+      }
+      links += 1
+      guard links <= mostLinks else {
+        throw FileError(path, .failed("opening", Errno(rawValue: ELOOP)))
+      }
+      let target = try target(of: place)
+      if target.hasPrefix("/") { directory = "" }
+      rest += target.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)
+    }
+  }
+
+  /// The links of a path that the kernel follows (`MAXSYMLINKS` in include/linux/namei.h).
+  private static let mostLinks = 40
+
+  private static func requireTrusted(
+    _ directory: String, entryOf user: UInt32, _ owner: UInt32
+  ) throws(FileError) {
+    let status = try status(of: directory, followingLink: true)
+    let trusted = [0, owner]
+    guard trusted.contains(status.st_uid) else {
+      throw FileError(directory, .foreignOwner(status.st_uid))
+    }
+    let isKept = status.st_mode & S_ISVTX != 0 && trusted.contains(user)
+    guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 || isKept else {
+      throw FileError(directory, .writable(mode: status.st_mode & 0o7777))
+    }
+  }
+
+  private static func status(
+    of path: String, followingLink: Bool
+  ) throws(FileError) -> stat {
+    var status = stat()
+    try systemCall("examining", on: path) {
+      fstatat(AT_FDCWD, path, &status, followingLink ? 0 : AT_SYMLINK_NOFOLLOW)
+    }
+    return status
+  }
+
+  private static func target(of link: String) throws(FileError) -> String {
+    do throws(Errno) {
+      return try linkTarget(link, in: AT_FDCWD)
+    } catch {
+      throw FileError(link, .failed("reading", error))
+    }
   }
 
   /// The path of a file without any link; nil if there is none.

@@ -73,7 +73,7 @@ package struct RuleSources {
         rest -= directory.entries.count
         listings.append(RuleDirectoryListing(directory))
       } catch {
-        problems.append(error.asRuleFileProblem.diagnostic(path, noun: "directory"))
+        problems.append(error.diagnostic(path, noun: "directory"))
       }
     }
     self.init(
@@ -107,7 +107,7 @@ package struct RuleSources {
         if case .failed(_, .notDirectory) = error.problem {
           files.append(path)
         } else {
-          problems.append(error.asRuleFileProblem.diagnostic(path, noun: "directory"))
+          problems.append(error.diagnostic(path, noun: "directory"))
         }
       }
     }
@@ -126,7 +126,7 @@ package struct RuleSources {
     // An empty file says that another one does not count, unless it is about to be written.
     for path in selection.emptyFiles where reader.isUnfinished(path) {
       self.problems.append(
-        FileError(path, .beingWritten).asRuleFileProblem.diagnostic(path, noun: "file"))
+        FileError(path, .beingWritten).diagnostic(path, noun: "file"))
     }
     var rest = RuleSet.largestText
     for path in selection.paths {
@@ -141,7 +141,7 @@ package struct RuleSources {
         }
         files.append(RuleFile(path: path, bytes: bytes))
       } catch {
-        self.problems.append(error.asRuleFileProblem.diagnostic(path, noun: "file"))
+        self.problems.append(error.diagnostic(path, noun: "file"))
       }
     }
     addUp()
@@ -258,12 +258,18 @@ extension RuleDirectoryListing {
 }
 
 extension FileError {
-  /// The same as a problem of a rule file.
-  fileprivate var asRuleFileProblem: RuleFileProblem {
+  /// What is wrong with a rule file or directory, as the diagnostic for it.
+  fileprivate func diagnostic(_ place: String, noun: String) -> Diagnostic {
+    problem(of: place, noun: noun).diagnostic(place, noun: noun)
+  }
+
+  private func problem(of place: String, noun: String) -> RuleFileProblem {
     switch problem {
     case .beingWritten: RuleFileProblem(reason: description, code: .incompleteFile)
     case .foreignOwner, .writable:
-      RuleFileProblem(reason: description, code: .untrustedFile)
+      // A directory on the way, behind a link, is called by its name.
+      RuleFileProblem(
+        reason: path == place ? text(calling: "the \(noun)") : description, code: .untrustedFile)
     case .tooLarge:
       RuleFileProblem(
         reason: "the file has more than \(RuleFile.largestFile) bytes, the most that are read; "

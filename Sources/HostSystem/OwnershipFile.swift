@@ -39,15 +39,7 @@ package final class OwnershipFile: OwnershipRecord {
     var ownership = Ownership()
     var damage: String?
     do {
-      var status = stat()
-      // apreserve never creates a link.
-      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
-        throw FileError(path, .notRegular)
-      }
-      let bytes = try HostFile.read(path, sizeLimit: sizeLimit, owner: geteuid())
-      ownership = try OwnershipText.read(bytes, boot: boot) ?? Ownership()
-    } catch let error as FileError where error.isAbsence {
-      // The first use since the boot.
+      ownership = try contents(of: path, boot: boot, owner: geteuid()) ?? Ownership()
     } catch let error as FileError where !error.isLasting {
       throw error
     } catch {
@@ -59,23 +51,37 @@ package final class OwnershipFile: OwnershipRecord {
     return (file, ownership, damage)
   }
 
-  /// Reads the record in `directory` without changing it; nil if there is none of the current boot.
+  /// Reads the record in `directory` without changing it; nil if there is none of the current boot. One that would not
+  /// count if it were opened is an error.
   package static func read(
     directory: String, boot: String, lasting: String? = nil
-  ) throws(FileError) -> Ownership? {
-    var ownership: Ownership?
-    do throws(FileError) {
-      let bytes = try HostFile.read("\(directory)/\(fileName)", sizeLimit: sizeLimit)
-      ownership = (try? OwnershipText.read(bytes, boot: boot)) ?? nil
-    } catch  where error.isAbsence {
-      // The first use since the boot.
-    }
+  ) throws -> Ownership? {
+    var ownership = try contents(
+      of: "\(directory)/\(fileName)", boot: boot, owner: HostFile.trustedOwner)
     guard ownership?.changeover == nil, let mechanism = lasting.flatMap(changeover) else {
       return ownership
     }
     ownership = ownership ?? Ownership()
     ownership?.changeover = mechanism
     return ownership
+  }
+
+  /// What the record says; nil if there is none, or one of another boot.
+  private static func contents(
+    of path: String, boot: String, owner: UInt32?
+  ) throws -> Ownership? {
+    var status = stat()
+    // apreserve never creates a link.
+    if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
+      throw FileError(path, .notRegular)
+    }
+    do {
+      return try OwnershipText.read(
+        HostFile.read(path, sizeLimit: sizeLimit, owner: owner), boot: boot)
+    } catch let error as FileError where error.isAbsence {
+      // The first use since the boot.
+      return nil
+    }
   }
 
   /// The mechanism that a person has changed over to, be that in an earlier boot; nil if nobody has, or if the file is

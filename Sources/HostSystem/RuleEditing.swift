@@ -46,7 +46,7 @@ package final class RuleEditing {
     }
     (place, attributes) = found
     if let problem = sources.problems.first(where: { $0.location.file == path }) {
-      throw RuleEditingError(problem.message)
+      throw RuleEditingError("\(path.printable): \(problem.message)")
     }
     if let replaced = sources.selection.replaced.first(where: { $0.path == path }) {
       throw RuleEditingError(

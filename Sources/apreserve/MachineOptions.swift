@@ -162,7 +162,7 @@ struct MachineOptions {
         directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "",
         lasting: record.lasting(for: files)) ?? Ownership()
     } catch {
-      Terminal.say("\(error); the plan assumes that apreserve has reserved nothing")
+      Terminal.say("\(error); nothing counts as reserved by apreserve here")
       return nil
     }
   }

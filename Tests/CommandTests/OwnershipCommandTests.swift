@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -48,6 +49,24 @@ import Testing
     #expect(plan.output.contains("01.0004  vfio_ap  ->  host"))
     _ = try apply("--rules hosts --state-dir state")
     #expect(try bench.text("tree/bus/ap/apmask") == Self.all)
+  }
+
+  @Test(arguments: [
+    "nonsense\n", "apreserve-ownership 1 boot=0\n", nil,
+  ]) func `what a plan does not believe if apply would not either`(text: String?) throws {
+    _ = try apply("--rules guests --state-dir state")
+    try bind("vfio_ap")
+    if let text {
+      try bench.file("state/ownership", text)
+    } else {
+      guard geteuid() == 0 else { return }
+      try bench.mode("state/ownership", 0o666)
+    }
+    let plan = try bench.run("plan --sysfs tree --rules hosts --state-dir state")
+    #expect(!plan.output.contains("vfio_ap  ->  host"), "\(plan.output)")
+    // The record of another boot is none.
+    let isOld = text?.hasSuffix("boot=0\n") == true
+    #expect(plan.messages.contains("ownership") == !isOld, "\(plan.messages)")
   }
 
   @Test func `nothing without --state-dir, so that it gives nothing back`() throws {

@@ -119,7 +119,8 @@ import Testing
     let error = try #require(throws: FileError.self) { try read(owner: geteuid() + 1) }
     #expect(
       error.description
-        == "\(path) is not trusted: it belongs to user \(geteuid()); it must belong to root")
+        == "\(path) is not trusted: it belongs to user \(geteuid()); it must belong to root: run \"chown "
+        + "root \(path)\"")
   }
 
   @Test(.enabled(if: geteuid() != 0, "root may read everything"))

@@ -131,7 +131,7 @@ import Testing
   @Test func `changes nothing that is not trusted`() throws {
     let owner = geteuid()
     try tree.mode("etc/50.rules", 0o664)
-    #expect(message("50.rules", owner: owner).hasPrefix("/etc/50.rules is not trusted: "))
+    #expect(message("50.rules", owner: owner).hasPrefix("/etc/50.rules: the file is not trusted: "))
     try tree.mode("etc/50.rules", 0o644)
     try tree.file("away/70.rules", "# text\n")
     try tree.link("etc/70.rules", to: "../away/70.rules")

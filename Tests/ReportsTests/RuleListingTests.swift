@@ -19,7 +19,7 @@ import Testing
       .init(path: "/usr/r/50-b.rules", by: "/etc/r/50-b.rules", isMasked: false),
       .init(path: "/usr/r/60-d.rules", by: "/etc/r/60-d.rules", isMasked: true),
     ]
-    selection.skipped = [.init(path: "/etc/r/70-e.rules", kind: .danglingLink)]
+    selection.skipped = [.init(path: "/etc/r/70-e.rules", kind: .directory)]
     return RuleListing(rules: rules, selection: selection)
   }
 
@@ -37,7 +37,7 @@ import Testing
 
         /usr/r/50-b.rules is not read: /etc/r/50-b.rules replaces it
         /usr/r/60-d.rules is not read: /etc/r/60-d.rules masks it
-        /etc/r/70-e.rules is not read: it is a link to nothing
+        /etc/r/70-e.rules is not read: it is a directory
 
         """)
   }
@@ -46,7 +46,7 @@ import Testing
     let text = listing().json.documentText
     #expect(text.contains("\"file\": \"/etc/r/90-c.rules\",\n      \"line\": 10,"))
     #expect(text.contains("\"by\": \"/etc/r/60-d.rules\", \"masked\": true"))
-    #expect(text.contains("\"reason\": \"it is a link to nothing\""))
+    #expect(text.contains("\"reason\": \"it is a directory\""))
   }
 
   @Test func `of no rules explains what that means`() {

@@ -75,7 +75,7 @@ import Testing
 
   @Test func `as JSON has code, span, message and fixes`() {
     var others = RuleFileSelection([])
-    others.skipped = [.init(path: "0.rules", kind: .danglingLink)]
+    others.skipped = [.init(path: "0.rules", kind: .directory)]
     let verification = verification([("a.rules", "# \u{e9}\n \u{e9}, RESERVE=\"hst\"\n")], others)
     #expect(
       verification.json.documentText == """
@@ -93,7 +93,7 @@ import Testing
               "code": "skipped-file",
               "file": "0.rules",
               "span": {"line": 1, "column": 1, "length": 0},
-              "message": "this is not read: it is a link to nothing",
+              "message": "this is not read: it is a directory",
               "fixes": []
             },
             {

@@ -44,7 +44,15 @@ import Testing
       ])
   }
 
-  @Test(arguments: [RuleDirectoryListing.Kind.danglingLink, .directory, .other])
+  @Test func `reads a link to nothing, which is an error and does not lose rules silently`() {
+    let selection = RuleFileSelection([
+      directory("/etc", [("a.rules", .danglingLink)]), directory("/usr", [("a.rules", .file)]),
+    ])
+    #expect(selection.paths == ["/etc/a.rules"])
+    #expect(selection.skipped.isEmpty)
+  }
+
+  @Test(arguments: [RuleDirectoryListing.Kind.directory, .other])
   func `reports what is not a file, which masks nothing`(kind: RuleDirectoryListing.Kind) {
     let selection = RuleFileSelection([
       directory("/etc", [("a.rules", kind)]), directory("/usr", [("a.rules", .file)]),
@@ -76,7 +84,7 @@ import Testing
         "/etc",
         [
           ("a.rules", .file), ("b.rules", .linkToNull), ("c.rules", .directory),
-          ("d.rules", .danglingLink), ("e.rule", .file), ("f.RULES", .file), ("g.rules.txt", .file),
+          ("e.rule", .file), ("f.RULES", .file), ("g.rules.txt", .file),
           ("h.rules~", .file), ("i.rpmsave", .file), ("j.rules", .other), ("README", .file),
         ]),
       directory("/usr", [("a.rules", .file), ("b.rules", .file)]),
@@ -87,7 +95,6 @@ import Testing
           + "takes precedence [replaced-file]",
         "/usr/b.rules:1:1: warning: the file is not read: /etc/b.rules masks it [masked-file]",
         "/etc/c.rules:1:1: warning: this is not read: it is a directory [skipped-file]",
-        "/etc/d.rules:1:1: warning: this is not read: it is a link to nothing [skipped-file]",
         "/etc/e.rule:1:1: warning: this is not read: its name does not end in .rules [skipped-file]",
         "/etc/f.RULES:1:1: warning: this is not read: its name does not end in .rules [skipped-file]",
         "/etc/g.rules.txt:1:1: warning: this is not read: its name does not end in .rules "

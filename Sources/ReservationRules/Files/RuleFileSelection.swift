@@ -34,7 +34,7 @@ package struct RuleFileSelection: Hashable, Sendable {
 
   /// Selects from directories, the strongest first.
   ///
-  /// A directory, a dangling link or a device named like a rule file is skipped and reported; it does
+  /// A directory or a device named like a rule file is skipped and reported; it does
   /// not hide a file of its name in a later directory.
   package init(_ listings: [RuleDirectoryListing]) {
     var winners: [String: (path: String, isMask: Bool, isEmpty: Bool)] = [:]
@@ -48,13 +48,15 @@ package struct RuleFileSelection: Hashable, Sendable {
         switch entry.kind {
         case .file where !entry.name.hasSuffix(".rules"):
           skipped.append(Skipped(path: path, kind: entry.kind))
-        case .file, .emptyFile, .linkToNull:
+        // That nothing is at the end of a link is found by reading it: an error, since rules may be lost.
+        case .file, .emptyFile, .linkToNull, .danglingLink:
           if let winner = winners[entry.name] {
             replaced.append(Replaced(path: path, by: winner.path, isMasked: winner.isMask))
           } else {
-            winners[entry.name] = (path, entry.kind != .file, entry.kind == .emptyFile)
+            let isMask = entry.kind == .emptyFile || entry.kind == .linkToNull
+            winners[entry.name] = (path, isMask, entry.kind == .emptyFile)
           }
-        case .danglingLink, .directory, .other:
+        case .directory, .other:
           skipped.append(Skipped(path: path, kind: entry.kind))
         }
       }
