@@ -268,7 +268,8 @@ extension Agent {
       throw .unavailable(error)
     }
     if choice != keptChoice {
-      keptChoice = nil
+      // Only the reason may be another one.
+      keptChoice = choice.mechanism == keptChoice?.mechanism ? choice : nil
       if let event = announced.event(of: choice) { report(event) }
     }
     return choice

@@ -28,11 +28,13 @@ package struct MechanismChoice: Equatable, Sendable {
   }
 
   /// Chooses from what the bus and the host's files show, never from a version: what a person has changed over to
-  /// stays, as long as nothing else uses the other mechanism at the boot; else what was chosen before stays, unless that were masks that are not exact any more and that nobody needs; what is in
-  /// use already, or will be at the next boot, wins; otherwise masks if they express the rules exactly,
-  /// else overrides if the kernel has them and nothing refuses their queues.
+  /// stays, as long as nothing else uses the other mechanism at the boot; else what was chosen before stays, unless
+  /// that were masks that are not exact any more and that nobody needs; what is in use already, or will be at the next
+  /// boot, wins; otherwise masks if they express the rules exactly, else overrides if the kernel has them and nothing
+  /// refuses their queues.
   ///
-  /// The guard of the host's keys has no say in it, since what it refuses now it may allow later.
+  /// What the guard of the host's keys refuses because keys are not known now, it may allow a moment later, so that
+  /// this has no say in it. What it keeps for keys that are known counts as a queue that rules decide for the host.
   ///
   /// - Parameters:
   ///   - requested: the mechanism to use, where a person has chosen one.
@@ -45,11 +47,12 @@ package struct MechanismChoice: Equatable, Sendable {
     planner: Planner
   ) throws(Unavailable) {
     let target = planner.context.changeover
+    let guarded = planner
     let planner = planner.without(.protectHost)
     let bus = planner.inventory.bus
     if let target {
       guard target.isAvailable(on: bus) else { throw Unavailable(mechanism: target) }
-      self.init(target, because: "changed over to it")
+      self.init(target, because: "what the changeover is to")
     } else if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
@@ -67,12 +70,13 @@ package struct MechanismChoice: Equatable, Sendable {
       self = choice
     } else if let kept, kept.mechanism.isAvailable(on: bus), !planner.canLeaveMasks {
       self = kept
+      if reason == Self.exactness, !planner.masksAreExact { reason = Self.constancy }
     } else if bus.masks == nil {
       self.init(.bind, because: "this kernel has no masks")
     } else if let recorded = planner.ownership.mechanism, recorded.isAvailable(on: bus),
       !(recorded == .mask && planner.canLeaveMasks)
     {
-      self.init(recorded, because: "chosen before, in this boot")
+      self.init(recorded, because: Self.constancy)
     } else if planner.canLeaveMasks {
       self.init(
         .override,
@@ -86,8 +90,8 @@ package struct MechanismChoice: Equatable, Sendable {
       self = choice
     } else if bus.supportsOverride != true {
       self.init(.mask, because: "this kernel has masks and no driver_override")
-    } else if planner.masksAreExact {
-      self.init(.mask, because: "masks express the rules exactly")
+    } else if planner.masksAreExact, !guarded.masksFailBesideKeys {
+      self.init(.mask, because: Self.exactness)
     } else if let callout = planner.context.configuration.callout,
       planner.context.isOn(.callout)
     {
@@ -104,6 +108,9 @@ package struct MechanismChoice: Equatable, Sendable {
         .override, because: "masks cannot express the rules, and this kernel has driver_override")
     }
   }
+
+  private static let exactness = "masks express the rules exactly"
+  private static let constancy = "chosen before, in this boot"
 
   /// What a person has changed over to, or what is left of the other mechanism while that cannot be left.
   private init?(changedOver planner: Planner) {
@@ -215,13 +222,17 @@ extension Planner {
       return false
     }
     let plan = plan(by: .mask)
-    let isInexpressible = plan.refusals.contains { refusal in
-      switch refusal.reason {
-      case .inexpressible, .besideContended, .releaseInexpressible: true
-      default: false
-      }
+    return !plan.refusals.contains(where: \.isOfMasks)
+      && !plan.changes.contains { $0.cause == .collateral }
+  }
+
+  /// Whether masks cannot do what is requested beside queues that stay with the host for master keys that are known.
+  fileprivate var masksFailBesideKeys: Bool {
+    let refusals = plan(by: .mask).refusals
+    let areKnown = !refusals.contains {
+      if case .guarded(.masterKeysUnknown) = $0.reason { true } else { false }
     }
-    return !isInexpressible && !plan.changes.contains { $0.cause == .collateral }
+    return areKnown && refusals.contains(where: \.isOfMasks)
   }
 
   /// Whether overrides can take the place of masks that were chosen before and are not exact any more: the
@@ -278,6 +289,16 @@ extension Planner {
       && masks.domains.union(ownership.domains) == .all
       && inventory.mediatedDevices.allSatisfy { $0.adapters.isEmpty && $0.domains.isEmpty }
       && !inventory.queues.contains(where: \.isAssigned)
+  }
+}
+
+extension Refusal {
+  /// Whether masks are the reason.
+  fileprivate var isOfMasks: Bool {
+    switch reason {
+    case .inexpressible, .besideContended, .releaseInexpressible: true
+    default: false
+    }
   }
 }
 

@@ -229,13 +229,25 @@ private let everything = #"KERNEL=="*", RESERVE="vfio_ap""#
     #expect(try machine.plan(.bind, everything).refusals.isEmpty == (forced == .protectHost))
   }
 
-  @Test func `does not decide which mechanism is used, since it may end`() throws {
-    var machine = try machine(.override)
+  @Test(arguments: [true, false])
+  func `decides which mechanism is used if the keys are known, else it may end`(
+    areKnown: Bool
+  ) throws {
+    var machine = Machine(adapters: [1, 2, 3], domains: [4, 5], mechanism: .override)
+    machine.context.configuration.secureKeyUsers = [.encryptedVolume("root")]
+    for queue in machine.inventory.queues where areKnown {
+      let isOther = queue.apqn.adapter == 3
+      try machine.change(queue.apqn.description) { $0.masterKeys = isOther ? otherKeys : keys }
+    }
     machine.inventory.bus.masks = .all
-    // Exact for masks, but not without the queue that stays.
-    let planner = try machine.planner(everything)
-    #expect(planner.plan(by: .mask).refusals.contains { $0.reason.isOfHostKeys })
-    #expect(try MechanismChoice(planner: planner).mechanism == .mask)
+    // Exact for masks, but not beside the queue that stays.
+    let planner = try machine.planner(#"ADAPTER=="1|2", RESERVE="vfio_ap""#)
+    let byMasks = planner.plan(by: .mask)
+    #expect(byMasks.refusals.contains { $0.reason.isOfHostKeys })
+    #expect(!areKnown || byMasks.refusals.contains { !$0.reason.isOfHostKeys })
+    let choice = try MechanismChoice(planner: planner)
+    #expect(choice.mechanism == (areKnown ? .override : .mask))
+    #expect(!areKnown || planner.plan(by: .override).refusals.count == 1)
   }
 }
 
