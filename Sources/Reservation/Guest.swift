@@ -106,6 +106,8 @@ extension Guest.Queue {
       return others.isEmpty
         ? nil : "take it out of the definition of one of the two guests; only one can have it"
     }
+    let rule = "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
+    if case .notReserved(_, nil) = reason { return rule }
     return OpenRequest.remedy(for: [apqn], reason: reason)
       ?? {
         switch reason {
@@ -113,8 +115,7 @@ extension Guest.Queue {
         case .failed: "apreserve status has the failure; the daemon tries again"
         case .lock: "wait until the other process has ended"
         case .draining: "wait until the host's requests are finished"
-        case .notReserved, .notRequested:
-          "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
+        case .notRequested: rule
         default: "run apreserve explain \(apqn)"
         }
       }()

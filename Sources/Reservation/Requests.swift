@@ -185,9 +185,9 @@ extension OpenRequest.Reason {
     case .draining: "the queue has pending requests to finish"
     case .refusal: nil
     case .notReserved(let device, nil):
-      "mediated device \(device.printable) has it assigned, and no rule reserves it"
+      "mediated device \(device.printable) includes it, and no rule reserves it"
     case .notReserved(let device, let rule?):
-      "mediated device \(device.printable) has it assigned, and \(rule) keeps it for the host"
+      "mediated device \(device.printable) includes it, and \(rule) keeps it for the host"
     case .notRequested: "neither a rule nor a mediated device requests it"
     case .adapterAbsent(let adapter): "adapter 0x\(Hex.text(adapter, digits: 2)) is absent"
     case .domainAbsent(let domain):
@@ -215,7 +215,11 @@ extension OpenRequest {
     let controls = "in its image profile, or on the HMC with \"Change LPAR Cryptographic Controls\""
     switch reason {
     case .planned, .unfinished, .failed, .lock, .draining: return nil
-    case .refusal, .notReserved(_, nil), .notRequested, .undecidable, .unreadable: return nil
+    case .refusal, .notRequested, .undecidable, .unreadable: return nil
+    case .notReserved(let device, nil):
+      return
+        "add the rule GUEST==\"\(device.printable)\", RESERVE=\"vfio_ap\", or take the queue out of the "
+        + "definition"
     case .failedFinally: return "run apreserve reload after mending it"
     case .driver(let driver): return "run modprobe \(driver)"
     case .notReserved(_, let rule?):

@@ -55,13 +55,15 @@ struct AssessmentOptions: ParsableArguments {
   /// The machine with the rules for it, whoever has them.
   func ruledMachine(_ needs: Needs = Needs()) throws -> PlanningMachine {
     var machine = try planningMachine(unless: rules.given, needs)
-    if needs.masterKeys, daemon.control == nil {
-      try self.machine.readMasterKeys(into: &machine.state.machine.inventory)
-    }
     if !machine.isDaemons {
       let rules = try ruleSet(needs)
       machine.state.rules = RulesInForce(rules ?? RuleSet())
       machine.hasRuleErrors = rules == nil
+    }
+    // A daemon has read what its rules compare.
+    let isCompared = !machine.isDaemons && machine.state.rules.rules.readsMasterKeys
+    if isCompared || needs.masterKeys && daemon.control == nil {
+      try self.machine.readMasterKeys(into: &machine.state.machine.inventory)
     }
     return machine
   }

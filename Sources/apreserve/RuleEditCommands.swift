@@ -37,7 +37,7 @@ struct RuleAddCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp("The rule, one line as in a rule file.", valueName: "rule"))
-  var rule: String
+  var words: [String]
 
   @Option(
     help: ArgumentHelp(
@@ -48,8 +48,17 @@ struct RuleAddCommand: ParsableCommand {
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
+  func validate() throws {
+    guard words.count == 1 else {
+      throw ValidationError(
+        "The shell has taken the rule apart: put it in single quotes, as in "
+          + "'ADAPTER==\"5\", DOMAIN==\"4\", RESERVE=\"vfio_ap\"'.")
+    }
+  }
+
   func run() throws {
     try reportingErrors {
+      let rule = words[0]
       let editing = try rules.editing(file, mayCreate: true)
       var edit = RuleFileEdit(editing.file)
       switch try edit.add(rule) {

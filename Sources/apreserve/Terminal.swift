@@ -3,6 +3,7 @@ import ArgumentParser
 import CLinux
 import Daemon
 import Glibc
+import HostSystem
 import JSONText
 import Reports
 import Synchronization
@@ -299,6 +300,9 @@ func reportingErrors(_ body: () throws -> Void) throws {
   } catch ControlError.refused("org.apreserve.NoInventory", let parameters) {
     Terminal.say("\(ControlError.refused("org.apreserve.NoInventory", parameters))")
     throw ExitStatus.noBus
+  } catch let error as FileError where error.isDenied && geteuid() != 0 {
+    Terminal.say("\(error); only root may do that")
+    throw ExitStatus.error
   } catch {
     Terminal.say("\(error)")
     throw ExitStatus.error

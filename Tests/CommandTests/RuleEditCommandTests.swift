@@ -45,6 +45,13 @@ import Testing
     #expect(try bench.text("guests/50-guests.rules") == Sample.guests)
   }
 
+  @Test func `says that a rule needs single quotes if the shell has divided it`() throws {
+    let result = try bench.run("rule add ADAPTER==5, DOMAIN==4, RESERVE=vfio_ap --rules guests")
+    #expect(result.status == 64)
+    #expect(result.messages.contains("put it in single quotes"), "\(result.messages)")
+    #expect(!bench.has("guests/50-local.rules"))
+  }
+
   @Test func `writes nothing while the rules would have errors, and prints all of them`() throws {
     try bench.file("guests/60.rules", "RESERVE=\"hst\"\n")
     let result = try add("ADAPTER==\"256\", RESERVE=\"host\"")

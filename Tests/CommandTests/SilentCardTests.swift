@@ -43,6 +43,21 @@ struct `A mute adapter of a mounted bus` {
     #expect(Program.wait(for: reader) == 1)
   }
 
+  @Test func `shows a plan the keys that rules expect as soon as it answers`() throws {
+    #expect(bus.write("card mute 05 0\n", Self.control) == "ok")
+    #expect(
+      bus.write("key 06.0004 aes load 0x1122334455667788\nkey 06.0004 aes set\n", Self.control)
+        == "ok")
+    try bus.bench.file(
+      "expect/50.rules", "ADAPTER==\"6\", RESERVE=\"vfio_ap\", EXPECT_MKVP{aes}=\"0x99*\"\n")
+    let expected = try bus.bench.run("plan --sysfs sys --rules expect")
+    #expect(expected.output.contains("0x1122334455667788"), "\(expected.output)")
+    try bus.bench.file(
+      "match/50.rules", "MKVP{aes}==\"0x1122*\", RESERVE=\"vfio_ap\"\n")
+    let matched = try bus.bench.run("plan --sysfs sys --rules match")
+    #expect(matched.output.contains("06.0004  host  ->  vfio_ap"), "\(matched.output)")
+  }
+
   @Test(arguments: ["plan", "list", "explain 05.0004", "snapshot"])
   func `does not stop a command that reads the machine`(words: String) throws {
     let name = words.split(separator: " ")[0]

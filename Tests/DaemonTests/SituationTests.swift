@@ -104,7 +104,7 @@ private enum Situation: String, CaseIterable, Codable {
       Picture(
         summary: "0 of 1 queues reserved, 1 refused",
         open: [
-          "01.0000 is refused: mediated device \(Self.uuid) has it assigned, and no rule reserves it"
+          "01.0000 is refused: mediated device \(Self.uuid) includes it, and no rule reserves it"
         ], counts: [.refused: 1], request: "refused",
         message: (.requestStuck, "no rule reserves it"))
     case .rulesWithErrors:

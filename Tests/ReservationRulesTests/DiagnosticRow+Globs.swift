@@ -2,6 +2,20 @@ extension DiagnosticRow {
   /// Globs that nothing their key can be asked of matches.
   static let globs = [
     DiagnosticRow(
+      #"HOST=="", ADAPTER=="5", RESERVE="host""#,
+      #"""
+      f:1:7: error: HOST has no value; to match everything, remove the clause [empty-value]
+        HOST=="", ADAPTER=="5", RESERVE="host"
+              ^^
+      """#),
+    DiagnosticRow(
+      #"HOST=="localhost|kvm1", ADAPTER=="5", RESERVE="host""#,
+      #"""
+      f:1:8: error: "localhost" is not a name, so that the clause is unknown on a host that is called so [never-matches]
+        HOST=="localhost|kvm1", ADAPTER=="5", RESERVE="host"
+               ^^^^^^^^^
+      """#),
+    DiagnosticRow(
       #"KERNEL=="5.4|0A.0004|5|05.00100", RESERVE="host""#,
       #"""
       f:1:10: error: no queue name matches "5.4"; a queue name is adapter and domain as in sysfs, such as 05.0004 [never-matches]

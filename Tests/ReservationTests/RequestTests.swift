@@ -164,7 +164,7 @@ private let rows: [Row] = [
       ]
     },
     open: [
-      "refused 01.0004: mediated device \(uuid) has it assigned, and no rule reserves it",
+      "refused 01.0004: mediated device \(uuid) includes it, and no rule reserves it",
       "missing 06.0004: adapter 0x06 is absent",
     ]),
   Row(
@@ -178,7 +178,7 @@ private let rows: [Row] = [
       ]
     },
     open: [
-      "refused 01.0004: mediated device \(uuid) has it assigned, and test.rules:1 keeps it for the host"
+      "refused 01.0004: mediated device \(uuid) includes it, and test.rules:1 keeps it for the host"
     ]),
   Row(
     testDescription: "a device that is started by hand requests nothing", rules: "",

@@ -73,6 +73,13 @@ extension ImpossibleGlob {
       "\(noun) has at most \(longest) characters, but this matches only \(shortest) or more")
   }
 
+  /// For a name that no host has.
+  init?(hostName text: String) {
+    guard HostIdentity.unnamed.contains(text.lowercased()) else { return nil }
+    self.init(
+      "\(text.quoted) is not a name, so that the clause is unknown on a host that is called so")
+  }
+
   /// For the name of a guest, which may be anything but a UUID in capitals.
   init?(guestName text: String) {
     guard BusObject.isUUID(text), text != text.lowercased() else { return nil }

@@ -111,9 +111,10 @@ extension MatchKey {
   package static let host = MatchKey(
     "HOST",
     grammar: .globs(
-      GlobGrammar(mayBeEmpty: true) { glob, _, _ in
+      GlobGrammar { glob, text, _ in
         // HOST_NAME_MAX of Linux (gethostname(2)).
         ImpossibleGlob(name: glob, noun: "a host name", longest: 64)
+          ?? ImpossibleGlob(hostName: text)
       }),
     subject: .host({ $0.name.map(FoundValue.text) }, unknown: "the host name is unknown"),
     examples: [#"HOST=="lnx?rod*""#, #"HOST!="kvm[0-4]*""#])
@@ -121,7 +122,7 @@ extension MatchKey {
   package static let lpar = MatchKey(
     "LPAR",
     grammar: .globs(
-      GlobGrammar(mayBeEmpty: true) { glob, _, _ in
+      GlobGrammar { glob, _, _ in
         // sysinfo_2_2_2.name of the kernel has eight characters (arch/s390/include/asm/sysinfo.h).
         ImpossibleGlob(name: glob, noun: "an LPAR name", longest: 8)
       }),
