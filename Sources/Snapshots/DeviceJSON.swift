@@ -198,6 +198,7 @@ extension Queue {
     }
     let old = try fields.texts("oldMkvps") ?? []
     let new = try fields.texts("newMkvps") ?? []
+    let registers = try fields.texts("registers")?.joined(separator: "\n")
     self.init(
       apqn: apqn, driver: try fields.driverName("driver"),
       driverOverride: try fields.driverName("driver_override"),
@@ -206,10 +207,8 @@ extension Queue {
       pendingRequests: try fields.number("pending", as: Int32.self).map { max(0, Int($0)) },
       masterKeys: try fields.texts("mkvps").map {
         MasterKeyPattern(registers: $0, old: old, new: new)
-      })
-    if let lines = try fields.texts("registers") {
-      keyRegisters = KeyRegisters(attribute: lines.joined(separator: "\n"))
-    }
+      } ?? registers.flatMap { MasterKeyPattern(attribute: $0) })
+    keyRegisters = registers.map { KeyRegisters(attribute: $0) }
   }
 
   static let layout = JSONLayout<Queue>("Queue", "A queue.") {

@@ -126,6 +126,8 @@ struct AssessmentOptions: ParsableArguments {
   ) throws -> PlanningMachine {
     let options = machine.given + others + settings.given
     if let state = try daemon.state(unless: options, quietly: needs.quietly) {
+      // The daemon says its settings, and not what is wrong in their files.
+      if !needs.quietly, daemon.control == nil { _ = try settings.settings(for: machine.files) }
       let heading = MachineHeading(
         host: state.machine.host, kernel: state.machine.kernel,
         source: .daemon(HostTime().now - state.lastSurvey))

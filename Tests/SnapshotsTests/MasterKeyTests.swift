@@ -69,6 +69,16 @@ private let aes = KeyRegister(.aes, .current)
     #expect(keys[.apka, .old].source == .unknown)
   }
 
+  @Test func `of a description without patterns are those of its registers`() throws {
+    let text = """
+      {"apreserve": "snapshot", "version": 1, "cards": [{"name": "card05", "hwtype": 14,
+       "mode": "cca", "queues": [{"name": "05.0004", "driver": "cex4queue",
+       "registers": ["AES CUR: valid 0x2", "AES OLD: valid 0x1"]}]}]}
+      """
+    let queue = try Snapshot.decode(Array(text.utf8), file: "x").inventory.queue(first)
+    #expect(queue?.masterKeys == MasterKeyPattern(registers: ["AES 0x2"], old: ["AES 0x1"]))
+  }
+
   @Test func `can be compared with those of another machine when they are redacted`() throws {
     let (one, other) = (Self.machine().redacted(), Self.machine(serial: "93AA0006").redacted())
     let text = one.encoded()
