@@ -59,6 +59,9 @@ package struct Explanation {
   /// What a person can do about that, as a clause; nil where it depends on the rules, which are shown.
   var remedy: String? {
     reason.flatMap { OpenRequest.remedy(for: [apqn], reason: $0) }
+      ?? card?.unanswered.map { _ in
+        "check the adapter with \"lszcrypt -V\" and on the HMC; it is asked again by itself"
+      }
   }
 
   /// What blocks what the rules want, a sentence each.

@@ -34,6 +34,8 @@ package struct GuestFinding: Equatable, Sendable {
     case keptForHost([APQN], rule: String)
     /// `vfio_ap` does not take adapters of their types.
     case oldHardware(APMask)
+    /// Adapters do not answer what only they know.
+    case silentAdapters(APMask)
     /// It has adapters of several modes.
     case mixedModes([QueueMode: APMask])
   }
@@ -51,6 +53,7 @@ extension GuestFinding {
     case notReserved = "guest-not-reserved"
     case keptForHost = "guest-kept-for-host"
     case oldHardware = "guest-old-hardware"
+    case silentAdapters = "guest-silent-adapters"
     case mixedModes = "guest-mixed-modes"
 
     package var severity: Severity {
@@ -89,6 +92,7 @@ extension GuestFinding {
     case .notReserved: .notReserved
     case .keptForHost: .keptForHost
     case .oldHardware: .oldHardware
+    case .silentAdapters: .silentAdapters
     case .mixedModes: .mixedModes
     }
   }
@@ -127,6 +131,10 @@ extension GuestFinding: CustomStringConvertible {
     case .oldHardware(let adapters):
       "\(name) is to have \(Self.numbers(adapters, "adapter", digits: 2) ?? ""), and vfio_ap takes only type 10 "
         + "(CEX4) and newer"
+    case .silentAdapters(let adapters):
+      "\(name) is to have \(Self.numbers(adapters, "adapter", digits: 2) ?? ""), which "
+        + (adapters.count == 1 ? "does" : "do")
+        + " not answer; check with \"lszcrypt -V\" and on the HMC"
     case .mixedModes(let modes):
       "\(name) is to have adapters of several modes: "
         + QueueMode.allCases.compactMap { mode in
@@ -189,6 +197,8 @@ extension HostConfiguration {
     let cards = device.adapters.compactMap(inventory.card)
     let old = APMask(cards.filter { !$0.hardwareType.isReservable }.map(\.adapter))
     if !old.isEmpty { problems.append(.oldHardware(old)) }
+    let silent = APMask(cards.filter { $0.unanswered != nil }.map(\.adapter))
+    if !silent.isEmpty { problems.append(.silentAdapters(silent)) }
     let modes = Dictionary(grouping: cards.filter { $0.mode != nil }, by: \.mode)
     if modes.count > 1 {
       var adapters: [QueueMode: APMask] = [:]

@@ -187,6 +187,18 @@ private let other = "11111111-2222-4333-8444-555555555555"
       ])
   }
 
+  @Test func `has a finding while an adapter does not answer`() throws {
+    var machine = try machine()
+    machine.context.configuration.definitions[0].device = MediatedDevice(
+      uuid: uuid, adapters: [1, 2], domains: [4])
+    try machine.change(card: 2) { $0.unanswered = UnansweredRead(.card(2, "serialnr")) }
+    let guest = try guest(machine, #"GUEST=="*", RESERVE="vfio_ap""#)
+    #expect(guest.findings.map(\.problem) == [.silentAdapters([2])])
+    #expect(
+      guest.findings.first?.description
+        == "web1 is to have adapter 0x02, which does not answer; check with \"lszcrypt -V\" and on the HMC")
+  }
+
   @Test(arguments: GuestFinding.Kind.allCases)
   func `has findings that verify knows, with the same severity`(kind: GuestFinding.Kind) {
     #expect(DiagnosticCode(rawValue: kind.rawValue)?.severity.rawValue == kind.severity.rawValue)

@@ -95,6 +95,7 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case guestNotReserved = "guest-not-reserved"
   case guestKeptForHost = "guest-kept-for-host"
   case guestOldHardware = "guest-old-hardware"
+  case guestSilentAdapters = "guest-silent-adapters"
   case guestMixedModes = "guest-mixed-modes"
   case guestLosesAdapter = "guest-loses-adapter"
   case invalidDefinition = "invalid-definition"
@@ -114,7 +115,8 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
       .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
       .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
-      .guestOldHardware, .guestLosesAdapter, .invalidDefinition, .unreadableDefinitions,
+      .guestOldHardware, .guestSilentAdapters, .guestLosesAdapter, .invalidDefinition,
+      .unreadableDefinitions,
       .unexpectedMasterKey, .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected,
       .lparAdapterDiffers, .lparUsageDomainAbsent, .lparUsageDomainUnexpected,
       .lparRequestNotAssigned:
