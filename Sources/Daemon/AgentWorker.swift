@@ -34,8 +34,12 @@ struct AgentWorker {
   ) throws(EventLoopError) {
     try WorkerThread.start {
       do {
-        var worker = try AgentWorker(factory, mailbox: mailbox, board: board)
-        worker.run()
+        var mail = Mail()
+        mail.scan(.everything)
+        if let record = Self.record(factory, mailbox: mailbox, board: board, mail: &mail) {
+          var worker = try AgentWorker(factory, record: record, mailbox: mailbox, board: board)
+          worker.run(mail)
+        }
       } catch {
         board.note { $0.ending = "\(error)" }
       }
@@ -43,7 +47,42 @@ struct AgentWorker {
     }
   }
 
-  private init(_ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard) throws {
+  /// Opens the record of what is reserved. Nothing may be written to sysfs without it, so as long as that fails, the
+  /// daemon is blocked, and it is tried again after growing pauses and whenever there is mail. Nil if the daemon is to
+  /// stop before.
+  private static func record(
+    _ factory: AgentFactory, mailbox: Mailbox, board: StatusBoard, mail: inout Mail
+  ) -> AgentFactory.Record? {
+    let journal = AgentJournal(factory.log)
+    var pause = RetrySchedule.firstPause
+    var phase = Agent.Status.Phase.starting
+    while !mailbox.isStopped {
+      do throws(OwnershipRecordError) {
+        let record = try factory.openRecord()
+        if phase != .starting { journal.note(.entered(.starting, from: phase)) }
+        return record
+      } catch {
+        let obstacle = Agent.Status.Phase.blocked(.unrecorded(error))
+        if obstacle != phase { journal.note(.entered(obstacle, from: phase)) }
+        phase = obstacle
+      }
+      let ticket = mail.ticket
+      board.publish { [phase] in
+        $0.report.status = Agent.Status(phase: phase)
+        $0.report.ticket = ticket
+      }
+      mail.add(mailbox.wait(pause))
+      pause = min(pause * 2, longestPause)
+    }
+    return nil
+  }
+
+  /// The longest pause between two tries to open the record.
+  private static let longestPause = Duration.seconds(60)
+
+  private init(
+    _ factory: AgentFactory, record: AgentFactory.Record, mailbox: Mailbox, board: StatusBoard
+  ) throws {
     let time = HostTime()
     let deadline = try DeadlineSysfs(
       limit: factory.answerLimit, patience: DeadlineSysfs.shortPatience,
@@ -59,8 +98,9 @@ struct AgentWorker {
     self.received = received
     let requestTimes = RequestTimes()
     self.requestTimes = requestTimes
-    agent = try factory.agent(
-      sysfs: sysfs, lock: lock, time: time, isInterrupted: { mailbox.isStopped },
+    agent = factory.agent(
+      sysfs: sysfs, record: record, lock: lock, time: time,
+      isInterrupted: { mailbox.isStopped },
       takeIn: { agent in received.add(mailbox.take(), to: agent) },
       publish: { agent in
         let durations = requestTimes.note(agent.status, now: time.now)
@@ -84,9 +124,9 @@ struct AgentWorker {
     self.board = board
   }
 
-  private mutating func run() {
-    var mail = Mail()
-    mail.scan(.everything)
+  /// Works until it is asked to stop, beginning with this mail.
+  private mutating func run(_ first: Mail) {
+    var mail = first
     while !mailbox.isStopped {
       board.publish { $0.isBusy = true }
       handle(mail)
@@ -233,16 +273,31 @@ package struct AgentFactory: Sendable {
     root = settings.root
   }
 
+  /// What is on record, and where changes of it go; nothing where nothing outlives the daemon.
+  struct Record {
+    var file: (any OwnershipRecord)?
+    var ownership = Ownership()
+  }
+
+  /// Opens the record of what is reserved.
+  func openRecord() throws(OwnershipRecordError) -> Record {
+    guard let record else { return Record() }
+    do {
+      let opened = try OwnershipFile.open(
+        directory: record.directory, boot: record.boot, lasting: lasting)
+      if let damage = opened.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
+      return Record(file: opened.file, ownership: opened.ownership)
+    } catch {
+      throw OwnershipRecordError("\(error)")
+    }
+  }
+
   /// Makes the agent, on the thread that will use it.
   func agent(
-    sysfs: any Sysfs, lock: S390ConfigurationLock?, time: HostTime,
+    sysfs: any Sysfs, record: Record, lock: S390ConfigurationLock?, time: HostTime,
     isInterrupted: @escaping () -> Bool, takeIn: @escaping (Agent) -> Void,
     publish: @escaping (Agent) -> Void, report: @escaping (Agent.Event) -> Void
-  ) throws -> Agent {
-    let record = try record.map {
-      try OwnershipFile.open(directory: $0.directory, boot: $0.boot, lasting: lasting)
-    }
-    if let damage = record?.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
+  ) -> Agent {
     let log = log
     let keys = lasting.map { directory in
       KeyLedgerFile.open(in: directory) { log.write(LogMessage(.warning, .keyLedger, $0)) }
@@ -250,9 +305,9 @@ package struct AgentFactory: Sendable {
     let root = root
     return Agent(
       sysfs: sysfs, rules: rules, host: host, settings: configuration.agentSettings,
-      ownership: record?.ownership ?? Ownership(), keyLedger: keys?.ledger ?? KeyLedger(),
+      ownership: record.ownership, keyLedger: keys?.ledger ?? KeyLedger(),
       environment: Agent.Environment(
-        configuration: { HostConfigurationReader.read(root: root) }, record: record?.file,
+        configuration: { HostConfigurationReader.read(root: root) }, record: record.file,
         keys: keys?.file, lock: lock, isInterrupted: isInterrupted, takeIn: takeIn,
         publish: publish),
       time: time, report: report)
