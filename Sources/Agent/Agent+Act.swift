@@ -170,8 +170,8 @@ extension Agent {
     return !queues.isEmpty && time.now < misplaced.since + RetrySchedule.firstPause
   }
 
-  /// Reports what another process has moved of the queues that rules decide about. A queue that it takes from
-  /// guests again and again is left alone.
+  /// Reports what other processes, and drivers that were loaded or unloaded, have moved. A queue that another process
+  /// takes from guests again and again is left alone.
   private func reportMovesByOthers(by decisions: DecisionTable) {
     let moves = foreignMoves.compactMap { move -> Move? in
       let row = decisions.row(move.apqn.adapter)
@@ -180,10 +180,7 @@ extension Agent {
       // What is prepared and not requested is reported as an arrival.
       guard move.foreign != .loading || isRequested || row.undecidable.contains(move.apqn.domain)
       else { return nil }
-      guard
-        isRequested || isWatched || row.host.union(row.undecidable).contains(move.apqn.domain)
-      else { return nil }
-      if move.from == .vfioAP, isRequested || isWatched {
+      if move.from == .vfioAP, move.foreign != .unloading, isRequested || isWatched {
         contention.note(
           move.apqn, now: time.now, limit: settings.policy.fightLimit,
           interval: settings.policy.fightInterval)
@@ -195,7 +192,9 @@ extension Agent {
     foreignMoves = []
     let bound = moves.filter { $0.foreign == .loading }
     if !bound.isEmpty { report(.boundAtLoading(bound)) }
-    let moved = moves.filter { $0.foreign != .loading }
+    let unbound = moves.filter { $0.foreign == .unloading }
+    if !unbound.isEmpty { report(.unboundAtUnloading(unbound)) }
+    let moved = moves.filter { $0.foreign != .loading && $0.foreign != .unloading }
     if !moved.isEmpty { report(.movedByOthers(moved)) }
   }
 

@@ -151,6 +151,7 @@ extension Agent {
     noteRemovedAdapters(in: fresh)
     noteArrivals(among: apqns, in: fresh)
     noteMovesByOthers(among: apqns, in: fresh)
+    unboundByOthers.subtract(departures)
     departures = []
   }
 
@@ -190,7 +191,8 @@ extension Agent {
 
   /// Notes queues that have another owner than at the last scan, or than what the agent has done since left
   /// them with. What had no driver was not moved, but bound, which counts where the kernel did it because the driver
-  /// was loaded since that scan; and a driver that is gone has lost all its queues.
+  /// was loaded since that scan, and where another process had unbound it. A driver that is gone has lost all its
+  /// queues by that, of which those of the host are no news to anybody.
   private func noteMovesByOthers(among apqns: [APQN], in fresh: Inventory) {
     let isLoading = ownership.lacksVfioAP && fresh.bus.hasDriver(DriverName.vfioAP)
     for apqn in apqns {
@@ -210,9 +212,25 @@ extension Agent {
             foreign: .loading))
         continue
       }
-      guard before != queue.owner, before != .none,
-        fresh.bus.hasDriver(before == .vfioAP ? DriverName.vfioAP : DriverName.cex4queue)
-      else { continue }
+      guard before != queue.owner else { continue }
+      let wasUnboundByOthers = unboundByOthers.remove(apqn) != nil
+      switch before {
+      case .vfioAP:
+        guard fresh.bus.hasDriver(DriverName.vfioAP) else {
+          foreignMoves.append(
+            Move(
+              time: time.wallTime, apqn: apqn, from: .vfioAP, to: queue.owner, cause: nil,
+              foreign: .unloading))
+          continue
+        }
+      case .host: guard fresh.bus.hasDriver(DriverName.cex4queue) else { continue }
+      // A driver that was not there has bound it when it was loaded.
+      case .none:
+        let driver = queue.owner == .vfioAP ? DriverName.vfioAP : DriverName.cex4queue
+        guard wasUnboundByOthers, ownMoves[apqn] == nil, inventory?.bus.hasDriver(driver) == true
+        else { continue }
+      }
+      if queue.owner == .none { unboundByOthers.insert(apqn) }
       foreignMoves.append(
         Move(
           time: time.wallTime, apqn: apqn, from: before, to: queue.owner, cause: nil,

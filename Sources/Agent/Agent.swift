@@ -46,6 +46,8 @@ package final class Agent {
   var uncertain: Set<APQN> = []
   /// Moves of another process that were found and are not reported yet.
   var foreignMoves: [Move] = []
+  /// Queues that another process has unbound and nobody has bound since.
+  var unboundByOthers: Set<APQN> = []
   /// Queues that were added since the last plan.
   var arrivals: Set<APQN> = []
   /// The mechanism that a person has asked to change over to; nil once that is decided.

@@ -31,10 +31,12 @@ extension Agent {
     /// Queues that are requested are missing, unusable or the like, or are no longer; or their requests are
     /// not refused any more.
     case requestsChanged([RequestChange])
-    /// Another process moved queues that rules decide about, or that the agent had moved.
+    /// Another process moved queues.
     case movedByOthers([Move])
     /// The kernel has bound requested queues when `vfio_ap` was loaded, as they had been prepared for.
     case boundAtLoading([Move])
+    /// The kernel has unbound queues when `vfio_ap` was unloaded.
+    case unboundAtUnloading([Move])
     /// Queues were added, or `vfio_ap` was loaded, and they are kept from the host although no rule reserves
     /// them: by the masks, or because that driver was there first.
     case takenOnArrival([Move])
@@ -97,6 +99,8 @@ extension Agent {
       case binding
       /// The kernel bound what had no driver when the driver was loaded.
       case loading
+      /// The kernel unbound all queues of a driver when it was unloaded.
+      case unloading
     }
 
     package init(
@@ -122,7 +126,7 @@ extension Agent.Event {
   package var moves: [Agent.Move] {
     switch self {
     case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
-      .takenOnArrival(let moves):
+      .unboundAtUnloading(let moves), .takenOnArrival(let moves):
       moves
     case .failed(_, let missed, _): missed.filter { $0.failure != nil }
     case .entered, .chose, .planned, .wrote, .refused, .refusalsEnded, .waiting, .requestsChanged,

@@ -122,12 +122,18 @@ extension Agent.Status {
   /// Whether nothing is left that is expected to change by itself: what is requested is done or refused, or
   /// cannot be done.
   package var isSettled: Bool {
+    isIdle && phase != .beforeFirstScan && (plan?.waiting.isEmpty ?? true)
+      && failures.allSatisfy(\.isFinal)
+  }
+
+  /// Whether nothing is left that can be done now: the rest waits for something that may never come, such as a driver,
+  /// or for the next try at what failed.
+  package var isIdle: Bool {
     switch phase {
-    case .starting, .beforeFirstScan, .moving, .applying: false
-    case .withoutBus, .blocked: true
-    case .settled, .retrying:
-      (plan?.waiting.isEmpty ?? true) && drains.isEmpty && failures.allSatisfy(\.isFinal)
-        && !awaitsAdapters
+    case .starting, .moving, .applying: false
+    case .beforeFirstScan, .withoutBus, .blocked: true
+    // Both of these waits have limits.
+    case .settled, .retrying: drains.isEmpty && !awaitsAdapters
     }
   }
 }

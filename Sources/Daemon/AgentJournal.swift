@@ -78,7 +78,8 @@ extension LogMessage {
           fields: [Field("AP_MECHANISM", choice.mechanism.rawValue)])
       ]
     case .wrote(let step, let error?): [writeRefused(step, with: error)]
-    case .moved(let moves), .boundAtLoading(let moves): moved(moves)
+    case .moved(let moves), .boundAtLoading(let moves), .unboundAtUnloading(let moves):
+      moved(moves)
     case .failed(let failure, _, let pause): failed(failure, pause: pause)
     case .refused(let refusal, let rule):
       [
@@ -216,6 +217,7 @@ extension LogMessage {
     let kinds = Dictionary(grouping: moves) { move in
       let isRequested =
         move.cause == .wanted || move.cause == .givenBack || move.foreign == .loading
+        || move.foreign == .unloading
       return Kind(
         transition: move.transition, rule: isRequested ? move.rule : nil, mechanism: move.mechanism)
     }

@@ -20,6 +20,8 @@ package final class HistoryKeeper: Sendable {
     var lines: [[UInt8]] = []
     /// Whether the program has an entry that says when it was started.
     var hasBegun = false
+    /// What the program was started for, which follows that entry.
+    var request: HistoryEntry.Fact?
     /// The name of what the agent does now.
     var operation: String
   }
@@ -34,9 +36,10 @@ package final class HistoryKeeper: Sendable {
   /// not created. What is in the others is read, and moved to the first if the program may write there.
   ///
   /// A daemon reports where the history does not outlive the boot, and has an entry for its start whether anything
-  /// happens or not.
+  /// happens or not. Another program has one, and one for the request that it was started for, if anything happens.
   package init(
-    _ program: HistoryEntry.Program, boot: String, directories: [String], log: any MessageLog
+    _ program: HistoryEntry.Program, boot: String, directories: [String], log: any MessageLog,
+    request: HistoryEntry.Fact? = nil
   ) {
     self.program = program
     self.boot = boot
@@ -47,7 +50,8 @@ package final class HistoryKeeper: Sendable {
       output.file = stored.file
       return (stored.entries, stored.problems, stored.obstacle, stored.file != nil)
     }
-    recent = Mutex(Recent(history: History(entries), operation: Self.newOperation))
+    recent = Mutex(
+      Recent(history: History(entries), request: request, operation: Self.newOperation))
     for problem in problems { report(problem) }
     if program == .daemon, let obstacle {
       report(
@@ -90,7 +94,9 @@ package final class HistoryKeeper: Sendable {
       .started(program, version: ProgramVersion.text, boot: boot), at: Self.now)
     recent.withLock { recent in
       // Of more than this, the first would not stay.
-      let added = ((recent.hasBegun ? [] : [start]) + entries).suffix(History.capacity)
+      let request = recent.request.map { HistoryEntry($0, at: start.time) }
+      let first = recent.hasBegun ? [] : [start] + [request].compactMap(\.self)
+      let added = (first + entries).suffix(History.capacity)
       recent.hasBegun = true
       for entry in added { recent.history.append(entry) }
       recent.lines += added.map(HistoryText.line)

@@ -3,7 +3,7 @@ import Agent
 import Glibc
 package import HostSystem
 import JSONText
-import Reports
+package import Reports
 import Reservation
 import ReservationRules
 
@@ -239,14 +239,12 @@ package final class ReservationDaemon {
   }
 
   /// Reports who has asked for something; nil is a signal.
-  private func noteRequest(_ action: HistoryEntry.Action, by peer: LocalSocket.Peer?) {
-    let client = peer.map {
-      HistoryEntry.Client(
-        process: Int($0.process), user: Int($0.user), loginUser: $0.loginUser.map { Int($0) },
-        command: $0.command)
-    }
-    log.write(LogMessage(action, by: client))
-    history.note(.asked(action, by: client))
+  private func noteRequest(
+    _ action: HistoryEntry.Action, by peer: LocalSocket.Peer?, mechanism: Mechanism? = nil
+  ) {
+    let client = peer.map { HistoryEntry.Client($0) }
+    log.write(LogMessage(action, by: client, mechanism: mechanism))
+    history.note(.asked(action, by: client, mechanism: mechanism))
   }
 
   /// Reads the names of the host again; the rules are decided again where they have changed.
@@ -281,9 +279,9 @@ package final class ReservationDaemon {
         reload: { [unowned self] in reload(for: $0) },
         tryRules: { [unowned self] in tryRules($0, for: $1) },
         endTrial: { [unowned self] in endTrial($0) },
-        noteApply: { [unowned self] in noteRequest(.apply, by: $0) },
+        noteRequest: { [unowned self] in noteRequest($0, by: $1) },
         changeOver: { [unowned self] in changeOver(to: $0, for: $1, $2) },
-        settle: { [unowned self] in settle($0, scansEverything: $1) },
+        settle: { [unowned self] in settle($0, until: $1, scansEverything: $2) },
         refresh: { [unowned self] in refresh($0) }, history: history,
         isAnsweringTooMuch: { [unowned self] in control?.isAnsweringTooMuch ?? false })
       control = try ControlServer(
@@ -309,7 +307,8 @@ package final class ReservationDaemon {
   private func refresh(_ waiter: any SettleWaiter) {
     intake?.takeIn()
     settles.add(
-      waiter, ticket: mailbox.postTicket(), deadline: time.now + Self.scanPatience)
+      waiter, ticket: mailbox.postTicket(),
+      until: .scanned(deadline: time.now + Self.scanPatience))
     setWaitTimer()
   }
 
@@ -330,32 +329,53 @@ package final class ReservationDaemon {
 
   /// What has happened up to now counts: events that were received and rules that have been written are
   /// taken in first.
-  private func settle(_ waiter: any SettleWaiter, scansEverything: Bool) {
+  private func settle(
+    _ waiter: any SettleWaiter, until end: PendingSettles.End, scansEverything: Bool
+  ) {
     rules?.refresh()
     guests?.refresh()
     intake?.takeIn()
-    settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything))
+    settles.add(waiter, ticket: mailbox.postTicket(scansEverything: scansEverything), until: end)
   }
 
   /// Changes over to another mechanism for a client that waits for it.
   private func changeOver(
     to mechanism: Mechanism, for peer: LocalSocket.Peer, _ waiter: any SettleWaiter
   ) {
-    noteRequest(.changeover, by: peer)
+    noteRequest(.changeover, by: peer, mechanism: mechanism)
     rules?.refresh()
     intake?.takeIn()
     mailbox.post { $0.changeover = mechanism }
-    settles.add(waiter, ticket: mailbox.postTicket())
+    settles.add(waiter, ticket: mailbox.postTicket(), until: .idle)
+  }
+}
+
+extension HistoryEntry.Client {
+  /// The process at the other end of a connection.
+  init(_ peer: LocalSocket.Peer) {
+    self.init(
+      process: Int(peer.process), user: Int(peer.user), loginUser: peer.loginUser.map { Int($0) },
+      command: peer.command)
+  }
+
+  /// This process, which does what it is asked for by itself.
+  package static var current: HistoryEntry.Client {
+    HistoryEntry.Client(
+      process: Int(getpid()), user: Int(geteuid()),
+      loginUser: ProcessName.loginUser(getpid()).map { Int($0) },
+      command: ProcessName.command(getpid()))
   }
 }
 
 extension LogMessage {
-  /// The message of what a client, or a signal, has asked for.
-  init(_ action: HistoryEntry.Action, by client: HistoryEntry.Client?) {
+  /// The message of what a person, a program or a signal has asked for.
+  init(
+    _ action: HistoryEntry.Action, by client: HistoryEntry.Client?, mechanism: Mechanism? = nil
+  ) {
     let kind: MessageKind =
       switch action {
       case .reload: .reloadRequested
-      case .apply: .applyRequested
+      case .apply, .undo: .applyRequested
       case .changeover: .changeoverRequested
       }
     let fields = client.map { client in
@@ -364,8 +384,7 @@ extension LogMessage {
         + (client.command.map { [Field("AP_CLIENT_COMMAND", $0)] } ?? [])
     }
     self.init(
-      .notice, kind, "\(action.rawValue) requested by \(client?.description ?? "SIGHUP")",
-      fields: fields ?? [])
+      .notice, kind, action.sentence(by: client, mechanism: mechanism), fields: fields ?? [])
   }
 }
 
@@ -374,18 +393,35 @@ package struct DaemonFailure: Error, CustomStringConvertible {
   package var description: String
 }
 
-/// Those that wait until everything requested is done or refused, or only until everything has been scanned.
+/// Those that wait for the agent to come to an end.
 struct PendingSettles {
+  /// What somebody waits for.
+  enum End {
+    /// Everything requested is done or refused.
+    case settled
+    /// Nothing is left that can be done now.
+    case idle
+    /// Everything has been scanned, or this time has come.
+    case scanned(deadline: Instant)
+  }
+
   private struct Entry {
     var ticket: UInt64
     var waiter: any SettleWaiter
-    /// Until when somebody waits who waits for the scan only.
-    var deadline: Instant?
+    var end: End
+
+    var deadline: Instant? {
+      if case .scanned(let deadline) = end { deadline } else { nil }
+    }
 
     func isOver(_ state: StatusBoard.State, now: Instant) -> Bool {
       if let deadline, deadline <= now { return true }
-      return !state.isBusy && ticket <= state.report.ticket
-        && (deadline != nil || state.report.status.isSettled)
+      guard !state.isBusy, ticket <= state.report.ticket else { return false }
+      return switch end {
+      case .settled: state.report.status.isSettled
+      case .idle: state.report.status.isIdle
+      case .scanned: true
+      }
     }
   }
 
@@ -393,11 +429,11 @@ struct PendingSettles {
 
   var count: Int { waiting.count }
 
-  /// Adds a waiter whose request has that number; with a deadline it waits only for the scan, and not for an agent
-  /// that does not come to it. Those that have disconnected are forgotten, since it may never settle.
-  mutating func add(_ waiter: any SettleWaiter, ticket: UInt64, deadline: Instant? = nil) {
+  /// Adds a waiter whose request has that number. Those that have disconnected are forgotten, since it may never
+  /// settle.
+  mutating func add(_ waiter: any SettleWaiter, ticket: UInt64, until end: End) {
     waiting.removeAll { !$0.waiter.isThere }
-    waiting.append(Entry(ticket: ticket, waiter: waiter, deadline: deadline))
+    waiting.append(Entry(ticket: ticket, waiter: waiter, end: end))
   }
 
   /// Takes out those whose wait is over.

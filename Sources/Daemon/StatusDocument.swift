@@ -345,7 +345,10 @@ package struct StatusView {
       facts.append(("", "next: apreserve confirm"))
     }
     if let events { facts.append(("events", events)) }
-    if let wait { facts.append(("waiting", wait)) }
+    // The name says it already.
+    if let wait {
+      facts.append(("waiting", wait.hasPrefix("waiting ") ? String(wait.dropFirst(8)) : wait))
+    }
     return facts
   }
 
@@ -394,7 +397,7 @@ package struct StatusView {
       Section(
         "draining",
         (status["draining"]?.elements ?? []).map {
-          "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.digits($0["seconds"])) s"
+          "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.seconds($0["seconds"])) s"
         }),
       Section(
         "not given back", notGivenBack, next: refused.map { "apreserve explain \($0)" }),
@@ -464,12 +467,46 @@ package struct StatusView {
     status["requests"]?[state.rawValue]?.integer ?? 0
   }
 
-  /// One line: how far the daemon is, and what it waits for first.
+  /// The outcome once the daemon has done what it can: as of `apreserve apply`, which does the same by itself. What is
+  /// missing or cannot be used is none of its failures.
+  package var outcomeOfApplying: Outcome {
+    if status["degraded"]?.isTrue == true { return .error }
+    switch status["phase"]?.text.flatMap(Agent.Status.Phase.Word.init(rawValue:)) {
+    case .withoutBus: return .withoutBus
+    case .starting, .beforeFirstScan, .blocked, nil: return .error
+    case .moving, .applying, .settled, .retrying: break
+    }
+    if number("failed") > 0 { return .error }
+    return number("refused") > 0 ? .refused : .fine
+  }
+
+  /// One short line: what the daemon waits for first, and what to do about it; how far it is where it waits for
+  /// nothing.
   package var outlook: String {
+    if let wait { return wait }
     let open = (status["openRequests"]?.elements ?? []).first {
       [Requests.State.pending, .waiting].map(\.rawValue).contains($0["state"]?.text)
     }
-    return summary + (open?["message"]?.text.map { "; \($0)" } ?? "")
+    guard let open, let message = Self.message(ofRequests: open) else { return summary }
+    let (count, state) = (open["count"]?.integer ?? 1, open["state"]?.text ?? "")
+    // The names of many queues would leave no room for what to do.
+    guard count > 1, let names = message.firstRange(of: " are \(state): ") else { return message }
+    return "\(counted(count, "queue")) \(state): \(message[names.upperBound...])"
+  }
+
+  /// What is not as requested, a sentence each, at most so many, and the command that shows the rest.
+  package func complaints(limit: Int = 8) -> [String] {
+    var sentences = problems
+    sentences += (status["openRequests"]?.elements ?? []).compactMap(Self.message(ofRequests:))
+    sentences += notGivenBack
+    // A request that failed says why.
+    sentences += texts("failures").filter { failure in
+      !sentences.contains { $0.contains(failure) }
+    }
+    let rest = sentences.count - limit
+    let next = rest > 0 || outcome != .fine ? "next: apreserve status" : nil
+    return sentences.prefix(limit) + (rest > 0 ? ["and \(rest) more"] : [])
+      + (sentences.isEmpty ? [] : [next].compactMap(\.self))
   }
 
   /// Everything that does not work.
@@ -482,11 +519,11 @@ package struct StatusView {
   private var wait: String? {
     guard let wait = status["wait"],
       let kind = wait["kind"]?.text.flatMap(Wait.Kind.init(rawValue:)),
-      Double(Self.digits(wait["seconds"])) ?? 0 >= Double(Wait.patience.components.seconds)
+      Self.seconds(wait["seconds"]) >= Wait.patience.components.seconds
     else { return nil }
     return Wait.clause(
       kind, path: wait["path"]?.text ?? "?", text: wait["text"]?.text,
-      holder: wait["holder"]?.text, lasting: "\(Self.digits(wait["seconds"])) s")
+      holder: wait["holder"]?.text, lasting: "\(Self.seconds(wait["seconds"])) s")
   }
 
   /// What went wrong with events; nil while nothing did.
@@ -525,8 +562,9 @@ package struct StatusView {
     }
   }
 
-  private static func digits(_ value: JSONValue?) -> String {
-    guard case .number(let digits)? = value else { return "?" }
-    return digits
+  /// The whole ones.
+  private static func seconds(_ value: JSONValue?) -> Int64 {
+    guard case .number(let digits)? = value, let seconds = Double(digits) else { return 0 }
+    return Int64(seconds)
   }
 }

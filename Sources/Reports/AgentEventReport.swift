@@ -25,7 +25,8 @@ package struct AgentEventReport {
       [line("plan", Self.summary(plan))] + lines("decide", of: moves)
     case .wrote(let step, let error):
       [line("write", "\(step)   " + result(error), error == nil ? nil : .problem)]
-    case .moved(let moves), .boundAtLoading(let moves): lines("moved", of: moves)
+    case .moved(let moves), .boundAtLoading(let moves), .unboundAtUnloading(let moves):
+      lines("moved", of: moves)
     case .failed(let failure, _, let pause):
       [line("failed", failure.description + (goesOn ? Self.outlook(pause) : ""), .problem)]
     case .refused(let refusal, _): [line("refused", refusal.description, .problem)]
@@ -137,8 +138,9 @@ extension Agent.Event {
         }
       }
     case .moved: moves("Queues were moved.")
-    case .movedByOthers: moves("Another process moved queues that rules decide about.")
+    case .movedByOthers: moves("Another process moved queues.")
     case .boundAtLoading: moves("The kernel bound requested queues when vfio_ap was loaded.")
+    case .unboundAtUnloading: moves("The kernel unbound queues when vfio_ap was unloaded.")
     case .takenOnArrival:
       moves("Queues were added, and are kept from the host although no rule reserves them.")
     case .failed:
@@ -213,7 +215,7 @@ extension Agent.Event {
     .kind(description) { event -> [Agent.Move]? in
       switch event {
       case .moved(let moves), .movedByOthers(let moves), .boundAtLoading(let moves),
-        .takenOnArrival(let moves):
+        .unboundAtUnloading(let moves), .takenOnArrival(let moves):
         moves
       default: nil
       }
@@ -229,6 +231,7 @@ extension Agent.Event {
     case waiting, requests
     case movedByOthers = "moved-by-others"
     case boundAtLoading = "bound-at-loading"
+    case unboundAtUnloading = "unbound-at-unloading"
     case takenOnArrival = "taken-on-arrival"
     case warning, draining, answered
     case keysChanged = "keys-changed"
@@ -248,6 +251,7 @@ extension Agent.Event {
     case .requestsChanged: .requests
     case .movedByOthers: .movedByOthers
     case .boundAtLoading: .boundAtLoading
+    case .unboundAtUnloading: .unboundAtUnloading
     case .takenOnArrival: .takenOnArrival
     case .warned: .warning
     case .draining: .draining

@@ -32,8 +32,8 @@ package struct HistoryEntry: Equatable, Sendable {
     /// A request is in another state; `message` says why it is open.
     case requestChanged(
       APQN, from: Requests.State?, to: Requests.State, message: String?, rule: RuleReference?)
-    /// A person or a program has asked for something; nil for a client that is not known.
-    case asked(Action, by: Client?)
+    /// A person or a program has asked for something, or a signal; the mechanism is that of a changeover.
+    case asked(Action, by: Client?, mechanism: Mechanism? = nil)
     /// Rules were read; a sentence says what became of them.
     case rulesRead(String)
     /// A rule was added, removed or changed.
@@ -52,6 +52,7 @@ package struct HistoryEntry: Equatable, Sendable {
     case reload
     case apply
     case changeover
+    case undo
   }
 
   /// The process that asks for something over the control socket.
@@ -88,7 +89,7 @@ extension HistoryEntry {
     of event: Agent.Event, at time: WallTime, operation: String? = nil
   ) -> [HistoryEntry] {
     switch event {
-    case .moved, .movedByOthers, .boundAtLoading, .takenOnArrival, .failed:
+    case .moved, .movedByOthers, .boundAtLoading, .unboundAtUnloading, .takenOnArrival, .failed:
       event.moves.map {
         HistoryEntry(.moved($0), at: $0.time, operation: $0.cause == nil ? nil : operation)
       }
@@ -202,8 +203,8 @@ extension HistoryEntry {
       case .requestChanged(let apqn, let from, let to, let message, let rule):
         ["\(apqn) \(from?.rawValue ?? "requested") -> \(to.rawValue)"]
           + [message, rule?.origin].compactMap(\.self)
-      case .asked(let action, let client):
-        ["\(action.rawValue) requested by \(client?.description ?? "SIGHUP")"]
+      case .asked(let action, let client, let mechanism):
+        [action.sentence(by: client, mechanism: mechanism)]
       case .rulesRead(let message): [message]
       case .ruleChanged(let change, let rule, let text):
         ["rule \(change.rawValue)", rule.fileAndLine, text]
@@ -219,6 +220,14 @@ extension HistoryEntry.Program {
     case .apply: "apply"
     case .prepare: "apply --prepare"
     }
+  }
+}
+
+extension HistoryEntry.Action {
+  /// Who has asked for it, such as `changeover to mask requested by apreserve (process 4711), user 0`.
+  package func sentence(by client: HistoryEntry.Client?, mechanism: Mechanism?) -> String {
+    rawValue + (mechanism.map { " to \($0.rawValue)" } ?? "")
+      + " requested by \(client?.description ?? "SIGHUP")"
   }
 }
 
@@ -243,7 +252,7 @@ extension Agent.Move {
     switch foreign {
     case .masks: ", which changed the masks"
     case .override: ", which changed driver_override"
-    case .binding, .loading, nil: ""
+    case .binding, .loading, .unloading, nil: ""
     }
   }
 }
@@ -326,11 +335,16 @@ extension HistoryEntry {
         $0.include(RuleReference.layout) { $0.rule }
       }
     case .asked:
-      .kind("A client of the control socket, or a signal, has requested something.") {
-        entry -> (action: Action, client: Client?)? in
-        if case .asked(let action, let client) = entry.fact { (action, client) } else { nil }
+      .kind("A person, a program or a signal has requested something.") {
+        entry -> (action: Action, client: Client?, mechanism: Mechanism?)? in
+        if case .asked(let action, let client, let mechanism) = entry.fact {
+          (action, client, mechanism)
+        } else {
+          nil
+        }
       } _: {
         $0.add("action", .word, "What was requested.") { $0.action }
+        $0.add("mechanism", .word, "The mechanism to change over to.") { $0.mechanism }
         $0.add("pid", .integer, "The client's process.") { $0.client?.process }
         $0.add("uid", .integer, "The client's user.") { $0.client?.user }
         $0.add("loginuid", .integer, "The user who has logged in, if that is known.") {
@@ -420,7 +434,9 @@ extension HistoryEntry.Fact {
         }
       case .asked:
         json.word("action", as: HistoryEntry.Action.self).map {
-          .asked($0, by: HistoryEntry.Client(json: json))
+          .asked(
+            $0, by: HistoryEntry.Client(json: json),
+            mechanism: json.word("mechanism", as: Mechanism.self))
         }
       case .rules: message.map { .rulesRead($0) }
       case .rule:
@@ -472,7 +488,7 @@ extension Agent.Move {
     $0.add(
       "cause",
       .text(of: causeWords),
-      "Why it was moved; \"others\" if another process has moved it, and \"driver-loaded\" if the kernel has.",
+      "Why it was moved; \"others\" if another process has moved it, and \"driver-loaded\" or \"driver-unloaded\" if the kernel has.",
       \.causeWord)
     $0.include(RuleReference.layout, \.rule)
     $0.add("mechanism", .word, "How it was moved.", \.mechanism)
@@ -490,21 +506,28 @@ extension Agent.Move {
     switch foreign {
     case .masks: Self.wordOfMasks
     case .override: Self.wordOfOverride
-    case .binding, .loading, nil: nil
+    case .binding, .loading, .unloading, nil: nil
     }
   }
 
   /// Why it was moved, in one word.
   package var causeWord: String {
-    cause?.rawValue ?? (foreign == .loading ? Self.wordOfLoading : Self.wordOfAnotherProcess)
+    if let cause { return cause.rawValue }
+    return switch foreign {
+    case .loading: Self.wordOfLoading
+    case .unloading: Self.wordOfUnloading
+    case .masks, .override, .binding, nil: Self.wordOfAnotherProcess
+    }
   }
 
   /// All words for causes.
   package static let causeWords =
-    OwnerChange.Cause.allCases.map(\.rawValue) + [wordOfAnotherProcess, wordOfLoading]
+    OwnerChange.Cause.allCases.map(\.rawValue)
+    + [wordOfAnotherProcess, wordOfLoading, wordOfUnloading]
 
   private static let wordOfAnotherProcess = "others"
   private static let wordOfLoading = "driver-loaded"
+  private static let wordOfUnloading = "driver-unloaded"
 
   fileprivate init?(json: JSONValue, at time: WallTime) {
     guard let apqn = json["queue"]?.text.flatMap({ APQN($0) }),
@@ -512,12 +535,11 @@ extension Agent.Move {
       let word = json["cause"]?.text
     else { return nil }
     let cause = OwnerChange.Cause(rawValue: word)
-    guard cause != nil || [Self.wordOfAnotherProcess, Self.wordOfLoading].contains(word) else {
-      return nil
-    }
+    guard cause != nil || Self.causeWords.contains(word) else { return nil }
     let changed: ForeignChange? =
       switch json["changed"]?.text {
       case _ where word == Self.wordOfLoading: .loading
+      case _ where word == Self.wordOfUnloading: .unloading
       case Self.wordOfMasks: .masks
       case Self.wordOfOverride: .override(nil)
       default: cause == nil ? .binding : nil

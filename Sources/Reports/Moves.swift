@@ -93,11 +93,15 @@ extension Agent.Move {
 
   /// Why the queue was moved, in a few words.
   package var reason: String {
-    guard foreign == .loading else {
+    let verb: String
+    switch foreign {
+    case .loading: verb = "loaded"
+    case .unloading: verb = "unloaded"
+    case .masks, .override, .binding, nil:
       return OwnerChange.reason(for: cause, origin: rule?.origin)
     }
-    return [rule?.origin, "by the kernel, when \(DriverName.vfioAP) was loaded"].compactMap(\.self)
-      .joined(separator: ", ")
+    return [rule?.origin, "by the kernel, when \(DriverName.vfioAP) was \(verb)"]
+      .compactMap(\.self).joined(separator: ", ")
   }
 }
 
@@ -108,7 +112,7 @@ extension Agent.Move.ForeignChange {
     case .masks: ", which changed the masks"
     case .override(let driver?): ", which set driver_override to \(driver.printable)"
     case .override(nil): ", which cleared driver_override"
-    case .binding, .loading: ""
+    case .binding, .loading, .unloading: ""
     }
   }
 }

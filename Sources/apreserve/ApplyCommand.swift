@@ -37,10 +37,11 @@ struct ApplyCommand: ParsableCommand {
       What is moved, refused or fails is also in the journal and in the history, as if the daemon had done it.
 
       If the daemon is running, it does the work, by its own rules and settings; options that select others are \
-      refused then, as is a saved plan.
+      refused then, as is a saved plan. The command ends when nothing is left that the daemon can do now.
 
-      The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is \
-      refused; 1 if something failed; 4 if there is no AP bus; 64 if the daemon cannot take an option.
+      The exit status is 0 if everything is done or waits for vfio_ap; 3 if something is refused, contended or not \
+      given back; 1 if something failed, or the daemon has not come to an end in time; 4 if there is no AP bus; 64 if \
+      the daemon cannot take an option.
       """)
 
   @Argument(
@@ -57,6 +58,12 @@ struct ApplyCommand: ParsableCommand {
   var prepare = false
 
   @OptionGroup var trial: TrialOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Wait at most this many seconds for the daemon, if it does the work; the default is 600.",
+      valueName: "seconds"))
+  var timeout: Int?
 
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
@@ -80,6 +87,9 @@ struct ApplyCommand: ParsableCommand {
     guard trial.time == nil || plan == nil && !prepare else {
       throw ValidationError(
         "--confirm is for the rules, and cannot be combined with a saved plan or --prepare.")
+    }
+    guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
+      throw ValidationError("--timeout must be a number of seconds, 0 or more.")
     }
     guard plan == nil || !prepare else {
       throw ValidationError(
@@ -158,6 +168,8 @@ struct ApplyRun {
   var prepare = false
   /// The mechanism to change over to before.
   var changeover: Mechanism?
+  /// What a person has asked for; with a mechanism to change over to, that.
+  var action = HistoryEntry.Action.apply
   /// Whether no result is printed, since the caller prints one.
   var isSilent = false
 
@@ -182,8 +194,11 @@ struct ApplyRun {
       isInterrupted: { interruption.hasOccurred }, opening: { try HostSysfs(root: path) })
     // A person at a terminal reads the same, and the journal has it for later.
     let journal = machine.isThisHost || Journal.isConnected ? AgentJournal(Journal()) : nil
+    let request = HistoryEntry.Fact.asked(action, by: .current, mechanism: changeover)
     let history = state.history(
-      prepare ? .prepare : .apply, isThisHost: machine.isThisHost, boot: boot)
+      prepare ? .prepare : .apply, isThisHost: machine.isThisHost, boot: boot,
+      // The boot prepares itself.
+      request: prepare ? nil : request)
     defer { history?.end() }
     var events: [Agent.Event] = []
     let printEvent = eventPrinter
@@ -370,10 +385,10 @@ extension ApplyCommand {
     Terminal.say("\(held); it does the work")
     let control = ControlOptions(path: DaemonPlace.systemControl)
     try trial.begin(.last, by: control)
-    let status = try control.callWithProgress("Apply")["status"]
-    let document = status ?? .object([])
+    let limit = timeout.map { Duration.seconds($0) } ?? ControlOptions.workLimit
+    let document = try control.apply(within: limit)
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
-    try ControlOptions.end(with: document)
+    try ControlOptions.endApplying(with: document)
   }
 }
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import Daemon
 import HostSystem
 import JSONText
+import Reports
 import Reservation
 
 /// A mechanism that can be changed over to: the other one has no masks and no overrides.
@@ -82,7 +83,7 @@ struct ChangeoverCommand: ParsableCommand {
       }
       let run = ApplyRun(
         machine: machine, state: state, settings: settings, output: output,
-        changeover: target.mechanism)
+        changeover: target.mechanism, action: .changeover)
       guard try run.hasBus(try HostSysfs(root: machine.path)) else { return }
       let lock: InstanceLock?
       do {
@@ -108,7 +109,8 @@ struct ChangeoverCommand: ParsableCommand {
     do throws(ControlError) {
       status =
         try ControlOptions(path: control).callWithProgress(
-          "ChangeOver", parameters: [.init("mechanism", .string(target.rawValue))])["status"]
+          "ChangeOver", parameters: [.init("mechanism", .string(target.rawValue))],
+          timeout: ControlOptions.workLimit)["status"]
         ?? .object([])
     } catch {
       guard case .refused("org.apreserve.ChangeoverRefused", let parameters) = error else {
@@ -121,6 +123,6 @@ struct ChangeoverCommand: ParsableCommand {
       throw ExitStatus.refused
     }
     try output.print(text: "\(status["summary"]?.text ?? "")\n", json: status)
-    try ControlOptions.end(with: status)
+    try ControlOptions.endApplying(with: status)
   }
 }

@@ -1,6 +1,7 @@
 import APBus
 import ArgumentParser
 import Daemon
+import Glibc
 import HostSystem
 import JSONText
 import Reports
@@ -175,7 +176,7 @@ struct ConfirmCommand: ParsableCommand {
         return
       }
       _ = try daemon.call("TakeBackRules")
-      let status = try daemon.callWithProgress("Settle")["status"] ?? .object([])
+      let status = try daemon.apply()
       try Terminal.print("the rules from before are in force\n")
       for reason in StatusView(status).notGivenBack { Terminal.say(reason) }
     }
@@ -401,6 +402,24 @@ struct ControlOptions: ParsableArguments {
       })
   }
 
+  /// The longest wait for the daemon to do what it can. Its own waits have limits, but the kernel's have not.
+  static let workLimit = Duration.seconds(600)
+
+  /// Lets the daemon do everything that it can do now, for a command that asks for it; its status then.
+  func apply(
+    _ action: HistoryEntry.Action = .apply, within limit: Duration = ControlOptions.workLimit
+  ) throws(ControlError) -> JSONValue {
+    do throws(ControlError) {
+      let command = JSONValue.Member("command", .string(action.rawValue))
+      return try callWithProgress("Apply", parameters: [command], timeout: limit)["status"]
+        ?? .object([])
+    } catch .timeout {
+      let status = try? call("GetStatus", timeout: .seconds(5))["status"]
+      throw .unfinished(
+        limit, status.flatMap { StatusView($0).outlook } ?? "the daemon does not answer")
+    }
+  }
+
   /// The history that the daemon has, or while none is running, what earlier programs have left in the directory
   /// `state`.
   func history(since start: HistoryStart?, state: String?) throws -> [HistoryEntry] {
@@ -409,34 +428,63 @@ struct ControlOptions: ParsableArguments {
         "ListHistory", parameters: start.map { [.init("since", .string($0.word))] } ?? [])
       return (reply["entries"]?.elements ?? []).compactMap { HistoryEntry(json: $0) }
     } catch {
-      guard error.isAbsence, state != nil || control == DaemonPlace.systemControl,
-        let entries = Self.storedHistory(since: start, state: state), !entries.isEmpty
-      else { throw error }
+      guard error.isAbsence, state != nil || control == DaemonPlace.systemControl else {
+        throw error
+      }
+      let stored: StoredHistory
+      do throws(FileError) {
+        stored = try StoredHistory.read(DaemonPlace.historyDirectories(state: state))
+      } catch {
+        Terminal.say(
+          "the daemon is not running, and the history that earlier programs have kept cannot be read: \(error)"
+            + (geteuid() == 0 ? "" : "; root can read it"))
+        throw ExitStatus.error
+      }
+      guard !stored.entries.isEmpty || !stored.problems.isEmpty else {
+        Terminal.say(
+          "there is no history yet: no program of apreserve has moved anything on this machine, and the daemon is not "
+            + "running")
+        return []
+      }
       Terminal.say("\(error); this is what earlier programs have kept")
-      return entries
+      return Self.entries(of: stored, since: start)
     }
   }
 
   /// What earlier programs have left of the history; nil if it cannot be read.
-  static func storedHistory(since start: HistoryStart?, state: String?) -> [HistoryEntry]? {
-    guard let stored = try? StoredHistory.read(DaemonPlace.historyDirectories(state: state)) else {
-      return nil
-    }
+  static func storedHistory(state: String?) -> [HistoryEntry]? {
+    (try? StoredHistory.read(DaemonPlace.historyDirectories(state: state)))
+      .map { entries(of: $0, since: nil) }
+  }
+
+  private static func entries(
+    of stored: StoredHistory, since start: HistoryStart?
+  ) -> [HistoryEntry] {
     for problem in stored.problems { Terminal.say(problem) }
     return History(stored.entries).entries(since: start, boot: HostFacts().bootID)
   }
 
   /// Ends a command with the exit status for a status: 1 if something does not work, 3 if something is
-  /// refused or has failed, 4 without an AP bus. Unless `silently`, the problems are printed.
+  /// refused or has failed, 4 without an AP bus. Unless `silently`, the reasons are printed.
   static func end(with status: JSONValue, silently: Bool = false) throws {
     let view = StatusView(status)
-    switch view.outcome {
+    if !silently { view.complaints().forEach(Terminal.say) }
+    try end(with: view.outcome)
+  }
+
+  /// The same after the daemon has done what it can, with the exit status that a program has which does it by itself.
+  static func endApplying(with status: JSONValue) throws {
+    let view = StatusView(status)
+    view.complaints().forEach(Terminal.say)
+    try end(with: view.outcomeOfApplying)
+  }
+
+  private static func end(with outcome: StatusView.Outcome) throws {
+    switch outcome {
     case .fine: break
     case .refused: throw ExitStatus.refused
     case .withoutBus: throw ExitStatus.noBus
-    case .error:
-      if !silently { view.problems.forEach(Terminal.say) }
-      throw ExitStatus.error
+    case .error: throw ExitStatus.error
     }
   }
 }

@@ -71,7 +71,7 @@ struct EditCommand: ParsableCommand {
         Terminal.say("the daemon is not running; \"apreserve apply\" carries the rules out once")
         return
       }
-      let status = try options.control.callWithProgress("Settle")["status"] ?? .object([])
+      let status = try options.control.apply()
       try Terminal.print("\(status["summary"]?.text ?? "")\n")
       try ControlOptions.end(with: status)
     }

@@ -284,12 +284,12 @@ struct StateOptions: ParsableArguments {
 
   /// Continues the history; nil if no record is kept.
   func history(
-    _ program: HistoryEntry.Program, isThisHost: Bool, boot: String
+    _ program: HistoryEntry.Program, isThisHost: Bool, boot: String, request: HistoryEntry.Fact?
   ) -> HistoryKeeper? {
     guard directory(isThisHost: isThisHost) != nil else { return nil }
     return HistoryKeeper(
       program, boot: boot, directories: DaemonPlace.historyDirectories(state: state),
-      log: Journal.isConnected ? Journal() : TextLog())
+      log: Journal.isConnected ? Journal() : TextLog(), request: request)
   }
 
   /// Opens the record; nil if none is kept.

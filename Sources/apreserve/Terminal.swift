@@ -136,7 +136,9 @@ struct Progress {
   mutating func show(_ text: String) {
     guard Self.isShown else { return }
     let room = (Terminal.width(of: STDERR_FILENO) ?? 80) - 1
-    _ = Terminal.write("\r\u{1b}[K\(text.printable.prefix(room))", to: STDERR_FILENO)
+    let text = text.printable
+    let line = text.count > room ? text.prefix(max(0, room - 3)) + "..." : text[...]
+    _ = Terminal.write("\r\u{1b}[K\(line)", to: STDERR_FILENO)
     isVisible = true
   }
 

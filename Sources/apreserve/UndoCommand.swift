@@ -79,7 +79,7 @@ struct UndoCommand: ParsableCommand {
         throw ExitStatus.error
       }
       try write(changed, insteadOf: file)
-      try options.carryOut(quietly: options.output.json)
+      try options.carryOut(.undo, quietly: options.output.json)
       let after = try options.planningMachine(.init(quietly: true)).state.machine.inventory
       for apqn in undo.goals.keys.sorted() where !undo.isDone(apqn, on: after) {
         let owner = after.queue(apqn)?.owner.rawValue ?? "nobody"
@@ -218,9 +218,12 @@ extension AssessmentOptions {
   /// What the daemon, or while none is running, earlier programs have done.
   fileprivate func history() throws -> [HistoryEntry] {
     guard isDaemonAsked else {
-      return ControlOptions.storedHistory(since: nil, state: machine.record.state) ?? []
+      return ControlOptions.storedHistory(state: machine.record.state) ?? []
     }
-    return try control.history(since: nil, state: machine.record.state)
+    let entries = try control.history(since: nil, state: machine.record.state)
+    // That there are none was said.
+    guard !entries.isEmpty else { throw ExitStatus.error }
+    return entries
   }
 
   /// Whether no option selects another machine than the daemon's.
@@ -232,12 +235,12 @@ extension AssessmentOptions {
     ControlOptions(path: daemon.control ?? DaemonPlace.systemControl)
   }
 
-  /// Carries out the rules as they are: by the daemon, or while none is running by this program. `quietly` prints
-  /// no result.
-  func carryOut(quietly: Bool = false) throws {
+  /// Carries out the rules as they are: by the daemon, or while none is running by this program. `action` is what a
+  /// person has asked for; `quietly` prints no result.
+  func carryOut(_ action: HistoryEntry.Action = .apply, quietly: Bool = false) throws {
     if isDaemonAsked {
       do throws(ControlError) {
-        let status = try control.callWithProgress("Settle")["status"] ?? .object([])
+        let status = try control.apply(action)
         if !quietly { _ = try? Terminal.print("\(status["summary"]?.text ?? "")\n") }
         return
       } catch {
@@ -246,7 +249,7 @@ extension AssessmentOptions {
     }
     let run = ApplyRun(
       machine: machine.tree, state: machine.record, settings: settings, output: output,
-      isSilent: quietly)
+      action: action, isSilent: quietly)
     guard try run.hasBus(try HostSysfs(root: machine.tree.path)) else { return }
     let lock = try machine.record.instanceLock(isThisHost: machine.isThisHost)
     defer { withExtendedLifetime(lock) {} }

@@ -300,7 +300,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(foreignMoves(stage.events) == [])
   }
 
-  @Test func `is not reported any more of a queue that was let go and is not requested`() throws {
+  @Test func `is reported of a queue that was let go and is not requested, and is not fought`() throws {
     let stage = try Stage(.bind, policy: GuardPolicy(fightLimit: 1))
     try fight(stage, times: 1, every: .seconds(1))
     try stage.happens { _ in
@@ -308,7 +308,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     }
     try stage.happens { _ in try stage.moveByShell("01.0002", to: DriverName.vfioAP) }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
-    #expect(foreignMoves(stage.events) == [])
+    #expect(foreignMoves(stage.events).map(\.apqn) == [apqn])
   }
 
   @Test func `is reported of a queue that rules cannot decide about`() throws {
@@ -328,11 +328,12 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(moves.map(\.foreign) == [.override(DriverName.vfioAP)])
   }
 
-  @Test func `is not reported of queues that rules say nothing of`() throws {
+  @Test func `is reported of queues that rules say nothing of, and not undone`() throws {
     let stage = try Stage(.override)
     try stage.happens { _ in try stage.moveByShell("02.0002", to: DriverName.vfioAP) }
     #expect(stage.driver("02.0002") == DriverName.vfioAP)
-    #expect(foreignMoves(stage.events) == [])
+    #expect(foreignMoves(stage.events).map(\.apqn) == [APQN(adapter: 2, domain: 2)])
+    #expect(foreignMoves(stage.events).first?.rule == nil)
   }
 
   @Test func `leaves an entry in the history for each queue that it moves`() throws {

@@ -13,6 +13,12 @@ extension Stage {
     }
   }
 
+  fileprivate var unboundAtUnloading: [Agent.Move] {
+    events.flatMap { event -> [Agent.Move] in
+      if case .unboundAtUnloading(let moves) = event { moves } else { [] }
+    }
+  }
+
   fileprivate var othersMoves: [Agent.Move] {
     events.flatMap { event -> [Agent.Move] in
       if case .movedByOthers(let moves) = event { moves } else { [] }
@@ -91,6 +97,11 @@ extension Stage {
     let stage = try Stage(mechanism)
     for _ in 0..<2 {
       try stage.happens { try $0.unloadModule(.vfioAP) }
+      #expect(stage.unboundAtUnloading.map(\.apqn) == queues)
+      let move = try #require(stage.unboundAtUnloading.first)
+      #expect((move.from, move.to) == (.vfioAP, .none))
+      #expect(move.rule?.line == 1)
+      #expect(stage.othersMoves == [])
       try stage.happens { $0.loadModule(.vfioAP) }
       #expect(stage.boundAtLoading.map(\.apqn) == queues)
       #expect(stage.othersMoves == [])
@@ -106,5 +117,30 @@ extension Stage {
     }
     try stage.happens { $0.loadModule(.vfioAP) }
     #expect(Set(stage.boundAtLoading.map(\.apqn)).isSubset(of: [APQN(adapter: 1, domain: 3)]))
+  }
+}
+
+@Suite struct `What another process does with a queue that no rule names` {
+  @Test func `is reported, and what the kernel does with one that is added is not`() throws {
+    let stage = try Stage(.bind, rules: "")
+    func moves() -> [String] {
+      stage.othersMoves.map { "\($0.apqn) \($0.from.rawValue) \($0.to.rawValue)" }
+    }
+    for (file, driver, expected) in [
+      ("unbind", DriverName.cex4queue, "host none"), ("bind", DriverName.vfioAP, "none vfio_ap"),
+      ("unbind", DriverName.vfioAP, "vfio_ap none"), ("bind", DriverName.cex4queue, "none host"),
+    ] {
+      try stage.happens { try $0.write("01.0002", to: .driver(driver, file)) }
+      #expect(moves() == ["01.0002 \(expected)"])
+    }
+    try stage.happens { $0.plug(card: Stage.card(7)) }
+    #expect(moves() == [])
+    try stage.happens { $0.unplug(card: 7) }
+    #expect(moves() == [])
+    // A queue of the same name is another one.
+    try stage.happens { try $0.write("01.0002", to: .driver(DriverName.cex4queue, "unbind")) }
+    try stage.happens { $0.unplug(card: 1) }
+    try stage.happens { $0.plug(card: Stage.card(1)) }
+    #expect(moves() == [])
   }
 }

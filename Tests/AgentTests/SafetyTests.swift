@@ -635,6 +635,8 @@ private let apqn = APQN(adapter: 1, domain: 2)
       (status.plan, status.failures) = (plan, failures)
       for apqn in draining { status.drains[apqn] = .boot }
       #expect(status.isSettled == isSettled, "\(waiting) \(draining) \(failures)")
+      // A driver and the next try are not waited for by those who want what can be done now.
+      #expect(status.isIdle == draining.isEmpty, "\(waiting) \(draining) \(failures)")
     }
   }
 

@@ -129,6 +129,19 @@ struct `The history of a machine` {
     #expect(daemon.end(SIGTERM) == 0)
   }
 
+  @Test func `says that there is none yet, and what another user lacks`() throws {
+    let none = try bench.run("status --history --control c --state-dir state")
+    #expect(none.status == 0)
+    #expect(none.output == "")
+    #expect(none.messages.hasPrefix("apreserve: there is no history yet: "), "\(none.messages)")
+    #expect(!none.messages.contains("systemctl"))
+    // A directory is as unreadable to root as root's file to another user.
+    try bench.directory("state/history")
+    let unreadable = try bench.run("status --history --control c --state-dir state")
+    #expect(unreadable.status == 1)
+    #expect(unreadable.messages.contains("cannot be read: "), "\(unreadable.messages)")
+  }
+
   @Test func `has what apply has done, and nothing of what it has not`() throws {
     control("load vfio_ap")
     for _ in 0..<2 {
@@ -137,6 +150,8 @@ struct `The history of a machine` {
     }
     let lines = try history()
     #expect(lines.first == "apply 0.1.0 started" && lines.last == "apply ended", "\(lines)")
-    #expect(lines.count == 4)
+    #expect(lines.count == 5)
+    #expect(lines[1].hasPrefix("apply requested by apreserve (process "), "\(lines)")
+    #expect(lines[1].contains("), user \(geteuid())"), "\(lines)")
   }
 }

@@ -170,6 +170,67 @@ struct `A daemon on a live machine` {
     }
   }
 
+  /// A driver may never be loaded, and what a person asked for is done.
+  @Test func `answers apply when nothing can be done now, and settle when nothing is waited for`()
+    async
+  {
+    await #expect(processExitsWith: .success) {
+      let machine = try LiveMachine(.override, rules: "# none\n")
+      try machine.settle()
+      try machine.bus.use { bus in
+        Result { () throws(Errno) in try bus.unloadModule(.vfioAP) }
+      }.get()
+      try machine.tree.file("rules/60.rules", Self.rule)
+      let status = try #require(
+        try machine.reply("Apply", [.init("command", "undo")])["status"])
+      #expect(status["summary"] == "0 of 4 queues reserved, 4 waiting")
+      let view = StatusView(status)
+      #expect(view.outcomeOfApplying == .fine)
+      let sentence =
+        "01.0000, 01.0001, 01.0002, 01.0003 are waiting: vfio_ap is not loaded; run modprobe vfio_ap"
+      #expect(view.complaints() == [sentence])
+      #expect(view.outlook == "4 queues waiting: vfio_ap is not loaded; run modprobe vfio_ap")
+      #expect(throws: ControlError.timeout(machine.control)) {
+        _ = try ControlClient(path: machine.control).call(
+          Call("org.apreserve.Settle"), timeout: .milliseconds(300))
+      }
+      let asked = try #require(
+        try machine.reply("ListHistory")["entries"]?.elements.first { $0["entry"] == "asked" })
+      #expect(asked["action"] == "undo")
+      #expect(asked["pid"] == .integer(Int(getpid())))
+      #expect(throws: ControlError.self) {
+        _ = try machine.reply("Apply", [.init("command", "reload")])
+      }
+      machine.bus.use { $0.loadModule(.vfioAP) }
+      #expect(try machine.settle()["summary"] == "4 of 4 queues reserved")
+    }
+  }
+
+  @Test func `starts without its record, writes nothing, and goes on when it can be opened`()
+    async
+  {
+    await #expect(processExitsWith: .success) {
+      let obstacle = Box("")
+      let machine = try LiveMachine(.mask, rules: Self.rule) { settings in
+        // As on a full file system, no new record can be created.
+        obstacle.set((settings.record?.directory ?? "") + "/ownership.new")
+        mkdir(obstacle.get(), 0o700)
+      }
+      let status = try #require(try machine.reply("Apply")["status"])
+      #expect(status["phase"] == "blocked")
+      #expect(status["degraded"]?.isTrue == true)
+      let summary = try #require(status["summary"]?.text)
+      #expect(summary.contains(obstacle.get()), "\(summary)")
+      #expect(status["problems"]?.elements == [.string(summary)])
+      #expect(StatusView(status).outcomeOfApplying == .error)
+      #expect(machine.bus.takeWrites() == [])
+      #expect(machine.messages.texts(of: .problem) == [summary])
+      rmdir(obstacle.get())
+      #expect(try machine.settle()["summary"] == "4 of 4 queues reserved")
+      #expect(machine.messages.texts(of: .problem).count == 2)
+    }
+  }
+
   @Test func `bounds how often it says the same thing, and says that it does`() async {
     await #expect(processExitsWith: .success) {
       // No rectangle: every queue of these is refused.

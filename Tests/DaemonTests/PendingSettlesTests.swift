@@ -25,8 +25,8 @@ import Testing
   @Test func `continue when their request has been handled`() {
     var settles = PendingSettles()
     let waiters = [Waiter(), Waiter()]
-    settles.add(waiters[0], ticket: 1)
-    settles.add(waiters[1], ticket: 2)
+    settles.add(waiters[0], ticket: 1, until: .settled)
+    settles.add(waiters[1], ticket: 2, until: .settled)
     #expect(settles.take(state(2, isBusy: true), now: .boot).isEmpty)
     for waiter in settles.take(state(1), now: .boot) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [true, false])
@@ -43,9 +43,9 @@ import Testing
     #expect(!unsettled.report.status.isSettled)
     let waiters = [Waiter(), Waiter(), Waiter()]
     let end = Instant.boot + .seconds(1)
-    settles.add(waiters[0], ticket: 3)
-    settles.add(waiters[1], ticket: 3, deadline: end)
-    settles.add(waiters[2], ticket: 4, deadline: end + .seconds(1))
+    settles.add(waiters[0], ticket: 3, until: .settled)
+    settles.add(waiters[1], ticket: 3, until: .scanned(deadline: end))
+    settles.add(waiters[2], ticket: 4, until: .scanned(deadline: end + .seconds(1)))
     #expect(settles.nextDue == end)
     for waiter in settles.take(unsettled, now: .boot) { waiter.finish() }
     #expect(waiters.map(\.isFinished) == [false, true, false])
@@ -57,11 +57,30 @@ import Testing
     #expect(settles.nextDue == nil)
   }
 
+  @Test func `continue when nothing can be done now if they wait for that`() {
+    var settles = PendingSettles()
+    var waiting = state(1)
+    var plan = Plan(mechanism: .mask)
+    plan.waiting = [Plan.Waiting(APQN(adapter: 5, domain: 4), driver: DriverName.vfioAP)]
+    waiting.report.status.plan = plan
+    let waiters = [Waiter(), Waiter()]
+    settles.add(waiters[0], ticket: 1, until: .settled)
+    settles.add(waiters[1], ticket: 1, until: .idle)
+    var busy = waiting
+    busy.isBusy = true
+    #expect(settles.take(busy, now: .boot).isEmpty)
+    var draining = waiting
+    draining.report.status.drains = [APQN(adapter: 5, domain: 4): .boot]
+    #expect(settles.take(draining, now: .boot).isEmpty)
+    for waiter in settles.take(waiting, now: .boot) { waiter.finish() }
+    #expect(waiters.map(\.isFinished) == [false, true])
+  }
+
   @Test func `are forgotten when they have disconnected, since it may never settle`() {
     var settles = PendingSettles()
     for ticket in UInt64(0)..<1000 {
       let waiter = Waiter()
-      settles.add(waiter, ticket: ticket)
+      settles.add(waiter, ticket: ticket, until: .settled)
       waiter.isThere = false
     }
     #expect(settles.count == 1)

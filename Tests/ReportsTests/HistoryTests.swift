@@ -60,6 +60,13 @@ private struct Sample: CustomTestStringConvertible, Sendable {
         #""move", "queue": "01.0004", "from": "none", "to": "vfio_ap", "cause": "driver-loaded", "rule": {"file": "/etc/r/50-db.rules", "line": 2}, "label": "db", "ruleHash": "0123456789ab""#
     ),
     Sample(
+      fact: move(from: .vfioAP, to: .none, nil, rule: rule, foreign: .unloading),
+      line:
+        #"01.0004 vfio_ap -> none  50-db.rules:2 "db", by the kernel, when vfio_ap was unloaded"#,
+      json:
+        #""move", "queue": "01.0004", "from": "vfio_ap", "to": "none", "cause": "driver-unloaded", "rule": {"file": "/etc/r/50-db.rules", "line": 2}, "label": "db", "ruleHash": "0123456789ab""#
+    ),
+    Sample(
       fact: move(from: .vfioAP, to: .none, nil, foreign: .binding),
       line: "01.0004 vfio_ap -> none  by another process",
       json: #""move", "queue": "01.0004", "from": "vfio_ap", "to": "none", "cause": "others""#),
@@ -107,6 +114,13 @@ private struct Sample: CustomTestStringConvertible, Sendable {
       line: "reload requested by apreserve (process 4711), user 0, login user 1000",
       json:
         #""asked", "action": "reload", "pid": 4711, "uid": 0, "loginuid": 1000, "command": "apreserve""#
+    ),
+    Sample(
+      fact: .asked(
+        .changeover, by: .init(process: 4711, user: 0, command: "apreserve"), mechanism: .mask),
+      line: "changeover to mask requested by apreserve (process 4711), user 0",
+      json:
+        #""asked", "action": "changeover", "mechanism": "mask", "pid": 4711, "uid": 0, "command": "apreserve""#
     ),
     Sample(
       fact: .asked(.reload, by: nil), line: "reload requested by SIGHUP",

@@ -76,6 +76,8 @@ package enum ControlError: Error, Equatable, Sendable {
   case nonsense(String)
   /// It has not answered in time.
   case timeout(String)
+  /// It has not come to an end in this time; where it is, one line.
+  case unfinished(Duration, String)
   /// It is of another version than this program, and was not restarted after an update.
   case otherVersion(String)
   /// It has answered with an error.
@@ -105,6 +107,8 @@ extension ControlError: CustomStringConvertible {
     case .closed(let path): "the daemon at \(path) has closed the connection"
     case .nonsense(let path): "the answer from \(path) is none of apreserve's daemon"
     case .timeout(let path): "the daemon at \(path) does not answer"
+    case .unfinished(let limit, let state):
+      "not finished after \(limit.components.seconds) s: \(state); the daemon goes on"
     case .otherVersion(let version):
       "the daemon is version \(version.printable), and this program is \(ProgramVersion.text); restart it with "
         + "systemctl restart apreserve.service"

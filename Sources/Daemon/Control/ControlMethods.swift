@@ -18,14 +18,13 @@ struct ControlMethods {
   /// Puts a change of the rules on trial for a time, and ends that; the answer to it.
   var tryRules: (RuleTrial.Change, Duration) -> Reply
   var endTrial: (RuleTrial.Outcome) -> Reply
-  /// Reports that a client has asked for a reconciliation.
-  var noteApply: (LocalSocket.Peer) -> Void
+  /// Reports that a client has asked for something.
+  var noteRequest: (HistoryEntry.Action, LocalSocket.Peer) -> Void
   /// Asks the agent to change over to another mechanism for a client, and lets a waiter go on when that is done or
   /// refused.
   var changeOver: (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void
-  /// Lets a waiter go on when everything requested is done or refused, and on request scans everything for
-  /// it.
-  var settle: (any SettleWaiter, _ scansEverything: Bool) -> Void
+  /// Lets a waiter go on when the agent has come to that end, and on request scans everything for it.
+  var settle: (any SettleWaiter, PendingSettles.End, _ scansEverything: Bool) -> Void
   /// Lets a waiter go on when everything has been scanned once more, or after a moment.
   var refresh: (any SettleWaiter) -> Void
   /// What was done.
@@ -42,9 +41,9 @@ struct ControlMethods {
     reload: @escaping (LocalSocket.Peer) -> Reply,
     tryRules: @escaping (RuleTrial.Change, Duration) -> Reply,
     endTrial: @escaping (RuleTrial.Outcome) -> Reply,
-    noteApply: @escaping (LocalSocket.Peer) -> Void,
+    noteRequest: @escaping (HistoryEntry.Action, LocalSocket.Peer) -> Void,
     changeOver: @escaping (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void,
-    settle: @escaping (any SettleWaiter, Bool) -> Void,
+    settle: @escaping (any SettleWaiter, PendingSettles.End, Bool) -> Void,
     refresh: @escaping (any SettleWaiter) -> Void, history: HistoryKeeper,
     isAnsweringTooMuch: @escaping () -> Bool
   ) {
@@ -53,7 +52,7 @@ struct ControlMethods {
     self.reload = reload
     self.tryRules = tryRules
     self.endTrial = endTrial
-    self.noteApply = noteApply
+    self.noteRequest = noteRequest
     self.changeOver = changeOver
     self.settle = settle
     self.refresh = refresh
@@ -97,16 +96,16 @@ struct ControlMethods {
       return .reply(
         ControlPermission.mayChange(peer) ? endTrial(.takenBack) : .permissionDenied)
     case "org.apreserve.Apply":
-      guard ControlPermission.mayChange(peer) else { return .reply(.permissionDenied) }
-      noteApply(peer)
-      return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), true) }
+      return ControlPermission.mayChange(peer) ? apply(call, for: peer) : .reply(.permissionDenied)
     case "org.apreserve.ChangeOver":
       return ControlPermission.mayChange(peer)
         ? changeover(call, for: peer) : .reply(.permissionDenied)
     case "org.apreserve.Settle":
       // A scan of everything costs the machine something, so it is not for everybody.
       let scans = ControlPermission.mayChange(peer)
-      return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), scans) }
+      return .later {
+        settle(ReplyWaiter(reply: $0, message: { statusReply.message }), .settled, scans)
+      }
     default:
       let isKnown = InterfaceDescription.all.contains { $0.name == call.interface }
       return .reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface))
@@ -122,6 +121,23 @@ struct ControlMethods {
     case .bool(true): return tryRules(.next, .seconds(seconds))
     default: return .invalidParameter("next")
     }
+  }
+
+  /// What is asked for is in the history under the name of the client's command.
+  private func apply(_ call: Call, for peer: LocalSocket.Peer) -> Answer {
+    var action = HistoryEntry.Action.apply
+    switch call["command"] {
+    case nil, .null: break
+    case .string(let name):
+      switch HistoryEntry.Action(rawValue: name) {
+      case .undo: action = .undo
+      case .apply: break
+      case .reload, .changeover, nil: return .reply(.invalidParameter("command"))
+      }
+    default: return .reply(.invalidParameter("command"))
+    }
+    noteRequest(action, peer)
+    return .later { settle(ReplyWaiter(reply: $0, message: { statusReply.message }), .idle, true) }
   }
 
   private var information: Reply {
