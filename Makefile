@@ -288,9 +288,10 @@ boot-shell: deb rpm
 check-selinux: deb
 	Tests/Selinux/check-selinux $(DEB_DIRECTORY)
 
-# The judge is tested first.
+# The judge and the recorder are tested first.
 check-kernel: deb
 	python3 -B Tests/KernelBed/judge_test.py
+	python3 -B Tests/KernelBed/transcript_test.py
 	Tests/KernelBed/check.py --program $(BINARIES)/apreserve --deb $(DEB) $(SCENARIOS)
 
 record-kernel: deb

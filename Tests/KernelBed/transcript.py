@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes test data from the results of a scenario, in the format of Tests/Captures."""
+import errno
 import json
 import os
 import re
@@ -10,17 +11,30 @@ from judge import read_text
 BEGIN = re.compile(r"# apply (\d+) begins")
 
 
-def answer(write):
-    """A write of apreserve with the kernel's answer, as guest/wr.c prints it."""
-    text = write["text"]
-    outcome = f"write: {write['errno']}" if "errno" in write else f"ok ({len(text)})"
+def answer(text, path, error):
+    """A write with the kernel's answer, of which `error` is the name, as guest/wr.c prints it."""
+    outcome = f"write: {error} ({getattr(errno, error)})" if error else f"ok ({len(text)})"
     text = text.replace("\n", "\\n")
-    return f"  wrote {text} > {write['path']}: {outcome}"
+    return f"  wrote {text} > {path}: {outcome}"
 
 
 def is_replayable(played):
-    """Whether the transcript has every write in order: not if another process or the daemon wrote, too."""
-    return not any(name.endswith((".disturbed", "daemon.log")) for name in os.listdir(played))
+    """Whether the transcript has every write in order: not if the daemon wrote, which does so at times of its own."""
+    return "daemon.log" not in os.listdir(played)
+
+
+def writes(played, number):
+    """The writes of an `apply` in order. That of a process that disturbed it follows the one that it waited for."""
+    disturbance = read_text(played, f"{number}.disturbance").splitlines()
+    for activity in json.loads(read_text(played, f"{number}.apply.json")).get("activities", []):
+        if activity["activity"] != "write":
+            continue
+        yield answer(activity["text"], activity["path"], activity.get("errno"))
+        # A queue has two paths, below the bus and below its card.
+        if disturbance and activity["path"].split("/")[-2:] == disturbance[0].split("/")[-2:]:
+            said = read_text(played, f"{number}.disturbed").splitlines()[-1]
+            yield answer(disturbance[2], disturbance[1], said.split(" ")[1] if said != "ok" else None)
+            disturbance = []
 
 
 def steps(played):
@@ -29,8 +43,7 @@ def steps(played):
     for line in read_text(played, "walk.steps").splitlines():
         lines.append(line)
         if found := BEGIN.fullmatch(line):
-            report = json.loads(read_text(played, f"{found[1]}.apply.json"))
-            lines += [answer(a) for a in report["activities"] if a["activity"] == "write"]
+            lines += writes(played, found[1])
     return "\n".join(lines) + "\n"
 
 
@@ -40,8 +53,8 @@ def kernel_version(played):
 
 
 def record(played, directory):
-    """Writes the transcript below the kernel's version, and of each `apply` the machine before it, the
-    rules, the mechanism, and the owners afterwards."""
+    """Writes the transcript below the kernel's version, and of each `apply` that was not disturbed the machine
+    before it, the rules, the mechanism or what it changed over to, and the owners afterwards."""
     directory = os.path.join(directory, kernel_version(played))
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
@@ -50,8 +63,10 @@ def record(played, directory):
     shutil.copy(os.path.join(played, "walk.events"), directory)
     number = 1
     while report := read_text(played, f"{number}.apply.json"):
-        for part in ("machine.json", "rules", "after"):
-            shutil.copy(os.path.join(played, f"{number}.{part}"), directory)
-        with open(os.path.join(directory, f"{number}.mechanism"), "w") as file:
-            file.write(json.loads(report)["mechanism"] + "\n")
+        target = read_text(played, f"{number}.changeover")
+        if not read_text(played, f"{number}.disturbed"):
+            for part in ("machine.json", "rules", "after"):
+                shutil.copy(os.path.join(played, f"{number}.{part}"), directory)
+            with open(os.path.join(directory, f"{number}.mechanism"), "w") as file:
+                file.write(f"changeover {target}" if target else json.loads(report)["mechanism"] + "\n")
         number += 1

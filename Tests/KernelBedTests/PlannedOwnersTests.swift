@@ -9,7 +9,7 @@ import Testing
 /// The planner held against real kernels: what it says of a machine that a kernel described must be
 /// what that kernel's driver links showed after the writes.
 @Suite struct `The planner's promise` {
-  /// A run of `apply` on a kernel.
+  /// A run of `apply` or `changeover` on a kernel.
   struct Run: CustomTestStringConvertible, Sendable {
     var scenario: PlayedScenario
     var number: Int
@@ -29,12 +29,14 @@ import Testing
       let text = try scenario.text("\(number).rules")
       let (rules, diagnostics) = RuleSet.parse(files: [RuleFile(path: "rules", text: text)])
       try #require(diagnostics.isEmpty, "\(diagnostics)")
-      let word = try scenario.text("\(number).mechanism").filter { $0 != "\n" }
-      let mechanism = try #require(Mechanism(rawValue: word))
+      let (name, isChangeover) = try scenario.mechanism(of: number)
+      let mechanism = try #require(Mechanism(rawValue: name))
+      var context = PlanningContext(configuration: machine.configuration)
+      if isChangeover { context.changeover = mechanism }
       return try Assessment(
         inventory: machine.inventory, rules: rules, host: machine.host, mechanism: mechanism,
         ownership: machine.ownership,
-        context: PlanningContext(configuration: machine.configuration)
+        context: context
       ).plan
     }
 

@@ -53,11 +53,13 @@ enum Documents {
   ) throws -> Assessment {
     let text = try scenario.text("\(number).rules")
     let (rules, _) = RuleSet.parse(files: [RuleFile(path: "rules", text: text)])
-    let word = try scenario.text("\(number).mechanism").filter { $0 != "\n" }
+    let (name, isChangeover) = try scenario.mechanism(of: number)
+    let mechanism = Mechanism(rawValue: name)
+    var context = PlanningContext(configuration: machine.configuration)
+    if isChangeover { context.changeover = mechanism }
     return try Assessment(
-      inventory: machine.inventory, rules: rules, host: machine.host,
-      mechanism: Mechanism(rawValue: word), ownership: machine.ownership,
-      context: PlanningContext(configuration: machine.configuration))
+      inventory: machine.inventory, rules: rules, host: machine.host, mechanism: mechanism,
+      ownership: machine.ownership, context: context)
   }
 
   private static var all: [Document] {

@@ -8,11 +8,19 @@ package struct PlayedScenario: Sendable, CustomStringConvertible {
     names(in: scenario).map { PlayedScenario(description: "\(scenario)/\($0)") }
   }
 
-  /// The numbers of its runs of `apply`.
+  /// The numbers of its runs of `apply` and `changeover` that nothing disturbed.
   package var applies: [Int] {
     Self.names(in: description).compactMap { name in
       name.hasSuffix(".machine.json") ? Int(name.prefix { $0 != "." }) : nil
     }.sorted()
+  }
+
+  /// The name of the mechanism by which a run moved queues, and whether it was one of `changeover`, which changes to it.
+  package func mechanism(
+    of number: Int
+  ) throws(SourceFile.Unreadable) -> (name: String, isChangeover: Bool) {
+    let words = try text("\(number).mechanism").split(whereSeparator: \.isWhitespace)
+    return (words.last.map(String.init) ?? "", words.first == "changeover")
   }
 
   /// The bytes of one of its files, such as `walk.steps`.
