@@ -196,7 +196,8 @@ private let other = "11111111-2222-4333-8444-555555555555"
     #expect(guest.findings.map(\.problem) == [.silentAdapters([2])])
     #expect(
       guest.findings.first?.description
-        == "web1 is to have adapter 0x02, which does not answer; check with \"lszcrypt -V\" and on the HMC")
+        == "web1 is to have adapter 0x02, which does not answer; check with \"lszcrypt -V\" and on the HMC"
+    )
   }
 
   @Test(arguments: GuestFinding.Kind.allCases)
