@@ -38,6 +38,11 @@ package protocol ConfigurationLock: AnyObject {
   func release()
 }
 
+/// Where the lock is that chzdev and ap-check share with apreserve.
+package enum ConfigurationLockPlace {
+  package static let path = "/run/lock/s390apconfig.lock"
+}
+
 /// Why the lock was not acquired.
 package struct ConfigurationLockError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One clause that says who has it.

@@ -152,6 +152,9 @@ extension Agent.Status: CustomStringConvertible {
     var parts = [requests.summary]
     if phase == .moving { parts.append("waiting for another process's change of the masks") }
     if !notGivenBack.isEmpty { parts.append("\(notGivenBack.count) not given back") }
+    if let withheld = plan?.withheld.count, withheld > 0 {
+      parts.append("\(withheld) of the host on vfio_ap")
+    }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     return parts.joined(separator: ", ")
   }

@@ -105,6 +105,11 @@ package final class HistoryKeeper: Sendable {
     write()
   }
 
+  /// Adds that the program has begun, and its request, whether anything happens or not.
+  package func begin() {
+    if !recent.withLock({ $0.hasBegun }) { note([]) }
+  }
+
   /// Adds that the program ends, and returns once the file is on the disk.
   package func end() {
     guard recent.withLock({ $0.hasBegun }) else { return }

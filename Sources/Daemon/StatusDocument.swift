@@ -94,13 +94,15 @@ package struct StatusDocument {
     return degradation + status.description + wait
   }
 
+  fileprivate static let settingsHaveErrors = "DEGRADED, settings have errors: "
+
   /// What is wrong with the files; empty where nothing is.
   private var degradation: String {
     let isUnconfirmed = rules.origin == .unconfirmed
     return switch (rules.isDegraded && !isUnconfirmed, !configurationErrors.isEmpty) {
     case (false, false): isUnconfirmed ? "DEGRADED, a change of rules was taken back: " : ""
     case (true, false): "DEGRADED, rules have errors: "
-    case (false, true): "DEGRADED, settings have errors: "
+    case (false, true): Self.settingsHaveErrors
     case (true, true): "DEGRADED, rules and settings have errors: "
     }
   }
@@ -143,6 +145,9 @@ package struct StatusDocument {
     }
     $0.add("adopted", .count, "How many queues on vfio_ap apreserve has not reserved.") {
       $0.status.plan?.adopted.count ?? 0
+    }
+    $0.add("withheld", .count, "How many of them rules keep for the host.") {
+      $0.status.plan?.withheld.count ?? 0
     }
     $0.add("failed", .count, "How many operations failed last.", \.status.failures.count)
     $0.add("busy", .flag, "Whether the agent is at work.", \.board.isBusy)
@@ -368,16 +373,7 @@ package struct StatusView {
   }
 
   private func sections(hasSettings: Bool) -> [Section] {
-    let rules = status["rules"]
-    let hasRuleErrors = !(rules?["errors"]?.elements ?? []).isEmpty
-    let isUnconfirmed = rules?["origin"]?.text == RuleKeeper.Origin.unconfirmed.rawValue
-    var sections = [
-      Section(
-        "problems", problems,
-        next: hasRuleErrors
-          ? "apreserve verify"
-          : isUnconfirmed ? "apreserve rules --diff" : Self.journal)
-    ]
+    var sections = [Section("problems", problems, next: nextForProblems)]
     for state in Requests.State.allCases {
       let groups = (status["openRequests"]?.elements ?? []).filter {
         $0["state"]?.text == state.rawValue
@@ -390,9 +386,8 @@ package struct StatusView {
       sections.append(
         Section(
           state.rawValue, messages,
-          next: state.isStuck ? queue.map { "apreserve explain \($0)" } : nil))
+          next: state.isStuck ? queue.map { Self.next(for: $0, state) } : nil))
     }
-    let refused = status["refusals"]?.elements.first?["queue"]?.text
     sections += [
       Section(
         "draining",
@@ -400,7 +395,7 @@ package struct StatusView {
           "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.seconds($0["seconds"])) s"
         }),
       Section(
-        "not given back", notGivenBack, next: refused.map { "apreserve explain \($0)" }),
+        "not given back", notGivenBack, next: nextForNotGivenBack),
       Section("failed", texts("failures"), of: number("failed"), next: Self.journal),
       Section(
         "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text }),
@@ -414,6 +409,40 @@ package struct StatusView {
           }))
     }
     return sections.compactMap(\.self)
+  }
+
+  /// The next command about what does not work.
+  private var nextForProblems: String {
+    let rules = status["rules"]
+    guard (rules?["errors"]?.elements ?? []).isEmpty else { return "apreserve verify" }
+    if rules?["origin"]?.text == RuleKeeper.Origin.unconfirmed.rawValue {
+      return "apreserve rules --diff"
+    }
+    if summary.hasPrefix(StatusDocument.settingsHaveErrors) {
+      return "correct the settings, then run apreserve reload"
+    }
+    let full = problems.lazy.compactMap { $0.firstMatch(of: /(\/[^ :]*)\/[^ :\/]*: ENOSPC/) }.first
+    if let full { return "df -h \(full.1), and free space there" }
+    return Self.journal
+  }
+
+  /// The next command about requests that are stuck. Of contended ones everything known is said already.
+  private static func next(for queue: String, _ state: Requests.State) -> String {
+    state == .contended
+      ? "journalctl -u apreserve.service AP_QUEUE=\(queue), then apreserve reload"
+      : "apreserve explain \(queue)"
+  }
+
+  /// The next command about queues that are not given back, by the reason of the first.
+  private var nextForNotGivenBack: String? {
+    let refusal = (status["refusals"]?.elements ?? []).first { refusal in
+      notGivenBack.first?.hasPrefix(refusal["message"]?.text ?? "?") == true
+    }
+    guard let refusal else { return nil }
+    if refusal["reason"] == "rules-missing" { return "apreserve reload, if that is intended" }
+    let device = refusal["message"]?.text?.firstMatch(of: /mediated device ([0-9a-f-]{36})/)
+    if let device { return "apreserve guest show \(device.1)" }
+    return refusal["queue"]?.text.map { "apreserve explain \($0)" }
   }
 
   /// The command that shows what the daemon has said.
@@ -460,7 +489,7 @@ package struct StatusView {
     if status["degraded"]?.isTrue == true { return .error }
     if status["phase"]?.text == Agent.Status.Phase.Word.withoutBus.rawValue { return .withoutBus }
     let stuck = Requests.State.allCases.filter(\.isStuck).reduce(0) { $0 + count(of: $1) }
-    return stuck + number("refused") + number("failed") > 0 ? .refused : .fine
+    return stuck + number("refused") + number("withheld") + number("failed") > 0 ? .refused : .fine
   }
 
   private func count(of state: Requests.State) -> Int {
@@ -477,7 +506,7 @@ package struct StatusView {
     case .moving, .applying, .settled, .retrying: break
     }
     if number("failed") > 0 { return .error }
-    return number("refused") > 0 ? .refused : .fine
+    return number("refused") + number("withheld") > 0 ? .refused : .fine
   }
 
   /// One short line: what the daemon waits for first, and what to do about it; how far it is where it waits for
@@ -499,6 +528,10 @@ package struct StatusView {
     var sentences = problems
     sentences += (status["openRequests"]?.elements ?? []).compactMap(Self.message(ofRequests:))
     sentences += notGivenBack
+    if number("withheld") > 0 {
+      sentences += (status["warnings"]?.elements ?? []).filter { $0["warning"] == "adopted" }
+        .compactMap { $0["message"]?.text }
+    }
     // A request that failed says why.
     sentences += texts("failures").filter { failure in
       !sentences.contains { $0.contains(failure) }

@@ -13,7 +13,7 @@ import APBus
 /// reported. Anything else of root's stays and is an error.
 package final class S390ConfigurationLock: ConfigurationLock {
   /// The path that s390-tools use.
-  package static let systemPath = "/run/lock/s390apconfig.lock"
+  package static let systemPath = ConfigurationLockPlace.path
 
   /// The lock of the system whose root directory is `root`; nil for another system than this host without
   /// a directory for it, where no process can hold it either.

@@ -18,7 +18,7 @@ package struct ApplyReport {
     case done
     /// Some requests wait for a driver.
     case waiting
-    /// Some requests are refused.
+    /// Some requests are refused, or queues that rules keep for the host are not given back to it.
     case refused
     /// Some writes failed.
     case failed
@@ -35,7 +35,7 @@ package struct ApplyReport {
     }
     if !status.failures.isEmpty { return .failed }
     guard let plan = status.plan else { return .done }
-    if !plan.refusals.isEmpty { return .refused }
+    if !plan.refusals.isEmpty || !plan.withheld.isEmpty { return .refused }
     return plan.waiting.isEmpty ? .done : .waiting
   }
 

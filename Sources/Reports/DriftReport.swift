@@ -56,7 +56,12 @@ package struct DriftReport {
         queues[queue.apqn] == nil,
         assessment.requests.state(of: queue.apqn) == nil || isUnwanted
       else { continue }
-      add(queue.apqn, .stillReserved, nil, refusals[queue.apqn]?.description)
+      let warning = assessment.plan.warnings.first { warning in
+        if case .adopted(let apqns, .some) = warning { apqns.contains(queue.apqn) } else { false }
+      }
+      add(
+        queue.apqn, .stillReserved, nil,
+        refusals[queue.apqn]?.description ?? warning?.description)
     }
     self.queues = queues.values.sorted { $0.apqn < $1.apqn }
   }

@@ -1,3 +1,4 @@
+import Agent
 package import APBus
 package import JSONText
 package import Reservation
@@ -58,10 +59,50 @@ package struct Explanation {
 
   /// What a person can do about that, as a clause; nil where it depends on the rules, which are shown.
   var remedy: String? {
-    reason.flatMap { OpenRequest.remedy(for: [apqn], reason: $0) }
-      ?? card?.unanswered.map { _ in
-        "check the adapter with \"lszcrypt -V\" and on the HMC; it is asked again by itself"
+    if assessment.plan.withheld.contains(apqn) { return handingBack }
+    let refusal = assessment.plan.refusals.first { $0.apqn == apqn }
+    if let holder, refusal?.reason.isHeldByGuest == true {
+      return "run apreserve guest show \(holder.uuid)"
+    }
+    switch reason {
+    case .refusal(let refusal) where refusal.isContention:
+      return
+        "find the process with journalctl -u apreserve AP_QUEUE=\(apqn), and run apreserve reload when it "
+        + "has ended"
+    default:
+      return reason.flatMap { OpenRequest.remedy(for: [apqn], reason: $0) }
+        ?? card?.unanswered.map { _ in
+          "check the adapter with \"lszcrypt -V\" and on the HMC; it is asked again by itself"
+        }
+    }
+  }
+
+  /// How a person gives the queue back to the host, which apreserve does not do with what it has not reserved.
+  private var handingBack: String? {
+    guard let queue, let driver = queue.driver else { return nil }
+    if let holder {
+      return "take it from its guest first: run apreserve guest show \(holder.uuid)"
+    }
+    let bus = assessment.inventory.bus
+    var commands: [String] = []
+    if let masks = bus.masks, bus.isKeptFromHost(apqn), queue.driverOverride == nil {
+      // The kernel moves the queue itself.
+      if !masks.adapters.contains(apqn.adapter) {
+        commands.append("echo +\(apqn.adapter) > \(SysfsPath.bus("apmask"))")
       }
+      if !masks.domains.contains(apqn.domain) {
+        commands.append("echo +\(apqn.domain) > \(SysfsPath.bus("aqmask"))")
+      }
+      return
+        "if no other program needs it there: \(commands.joined(separator: "; ")), which also moves what else "
+        + "these bits keep from the host"
+    }
+    var steps: [Step] = []
+    if queue.driverOverride != nil { steps.append(.setOverride(apqn, driver: nil)) }
+    steps.append(.unbind(apqn, from: driver))
+    steps.append(bus.masks == nil ? .bind(apqn, to: DriverName.cex4queue) : .probe(apqn))
+    return "if no other program needs it there: "
+      + steps.map(\.commandLine).joined(separator: "; ")
   }
 
   /// What blocks what the rules want, a sentence each.
@@ -75,13 +116,20 @@ package struct Explanation {
       sentences.append("a rule compares something that cannot be read now; the owner stays")
     }
     if plan.adopted.contains(apqn) {
-      sentences.append("apreserve did not reserve it, so it does not give it back")
+      let rule = plan.withheld.contains(apqn) ? decision.rule : nil
+      sentences.append(
+        (rule.map { "\($0.location.fileAndLine.printable) keeps it for the host; " } ?? "")
+          + "apreserve did not reserve it, so it does not give it back")
     }
     switch reason {
     case .some where queue == nil:
       sentences += [reason?.clause.map { "\($0); the queue is reserved when it is added" }]
         .compactMap(\.self)
     case .notReserved?: sentences += [reason?.clause].compactMap(\.self)
+    case .lock?:
+      sentences += [reason?.clause].compactMap(\.self).map {
+        "\($0), \(ConfigurationLockPlace.path); the plan waits for it"
+      }
     case .deconfigured?: sentences.append("deconfigured, so that no guest can use it")
     case .checkStopped?: sentences.append("check-stopped, so that no guest can use it")
     case .unreadable(let sentence)?: sentences.append("\(sentence); the owner stays")

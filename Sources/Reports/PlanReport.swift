@@ -1,3 +1,4 @@
+import Agent
 import APBus
 package import JSONText
 package import Reservation
@@ -61,22 +62,24 @@ package struct PlanReport {
     case nothingToDo = "nothing-to-do"
     /// There is something to do or to wait for, and nothing is refused.
     case pending
-    /// Some requests are refused.
+    /// Some requests are refused, or queues that rules keep for the host are not given back to it.
     case refused
   }
 
   package var outcome: Outcome {
-    if !plan.refusals.isEmpty || unplanned.contains(where: { $0.state == .refused }) {
+    if !plan.refusals.isEmpty || !plan.withheld.isEmpty
+      || unplanned.contains(where: { $0.state == .refused })
+    {
       return .refused
     }
-    return plan.isEmpty && plan.waiting.isEmpty ? .nothingToDo : .pending
+    return plan.isEmpty && plan.waiting.isEmpty && locked.isEmpty ? .nothingToDo : .pending
   }
 
   /// The open requests that the plan itself says nothing of.
   fileprivate var unplanned: [OpenRequest] {
     requests.open.filter { request in
       switch request.reason {
-      case .planned, .refusal, .driver, .undecidable: false
+      case .planned, .refusal, .driver, .lock, .undecidable: false
       default: true
       }
     }
@@ -212,10 +215,17 @@ extension PlanReport {
       if queues[waiting.driver] == nil { order.append(waiting.driver) }
       queues[waiting.driver, default: []].append(waiting.apqn)
     }
-    return order.map { driver in
+    let lines = order.map { driver in
       "\(APQNRectangle.list(queues[driver] ?? [])) until \(driver) is loaded"
     }
+    guard !locked.isEmpty else { return lines }
+    return lines + [
+      "\(APQNRectangle.list(locked)) until another process releases \(ConfigurationLockPlace.path)"
+    ]
   }
+
+  /// Queues that wait for the lock for the configuration of the bus, as the daemon does.
+  private var locked: [APQN] { requests.open.filter { $0.reason == .lock }.map(\.apqn) }
 
   private var undecidableLines: [String] {
     let undecidable = plan.undecidable.filter { requests.state(of: $0) != .unreadable }
@@ -275,7 +285,8 @@ extension PlanReport {
     let changes = plan.changes
     var parts: [String] = []
     if plan.isEmpty {
-      let isDone = plan.refusals.isEmpty && plan.waiting.isEmpty
+      let isDone =
+        plan.refusals.isEmpty && plan.waiting.isEmpty && plan.withheld.isEmpty && locked.isEmpty
       parts.append(
         "nothing to \(isDone ? "do" : "write"): \(requests.reserved) of \(requests.count) requested queues on vfio_ap"
       )
@@ -301,7 +312,7 @@ extension PlanReport {
     for (count, word) in [
       (plan.refusals.count - contended + unplannedRefusals, Requests.State.refused.rawValue),
       (contended, Requests.State.contended.rawValue),
-      (plan.waiting.count, Requests.State.waiting.rawValue),
+      (plan.waiting.count + locked.count, Requests.State.waiting.rawValue),
       (requests.counts[.missing] ?? 0, Requests.State.missing.rawValue),
       (requests.counts[.unusable] ?? 0, Requests.State.unusable.rawValue),
       (
@@ -309,7 +320,7 @@ extension PlanReport {
         Requests.State.undecidable.rawValue
       ),
       (requests.counts[.unreadable] ?? 0, Requests.State.unreadable.rawValue),
-      (plan.adopted.count, "adopted"),
+      (plan.adopted.count, "on vfio_ap and not reserved by apreserve"),
     ] where count > 0 {
       parts.append("\(count) \(word)")
     }

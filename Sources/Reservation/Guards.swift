@@ -157,14 +157,14 @@ extension Guard {
           sentence:
             "is left alone: another process has moved it back \(times) times"
             + (suspect.map { ", possibly \($0.printable)" } ?? "")
-            + "; find that process, then reload"
+            + "; find that process, then run \"apreserve reload\""
         )
       case .rulesMissing:
         Definition(
           guard: .emptyRules, code: "rules-missing",
           sentence:
             "stays reserved although no rule requests it, because there are no rules at all; if that is "
-            + "intended, reload")
+            + "intended, run \"apreserve reload\"")
       case .callout(let path):
         Definition(
           guard: .callout, code: "ap-check",

@@ -64,6 +64,14 @@ package struct Plan: Equatable, Sendable {
     operations.flatMap(\.changes).sorted { $0.apqn < $1.apqn }
   }
 
+  /// Those of the adopted queues that rules keep for the host: of these the rules are not fulfilled.
+  package var withheld: [APQN] {
+    let kept = warnings.reduce(into: Set<APQN>()) { kept, warning in
+      if case .adopted(let apqns, .some) = warning { kept.formUnion(apqns) }
+    }
+    return adopted.filter(kept.contains)
+  }
+
   /// Queues that are to be on `vfio_ap` and get there as soon as that driver is loaded.
   package var awaitingVfioAP: Set<APQN> {
     Set(waiting.lazy.filter { $0.driver == DriverName.vfioAP }.map(\.apqn))
@@ -256,8 +264,9 @@ package enum PlanWarning: Equatable, Sendable {
   /// When the masks cannot be written to the end, setting them back makes the kernel bind these unbound
   /// queues (SimulatedBus documentation, "Masks").
   case undoingBinds([APQN], to: Owner)
-  /// These are on `vfio_ap` although no rule reserves them, and apreserve has not reserved them.
-  case adopted([APQN])
+  /// These are on `vfio_ap` although no rule reserves them, and apreserve has not reserved them. A rule, `FILE:LINE`, may
+  /// keep them for the host.
+  case adopted([APQN], rule: String? = nil)
   /// The masks keep so many absent APQNs from the host that rules reserve for it.
   case keepsFromHost(Int)
   /// The definition of a mediated device at this place has this, so that it cannot be started as it is meant to be.
@@ -304,7 +313,7 @@ extension PlanWarning {
   package var apqns: [APQN] {
     switch self {
     case .guestLosesAdapter(_, let missing, _): [missing]
-    case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns),
+    case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns, _),
       .namedQueuesTaken(let apqns, _, _):
       apqns
     case .nextBoot(let conflict): conflict.apqns
@@ -343,7 +352,13 @@ extension PlanWarning: CustomStringConvertible {
     case .undoingBinds(let apqns, let owner):
       "if not all masks can be written, setting them back moves to \(owner.rawValue) what has "
         + "no driver now: " + apqns.shortList()
-    case .adopted(let apqns):
+    case .adopted(let apqns, let rule?):
+      "\(apqns.shortList()) \(apqns.count == 1 ? "is" : "are") on vfio_ap although \(rule) keeps "
+        + (apqns.count == 1
+          ? "it for the host; apreserve has not reserved it, so it does not give it back"
+          : "them for the host; apreserve has not reserved them, so it does not give them back")
+        + (apqns.first.map { "; \"apreserve explain \($0)\" shows how to do that by hand" } ?? "")
+    case .adopted(let apqns, nil):
       apqns.count == 1
         ? "\(apqns.shortList()) is on vfio_ap although no rule reserves it; apreserve has not reserved it, "
           + "so it does not give it back"

@@ -67,6 +67,14 @@ extension Refusal.Reason {
     }
   }
 
+  /// Whether a mediated device that has the queue is the cause.
+  package var isHeldByGuest: Bool {
+    switch self {
+    case .guarded(.assigned), .vetoed: true
+    default: false
+    }
+  }
+
   /// Whether an adapter that does not answer is the cause.
   package var isSilence: Bool {
     if case .guarded(.masterKeysUnknown(_, unanswered: .some)) = self { true } else { false }
@@ -105,7 +113,7 @@ extension Refusal: CustomStringConvertible {
         + "vfio_ap inside the host's pool, back to the host"
     case .besideContended(let other, let times):
       "\(apqn) cannot be reserved by masks now: they would take \(other) along, which is left alone since "
-        + "another process has moved it back \(times) times; find that process, then reload"
+        + "another process has moved it back \(times) times; find that process, then run \"apreserve reload\""
     case .wouldBindBelowUnboundCard(let other):
       "\(apqn) cannot be moved by masks now: a mask write would bind \(other) to the host below "
         + "\(other.cardName), which has no driver; bind the card to cex4card first"

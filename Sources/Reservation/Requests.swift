@@ -534,7 +534,7 @@ private struct RequestJudge {
     if row.undecidable.contains(apqn.domain) {
       return decisions.silence(over: apqn).map { .unreadable($0) } ?? .undecidable
     }
-    if row.vfioAP.contains(apqn.domain) { return .unfinished }
+    if row.vfioAP.contains(apqn.domain) { return progress.isLocked ? .lock : .unfinished }
     let rule = row.host.contains(apqn.domain) ? decisions.decision(for: apqn).rule : nil
     return .notReserved(
       mediatedDevice: guests.name(for: apqn) ?? "?",

@@ -59,7 +59,11 @@ struct Warnings {
       let bound = plan.changesByUndoing.filter { $0.to == owner }.map(\.apqn)
       if !bound.isEmpty { warnings.append(.undoingBinds(bound, to: owner)) }
     }
-    if !plan.adopted.isEmpty { warnings.append(.adopted(plan.adopted)) }
+    let adopted = plan.adopted.grouped { apqn -> String? in
+      guard decisions.row(apqn.adapter).host.contains(apqn.domain) else { return nil }
+      return decisions.decision(for: apqn).rule.map { $0.location.fileAndLine.printable }
+    }
+    warnings += adopted.map { .adopted($0.elements, rule: $0.value) }
     if plan.latentCollateral.hostCount > 0 {
       warnings.append(.keepsFromHost(plan.latentCollateral.hostCount))
     }

@@ -200,6 +200,8 @@ struct ApplyRun {
       // The boot prepares itself.
       request: prepare ? nil : request)
     defer { history?.end() }
+    // A timer may run apply often, and mostly there is nothing to do.
+    if action != .apply { history?.begin() }
     var events: [Agent.Event] = []
     let printEvent = eventPrinter
     let gate = PlanGate(saved, file: plan ?? "") { agent in

@@ -32,9 +32,10 @@ struct PlanCommand: ParsableCommand {
         apreserve plan -o plan.json
         apreserve apply plan.json
 
-      The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused. With \
-      --diff and --against it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the \
-      first does not. Of several machines the worst counts, and 1 if there is one that cannot be read.
+      The exit status is 0 if there is nothing to do, 2 if changes are pending, 3 if something is refused, or if a \
+      queue that a rule keeps for the host stays on vfio_ap since apreserve has not reserved it. With --diff and \
+      --against it is 0 if the plans are the same, 2 if they differ, 3 if the second refuses what the first does \
+      not. Of several machines the worst counts, and 1 if there is one that cannot be read.
       """)
 
   /// What is printed.

@@ -28,8 +28,8 @@ struct StatusCommand: ParsableCommand {
 
       The exit status is 0 if everything requested is reserved, pending or waiting; 1 if no daemon is running, or \
       something is blocked or does not work; 3 if a requested queue is refused, contended, missing, unusable, \
-      undecidable or unreadable, or something has failed; 4 if there is no AP bus. With --metrics and --history it \
-      is 0.
+      undecidable or unreadable, a queue is not given back to the host, or something has failed; 4 if there is no AP \
+      bus. With --metrics and --history it is 0.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions
@@ -245,8 +245,9 @@ struct SettleCommand: ParsableCommand {
       well; and a guest must be defined so that it can be started.
 
       The exit status is 0 if all queues that count are reserved, 3 if one is not and will not be without \
-      further action, and 1 if the time has expired or no queue matches. Without these options it is also 1 \
-      if rules or settings have errors. Whatever is wrong is printed, and on a terminal what is waited for.
+      further action, and 1 if the time has expired or no queue matches. Without these options it is also 3 if a \
+      queue is not given back to the host, and 1 if rules or settings have errors. Whatever is wrong is printed, and \
+      on a terminal what is waited for.
       """)
 
   @OptionGroup(title: OptionTitle.daemon) var control: ControlOptions

@@ -300,7 +300,7 @@ private let rule = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(foreignMoves(stage.events) == [])
   }
 
-  @Test func `is reported of a queue that was let go and is not requested, and is not fought`() throws {
+  @Test func `is reported of a queue that was let go and is not requested`() throws {
     let stage = try Stage(.bind, policy: GuardPolicy(fightLimit: 1))
     try fight(stage, times: 1, every: .seconds(1))
     try stage.happens { _ in

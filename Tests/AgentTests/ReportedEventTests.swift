@@ -486,7 +486,7 @@ extension Stage {
       $0.plug(card: Stage.card(7))
       try stage.takeByOverride(other)
     }
-    #expect(warnings(stage) == [.adopted([other])])
+    #expect(warnings(stage) == [.adopted([other], rule: "test.rules:1")])
     try stage.happens { _ in stage.agent.scan(.everything) }
     #expect(warnings(stage) == [])
   }
@@ -503,7 +503,7 @@ extension Stage {
     }
     try stage.happens { $0.loadModule(.vfioAP) }
     #expect(stage.driver("01.0002") == DriverName.vfioAP)
-    #expect(warnings(stage) == [.adopted([other])])
+    #expect(warnings(stage) == [.adopted([other], rule: "test.rules:1")])
   }
 
   @Test func `of the host's on vfio_ap is reported when the agent starts`() throws {
@@ -518,7 +518,7 @@ extension Stage {
     let warnings = reported.compactMap { event -> PlanWarning? in
       if case .warned(let warning) = event { warning } else { nil }
     }
-    #expect(warnings == [.adopted([other])])
+    #expect(warnings == [.adopted([other], rule: "test.rules:1")])
   }
 
   @Test func `of what rules cannot decide yet is reported when they can`() throws {

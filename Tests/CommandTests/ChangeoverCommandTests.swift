@@ -61,6 +61,8 @@ struct `apreserve changeover` {
     #expect(done.status == 0, "\(done.output)\(done.messages)")
     #expect(try text("devices/ap/card05/05.0004/driver_override") == "vfio_ap\n")
     #expect(try bus.bench.text("state/changeover") == "override\n")
+    let history = try bus.bench.run("status --history --control c --state-dir state").output
+    #expect(history.contains(" changeover to override requested by apreserve (process "))
     let settled = try run("plan")
     #expect(settled.status == 0)
     #expect(settled.output.contains("mechanism  override: changed over to it"))

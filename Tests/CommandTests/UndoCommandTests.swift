@@ -74,6 +74,9 @@ struct `Changes that are taken back` {
     #expect(redo.status == 0, "\(redo.messages)")
     #expect(try owner("05.0004") == "vfio_ap")
     #expect(!bench.has("rules/00-undo.rules"))
+    let history = try bench.run("status --history --control c --state-dir state").output
+    let asked = history.matches(of: #/ (\w+) requested by apreserve \(process \d+\), user /#)
+    #expect(asked.map { String($0.1) } == ["apply", "undo", "undo"])
   }
 
   @Test func `are done by the daemon where one runs, and it keeps them`() throws {
@@ -87,6 +90,9 @@ struct `Changes that are taken back` {
     let operations = entries.filter { $0["entry"] == "move" }.map { $0["operation"]?.text ?? "" }
     #expect(operations.count == 4)
     #expect(Set(operations).count == 2)
+    let asked = entries.filter { $0["entry"] == "asked" }
+    #expect(asked.map { $0["action"] } == ["undo"])
+    #expect(asked.first?["command"] == "apreserve")
     #expect(daemon.end(SIGTERM) == 0)
   }
 

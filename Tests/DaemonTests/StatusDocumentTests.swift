@@ -180,6 +180,101 @@ private struct Row: Sendable {
       rescanInterval: .seconds(60))
   }
 
+  /// A queue of the host that rules request, and a plan that refuses that.
+  private func refusing(_ reason: Refusal.Reason) throws -> StatusDocument {
+    let apqn = APQN(adapter: 1, domain: 4)
+    var inventory = Inventory.empty
+    inventory.setCard(
+      Card(adapter: 1, hardwareType: HardwareType(rawValue: 13), functions: 0), adapter: 1)
+    inventory.setQueue(Queue(apqn: apqn, driver: DriverName.cex4queue), apqn: apqn)
+    let (rules, _) = RuleSet.parse(files: [
+      RuleFile(path: "r", text: "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n")
+    ])
+    var plan = Plan(mechanism: .mask)
+    plan.refusals = [Refusal(apqn, reason)]
+    var report = AgentReport()
+    report.status = Agent.Status(phase: .settled)
+    report.status.plan = plan
+    report.status.requests = Requests(
+      inventory: inventory,
+      decisions: DecisionTable(rules: rules, inventory: inventory, host: HostIdentity()),
+      ownership: Ownership(), configuration: HostConfiguration(), plan: plan)
+    return document(report)
+  }
+
+  @Test func `has the command that leads further, and not in a circle`() throws {
+    func text(_ document: StatusDocument) -> String {
+      StatusView(document.json).text(now: Self.now)
+    }
+    let contended = text(try refusing(.guarded(.fought(times: 3))))
+    #expect(
+      contended.contains(
+        "\n  next: journalctl -u apreserve.service AP_QUEUE=01.0004, then apreserve reload\n"),
+      "\(contended)")
+    let uuid = "11111111-2222-3333-4444-555555555555"
+    for (reason, next) in [
+      (.guarded(.assigned(mediatedDevice: uuid)), "apreserve guest show \(uuid)"),
+      (.guarded(.rulesMissing), "apreserve reload, if that is intended"),
+      (.cardUnbound, "apreserve explain 01.0004"),
+    ] as [(Refusal.Reason, String)] {
+      var document = try refusing(reason)
+      document.board.report.status.requests = Requests()
+      let text = text(document)
+      #expect(text.contains("\nnot given back\n"), "\(text)")
+      #expect(text.contains("\n  next: \(next)\n"), "\(text)")
+      #expect(StatusView(document.json).outcomeOfApplying == .refused)
+    }
+    var document = try refusing(.guarded(.busy))
+    document.configurationErrors = ["apreserve.conf:1: FightLimit=x: not a number"]
+    #expect(text(document).contains("\n  next: correct the settings, then run apreserve reload\n"))
+    document.configurationErrors = []
+    document.problems = [
+      "the rules cannot be kept: writing /var/lib/a/last-good.rules.new: ENOSPC (no space left on device)"
+    ]
+    #expect(text(document).contains("\n  next: df -h /var/lib/a, and free space there\n"))
+  }
+
+  @Test func `is complained of with the reasons, the first few`() throws {
+    var document = try refusing(.guarded(.fought(times: 3)))
+    let sentence = try #require(document.json["openRequests"]?.elements.first?["message"]?.text)
+    #expect(StatusView(document.json).complaints() == [sentence, "next: apreserve status"])
+    document.problems = (1...9).map { "problem \($0)" }
+    let complaints = StatusView(document.json).complaints()
+    #expect(
+      complaints == (1...8).map { "problem \($0)" } + ["and 2 more", "next: apreserve status"])
+    // A queue that a rule keeps for the host, and that another program has reserved.
+    var other = try refusing(.guarded(.busy))
+    let apqn = APQN(adapter: 1, domain: 4)
+    var plan = Plan(mechanism: .mask)
+    plan.adopted = [apqn]
+    plan.warnings = [.adopted([apqn], rule: "r:1")]
+    other.board.report.status.plan = plan
+    other.board.report.status.requests = Requests()
+    #expect(other.summary == "0 of 0 queues reserved, 1 of the host on vfio_ap")
+    let view = StatusView(other.json)
+    #expect(view.outcome == .refused && view.outcomeOfApplying == .refused)
+    #expect(view.complaints().first == PlanWarning.adopted([apqn], rule: "r:1").description)
+    plan.warnings = [.adopted([apqn])]
+    other.board.report.status.plan = plan
+    #expect(StatusView(other.json).outcome == .fine)
+    #expect(StatusView(other.json).complaints() == [])
+  }
+
+  @Test func `says for how many whole seconds something is waited for`() {
+    var report = AgentReport()
+    report.status = Agent.Status(phase: .settled)
+    var document = document(report)
+    document.board.wait = Wait(
+      subject: .lock(path: "/run/lock/x", holder: "an unknown process"), since: .boot)
+    document.now = Instant(sinceBoot: .milliseconds(1239))
+    let view = StatusView(document.json)
+    let text = view.text(now: Self.now)
+    #expect(
+      text.contains("\nwaiting    for an unknown process, which holds /run/lock/x, for 1 s\n"),
+      "\(text)")
+    #expect(view.outlook == "waiting for an unknown process, which holds /run/lock/x, for 1 s")
+  }
+
   @Test func `has the warnings of the last plan`() {
     var report = AgentReport()
     report.status.phase = .settled

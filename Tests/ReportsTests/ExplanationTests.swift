@@ -29,6 +29,70 @@ import Testing
         """)
   }
 
+  @Test func `of a queue that others have taken shows the rule and how it is given back`() throws {
+    let rules = try Example.ruleSet(#"APQN=="0a.0004", RESERVE="host""#)
+    let apqn = APQN(adapter: 0x0a, domain: 4)
+    var inventory = try Example.inventory()
+    let assigned = Explanation(apqn, in: try Assessment(inventory: inventory, rules: rules))
+    #expect(
+      assigned.json["remedy"]?.text
+        == "take it from its guest first: run apreserve guest show 11111111-2222-3333-4444-555555555555"
+    )
+    inventory.mediatedDevices = []
+    let assessment = try Assessment(inventory: inventory, rules: rules)
+    let explanation = Explanation(apqn, in: assessment)
+    let blocked = try #require(explanation.json["blockedBy"]?.elements.first?.text)
+    #expect(
+      blocked
+        == "/etc/r/50-db.rules:1 keeps it for the host; apreserve did not reserve it, so it does "
+        + "not give it back")
+    let remedy =
+      "if no other program needs it there: echo > /sys/devices/ap/card0a/0a.0004/driver_override; "
+      + "echo 0a.0004 > /sys/bus/ap/drivers/vfio_ap/unbind; echo 0a.0004 > /sys/bus/ap/drivers_probe"
+    #expect(explanation.json["remedy"]?.text == remedy)
+    let plan = PlanReport(assessment)
+    #expect(plan.outcome == .refused)
+    #expect(
+      plan.summary.hasSuffix(", 1 on vfio_ap and not reserved by apreserve"), "\(plan.summary)")
+    // Nobody keeps it for the host.
+    let other = try Example.assessment(#"APQN=="05.0004", RESERVE="host""#)
+    #expect(PlanReport(other).outcome == .nothingToDo)
+  }
+
+  @Test func `of a queue that waits for the lock names it, and so does the plan`() throws {
+    var memory = AgentMemory()
+    memory.progress.isLocked = true
+    let rules = try Example.ruleSet(#"APQN=="05.0004", RESERVE="vfio_ap""#)
+    for heldBack in [[], [Operation.Subject.queue(APQN(adapter: 5, domain: 4))]] {
+      memory.heldBack = Set(heldBack)
+      let assessment = try Assessment(
+        inventory: Example.inventory(), rules: rules, agent: memory)
+      let explanation = Explanation(APQN(adapter: 5, domain: 4), in: assessment)
+      let place = "/run/lock/s390apconfig.lock"
+      let blocked = explanation.json["blockedBy"]?.elements.compactMap(\.text) ?? []
+      #expect(blocked.count == 1 && blocked[0].contains(place), "\(blocked)")
+      let plan = PlanReport(assessment)
+      #expect(plan.outcome == .pending)
+      #expect(
+        plan.text(style: .plain).contains(
+          "\nwaiting\n  05.0004 until another process releases \(place)\n"))
+      #expect(plan.summary.contains(", 1 waiting"), "\(plan.summary)")
+    }
+  }
+
+  @Test func `of a queue that another process takes has the commands that help`() throws {
+    var memory = AgentMemory()
+    let apqn = APQN(adapter: 5, domain: 4)
+    memory.fought = [apqn: 3]
+    let assessment = try Assessment(
+      inventory: Example.inventory(),
+      rules: Example.ruleSet(#"APQN=="05.0004", RESERVE="vfio_ap""#), agent: memory)
+    let remedy = try #require(Explanation(apqn, in: assessment).json["remedy"]?.text)
+    #expect(
+      remedy.contains("journalctl -u apreserve AP_QUEUE=05.0004, and run apreserve reload"),
+      "\(remedy)")
+  }
+
   @Test func `names what blocks it`() throws {
     let explanation = Explanation(APQN(adapter: 2, domain: 4), in: try Example.assessment())
     #expect(

@@ -72,7 +72,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       held.refusals.first?.description
         == "01.0004 stays reserved although no rule requests it, because there are no rules at all; if "
-        + "that is intended, reload, or use \(Guard.emptyRules.remedy)")
+        + "that is intended, run \"apreserve reload\", or use \(Guard.emptyRules.remedy)")
     machine.context.policy.forced = [.emptyRules]
     #expect(try machine.plan(.mask, "").changes.count == 2)
   }

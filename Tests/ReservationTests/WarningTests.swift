@@ -49,11 +49,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     var machine = Machine(adapters: [1], domains: [4, 5], mechanism: .override)
     try machine.set("01.0004", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
     let plan = try machine.plan(.override, #"ADAPTER=="1", RESERVE:="host""#)
-    #expect(plan.warnings == [.adopted([APQN(adapter: 1, domain: 4)])])
+    #expect(
+      plan.warnings == [.adopted([APQN(adapter: 1, domain: 4)], rule: "test.rules:1")])
     #expect(
       plan.warnings.first?.description
-        == "01.0004 is on vfio_ap although no rule reserves it; apreserve has not reserved it, so it does "
-        + "not give it back")
+        == "01.0004 is on vfio_ap although test.rules:1 keeps it for the host; apreserve has not reserved "
+        + "it, so it does not give it back; \"apreserve explain 01.0004\" shows how to do that by hand"
+    )
+    #expect(plan.withheld == [APQN(adapter: 1, domain: 4)])
     // What no rule speaks of may be on vfio_ap.
     #expect(try machine.plan(.override, #"ADAPTER=="2", RESERVE:="host""#).warnings == [])
   }
