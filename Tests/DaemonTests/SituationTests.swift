@@ -69,7 +69,7 @@ private enum Situation: String, CaseIterable, Codable {
         summary: "1 of 2 queues reserved, 1 contended",
         open: [
           "01.0000 is left alone: another process has moved it back 3 times; find that process, then "
-            + "reload, or use \(Guard.fighting.remedy)"
+            + "run \"apreserve reload\", or use \(Guard.fighting.remedy)"
         ], counts: [.reserved: 1, .contended: 1], request: "contended",
         message: (.refused, "01.0000 is left alone"))
     case .refused:
