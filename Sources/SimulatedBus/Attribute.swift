@@ -185,22 +185,24 @@ enum AttributeInput {
 
   /// A number of `sscanf("%d")`: blanks before it are skipped, what follows it is ignored, and one that is too
   /// large loses its highest bits (`vsscanf` in lib/vsprintf.c). There is no `+`.
-  static func decimal(_ text: String) throws(Errno) -> Int32 {
-    Int32(truncatingIfNeeded: try scanned(text, isSigned: true) { _ in 10 })
+  static func decimal(_ text: String, on kernel: KernelBehavior) throws(Errno) -> Int32 {
+    Int32(truncatingIfNeeded: try scanned(text, on: kernel, isSigned: true) { _ in 10 })
   }
 
   /// A number of `sscanf("%i")`: the same, with `0x` hex and leading `0` octal.
-  static func integer(_ text: String) throws(Errno) -> Int32 {
-    Int32(truncatingIfNeeded: try scanned(text, isSigned: true) { radix(of: $0).radix })
+  static func integer(_ text: String, on kernel: KernelBehavior) throws(Errno) -> Int32 {
+    Int32(
+      truncatingIfNeeded: try scanned(text, on: kernel, isSigned: true) { radix(of: $0).radix })
   }
 
   /// A number of `sscanf("%llu")`: the same, in decimal and without a sign.
-  static func unsignedDecimal(_ text: String) throws(Errno) -> UInt64 {
-    try scanned(text, isSigned: false) { _ in 10 }
+  static func unsignedDecimal(_ text: String, on kernel: KernelBehavior) throws(Errno) -> UInt64 {
+    try scanned(text, on: kernel, isSigned: false) { _ in 10 }
   }
 
   private static func scanned(
-    _ text: String, isSigned: Bool, radixOf: (Substring.UTF8View) -> UInt8
+    _ text: String, on kernel: KernelBehavior, isSigned: Bool,
+    radixOf: (Substring.UTF8View) -> UInt8
   ) throws(Errno) -> UInt64 {
     var digits = text.utf8.drop { $0 == UInt8(ascii: " ") || (9...13).contains($0) }
     let isNegative = isSigned && digits.first == UInt8(ascii: "-")
@@ -211,7 +213,9 @@ enum AttributeInput {
     var value: UInt64 = 0
     for byte in digits {
       guard let digit = digit(byte, radix: radix) else { break }
-      value = value &* UInt64(radix) &+ UInt64(digit)
+      let (product, exceeds) = value.multipliedReportingOverflow(by: UInt64(radix))
+      let (sum, isCarried) = product.addingReportingOverflow(UInt64(digit))
+      value = (exceeds || isCarried) && kernel.limitsNumbers ? .max : sum
     }
     return isNegative ? 0 &- value : value
   }
@@ -232,10 +236,12 @@ enum AttributeInput {
   }
 
   /// Yes or no of `kstrtobool` in lib/kstrtox.c: what the first byte says, of `on` and `off` the second.
-  static func truth(_ text: String) throws(Errno) -> Bool {
+  static func truth(_ text: String, on kernel: KernelBehavior) throws(Errno) -> Bool {
     switch String(decoding: text.utf8.prefix(2), as: UTF8.self).lowercased() {
     case let head where ["1", "y", "t"].contains(head.first): return true
     case let head where ["0", "n", "f"].contains(head.first): return false
+    case let head where head.first == "e" && kernel.readsEnableAndDisable: return true
+    case let head where head.first == "d" && kernel.readsEnableAndDisable: return false
     case "on": return true
     case "of": return false
     default: throw .invalidArgument
@@ -243,8 +249,8 @@ enum AttributeInput {
   }
 
   /// `0` or `1` of `sscanf("%d")`.
-  static func flag(_ text: String) throws(Errno) -> Bool {
-    switch try decimal(text) {
+  static func flag(_ text: String, on kernel: KernelBehavior) throws(Errno) -> Bool {
+    switch try decimal(text, on: kernel) {
     case 0: false
     case 1: true
     default: throw .invalidArgument

@@ -85,6 +85,11 @@ public struct KernelBehavior: Equatable, Sendable {
   public var hasMatrixConfiguration = false
   /// Whether `poll_thread` and `poll_timeout` are read by `kstrtobool` and `kstrtoull`, and not by `sscanf`.
   public var readsNumbersStrictly = false
+  /// Whether `sscanf` reads a number of more than 64 bits as the largest of 64 bits, and does not drop its
+  /// highest bits (`_parse_integer_limit` in lib/kstrtox.c).
+  public var limitsNumbers = false
+  /// Whether `kstrtobool` takes `enable` and `disable`, of which it reads the first letter.
+  public var readsEnableAndDisable = false
   /// Whether queues of `vfio_ap` have `status` and mediated devices `guest_matrix`.
   public var hasGuestMatrix = false
   /// Whether mediated devices are bound to a driver of `vfio_ap`, and not to `vfio_mdev`, and have `vfio-dev`.
@@ -186,6 +191,9 @@ public struct KernelBehavior: Equatable, Sendable {
     // Commits d38a87d7c064 and 46030379f13c, 6.19.
     $0.hasOverrides = true
     $0.vetoIgnoresOtherMask = true
+    // lib/kstrtox.c, after 6.12.
+    $0.limitsNumbers = true
+    $0.readsEnableAndDisable = true
     // The kernel of the bed is built without CONFIG_PM.
     $0.hasPowerDirectories = false
   }

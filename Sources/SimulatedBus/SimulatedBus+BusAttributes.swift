@@ -23,7 +23,7 @@ extension SimulatedBus {
     Attribute(
       "config_time", show: { bus, _ in .number(bus.configTime) },
       store: { (bus, _, text) throws(Errno) in
-        let seconds = try AttributeInput.decimal(text)
+        let seconds = try AttributeInput.decimal(text, on: bus.behavior)
         guard (5...120).contains(seconds) else { throw .invalidArgument }
         bus.configTime = Int(seconds)
       }),
@@ -32,14 +32,17 @@ extension SimulatedBus {
       store: { (bus, _, text) throws(Errno) in
         bus.hasPollThread =
           bus.behavior.readsNumbersStrictly
-          ? try AttributeInput.truth(text) : try AttributeInput.decimal(text) != 0
+          ? try AttributeInput.truth(text, on: bus.behavior)
+          : try AttributeInput.decimal(text, on: bus.behavior) != 0
       }),
     Attribute(
       "poll_timeout", show: { bus, _ in .number(bus.pollTimeout) },
       store: { (bus, _, text) throws(Errno) in
         let isStrict = bus.behavior.readsNumbersStrictly
         let nanoseconds =
-          isStrict ? try AttributeInput.unsigned(text) : try AttributeInput.unsignedDecimal(text)
+          isStrict
+          ? try AttributeInput.unsigned(text)
+          : try AttributeInput.unsignedDecimal(text, on: bus.behavior)
         guard nanoseconds <= 120_000_000_000, isStrict || nanoseconds > 0 else {
           throw .invalidArgument
         }
@@ -97,7 +100,7 @@ extension SimulatedBus {
   }
 
   private func writeDefaultDomain(_ text: String) throws(Errno) {
-    guard let domain = UInt8(exactly: try AttributeInput.integer(text)),
+    guard let domain = UInt8(exactly: try AttributeInput.integer(text, on: behavior)),
       masks.domains.contains(domain)
     else { throw .invalidArgument }
     defaultDomain = domain

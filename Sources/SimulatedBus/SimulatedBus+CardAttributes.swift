@@ -20,7 +20,7 @@ extension SimulatedBus {
     Attribute(
       "config", on: \.hasCardConfiguration, show: { _, card in .flag(card.isConfigured) },
       store: { (bus, card, text) throws(Errno) in
-        bus.configure(card, isConfigured: try AttributeInput.flag(text))
+        bus.configure(card, isConfigured: try AttributeInput.flag(text, on: bus.behavior))
       }),
     Attribute(
       "chkstop", on: \.hasCheckStop, show: { _, card in .flag(card.isCheckStopped) }),
@@ -39,7 +39,7 @@ extension SimulatedBus {
       "online", while: \.isBound,
       show: { bus, card in .flag(bus.isUsable(card) && card.isSwitchedOn) },
       store: { (bus, card, text) throws(Errno) in
-        let isOn = try AttributeInput.flag(text)
+        let isOn = try AttributeInput.flag(text, on: bus.behavior)
         guard bus.isUsable(card) || !isOn else { throw .noSuchDevice }
         bus.switchOnline(card, isOn: isOn)
       }),

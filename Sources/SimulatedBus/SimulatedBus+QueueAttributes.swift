@@ -35,7 +35,7 @@ extension SimulatedBus {
       "online", while: \.isHostBound,
       show: { bus, queue in .flag(bus.isUsable(queue) && queue.isSwitchedOn) },
       store: { (bus, queue, text) throws(Errno) in
-        try bus.switchOnline(queue, isOn: try AttributeInput.flag(text))
+        try bus.switchOnline(queue, isOn: try AttributeInput.flag(text, on: bus.behavior))
       }),
     Attribute("load", while: \.isHostBound, show: { _, _ in .number(0) }),
     Attribute(

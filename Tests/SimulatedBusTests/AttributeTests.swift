@@ -207,6 +207,8 @@ import Uevents
     (.override72, "TRUE", "1"), (.override72, "n", "0"), (.override72, "Off\n", "0"),
     (.override72, "0", "0"), (.override72, "false", "0"), (.override72, "o", "EINVAL"),
     (.override72, "2", "EINVAL"), (.override72, "\n", "EINVAL"), (.override72, " 1", "EINVAL"),
+    (.override72, "enable", "1"), (.override72, "D", "0"), (.mask612, "enable", "EINVAL"),
+    (.mask612, "d", "EINVAL"),
     (.mask61, "1", "1"), (.mask61, " 2", "1"), (.mask61, "0", "0"), (.mask61, "y", "EINVAL"),
   ])
   func `poll_thread takes what this kernel takes for yes or no`(
@@ -225,6 +227,9 @@ import Uevents
     (.mask61, "ap_domain", "5,0", "5"), (.override72, "ap_domain", "010", "8"),
     (.mask61, "ap_domain", "08", "0"), (.override72, "ap_domain", "0x4", "4"),
     (.mask61, "ap_domain", "4294967300", "4"), (.override72, "ap_domain", "+5", "EINVAL"),
+    (.mask612, "ap_domain", "18446744073709551619", "3"),
+    (.override72, "ap_domain", "18446744073709551619", "EINVAL"),
+    (.override72, "ap_domain", "-18446744073709551619", "1"),
     (.mask61, "poll_timeout", "0x100", "EINVAL"), (.mask61, "poll_timeout", "010", "10"),
     (.mask61, "poll_timeout", "18446744073709551619", "3"),
     (.override72, "poll_timeout", "0x100", "256"), (.override72, "poll_timeout", "+0", "0"),
