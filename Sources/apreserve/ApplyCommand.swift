@@ -347,6 +347,8 @@ struct ApplyRun {
     }
     switch report.outcome {
     case .done, .waiting: break
+    // One that is refused has ended already.
+    case .refused where changeover != nil: break
     case .refused: throw ExitStatus.refused
     case .failed, .beforeFirstScan: throw ExitStatus.error
     }

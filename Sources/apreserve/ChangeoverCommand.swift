@@ -123,6 +123,10 @@ struct ChangeoverCommand: ParsableCommand {
       throw ExitStatus.refused
     }
     try output.print(text: "\(status["summary"]?.text ?? "")\n", json: status)
-    try ControlOptions.endApplying(with: status)
+    do {
+      try ControlOptions.endApplying(with: status)
+    } catch let code as ExitCode where code == ExitStatus.refused {
+      // It is done, and something else is refused.
+    }
   }
 }

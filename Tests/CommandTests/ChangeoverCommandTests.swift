@@ -80,6 +80,35 @@ struct `apreserve changeover` {
     #expect(try text("devices/ap/card05/05.0004/status") == "assigned\n")
   }
 
+  @Test(arguments: [false, true])
+  func `ends with success once it is done, although another request is refused`(
+    byDaemon: Bool
+  ) throws {
+    for apqn in ["05.0004", "05.0047", "06.0004", "06.0047"] {
+      let key = "key \(apqn) aes"
+      let steps = "\(key) load 0x1122334455667788\n\(key) set\n"
+      #expect(bus.write(steps, "kernel/debug/apsim/control") == "ok")
+    }
+    try bus.bench.file("rules/50.rules", "ADAPTER==\"5|6\", RESERVE=\"vfio_ap\"\n")
+    let guarded = "\(place) --protect-host yes"
+    let daemon =
+      byDaemon ? try BackgroundProgram("daemon \(guarded) --control c", in: bus.bench) : nil
+    if byDaemon {
+      for _ in 0..<1000 where access(bus.bench.path + "/c", F_OK) != 0 { usleep(20_000) }
+      #expect(try bus.bench.run("settle --control c").status == 3)
+    } else {
+      #expect(try bus.bench.run("apply \(guarded)").status == 3)
+    }
+    let done = try bus.bench.run("changeover override " + (byDaemon ? "--control c" : guarded))
+    #expect(done.status == 0, "\(done.output)\(done.messages)")
+    #expect(done.output.contains("refused"), "\(done.output)")
+    let overrides = try ["05.0004", "05.0047", "06.0004", "06.0047"].map {
+      try text("devices/ap/card\($0.prefix(2))/\($0)/driver_override")
+    }
+    #expect(overrides == ["vfio_ap\n", "vfio_ap\n", "vfio_ap\n", "\n"], "\(done.output)")
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test func `is done by a running daemon, unless its settings say otherwise`() throws {
     try bus.bench.file("auto.conf", "[Reservation]\n")
     let daemon = try BackgroundProgram(
