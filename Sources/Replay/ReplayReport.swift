@@ -150,12 +150,15 @@ package struct ReplaySummary {
   package var events: Int
   /// Lines of the expectation that do not hold; nil where none was given.
   package var mismatches: [String]?
+  /// What makes the result wrong or incomplete, sentences.
+  package var problems: [String]
 
   private let session: ReplaySession
 
   /// The end of a session that has run.
   package init(
-    _ session: ReplaySession, name: String, after: Inventory, mismatches: [String]? = nil
+    _ session: ReplaySession, name: String, after: Inventory, mismatches: [String]? = nil,
+    problems: [String] = []
   ) {
     self.session = session
     self.name = name
@@ -163,6 +166,7 @@ package struct ReplaySummary {
     self.after = after
     events = session.eventCount
     self.mismatches = mismatches
+    self.problems = problems
   }
 
   /// The grids before and after, and the sums.
@@ -176,7 +180,7 @@ package struct ReplaySummary {
       \(grid(before, style: style))
       At the end
       \(grid(after, style: style))
-      \(counts.joined(separator: "; "))
+      \(style.lines(counts.joined(separator: "; "), after: "").joined(separator: "\n"))
 
       """
   }
@@ -220,6 +224,10 @@ package struct ReplaySummary {
         "mismatches", .list(of: .text),
         "Lines of the expectation that do not hold; missing if there was none."
       ) { $0.summary.mismatches }
+      $0.add(
+        "problems", .list(of: .text),
+        "Claims that do not hold, faults that never occurred, and where a damaged capture ends, as sentences."
+      ) { $0.summary.problems }
     }
 }
 

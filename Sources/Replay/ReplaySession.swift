@@ -73,6 +73,8 @@ package final class ReplaySession {
   package private(set) var failures: [ScenarioFailure] = []
 
   private let script: ReplayScript
+  private let rules: RuleSet
+  private let options: Options
   private let observe: (ReplayOccurrence) -> Void
   private var pending: [Uevent] = []
   private let agent: Agent
@@ -89,6 +91,8 @@ package final class ReplaySession {
     observe: @escaping (ReplayOccurrence) -> Void = { _ in }
   ) {
     self.script = script
+    self.rules = rules
+    self.options = options
     self.observe = observe
     let behavior = script.behavior ?? Self.behavior(for: script, mechanism: options.mechanism)
     if let start = script.start {
@@ -141,6 +145,16 @@ package final class ReplaySession {
 
   /// The machine now.
   package func inventory() throws -> Inventory { try InventoryReader(sysfs: bus).read() }
+
+  /// What the rules request of the machine as it is now, whether the agent has noticed that or not, since faults may
+  /// have kept it from the agent.
+  package func requests() throws -> Requests {
+    try Assessment(
+      inventory: inventory(), rules: rules, host: options.host,
+      mechanism: options.mechanism ?? status.mechanism?.mechanism, ownership: ownership,
+      context: PlanningContext(configuration: options.configuration, policy: options.policy)
+    ).requests
+  }
 
   package func run() throws {
     try settle()
@@ -200,8 +214,8 @@ package final class ReplaySession {
     }
   }
 
-  /// The faults that never struck, by their place in the plan.
-  package var pendingFaults: [Int] { injector.pendingFaults }
+  /// Sentences about the faults that never occurred.
+  package var pendingFaults: [String] { injector.pendingFaultSentences }
 
   private func perform(_ change: HardwareChange) {
     switch change {

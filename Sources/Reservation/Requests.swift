@@ -53,6 +53,9 @@ package struct Requests: Equatable, Sendable {
   /// How many of them are on `vfio_ap` and can be used.
   package var reserved: Int { counts[.reserved] ?? 0 }
 
+  /// Whether all of them are.
+  package var isFulfilled: Bool { open.isEmpty }
+
   /// The state of a queue's request; nil if it is not requested.
   package func state(of apqn: APQN) -> State? {
     queues.contains(apqn) ? reason(for: apqn)?.state ?? .reserved : nil

@@ -325,6 +325,7 @@ final class ControlFile {
     } catch {
       throw refuse("\(error)", errno: .invalidArgument)
     }
+    for warning in scenario.warnings { say("\(warning)") }
     guard scenario.behavior == nil else {
       throw refuse(
         "control: the kernel is chosen before the bus is mounted", errno: .invalidArgument)

@@ -51,7 +51,7 @@ struct SimulatedFileSystemCommand: ParsableCommand {
       try serve()
     } catch {
       // libfuse has said what did not work.
-      if !(error is FuseMount.Failed) { Self.say("\(error)") }
+      if !(error is FuseMount.Failed), !(error is ExitCode) { Self.say("\(error)") }
       throw ExitCode(1)
     }
   }
@@ -84,11 +84,16 @@ struct SimulatedFileSystemCommand: ParsableCommand {
         refused = errno
         Self.say("the kernel refuses events of the simulated bus: errno \(errno)")
       })
+    // A fault that never occurs tests nothing.
+    let pending = machine.injector.pendingFaultSentences
+    for sentence in pending { Self.say(sentence) }
+    guard pending.isEmpty else { throw ExitCode(1) }
   }
 
-  /// Messages go to standard error, at once.
+  /// Messages go to standard error, at once, each line after the name of the program.
   fileprivate static func say(_ message: String) {
-    let bytes = Array("apreserve: \(message.printableLines)\n".utf8)
+    let lines = message.printableLines.split(separator: "\n", omittingEmptySubsequences: false)
+    let bytes = Array(lines.map { "apreserve: \($0)\n" }.joined().utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }
@@ -119,17 +124,21 @@ struct SimulatedMachine {
     let run = ScenarioRun(on: bus, file: script ?? "control")
     self.run = run
     let plan = try faults.map { path in
-      do {
-        return try FaultPlan(text: String(decoding: try Self.read(path), as: UTF8.self))
-      } catch let error as FaultPlanError {
-        throw Refused(description: "\(path): \(error)")
-      }
+      try FaultPlan(text: String(decoding: try Self.read(path), as: UTF8.self), name: path)
     }
+    bus.onUevent = { run.take($0) }
     let failures = (scenario?.lines ?? []).compactMap { run.perform($0) }
     guard failures.isEmpty else {
       throw Refused(description: failures.map { "\($0)" }.joined(separator: "\n"))
     }
+    run.eventLimit = 10_000
     injector = FaultInjector(bus, plan: plan ?? FaultPlan())
+    // Claims are about what the kernel sends, and not about what faults leave of it.
+    let inject = bus.onUevent
+    bus.onUevent = { event in
+      run.take(event)
+      inject?(event)
+    }
   }
 
   private static func read(_ path: String) throws -> [UInt8] {

@@ -30,6 +30,8 @@ struct ReplayCommand: ParsableCommand {
       A file for --expect has one line for each comparison: queues and their owner ("01.* vfio_ap", \
       "00.*|02.0004 host", "05.* absent"), or a count ("writes 3", "reserved 8", "refused 0", \
       "undecidable 0").
+
+      Without --expect the exit status is 3 if something that the rules request is not reserved at the end.
       """)
 
   @Argument(help: "The capture; - is standard input.", completion: .file())
@@ -70,17 +72,19 @@ struct ReplayCommand: ParsableCommand {
       }
       let player = ReplayPlayer(name: capture.name, output: output)
       player.showsEvents = events
-      try player.run(
+      if let damage = capture.damage {
+        player.problems = ["\(damage) The part before it was replayed."]
+      }
+      let end = try player.run(
         ReplayScript(capture, inventory: start?.inventory, foreign: foreign), rules: rules,
         options: .init(
           mechanism: settings.mechanism, policy: settings.policy, host: start?.host ?? .init(),
           configuration: start?.configuration ?? .unread, ownership: start?.ownership ?? .init()),
         expectation: expectation)
-      if let damage = capture.damage {
-        Terminal.say("\(damage) The part before it was replayed.")
-        throw ExitStatus.error
-      }
+      try player.checkProblems()
       try player.checkExpectation()
+      // Of an expectation, its lines say what has to be.
+      if expectation == nil { try end.requireFulfilment() }
     }
   }
 }
@@ -121,8 +125,9 @@ final class ReplayPlayer {
   private let name: String
   private let output: OutputOptions
   private var mismatches: [String] = []
-  /// Failed claims of a scenario, and faults that never occurred.
-  private var problems: [String] = []
+  /// Errors that leave a result: failed claims of a scenario, faults that never occurred, and what the caller adds
+  /// before.
+  var problems: [String] = []
 
   init(name: String, output: OutputOptions) {
     self.name = name
@@ -135,12 +140,24 @@ final class ReplayPlayer {
     var inventory: Inventory
     /// What the agent has reserved on it.
     var ownership: Ownership
-    /// Whether anything that the rules request is refused, missing or out of order.
-    var isRefused: Bool
+    /// Whether everything that the rules request is done, and nothing is left to do.
+    var isFulfilled: Bool
+    /// How many queues are requested that the agent does not know of.
+    var unnoticed: Int
+
+    /// Ends the program unless everything is done.
+    func requireFulfilment() throws {
+      guard !isFulfilled else { return }
+      if unnoticed > 0 {
+        Terminal.say(
+          "the rules request \(unnoticed == 1 ? "a queue" : "\(unnoticed) queues") that the agent does not know of"
+        )
+      }
+      throw ExitStatus.refused
+    }
   }
 
   /// Runs a script to its end.
-  @discardableResult
   func run(
     _ script: ReplayScript, rules: RuleSet, options: ReplaySession.Options,
     expectation: Expectation? = nil
@@ -164,27 +181,29 @@ final class ReplayPlayer {
     }
     try session.run()
     let status = session.status
+    let requests = try session.requests()
     let end = End(
       inventory: try session.inventory(), ownership: session.ownership,
-      isRefused: status.requests.counts.keys.contains(where: \.isStuck)
-        || status.plan?.refusals.isEmpty == false)
+      isFulfilled: requests.isFulfilled && status.requests.isFulfilled && status.isSettled
+        && status.plan?.refusals.isEmpty != false,
+      unnoticed: requests.queues.count { status.requests.state(of: $0) == nil })
     mismatches =
       expectation?.mismatches(with: end.inventory, counts: session.counts) ?? []
-    problems = session.failures.map { "\($0)" }
-    problems += session.pendingFaults.map { "fault \($0 + 1) of the plan never occurred" }
+    problems += session.failures.map { "\($0)" } + session.pendingFaults
     guard !isSilent else { return end }
     if !isJSON {
       for line in report.pendingEvents() { try Terminal.print(line + "\n") }
     }
     let summary = ReplaySummary(
-      session, name: name, after: end.inventory, mismatches: expectation == nil ? nil : mismatches)
+      session, name: name, after: end.inventory, mismatches: expectation == nil ? nil : mismatches,
+      problems: problems)
     try output.print(
       text: summary.text(style: output.style), json: summary.json(activities: activities))
     return end
   }
 
-  /// Ends the program if a claim of the scenario failed or a fault never occurred.
-  func checkScenario() throws {
+  /// Ends the program with an error if there are problems.
+  func checkProblems() throws {
     guard !problems.isEmpty else { return }
     for problem in problems { Terminal.say(problem) }
     throw ExitStatus.error

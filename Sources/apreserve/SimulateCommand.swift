@@ -38,7 +38,7 @@ struct SimulateCommand: ParsableCommand {
         event bind@*                             1/8     lose
 
       A claim of the scenario that does not hold, and a fault that never occurs, are errors. Without a scenario the \
-      exit status is 3 if something that the rules request is refused or missing at the end.
+      exit status is 3 if something that the rules request is not reserved at the end.
 
       With --mount the machine is mounted as a live file system, without an agent. Programs use it like \
       /sys, and the simulated kernel responds:
@@ -162,9 +162,9 @@ struct SimulateCommand: ParsableCommand {
           ownership: end.ownership)
         try Terminal.print(snapshot.encoded())
       }
-      try player.checkScenario()
+      try player.checkProblems()
       // Of a scenario, its claims say what has to hold.
-      if script == nil, end.isRefused { throw ExitStatus.refused }
+      if script == nil { try end.requireFulfilment() }
     }
   }
 
@@ -197,12 +197,7 @@ struct SimulateCommand: ParsableCommand {
 
   private static func readFaults(_ path: String) throws -> FaultPlan {
     let text = String(decoding: try MachineOptions.read(path), as: UTF8.self)
-    do throws(FaultPlanError) {
-      return try FaultPlan(text: text)
-    } catch {
-      Terminal.say("\(path): \(error)".printable)
-      throw ExitStatus.error
-    }
+    return try FaultPlan(text: text, name: path)
   }
 }
 
@@ -250,16 +245,22 @@ struct MountedSimulation {
     let server = try Self.spawn(
       Self.server, arguments: arguments + ["--ready-fd", "\(ends[1])", directory])
     close(ends[1])
+    var isRunning = true
+    /// Ends the server; its exit status, or 0 if it was not running any more.
+    func end() -> Int32 {
+      guard isRunning else { return 0 }
+      isRunning = false
+      kill(server, SIGTERM)
+      let status = Child.wait(for: server)
+      return status & 0x7f == 0 ? status >> 8 & 0xff : 1
+    }
     var byte: UInt8 = 0
     guard read(ends[0], &byte, 1) == 1 else {
       // It has said why.
       _ = Child.wait(for: server)
       throw ExitStatus.error
     }
-    defer {
-      kill(server, SIGTERM)
-      _ = Child.wait(for: server)
-    }
+    defer { _ = end() }
     let failure = -apreserve_mount_over(directory, "/sys")
     guard failure == 0, access("/sys/kernel/debug/apsim/control", F_OK) == 0 else {
       let cause = Errno(rawValue: failure == 0 ? errno : failure)
@@ -282,21 +283,23 @@ struct MountedSimulation {
       // As a shell ends for a command that cannot be run.
       return 127
     }
-    return Self.wait(for: process, besides: server, signals: &signals)
+    let status = Self.wait(for: process, besides: server, isRunning: &isRunning, signals: &signals)
+    // The server has said what is wrong; what the command says is more.
+    let served = end()
+    return status == 0 ? served : status
   }
 
   /// Waits for a command, and passes on to it that this program is to end. The result is its exit status.
   private static func wait(
-    for process: pid_t, besides server: pid_t, signals: inout sigset_t
+    for process: pid_t, besides server: pid_t, isRunning: inout Bool, signals: inout sigset_t
   ) -> Int32 {
-    var isServed = true
     while true {
       var status: Int32 = 0
       if waitpid(process, &status, WNOHANG) == process {
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
       }
-      if isServed, waitpid(server, nil, WNOHANG) == server {
-        isServed = false
+      if isRunning, waitpid(server, nil, WNOHANG) == server {
+        isRunning = false
         Terminal.say("apreserve-simfs has ended; calls below /sys return ENOTCONN from now on")
       }
       var number: Int32 = 0

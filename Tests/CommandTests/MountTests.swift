@@ -127,6 +127,23 @@ struct `A mounted bus` {
           + "apreserve: control:2: /sys/bus/ap/scans is "))
   }
 
+  @Test func `checks what is claimed of events, whether they are sent to programs or not`() throws {
+    let claims = "write -5 > /sys/bus/ap/apmask\n  event bind@*/05.0004 DRIVER=vfio_ap\n"
+    #expect(bus.write(claims, Self.control) == "ok")
+    #expect(bus.write("pass\n no events\n", Self.control) == "ok")
+    #expect(bus.write("card del 5\n no events\n", Self.control) == "write \(EINVAL)")
+    #expect(
+      bus.read(Self.control).contains("control:2: there were: unbind@/devices/ap/card05/05.0004,"))
+  }
+
+  @Test func `says which numbers of a step look decimal and are not`() throws {
+    #expect(bus.write("scan\ncard add 47 14\n", Self.control) == "ok")
+    #expect(
+      try bus.messages.hasSuffix(
+        "apreserve: control:2: \"47\" is hexadecimal here; write 0x47\n"))
+    #expect(bus.read("bus/ap/devices/card47/hwtype") == "14\n")
+  }
+
   @Test func `passes on the error of a step that the kernel refuses`() {
     let type = "devices/vfio_ap/matrix/mdev_supported_types/vfio_ap-passthrough"
     #expect(bus.write("\(Self.uuid)\n", "\(type)/create") == "ok")
@@ -297,6 +314,35 @@ struct `A mounted bus` {
     #expect(result.status == 1)
     #expect(result.messages == "apreserve: m.scenario:2: /sys/bus/ap/scans is \"1\", not \"7\"\n")
   }
+
+  @Test(.enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"))
+  func `says each claim that does not hold, after the name of the program`() throws {
+    let bench = try Workbench([
+      "m.scenario":
+        "domain add 4\ncard add 5\n event add@*/05.0004\n no events\n 05.0004 driver: no\n"
+    ])
+    try bench.directory("sys")
+    let result = try bench.run("simulate --script m.scenario --mount sys")
+    #expect(result.status == 1)
+    #expect(
+      result.messages.hasPrefix("apreserve: m.scenario:4: there were: "))
+    #expect(
+      result.messages.hasSuffix(
+        "\napreserve: m.scenario:5: the driver of 05.0004 is none, not no\n"))
+  }
+
+  @Test(.enabled(if: MountedBus.isPossible, "no mount: \(MountedBus.obstacle ?? "")"))
+  func `says at the end which faults never occurred`() throws {
+    let bus = try MountedBus(
+      faults: "write /sys/bus/ap/apmask 1 fail EBUSY\nwrite /sys/bus/ap/nosuch 1 fail EBUSY\n")
+    #expect(bus.write("-5\n", "bus/ap/apmask") == "write \(EBUSY)")
+    #expect(kill(try bus.server, SIGTERM) == 0)
+    #expect(bus.end() == 1)
+    #expect(
+      try bus.messages.hasSuffix(
+        "apreserve: machine.faults:2: the fault never occurred: write /sys/bus/ap/nosuch 1 fail EBUSY\n"
+      ))
+  }
 }
 
 @Suite(
@@ -335,6 +381,23 @@ struct `A command on a simulated bus` {
     let result = try run(command)
     #expect(result.status == status)
     #expect(result.messages.hasPrefix(message))
+  }
+
+  @Test(arguments: [
+    ("true", 1), ("exit 7", 7), ("echo 30 > /sys/bus/ap/config_time", 0),
+  ])
+  func `ends with an error if a fault never occurred, unless it has failed itself`(
+    command: String, status: Int
+  ) throws {
+    try bench.file("faults", "write /sys/bus/ap/config_time 1 ignore\n")
+    let result = try run(["sh", "-c", command], more: ["--faults", "faults"])
+    #expect(result.status == status)
+    #expect(
+      result.messages
+        == (status == 0
+          ? ""
+          : "apreserve: faults:1: the fault never occurred: write /sys/bus/ap/config_time 1 ignore\n")
+    )
   }
 
   @Test(arguments: [".", "../mnt", "../mnt/../mnt"])

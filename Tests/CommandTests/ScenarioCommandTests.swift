@@ -1,3 +1,4 @@
+import JSONText
 import TestSupport
 import Testing
 
@@ -102,17 +103,52 @@ import Testing
   }
 
   @Test func `reports a fault that never occurred`() throws {
-    let result = try bench(faults: "call * 1000000 fail EIO\n")
-      .run("simulate --script test.scenario --rules rules --faults faults")
-    #expect(result.messages == "apreserve: fault 1 of the plan never occurred\n")
+    let result = try bench(
+      faults: "seed 7\n\nevent * 1 lose\n  call  * 1000000 fail EIO  # too late\n"
+    ).run("simulate --script test.scenario --rules rules --faults faults")
+    #expect(
+      result.messages
+        == "apreserve: faults:4: the fault never occurred: call * 1000000 fail EIO\n")
     #expect(result.status == 1)
+  }
+
+  @Test func `as JSON has the problems that make it an error`() throws {
+    let result = try bench("  07.0047 driver: none\n", faults: "call * 1000000 fail EIO\n")
+      .run("simulate --script test.scenario --rules rules --faults faults --json")
+    #expect(result.status == 1)
+    let json = try JSONParser.parse(Array(result.output.utf8))
+    #expect(
+      json["problems"]?.elements.compactMap(\.text) == [
+        "test.scenario:10: the driver of 07.0047 is vfio_ap, not none",
+        "faults:1: the fault never occurred: call * 1000000 fail EIO",
+      ])
+  }
+
+  /// Writes that fail up to the end, and events that never arrive.
+  @Test(arguments: [
+    ("write */apmask always fail EIO", "0 of 2 queues reserved, 2 pending, 1 failed\n", ""),
+    (
+      "event * always lose", "",
+      "apreserve: the rules request 2 queues that the agent does not know of\n"
+    ),
+  ])
+  func `is not needed to find out that nothing was reserved`(
+    fault: String, summary: String, messages: String
+  ) throws {
+    let bench = try Sample.bench()
+    try bench.file("faults", fault + "\n")
+    let result = try bench.run(
+      "simulate --inventory machine.json --rules guests --faults faults")
+    #expect(result.status == 3)
+    #expect(result.output.hasSuffix(summary), "\(result.output)")
+    #expect(result.messages == messages)
   }
 
   @Test func `reports an invalid fault`() throws {
     let result = try bench(faults: "# none\ncall * 1 fail EBUSSY\n")
       .run("simulate --script test.scenario --rules rules --faults faults")
     #expect(
-      result.messages.hasPrefix("apreserve: faults: line 2: unknown error \"EBUSSY\""))
+      result.messages.hasPrefix("apreserve: faults:2: unknown error \"EBUSSY\""))
     #expect(result.status == 1)
   }
 

@@ -92,8 +92,8 @@ import Testing
     ("event * 1 overrun 0", "\"0\" is not a number of events; write 1 or more"),
   ])
   func `says what is wrong in which line`(line: String, problem: String) {
-    #expect(throws: FaultPlanError(line: 2, problem: problem)) {
-      try FaultPlan(text: "# a plan\n" + line + "\n")
+    #expect(throws: FaultPlanError(file: "f", line: 2, problem: problem)) {
+      try FaultPlan(text: "# a plan\n" + line + "\n", name: "f")
     }
   }
 }

@@ -2,6 +2,7 @@ import APBus
 import SimulatedBus
 import TestSupport
 import Testing
+import Uevents
 
 @Suite struct `A scenario` {
   static let start = """
@@ -42,6 +43,40 @@ import Testing
         no events
       """)
     #expect(found == [])
+  }
+
+  @Test(arguments: [
+    "monitor will print the received events for:\nKERNEL - the kernel uevent\n",
+    "# a comment\nKERNEL[1.5] add      /devices/ap/card05 (ap)\nACTION=add\n",
+    "P: /devices/ap/card05\nE: SUBSYSTEM=ap\n",
+  ])
+  func `is not a capture`(text: String) {
+    #expect {
+      try Scenario(text: text, name: "s")
+    } throws: {
+      "\($0)".hasSuffix(": this is a capture, not a scenario; \"apreserve replay\" reads it")
+    }
+  }
+
+  @Test func `of a bus that runs for long knows the last events, and says so`() throws {
+    let scenario = try Scenario(
+      text: """
+         event add@/2
+         event add@/3
+         no event add@/1
+         event add@/1
+        scan
+         no event add@/1
+        """, name: "s")
+    let run = ScenarioRun(on: SimulatedBus(behavior: .override72), file: "s")
+    run.eventLimit = 2
+    for number in 1...4 { run.take(Uevent(.add, "/\(number)", subsystem: "ap")) }
+    #expect(
+      scenario.lines.compactMap { run.perform($0) }.map(\.description) == [
+        "s:1: there was no such event among the last 2; there were: add@/3, add@/4",
+        "s:3: only the last 2 events since the last step are known",
+        "s:4: there was no such event among the last 2; there were: add@/4",
+      ])
   }
 
   @Test(

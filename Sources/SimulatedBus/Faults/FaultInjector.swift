@@ -60,6 +60,11 @@ public final class FaultInjector: Sysfs {
     progress.indices.filter { progress[$0].strikes == 0 }
   }
 
+  /// Sentences about the faults that have not occurred yet.
+  package var pendingFaultSentences: [String] {
+    pendingFaults.map { plan.sentence(ofPending: $0) }
+  }
+
   /// Reads an attribute.
   ///
   /// - Parameter path: The file.

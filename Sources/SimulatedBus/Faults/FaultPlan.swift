@@ -5,11 +5,20 @@ import APBus
 ///
 /// If several faults match a call or event, the first of the list that occurs has its effect; each counts
 /// everything that its own pattern matches.
-public struct FaultPlan: Equatable, Sendable {
+public struct FaultPlan: Sendable {
   /// The faults, by precedence.
   public var faults: [InjectedFault]
   /// The seed of those that occur by chance.
   public var seed: UInt64
+  /// Where each fault was read, for messages; empty for a plan that was not read from a text.
+  private var places: [Place] = []
+
+  /// A line of a text.
+  private struct Place {
+    var file: String
+    var line: Int
+    var text: String
+  }
 
   /// A plan.
   ///
@@ -19,6 +28,25 @@ public struct FaultPlan: Equatable, Sendable {
   public init(_ faults: [InjectedFault] = [], seed: UInt64 = 0) {
     self.faults = faults
     self.seed = seed
+  }
+
+  /// A sentence about a fault that never occurred.
+  ///
+  /// - Parameter index: Its place in the plan.
+  /// - Returns: One line, such as `FILE:LINE: the fault never occurred: call * 17 fail EIO`.
+  package func sentence(ofPending index: Int) -> String {
+    guard places.indices.contains(index) else {
+      return "fault \(index + 1) of the plan never occurred"
+    }
+    let place = places[index]
+    return "\(place.file):\(place.line): the fault never occurred: \(place.text)".printable
+  }
+}
+
+extension FaultPlan: Equatable {
+  /// Whether both have the same faults at the same places of a run, wherever they were read.
+  public static func == (left: FaultPlan, right: FaultPlan) -> Bool {
+    left.faults == right.faults && left.seed == right.seed
   }
 }
 
@@ -73,9 +101,11 @@ struct FaultProgress {
 extension FaultPlan {
   /// Reads a plan.
   ///
-  /// - Parameter text: The lines.
+  /// - Parameters:
+  ///   - text: The lines.
+  ///   - name: The file's name, for messages.
   /// - Throws: The first line that is wrong.
-  public init(text: some StringProtocol) throws(FaultPlanError) {
+  public init(text: some StringProtocol, name: String = "faults") throws(FaultPlanError) {
     self.init()
     // A carriage return and its newline are one character.
     let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
@@ -87,9 +117,11 @@ extension FaultPlan {
           seed = try FaultPlanLine.seed(words)
         } else {
           faults.append(try FaultPlanLine.fault(words))
+          places.append(
+            Place(file: name, line: index + 1, text: FaultPlanLine.essence(of: line)))
         }
       } catch {
-        throw FaultPlanError(line: index + 1, problem: error.text)
+        throw FaultPlanError(file: name, line: index + 1, problem: error.text)
       }
     }
   }
@@ -97,6 +129,8 @@ extension FaultPlan {
 
 /// A line of a plan of faults that cannot be read.
 public struct FaultPlanError: Error, Equatable, Sendable {
+  /// The file's name.
+  public var file: String
   /// The line's number, from 1.
   public var line: Int
   /// What is wrong, and what to write instead.
@@ -105,17 +139,19 @@ public struct FaultPlanError: Error, Equatable, Sendable {
   /// An error in a line.
   ///
   /// - Parameters:
+  ///   - file: The file's name.
   ///   - line: The line's number, from 1.
   ///   - problem: What is wrong, and what to write instead.
-  public init(line: Int, problem: String) {
+  public init(file: String, line: Int, problem: String) {
+    self.file = file
     self.line = line
     self.problem = problem
   }
 }
 
 extension FaultPlanError: CustomStringConvertible {
-  /// One line, such as `line 3: unknown error "EBUSSY"; ...`.
-  public var description: String { "line \(line): \(problem)".printable }
+  /// `FILE:LINE: ` and the problem.
+  public var description: String { "\(file):\(line): \(problem)".printable }
 }
 
 /// One line of a plan's text, as words.
@@ -135,6 +171,12 @@ enum FaultPlanLine {
       words.append(isQuoted ? String(word.dropFirst().dropLast()) : String(word))
     }
     return words
+  }
+
+  /// A line as written, without its comment, and with one blank between words.
+  static func essence(of line: some StringProtocol) -> String {
+    line.split(whereSeparator: \.isWhitespace).prefix { !$0.hasPrefix("#") }
+      .joined(separator: " ")
   }
 
   static func seed(_ words: [String]) throws(Problem) -> UInt64 {

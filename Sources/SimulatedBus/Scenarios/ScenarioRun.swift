@@ -15,7 +15,7 @@ public struct ScenarioFailure: Error, Equatable, Sendable {
 
 extension ScenarioFailure: CustomStringConvertible {
   /// `FILE:LINE: ` and the problem.
-  public var description: String { "\(file):\(line): \(problem)" }
+  public var description: String { "\(file):\(line): \(problem)".printable }
 }
 
 /// A run of a scenario on a simulated bus, line by line.
@@ -25,10 +25,14 @@ public final class ScenarioRun {
   /// The bus.
   public let bus: SimulatedBus
   private let file: String
-  /// What was sent since the last step.
+  /// What was sent since the last step: the last of it, if there is a limit.
   private var events: [Uevent] = []
   /// How many of them are before the next that is claimed.
   private var position = 0
+  /// Whether there were more, which are not known any more.
+  private var isCut = false
+  /// How many events are kept at least; nil for all. A bus that is mounted may send events for days without a step.
+  package var eventLimit: Int?
 
   /// A run that has not begun.
   ///
@@ -45,6 +49,12 @@ public final class ScenarioRun {
   /// - Parameter event: An event of the bus.
   public func take(_ event: Uevent) {
     events.append(event)
+    // Not one by one, which would move all others each time.
+    guard let eventLimit, events.count >= 2 * eventLimit else { return }
+    let surplus = events.count - eventLimit
+    events.removeFirst(surplus)
+    position = max(0, position - surplus)
+    isCut = true
   }
 
   /// Runs a line.
@@ -58,6 +68,7 @@ public final class ScenarioRun {
     case .step(let step):
       events = []
       position = 0
+      isCut = false
       impossibility = attempt(step)
     case .claim(let claim): impossibility = check(claim).map { ImpossibleStep(problem: $0) }
     }
@@ -164,15 +175,20 @@ public final class ScenarioRun {
         pattern.matches(event) && properties.allSatisfy { Self.has($0, in: event) }
       }
       guard let index else {
-        return "there was no such event; there were: " + Self.summary(events[position...])
+        return "there was no such event\(extent); there were: "
+          + Self.summary(events[position...])
       }
       position = index + 1
     case .noEvent(let pattern):
       let fitting = events.filter { pattern.matches($0) }
-      return fitting.isEmpty ? nil : "there were: " + Self.summary(fitting[...])
+      guard fitting.isEmpty else { return "there were: " + Self.summary(fitting[...]) }
+      return isCut ? "only the last \(events.count) events since the last step are known" : nil
     }
     return nil
   }
+
+  /// Which events a claim was compared with, if not with all since the last step.
+  private var extent: String { isCut ? " among the last \(events.count)" : "" }
 
   private static func has(_ property: String, in event: Uevent) -> Bool {
     let key = property.prefix { $0 != "=" }
