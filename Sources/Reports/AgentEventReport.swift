@@ -59,9 +59,11 @@ package struct AgentEventReport {
     return "\(names) \(adapters.count == 1 ? "answers" : "answer") again"
   }
 
-  /// A line with its word in the first column, for callers that have more to print than events.
+  /// A line with its word in the first column, for callers that have more to print than events. On a terminal it
+  /// continues below its text.
   package func line(_ word: String, _ text: String, _ ink: Ink? = nil) -> String {
-    style.paint(word.padded(to: 9), in: ink ?? .faint) + "  " + text
+    let first = style.paint(word.padded(to: 9), in: ink ?? .faint) + "  "
+    return style.lines(text, after: first, hanging: 11).joined(separator: "\n")
   }
 
   private func lines(_ word: String, of moves: [Agent.Move]) -> [String] {
@@ -78,6 +80,11 @@ package struct AgentEventReport {
     }
   }
 
+  private func result(_ error: SysfsError?) -> String {
+    guard let error else { return style.paint("ok", in: .faint) }
+    return style.paint(error.errno.description, in: .problem)
+  }
+
   private static func outlook(_ pause: Duration?) -> String {
     pause.map { "; next try in \($0.components.seconds) s" } ?? "; not tried again"
   }
@@ -85,11 +92,6 @@ package struct AgentEventReport {
   private static func summary(_ plan: Plan) -> String {
     let queues = counted(plan.changes.count, "queue")
     return "\(queues) by \(counted(plan.steps.count { $0.path != nil }, "write"))"
-  }
-
-  private func result(_ error: SysfsError?) -> String {
-    guard let error else { return style.paint("ok", in: .faint) }
-    return style.paint(error.errno.description, in: .problem)
   }
 }
 

@@ -143,8 +143,7 @@ extension DriftReport {
       }
       lines += [style.paint(kind.words, in: .problem)]
       lines +=
-        style.width.map { table.lines(indentation: "  ", width: $0, style: style) }
-        ?? table.lines(indentation: "  ", style: style)
+        table.lines(indentation: "  ", fitting: style)
       lines.append("")
     }
     return (lines + [summary]).map { $0 + "\n" }.joined()

@@ -20,20 +20,24 @@ package struct GuestList {
   /// The table, and below it what each guest lacks.
   package func text(style: TextStyle) -> String {
     guard !guests.isEmpty else { return "no guest has a mediated device of vfio_ap\n" }
-    var table = TextTable(
-      headings: ["GUEST", "STATE", "DEVICE", "START", "ADAPTERS", "DOMAINS", "HMC"])
-    for guest in guests {
-      let device = guest.device
-      table.append([
-        .init(guest.name.printable),
-        .init(guest.state.rawValue, guest.state.isProblem ? .problem : nil),
-        .init(guest.deviceWord), .init(guest.startWord),
-        .init(Self.hexadecimal(device.adapters, digits: 2)),
-        .init(Self.hexadecimal(device.domains, digits: 4)),
-        .init(Self.decimal(device.adapters) + "." + Self.decimal(device.domains), .faint),
-      ])
+    var columns = Self.columns
+    var lines = Self.lines(of: guests, columns, style: style)
+    // Some columns can be done without on a narrow terminal.
+    var left: [String] = []
+    for name in ["HMC", "START", "DEVICE"] {
+      guard let width = style.width,
+        Self.lines(of: guests, columns, style: .plain).contains(where: { $0.count > width })
+      else { break }
+      columns.removeAll { $0.heading == name }
+      left.append(name)
+      lines = Self.lines(of: guests, columns, style: style)
     }
-    var lines = table.lines(style: style)
+    if !left.isEmpty {
+      lines += [""]
+      lines += style.lines(
+        "the terminal has no room for \(left.joined(separator: ", ")); \"apreserve guest show\" has all",
+        after: "", hanging: 0)
+    }
     for guest in guests {
       let sentences = guest.sentences
       guard !sentences.isEmpty else { continue }
@@ -41,6 +45,25 @@ package struct GuestList {
       lines += sentences.flatMap { style.lines($0) }
     }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  private typealias Column = (heading: String, cell: @Sendable (Guest) -> TextTable.Cell)
+
+  private static let columns: [Column] = [
+    ("GUEST", { .init($0.name.printable) }),
+    ("STATE", { .init($0.state.rawValue, $0.state.isProblem ? .problem : nil) }),
+    ("DEVICE", { .init($0.deviceWord) }), ("START", { .init($0.startWord) }),
+    ("ADAPTERS", { .init(hexadecimal($0.device.adapters, digits: 2)) }),
+    ("DOMAINS", { .init(hexadecimal($0.device.domains, digits: 4)) }),
+    ("HMC", { .init(decimal($0.device.adapters) + "." + decimal($0.device.domains), .faint) }),
+  ]
+
+  private static func lines(
+    of guests: [Guest], _ columns: [Column], style: TextStyle
+  ) -> [String] {
+    var table = TextTable(headings: columns.map(\.heading))
+    for guest in guests { table.append(columns.map { $0.cell(guest) }) }
+    return table.lines(style: style)
   }
 
   /// The numbers as sysfs prints them, runs of them as a range.
@@ -109,7 +132,7 @@ package struct GuestReport {
       ])
     }
     var lines = [style.paint(guest.name.printable, in: .heading)]
-    lines += facts.lines(indentation: "  ", width: style.columns, style: style)
+    lines += facts.lines(indentation: "  ", fitting: style)
     if !guest.queues.isEmpty {
       lines += ["", style.paint("queues", in: .heading)]
       var table = TextTable()
@@ -120,7 +143,7 @@ package struct GuestReport {
             .init(queue.apqn.description), .init(queue.word, queue.isProblem ? .problem : nil),
           ] + (detail.isEmpty ? [] : [.init(detail)]))
       }
-      lines += table.lines(indentation: "  ", width: style.columns, style: style)
+      lines += table.lines(indentation: "  ", fitting: style)
     }
     let sentences = guest.problems
     if !sentences.isEmpty {

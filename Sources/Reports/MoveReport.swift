@@ -43,7 +43,7 @@ package struct MoveReport {
         .init(queue.keys.text),
       ])
     }
-    lines += table.lines(indentation: "  ", width: style.columns, style: style)
+    lines += table.lines(indentation: "  ", fitting: style)
     // Where something is impossible, steps towards the rest of it lead nowhere.
     let findings = move.findings.filter { $0.outcome == move.outcome }
     guard !findings.isEmpty else { return lines }

@@ -188,7 +188,10 @@ extension PlanDifference {
       lines += ["", style.paint(title, in: ink)] + content
     }
     if let (from, to) = mechanisms {
-      add("mechanism", ["- \(from.rawValue)", "+ \(to.rawValue): \(after.choice.reason)"])
+      add(
+        "mechanism",
+        ["- \(from.rawValue)"]
+          + style.lines("\(to.rawValue): \(after.choice.reason)", after: "+ "))
     }
     if let (from, to) = masks {
       add(
@@ -199,8 +202,8 @@ extension PlanDifference {
     for kind in Change.Kind.allCases {
       add(kind.title, self.lines(kind, style), kind == .refused ? .problem : .heading)
     }
-    add("warnings", warnings.map { "+ \($0)" }, .problem)
-    lines += ["", summary]
+    add("warnings", warnings.flatMap { style.lines("\($0)", after: "+ ") }, .problem)
+    lines += [""] + style.lines(summary, after: "")
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -214,7 +217,8 @@ extension PlanDifference {
     case .refused, .noLongerRefused:
       let refusals = changes.compactMap { kind == .refused ? $0.to.refusal : $0.from.refusal }
       return Refusal.paragraphs(refusals).flatMap { sentence, others in
-        ([sentence] + (others.map { ["  " + $0] } ?? [])).map { "\(kind.sign) \($0)" }
+        style.lines(sentence, after: "\(kind.sign) ")
+          + (others.map { style.lines($0, after: "\(kind.sign)   ", hanging: 6) } ?? [])
       }
     case .reserved, .givenBack, .noLongerReserved, .otherOwner, .otherRule: break
     }
@@ -224,7 +228,7 @@ extension PlanDifference {
         table.append([.init(kind.sign), .init(rectangle.description), .init(group.value)])
       }
     }
-    return table.lines(gap: 1, style: style)
+    return table.lines(gap: 1, fitting: style)
   }
 
   /// One line: how many queues are concerned by what.

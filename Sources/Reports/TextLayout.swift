@@ -21,10 +21,17 @@ struct TextTable {
 
   mutating func append(_ row: [Cell]) { rows.append(row) }
 
+  /// The lines for a terminal if the text goes to one, and else as long as they are.
+  func lines(indentation: String = "", gap: Int = 2, fitting style: TextStyle) -> [String] {
+    style.width.map { lines(indentation: indentation, gap: gap, width: $0, style: style) }
+      ?? lines(indentation: indentation, gap: gap, style: style)
+  }
+
   /// The same in lines of at most `width` characters: the last cell of a row continues below itself,
   /// or below the row where the other columns leave too little room.
-  func lines(indentation: String = "", width: Int, style: TextStyle) -> [String] {
-    let gap = 2
+  func lines(
+    indentation: String = "", gap: Int = 2, width: Int, style: TextStyle
+  ) -> [String] {
     let others = widths(of: rows.map { Array($0.dropLast()) })
     let start = indentation.count + others.reduce(0) { $0 + $1 + gap }
     let isBelow = width - start < Self.narrowest
@@ -35,6 +42,10 @@ struct TextTable {
       for (cell, width) in zip(row.dropLast(), others) {
         line += style.paint(cell.text, in: cell.ink)
         line += String(repeating: " ", count: width - cell.text.count + gap)
+      }
+      if last.text.isEmpty {
+        while line.last == " " { line.removeLast() }
+        return [line]
       }
       let parts = last.text.wrapped(to: room).map { style.paint($0, in: last.ink) }
       let below = String(repeating: " ", count: isBelow ? indentation.count + Self.hanging : start)
@@ -149,7 +160,7 @@ package struct TextStyle: Equatable, Sendable {
   /// `hanging` blanks.
   package func lines(_ text: String, after first: String = "  ", hanging: Int = 4) -> [String] {
     guard let width else { return [first + text] }
-    return text.wrapped(to: width - max(first.count, hanging)).enumerated().map {
+    return text.wrapped(to: width - max(first.shownCount, hanging)).enumerated().map {
       ($0 == 0 ? first : String(repeating: " ", count: hanging)) + $1
     }
   }
@@ -171,14 +182,32 @@ extension String {
   package func wrapped(to width: Int) -> [String] {
     var lines: [String] = []
     var line = ""
+    var count = 0
     for word in split(separator: " ", omittingEmptySubsequences: false) {
-      if !line.isEmpty, line.count + 1 + word.count <= width {
+      let wordCount = word.shownCount
+      if !line.isEmpty, count + 1 + wordCount <= width {
         line += " " + word
+        count += 1 + wordCount
       } else {
         if !line.isEmpty { lines.append(line) }
         line = String(word)
+        count = wordCount
       }
     }
     return line.isEmpty && !lines.isEmpty ? lines : lines + [line]
+  }
+}
+
+extension StringProtocol {
+  /// How many characters a terminal shows of it: all but the sequences that select colours.
+  fileprivate var shownCount: Int {
+    var count = 0
+    var isSequence = false
+    for character in self {
+      if character == "\u{1b}" { isSequence = true }
+      if !isSequence { count += 1 }
+      if isSequence, character == "m" { isSequence = false }
+    }
+    return count
   }
 }

@@ -33,6 +33,26 @@ import Testing
     #expect(result.output.contains("\nsign1: cannot move\n"))
   }
 
+  /// Lines are broken for a terminal alone.
+  @Test(arguments: [
+    "compare kvm1.json kvm2.json --rules rules",
+    "guest show db1 --inventory kvm1.json --rules rules",
+    "place sign1 --inventory kvm1.json --inventory kvm2.json --rules rules",
+    "plan --diff rules none --inventory kvm1.json", "simulate --inventory kvm1.json --rules rules",
+  ])
+  func `is as wide as it has to be where there is no terminal`(words: String) throws {
+    let bench = try bench()
+    try bench.file("none/50.rules", "APQN==\"*\", RESERVE=\"host\"\n")
+    func lines(_ width: Int) throws -> [Substring] {
+      try Program.run(
+        words.split(separator: " ").map(String.init), in: bench, environment: ["COLUMNS=\(width)"]
+      ).output.split(separator: "\n")
+    }
+    #expect(try bench.run(words).output.split(separator: "\n") == lines(400))
+    let narrow = try lines(80)
+    #expect(narrow.allSatisfy { $0.count <= 80 || $0.contains("0x") }, "\(narrow)")
+  }
+
   /// The rules are those of the destination, and say what would be reserved.
   @Test func `asks for a rule where none reserves a queue`() throws {
     let bench = try bench()

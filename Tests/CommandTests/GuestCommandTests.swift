@@ -30,6 +30,12 @@ private let other = "11111111-2222-4333-8444-555555555555"
       ])
     #expect(
       result.output.contains("\ndb1\n  db1 and mediated device \(other) are both to have 01.0005"))
+    let narrow = try Program.run(
+      ("guest list " + Self.options).split(separator: " ").map(String.init), in: bench(),
+      environment: ["COLUMNS=80"])
+    #expect(
+      narrow.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(narrow.output)")
+    #expect(narrow.output.contains("\nthe terminal has no room for HMC, START;"))
     let names = try bench().run("guest list -o name " + Self.options)
     #expect(names.output == "db1\n\(other)\n")
   }

@@ -45,6 +45,26 @@ import Testing
     #expect(result.outcome == .changed)
   }
 
+  /// No line is longer than the terminal, but for a mask, which is one word.
+  @Test(arguments: [40, 80])
+  func `fits the terminal`(width: Int) throws {
+    let rules =
+      "ADAPTER==\"2\", RESERVE=\"vfio_ap\", NAME=\"a label of several words that is long\"\n"
+      + "ADAPTER==\"5\", RESERVE=\"vfio_ap\", NAME=\"another label of several words that is long\""
+    for (old, new) in [("", rules), (rules, "")] {
+      let difference = try difference(from: old, to: new)
+      let text = difference.text(
+        from: "old", to: "new", style: TextStyle(isColored: false, width: width))
+      let lines = text.split(separator: "\n")
+      #expect(
+        lines.allSatisfy { $0.count <= width || $0.contains("0xff") || $0.contains("mask") },
+        "\(text)")
+      let plain = self.text(difference)
+      #expect(plain.split { $0 == " " || $0 == "\n" } == text.split { $0 == " " || $0 == "\n" })
+      #expect(plain.split(separator: "\n").contains { $0.count > 60 })
+    }
+  }
+
   @Test func `shows refusals that only one plan has, with their reasons`() throws {
     let reserved = "APQN==\"0a.0004\", RESERVE=\"vfio_ap\"\n"
     let refused = try difference(
