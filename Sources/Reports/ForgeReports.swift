@@ -7,7 +7,10 @@ import ReservationRules
 extension Verification {
   /// A log of the Static Analysis Results Interchange Format (SARIF 2.1.0, OASIS) by that version of the program.
   package func sarif(version: String) -> JSONValue {
-    let codes = diagnostics.map(\.code.rawValue).grouped { $0 }.map(\.value).sorted()
+    let unread = unreadMachines
+    let codes =
+      diagnostics.map(\.code.rawValue).grouped { $0 }.map(\.value).sorted()
+      + unread.map(\.code).grouped { $0 }.map(\.value)
     let driver = JSONValue.object([
       .init("name", "apreserve"), .init("version", .string(version)),
       .init("rules", .array(codes.map { .object([.init("id", .string($0))]) })),
@@ -16,7 +19,7 @@ extension Verification {
       .init("tool", .object([.init("driver", driver)])),
       // Columns count scalars, and not the UTF-16 units that are the default.
       .init("columnKind", "unicodeCodePoints"),
-      .init("results", .array(diagnostics.map(\.sarif))),
+      .init("results", .array(diagnostics.map(\.sarif) + unread.map(\.sarif))),
     ])
     return .object([
       .init("$schema", "https://json.schemastore.org/sarif-2.1.0.json"),
@@ -25,7 +28,7 @@ extension Verification {
   }
 
   /// A report of JUnit: each finding is a test case, and each file without any is one that succeeds. What a strict check
-  /// refuses is a failure; anything else is printed by its case.
+  /// refuses is a failure; anything else is printed by its case. A machine without a report is an error.
   package func junit(strict: Bool) -> String {
     let cases = diagnostics.map { $0.testCase(strict: strict) }
     let found = Set(diagnostics.map(\.location.file))
@@ -33,13 +36,49 @@ extension Verification {
       .map {
         "  <testcase classname=\"apreserve verify\" name=\"\($0.xml)\" file=\"\($0.xml)\"/>\n"
       }
+    let errors = unreadMachines.map(\.testCase)
+    let count = cases.count + clean.count + errors.count
     let failures = diagnostics.count { $0.isFailure(strict: strict) }
     return """
       <?xml version="1.0" encoding="UTF-8"?>
       <testsuites>
-      <testsuite name="apreserve verify" tests="\(cases.count + clean.count)" failures="\(failures)" errors="0" skipped="0">
+      <testsuite name="apreserve verify" tests="\(count)" failures="\(failures)" errors="\(errors.count)" skipped="0">
 
-      """ + (cases + clean).joined() + "</testsuite>\n</testsuites>\n"
+      """ + (cases + clean + errors).joined() + "</testsuite>\n</testsuites>\n"
+  }
+}
+
+extension Verification {
+  /// The machines that the rules could not be held against: what was not checked must not look as if it were right.
+  private var unreadMachines: [UnreadMachine] {
+    machines.filter { [.unreadable, .failed].contains($0.standing) }.map { machine in
+      UnreadMachine(
+        file: machine.heading.path ?? machine.heading.name,
+        code: "\(machine.standing.rawValue)-machine", message: machine.note)
+    }
+  }
+}
+
+/// A description of a machine that cannot be read, or on which there is no report for another reason.
+private struct UnreadMachine {
+  var file: String
+  var code: String
+  var message: String
+
+  var sarif: JSONValue {
+    let place = JSONValue.object([
+      .init("artifactLocation", .object([.init("uri", .string(file.uri))]))
+    ])
+    return .object([
+      .init("ruleId", .string(code)), .init("level", "error"),
+      .init("message", .object([.init("text", .string(message.printableLines))])),
+      .init("locations", .array([.object([.init("physicalLocation", place)])])),
+    ])
+  }
+
+  var testCase: String {
+    "  <testcase classname=\"apreserve verify\" name=\"\(file.xml)\" file=\"\(file.xml)\">\n"
+      + "    <error type=\"\(code)\" message=\"\(message.xml)\"/>\n  </testcase>\n"
   }
 }
 

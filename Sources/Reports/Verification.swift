@@ -9,6 +9,9 @@ package struct Verification {
   /// The machines that the set was held against, if they are several.
   private var fleet: Fleet?
 
+  /// The machines that the set was held against, if they are several.
+  var machines: [Fleet.Member] { fleet?.members ?? [] }
+
   /// The most findings that are printed for people, who would not read more.
   private static let mostPrinted = 100
 

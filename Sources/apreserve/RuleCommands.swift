@@ -95,6 +95,9 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
+  /// Whether a program reads the result that does not see messages.
+  private var isForForge: Bool { format == .sarif || format == .junit }
+
   /// What becomes of the rules on the machines of the options, and these machines if they are several.
   private func findings(of rules: RuleSet) throws -> (FleetFindings, Fleet?) {
     let machines = try descriptions.fleet()
@@ -108,7 +111,15 @@ struct VerifyCommand: ParsableCommand {
     }
     guard let machines else {
       guard let path = descriptions.inventory.first else { return (FleetFindings(), nil) }
-      return (FleetFindings(try assessment(MachineOptions.readDescription(path))), nil)
+      do {
+        return (FleetFindings(try assessment(MachineOptions.readDescription(path))), nil)
+      } catch let error where isForForge {
+        // A forge sees the report, and not what is said.
+        Terminal.say("\(error)")
+        var fleet = Fleet(staleAge: descriptions.staleAge)
+        fleet.add(Description(path: path).heading, .unreadable, "\(error)")
+        return (FleetFindings(), fleet)
+      }
     }
     var findings = FleetFindings()
     var fleet = Fleet(staleAge: descriptions.staleAge)

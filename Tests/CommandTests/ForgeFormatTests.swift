@@ -78,6 +78,35 @@ import Testing
     #expect(result.output.count(where: { $0 == "<" }) == result.output.count(where: { $0 == ">" }))
   }
 
+  /// The exit status alone is not seen in a forge.
+  @Test(arguments: [
+    "--inventory bad.json", "--inventory machine.json --inventory bad.json",
+    "--inventory machine.json --inventory nowhere.json",
+  ])
+  func `have an error for a machine that cannot be read`(words: String) throws {
+    let bench = try Sample.bench()
+    try bench.file("bad.json", "{\"apreserve\": \"snapshot\"")
+    let bad = words.hasSuffix("nowhere.json") ? "nowhere.json" : "bad.json"
+    let junit = try bench.run("verify guests \(words) --format junit")
+    #expect(junit.status == 1)
+    #expect(
+      junit.output.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "\(junit.output)")
+    #expect(
+      junit.output.contains(
+        "name=\"\(bad)\" file=\"\(bad)\">\n    <error type=\"unreadable-machine\" message="))
+    let sarif = try bench.run("verify guests \(words) --format sarif")
+    #expect(sarif.status == 1)
+    let run = try JSONParser.parse(Array(sarif.output.utf8))["runs"]?.elements.first
+    let result = try #require(run?["results"]?.elements.first)
+    #expect(result["level"]?.text == "error")
+    #expect(result["ruleId"]?.text == "unreadable-machine")
+    #expect(result["message"]?["text"]?.text?.isEmpty == false)
+    let place = result["locations"]?.elements.first?["physicalLocation"]
+    #expect(place?["artifactLocation"]?["uri"]?.text == bad)
+    let rules = run?["tool"]?["driver"]?["rules"]?.elements.compactMap { $0["id"]?.text }
+    #expect(rules == ["unreadable-machine"])
+  }
+
   @Test func `are refused beside --json`() throws {
     let result = try bench().run("verify r --format junit --json")
     #expect(result.status == 64)
