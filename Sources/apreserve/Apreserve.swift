@@ -29,11 +29,11 @@ enum Program {
     }
   }
 
-  /// Ends the program. After `--json`, an error is a document on standard output as well.
+  /// Ends the program. Where JSON is asked for, an error is a document on standard output as well.
   private static func end(with error: any Error) -> Never {
     let status = Apreserve.exitCode(for: error)
     let isError = [ExitStatus.error, ExitStatus.noBus, .validationFailure].contains(status)
-    if isError, CommandLine.arguments.contains("--json") {
+    if isError, Apreserve.requestJSON(Array(CommandLine.arguments.dropFirst())) {
       // An exit status alone has no message; what is wrong was said before.
       let message = error is ExitCode ? nil : Apreserve.message(for: error)
       Terminal.printErrorDocument(status: status.rawValue, message)
@@ -100,6 +100,16 @@ struct Apreserve: ParsableCommand {
 }
 
 extension Apreserve {
+  /// Whether the arguments, which may be wrong, ask for JSON: with `--json`, or as the format.
+  static func requestJSON(_ arguments: [String]) -> Bool {
+    var names = ["--format"]
+    // For other commands, it names a file.
+    if arguments.first == "list" { names.append("-o") }
+    return arguments.contains("--json") || arguments.contains("--format=json")
+      || zip(arguments, arguments.dropFirst()).contains { names.contains($0) && $1 == "json" }
+      || arguments.first == "list" && arguments.contains { $0 == "-ojson" || $0 == "-o=json" }
+  }
+
   /// A sentence about the word in the place of a command, or of one after `help`, that is none; nil if there is no such
   /// word. The parser would take it for an argument too many, and `help` would print the help of the program.
   static func sentence(aboutUnknownCommandIn arguments: [String]) -> String? {

@@ -1,3 +1,4 @@
+import JSONText
 import TestSupport
 import Testing
 
@@ -107,6 +108,28 @@ import Testing
     let first = result.messages.prefix { $0 != "\n" }
     let isError = ["Error: ", "apreserve: "].contains { first.hasPrefix($0) }
     #expect(isError && first.contains(message), "\(result.messages)")
+  }
+
+  /// Whichever way JSON is asked for.
+  @Test(arguments: [
+    ("plan --json", 1), ("plan --format json", 1), ("plan --format=json", 1), ("list -o json", 1),
+    ("list -ojson", 1), ("list --format json", 1), ("plan --format json --no-such-option", 64),
+  ])
+  func `is in a document where there is no result`(words: String, status: Int) throws {
+    let result = try Sample.bench().run("\(words) --rules guests --inventory nowhere")
+    #expect(result.status == status)
+    let json = try JSONParser.parse(Array(result.output.utf8))
+    #expect(json["apreserve"]?.text == "error")
+    #expect(json["status"]?.integer == status)
+    #expect(json["messages"]?.elements.isEmpty == false)
+  }
+
+  /// Another format, or a file, of that name asks for nothing.
+  @Test(arguments: ["plan -o json", "list -o name", "verify --format junit"])
+  func `is not in a document that nobody asks for`(words: String) throws {
+    let result = try Sample.bench().run("\(words) --rules guests --inventory nowhere")
+    #expect(result.status == 1)
+    #expect(!result.output.contains("\"error\""))
   }
 
   /// A result that could not be printed is an error, whatever the command found.
