@@ -109,7 +109,7 @@ package struct RuleEditingError: Error, Equatable, CustomStringConvertible {
   package var description: String
 
   fileprivate init(_ description: String) {
-    self.description = description
+    self.description = description.printable
   }
 }
 

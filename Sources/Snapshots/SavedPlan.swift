@@ -99,6 +99,7 @@ extension SavedPlan {
   package static func decode(
     _ bytes: [UInt8], file: String
   ) throws(SavedPlanError) -> SavedPlan {
+    let file = file.printable
     let value: JSONValue
     do throws(JSONSyntaxError) {
       value = try JSONParser.parse(bytes)

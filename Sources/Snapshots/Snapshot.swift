@@ -200,7 +200,8 @@ package struct SnapshotError: Error, Equatable, Sendable {
 extension SnapshotError: CustomStringConvertible {
   /// Such as `machine.json: cards[2].hwtype: 300 is not a number of 0 to 255`.
   package var description: String {
-    switch place {
+    let file = file.printable
+    return switch place {
     case .file: "\(file): \(message)"
     case .position(let line, let column): "\(file):\(line):\(column): \(message)"
     case .value(let path): "\(file): \(path): \(message)"

@@ -1,3 +1,5 @@
+import APBus
+
 /// What a capture file holds: events in their order, or devices as they were at one moment.
 public struct Capture: Equatable, Sendable {
   /// The form of a capture.
@@ -125,7 +127,8 @@ extension Capture {
       }
       guard unknown == nil else { continue }
       if isJSON(words) {
-        unknown = Refusal(position: position, problem: .unsuitable(.json))
+        let format: UnsuitableFormat = describesMachine(bytes) ? .machine : .json
+        unknown = Refusal(position: position, problem: .unsuitable(format))
         continue
       }
       guard !line.bytes.contains(0) else {
@@ -137,6 +140,12 @@ extension Capture {
     }
     if let unknown { return .failure(unknown) }
     return hasMarks ? .success(.monitor) : refuse(.empty, at: nil)
+  }
+
+  /// Whether a JSON document begins as the description of a machine does: `{"apreserve": "snapshot"`.
+  private static func describesMachine(_ bytes: [UInt8]) -> Bool {
+    let start = bytes.prefix(64).filter { !" \t\r\n".utf8.contains($0) }
+    return start.starts(with: #"{"apreserve":"snapshot""#.utf8)
   }
 
   /// Whether a line begins a JSON document: an object, or an array that is not a word in brackets, as
@@ -192,7 +201,8 @@ public struct CaptureError: Error, Equatable, Sendable {
 extension CaptureError: CustomStringConvertible {
   /// One sentence with the place in front, `FILE:LINE: what is wrong.`
   public var description: String {
-    switch position {
+    let file = file.printable
+    return switch position {
     case nil: "\(file): \(problem)."
     case .line(let line): "\(file):\(line): \(problem)."
     case .offset(let offset): "\(file): at byte \(offset): \(problem)."
@@ -228,6 +238,9 @@ public enum UnsuitableFormat: String, Equatable, Sendable, CaseIterable {
   case udevMessages
   /// A compressed file.
   case compressed
+  /// The description of a machine, as `apreserve snapshot` prints it.
+  case machine
+  /// Any other JSON.
   case json
 
   /// The format of `bytes` if their beginning shows one of these.
@@ -263,6 +276,7 @@ extension UnsuitableFormat: CustomStringConvertible {
       "these are messages that udevd sends on, not the kernel's; record with "
         + "\"udevadm monitor --kernel --property\""
     case .compressed: "this is a compressed file; unpack it first"
+    case .machine: "this describes a machine, and is no capture; use it with --inventory"
     case .json:
       "this is JSON; a capture is the text of \"udevadm monitor --kernel --property\" or "
         + "\"udevadm info --export-db\""

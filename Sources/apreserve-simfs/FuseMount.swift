@@ -122,22 +122,23 @@ struct MountPoint {
   /// Refuses what is not a directory, and one that a bus is mounted on already: libfuse would mount on
   /// anything, and programs would see the last.
   func check() throws(Refused) {
+    let shown = path.printable
     var status = stat()
     guard stat(path, &status) == 0 else {
       let reason =
         switch errno {
-        case ENOTCONN: "what was mounted on \(path) has died; remove it with: umount -l \(path)"
-        case ENOENT: "\(path) does not exist; make the directory first"
-        case let number: "\(path) cannot be mounted on: \(String(cString: strerror(number)))"
+        case ENOTCONN: "what was mounted on \(shown) has died; remove it with: umount -l \(shown)"
+        case ENOENT: "\(shown) does not exist; make the directory first"
+        case let number: "\(shown) cannot be mounted on: \(String(cString: strerror(number)))"
         }
       throw Refused(description: reason)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw Refused(description: "\(path) is a file, and a bus is mounted on a directory")
+      throw Refused(description: "\(shown) is a file, and a bus is mounted on a directory")
     }
     guard !isBus else {
       throw Refused(
-        description: "a simulated bus is mounted on \(path) already: end it, or take another "
+        description: "a simulated bus is mounted on \(shown) already: end it, or take another "
           + "directory")
     }
   }

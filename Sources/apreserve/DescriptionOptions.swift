@@ -120,7 +120,7 @@ extension [Description] {
       do {
         try use(snapshot, heading)
       } catch let error where error is MechanismChoice.Unavailable || error is LPARSelectionError {
-        say("\(description.path): \(error)")
+        say("\(description.path.printable): \(error)")
         try fail(heading, .failed, "\(error)")
       }
     }

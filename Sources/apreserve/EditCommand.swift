@@ -151,7 +151,8 @@ struct EditCommand: ParsableCommand {
   ) throws {
     let editing = try options.rules.editing(original.path, mayCreate: true)
     guard editing.file == original else {
-      Terminal.say("\(original.path) was changed by another process meanwhile, and is left alone")
+      Terminal.say(
+        "\(original.path.printable) was changed by another process meanwhile, and is left alone")
       throw ExitStatus.error
     }
     try trial.begin(.next, by: options.control)

@@ -60,6 +60,11 @@ import Testing
       "explain 05.0100",
       "\"0100\" is too large; the largest number is 00ff"
     ),
+    ("explain 05\u{1b}[31m", #"invalid queues '05\u{1B}[31m': there is a control character in it"#),
+    (
+      "guest define web1 --adapters 1\u{7f} --domains 4 --inventory machine.json --rules guests",
+      "--adapters: there is a control character in it"
+    ),
     ("explain", "Say which queues to explain, in hex as sysfs does: apreserve explain 05.0004"),
     ("list --state lost", "lost is no state; states are online, offline, "),
     ("list -o yaml", "yaml is no format; write wide, name, json or columns=queue,owner"),

@@ -224,6 +224,10 @@ import Testing
       ),
       (
         Array(Sample.machine.utf8),
+        ":1: this describes a machine, and is no capture; use it with --inventory."
+      ),
+      (
+        Array("{\"a\": 1}\n".utf8),
         ":1: this is JSON; a capture is the text of \"udevadm monitor --kernel --property\" or "
           + "\"udevadm info --export-db\"."
       ),

@@ -2,6 +2,19 @@ extension DiagnosticRow {
   /// Mistakes of people used to other notations, and characters that nobody sees.
   static let slips = [
     DiagnosticRow(
+      """
+
+        {
+          "apreserve": "snapshot",
+          "cards": []
+        }
+      """,
+      #"""
+      f:2:3: error: this is JSON, not a rule file; a description of a machine is given with --inventory [unexpected-text]
+          {
+          ^
+      """#),
+    DiagnosticRow(
       #"ADAPTER=="5","6", RESERVE="host""#,
       #"""
       f:1:10: error: alternatives are written in one pair of quotes, separated by | [comma-in-value]

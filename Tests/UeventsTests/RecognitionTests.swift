@@ -47,6 +47,10 @@ private func expectRefusal(_ bytes: [UInt8], _ sentence: String) {
     ("{\n\"a\": 1}\n", "x:1: \(json)."),
     ("[\n{}]\n", "x:1: \(json)."),
     (" [ 3, 4 ]\n", "x:1: \(json)."),
+    (
+      "\n{\n  \"apreserve\": \"snapshot\",\n  \"version\": 1",
+      "x:2: this describes a machine, and is no capture; use it with --inventory."
+    ),
     ("\n[root@host ~]# ls\n", "x:2: \"[root@host ~]# ls\" \(unknown)."),
     ("# rules\nHWTYPE==\"13-\"\n", "x:2: \"HWTYPE==\"13-\"\" \(unknown)."),
     ("\u{7f}ELF\0\n", "x: at byte 0: \"\\u{7F}ELF\\0\" \(unknown)."),

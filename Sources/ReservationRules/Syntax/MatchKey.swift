@@ -185,6 +185,7 @@ extension APMask {
   /// Numbers named outside of a rule, in the notation of the keys `ADAPTER` and `DOMAIN` with commas between them:
   /// `5,0x0a-0x0c`.
   package init(numbersIn text: String) throws(APQNPattern.SyntaxError) {
+    try text.requireNoControlCharacter()
     let value = text.replacing(",", with: "|")
     let file = RuleFile(path: "", text: "ADAPTER==\"\(value)\", RESERVE=\"host\"")
     let (set, diagnostics) = RuleSet.parse(files: [file])
@@ -214,6 +215,7 @@ package struct APQNPattern: Hashable, Sendable {
   }
 
   package init(_ text: String) throws(SyntaxError) {
+    try text.requireNoControlCharacter()
     let file = RuleFile(path: "", text: "APQN==\"\(text)\", RESERVE=\"host\"")
     let (set, diagnostics) = RuleSet.parse(files: [file])
     if let diagnostic = diagnostics.first { throw SyntaxError(diagnostic.message) }
@@ -228,4 +230,12 @@ package struct APQNPattern: Hashable, Sendable {
 
   /// The queues that it names one by one.
   package var singleQueues: [APQN] { ranges.compactMap(\.singleQueue) }
+}
+
+extension String {
+  /// Refuses characters that rules cannot have: the message about a rule names their place in its file.
+  fileprivate func requireNoControlCharacter() throws(APQNPattern.SyntaxError) {
+    guard !unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7f })
+    else { throw APQNPattern.SyntaxError("there is a control character in it") }
+  }
 }

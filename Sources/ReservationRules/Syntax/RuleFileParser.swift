@@ -52,6 +52,7 @@ struct RuleFileParser {
       reportSize()
       return
     }
+    guard !reportJSON() else { return }
     var number = 1
     var start = 0
     while start < file.bytes.count {
@@ -188,6 +189,30 @@ extension RuleFileParser {
         length: 0, sourceLine: "",
         message: "the file has \(file.bytes.count) bytes, and at most \(RuleFile.largestFile) are "
           + "read; divide it into several files"))
+  }
+
+  /// Reports a file that is JSON, such as the description of a machine, once instead of line by line.
+  private mutating func reportJSON() -> Bool {
+    let blanks = " \t\r\n".utf8
+    let start = file.bytes.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
+    guard
+      let brace = file.bytes[start...].firstIndex(where: { !blanks.contains($0) }),
+      file.bytes[brace] == UInt8(ascii: "{"),
+      let next = file.bytes[(brace + 1)...].first(where: { !blanks.contains($0) }),
+      next == UInt8(ascii: "\"") || next == UInt8(ascii: "}")
+    else { return false }
+    let before = file.bytes[..<brace]
+    let number = 1 + before.count { $0 == UInt8(ascii: "\n") }
+    let first = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    let end = file.bytes[brace...].firstIndex { blanks.dropFirst(2).contains($0) }
+    let line = SourceMap.PhysicalLine(number: number, bytes: first..<(end ?? file.bytes.count))
+    guard line.bytes.count <= RuleFile.longestLine,
+      !file.bytes[line.bytes].contains(where: { Self.isControl($0) || $0 >= 0x80 })
+    else { return false }
+    report(
+      .unexpectedText, at: brace..<brace + 1, in: line,
+      "this is JSON, not a rule file; a description of a machine is given with --inventory")
+    return true
   }
 
   /// Whether the line is text of a permitted length; reports what is wrong otherwise.

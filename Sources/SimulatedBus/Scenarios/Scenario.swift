@@ -1,4 +1,5 @@
 public import APBus
+import Uevents
 
 /// Steps that a simulated machine takes and claims about its state, one a line: a test that a person
 /// writes. See `apreserve-scenario(5)` for the language.
@@ -56,11 +57,15 @@ public struct Scenario: Equatable, Sendable {
     lines = []
     // A carriage return and its newline are one character.
     let texts = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-    for (index, text) in texts.enumerated() {
+    for (index, line) in texts.enumerated() {
       do throws(ScenarioProblem) {
-        try take(text, number: index + 1)
+        try take(line, number: index + 1)
       } catch {
-        throw ScenarioError(file: name, line: index + 1, problem: error.text)
+        let isCapture = Capture.read(bytes: Array(text.utf8), name: name).format != nil
+        throw ScenarioError(
+          file: name, line: index + 1,
+          problem: isCapture
+            ? "this is a capture, not a scenario; \"apreserve replay\" reads it" : error.text)
       }
     }
   }
