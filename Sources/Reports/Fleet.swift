@@ -16,7 +16,8 @@ package struct Fleet {
     package var standing: Standing
     /// What there is to do, or why there is no report; empty if there is nothing to say.
     package var note: String
-    package var isStale: Bool
+    /// Nil if its age is not known.
+    package var isStale: Bool?
   }
 
   /// How a machine stands by the rules, best first.
@@ -43,7 +44,7 @@ package struct Fleet {
   ) -> Member {
     let member = Member(
       heading: heading, standing: standing, note: note,
-      isStale: heading.age.map { $0 > staleAge } ?? false)
+      isStale: heading.isStale(after: staleAge))
     members.append(member)
     return member
   }
@@ -62,7 +63,7 @@ package struct Fleet {
 
   package func count(_ standing: Standing) -> Int { members.count { $0.standing == standing } }
 
-  package var staleCount: Int { members.count(where: \.isStale) }
+  package var staleCount: Int { members.count { $0.isStale == true } }
 
   /// Whether there is a machine without a report.
   package var hasErrors: Bool { count(.unreadable) + count(.failed) > 0 }
@@ -124,13 +125,12 @@ extension Fleet {
     var table = TextTable()
     for member in members {
       table.append([
-        .init(member.name), .init(member.ageText, member.isStale ? .problem : nil),
+        .init(member.name), .init(member.ageText, member.isStale == true ? .problem : nil),
         .init(member.standing.rawValue, member.standing.ink), .init(member.note.printable),
       ])
     }
     let rows =
-      style.width.map { table.lines(indentation: "  ", width: $0, style: style) }
-      ?? table.lines(indentation: "  ", style: style)
+      table.lines(indentation: "  ", fitting: style)
     let lines = [style.paint("hosts", in: .heading)] + rows + ["", summary]
     return lines.map { $0 + "\n" }.joined()
   }
@@ -149,9 +149,14 @@ extension Fleet {
 extension Fleet.Member {
   var name: String { heading.fullName }
 
-  /// How old its description is, if that is known.
+  /// How old its description is, as far as that is known.
   var ageText: String {
-    (heading.age.map { "\($0.largestUnit) old" } ?? "") + (isStale ? ", stale" : "")
+    (heading.age?.sinceWords ?? "") + (isStale == true ? ", stale" : "")
+  }
+
+  /// The heading of the report on it. Of a file that cannot be read nothing is known, and no age is missed.
+  package func headingLine(style: TextStyle) -> String {
+    heading.line(style: style, saysUnknownAge: standing != .unreadable)
   }
 }
 
@@ -221,7 +226,10 @@ extension Fleet.Member {
   static let layout = JSONLayout<Fleet.Member>("Host", "A machine among others.") {
     $0.add("machine", .object(MachineHeading.layout), "The machine.", \.heading)
     $0.add("standing", .word, "How it stands by the rules.", \.standing)
-    $0.add("stale", .flag, "Whether its description is older than is asked for.", \.isStale)
+    $0.add(
+      "stale", .flag,
+      "Whether its description is older than is asked for, or is from the future; missing if its age is not known.",
+      \.isStale)
     $0.add("summary", .text, "One line, or why there is no report.", \.note)
   }
 }

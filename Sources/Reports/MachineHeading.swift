@@ -26,10 +26,13 @@ package struct MachineHeading: Equatable, Sendable {
   }
 
   /// One line, such as `kvm1 (LPAR LP1), Linux 6.12.41, as scanned by the daemon 3 s ago`; more on a narrow terminal.
-  package func line(style: TextStyle) -> String {
+  ///
+  /// With `saysUnknownAge`, it says so of a file that does not have the time at which it was made.
+  package func line(style: TextStyle, saysUnknownAge: Bool = false) -> String {
     let lpar = host.lpar.map { "LPAR \($0.printable)" }
     let name = host.name.map { $0.printable + (lpar.map { " (\($0))" } ?? "") } ?? lpar
-    let parts = [name, kernel.map { "Linux \($0.printable)" }, origin].compactMap(\.self)
+    var parts = [name, kernel.map { "Linux \($0.printable)" }, origin].compactMap(\.self)
+    if saysUnknownAge, isOfUnknownAge { parts.append("of unknown age") }
     let text = parts.isEmpty ? "this host" : parts.joined(separator: ", ")
     return style.lines(text, after: "").map { style.paint($0, in: .faint) }
       .joined(separator: "\n")
@@ -62,13 +65,23 @@ package struct MachineHeading: Equatable, Sendable {
     if case .file(_, let age) = source { age } else { nil }
   }
 
+  /// Whether it is from a file that does not say when it was made.
+  var isOfUnknownAge: Bool {
+    if case .file(_, nil) = source { true } else { false }
+  }
+
+  /// Whether its file is older than that, or claims to be from the future; nil if that is not known.
+  func isStale(after age: Duration) -> Bool? {
+    self.age.map { $0 > age || $0.isOfFuture }
+  }
+
   private var origin: String? {
     switch source {
     case .daemon(let age): "as scanned by the daemon \(age.largestUnit) ago"
     case .system: nil
     case .tree(let path): "from \(path.printable)"
     case .file(let name, nil): "from \(name.printable)"
-    case .file(let name, let age?): "from \(name.printable), \(age.largestUnit) old"
+    case .file(let name, let age?): "from \(name.printable), \(age.sinceWords)"
     }
   }
 
@@ -83,7 +96,20 @@ package struct MachineHeading: Equatable, Sendable {
       "Who has read the machine: the running daemon, this program from the system itself or from another tree than /sys, or whoever has written a file.",
       \.source.kind)
     $0.add("path", .text, "The tree or the file.", \.source.path)
-    $0.add("age", .count, "How many seconds ago that was.", \.source.age)
+    $0.add(
+      "age", .count,
+      "How many seconds ago that was; 0 for a time in the future, and missing if a file does not say.",
+      \.source.age)
+  }
+}
+
+extension Duration {
+  /// Whether an age says that one of two clocks is wrong: they may differ by some minutes.
+  var isOfFuture: Bool { self < .seconds(-5 * 60) }
+
+  /// The age of a file in words.
+  var sinceWords: String {
+    isOfFuture ? "from \((.zero - self).largestUnit) in the future" : "\(largestUnit) old"
   }
 }
 

@@ -12,7 +12,7 @@ package struct Placement {
 
   fileprivate struct Host {
     var heading: MachineHeading
-    var isStale: Bool
+    var isStale: Bool?
     var answer: Answer
   }
 
@@ -57,11 +57,16 @@ package struct Placement {
   private mutating func add(_ heading: MachineHeading, _ answer: Answer) {
     hosts.append(
       Host(
-        heading: heading, isStale: heading.age.map { $0 > staleAge } ?? false, answer: answer))
+        heading: heading, isStale: heading.isStale(after: staleAge), answer: answer))
   }
 
   /// The best of all hosts.
   package var outcome: GuestMove.Outcome { hosts.compactMap(\.answer.outcome).min() ?? .impossible }
+
+  /// The file of a host that has been added, or of the one that the guest is on, and is the same as another one.
+  package func file(ofSameHostAs heading: MachineHeading) -> String? {
+    ([source] + hosts.map(\.heading)).first { $0.isSameHost(as: heading) }?.path
+  }
 
   /// Whether nothing is known of a host.
   package var hasErrors: Bool { hosts.contains { $0.answer.outcome == nil } }
@@ -103,12 +108,11 @@ extension Placement {
         case .unknown(let standing, let problem): (standing.rawValue, "", problem, true)
         }
       table.append([
-        .init(host.heading.fullName + (host.isStale ? ", stale" : "")),
+        .init(host.heading.fullName + (host.isStale == true ? ", stale" : "")),
         .init(answer.0, answer.3 ? .problem : nil), .init(answer.1), .init(answer.2.printable),
       ])
     }
-    lines +=
-      style.width.map { table.lines(width: $0, style: style) } ?? table.lines(style: style)
+    lines += table.lines(fitting: style)
     lines += ["", summary]
     return lines.map { $0 + "\n" }.joined()
   }
@@ -141,7 +145,10 @@ extension Placement.Host {
     "Candidate", "A host that could take the guest or not."
   ) {
     $0.add("machine", .object(MachineHeading.layout), "The host.", \.heading)
-    $0.add("stale", .flag, "Whether its description is older than is asked for.", \.isStale)
+    $0.add(
+      "stale", .flag,
+      "Whether its description is older than is asked for, or is from the future; missing if its age is not known.",
+      \.isStale)
     $0.add(
       "outcome", .word, "Whether it could take it; missing if nothing is known of the host.",
       \.answer.outcome)

@@ -30,11 +30,14 @@ struct DriftCommand: ParsableCommand {
       let style = options.output.style
       let reporting = AssessmentOptions.Reporting(form: options.form, document: .drift)
       try options.report(reporting) { machine in
-        let report = DriftReport(try machine.assessment())
+        let assessment = try machine.assessment()
+        let report = DriftReport(assessment)
         let hasDrift = report.outcome == .drift
         return MachineReport(
           text: { report.text(style: style) }, json: report.json,
-          standing: hasDrift ? .changed : .unchanged, summary: report.summary,
+          standing: !hasDrift
+            ? .unchanged : PlanReport(assessment).outcome == .refused ? .refused : .changed,
+          summary: report.summary,
           status: hasDrift ? ExitStatus.pending : nil)
       }
     }
@@ -86,12 +89,15 @@ struct PlaceCommand: ParsableCommand {
       let candidates = try options.machine.fleet()
       guard candidates != nil || from != nil else {
         throw ValidationError(
-          "Say which hosts could take the guest with --inventory, and where it is now with --from, if it is on none of them."
+          options.machine.inventory == nil
+            ? "Say which hosts could take the guest with --inventory, and where it is now with --from, if it is on none of them."
+            : "--inventory has one machine: add those that could take the guest, or say with --from where it is now."
         )
       }
       let source = try source(among: candidates ?? [])
       var placement = Placement(
         of: guest, on: source.heading, staleAge: options.machine.descriptions.staleAge)
+      var repeated: [(file: String, earlier: String)] = []
       func add(_ machine: AssessmentOptions.PlanningMachine) throws {
         placement.add(
           machine.heading,
@@ -102,13 +108,20 @@ struct PlaceCommand: ParsableCommand {
           HostFile.absolute($0.path) != HostFile.absolute(source.path)
         }
         try options.forEachMachine(of: others, rules: try options.ruleSet()) {
-          // The host of the guest may be described twice.
+          if let file = $0.heading.path,
+            let earlier = placement.file(ofSameHostAs: $0.heading)
+          {
+            repeated.append((file, earlier))
+          }
           if !$0.heading.isSameHost(as: source.heading) { try add($0) }
         } otherwise: {
           placement.add($0, $1, $2)
         }
       } else {
         try add(try options.ruledMachine(.init(masterKeys: true)))
+      }
+      for (file, earlier) in repeated {
+        Terminal.say("\(file.printable) describes the same host as \(earlier.printable)")
       }
       try options.output.print(
         text: placement.text(style: options.output.style), json: placement.json)

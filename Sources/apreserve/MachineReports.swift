@@ -188,7 +188,7 @@ private struct FleetPrinter {
     switch form {
     case .text:
       let body = report?.text() ?? member.note.printableLines + "\n"
-      try put(member.heading.line(style: style) + "\n\n" + body + "\n")
+      try put(member.headingLine(style: style) + "\n\n" + body + "\n")
     case .names:
       let name = member.heading.name.printable
       let lines = report?.text().split(separator: "\n") ?? []
@@ -205,7 +205,7 @@ private struct FleetPrinter {
   /// Prints the summary.
   mutating func end() throws {
     for (file, earlier) in fleet.repeated {
-      Terminal.say("\(file) describes the same host as \(earlier)")
+      Terminal.say("\(file.printable) describes the same host as \(earlier.printable)")
     }
     switch form {
     case .text: try put(fleet.text(style: style))

@@ -61,6 +61,16 @@ import Testing
       "\(result.output)")
   }
 
+  /// As the other commands have it.
+  @Test func `calls a machine refused whose requests are refused`() throws {
+    for command in ["drift", "plan", "list"] {
+      let result = try bench().run(
+        "\(command) --inventory machine.json --inventory taken.json --rules alone --json")
+      let hosts = try JSONParser.parse(Array(result.output.utf8))["hosts"]?.elements ?? []
+      #expect(hosts.first?["standing"]?.text == "refused", "\(command)")
+    }
+  }
+
   @Test func `is about the machine of the running daemon, if one is named`() throws {
     let tree = try DaemonTree()
     let daemon = try tree.start()
@@ -120,11 +130,35 @@ import Testing
     }
   }
 
+  @Test func `says which files describe the same host`() throws {
+    let bench = try bench()
+    for name in ["kvm1", "kvm2"] {
+      try bench.file("hosts/x\(name).json", try bench.text("hosts/\(name).json"))
+    }
+    let result = try bench.run("place web1 --inventory hosts --rules rules")
+    #expect(
+      result.messages == """
+        apreserve: hosts/xkvm1.json describes the same host as hosts/kvm1.json
+        apreserve: hosts/xkvm2.json describes the same host as hosts/kvm2.json
+
+        """)
+    #expect(result.output.hasSuffix("web1: 2 of 4 hosts can take it, 2 after steps\n"))
+  }
+
+  @Test func `says what is missing if one machine is given`() throws {
+    let result = try bench().run("place web1 --inventory hosts/kvm2.json")
+    #expect(result.messages.hasPrefix("apreserve: --inventory has one machine: add those that"))
+  }
+
   @Test func `lists the best host first`() throws {
     let result = try bench().run("place web1 --inventory hosts --rules rules")
     let lines = result.output.split(separator: "\n").map(String.init)
     #expect(lines.first == "web1 on kvm1 (LPAR PROD1), Linux 6.19.3, from hosts/kvm1.json")
     #expect(lines[2] == "kvm2 (LPAR PROD2)   possible")
+    let narrow = try Program.run(
+      ["place", "web1", "--inventory", "hosts", "--rules", "rules"], in: bench(),
+      environment: ["COLUMNS=80"])
+    #expect(narrow.output.contains("\nkvm2 (LPAR PROD2)   possible\nlnx"), "\(narrow.output)")
     #expect(lines.last == "web1: 1 of 3 hosts can take it, 2 after steps")
   }
 

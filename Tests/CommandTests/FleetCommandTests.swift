@@ -26,8 +26,12 @@ import Testing
     let result = try bench().run("plan --inventory hosts --rules guests")
     #expect(result.status == 2, "\(result)")
     #expect(result.messages == "")
-    #expect(result.output.hasPrefix("lnx01 (LPAR PROD1), from hosts/a.json\n\nmechanism  mask"))
-    #expect(result.output.contains("\n\nlnx02, from hosts/b.json\n\nmechanism  mask"))
+    #expect(
+      result.output.hasPrefix(
+        "lnx01 (LPAR PROD1), from hosts/a.json, of unknown age\n\nmechanism  mask"))
+    #expect(
+      result.output.contains(
+        "\n\nlnx02, from hosts/b.json, of unknown age\n\nmechanism  mask"))
     #expect(
       result.output.hasSuffix(
         """
@@ -137,6 +141,42 @@ import Testing
     #expect(result.output.hasSuffix("\n3 hosts: 2 without changes, 1 with changes; 1 stale\n"))
     let recent = try bench.run("plan --inventory hosts --rules guests --stale-after 9999w")
     #expect(recent.output.hasSuffix("\n3 hosts: 2 without changes, 1 with changes\n"))
+  }
+
+  /// The clocks of two machines may differ by minutes; more is a mistake, and says nothing of how old it is.
+  @Test func `say what is wrong with the age of a description`() throws {
+    let bench = try bench()
+    func add(_ time: String, _ name: String) throws {
+      try bench.file(
+        "hosts/\(name).json",
+        Self.done.replacing("\"version\": 1,", with: "\"version\": 1, \"time\": \"\(time)\",")
+          .replacing("lnx02", with: name))
+    }
+    try add("2099-01-01T00:00:00Z", "c")
+    let result = try bench.run("list --inventory hosts --rules guests --stale-after 9999w")
+    #expect(result.output.contains(" d in the future\n\nQUEUE"), "\(result.output)")
+    #expect(result.output.contains(" d in the future, stale  unchanged"))
+    #expect(result.output.hasSuffix("; 1 stale\n"))
+    let one = try bench.run("list --inventory hosts/c.json --rules guests")
+    #expect(one.output.hasPrefix("c, from hosts/c.json, from "), "\(one.output)")
+    let json = try JSONParser.parse(
+      Array(try bench.run("list --inventory hosts --rules guests --json").output.utf8))
+    let hosts = json["hosts"]?.elements ?? []
+    #expect(hosts.map { $0["stale"] } == [nil, nil, .bool(true)])
+    #expect(hosts.last?["machine"]?["age"]?.integer == 0)
+  }
+
+  /// A name may have any character, and a message is one line.
+  @Test func `print names of files without control characters`() throws {
+    let bench = try bench()
+    try bench.file("hosts/c\n\u{1b}[31m.json", Sample.machine)
+    let result = try bench.run("list --inventory hosts --rules guests")
+    #expect(
+      result.messages
+        == "apreserve: hosts/c\\n\\u{1B}[31m.json describes the same host as hosts/a.json\n")
+    try bench.file("hosts/d\nx.json", "{")
+    let broken = try bench.run("list --inventory hosts --rules guests")
+    #expect(broken.messages.hasPrefix("apreserve: hosts/d\\nx.json"), "\(broken.messages)")
   }
 
   /// A second description must not silently replace the first.
