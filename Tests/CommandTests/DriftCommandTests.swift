@@ -47,7 +47,7 @@ import Testing
       "\(alone.output)")
     let still = try bench.run("drift --inventory taken.json --rules host")
     #expect(
-      still.output.contains("\nstill reserved\n  01.0004-0005  vfio_ap  50.rules:1\n\n"),
+      still.output.contains("\nstill reserved\n  01.0004-0005  vfio_ap  50.rules:1, refused\n\n"),
       "\(still.output)")
   }
 
