@@ -47,8 +47,8 @@ q = ["qemu-system-x86_64", "-accel", a.accel, "-M", a.machine, "-cpu", "max" if 
      "-smp", a.cpus, "-m", a.memory, "-nodefaults", "-display", "none",
      *([] if a.reboots else ["-no-reboot"]),
      "-kernel", os.path.join(k, "vmlinux"), "-initrd", os.path.join(k, "initrd"),
-     "-append", "console=ttyS0 panic=-1 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check random.trust_cpu=on "
-                "systemd.show_status=0 kbed.root=%s %s %s" % (a.root, "kbed.ap=" + a.ap if a.ap else "", a.append),
+     "-append", "console=ttyS0 panic=%d loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check random.trust_cpu=on "
+                "systemd.show_status=0 kbed.root=%s %s %s" % (0 if a.reboots else -1, a.root, "kbed.ap=" + a.ap if a.ap else "", a.append),
      "-chardev", "file,id=con,path=" + console, "-serial", "chardev:con",
      "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
      "-virtfs", "local,path=%s,mount_tag=job,security_model=none" % job,
@@ -65,6 +65,20 @@ def stop():
     p.kill()
 
 
+def watch():
+    """Ends a guest whose kernel has panicked. Without --reboots, the restart after a panic ends it."""
+    while p.poll() is None:
+        time.sleep(1)
+        try:
+            with open(console, "rb") as log:
+                if b"Kernel panic - not syncing" in log.read():
+                    p.kill()
+        except FileNotFoundError:
+            pass
+
+
+if a.reboots:
+    threading.Thread(target=watch, daemon=True).start()
 timer = threading.Timer(a.timeout, stop)
 timer.start()
 first = None
