@@ -107,7 +107,7 @@ extension Apreserve {
     if arguments.first == "list" { names.append("-o") }
     return arguments.contains("--json") || arguments.contains("--format=json")
       || zip(arguments, arguments.dropFirst()).contains { names.contains($0) && $1 == "json" }
-      || arguments.first == "list" && arguments.contains { $0 == "-ojson" || $0 == "-o=json" }
+      || arguments.first == "list" && arguments.contains("-o=json")
   }
 
   /// A sentence about the word in the place of a command, or of one after `help`, that is none; nil if there is no such

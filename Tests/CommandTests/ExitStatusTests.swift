@@ -118,7 +118,7 @@ import Testing
   /// Whichever way JSON is asked for.
   @Test(arguments: [
     ("plan --json", 1), ("plan --format json", 1), ("plan --format=json", 1), ("list -o json", 1),
-    ("list -ojson", 1), ("list --format json", 1), ("plan --format json --no-such-option", 64),
+    ("list -o=json", 1), ("list --format json", 1), ("plan --format json --no-such-option", 64),
   ])
   func `is in a document where there is no result`(words: String, status: Int) throws {
     let result = try Sample.bench().run("\(words) --rules guests --inventory nowhere")
