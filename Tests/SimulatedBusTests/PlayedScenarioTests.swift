@@ -16,6 +16,18 @@ import Uevents
     #expect(played.contains("bind-of-2018/6.1"))
   }
 
+  @Test func `ran on every kernel where they are about the kernel alone`() {
+    let played = Set(PlayedScenario.all.map(\.description))
+    let names = SourceFile.names(in: "Tests/KernelBed/scenarios").filter { $0.hasPrefix("kernel-") }
+    #expect(names.count >= 13)
+    for name in names {
+      for kernel in ["5.10", "6.1", "6.12", "7.2"] {
+        let transcript = "\(name.prefix { $0 != "." })/\(kernel)"
+        #expect(played.contains(transcript), "\(transcript)")
+      }
+    }
+  }
+
   @Test(arguments: PlayedScenario.all)
   func `hold line by line: every write's answer, every driver, override and mask`(
     played: PlayedScenario
