@@ -36,7 +36,7 @@ private let adapterOne = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
       try machine.plan(.bind, adapterOne).refusals.map(\.description) == [
         "01.0004 is left alone: another process has moved it back 3 times; find that process, then "
-          + "reload, or use \(Guard.fighting.remedy)",
+          + "run \"apreserve reload\", or use \(Guard.fighting.remedy)",
         "01.0005 stays with the host: it did not finish its pending requests in time; wait for the "
           + "next attempt, or use \(Guard.pendingRequests.remedy)",
         "02.0004 is assigned to mediated device \(uuid) (virtual machine db1); unassign it there "
