@@ -55,15 +55,20 @@ package struct ConfigurationDirectory: Equatable, Sendable {
     if let limit, names.count > limit { throw FileError(path, .tooManyEntries(limit: limit)) }
     var entries: [Entry] = []
     for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      guard let kind = try kind(of: name, in: directory.number, path: path) else { continue }
+      guard let kind = try kind(of: name, in: directory.number, path: path, owner: owner) else {
+        continue
+      }
       entries.append(Entry(name: name, kind: kind))
     }
     return ConfigurationDirectory(path: path, entries: entries)
   }
 
   /// What an entry is; nil if it was removed since the directory was listed.
+  ///
+  /// With an `owner`, what another user can change is a file, whatever it is: reading it is an error then. Else that user
+  /// could empty a file, or put something else in its place, and it would count as masked or be left out.
   private static func kind(
-    of name: String, in directory: Int32, path: String
+    of name: String, in directory: Int32, path: String, owner: UInt32?
   ) throws(FileError) -> Kind? {
     var status = stat()
     guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -73,15 +78,29 @@ package struct ConfigurationDirectory: Equatable, Sendable {
     if status.st_mode & S_IFMT == S_IFLNK {
       // Its text is compared, so that the link means the same below another root.
       if (try? linkTarget(name, in: directory)) == "/dev/null" { return .linkToNull }
+      if let owner, !areLinksTrusted(in: "\(path)/\(name)", owner: owner) { return .file }
       guard fstatat(directory, name, &status, 0) == 0 else {
         // Reading the file reports a target that cannot be examined.
         return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? .danglingLink : .file
       }
     }
     switch status.st_mode & S_IFMT {
-    case S_IFREG: return status.st_size == 0 ? .emptyFile : .file
+    case S_IFREG:
+      let isForeign =
+        owner.map { status.st_uid != $0 || status.st_mode & (S_IWGRP | S_IWOTH) != 0 } ?? false
+      return status.st_size == 0 && !isForeign ? .emptyFile : .file
     case S_IFDIR: return .directory
     default: return .other
+    }
+  }
+
+  /// Whether nobody else can change where a link leads. That it leads nowhere is found in other ways.
+  private static func areLinksTrusted(in path: String, owner: UInt32) -> Bool {
+    do throws(FileError) {
+      try HostFile.requireTrustedLinks(in: path, owner: owner)
+      return true
+    } catch {
+      return !error.isDistrust
     }
   }
 }

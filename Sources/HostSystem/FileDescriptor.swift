@@ -163,6 +163,14 @@ package struct FileError: Error, Equatable, Sendable {
     if case .failed(_, .noSuchFile) = problem { true } else { false }
   }
 
+  /// Whether another user could change it.
+  var isDistrust: Bool {
+    switch problem {
+    case .foreignOwner, .writable: true
+    default: false
+    }
+  }
+
   /// Whether this user may not do it.
   package var isDenied: Bool {
     if case .failed(_, let errno) = problem {

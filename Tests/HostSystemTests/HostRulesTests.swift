@@ -93,6 +93,14 @@ import Testing
     for directories in [[etc], [tree.path + "/linked"]] {
       #expect(said(directories) == [problem])
     }
+    // What others may empty or replace does not vanish by that.
+    try tree.file("shared/inner/x.rules", "")
+    #expect(said([etc]) == [problem])
+    tree.remove("shared/inner/x.rules")
+    try tree.directory("shared/inner/x.rules")
+    #expect(said([etc]) == [problem])
+    tree.remove("shared/inner/x.rules")
+    try file("shared/inner/x.rules")
     // Without a link, the directories above are the choice of who names the directory.
     #expect(said([tree.path + "/shared/inner"]) == [])
     // In a sticky directory others cannot replace what is not theirs.
@@ -160,6 +168,16 @@ import Testing
           + "646); run \"chmod go-w \(etc)/c.rules\" [untrusted-file]",
       ])
     #expect(rules.rules.rules.map(\.location.file) == [etc + "/b.rules"])
+  }
+
+  @Test
+  func `are an error if other users may write to an empty file, which would mask another one`()
+    throws
+  {
+    try tree.file("etc/a.rules", "", mode: 0o666)
+    try file("usr/a.rules")
+    #expect(said(rules()) == ["/usr/a.rules masked-file"])
+    #expect(said(rules(owner: geteuid())).contains("/etc/a.rules untrusted-file"))
   }
 
   @Test func `are an error where all directories together have too many entries`() throws {
