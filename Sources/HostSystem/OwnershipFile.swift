@@ -52,18 +52,24 @@ package final class OwnershipFile: OwnershipRecord {
   }
 
   /// Reads the record in `directory` without changing it; nil if there is none of the current boot. One that would not
-  /// count if it were opened is an error.
+  /// count if it were opened does not count here, and `damage` says why.
   package static func read(
     directory: String, boot: String, lasting: String? = nil
-  ) throws -> Ownership? {
-    var ownership = try contents(
-      of: "\(directory)/\(fileName)", boot: boot, owner: HostFile.trustedOwner)
+  ) -> (ownership: Ownership?, damage: (any Error)?) {
+    var ownership: Ownership?
+    var damage: (any Error)?
+    do {
+      ownership = try contents(
+        of: "\(directory)/\(fileName)", boot: boot, owner: HostFile.trustedOwner)
+    } catch {
+      damage = error
+    }
     guard ownership?.changeover == nil, let mechanism = lasting.flatMap(changeover) else {
-      return ownership
+      return (ownership, damage)
     }
     ownership = ownership ?? Ownership()
     ownership?.changeover = mechanism
-    return ownership
+    return (ownership, damage)
   }
 
   /// What the record says; nil if there is none, or one of another boot.

@@ -116,13 +116,13 @@ struct MachineOptions {
     inventory.keyLedger = keyLedger
     inventory.noteKeys(at: HostTime().wallTime)
     let isHost = files.root != nil
-    let ownership = try ownership()
+    let ownership = ownership
     let snapshot = Snapshot(
       host: host, inventory: inventory, configuration: configuration,
-      ownership: ownership ?? Ownership(),
+      ownership: ownership.recorded,
       kernel: files.root.flatMap { HostFacts(root: $0).kernelRelease },
       time: isHost ? HostTime().wallTime : nil)
-    return (snapshot, ownership != nil)
+    return (snapshot, ownership.isKnown)
   }
 
   /// Asks the adapters of the machine for master keys that are not read yet, if it is not one that a file describes.
@@ -154,17 +154,16 @@ struct MachineOptions {
     return ledger
   }
 
-  /// What apreserve has reserved, according to the record; nil if that cannot be read.
-  private func ownership() throws -> Ownership? {
-    guard let directory = record.directory(isThisHost: isThisHost) else { return Ownership() }
-    do {
-      return try OwnershipFile.read(
-        directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "",
-        lasting: record.lasting(for: files)) ?? Ownership()
-    } catch {
-      Terminal.say("\(error); nothing counts as reserved by apreserve here")
-      return nil
+  /// What apreserve has reserved, according to the record, and whether that could be read.
+  private var ownership: (recorded: Ownership, isKnown: Bool) {
+    guard let directory = record.directory(isThisHost: isThisHost) else {
+      return (Ownership(), true)
     }
+    let (ownership, damage) = OwnershipFile.read(
+      directory: directory, boot: files.root.map { HostFacts(root: $0).bootID } ?? "",
+      lasting: record.lasting(for: files))
+    if let damage { Terminal.say("\(damage); nothing counts as reserved by apreserve here") }
+    return (ownership ?? Ownership(), damage == nil)
   }
 
   /// The other files of the machine: none for a machine that a file describes, since those of this host are
