@@ -27,12 +27,14 @@ extension Agent {
     context.fought = contention.given
     try decideChangeover(on: inventory, by: decisions)
     try put(ownership.noLongerPassing(on: inventory, by: decisions))
+    let areKeysRead = try readKeysForChoice(into: &inventory, by: decisions)
     let choice = try mechanism(on: inventory, by: decisions)
     self.choice = choice
     reportArrivals(on: inventory, by: decisions)
     let plan: Plan
     do throws(InventoryReaderError) {
-      plan = try self.plan(on: &inventory, by: decisions, mechanism: choice.mechanism)
+      plan = try self.plan(
+        on: &inventory, by: decisions, mechanism: choice.mechanism, areKeysRead: areKeysRead)
     } catch {
       throw .unreadable(error)
     }
@@ -218,14 +220,17 @@ extension Agent {
 
   /// The plan, made with all that it must know: what it takes is surveyed, and what it takes then.
   private func plan(
-    on inventory: inout Inventory, by decisions: DecisionTable, mechanism: Mechanism
+    on inventory: inout Inventory, by decisions: DecisionTable, mechanism: Mechanism,
+    areKeysRead: Bool = false
   ) throws(InventoryReaderError) -> Plan {
     var survey = Survey(InventoryReader(sysfs: sysfs))
     // Without the guard that needs the keys, to see whether they are needed at all.
     let draft = planner(for: inventory, by: decisions).without(.protectHost).plan(by: mechanism)
     if context.protectsHost, draft.changes.contains(where: { $0.from == .host }) {
-      try survey.readKeys(
-        into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
+      if !areKeysRead {
+        try survey.readKeys(
+          into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
+      }
     } else if environment.keys != nil {
       try survey.readKeys(of: draft, into: &inventory)
     }
@@ -235,6 +240,26 @@ extension Agent {
         return plan
       }
     }
+  }
+
+  /// Reads the master keys before the mechanism is chosen for the first time, if that may depend on them: masks may not
+  /// be able to do everything beside a queue that stays. Whether they were read.
+  private func readKeysForChoice(
+    into inventory: inout Inventory, by decisions: DecisionTable
+  ) throws(Status.Obstacle) -> Bool {
+    let bus = inventory.bus
+    guard context.protectsHost, keptChoice == nil, settings.mechanism == nil,
+      ownership.mechanism == nil, bus.masks != nil, bus.supportsOverride == true,
+      planner(for: inventory, by: decisions).without(.protectHost).plan(by: .mask).changes
+        .contains(where: { $0.from == .host })
+    else { return false }
+    do throws(InventoryReaderError) {
+      try Survey(InventoryReader(sysfs: sysfs)).readKeys(
+        into: &inventory, switchedOff: ownership.offline, known: &knownMasterKeys)
+    } catch {
+      throw .unreadable(error)
+    }
+    return true
   }
 
   private enum Result {

@@ -52,7 +52,7 @@ package struct MechanismChoice: Equatable, Sendable {
     let bus = planner.inventory.bus
     if let target {
       guard target.isAvailable(on: bus) else { throw Unavailable(mechanism: target) }
-      self.init(target, because: "what the changeover is to")
+      self.init(target, because: "requested by the changeover")
     } else if let requested {
       guard requested.isAvailable(on: bus) else { throw Unavailable(mechanism: requested) }
       let file = origin.flatMap { $0 == AppliedSetting.commandLineOrigin ? nil : $0 }
@@ -90,7 +90,15 @@ package struct MechanismChoice: Equatable, Sendable {
       self = choice
     } else if bus.supportsOverride != true {
       self.init(.mask, because: "this kernel has masks and no driver_override")
-    } else if planner.masksAreExact, !guarded.masksFailBesideKeys {
+    } else {
+      self.init(by: planner, guarded: guarded)
+    }
+  }
+
+  /// Masks if they can do it, on a kernel that has both.
+  private init(by planner: Planner, guarded: Planner) {
+    let areExact = planner.masksAreExact
+    if areExact, !guarded.masksFailBesideKeys {
       self.init(.mask, because: Self.exactness)
     } else if let callout = planner.context.configuration.callout,
       planner.context.isOn(.callout)
@@ -104,8 +112,11 @@ package struct MechanismChoice: Equatable, Sendable {
           + "reserved by driver_override; where no mediated device is started by mdevctl or libvirt, "
           + "\(Guard.callout.remedy), chooses overrides anyway")
     } else {
-      self.init(
-        .override, because: "masks cannot express the rules, and this kernel has driver_override")
+      let lack =
+        areExact
+        ? "masks cannot reserve everything beside what stays with the host because of its master keys"
+        : "masks cannot express the rules"
+      self.init(.override, because: "\(lack), and this kernel has driver_override")
     }
   }
 
