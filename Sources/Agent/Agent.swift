@@ -244,6 +244,9 @@ package final class Agent {
     retries.reset()
   }
 
+  /// Forgets a changeover that has not been decided. It is for the caller to say that it is not done.
+  package func abandonChangeover() { requestedChangeover = nil }
+
   /// Decides the rules for a host of these names from the next `reconcile` on.
   package func replaceHost(_ host: HostIdentity) {
     guard host != self.host else { return }

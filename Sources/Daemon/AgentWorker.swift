@@ -71,6 +71,8 @@ struct AgentWorker {
         $0.report.status = Agent.Status(phase: phase)
         $0.report.ticket = ticket
       }
+      // Whoever asked for it is answered now that it cannot be done.
+      mail.changeover = nil
       mail.add(mailbox.wait(pause))
       pause = min(pause * 2, longestPause)
     }
@@ -175,6 +177,8 @@ struct AgentWorker {
     agent.reconcile()
     measureReconciliation(since: begin)
     note(received.take())
+    // Whoever asked for one is answered now, and must not be told that it failed if it is done later.
+    if agent.status.isIdle { agent.abandonChangeover() }
     if case .refused(let choice, let plan) = agent.changeover, agent.changeover != report.changeover
     {
       journal.noteRefusedChangeover(to: choice.mechanism, because: plan.refusals)

@@ -95,11 +95,15 @@ package final class Mailbox: Sendable {
   /// Wakes the agent's thread, which finds out by itself what is due.
   package func wake() { wakeup.signal() }
 
-  /// Numbers a request for a scan of everything, or for whatever is to be done anyway.
-  package func postTicket(scansEverything: Bool = true) -> UInt64 {
+  /// Numbers a request for a scan of everything, or for whatever is to be done anyway. A changeover is taken with its
+  /// number or not at all.
+  package func postTicket(
+    scansEverything: Bool = true, changeover: Mechanism? = nil
+  ) -> UInt64 {
     let ticket = tickets.wrappingAdd(1, ordering: .relaxed).newValue
     post {
       $0.ticket = max($0.ticket, ticket)
+      $0.changeover = changeover ?? $0.changeover
       if scansEverything { $0.scan(.everything) }
     }
     return ticket

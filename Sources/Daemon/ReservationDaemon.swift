@@ -345,8 +345,7 @@ package final class ReservationDaemon {
     noteRequest(.changeover, by: peer, mechanism: mechanism)
     rules?.refresh()
     intake?.takeIn()
-    mailbox.post { $0.changeover = mechanism }
-    settles.add(waiter, ticket: mailbox.postTicket(), until: .idle)
+    settles.add(waiter, ticket: mailbox.postTicket(changeover: mechanism), until: .idle)
   }
 }
 

@@ -231,6 +231,46 @@ struct `A daemon on a live machine` {
     }
   }
 
+  /// Whoever asked for it was told that it failed.
+  @Test func `does not do a changeover later that it could not do`() async {
+    await #expect(processExitsWith: .success) {
+      let obstacle = Box("")
+      let machine = try LiveMachine(
+        .override, rules: Self.rule, configuration: [.mechanism: "auto"], hasBus: false
+      ) { settings in
+        obstacle.set((settings.record?.directory ?? "") + "/ownership.new")
+        mkdir(obstacle.get(), 0o700)
+      }
+      func changeOver() throws -> ControlError? {
+        do throws(ControlError) {
+          _ = try ControlClient(path: machine.control).call(
+            Call("org.apreserve.ChangeOver", parameters: [.init("mechanism", "mask")]),
+            timeout: .seconds(60))
+          return nil
+        } catch {
+          return error
+        }
+      }
+      let unrecorded = try #require(try changeOver())
+      #expect("\(unrecorded)".contains(obstacle.get()), "\(unrecorded)")
+      rmdir(obstacle.get())
+      #expect(try machine.settle()["phase"] == "without-bus")
+      #expect(try changeOver() == .refused("org.apreserve.NoInventory", []))
+      machine.bus.isAbsent.store(false, ordering: .relaxed)
+      var status = try machine.settle()
+      #expect(status["mechanism"] == "override", "\(status.text())")
+      machine.bus.isUnreadable.store(true, ordering: .relaxed)
+      #expect(try changeOver() != nil)
+      machine.bus.isUnreadable.store(false, ordering: .relaxed)
+      status = try machine.settle()
+      #expect(status["summary"] == "4 of 4 queues reserved")
+      #expect(status["mechanism"] == "override", "\(status.text())")
+      // It is one that can be done.
+      #expect(try changeOver() == nil)
+      #expect(try machine.status()["mechanism"] == "mask")
+    }
+  }
+
   @Test func `bounds how often it says the same thing, and says that it does`() async {
     await #expect(processExitsWith: .success) {
       // No rectangle: every queue of these is refused.
