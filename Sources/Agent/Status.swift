@@ -79,7 +79,13 @@ extension Agent.Status {
     /// What is about to be written cannot be put on record first.
     case unrecorded(OwnershipRecordError)
 
-    package var description: String { "\(cause)" }
+    package var description: String {
+      switch self {
+      case .unreadable, .unavailable: "\(cause)"
+      case .unrecorded(let error):
+        "nothing is moved until reservations can be put on record: \(error)"
+      }
+    }
 
     /// The error itself.
     package var cause: any Error {

@@ -61,6 +61,25 @@ import Testing
     withExtendedLifetime(daemon) {}
   }
 
+  @Test func `says what is in the way while it cannot open its record`() throws {
+    try bench.directory("state/ownership.new")
+    let daemon = try tree.start()
+    for words in ["list", "plan", "explain 01.0004"] {
+      let result = try bench.run("\(words) --control c")
+      #expect(result.status == 1, "\(words): \(result.messages)")
+      #expect(
+        result.messages.contains("the daemon is blocked: nothing is moved until "),
+        "\(words): \(result.messages)")
+      #expect(result.messages.contains("/ownership.new"), "\(words): \(result.messages)")
+    }
+    let changeover = try bench.run("changeover override --control c")
+    #expect(changeover.status == 1)
+    #expect(changeover.messages.contains("nothing is moved until "), "\(changeover.messages)")
+    bench.remove("state/ownership.new")
+    #expect(try bench.run("settle --control c --timeout 60").status == 0)
+    withExtendedLifetime(daemon) {}
+  }
+
   @Test func `limits the wait of its callers when it is stuck`() throws {
     let daemon = try tree.start()
     _ = try bench.run("settle --control c --timeout 60")

@@ -223,6 +223,23 @@ struct `A daemon on a live machine` {
       #expect(summary.contains(obstacle.get()), "\(summary)")
       #expect(status["problems"]?.elements == [.string(summary)])
       #expect(StatusView(status).outcomeOfApplying == .error)
+      #expect(summary.hasPrefix("nothing is moved until "), "\(summary)")
+      for (method, parameters) in [
+        ("ListQueues", []), ("Plan", []), ("GetPlanningState", []), ("GetRequests", []),
+        ("Explain", [.init("queue", "01.0000")]),
+      ] as [(String, [JSONValue.Member])] {
+        #expect(
+          throws: ControlError.refused("org.apreserve.Blocked", [.init("reason", .string(summary))])
+        ) {
+          try machine.reply(method, parameters)
+        }
+      }
+      #expect(
+        throws: ControlError.refused(
+          "org.apreserve.ChangeoverFailed", [.init("reason", .string(summary))])
+      ) {
+        try machine.reply("ChangeOver", [.init("mechanism", "mask")])
+      }
       #expect(machine.bus.takeWrites() == [])
       #expect(machine.messages.texts(of: .problem) == [summary])
       rmdir(obstacle.get())

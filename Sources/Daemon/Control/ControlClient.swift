@@ -117,6 +117,8 @@ extension ControlError: CustomStringConvertible {
         + "restart apreserve.service"
     case .refused("org.apreserve.NoInventory", _):
       "there is no AP bus, or the daemon has not scanned it yet"
+    case .refused("org.apreserve.Blocked", let parameters):
+      "the daemon is blocked: \(JSONValue.object(parameters)["reason"]?.text ?? "see its journal")"
     case .refused("org.varlink.service.PermissionDenied", _):
       "only root may ask the daemon for this"
     case .refused("org.apreserve.RulesRefused", let parameters):

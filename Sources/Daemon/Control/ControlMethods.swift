@@ -192,14 +192,20 @@ struct ControlMethods {
           settings: status.settings))
       return .changeoverRefused(document.changeoverRefusal ?? "", plan: document.json)
     case nil:
+      if let obstacle = report.status.obstacle { return .changeoverFailed("\(obstacle)") }
       guard report.inventory != nil else { return noInventory }
-      return .changeoverFailed(report.status.obstacle.map { "\($0)" } ?? "\(report.status)")
+      return .changeoverFailed("\(report.status)")
     }
   }
 
   private var statusReply: Reply { Reply([.init("status", status().json)]) }
 
-  private var noInventory: Reply { Reply(error: "org.apreserve.NoInventory") }
+  /// The answer while nothing is known of the machine: without a bus, before its first scan, or since something is
+  /// in the way.
+  private var noInventory: Reply {
+    status().board.status.obstacle.map { .blocked("\($0)") }
+      ?? Reply(error: "org.apreserve.NoInventory")
+  }
 
   private var assessment: Assessment? { status().assessment }
 

@@ -150,6 +150,11 @@ extension Reply {
       parameters: [.init("message", .string(message))] + (plan.map { [.init("plan", $0)] } ?? []))
   }
 
+  /// Nothing is known of the machine, and why.
+  static func blocked(_ reason: String) -> Reply {
+    Reply(error: "org.apreserve.Blocked", parameters: [.init("reason", .string(reason))])
+  }
+
   /// The mechanism cannot be another one, whatever rules and guests are.
   static func changeoverFailed(_ reason: String) -> Reply {
     Reply(
