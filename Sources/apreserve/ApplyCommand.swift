@@ -59,11 +59,7 @@ struct ApplyCommand: ParsableCommand {
 
   @OptionGroup var trial: TrialOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Wait at most this many seconds for the daemon, if it does the work; the default is 600.",
-      valueName: "seconds"))
-  var timeout: Int?
+  @OptionGroup var wait: WorkOptions
 
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
@@ -87,9 +83,6 @@ struct ApplyCommand: ParsableCommand {
     guard trial.time == nil || plan == nil && !prepare else {
       throw ValidationError(
         "--confirm is for the rules, and cannot be combined with a saved plan or --prepare.")
-    }
-    guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
-      throw ValidationError("--timeout must be a number of seconds, 0 or more.")
     }
     guard plan == nil || !prepare else {
       throw ValidationError(
@@ -389,8 +382,7 @@ extension ApplyCommand {
     Terminal.say("\(held); it does the work")
     let control = ControlOptions(path: DaemonPlace.systemControl)
     try trial.begin(.last, by: control)
-    let limit = timeout.map { Duration.seconds($0) } ?? ControlOptions.workLimit
-    let document = try control.apply(within: limit)
+    let document = try control.apply(within: wait.limit)
     try output.print(text: "\(document["summary"]?.text ?? "")\n", json: document)
     try ControlOptions.endApplying(with: document)
   }

@@ -59,6 +59,8 @@ struct ChangeoverCommand: ParsableCommand {
     completion: .file())
   var control: String?
 
+  @OptionGroup var wait: WorkOptions
+
   @OptionGroup(title: OptionTitle.machine) var machine: SysfsOptions
   @OptionGroup(title: OptionTitle.machine) var state: StateOptions
   @OptionGroup(title: OptionTitle.rules) var rules: RuleOptions
@@ -108,10 +110,9 @@ struct ChangeoverCommand: ParsableCommand {
     let status: JSONValue
     do throws(ControlError) {
       status =
-        try ControlOptions(path: control).callWithProgress(
+        try ControlOptions(path: control).work(
           "ChangeOver", parameters: [.init("mechanism", .string(target.rawValue))],
-          timeout: ControlOptions.workLimit)["status"]
-        ?? .object([])
+          within: wait.limit)
     } catch {
       guard case .refused("org.apreserve.ChangeoverRefused", let parameters) = error else {
         throw error

@@ -347,6 +347,23 @@ struct SettleCommand: ParsableCommand {
   }
 }
 
+/// How long a command waits for the daemon to do what it can.
+struct WorkOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Wait at most this many seconds for the daemon, if it does the work; the default is 600.",
+      valueName: "seconds"))
+  var timeout: Int?
+
+  var limit: Duration { timeout.map { .seconds($0) } ?? ControlOptions.workLimit }
+
+  func validate() throws {
+    guard timeout.map({ (0...86_400 * 365).contains($0) }) ?? true else {
+      throw ValidationError("--timeout must be a number of seconds, 0 or more.")
+    }
+  }
+}
+
 /// The daemon that is called.
 struct ControlOptions: ParsableArguments {
   @Option(
@@ -410,9 +427,17 @@ struct ControlOptions: ParsableArguments {
   func apply(
     _ action: HistoryEntry.Action = .apply, within limit: Duration = ControlOptions.workLimit
   ) throws(ControlError) -> JSONValue {
+    try work(
+      "Apply", parameters: [.init("command", .string(action.rawValue))], within: limit)
+  }
+
+  /// Calls a method that answers when nothing is left that the daemon can do now; its status then. If it takes longer,
+  /// the daemon goes on, and the error says how far it is.
+  func work(
+    _ method: String, parameters: [JSONValue.Member] = [], within limit: Duration
+  ) throws(ControlError) -> JSONValue {
     do throws(ControlError) {
-      let command = JSONValue.Member("command", .string(action.rawValue))
-      return try callWithProgress("Apply", parameters: [command], timeout: limit)["status"]
+      return try callWithProgress(method, parameters: parameters, timeout: limit)["status"]
         ?? .object([])
     } catch .timeout {
       let status = try? call("GetStatus", timeout: .seconds(5))["status"]

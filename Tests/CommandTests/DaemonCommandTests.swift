@@ -87,6 +87,12 @@ import Testing
     let settled = try bench.run("settle --control c --timeout 1")
     #expect(settled.status == 1)
     #expect(settled.messages == "apreserve: the daemon at c does not answer\n")
+    let changeover = try bench.run("changeover override --control c --timeout 1")
+    #expect(changeover.status == 1)
+    #expect(
+      changeover.messages.hasSuffix(
+        "apreserve: not finished after 1 s: the daemon does not answer; the daemon goes on\n"),
+      "\(changeover.messages)")
     daemon.signal(SIGCONT)
     #expect(try bench.run("settle --control c --timeout 60").status == 0)
   }
