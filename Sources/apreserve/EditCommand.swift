@@ -73,7 +73,7 @@ struct EditCommand: ParsableCommand {
       }
       let status = try options.control.apply()
       try Terminal.print("\(status["summary"]?.text ?? "")\n")
-      try ControlOptions.end(with: status)
+      try ControlOptions.endApplying(with: status)
     }
   }
 

@@ -184,6 +184,16 @@ struct `Changes that are taken back` {
     #expect(try owner("05.0004") == "vfio_ap")
   }
 
+  /// A queue that is absent is none of the daemon's failures.
+  @Test func `are an edit that ends as apply does`() throws {
+    let daemon = try start()
+    let edit = try edit(
+      "--control c --rules rules", Self.rule + "APQN==\"3f.0004\", RESERVE=\"vfio_ap\"\n")
+    #expect(edit.status == 0, "\(edit.messages)")
+    #expect(edit.messages.contains("3f.0004 is missing: "), "\(edit.messages)")
+    #expect(daemon.end(SIGTERM) == 0)
+  }
+
   @Test func `are none for an editor that writes errors or nothing, or fails`() throws {
     let wrong = try edit("--offline --rules rules --sysfs sys", "ADAPTER==\"99\"\n")
     #expect(wrong.status == 1)
