@@ -374,7 +374,7 @@ extension LogMessage {
     let kind: MessageKind =
       switch action {
       case .reload: .reloadRequested
-      case .apply, .undo: .applyRequested
+      case .apply, .undo, .edit, .takeBack: .applyRequested
       case .changeover: .changeoverRequested
       }
     let fields = client.map { client in

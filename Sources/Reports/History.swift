@@ -53,6 +53,9 @@ package struct HistoryEntry: Equatable, Sendable {
     case apply
     case changeover
     case undo
+    case edit
+    /// A change of the rules that was on trial is taken back.
+    case takeBack = "take-back"
   }
 
   /// The process that asks for something over the control socket.

@@ -176,7 +176,7 @@ struct ConfirmCommand: ParsableCommand {
         return
       }
       _ = try daemon.call("TakeBackRules")
-      let status = try daemon.apply()
+      let status = try daemon.apply(.takeBack)
       try Terminal.print("the rules from before are in force\n")
       for reason in StatusView(status).notGivenBack { Terminal.say(reason) }
     }

@@ -71,7 +71,7 @@ struct EditCommand: ParsableCommand {
         Terminal.say("the daemon is not running; \"apreserve apply\" carries the rules out once")
         return
       }
-      let status = try options.control.apply()
+      let status = try options.control.apply(.edit)
       try Terminal.print("\(status["summary"]?.text ?? "")\n")
       try ControlOptions.endApplying(with: status)
     }

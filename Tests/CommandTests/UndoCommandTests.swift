@@ -163,6 +163,8 @@ struct `Changes that are taken back` {
       try bench.run("status --control c").output.contains("\n           next: apreserve confirm\n"))
     let back = try bench.run("confirm --take-back --control c")
     #expect(back.status == 0, "\(back.messages)")
+    let history = try bench.run("status --history --control c").output
+    #expect(history.contains(" take-back requested by apreserve (process "), "\(history)")
     #expect(try owner("06.0004") == "host")
     #expect(try bench.text("rules/50.rules") == both)
     let rules = try bench.run("rules --control c")
@@ -191,6 +193,8 @@ struct `Changes that are taken back` {
       "--control c --rules rules", Self.rule + "APQN==\"3f.0004\", RESERVE=\"vfio_ap\"\n")
     #expect(edit.status == 0, "\(edit.messages)")
     #expect(edit.messages.contains("3f.0004 is missing: "), "\(edit.messages)")
+    let history = try bench.run("status --history --control c").output
+    #expect(history.contains(" edit requested by apreserve (process "), "\(history)")
     #expect(daemon.end(SIGTERM) == 0)
   }
 

@@ -129,11 +129,10 @@ struct ControlMethods {
     switch call["command"] {
     case nil, .null: break
     case .string(let name):
-      switch HistoryEntry.Action(rawValue: name) {
-      case .undo: action = .undo
-      case .apply: break
-      case .reload, .changeover, nil: return .reply(.invalidParameter("command"))
-      }
+      guard let asked = HistoryEntry.Action(rawValue: name), asked != .reload,
+        asked != .changeover
+      else { return .reply(.invalidParameter("command")) }
+      action = asked
     default: return .reply(.invalidParameter("command"))
     }
     noteRequest(action, peer)
