@@ -245,13 +245,15 @@ struct MountedSimulation {
     let server = try Self.spawn(
       Self.server, arguments: arguments + ["--ready-fd", "\(ends[1])", directory])
     close(ends[1])
-    var isRunning = true
-    /// Ends the server; its exit status, or 0 if it was not running any more.
+    /// How the server has ended, as wait(2) says it; nil while it runs.
+    var ended: Int32?
+    /// Ends the server if it runs. The result is its exit status, or 1 if a signal ended it.
     func end() -> Int32 {
-      guard isRunning else { return 0 }
-      isRunning = false
-      kill(server, SIGTERM)
-      let status = Child.wait(for: server)
+      if ended == nil {
+        kill(server, SIGTERM)
+        ended = Child.wait(for: server)
+      }
+      let status = ended ?? 0
       return status & 0x7f == 0 ? status >> 8 & 0xff : 1
     }
     var byte: UInt8 = 0
@@ -283,7 +285,7 @@ struct MountedSimulation {
       // As a shell ends for a command that cannot be run.
       return 127
     }
-    let status = Self.wait(for: process, besides: server, isRunning: &isRunning, signals: &signals)
+    let status = Self.wait(for: process, besides: server, ended: &ended, signals: &signals)
     // The server has said what is wrong; what the command says is more.
     let served = end()
     return status == 0 ? served : status
@@ -291,15 +293,15 @@ struct MountedSimulation {
 
   /// Waits for a command, and passes on to it that this program is to end. The result is its exit status.
   private static func wait(
-    for process: pid_t, besides server: pid_t, isRunning: inout Bool, signals: inout sigset_t
+    for process: pid_t, besides server: pid_t, ended: inout Int32?, signals: inout sigset_t
   ) -> Int32 {
     while true {
       var status: Int32 = 0
       if waitpid(process, &status, WNOHANG) == process {
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
       }
-      if isRunning, waitpid(server, nil, WNOHANG) == server {
-        isRunning = false
+      if ended == nil, waitpid(server, &status, WNOHANG) == server {
+        ended = status
         Terminal.say("apreserve-simfs has ended; calls below /sys return ENOTCONN from now on")
       }
       var number: Int32 = 0

@@ -443,12 +443,22 @@ struct `A command on a simulated bus` {
     #expect(try bench.text(".long") == "y\n")
   }
 
-  @Test func `is told when the server ends`() throws {
-    let result = try run([
-      "sh", "-c", "kill $(pgrep -P $PPID apreserve-simf); sleep 1; ls /sys/bus; true",
-    ])
-    #expect(result.status == 0)
+  @Test(arguments: [
+    ("TERM", false, "true", 0), ("KILL", false, "true", 1), ("KILL", false, "exit 7", 7),
+    ("TERM", true, "true", 1),
+  ])
+  func `is told when the server ends, whose exit status counts`(
+    signal: String, hasFault: Bool, last: String, status: Int
+  ) throws {
+    try bench.file("faults", "write /sys/bus/ap/config_time 1 ignore\n")
+    let result = try run(
+      [
+        "sh", "-c",
+        "kill -\(signal) $(pgrep -P $PPID apreserve-simf); sleep 1; ls /sys/bus; \(last)",
+      ], more: hasFault ? ["--faults", "faults"] : [])
+    #expect(result.status == status)
     #expect(result.messages.contains("apreserve-simfs has ended; calls below /sys return ENOTCONN"))
+    #expect(result.messages.contains("the fault never occurred") == hasFault)
   }
 
   @Test func `gets events in a network of its own`() throws {
