@@ -111,15 +111,20 @@ struct VerifyCommand: ParsableCommand {
     }
     guard let machines else {
       guard let path = descriptions.inventory.first else { return (FleetFindings(), nil) }
-      do {
+      guard isForForge else {
         return (FleetFindings(try assessment(MachineOptions.readDescription(path))), nil)
-      } catch let error where isForForge {
-        // A forge sees the report, and not what is said.
-        Terminal.say("\(error)")
-        var fleet = Fleet(staleAge: descriptions.staleAge)
-        fleet.add(Description(path: path).heading, .unreadable, "\(error)")
-        return (FleetFindings(), fleet)
       }
+      // A forge sees the report, and not what is said.
+      var findings = FleetFindings()
+      var failed: Fleet?
+      try [Description(path: path)].forEachMachine { snapshot, _ in
+        findings = FleetFindings(try assessment(snapshot))
+      } otherwise: {
+        var fleet = Fleet(staleAge: descriptions.staleAge)
+        fleet.add($0, $1, $2)
+        failed = fleet
+      }
+      return (findings, failed)
     }
     var findings = FleetFindings()
     var fleet = Fleet(staleAge: descriptions.staleAge)

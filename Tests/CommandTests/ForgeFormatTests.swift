@@ -107,6 +107,31 @@ import Testing
     #expect(rules == ["unreadable-machine"])
   }
 
+  /// The description can be read: it is a machine, and there is no report on it.
+  @Test(arguments: ["machine.json", "hosts"])
+  func `have an error for a machine that is no LPAR of the file`(inventory: String) throws {
+    let bench = try Sample.bench()
+    try bench.file("hosts/one.json", Sample.machine)
+    try bench.file("hosts/two.json", Sample.machine.replacing("PROD1", with: "PROD2"))
+    try bench.file(
+      "hmc.json",
+      """
+      {"crypto_configuration": {"OTHER": {"adapters": {}, "usage_domains": [4], "control_domains": []}}}
+      """)
+    let words = "verify guests --inventory \(inventory) --lpar hmc.json --format"
+    let junit = try bench.run("\(words) junit")
+    #expect(junit.status == 1)
+    #expect(junit.output.contains("<error type=\"failed-machine\" message="), "\(junit.output)")
+    #expect(!junit.output.contains("unreadable"))
+    let first = inventory == "hosts" ? "hosts/one.json" : inventory
+    #expect(
+      junit.messages.hasPrefix("apreserve: \(first): hmc.json: no LPAR is called \"PROD1\""),
+      "\(junit.messages)")
+    let sarif = try JSONParser.parse(Array(try bench.run("\(words) sarif").output.utf8))
+    let rules = sarif["runs"]?.elements.first?["tool"]?["driver"]?["rules"]?.elements
+    #expect(rules?.compactMap { $0["id"]?.text } == ["failed-machine"])
+  }
+
   @Test func `are refused beside --json`() throws {
     let result = try bench().run("verify r --format junit --json")
     #expect(result.status == 64)
