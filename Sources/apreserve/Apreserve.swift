@@ -102,6 +102,8 @@ struct Apreserve: ParsableCommand {
 extension Apreserve {
   /// Whether the arguments, which may be wrong, ask for JSON: with `--json`, or as the format.
   static func requestJSON(_ arguments: [String]) -> Bool {
+    // What follows is for a command that simulate runs.
+    let arguments = arguments.prefix { $0 != "--" }
     var names = ["--format"]
     // For other commands, it names a file.
     if arguments.first == "list" { names.append("-o") }

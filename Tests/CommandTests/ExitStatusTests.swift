@@ -137,6 +137,13 @@ import Testing
     #expect(!result.output.contains("\"error\""))
   }
 
+  @Test func `is not in a document that a command in a simulation is asked for`() throws {
+    let result = try Sample.bench().run("simulate --script nowhere --mount guests -- true --json")
+    #expect(result.status == 1)
+    #expect(result.messages.hasPrefix("apreserve: opening nowhere: "), "\(result.messages)")
+    #expect(result.output == "")
+  }
+
   /// A result that could not be printed is an error, whatever the command found.
   @Test(arguments: [
     "list --inventory machine.json --rules guests", "plan --inventory machine.json --rules guests",
