@@ -302,12 +302,22 @@ func reportingErrors(_ body: () throws -> Void) throws {
   } catch ControlError.refused("org.apreserve.NoInventory", let parameters) {
     Terminal.say("\(ControlError.refused("org.apreserve.NoInventory", parameters))")
     throw ExitStatus.noBus
-  } catch let error as FileError where error.isDenied && geteuid() != 0 {
+  } catch let error as FileError where error.isForRoot && geteuid() != 0 {
     Terminal.say("\(error); only root may do that")
     throw ExitStatus.error
   } catch {
     Terminal.say("\(error)")
     throw ExitStatus.error
+  }
+}
+
+extension FileError {
+  /// Whether the file is denied to this user because only root may use it. Any other file may be another user's.
+  fileprivate var isForRoot: Bool {
+    let places = ["/sys", "/run/apreserve", "/run/lock", "/var/lib/apreserve", "/etc/apreserve"]
+    // A directory above a place is denied where the place is to be created.
+    return isDenied
+      && places.contains { "\(path)/".hasPrefix("\($0)/") || "\($0)/".hasPrefix("\(path)/") }
   }
 }
 

@@ -134,6 +134,25 @@ import Testing
       result.messages == "apreserve: opening machine.json: EACCES (permission denied)\n")
   }
 
+  /// Another user's file is not for root.
+  @Test(.enabled(if: Guest.isPossible, "other users cannot run programs here"))
+  func `that may not be read is said to be for root only in the places of apreserve`() throws {
+    let bench = try Sample.bench()
+    try bench.mode("machine.json", 0o600)
+    #expect(try Guest.run("plan --inventory machine.json --rules guests", in: bench) == 1)
+    #expect(
+      try bench.text(".guest") == "apreserve: opening machine.json: EACCES (permission denied)\n")
+    try bench.mode("machine.json", 0o644)
+    let place = access("/etc/apreserve", F_OK) == 0 ? "/etc/apreserve/x.svg" : "/etc/apreserve"
+    for (path, hint) in [("/etc/x.svg", ""), (place, "; only root may do that")] {
+      let words = "matrix --inventory machine.json --rules guests --svg \(path)"
+      #expect(try Guest.run(words, in: bench) == 1)
+      #expect(
+        try bench.text(".guest")
+          == "apreserve: opening \(path): EACCES (permission denied)\(hint)\n")
+    }
+  }
+
   /// Each the bytes of a rule file, and the first line of what is said about it.
   @Test(
     arguments: [
