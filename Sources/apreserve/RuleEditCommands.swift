@@ -37,7 +37,11 @@ struct RuleAddCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp("The rule, one line as in a rule file.", valueName: "rule"))
-  var words: [String]
+  var rule: String
+
+  /// More arguments, which mean that the rule was not quoted.
+  @Argument(help: .hidden)
+  var others: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -49,7 +53,7 @@ struct RuleAddCommand: ParsableCommand {
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
   func validate() throws {
-    guard words.count == 1 else {
+    guard others.isEmpty else {
       throw ValidationError(
         "The shell has taken the rule apart: put it in single quotes, as in "
           + "'ADAPTER==\"5\", DOMAIN==\"4\", RESERVE=\"vfio_ap\"'.")
@@ -58,7 +62,6 @@ struct RuleAddCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let rule = words[0]
       let editing = try rules.editing(file, mayCreate: true)
       var edit = RuleFileEdit(editing.file)
       switch try edit.add(rule) {
