@@ -60,18 +60,21 @@ package struct Verification {
     }
   }
 
-  /// Each finding with its line and a caret; one line that sums up is the last.
+  /// Each finding with its line and a caret; one line that sums up is the last. On a terminal, sentences are broken into
+  /// lines of its width.
   package func text(style: TextStyle) -> String {
     let printed = printed
     var text = ""
     for diagnostic in printed {
       text += style.paint(
-        diagnostic.description, in: diagnostic.severity == .error ? .problem : nil)
+        diagnostic.text { style.lines($0, after: "", hanging: 2) },
+        in: diagnostic.severity == .error ? .problem : nil)
       text += "\n\n"
     }
     let others = count(diagnostics) - count(printed)
     if others > 0 {
-      text += "and \(others) more; correct these first, or see all of them with --json\n\n"
+      let hint = "and \(others) more; correct these first, or see all of them with --json"
+      text += style.lines(hint, after: "", hanging: 2).map { $0 + "\n" }.joined() + "\n"
     }
     return text + (fleet.map { $0.text(style: style) + "\n" } ?? "") + summary + "\n"
   }

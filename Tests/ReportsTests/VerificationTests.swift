@@ -46,6 +46,25 @@ import Testing
     #expect(clean.isClean(strict: true) && clean.summary == "1 file, 1 rule, no errors")
   }
 
+  @Test func `breaks sentences for a terminal, and neither lines of files nor corrections`() {
+    let rule = "ADAPTER==\"5\", DOMAIN==\"4\", NAME=\"web guests\", RESERVE=\"hst\""
+    let verification = verification([("a.rules", rule + "\n")])
+    func lines(_ width: Int?) -> [String] {
+      verification.text(style: TextStyle(isColored: false, width: width)).split(separator: "\n")
+        .map(String.init)
+    }
+    let whole = lines(nil)
+    #expect(whole.count == 5 && whole[0].count > 40, "\(whole)")
+    let narrow = lines(40)
+    let count = narrow.count - 4
+    #expect(count > 1)
+    #expect(narrow.prefix(count).allSatisfy { $0.count <= 40 }, "\(narrow)")
+    #expect(narrow.prefix(count).dropFirst().allSatisfy { $0.hasPrefix("  ") })
+    #expect(
+      narrow.prefix(count).map { $0.drop { $0 == " " } }.joined(separator: " ") == whole[0])
+    #expect(narrow.suffix(4) == whole.suffix(4) && narrow[count] == "  " + rule)
+  }
+
   @Test func `prints a hundred findings, errors first, and the number of others`() {
     let warning = "ADAPTER==\"5\", RESERVE=\"host\"\n"
     let error = "RESERVE=\"hst\"\n"

@@ -50,10 +50,13 @@ extension Diagnostic {
 extension Diagnostic: CustomStringConvertible {
   /// As a person reads it: place, sentence and code, then the line with a caret under each character
   /// it is about, then the correction.
-  package var description: String {
-    var lines = [
-      "\(location): \(severity.rawValue): \(message.printable) [\(code.rawValue)]"
-    ]
+  package var description: String { text { [$0] } }
+
+  /// The same with the sentence in the lines that `wrap` makes of it. The line of the file stays whole, since the carets
+  /// are below it, and so does the correction, which a person may copy.
+  package func text(wrapping wrap: (String) -> [String]) -> String {
+    var lines = wrap(
+      "\(location): \(severity.rawValue): \(message.printable) [\(code.rawValue)]")
     if !sourceLine.isEmpty && length > 0 {
       let (excerpt, underline) = excerpt
       lines.append("  " + excerpt)
