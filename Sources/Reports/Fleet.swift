@@ -16,8 +16,8 @@ package struct Fleet {
     package var standing: Standing
     /// What there is to do, or why there is no report; empty if there is nothing to say.
     package var note: String
-    /// Nil if its age is not known.
-    package var isStale: Bool?
+    /// False if its age is not known.
+    package var isStale: Bool
   }
 
   /// How a machine stands by the rules, best first.
@@ -63,7 +63,7 @@ package struct Fleet {
 
   package func count(_ standing: Standing) -> Int { members.count { $0.standing == standing } }
 
-  package var staleCount: Int { members.count { $0.isStale == true } }
+  package var staleCount: Int { members.count(where: \.isStale) }
 
   /// Whether there is a machine without a report.
   package var hasErrors: Bool { count(.unreadable) + count(.failed) > 0 }
@@ -125,7 +125,7 @@ extension Fleet {
     var table = TextTable()
     for member in members {
       table.append([
-        .init(member.name), .init(member.ageText, member.isStale == true ? .problem : nil),
+        .init(member.name), .init(member.ageText, member.isStale ? .problem : nil),
         .init(member.standing.rawValue, member.standing.ink), .init(member.note.printable),
       ])
     }
@@ -151,7 +151,7 @@ extension Fleet.Member {
 
   /// How old its description is, as far as that is known.
   var ageText: String {
-    (heading.age?.sinceWords ?? "") + (isStale == true ? ", stale" : "")
+    (heading.age?.sinceWords ?? "") + (isStale ? ", stale" : "")
   }
 
   /// The heading of the report on it. Of a file that cannot be read nothing is known, and no age is missed.
@@ -228,7 +228,7 @@ extension Fleet.Member {
     $0.add("standing", .word, "How it stands by the rules.", \.standing)
     $0.add(
       "stale", .flag,
-      "Whether its description is older than is asked for, or is from the future; missing if its age is not known.",
+      "Whether its description is older than is asked for, or is from the future; false if its age is not known.",
       \.isStale)
     $0.add("summary", .text, "One line, or why there is no report.", \.note)
   }

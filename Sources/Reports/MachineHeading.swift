@@ -70,9 +70,9 @@ package struct MachineHeading: Equatable, Sendable {
     if case .file(_, nil) = source { true } else { false }
   }
 
-  /// Whether its file is older than that, or claims to be from the future; nil if that is not known.
-  func isStale(after age: Duration) -> Bool? {
-    self.age.map { $0 > age || $0.isOfFuture }
+  /// Whether its file is older than that, or claims to be from the future; false if its age is not known.
+  func isStale(after age: Duration) -> Bool {
+    self.age.map { $0 > age || $0.isOfFuture } ?? false
   }
 
   private var origin: String? {

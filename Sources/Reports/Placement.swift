@@ -12,7 +12,8 @@ package struct Placement {
 
   fileprivate struct Host {
     var heading: MachineHeading
-    var isStale: Bool?
+    /// False if the age of its description is not known.
+    var isStale: Bool
     var answer: Answer
   }
 
@@ -108,7 +109,7 @@ extension Placement {
         case .unknown(let standing, let problem): (standing.rawValue, "", problem, true)
         }
       table.append([
-        .init(host.heading.fullName + (host.isStale == true ? ", stale" : "")),
+        .init(host.heading.fullName + (host.isStale ? ", stale" : "")),
         .init(answer.0, answer.3 ? .problem : nil), .init(answer.1), .init(answer.2.printable),
       ])
     }
@@ -147,7 +148,7 @@ extension Placement.Host {
     $0.add("machine", .object(MachineHeading.layout), "The host.", \.heading)
     $0.add(
       "stale", .flag,
-      "Whether its description is older than is asked for, or is from the future; missing if its age is not known.",
+      "Whether its description is older than is asked for, or is from the future; false if its age is not known.",
       \.isStale)
     $0.add(
       "outcome", .word, "Whether it could take it; missing if nothing is known of the host.",

@@ -107,6 +107,8 @@ import Testing
     let hosts = json["hosts"]?.elements ?? []
     #expect(hosts.count == 3, "the host that it is on is no candidate")
     #expect(hosts.first?["outcome"]?.text == outcome)
+    // Their descriptions have no time.
+    #expect(hosts.allSatisfy { $0["stale"] == .bool(false) && $0["machine"]?["age"] == nil })
     if outcome == "impossible" { #expect(hosts.first?["criterion"]?.text == "type") }
   }
 
