@@ -240,10 +240,13 @@ extension Planner {
   /// Whether masks cannot do what is requested beside queues that stay with the host for master keys that are known.
   fileprivate var masksFailBesideKeys: Bool {
     let refusals = plan(by: .mask).refusals
-    let areKnown = !refusals.contains {
-      if case .guarded(.masterKeysUnknown) = $0.reason { true } else { false }
+    let areKept = refusals.contains {
+      switch $0.reason {
+      case .guarded(.lastWithMasterKeys), .guarded(.lastNamed): true
+      default: false
+      }
     }
-    return areKnown && refusals.contains(where: \.isOfMasks)
+    return areKept && refusals.contains(where: \.isOfMasks)
   }
 
   /// Whether overrides can take the place of masks that were chosen before and are not exact any more: the
