@@ -39,7 +39,11 @@ package struct ConfigurationDirectory: Equatable, Sendable {
     let directory: FileDescriptor
     do throws(FileError) {
       directory = FileDescriptor(
-        try systemCall("opening", on: path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+        try systemCall("opening", on: path) {
+          open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        } orIfAbsent: {
+          HostFile.absence(of: path)
+        })
     } catch {
       if error.isAbsence { return nil }
       throw error

@@ -34,7 +34,9 @@ package struct ConfigurationFiles {
       do throws(FileError) {
         for entry in try ConfigurationDirectory.read(path, owner: owner)?.entries ?? []
         where entry.name.hasSuffix(".conf") && dropIns[entry.name] == nil {
-          dropIns[entry.name] = entry.kind == .file ? "\(path)/\(entry.name)" : ""
+          // What a link to nothing has said may only be missing for now.
+          let isRead = entry.kind == .file || entry.kind == .danglingLink
+          dropIns[entry.name] = isRead ? "\(path)/\(entry.name)" : ""
         }
       } catch {
         unreadable.append(.unreadable(ConfigurationProblem("\(error)", path: path)))

@@ -116,6 +116,18 @@ func systemCall<Result: SignedInteger>(
   }
 }
 
+/// The same for a call that opens a file; `absence` is the error where it does not exist.
+func systemCall<Result: SignedInteger>(
+  _ verb: String, on path: String, _ call: () -> Result, orIfAbsent absence: () -> FileError
+) throws(FileError) -> Result {
+  do throws(Errno) {
+    return try retrying(call)
+  } catch {
+    if error == .noSuchFile { throw absence() }
+    throw FileError(path, .failed(verb, error))
+  }
+}
+
 /// The target of the link `name` in an open directory. It need not exist.
 func linkTarget(_ name: String, in directory: Int32) throws(Errno) -> String {
   var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
@@ -137,6 +149,8 @@ package struct FileError: Error, Equatable, Sendable {
   package enum Problem: Equatable, Sendable {
     /// A call on the file failed. The word says which, such as `opening`.
     case failed(String, Errno)
+    /// This is a link on the way to it, or it is one itself, and there is nothing at the end.
+    case danglingLink(String)
     /// It is a directory, a pipe or a device.
     case notRegular
     case notDirectory
@@ -201,6 +215,8 @@ extension FileError: CustomStringConvertible {
     let path = path.printable
     return switch problem {
     case .failed(let verb, let errno): "\(verb) \(path): \(errno)"
+    case .danglingLink(let link):
+      "\(link.printable) is a link to nothing; restore what it leads to, or remove it"
     case .notRegular: "\(path) is not a regular file"
     case .notDirectory: "\(path) is not a directory"
     case .notSocket: "\(path) exists and is not a socket; remove it, or use another path"

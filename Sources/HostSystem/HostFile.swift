@@ -27,6 +27,8 @@ package enum HostFile {
     let file = FileDescriptor(
       try systemCall("opening", on: path) {
         open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | waiting)
+      } orIfAbsent: {
+        absence(of: path)
       })
     let status = try file.status(path, owner: owner)
     if let owner, !allowsStreams { try requireTrustedLinks(in: path, owner: owner) }
@@ -193,6 +195,21 @@ package enum HostFile {
     }
     try systemCall("renaming", on: path) { rename(path, place) }
     return place
+  }
+
+  /// Why a path that does not exist cannot be opened. A link that leads nowhere is no absence: what is at its end may
+  /// only be missing for now.
+  static func absence(of path: String) -> FileError {
+    var place = ""
+    for name in absolute(path).split(separator: "/") {
+      place += "/\(name)"
+      var status = stat()
+      guard lstat(place, &status) == 0 else { break }
+      if status.st_mode & S_IFMT == S_IFLNK, stat(place, &status) != 0 {
+        return FileError(path, .danglingLink(place))
+      }
+    }
+    return FileError(path, .failed("opening", .noSuchFile))
   }
 
   /// Requires that behind the first link of a path nobody but root and `owner` can change where it leads: whoever can

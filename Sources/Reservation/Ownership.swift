@@ -369,7 +369,10 @@ package enum OwnershipText {
   /// `boot` is the boot that runs now.
   /// - Throws: `Damage` at the first line that is invalid.
   package static func read(_ bytes: [UInt8], boot: String) throws(Damage) -> Ownership? {
-    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return nil }
+    // A record is never without its first line: it is whole before it gets its name.
+    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
+      throw Damage(line: 1, text: String(decoding: bytes.prefix(80), as: UTF8.self))
+    }
     let lines = bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     var ownership = Ownership()
     for (index, line) in lines.enumerated() {

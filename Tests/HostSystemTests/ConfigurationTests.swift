@@ -1,4 +1,5 @@
 import APBus
+import Glibc
 import HostSystem
 import Reservation
 import TestSupport
@@ -251,5 +252,46 @@ import Testing
     }
     let settings = lines.filter { $0.hasPrefix(".B ") && $0.contains("=") && $0.last != "=" }
     #expect(settings.count == Setting.allCases.count - 1)
+  }
+}
+
+@Suite struct `The files of the configuration` {
+  private let tree: TemporaryTree
+  private let text = "[Reservation]\nProtectHost=yes\n"
+
+  init() throws {
+    tree = try TemporaryTree()
+  }
+
+  private func read() -> ConfigurationFiles {
+    ConfigurationFiles(root: tree.path, owner: geteuid())
+  }
+
+  /// Whoever has set the host's protection must not lose it by a file that is only missing for now, or by one that
+  /// another user can empty.
+  @Test(arguments: ["main file", "drop-in", "directory of drop-ins", "empty drop-in of others"])
+  func `are unreadable, and no absence, where they may have said something`(form: String) throws {
+    let etc = "etc/apreserve/apreserve.conf"
+    try tree.file("run/apreserve/apreserve.conf.d/5.conf", text)
+    try tree.directory("etc/apreserve")
+    switch form {
+    case "main file": try tree.link(etc, to: "away.conf")
+    case "drop-in":
+      try tree.directory("\(etc).d")
+      try tree.link("\(etc).d/5.conf", to: "away.conf")
+    case "directory of drop-ins": try tree.link("\(etc).d", to: "away")
+    default: try tree.file("\(etc).d/5.conf", "", mode: 0o666)
+    }
+    let files = read()
+    #expect(files.unreadable.count == 1, "\(files.sources)")
+    #expect(files.configuration().policy.protectHost == .yes)
+  }
+
+  @Test func `may be missing, and an empty one masks another`() throws {
+    #expect(read().sources == [])
+    try tree.file("run/apreserve/apreserve.conf.d/5.conf", text)
+    #expect(read().configuration().policy.protectHost == .yes)
+    try tree.file("etc/apreserve/apreserve.conf.d/5.conf", "")
+    #expect(read().sources == [])
   }
 }

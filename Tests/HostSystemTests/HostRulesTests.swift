@@ -72,9 +72,25 @@ import Testing
     let rules = rules()
     #expect(
       rules.diagnostics.map(\.description) == [
-        "\(etc)/d.rules:1:1: error: the file cannot be read: opening \(etc)/d.rules: ENOENT (no such "
-          + "file or directory) [unreadable-file]"
+        "\(etc)/d.rules:1:1: error: the file cannot be read: \(etc)/d.rules is a link to nothing; restore "
+          + "what it leads to, or remove it [unreadable-file]"
       ])
+  }
+
+  @Test(arguments: ["linked/rules.d", "top/rules.d"])
+  func `are an error where a directory is behind a link to nothing`(path: String) throws {
+    try file("away/rules.d/x.rules")
+    try tree.directory("linked")
+    try tree.link("linked/rules.d", to: "../away/rules.d")
+    try tree.link("top", to: "away")
+    let directory = tree.path + "/" + path
+    #expect(said(HostRules(directories: [directory])) == [])
+    tree.remove("away/rules.d/x.rules")
+    tree.remove("away/rules.d")
+    if path.hasPrefix("top") { tree.remove("away") }
+    #expect(said(HostRules(directories: [directory])) == ["/\(path) unreadable-file"])
+    // One that is not there at all is none.
+    #expect(said(HostRules(directories: [tree.path + "/none/rules.d"])) == [])
   }
 
   @Test func `are an error where others can change where a link leads`() throws {
