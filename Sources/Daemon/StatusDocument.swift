@@ -94,15 +94,13 @@ package struct StatusDocument {
     return degradation + status.description + wait
   }
 
-  fileprivate static let settingsHaveErrors = "DEGRADED, settings have errors: "
-
   /// What is wrong with the files; empty where nothing is.
   private var degradation: String {
     let isUnconfirmed = rules.origin == .unconfirmed
     return switch (rules.isDegraded && !isUnconfirmed, !configurationErrors.isEmpty) {
     case (false, false): isUnconfirmed ? "DEGRADED, a change of rules was taken back: " : ""
     case (true, false): "DEGRADED, rules have errors: "
-    case (false, true): Self.settingsHaveErrors
+    case (false, true): "DEGRADED, settings have errors: "
     case (true, true): "DEGRADED, rules and settings have errors: "
     }
   }
@@ -114,6 +112,32 @@ package struct StatusDocument {
   private var allProblems: [String] {
     [board.ending, status.obstacle?.description].compactMap(\.self) + problems + rules.reasons
       + configurationErrors
+  }
+
+  /// The next command about what does not work; nil where only the journal knows more.
+  private var nextForProblems: String? {
+    guard rules.errors.isEmpty else { return "apreserve verify" }
+    if rules.origin == .unconfirmed { return "apreserve rules --diff" }
+    if !configurationErrors.isEmpty { return "correct the settings, then run apreserve reload" }
+    var full = rules.fullDirectory
+    if case .unrecorded(let error)? = status.obstacle {
+      // The error is of another module, and a text.
+      let match = error.description.firstMatch(of: /(\/[^ :]*)\/[^ :\/]*: ENOSPC/)
+      full = match.map { String($0.1) } ?? full
+    }
+    return full.map { "df -h \($0), and free space there" }
+  }
+
+  /// The next command about queues that are not given back, by the reason of the first.
+  private var nextForNotGivenBack: String? {
+    guard let refusal = status.notGivenBack.first else { return nil }
+    switch refusal.reason {
+    case .guarded(.rulesMissing): return "apreserve reload, if that is intended"
+    case .guarded(.assigned(let device?)), .vetoed(let device):
+      // The name of a virtual machine can follow (`HostConfiguration.name(ofMediatedDevice:)`).
+      return "apreserve guest show \(device.prefix { $0 != " " })"
+    default: return "apreserve explain \(refusal.apqn)"
+    }
   }
 
   package var json: JSONValue { Self.layout.json(self) }
@@ -132,6 +156,10 @@ package struct StatusDocument {
     $0.add("summary", .text, "One line for people.", \.summary)
     $0.add("degraded", .flag, "Whether something does not work as configured.", \.isDegraded)
     $0.add("problems", .cut(.text), "What does not work, a sentence each.", \.allProblems)
+    $0.add(
+      "problemsNext", .nullable(.text),
+      "The next command about it; null where the journal knows more.",
+      \.nextForProblems)
     $0.add("mechanism", .nullable(.word), "How queues are moved.", \.status.mechanism?.mechanism)
     $0.add(
       "mechanismReason", .nullable(.text), "Why they are moved like that.",
@@ -174,6 +202,9 @@ package struct StatusDocument {
       "notGivenBack", .cut(.text),
       "Why queues that no rule reserves stay reserved, a sentence each.",
       \.notGivenBack)
+    $0.add(
+      "notGivenBackNext", .nullable(.text), "The next command about the first of them.",
+      \.nextForNotGivenBack)
     $0.add("failures", .cut(.text), "What failed last, a sentence each.") {
       $0.status.failures.map(\.description)
     }
@@ -373,7 +404,9 @@ package struct StatusView {
   }
 
   private func sections(hasSettings: Bool) -> [Section] {
-    var sections = [Section("problems", problems, next: nextForProblems)]
+    var sections = [
+      Section("problems", problems, next: status["problemsNext"]?.text ?? Self.journal)
+    ]
     for state in Requests.State.allCases {
       let groups = (status["openRequests"]?.elements ?? []).filter {
         $0["state"]?.text == state.rawValue
@@ -395,7 +428,7 @@ package struct StatusView {
           "\($0["queue"]?.text ?? "?") has had pending requests for \(Self.seconds($0["seconds"])) s"
         }),
       Section(
-        "not given back", notGivenBack, next: nextForNotGivenBack),
+        "not given back", notGivenBack, next: status["notGivenBackNext"]?.text),
       Section("failed", texts("failures"), of: number("failed"), next: Self.journal),
       Section(
         "warnings", (status["warnings"]?.elements ?? []).compactMap { $0["message"]?.text }),
@@ -411,38 +444,11 @@ package struct StatusView {
     return sections.compactMap(\.self)
   }
 
-  /// The next command about what does not work.
-  private var nextForProblems: String {
-    let rules = status["rules"]
-    guard (rules?["errors"]?.elements ?? []).isEmpty else { return "apreserve verify" }
-    if rules?["origin"]?.text == RuleKeeper.Origin.unconfirmed.rawValue {
-      return "apreserve rules --diff"
-    }
-    if summary.hasPrefix(StatusDocument.settingsHaveErrors) {
-      return "correct the settings, then run apreserve reload"
-    }
-    let full = problems.lazy.compactMap { $0.firstMatch(of: /(\/[^ :]*)\/[^ :\/]*: ENOSPC/) }.first
-    if let full { return "df -h \(full.1), and free space there" }
-    return Self.journal
-  }
-
   /// The next command about requests that are stuck. Of contended ones everything known is said already.
   private static func next(for queue: String, _ state: Requests.State) -> String {
     state == .contended
       ? "journalctl -u apreserve.service AP_QUEUE=\(queue), then apreserve reload"
       : "apreserve explain \(queue)"
-  }
-
-  /// The next command about queues that are not given back, by the reason of the first.
-  private var nextForNotGivenBack: String? {
-    let refusal = (status["refusals"]?.elements ?? []).first { refusal in
-      notGivenBack.first?.hasPrefix(refusal["message"]?.text ?? "?") == true
-    }
-    guard let refusal else { return nil }
-    if refusal["reason"] == "rules-missing" { return "apreserve reload, if that is intended" }
-    let device = refusal["message"]?.text?.firstMatch(of: /mediated device ([0-9a-f-]{36})/)
-    if let device { return "apreserve guest show \(device.1)" }
-    return refusal["queue"]?.text.map { "apreserve explain \($0)" }
   }
 
   /// The command that shows what the daemon has said.

@@ -177,6 +177,7 @@ import Testing
     #expect(first.load())
     let problem = try #require(first.condition.archiveProblem)
     #expect(problem.contains(isFull ? "ENOSPC" : "EROFS"), "\(problem)")
+    #expect(first.condition.fullDirectory == (isFull ? "\(tree.path)/var" : nil))
     #expect(tree.has("var/rules") != isFull)
     #expect(tree.has("var/rules.new") == false)
     #expect(

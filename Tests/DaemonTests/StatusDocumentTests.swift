@@ -214,6 +214,11 @@ private struct Row: Sendable {
     let uuid = "11111111-2222-3333-4444-555555555555"
     for (reason, next) in [
       (.guarded(.assigned(mediatedDevice: uuid)), "apreserve guest show \(uuid)"),
+      (
+        .guarded(.assigned(mediatedDevice: "\(uuid) (virtual machine web1)")),
+        "apreserve guest show \(uuid)"
+      ),
+      (.guarded(.assigned(mediatedDevice: nil)), "apreserve explain 01.0004"),
       (.guarded(.rulesMissing), "apreserve reload, if that is intended"),
       (.cardUnbound, "apreserve explain 01.0004"),
     ] as [(Refusal.Reason, String)] {
@@ -228,10 +233,18 @@ private struct Row: Sendable {
     document.configurationErrors = ["apreserve.conf:1: FightLimit=x: not a number"]
     #expect(text(document).contains("\n  next: correct the settings, then run apreserve reload\n"))
     document.configurationErrors = []
-    document.problems = [
-      "the rules cannot be kept: writing /var/lib/a/last-good.rules.new: ENOSPC (no space left on device)"
-    ]
+    // The kernel says the same of other things than files, such as watches.
+    let journal = "\n  next: journalctl -u apreserve.service -e\n"
+    document.problems = ["watching /etc/a/rules.d: ENOSPC (no space left on device)"]
+    #expect(text(document).contains(journal))
+    document.rules.archiveError = FileError(
+      "/var/lib/a/last-good.rules.new", .failed("writing", .noSpace))
     #expect(text(document).contains("\n  next: df -h /var/lib/a, and free space there\n"))
+    document.rules.archiveError = FileError("/var/lib/a/x", .failed("writing", .permissionDenied))
+    #expect(text(document).contains(journal))
+    let record = FileError("/run/a/ownership.new", .failed("creating", .noSpace))
+    document.board.report.status.phase = .blocked(.unrecorded(OwnershipRecordError("\(record)")))
+    #expect(text(document).contains("\n  next: df -h /run/a, and free space there\n"))
   }
 
   @Test func `is complained of with the reasons, the first few`() throws {

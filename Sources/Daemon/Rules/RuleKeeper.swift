@@ -32,6 +32,9 @@ package final class RuleKeeper {
     package var archiveProblem: String?
     /// Why a trial of a change cannot be kept for the next start, or one that was kept is not used; a sentence.
     package var trialProblem: String?
+    /// The errors of these files, where they cannot be written.
+    var archiveError: FileError?
+    var trialError: FileError?
     /// The change of the files that is on trial, or was taken back.
     package var trial: RuleTrial?
     /// How often the files were found changed.
@@ -43,6 +46,10 @@ package final class RuleKeeper {
     /// Why the rules in force are not those of the directories, each a sentence.
     package var reasons: [String] {
       origin == .unconfirmed ? [trial?.refusal].compactMap(\.self) + errors : errors
+    }
+    /// The directory where nothing can be kept, since its file system is full.
+    package var fullDirectory: String? {
+      archiveError?.fullDirectory ?? trialError?.fullDirectory
     }
     /// Whether the rules in force are not those of the directories.
     package var isDegraded: Bool { origin != .files }
@@ -128,7 +135,8 @@ package final class RuleKeeper {
       if condition.trial?.end != nil { forgetTrial() }
       condition = Condition(
         origin: .files, rules: read.rules, diagnostics: read.diagnostics,
-        trialProblem: condition.trialProblem, trial: condition.trial)
+        trialProblem: condition.trialProblem, trialError: condition.trialError,
+        trial: condition.trial)
       kept = nil
       keep(read.files, insteadOf: before)
     }
@@ -220,6 +228,7 @@ package final class RuleKeeper {
       try HostFile.replace(archive, with: bytes)
       archived = sum
     } catch {
+      let writing = error
       var problem = "the rules in force are not kept for a start with broken rule files: \(error)"
       do throws(FileError) {
         try HostFile.remove(archive)
@@ -229,7 +238,17 @@ package final class RuleKeeper {
           + "\(error)"
       }
       condition.archiveProblem = problem
+      condition.archiveError = writing
     }
+  }
+}
+
+extension FileError {
+  /// The directory of the file, if its file system is full.
+  fileprivate var fullDirectory: String? {
+    guard case .failed(_, .noSpace) = problem else { return nil }
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }
 
@@ -287,6 +306,7 @@ extension RuleKeeper {
     }
     condition.trial = trial
     condition.trialProblem = nil
+    condition.trialError = nil
     condition.revision += 1
     return RuleChanges(from: RuleSet.parse(files: before).0, to: condition.rules)
   }
@@ -321,6 +341,7 @@ extension RuleKeeper {
     }
     condition.trial = nil
     condition.trialProblem = nil
+    condition.trialError = nil
     previous = nil
     condition.revision += 1
   }
@@ -367,6 +388,7 @@ extension RuleKeeper {
     } catch {
       condition.trialProblem =
         "that a change of the rules was taken back cannot be kept for the next start: \(error)"
+      condition.trialError = error
     }
     let bytes = RuleArchive.encode(trial.before)
     store(bytes, Checksum(bytes))
