@@ -19,9 +19,12 @@ package protocol OwnershipRecord: AnyObject {
 package struct OwnershipRecordError: Error, Equatable, Sendable, CustomStringConvertible {
   /// One clause that names the file and the reason.
   package var description: String
+  /// The directory of the file, if its file system is full.
+  package var fullDirectory: String?
 
-  package init(_ description: String) {
+  package init(_ description: String, fullDirectory: String? = nil) {
     self.description = description
+    self.fullDirectory = fullDirectory
   }
 }
 

@@ -286,13 +286,13 @@ package struct AgentFactory: Sendable {
   /// Opens the record of what is reserved.
   func openRecord() throws(OwnershipRecordError) -> Record {
     guard let record else { return Record() }
-    do {
+    do throws(FileError) {
       let opened = try OwnershipFile.open(
         directory: record.directory, boot: record.boot, lasting: lasting)
       if let damage = opened.damage { log.write(LogMessage(.error, .recordDamaged, damage)) }
       return Record(file: opened.file, ownership: opened.ownership)
     } catch {
-      throw OwnershipRecordError("\(error)")
+      throw OwnershipRecordError(error)
     }
   }
 

@@ -120,11 +120,7 @@ package struct StatusDocument {
     if rules.origin == .unconfirmed { return "apreserve rules --diff" }
     if !configurationErrors.isEmpty { return "correct the settings, then run apreserve reload" }
     var full = rules.fullDirectory
-    if case .unrecorded(let error)? = status.obstacle {
-      // The error is of another module, and a text.
-      let match = error.description.firstMatch(of: /(\/[^ :]*)\/[^ :\/]*: ENOSPC/)
-      full = match.map { String($0.1) } ?? full
-    }
+    if case .unrecorded(let error)? = status.obstacle { full = error.fullDirectory ?? full }
     return full.map { "df -h \($0), and free space there" }
   }
 

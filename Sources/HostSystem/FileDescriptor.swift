@@ -194,6 +194,13 @@ package struct FileError: Error, Equatable, Sendable {
     }
   }
 
+  /// The directory of the file, if its file system is full.
+  package var fullDirectory: String? {
+    guard case .failed(_, .noSpace) = problem else { return nil }
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
   /// Whether no process answers.
   package var isRefusal: Bool {
     if case .failed(_, .connectionRefused) = problem { true } else { false }

@@ -3,6 +3,13 @@ import Glibc
 package import Reservation
 import APBus
 
+extension OwnershipRecordError {
+  /// That the file cannot be opened or written.
+  package init(_ error: FileError) {
+    self.init("\(error)", fullDirectory: error.fullDirectory)
+  }
+}
+
 /// The record of what apreserve has reserved, a file in `/run/apreserve`.
 ///
 /// Changes are appended, each with a single write, so that a process that is killed leaves a whole record.
@@ -118,7 +125,7 @@ package final class OwnershipFile: OwnershipRecord {
       try Self.write(OwnershipText.text(changes), to: descriptor, at: path)
       for change in changes { ownership.apply(change) }
     } catch {
-      throw OwnershipRecordError("\(error)")
+      throw OwnershipRecordError(error)
     }
     linesToRewrite -= changes.count
     guard linesToRewrite <= 0 else { return }

@@ -243,7 +243,7 @@ private struct Row: Sendable {
     document.rules.archiveError = FileError("/var/lib/a/x", .failed("writing", .permissionDenied))
     #expect(text(document).contains(journal))
     let record = FileError("/run/a/ownership.new", .failed("creating", .noSpace))
-    document.board.report.status.phase = .blocked(.unrecorded(OwnershipRecordError("\(record)")))
+    document.board.report.status.phase = .blocked(.unrecorded(OwnershipRecordError(record)))
     #expect(text(document).contains("\n  next: df -h /run/a, and free space there\n"))
   }
 

@@ -243,15 +243,6 @@ package final class RuleKeeper {
   }
 }
 
-extension FileError {
-  /// The directory of the file, if its file system is full.
-  fileprivate var fullDirectory: String? {
-    guard case .failed(_, .noSpace) = problem else { return nil }
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-}
-
 extension RuleKeeper {
   /// Reads what the archive holds at the start, for what has changed since. One that cannot be read is replaced.
   private func readEarlier(_ archive: String, unless sum: Checksum) {
