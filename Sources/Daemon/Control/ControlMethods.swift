@@ -20,12 +20,12 @@ struct ControlMethods {
   var endTrial: (RuleTrial.Outcome) -> Reply
   /// Reports that a client has asked for something.
   var noteRequest: (HistoryEntry.Action, LocalSocket.Peer) -> Void
-  /// Asks the agent to change over to another mechanism for a client, and lets a waiter go on when that is done or
+  /// Asks the agent to change over to another mechanism for a client, and notifies a waiter when that is done or
   /// refused.
   var changeOver: (Mechanism, LocalSocket.Peer, any SettleWaiter) -> Void
-  /// Lets a waiter go on when the agent has come to that end, and on request scans everything for it.
+  /// Notifies a waiter when the agent has reached that end; on request, everything is scanned first.
   var settle: (any SettleWaiter, PendingSettles.End, _ scansEverything: Bool) -> Void
-  /// Lets a waiter go on when everything has been scanned once more, or after a moment.
+  /// Notifies a waiter when everything has been scanned once more, or after a moment.
   var refresh: (any SettleWaiter) -> Void
   /// What was done.
   var history: HistoryKeeper
