@@ -41,6 +41,7 @@ help:
 	@echo '  bench-host             run the benchmarks of the daemon; as root'
 	@echo '  sdk-s390x, build-s390x build a Swift SDK for s390x, and the programs with it; also deb or rpm ARCH=s390x'
 	@echo '  check-s390x            run the programs on an s390x kernel in QEMU'
+	@echo '  check-s390x-packages   install the packages in an emulated s390x system; as root'
 	@echo '  clean                  remove everything that was built'
 
 dependencies:
@@ -301,7 +302,7 @@ record-kernel: deb
 export S390X_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/apreserve/s390x
 S390X_BINARIES = $(SCRATCH)/s390x-programs
 
-.PHONY: sdk-s390x build-s390x check-s390x
+.PHONY: sdk-s390x build-s390x check-s390x check-s390x-packages
 sdk-s390x:
 	packaging/s390x/build-sdk
 
@@ -310,6 +311,12 @@ build-s390x: dependencies sdk-s390x
 
 check-s390x: build-s390x build
 	packaging/s390x/check $(S390X_BINARIES) $(SCRATCH)/debug $(SCRATCH)/s390x-check
+
+check-s390x-packages:
+	@packaging/install-build-dependencies emulated
+	$(MAKE) deb ARCH=s390x
+	$(MAKE) rpm ARCH=s390x
+	packaging/s390x/check-packages $(DEB_DIRECTORY) $(RPM_DIRECTORY) $(SCRATCH)/s390x-packages
 
 bench: dependencies
 	swift build -c release --scratch-path $(SCRATCH) --product benchmarks
