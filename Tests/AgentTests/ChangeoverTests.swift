@@ -157,19 +157,6 @@ extension Stage {
 
 /// Any rules on any machine that reserves by one mechanism and is asked to change over to the other.
 @Suite struct `Any changeover` {
-  private final class Log {
-    var writes: [Step] = []
-    var failures: [Failure] = []
-
-    func note(_ event: Agent.Event) {
-      switch event {
-      case .wrote(let step, _): writes.append(step)
-      case .failed(let failure, _, _): failures.append(failure)
-      default: break
-      }
-    }
-  }
-
   @Test(arguments: [Mechanism.override, .mask])
   func `does what it shows or nothing, keeps every reservation, and takes nothing from a guest`(
     target: Mechanism
@@ -187,7 +174,7 @@ extension Stage {
         settings: Agent.Settings(mechanism: target == .mask ? .override : .mask), time: TestTime())
       try first.reconcile().get()
       scene.disturb(on: bus)
-      let log = Log()
+      let log = WriteLog()
       let time = TestTime()
       let agent = Agent(
         sysfs: bus, rules: rules, ownership: first.ownership, time: time, report: log.note)

@@ -8,19 +8,6 @@ import Testing
 
 /// Any rules on any machine, many times over, from a seed.
 @Suite struct `A plan that is done` {
-  private final class Log {
-    var writes: [Step] = []
-    var failures: [Failure] = []
-
-    func note(_ event: Agent.Event) {
-      switch event {
-      case .wrote(let step, _): writes.append(step)
-      case .failed(let failure, _, _): failures.append(failure)
-      default: break
-      }
-    }
-  }
-
   @Test(arguments: Mechanism.allCases)
   func `moves exactly the queues that it shows, and none the second time`(mechanism: Mechanism)
     throws
@@ -30,7 +17,7 @@ import Testing
       ProofReport.count("machines", mechanism.rawValue, in: .property)
       var scene = Scene(generator: SeededGenerator(seed: seed), mechanism: mechanism)
       let bus = scene.bus()
-      let log = Log()
+      let log = WriteLog()
       let agent = Agent(
         sysfs: bus, rules: RuleSet(), settings: Agent.Settings(mechanism: mechanism),
         time: TestTime(),

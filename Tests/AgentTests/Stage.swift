@@ -144,3 +144,17 @@ final class Stage {
     }
   }
 }
+
+/// What an agent has written, and what it could not write.
+final class WriteLog {
+  var writes: [Step] = []
+  var failures: [Failure] = []
+
+  func note(_ event: Agent.Event) {
+    switch event {
+    case .wrote(let step, _): writes.append(step)
+    case .failed(let failure, _, _): failures.append(failure)
+    default: break
+    }
+  }
+}
