@@ -222,14 +222,15 @@ package struct HostConfigurationReader {
     }
   }
 
-  /// The names in a directory with definitions of guests, none if there is no such directory.
+  /// The names in a directory with definitions of guests, none if there is no such directory. What cannot be read as a
+  /// file is one of them: it is there, and may only not be readable for now.
   private func names(
     in directory: String, of subject: UnreadableDefinitions.Subject,
     into configuration: inout HostConfiguration
   ) -> [String] {
     do throws(FileError) {
       return try ConfigurationDirectory.read(root + directory, owner: nil)?.entries
-        .filter { $0.kind == .file || $0.kind == .emptyFile || $0.kind == .other }.map(\.name) ?? []
+        .filter { $0.kind != .linkToNull }.map(\.name) ?? []
     } catch {
       configuration.unreadable.append(
         UnreadableDefinitions(subject, place: directory, reason: error.reason))

@@ -61,6 +61,22 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
       ])
   }
 
+  /// What is there and cannot be read must not look like what has been removed: queues would be given back.
+  @Test func `have definitions that cannot be read where a name leads to no file`() throws {
+    let definitions = "etc/mdevctl.d/matrix/"
+    try tree.link(definitions + uuid, to: "\(tree.path)/not-mounted/\(uuid)")
+    try tree.directory(definitions + "11111111-2222-3333-4444-555555555555")
+    try tree.link("etc/libvirt/qemu/web1.xml", to: "\(tree.path)/not-mounted/web1.xml")
+    try tree.directory("etc/libvirt/qemu/networks")
+    let configuration = configuration
+    #expect(
+      configuration.definitions.map(\.device.uuid).sorted() == [
+        "11111111-2222-3333-4444-555555555555", uuid,
+      ])
+    #expect(configuration.definitions.allSatisfy { $0.problems.count == 1 })
+    #expect(configuration.unreadable.map(\.place) == ["/etc/libvirt/qemu/web1.xml"])
+  }
+
   @Test func `show the devices of a machine that runs and those of its definition`() throws {
     func machine(_ name: String, _ devices: [String]) -> String {
       devices.reduce(into: "<domain type='kvm'><name>\(name)</name>\n") { text, uuid in
