@@ -36,7 +36,7 @@ package struct GuestDefinition {
     case .libvirt:
       nodeDevice + "<!-- In the devices of the virtual machine:\n" + hostDevice + "-->\n"
         + "<!-- In its metadata, so that other hosts can compare what it needs:\n" + needs.xml
-        + "-->\n"
+        + "-->\n" + autostart
     case .matrix: matrixLine + "\n"
     case .rules: rules
     }
@@ -82,6 +82,13 @@ package struct GuestDefinition {
         </device>
 
         """
+  }
+
+  /// libvirt has no element for that.
+  private var autostart: String {
+    guard draft.startsAutomatically else { return "" }
+    let uuid = draft.device.uuid.replacing("-", with: "_")
+    return "<!-- So that it is started at boot: virsh nodedev-autostart mdev_\(uuid)_matrix -->\n"
   }
 
   private var hostDevice: String {

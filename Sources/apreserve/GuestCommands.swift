@@ -172,11 +172,7 @@ struct GuestDefineCommand: ParsableCommand {
       throw ValidationError(
         "Say what the guest is to have: --adapters and --domains, or --from-rules.")
     }
-    let isName = name.unicodeScalars.allSatisfy { scalar in
-      scalar.properties.isAlphabetic || scalar.properties.numericType != nil
-        || " ._+@:-".unicodeScalars.contains(scalar)
-    }
-    guard !name.isEmpty, isName else {
+    guard MediatedDeviceName.isPlain(name) else {
       throw ValidationError(
         "\"\(name.printable)\" is no name of a guest; use letters, digits, and . _ + @ : -")
     }
@@ -196,6 +192,7 @@ struct GuestDefineCommand: ParsableCommand {
         name: name, uuid: uuid, matrix: try matrix(on: machine.assessment),
         controlDomains: try mask(controlDomains, of: "--control-domains"),
         startsAutomatically: auto)
+      try requireDevice(of: draft, in: machine.assessment.context.configuration)
       let findings = draft.findings(on: machine.assessment)
       for finding in findings { Terminal.say("\(finding)") }
       let definition = GuestDefinition(
@@ -206,6 +203,12 @@ struct GuestDefineCommand: ParsableCommand {
           options.output.json ? definition.json.documentText : definition.text(format))
         return
       }
+      guard try !isDefined(draft, in: machine.assessment.context.configuration) else {
+        try options.output.print(
+          text: "mediated device \(draft.device.uuid) is already defined like this\n",
+          json: definition.json)
+        return
+      }
       guard !findings.contains(where: { $0.kind.severity == .error }) else {
         Terminal.say("nothing is defined")
         throw ExitStatus.refused
@@ -214,6 +217,31 @@ struct GuestDefineCommand: ParsableCommand {
       try options.output.print(
         text: "defined mediated device \(draft.device.uuid) for \(name)\n", json: definition.json)
     }
+  }
+
+  /// Requires that a virtual machine of this name, if there is one, uses the device.
+  private func requireDevice(of draft: GuestDraft, in configuration: HostConfiguration) throws {
+    guard uuid == nil,
+      let machine = configuration.virtualMachines.first(where: { $0.name == name }),
+      !machine.mediatedDevices.contains(draft.device.uuid), let used = machine.mediatedDevices.first
+    else { return }
+    Terminal.say(
+      "virtual machine \(name) uses the mediated device \(used); write --uuid \(used) to define that one")
+    throw ExitStatus.error
+  }
+
+  /// Whether the guest is defined already. What differs is left to mdevctl.
+  private func isDefined(_ draft: GuestDraft, in configuration: HostConfiguration) throws -> Bool {
+    guard
+      let definition = configuration.definitions.first(where: {
+        $0.device.uuid == draft.device.uuid
+      })
+    else { return false }
+    guard definition != draft.definition else { return true }
+    Terminal.say(
+      "mediated device \(draft.device.uuid) is already defined, and differently, in \(definition.path); change it "
+        + "with \"mdevctl modify\", or remove it first with \"mdevctl undefine --uuid \(draft.device.uuid)\"")
+    throw ExitStatus.refused
   }
 
   private func matrix(on assessment: Assessment) throws -> QueueMatrix {
@@ -241,6 +269,9 @@ struct GuestDefineCommand: ParsableCommand {
 
   private func mask(_ text: String?, of option: String) throws -> APMask {
     guard let text else { return [] }
+    guard !text.isEmpty else {
+      throw ValidationError("\(option): write numbers, such as 5,6; this is empty.")
+    }
     do throws(APQNPattern.SyntaxError) {
       return try APMask(numbersIn: text)
     } catch {

@@ -100,7 +100,10 @@ struct LibvirtHookCommand: ParsableCommand {
     settle(until: HostTime().now + settings.guestStartTimeout)
     let guests = try options.assessedMachine(.init(quietly: true)).assessment.guests
       .filter { devices.contains($0.uuid) }
-    let lacking = guests.filter { guest in guest.queues.contains { $0.reason != nil } }
+    let lacking = guests.filter { guest in
+      guest.queues.contains { $0.reason != nil }
+        || guest.findings.contains(where: \.kind.preventsStart)
+    }
     try refuse(
       lacking.flatMap(\.sentences), by: settings, advice: "\"apreserve guest show\" says what to do"
     )
