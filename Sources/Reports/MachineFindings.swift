@@ -37,8 +37,7 @@ struct MachineFindings {
   /// What the plan warns of about guests, at the files that define them.
   private mutating func findGuests() {
     for warning in assessment.plan.warnings {
-      guard let place = warning.place(in: assessment.context.configuration),
-        let code = DiagnosticCode(rawValue: warning.code)
+      guard let place = warning.place, let code = DiagnosticCode(rawValue: warning.code)
       else { continue }
       // The place of a line ends in its number.
       let colon = place.lastIndex(of: ":")
@@ -151,13 +150,11 @@ extension PlanWarning {
   }
 
   /// The file with the definition that it is about, `FILE` or `FILE:LINE`; nil for a warning of something else.
-  fileprivate func place(in configuration: HostConfiguration) -> String? {
+  fileprivate var place: String? {
     switch self {
-    case .guest(let finding): finding.place
+    case .guest(let finding): finding.place.isEmpty ? nil : finding.place
     case .invalidDefinition(_, _, let place): place
     case .unreadableDefinitions(let unreadable): unreadable.place
-    case .guestLosesAdapter(_, _, let device):
-      configuration.definitions.first { device.hasPrefix($0.device.uuid) }?.path
     default: nil
     }
   }

@@ -489,7 +489,6 @@ extension PlanWarning {
   /// The warning in one word.
   var code: String {
     switch self {
-    case .guestLosesAdapter: "guest-loses-adapter"
     case .defaultDomainTaken: "default-domain-taken"
     case .lastCCAQueueTaken: "last-cca-queue-taken"
     case .unusable: "unusable"

@@ -177,9 +177,7 @@ extension AssignmentForecast {
   package func objections(
     on inventory: Inventory, by decisions: DecisionTable?, configuration: HostConfiguration
   ) -> [String] {
-    let name =
-      configuration.virtualMachines.first { $0.mediatedDevices.contains(device.uuid) }?.name
-      ?? device.uuid
+    let name = configuration.mediatedDeviceName(of: device.uuid)
     let queues = Array(hostOwned).map { apqn in
       (
         apqn: apqn, holder: Holder(of: apqn, on: inventory),
@@ -260,7 +258,7 @@ extension AssignmentForecast {
       }
     }
 
-    func clause(guest: String, first: APQN, isOne: Bool) -> String {
+    func clause(guest: MediatedDeviceName, first: APQN, isOne: Bool) -> String {
       let them = isOne ? "it" : "them"
       return switch self {
       case .unknown: "; \"apreserve explain \(first)\" has more"
@@ -269,7 +267,7 @@ extension AssignmentForecast {
       case .keeps(let rule): ": \(rule.printable) keeps \(them) for the host"
       case .leaves(let rule): ": \(rule.printable) does not reserve \(them)"
       case .nothing:
-        ": no rule reserves \(them); GUEST==\"\(guest.printable)\", RESERVE=\"vfio_ap\" does"
+        ": no rule reserves \(them); \(guest.rule) does"
       }
     }
   }

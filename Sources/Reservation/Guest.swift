@@ -56,13 +56,18 @@ package struct Guest: Equatable, Sendable {
 
   /// Its name for people: a virtual machine, or the UUID.
   package var name: String { virtualMachines.first ?? uuid }
+
+  /// How sentences and rules name its device.
+  package var deviceName: MediatedDeviceName {
+    MediatedDeviceName(uuid: uuid, virtualMachine: virtualMachines.first)
+  }
 }
 
 extension Assessment {
   /// The guests of the machine, those with names first.
   package var guests: [Guest] {
     let configuration = context.configuration
-    let findings = configuration.guestFindings(on: inventory, by: decisions)
+    let findings = configuration.guestFindings(on: inventory, by: decisions, owners: plan.owners)
     let devices = inventory.mediatedDevices + configuration.definitions.map(\.device)
     let named = configuration.virtualMachines.flatMap(\.mediatedDevices)
     let requests = Requests(
@@ -106,7 +111,7 @@ extension Guest.Queue {
       return others.isEmpty
         ? nil : "take it out of the definition of one of the two guests; only one can have it"
     }
-    let rule = "add the rule GUEST==\"\(guest.name)\", RESERVE=\"vfio_ap\""
+    let rule = "add the rule \(guest.deviceName.rule)"
     if case .notReserved(_, nil) = reason { return rule }
     return OpenRequest.remedy(for: [apqn], reason: reason)
       ?? {

@@ -34,11 +34,14 @@ package struct GuestDraft: Equatable, Sendable {
         VirtualMachine(name: name, mediatedDevices: [device.uuid]))
     }
     let inventory = assessment.inventory
+    let decisions = DecisionTable(
+      rules: assessment.decisions.rules, inventory: inventory, host: assessment.host,
+      guests: configuration.guests)
+    // The rules decide about the guest as soon as it is defined.
+    let reserved = device.queues.filter { decisions.row($0.adapter).vfioAP.contains($0.domain) }
     return configuration.guestFindings(
-      on: inventory,
-      by: DecisionTable(
-        rules: assessment.decisions.rules, inventory: inventory, host: assessment.host,
-        guests: configuration.guests)
+      on: inventory, by: decisions,
+      owners: Dictionary(reserved.map { ($0, .vfioAP) }) { first, _ in first }
     ).filter { $0.devices.contains(device.uuid) }
   }
 }

@@ -7,7 +7,7 @@ package struct GuestFinding: Equatable, Sendable {
   package var devices: [String]
   /// The guest, as sentences name it.
   package var name: String
-  /// The file that has its definition, or that names it.
+  /// The file that has its definition, or that names it; empty for a device without either.
   package var place: String
   package var problem: Problem
 
@@ -36,6 +36,15 @@ package struct GuestFinding: Equatable, Sendable {
     case oldHardware(APMask)
     /// Adapters do not answer what only they know.
     case silentAdapters(APMask)
+    /// These adapters are not there.
+    case absentAdapters(APMask)
+    /// Of the queues of this adapter one will not be on `vfio_ap`, so that the guest gets no queue of the adapter at all
+    /// (SimulatedBus documentation, "Guests").
+    case losesAdapter(UInt8, missing: APQN)
+    /// Its device is active without these, which its definition assigns.
+    case activeWithout([APQN])
+    /// Its device is active with these, which its definition does not assign.
+    case activeBeyond([APQN])
     /// It has adapters of several modes.
     case mixedModes([QueueMode: APMask])
   }
@@ -54,12 +63,16 @@ extension GuestFinding {
     case keptForHost = "guest-kept-for-host"
     case oldHardware = "guest-old-hardware"
     case silentAdapters = "guest-silent-adapters"
+    case absentAdapters = "guest-absent-adapters"
+    case losesAdapter = "guest-loses-adapter"
+    case activeWithout = "guest-active-without"
+    case activeBeyond = "guest-active-beyond"
     case mixedModes = "guest-mixed-modes"
 
     package var severity: Severity {
       switch self {
       case .conflict, .severalDevices: .error
-      case .mixedModes: .note
+      case .mixedModes, .activeBeyond: .note
       default: .warning
       }
     }
@@ -75,7 +88,17 @@ extension GuestFinding {
     /// Whether the guest does not get all that it is to have.
     var isLack: Bool {
       switch self {
-      case .vanishedDevice, .emptyMatrix, .notConfigured, .oldHardware: true
+      case .vanishedDevice, .emptyMatrix, .notConfigured, .oldHardware, .absentAdapters,
+        .losesAdapter, .activeWithout:
+        true
+      default: false
+      }
+    }
+
+    /// Whether its virtual machine cannot be started with all its queues, although each of them may be usable.
+    package var preventsStart: Bool {
+      switch self {
+      case .vanishedDevice, .losesAdapter, .activeWithout: true
       default: false
       }
     }
@@ -93,8 +116,17 @@ extension GuestFinding {
     case .keptForHost: .keptForHost
     case .oldHardware: .oldHardware
     case .silentAdapters: .silentAdapters
+    case .absentAdapters: .absentAdapters
+    case .losesAdapter: .losesAdapter
+    case .activeWithout: .activeWithout
+    case .activeBeyond: .activeBeyond
     case .mixedModes: .mixedModes
     }
+  }
+
+  /// The queue for which the guest loses an adapter.
+  var missing: APQN? {
+    if case .losesAdapter(_, let missing) = problem { missing } else { nil }
   }
 }
 
@@ -135,6 +167,18 @@ extension GuestFinding: CustomStringConvertible {
       "\(name) is to have \(Self.numbers(adapters, "adapter", digits: 2) ?? ""), which "
         + (adapters.count == 1 ? "does" : "do")
         + " not answer; check with \"lszcrypt -V\" and on the HMC"
+    case .absentAdapters(let adapters):
+      "\(name) is to have \(Self.numbers(adapters, "adapter", digits: 2) ?? ""), which "
+        + (adapters.count == 1 ? "is" : "are") + " absent"
+    case .losesAdapter(let adapter, let missing):
+      "\(name) gets no queue of adapter 0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and "
+        + "not on vfio_ap"
+    case .activeWithout(let apqns):
+      "\(name) is active without \(apqns.shortList()), which its definition assigns; stop its guest, and start the "
+        + "device again"
+    case .activeBeyond(let apqns):
+      "\(name) is active with \(apqns.shortList()), which its definition does not assign, so that it has "
+        + (apqns.count == 1 ? "it" : "them") + " only until the device is stopped"
     case .mixedModes(let modes):
       "\(name) is to have adapters of several modes: "
         + QueueMode.allCases.compactMap { mode in
@@ -152,11 +196,14 @@ extension GuestFinding: CustomStringConvertible {
 }
 
 extension HostConfiguration {
-  /// What is or will be wrong with guests, as they are defined.
+  /// What is or will be wrong with guests, as they are defined and as they are. `owners` are those that queues will
+  /// have, where they have others now.
   package func guestFindings(
-    on inventory: Inventory, by decisions: DecisionTable
+    on inventory: Inventory, by decisions: DecisionTable, owners: [APQN: Owner]
   ) -> [GuestFinding] {
-    definitions.flatMap { findings(of: $0, on: inventory, by: decisions) }
+    let owner = { (queue: Queue) in owners[queue.apqn] ?? queue.owner }
+    return definitions.flatMap { findings(of: $0, on: inventory, by: decisions, owner: owner) }
+      + inventory.mediatedDevices.flatMap { findings(of: $0, on: inventory, owner: owner) }
       + overlaps(on: inventory) + virtualMachines.flatMap { findings(of: $0, on: inventory) }
   }
 
@@ -177,7 +224,8 @@ extension HostConfiguration {
   // MARK: - A definition by itself
 
   private func findings(
-    of definition: MediatedDeviceDefinition, on inventory: Inventory, by decisions: DecisionTable
+    of definition: MediatedDeviceDefinition, on inventory: Inventory, by decisions: DecisionTable,
+    owner: (Queue) -> Owner
   ) -> [GuestFinding] {
     let device = definition.device
     guard definition.problems.isEmpty else { return [] }
@@ -193,11 +241,20 @@ extension HostConfiguration {
       problems.append(
         .notConfigured(adapters: adapters, domains: domains, controlDomains: control))
     }
-    problems += requests(of: device, on: inventory, by: decisions)
+    let (requests, named) = requests(of: device, on: inventory, by: decisions)
+    problems += requests
+    let absent = device.adapters.subtracting(adapters).filter { inventory.card($0) == nil }
+    if !absent.isEmpty { problems.append(.absentAdapters(APMask(absent))) }
+    if !inventory.mediatedDevices.contains(where: { $0.uuid == device.uuid }) {
+      // At boot nobody is there to add a rule.
+      problems += lostAdapters(of: device, on: inventory, owner: owner) {
+        definition.startsAutomatically || !named.contains($0)
+      }
+    }
     let cards = device.adapters.compactMap(inventory.card)
     let old = APMask(cards.filter { !$0.hardwareType.isReservable }.map(\.adapter))
     if !old.isEmpty { problems.append(.oldHardware(old)) }
-    let silent = APMask(cards.filter { $0.unanswered != nil }.map(\.adapter))
+    let silent = APMask(cards.filter { $0.unanswered?.isAwaited == false }.map(\.adapter))
     if !silent.isEmpty { problems.append(.silentAdapters(silent)) }
     let modes = Dictionary(grouping: cards.filter { $0.mode != nil }, by: \.mode)
     if modes.count > 1 {
@@ -208,10 +265,11 @@ extension HostConfiguration {
     return problems.map { finding(definition, $0) }
   }
 
-  /// What rules want for the queues of a device, of those that can exist on this system.
+  /// What rules want for the queues of a device, of those that can exist on this system, and the queues that are named
+  /// there.
   private func requests(
     of device: MediatedDevice, on inventory: Inventory, by decisions: DecisionTable
-  ) -> [GuestFinding.Problem] {
+  ) -> (problems: [GuestFinding.Problem], apqns: Set<APQN>) {
     var unreserved: [APQN] = []
     var kept: [APQN] = []
     let bus = inventory.bus
@@ -228,8 +286,52 @@ extension HostConfiguration {
       }
     }
     let byRule = kept.grouped { decisions.decision(for: $0).rule?.location.fileAndLine ?? "" }
-    return (unreserved.isEmpty ? [] : [.notReserved(unreserved)])
+    let problems: [GuestFinding.Problem] =
+      (unreserved.isEmpty ? [] : [.notReserved(unreserved)])
       + byRule.map { .keptForHost($0.elements, rule: $0.value) }
+    return (problems, Set(unreserved + kept))
+  }
+
+  /// The kernel drops an adapter from a guest for any of its APQNs that the machine is configured for and that is not on
+  /// `vfio_ap`, also for one that does not exist here (SimulatedBus documentation, "Guests"). Of an adapter without any
+  /// queue the guest can lose nothing.
+  private func lostAdapters(
+    of device: MediatedDevice, on inventory: Inventory, owner: (Queue) -> Owner,
+    where isMeant: (APQN) -> Bool = { _ in true }
+  ) -> [GuestFinding.Problem] {
+    device.adapters.compactMap { adapter in
+      let queues = inventory.queues(ofCard: adapter).filter {
+        device.domains.contains($0.apqn.domain)
+      }
+      guard !queues.isEmpty else { return nil }
+      let reserved = APMask(queues.filter { owner($0) == .vfioAP }.map(\.apqn.domain))
+      let needed =
+        inventory.bus.configuredDomains.map(device.domains.intersection)
+        ?? APMask(queues.map(\.apqn.domain))
+      return needed.subtracting(reserved).lazy.map { APQN(adapter: adapter, domain: $0) }
+        .first(where: isMeant).map { .losesAdapter(adapter, missing: $0) }
+    }
+  }
+
+  // MARK: - An active device
+
+  /// What an active device lacks, also against its definition.
+  private func findings(
+    of device: MediatedDevice, on inventory: Inventory, owner: (Queue) -> Owner
+  ) -> [GuestFinding] {
+    let definition = definitions.first { $0.device.uuid == device.uuid }
+    var problems = lostAdapters(of: device, on: inventory, owner: owner)
+    if let definition, definition.problems.isEmpty {
+      let without = definition.device.queues(beyond: device)
+      let beyond = device.queues(beyond: definition.device)
+      if !without.isEmpty { problems.append(.activeWithout(without)) }
+      if !beyond.isEmpty { problems.append(.activeBeyond(beyond)) }
+    }
+    return problems.map {
+      GuestFinding(
+        devices: [device.uuid], name: guestName(of: device.uuid), place: definition?.path ?? "",
+        problem: $0)
+    }
   }
 
   // MARK: - Guests and their virtual machines among each other
@@ -287,6 +389,11 @@ extension MediatedDevice {
   /// The queues of its matrix.
   package var queues: [APQN] {
     adapters.flatMap { adapter in domains.map { APQN(adapter: adapter, domain: $0) } }
+  }
+
+  /// The queues of its matrix that another device does not have.
+  func queues(beyond other: MediatedDevice) -> [APQN] {
+    queues.filter { !other.holds($0) }
   }
 
   /// The queues that both have in their matrices.

@@ -375,7 +375,7 @@ private struct MoveComparison {
         case .unmanaged:
           (
             "but no rule reserves \(them)",
-            "add the rule GUEST==\"\(there.name.printable)\", RESERVE=\"vfio_ap\""
+            "add the rule \(there.deviceName.rule)"
           )
         }
       return Finding(

@@ -77,6 +77,13 @@ package struct Plan: Equatable, Sendable {
     Set(waiting.lazy.filter { $0.driver == DriverName.vfioAP }.map(\.apqn))
   }
 
+  /// The owners that queues will have, of those that get another one. What waits for `vfio_ap` has it soon enough:
+  /// a mediated device cannot be started before either.
+  package var owners: [APQN: Owner] {
+    Dictionary(changes.map { ($0.apqn, $0.to) }) { _, last in last }
+      .merging(awaitingVfioAP.map { ($0, .vfioAP) }) { _, awaited in awaited }
+  }
+
   /// Queues that move when masks have to be set back in the middle.
   package var changesByUndoing: [OwnerChange] { operations.flatMap(\.changesByUndoing) }
 
@@ -243,9 +250,6 @@ extension Step: CustomStringConvertible {
 
 /// Something a person should know of a plan although nothing is refused.
 package enum PlanWarning: Equatable, Sendable {
-  /// A mediated device has queues of this adapter assigned of which one will not be on `vfio_ap`, so
-  /// that its guest gets no queue of the adapter at all (SimulatedBus documentation, "Guests").
-  case guestLosesAdapter(UInt8, missing: APQN, mediatedDevice: String)
   /// The host's default domain has no queue of the host any more; the default does not move by itself
   /// (`ap_select_domain` in ap_bus.c).
   case defaultDomainTaken(UInt8)
@@ -312,14 +316,14 @@ extension PlanWarning {
   /// The queues that it names.
   package var apqns: [APQN] {
     switch self {
-    case .guestLosesAdapter(_, let missing, _): [missing]
+    case .guest(let finding): finding.missing.map { [$0] } ?? []
     case .unusable(let apqns), .undoingBinds(let apqns, _), .adopted(let apqns, _),
       .namedQueuesTaken(let apqns, _, _):
       apqns
     case .nextBoot(let conflict): conflict.apqns
     case .masterKey(let alarm): alarm.apqns
     case .defaultDomainTaken, .lastCCAQueueTaken, .refusedByCallout, .leavesMasks, .cannotBeUndone,
-      .keepsFromHost, .invalidDefinition, .guest, .unreadableDefinitions, .unanswered,
+      .keepsFromHost, .invalidDefinition, .unreadableDefinitions, .unanswered,
       .keyWithoutQueue:
       []
     }
@@ -329,9 +333,6 @@ extension PlanWarning {
 extension PlanWarning: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .guestLosesAdapter(let adapter, let missing, let device):
-      "the guest of mediated device \(device) gets no queue of adapter "
-        + "0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and not on vfio_ap"
     case .defaultDomainTaken(let domain):
       "the host's default domain 0x\(Hex.text(domain, digits: 4)) has no queue of the host then; "
         + "choose another one by writing its number to /sys/bus/ap/ap_domain"

@@ -139,7 +139,7 @@ package struct OpenRequest: Hashable, Sendable {
     case refusal(Refusal.Reason)
     /// Only this mediated device requests the queue, and no rule reserves it. A rule, `FILE:LINE`, may keep
     /// it for the host.
-    case notReserved(mediatedDevice: String, rule: String?)
+    case notReserved(mediatedDevice: MediatedDeviceName, rule: String?)
     /// Neither a rule nor a mediated device requests the queue: only who asks about it does.
     case notRequested
     case adapterAbsent(UInt8)
@@ -188,9 +188,9 @@ extension OpenRequest.Reason {
     case .draining: "the queue has pending requests to finish"
     case .refusal: nil
     case .notReserved(let device, nil):
-      "mediated device \(device.printable) includes it, and no rule reserves it"
+      "mediated device \(device) includes it, and no rule reserves it"
     case .notReserved(let device, let rule?):
-      "mediated device \(device.printable) includes it, and \(rule) keeps it for the host"
+      "mediated device \(device) includes it, and \(rule) keeps it for the host"
     case .notRequested: "neither a rule nor a mediated device requests it"
     case .adapterAbsent(let adapter): "adapter 0x\(Hex.text(adapter, digits: 2)) is absent"
     case .domainAbsent(let domain):
@@ -220,9 +220,7 @@ extension OpenRequest {
     case .planned, .unfinished, .failed, .lock, .draining: return nil
     case .refusal, .notRequested, .undecidable, .unreadable: return nil
     case .notReserved(let device, nil):
-      return
-        "add the rule GUEST==\"\(device.printable)\", RESERVE=\"vfio_ap\", or take the queue out of the "
-        + "definition"
+      return "add the rule \(device.rule), or take the queue out of the definition"
     case .failedFinally: return "run apreserve reload after mending it"
     case .driver(let driver): return "run modprobe \(driver)"
     case .notReserved(_, let rule?):
@@ -418,11 +416,8 @@ extension HostConfiguration {
   /// What an active device lacks of its definition, which its guest does not get before the device is started
   /// again.
   private func shortfall(of device: MediatedDevice) -> String? {
-    let missing = definitions.filter { $0.device.uuid == device.uuid }.flatMap { definition in
-      definition.device.adapters.flatMap { adapter in
-        definition.device.domains.lazy.map { APQN(adapter: adapter, domain: $0) }
-      }
-    }.filter { !device.holds($0) }
+    let missing = definitions.filter { $0.device.uuid == device.uuid }
+      .flatMap { $0.device.queues(beyond: device) }
     guard !missing.isEmpty else { return nil }
     return "\(name(ofMediatedDevice: device.uuid)) is active without \(missing.shortList(of: 8)), "
       + "which its definition assigns; stop its guest, and start the device again"
@@ -491,8 +486,8 @@ private struct GuestRequests {
   }
 
   /// The name of the device that requests the queue.
-  func name(for apqn: APQN) -> String? {
-    devices.first { $0.holds(apqn) }.map { configuration.name(ofMediatedDevice: $0.uuid) }
+  func name(for apqn: APQN) -> MediatedDeviceName? {
+    devices.first { $0.holds(apqn) }.map { configuration.mediatedDeviceName(of: $0.uuid) }
   }
 }
 
@@ -538,10 +533,10 @@ private struct RequestJudge {
       return decisions.silence(over: apqn).map { .unreadable($0) } ?? .undecidable
     }
     if row.vfioAP.contains(apqn.domain) { return progress.isLocked ? .lock : .unfinished }
+    guard let device = guests.name(for: apqn) else { return .notRequested }
     let rule = row.host.contains(apqn.domain) ? decisions.decision(for: apqn).rule : nil
     return .notReserved(
-      mediatedDevice: guests.name(for: apqn) ?? "?",
-      rule: rule.map { $0.location.fileAndLine.printable })
+      mediatedDevice: device, rule: rule.map { $0.location.fileAndLine.printable })
   }
 
   /// Why a queue on `vfio_ap` is of no use to a guest.

@@ -18,26 +18,18 @@ struct Warnings {
     self.inventory = inventory
     self.decisions = decisions
     self.context = context
-    // What waits for vfio_ap has it soon enough: a mediated device cannot be started before either.
-    owners = Dictionary(plan.changes.map { ($0.apqn, $0.to) }) { _, last in last }
-      .merging(plan.awaitingVfioAP.map { ($0, .vfioAP) }) { _, awaited in awaited }
+    owners = plan.owners
     for card in inventory.cards {
       if let read = card.unanswered, !read.isAwaited {
         warnings.append(.unanswered(card.adapter, read))
       }
     }
-    for device in inventory.mediatedDevices { warnIfIncomplete(device) }
-    for definition in context.configuration.definitions
-    where definition.startsAutomatically
-      && !inventory.mediatedDevices.contains(where: { $0.uuid == definition.device.uuid })
-    {
-      warnIfIncomplete(definition.device)
-    }
     for definition in context.configuration.definitions {
       warnings += context.configuration.invalidDefinition(definition)
     }
-    warnings += context.configuration.guestFindings(on: inventory, by: decisions)
-      .map { .guest($0) }
+    warnings += context.configuration.guestFindings(
+      on: inventory, by: decisions, owners: owners
+    ).map { .guest($0) }
     warnings += context.configuration.unreadable.filter { !$0.place.isEmpty }
       .map { .unreadableDefinitions($0) }
     warnOfHostLoss(unserved)
@@ -73,27 +65,6 @@ struct Warnings {
 
   /// Who will have the queue.
   private func owner(_ queue: Queue) -> Owner { owners[queue.apqn] ?? queue.owner }
-
-  /// The kernel drops an adapter from a guest for any of its APQNs that the machine is configured for and
-  /// that is not on `vfio_ap`, also for one that does not exist here (SimulatedBus documentation,
-  /// "Guests"). Of an adapter without any queue the guest can lose nothing.
-  private mutating func warnIfIncomplete(_ device: MediatedDevice) {
-    let name = context.configuration.name(ofMediatedDevice: device.uuid)
-    for adapter in device.adapters {
-      let queues = inventory.queues(ofCard: adapter).filter {
-        device.domains.contains($0.apqn.domain)
-      }
-      guard !queues.isEmpty else { continue }
-      let reserved = APMask(queues.filter { owner($0) == .vfioAP }.map(\.apqn.domain))
-      let needed =
-        inventory.bus.configuredDomains.map(device.domains.intersection)
-        ?? APMask(queues.map(\.apqn.domain))
-      guard let missing = needed.subtracting(reserved).first else { continue }
-      warnings.append(
-        .guestLosesAdapter(
-          adapter, missing: APQN(adapter: adapter, domain: missing), mediatedDevice: name))
-    }
-  }
 
   private mutating func warnOfHostLoss(_ unserved: [KeyNeed]) {
     guard owners.values.contains(where: { $0 != .host }) else { return }

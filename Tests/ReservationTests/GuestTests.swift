@@ -174,7 +174,7 @@ private let other = "11111111-2222-4333-8444-555555555555"
         .notConfigured(adapters: [9], domains: [7], controlDomains: [8]),
         .notReserved([APQN(adapter: 2, domain: 4)]),
         .keptForHost([APQN(adapter: 1, domain: 4)], rule: "test.rules:1"),
-        .oldHardware([2]), .mixedModes([.cca: [1], .ep11: [2]]),
+        .losesAdapter(2, missing: APQN(adapter: 2, domain: 4)), .oldHardware([2]), .mixedModes([.cca: [1], .ep11: [2]]),
       ])
     #expect(
       guest.findings.map(\.description) == [
@@ -182,6 +182,7 @@ private let other = "11111111-2222-4333-8444-555555555555"
           + "for; assign that to the LPAR on the HMC, or take it out of the definition",
         "web1 is to have 02.0004, which no rule reserves; a rule with GUEST does",
         "web1 is to have 01.0004, which test.rules:1 keeps for the host",
+        "web1 gets no queue of adapter 0x02 at all: 02.0004 is assigned to it and not on vfio_ap",
         "web1 is to have adapter 0x02, and vfio_ap takes only type 10 (CEX4) and newer",
         "web1 is to have adapters of several modes: cca 0x01, ep11 0x02",
       ])
@@ -198,6 +199,79 @@ private let other = "11111111-2222-4333-8444-555555555555"
       guest.findings.first?.description
         == "web1 is to have adapter 0x02, which does not answer; check with \"lszcrypt -V\" and on the HMC"
     )
+  }
+
+  @Test func `has no finding while the time of an adapter to answer is not over`() throws {
+    var machine = try machine()
+    var read = UnansweredRead(.card(1, "serialnr"))
+    read.isAwaited = true
+    try machine.change(card: 1) { $0.unanswered = read }
+    #expect(try guest(machine).findings == [])
+  }
+
+  @Test(arguments: [true, false])
+  func `is incomplete with an adapter of which one queue is missing, or that is absent`(
+    isAutomatic: Bool
+  ) throws {
+    var machine = try machine()
+    machine.inventory.bus.configuredAdapters = [1, 2, 9]
+    machine.inventory.bus.configuredDomains = [4, 5, 6]
+    machine.define(uuid, [1, 9], [4, 6], isAutomatic: isAutomatic)
+    machine.context.configuration.definitions.removeFirst()
+    let guest = try guest(machine)
+    #expect(guest.state == .incomplete)
+    #expect(
+      guest.findings.map(\.problem) == [
+        .absentAdapters([9]), .losesAdapter(1, missing: APQN(adapter: 1, domain: 6)),
+      ])
+    #expect(
+      guest.findings.map(\.description) == [
+        "web1 is to have adapter 0x09, which is absent",
+        "web1 gets no queue of adapter 0x01 at all: 01.0006 is assigned to it and not on vfio_ap",
+      ])
+    #expect(guest.findings.map(\.kind.preventsStart) == [false, true])
+  }
+
+  @Test func `is incomplete while its device lacks what it is defined with`() throws {
+    var machine = try machine()
+    try machine.set("01.0005", driver: DriverName.vfioAP, driverOverride: DriverName.vfioAP)
+    machine.context.configuration.definitions[0].device.domains = [4, 5]
+    machine.inventory.mediatedDevices = [MediatedDevice(uuid: uuid, adapters: [1], domains: [4])]
+    var guest = try guest(machine)
+    #expect(guest.state == .incomplete)
+    #expect(guest.findings.map(\.problem) == [.activeWithout([APQN(adapter: 1, domain: 5)])])
+    #expect(
+      guest.findings.first?.description
+        == "web1 is active without 01.0005, which its definition assigns; stop its guest, and start the device again"
+    )
+    // A device that has more is as good, until it is stopped.
+    machine.context.configuration.definitions[0].device.domains = [4]
+    machine.inventory.mediatedDevices[0].domains = [4, 5]
+    guest = try self.guest(machine, #"APQN=="01.*", RESERVE="vfio_ap""#)
+    #expect(guest.state == .ready)
+    #expect(guest.findings.map(\.problem) == [.activeBeyond([APQN(adapter: 1, domain: 5)])])
+  }
+
+  @Test(arguments: [
+    ("web1", "web1"), ("Datenbank für KVM", "Datenbank für KVM"), ("my web|1", uuid),
+    ("web*", uuid), (#"a"b"#, uuid), ("e\u{1b}[31mvil", uuid), ("", uuid),
+  ])
+  func `is named in advice by what a rule takes literally`(name: String, value: String) throws {
+    var machine = try machine()
+    try machine.set("01.0004", driver: DriverName.cex4queue)
+    machine.context.configuration.virtualMachines[0].name = name
+    let guest = try guest(machine, "")
+    let remedy = try #require(guest.queues.first?.remedy(for: guest))
+    let rule = "GUEST==\"\(value)\", RESERVE=\"vfio_ap\""
+    #expect(remedy == "add the rule \(rule)")
+    let requests = try machine.assessment("", .override).requests
+    #expect(
+      OpenRequest.groups(of: requests.open).map(\.remedy) == [
+        "add the rule \(rule), or take the queue out of the definition"
+      ])
+    #expect(
+      try machine.assessment(rule, .override).requests.reason(for: APQN(adapter: 1, domain: 4))
+        == .planned)
   }
 
   @Test(arguments: GuestFinding.Kind.allCases)

@@ -4,6 +4,10 @@ import Testing
 
 private let uuid = "11111111-2222-3333-4444-555555555555"
 
+extension PlanWarning {
+  fileprivate var isOfLostAdapter: Bool { guestFinding?.kind == .losesAdapter }
+}
+
 @Suite struct `A plan warns` {
   @Test func `of a guest that gets no queue of an adapter since one is missing`() throws {
     var machine = Machine(adapters: [1, 2], domains: [4, 5], mechanism: .override)
@@ -18,14 +22,13 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     }
     let rules = #"ADAPTER=="1", RESERVE="vfio_ap""#
     #expect(
-      try machine.plan(.override, rules).warnings == [
-        .guestLosesAdapter(
-          2, missing: APQN(adapter: 2, domain: 4), mediatedDevice: "\(uuid) (virtual machine db1)")
+      try machine.plan(.override, rules).warnings.map(\.guestFinding?.problem) == [
+        .losesAdapter(2, missing: APQN(adapter: 2, domain: 4))
       ])
     // Once the plan brings the missing ones, there is nothing to warn of.
     #expect(
       try machine.plan(.override, rules + "\nADAPTER==\"2\", RESERVE=\"vfio_ap\"")
-        .warnings.contains { if case .guestLosesAdapter = $0 { true } else { false } } == false)
+        .warnings.contains(where: \.isOfLostAdapter) == false)
   }
 
   @Test func `of a guest that gets no queue of an adapter since one does not exist`() throws {
@@ -40,8 +43,8 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     machine.inventory.bus.configuredDomains = [4, 5]
     let missing = APQN(adapter: 1, domain: 5)
     #expect(
-      try machine.plan(.mask, rules).warnings == [
-        .guestLosesAdapter(1, missing: missing, mediatedDevice: uuid)
+      try machine.plan(.mask, rules).warnings.map(\.guestFinding?.problem) == [
+        .losesAdapter(1, missing: missing)
       ])
   }
 
@@ -110,7 +113,7 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     ]
     let plan = try machine.plan(.mask, #"ADAPTER=="1", RESERVE="vfio_ap""#)
     #expect(plan.awaitingVfioAP == [APQN(adapter: 1, domain: 4)])
-    #expect(!plan.warnings.contains { if case .guestLosesAdapter = $0 { true } else { false } })
+    #expect(plan.warnings.allSatisfy { !$0.isOfLostAdapter })
   }
 
   @Test(arguments: [Mechanism.mask, .override])
@@ -133,14 +136,14 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
     let warnings = try machine.plan(.mask, "").warnings
     #expect(
       warnings.map(\.description)
-        == (startsAutomatically
-          ? [
-            "the guest of mediated device \(uuid) gets no queue of adapter 0x01 at all: 01.0004 is "
-              + "assigned to it and not on vfio_ap"
-          ] : [])
-        + [
+        == [
           "mediated device \(uuid) is to have 01.0004, which no rule reserves; a rule with GUEST does"
-        ])
+        ]
+        + (startsAutomatically
+          ? [
+            "mediated device \(uuid) gets no queue of adapter 0x01 at all: 01.0004 is assigned to it and not on "
+              + "vfio_ap"
+          ] : []))
   }
 
   @Test func `once of a device that is active and defined to start by itself`() throws {
@@ -151,9 +154,10 @@ private let uuid = "11111111-2222-3333-4444-555555555555"
       MediatedDeviceDefinition(device: device, startsAutomatically: true)
     ]
     #expect(
-      try machine.plan(.mask, "").warnings.filter { $0.apqns != [] } == [
-        .guestLosesAdapter(1, missing: APQN(adapter: 1, domain: 4), mediatedDevice: uuid)
-      ])
+      try machine.plan(.mask, "").warnings.filter { !$0.apqns.isEmpty }
+        .map(\.guestFinding?.problem) == [
+          .losesAdapter(1, missing: APQN(adapter: 1, domain: 4))
+        ])
   }
 
   @Test func `when the host's default domain loses its last queue`() throws {

@@ -48,10 +48,48 @@ package struct HostConfiguration: Equatable, Sendable {
 
   /// A mediated device as a sentence names it: its UUID, and its virtual machine where one is known.
   package func name(ofMediatedDevice uuid: String) -> String {
-    guard let machine = virtualMachines.first(where: { $0.mediatedDevices.contains(uuid) }) else {
-      return uuid
-    }
-    return "\(uuid) (virtual machine \(machine.name))"
+    mediatedDeviceName(of: uuid).description
+  }
+
+  /// The names of a mediated device.
+  package func mediatedDeviceName(of uuid: String) -> MediatedDeviceName {
+    MediatedDeviceName(
+      uuid: uuid,
+      virtualMachine: virtualMachines.first { $0.mediatedDevices.contains(uuid) }?.name)
+  }
+}
+
+/// How sentences and rules name a mediated device.
+package struct MediatedDeviceName: Hashable, Sendable {
+  package var uuid: String
+  /// The virtual machine that uses it, where one is known.
+  package var virtualMachine: String?
+
+  package init(uuid: String, virtualMachine: String?) {
+    self.uuid = uuid
+    self.virtualMachine = virtualMachine
+  }
+
+  /// A rule that reserves its queues. The value of a key is a pattern, so that a virtual machine with another character
+  /// in its name than a pattern takes literally is named by the UUID.
+  package var rule: String {
+    let value = virtualMachine.flatMap { Self.isPlain($0) ? $0 : nil } ?? uuid
+    return "GUEST==\"\(value.printable)\", RESERVE=\"vfio_ap\""
+  }
+
+  /// Whether a name has only characters that rules, shells and XML take literally.
+  package static func isPlain(_ name: String) -> Bool {
+    !name.isEmpty
+      && name.unicodeScalars.allSatisfy { scalar in
+        scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+          || " ._+@:-".unicodeScalars.contains(scalar)
+      }
+  }
+}
+
+extension MediatedDeviceName: CustomStringConvertible {
+  package var description: String {
+    uuid + (virtualMachine.map { " (virtual machine \($0.printable))" } ?? "")
   }
 }
 

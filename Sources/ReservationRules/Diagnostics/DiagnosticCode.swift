@@ -97,7 +97,10 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
   case guestOldHardware = "guest-old-hardware"
   case guestSilentAdapters = "guest-silent-adapters"
   case guestMixedModes = "guest-mixed-modes"
+  case guestAbsentAdapters = "guest-absent-adapters"
   case guestLosesAdapter = "guest-loses-adapter"
+  case guestActiveWithout = "guest-active-without"
+  case guestActiveBeyond = "guest-active-beyond"
   case invalidDefinition = "invalid-definition"
   case unreadableDefinitions = "unreadable-definitions"
   // The LPAR of a machine.
@@ -115,13 +118,13 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
       .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
       .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
-      .guestOldHardware, .guestSilentAdapters, .guestLosesAdapter, .invalidDefinition,
-      .unreadableDefinitions,
+      .guestOldHardware, .guestSilentAdapters, .guestAbsentAdapters, .guestLosesAdapter, .guestActiveWithout,
+      .invalidDefinition, .unreadableDefinitions,
       .unexpectedMasterKey, .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected,
       .lparAdapterDiffers, .lparUsageDomainAbsent, .lparUsageDomainUnexpected,
       .lparRequestNotAssigned:
       .warning
-    case .acceptedCollateral, .guestMixedModes, .lparControlDomainAbsent,
+    case .acceptedCollateral, .guestMixedModes, .guestActiveBeyond, .lparControlDomainAbsent,
       .lparControlDomainUnexpected:
       .note
     default: .error
