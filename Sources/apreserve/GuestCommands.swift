@@ -226,7 +226,8 @@ struct GuestDefineCommand: ParsableCommand {
       !machine.mediatedDevices.contains(draft.device.uuid), let used = machine.mediatedDevices.first
     else { return }
     Terminal.say(
-      "virtual machine \(name) uses the mediated device \(used); write --uuid \(used) to define that one")
+      "virtual machine \(name) uses the mediated device \(used); write --uuid \(used) to define that one"
+    )
     throw ExitStatus.error
   }
 
@@ -240,7 +241,8 @@ struct GuestDefineCommand: ParsableCommand {
     guard definition != draft.definition else { return true }
     Terminal.say(
       "mediated device \(draft.device.uuid) is already defined, and differently, in \(definition.path); change it "
-        + "with \"mdevctl modify\", or remove it first with \"mdevctl undefine --uuid \(draft.device.uuid)\"")
+        + "with \"mdevctl modify\", or remove it first with \"mdevctl undefine --uuid \(draft.device.uuid)\""
+    )
     throw ExitStatus.refused
   }
 

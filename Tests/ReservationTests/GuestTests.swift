@@ -174,7 +174,8 @@ private let other = "11111111-2222-4333-8444-555555555555"
         .notConfigured(adapters: [9], domains: [7], controlDomains: [8]),
         .notReserved([APQN(adapter: 2, domain: 4)]),
         .keptForHost([APQN(adapter: 1, domain: 4)], rule: "test.rules:1"),
-        .losesAdapter(2, missing: APQN(adapter: 2, domain: 4)), .oldHardware([2]), .mixedModes([.cca: [1], .ep11: [2]]),
+        .losesAdapter(2, missing: APQN(adapter: 2, domain: 4)), .oldHardware([2]),
+        .mixedModes([.cca: [1], .ep11: [2]]),
       ])
     #expect(
       guest.findings.map(\.description) == [

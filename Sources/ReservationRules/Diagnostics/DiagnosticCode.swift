@@ -118,11 +118,10 @@ package enum DiagnosticCode: String, Hashable, Sendable, CaseIterable {
     case .maskedFile, .replacedFile, .skippedFile, .carriageReturn, .duplicateClause, .moreWarnings,
       .shadowedRule, .idleRule, .collateral, .hardwareTooOld, .guestOverlap, .guestVanishedDevice,
       .guestEmptyMatrix, .guestNotConfigured, .guestNotReserved, .guestKeptForHost,
-      .guestOldHardware, .guestSilentAdapters, .guestAbsentAdapters, .guestLosesAdapter, .guestActiveWithout,
-      .invalidDefinition, .unreadableDefinitions,
-      .unexpectedMasterKey, .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected,
-      .lparAdapterDiffers, .lparUsageDomainAbsent, .lparUsageDomainUnexpected,
-      .lparRequestNotAssigned:
+      .guestOldHardware, .guestSilentAdapters, .guestAbsentAdapters, .guestLosesAdapter,
+      .guestActiveWithout, .invalidDefinition, .unreadableDefinitions, .unexpectedMasterKey,
+      .changedMasterKey, .lparAdapterAbsent, .lparAdapterUnexpected, .lparAdapterDiffers,
+      .lparUsageDomainAbsent, .lparUsageDomainUnexpected, .lparRequestNotAssigned:
       .warning
     case .acceptedCollateral, .guestMixedModes, .guestActiveBeyond, .lparControlDomainAbsent,
       .lparControlDomainUnexpected:
