@@ -1,5 +1,6 @@
 import APBus
 package import JSONText
+package import Reservation
 
 /// What became of several machines, a line for each: all that is kept of them while they are read one after the other.
 package struct Fleet {
@@ -86,6 +87,15 @@ extension Fleet.Standing {
       case .same: .unchanged
       case .changed: .changed
       case .refused: .refused
+      }
+  }
+
+  package init(_ outcome: GuestMove.Outcome) {
+    self =
+      switch outcome {
+      case .possible: .unchanged
+      case .afterSteps: .changed
+      case .impossible: .refused
       }
   }
 
@@ -301,6 +311,10 @@ package struct FleetDocument: Sendable {
   package static let drift = FleetDocument(
     "fleet-drift", "How owners differ from what the rules request, on several machines.",
     noun: "drift", of: DriftReport.layout.schema)
+
+  package static let comparison = FleetDocument(
+    "fleet-comparison", "Whether guests can move to several machines.", noun: "steps",
+    of: MoveReport.layout.schema)
 
   package func schemaFile(_ name: String, title: String) -> JSONValue {
     layout.schemaFile(name, title: title)

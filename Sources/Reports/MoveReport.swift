@@ -17,12 +17,23 @@ package struct MoveReport {
   /// The worst of all guests.
   package var outcome: GuestMove.Outcome { moves.map(\.outcome).max() ?? .possible }
 
-  package func text(style: TextStyle) -> String {
-    let hosts = [("from", source), ("to", destination)].map { word, heading in
-      style.paint(word, in: .faint) + " " + heading.line(style: style)
-    }
+  /// One line, such as `web1 can move, db1 can move after these steps`.
+  package var summary: String {
+    moves.isEmpty
+      ? Self.nothingToMove
+      : moves.map { "\($0.guest.name) \($0.outcome.phrase)" }.joined(separator: ", ")
+  }
+
+  private static let nothingToMove = "the source has no guest with a mediated device of vfio_ap"
+
+  /// The guests one after the other, below both hosts, or below the source where the destination is the heading.
+  package func text(style: TextStyle, isUnderDestination: Bool = false) -> String {
+    let hosts = [("from", source), ("to", destination)].prefix(isUnderDestination ? 1 : 2)
+      .map { word, heading in
+        style.paint(word, in: .faint) + " " + heading.line(style: style)
+      }
     guard !moves.isEmpty else {
-      return (hosts + ["", "the source has no guest with a mediated device of vfio_ap"])
+      return (hosts + ["", Self.nothingToMove])
         .map { $0 + "\n" }.joined()
     }
     return (hosts + moves.flatMap { [""] + lines(of: $0, style: style) })

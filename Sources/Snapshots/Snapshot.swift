@@ -16,11 +16,13 @@ package struct Snapshot: Equatable, Sendable {
   package var kernel: String?
   /// When it was read, if that is known.
   package var time: WallTime?
+  /// The version of apreserve that has read it, if that is known.
+  package var program: String?
 
   package init(
     host: HostIdentity = HostIdentity(), inventory: Inventory,
     configuration: HostConfiguration = .unread, ownership: Ownership = Ownership(),
-    kernel: String? = nil, time: WallTime? = nil
+    kernel: String? = nil, time: WallTime? = nil, program: String? = nil
   ) {
     self.host = host
     self.inventory = inventory
@@ -28,6 +30,7 @@ package struct Snapshot: Equatable, Sendable {
     self.ownership = ownership
     self.kernel = kernel
     self.time = time
+    self.program = program
   }
 
   /// The version of the format that this program reads and writes.
@@ -67,8 +70,11 @@ package struct Snapshot: Equatable, Sendable {
     do throws(ValueError) {
       return try Snapshot(value)
     } catch {
+      // A newer version may write what this one does not know.
+      let program = value["program"]?.text.map { " (written by apreserve \($0.printable))" }
       throw SnapshotError(
-        file: file, place: error.path.isEmpty ? .file : .value(error.path), message: error.message)
+        file: file, place: error.path.isEmpty ? .file : .value(error.path),
+        message: error.message + (program ?? ""))
     }
   }
 

@@ -10,6 +10,7 @@ extension Snapshot {
     "snapshot", "A machine: its names, everything on its AP bus, and what else a plan depends on."
   ) {
     $0.add("time", .time, "When it was read.", \.time)
+    $0.add("program", .text, "The version of apreserve that has read it.", \.program)
     $0.add("kernel", .text, "The release of its kernel.", \.kernel)
     $0.add("host", .object(HostIdentity.layout), "The names of the machine.", \.host)
     $0.add("bus", .object(BusState.layout), "What the bus itself says.", \.inventory.bus)
@@ -61,6 +62,7 @@ extension Snapshot {
       }
       self.time = time
     }
+    program = try fields.text("program")
     kernel = try fields.text("kernel")
     if let host = fields["host"] { self.host = try HostIdentity(host) }
     if let bus = fields["bus"] { inventory.bus = try BusState(bus) }

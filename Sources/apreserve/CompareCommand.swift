@@ -11,10 +11,14 @@ struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Show whether guests can move to another host, and what to do first.",
-    usage: "apreserve compare <source> [<destination>] [--guest <guest>] [<options>]",
+    usage: """
+      apreserve compare <source> [<destination>] [--guest <guest>] [<options>]
+      apreserve compare <source> --inventory <file|dir> ... [--guest <guest>] [<options>]
+      """,
     discussion: """
       Source and destination are machine descriptions, as "apreserve snapshot" prints them; - is standard input. \
-      Without a destination it is this host.
+      Without a destination it is this host. With --inventory several destinations are compared, one after the other; \
+      "apreserve place" has a line for each.
 
         ssh lnx01 apreserve snapshot | apreserve compare -
         apreserve compare lnx01.json lnx02.json --guest web1 --rules ./rules
@@ -59,17 +63,33 @@ struct CompareCommand: ParsableCommand {
       let old = try source.snapshot()
       var options = options
       if let destination { options.descriptions.inventory = [destination] }
-      let new = try options.ruledMachine(.init(masterKeys: true))
-      let moves = try guests(of: old).map { try new.move(of: $0, from: old.inventory) }
-      let report = MoveReport(moves, from: source.heading(of: old), to: new.heading)
-      try Terminal.page(
-        options.output.json
-          ? report.json.documentText : report.text(style: options.output.style))
-      switch report.outcome {
-      case .possible: break
-      case .afterSteps: throw ExitStatus.pending
-      case .impossible: throw ExitStatus.refused
+      let guests = try guests(of: old)
+      let heading = source.heading(of: old)
+      func report(_ new: AssessmentOptions.PlanningMachine) throws -> MoveReport {
+        MoveReport(
+          try guests.map { try new.move(of: $0, from: old.inventory) }, from: heading,
+          to: new.heading)
       }
+      let style = options.output.style
+      guard try options.machine.fleet() == nil else {
+        let reporting = AssessmentOptions.Reporting(form: options.form, document: .comparison)
+        return try options.report(reporting) { machine in
+          guard !machine.heading.isSameHost(as: heading) else {
+            let note = "the host that the guests leave"
+            return MachineReport(
+              text: { note + "\n" }, json: { _ in nil }, standing: .unchanged, summary: note)
+          }
+          let report = try report(machine)
+          return MachineReport(
+            text: { report.text(style: style, isUnderDestination: true) },
+            json: { _ in report.json }, standing: Fleet.Standing(report.outcome),
+            summary: report.summary, status: report.outcome.status)
+        }
+      }
+      let comparison = try report(try options.ruledMachine(.init(masterKeys: true)))
+      try Terminal.page(
+        options.output.json ? comparison.json.documentText : comparison.text(style: style))
+      if let status = comparison.outcome.status { throw status }
     }
   }
 
@@ -79,5 +99,16 @@ struct CompareCommand: ParsableCommand {
     return try assessment.guests.named(
       guest, of: assessment,
       advice: "\"apreserve guest list --inventory \(source)\" has those of the source")
+  }
+}
+
+extension GuestMove.Outcome {
+  /// What the program ends with; nil for success.
+  var status: ExitCode? {
+    switch self {
+    case .possible: nil
+    case .afterSteps: ExitStatus.pending
+    case .impossible: ExitStatus.refused
+    }
   }
 }

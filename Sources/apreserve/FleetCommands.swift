@@ -126,11 +126,7 @@ struct PlaceCommand: ParsableCommand {
       try options.output.print(
         text: placement.text(style: options.output.style), json: placement.json)
       if placement.hasErrors { throw ExitStatus.error }
-      switch placement.outcome {
-      case .possible: break
-      case .afterSteps: throw ExitStatus.pending
-      case .impossible: throw ExitStatus.refused
-      }
+      if let status = placement.outcome.status { throw status }
     }
   }
 

@@ -40,6 +40,13 @@ struct MachineOptions {
     }
   }
 
+  /// Requires at most one description, of commands that are about one machine.
+  static func requireOne(_ files: [String]) throws {
+    guard files.count <= 1 else {
+      throw ValidationError("This is about one machine: use --inventory once, with a file.")
+    }
+  }
+
   /// The file that describes the machine, if there is one.
   var inventory: String? { descriptions.inventory.first }
 
@@ -121,7 +128,7 @@ struct MachineOptions {
       host: host, inventory: inventory, configuration: configuration,
       ownership: ownership.recorded,
       kernel: files.root.flatMap { HostFacts(root: $0).kernelRelease },
-      time: isHost ? HostTime().wallTime : nil)
+      time: isHost ? HostTime().wallTime : nil, program: isHost ? ProgramVersion.text : nil)
     return (snapshot, ownership.isKnown)
   }
 

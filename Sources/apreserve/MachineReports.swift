@@ -11,8 +11,8 @@ import Snapshots
 struct MachineReport {
   /// For people, without the heading of the machine.
   var text: () -> String
-  /// For programs, with the heading as a member if there is one.
-  var json: (MachineHeading?) -> JSONValue
+  /// For programs, with the heading as a member if there is one; nil where the text is only a remark.
+  var json: (MachineHeading?) -> JSONValue?
   /// How the machine stands by the rules.
   var standing: Fleet.Standing
   /// The same in one line.
@@ -121,7 +121,7 @@ extension AssessmentOptions {
     switch reporting.form {
     case .text: try Terminal.page(text(report.text(), under: heading))
     case .names: try Terminal.page(report.text())
-    case .json: try Terminal.page(report.json(heading).documentText)
+    case .json: try Terminal.page(report.json(heading)?.documentText ?? "")
     case .markdown(let isDifference):
       var fleet = Fleet(staleAge: machine.descriptions.staleAge)
       var comment = MarkdownFleet(isDifference: isDifference)
@@ -197,7 +197,7 @@ private struct FleetPrinter {
       let isFirst = fleet.members.count == 1
       try put(
         (isFirst ? document.start : "")
-          + document.text(member, report?.json(nil), isFirst: isFirst))
+          + document.text(member, report.flatMap { $0.json(nil) }, isFirst: isFirst))
     case .markdown: comment.add(member, report?.text() ?? member.note.printableLines + "\n")
     }
   }

@@ -40,7 +40,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("Begin with the machine that this file describes.", valueName: "file"),
     completion: .file())
-  var inventory: String?
+  var inventory: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -58,11 +58,15 @@ struct ReplayCommand: ParsableCommand {
   @OptionGroup(title: OptionTitle.settings) var settings: SettingsOptions
   @OptionGroup(title: OptionTitle.output) var output: OutputOptions
 
+  func validate() throws {
+    try MachineOptions.requireOne(inventory)
+  }
+
   func run() throws {
     try reportingErrors {
       let settings = try settings.settings(for: .unknown)
       let rules = try rules.rules()
-      let start = try inventory.map { try MachineOptions.readDescription($0) }
+      let start = try inventory.first.map { try MachineOptions.readDescription($0) }
       let expectation = try expect.map { path in
         try Expectation(MachineOptions.read(path), file: path)
       }

@@ -83,6 +83,9 @@ private struct DocumentSchema {
     DocumentSchema(
       "guest-definition", of: "guest define --json", GuestDefinition.layout.schemaFile),
     DocumentSchema("comparison", of: "compare --json", MoveReport.layout.schemaFile),
+    DocumentSchema(
+      "fleet-comparison", of: "compare --json for several machines",
+      FleetDocument.comparison.schemaFile),
     DocumentSchema("placement", of: "place --json", Placement.layout.schemaFile),
     DocumentSchema("matrix", of: "matrix --json", OwnerMatrix.layout.schemaFile),
     DocumentSchema(

@@ -59,7 +59,7 @@ struct SimulateCommand: ParsableCommand {
       "Use the machine that this file describes; - is standard input.", valueName: "file"),
     completion: .file()
   )
-  var inventory: String?
+  var inventory: [String] = []
 
   @Option(
     help: ArgumentHelp("Run this scenario; - is standard input.", valueName: "file"),
@@ -113,7 +113,8 @@ struct SimulateCommand: ParsableCommand {
     guard readyFd.map({ $0 >= 0 }) ?? true, command.isEmpty || readyFd == nil else {
       throw ValidationError("--ready-fd takes an open file descriptor, and no command.")
     }
-    guard inventory != nil || script != nil else {
+    try MachineOptions.requireOne(inventory)
+    guard !inventory.isEmpty || script != nil else {
       throw ValidationError(
         "A simulation needs a machine: use --inventory FILE or --script FILE.")
     }
@@ -132,10 +133,10 @@ struct SimulateCommand: ParsableCommand {
       if let mount { return try show(on: mount) }
       let settings = try settings.settings(for: .unknown)
       let rules = try rules.rules()
-      let machine = try inventory.map { try MachineOptions.readDescription($0) }
+      let machine = try inventory.first.map { try MachineOptions.readDescription($0) }
       let scenario = try script.map { try Self.readScenario($0) }
       let plan = try faults.map { try Self.readFaults($0) } ?? FaultPlan()
-      let player = ReplayPlayer(name: script ?? inventory ?? "", output: output)
+      let player = ReplayPlayer(name: script ?? inventory.first ?? "", output: output)
       player.showsEvents = events
       player.showsCallbacks = calls
       player.isSilent = snapshot
@@ -170,7 +171,7 @@ struct SimulateCommand: ParsableCommand {
 
   private func show(on directory: String) throws {
     var arguments: [String] = []
-    for (name, value) in [("inventory", inventory), ("script", script), ("faults", faults)] {
+    for (name, value) in [("inventory", inventory.first), ("script", script), ("faults", faults)] {
       if let value { arguments += ["--\(name)", value] }
     }
     if uevents { arguments.append("--uevents") }

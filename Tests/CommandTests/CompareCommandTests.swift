@@ -33,6 +33,28 @@ import Testing
     #expect(result.output.contains("\nsign1: cannot move\n"))
   }
 
+  @Test func `takes several destinations, and ends as the worst of them`() throws {
+    let bench = try bench()
+    try bench.file(
+      "old/kvm3.json",
+      try SourceFile.text("packaging/examples/kvm2.json").replacing("kvm2", with: "kvm3"))
+    for words in [
+      "--inventory kvm2.json --inventory old/kvm3.json", "--inventory kvm2.json --inventory old",
+    ] {
+      let result = try bench.run("compare kvm1.json \(words) --rules rules --guest db1")
+      #expect(result.status == 2, "\(result.messages)")
+      #expect(result.output.contains("\ndb1: can move after these steps\n"))
+      #expect(result.output.hasSuffix("\n2 hosts: 2 with steps\n"), "\(result.output)")
+    }
+    // The directory has the host that they leave, too.
+    let result = try bench.run("compare kvm1.json --inventory . --rules rules --json")
+    #expect(result.status == 3)
+    let json = try JSONParser.parse(Array(result.output.utf8))
+    #expect(json["apreserve"]?.text == "fleet-comparison")
+    #expect(
+      json["hosts"]?.elements.map { $0["report"]?["outcome"]?.text } == [nil, "impossible"])
+  }
+
   /// Lines are broken for a terminal alone.
   @Test(arguments: [
     "compare kvm1.json kvm2.json --rules rules",

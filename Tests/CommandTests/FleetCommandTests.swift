@@ -196,6 +196,14 @@ import Testing
       #expect(result.messages.contains("use --inventory once, with a file"))
     }
   }
+
+  @Test(arguments: ["simulate", "replay -"])
+  func `are refused where a simulation begins with one`(command: String) throws {
+    let result = try bench().run(
+      "\(command) --inventory hosts/a.json --inventory hosts/b.json --rules guests")
+    #expect(result.status == 64, "\(result)")
+    #expect(result.messages.contains("use --inventory once, with a file"))
+  }
 }
 
 @Suite struct `Markdown of a plan` {

@@ -69,6 +69,8 @@ import Uevents
     "guest-definition": "guest define web1 --adapters 1 --domains 4 \(guests) --json",
     "comparison":
       "compare \(example("kvm1.json")) \(example("kvm2.json")) --rules guests --json",
+    "fleet-comparison":
+      "compare \(example("kvm1.json")) --inventory \(example("")) --rules guests --json",
     "list": "list \(guests) --json", "list.format": "list 01 \(guests) -o json",
     "list.large": "list --inventory \(example("lnx02.json")) --rules guests --json",
     "matrix": "matrix \(guests) --json",

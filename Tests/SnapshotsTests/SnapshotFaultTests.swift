@@ -65,8 +65,12 @@ import Testing
     ("\"card\": []", "unknown key \"card\"; did you mean \"cards\"?"),
     (
       "\"something\": 1",
-      "unknown key \"something\"; keys here are apreserve, version, time, kernel, host, bus, cards, "
-        + "mediatedDevices, configuration, keyLedger, ownership"
+      "unknown key \"something\"; keys here are apreserve, version, time, program, kernel, host, bus, "
+        + "cards, mediatedDevices, configuration, keyLedger, ownership"
+    ),
+    (
+      "\"program\": \"0.3\", \"card\": []",
+      "unknown key \"card\"; did you mean \"cards\"? (written by apreserve 0.3)"
     ),
     ("\"cards\": [], \"cards\": []", "the key \"cards\" is given twice"),
     (
