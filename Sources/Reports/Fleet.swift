@@ -172,9 +172,15 @@ extension Fleet.Member {
 
 // MARK: - Markdown
 
-/// A comment for a merge request: a table of the machines, and below it what there is to see of each, folded.
+/// A comment for a merge request: a table of the machines, and below it what there is to see of each, folded. Machines of
+/// which the same is to be seen share it.
 package struct MarkdownFleet {
-  private var details = ""
+  /// The most bytes of a comment. GitHub drops a summary of a job's step above 1 MiB, and a note of GitLab has at most
+  /// 1,000,000 characters; the rest is for what a pipeline adds.
+  package static let sizeLimit = 900_000
+
+  private var sections: [Section] = []
+  private var places: [Section.Content: Int] = [:]
   /// The word after the fence of a block, by which a forge colours it.
   private let language: String
 
@@ -182,16 +188,72 @@ package struct MarkdownFleet {
     language = isDifference ? "diff" : "text"
   }
 
+  /// What there is to see of some machines.
+  private struct Section {
+    struct Content: Hashable {
+      var standing: Fleet.Standing
+      var note: String
+      var report: String
+    }
+
+    var content: Content
+    var names: [String]
+  }
+
   /// Adds the report on a machine, unless there is nothing to do there.
   package mutating func add(_ member: Fleet.Member, _ report: String) {
     guard member.standing != .unchanged else { return }
+    let content = Section.Content(standing: member.standing, note: member.note, report: report)
+    if let place = places[content] {
+      sections[place].names.append(member.name)
+    } else {
+      places[content] = sections.count
+      sections.append(Section(content: content, names: [member.name]))
+    }
+  }
+
+  /// The comment. Where it would be too large, details of machines are left out, and then lines of the table, those of the
+  /// machines with the least trouble first.
+  package func text(_ fleet: Fleet) -> String {
+    let head = "| Host | Snapshot | Result | |\n|---|---|---|---|\n"
+    let summary = "\n\(fleet.summary.escapedForMarkdown)\n"
+    var room = Self.sizeLimit - Self.roomForHints - (head + summary).utf8.count
+    let rows = Self.fitting(
+      fleet.members.map { ($0.standing, Self.row($0)) }, into: &room)
+    let details = Self.fitting(sections.map { ($0.content.standing, text(of: $0)) }, into: &room)
+    var hints = ""
+    let lostRows = rows.count { $0 == nil }
+    if lostRows > 0 {
+      hints +=
+        "\n\(counted(lostRows, "host")) more \(lostRows == 1 ? "does" : "do") not fit into this table.\n"
+    }
+    let lostHosts = zip(sections, details).reduce(0) { $0 + ($1.1 == nil ? $1.0.names.count : 0) }
+    if lostHosts > 0 {
+      hints +=
+        "\nThe details of \(counted(lostHosts, "host")) do not fit here; the same command with `--inventory` for such a "
+        + "host alone, and without `--format markdown`, prints them.\n"
+    }
+    return head + rows.compactMap(\.self).joined() + summary + hints
+      + details.compactMap(\.self).joined()
+  }
+
+  /// What is kept for the sentences about what is left out.
+  private static let roomForHints = 1000
+
+  private static func row(_ member: Fleet.Member) -> String {
+    let cells = [member.name, member.ageText, member.standing.rawValue, member.note.printable]
+    return "| " + cells.map(\.escapedForMarkdown).joined(separator: " | ") + " |\n"
+  }
+
+  private func text(of section: Section) -> String {
+    let (note, report) = (section.content.note, section.content.report)
     // A fence inside the block would end it.
     let ticks = report.split(whereSeparator: { $0 != "`" }).map(\.count).max() ?? 0
     let fence = String(repeating: "`", count: max(3, ticks + 1))
-    details += """
+    return """
 
       <details>
-      <summary>\(member.name.escapedForXML): \(member.note.printable.escapedForXML)</summary>
+      <summary>\(section.names.joined(separator: ", ").escapedForXML): \(note.printable.escapedForXML)</summary>
 
       \(fence)\(language)
       \(report)\(fence)
@@ -201,15 +263,19 @@ package struct MarkdownFleet {
       """
   }
 
-  package func text(_ fleet: Fleet) -> String {
-    let rows = fleet.members.map { member in
-      let cells = [
-        member.name, member.ageText, member.standing.rawValue, member.note.printable,
-      ]
-      return "| " + cells.map(\.escapedForMarkdown).joined(separator: " | ") + " |\n"
+  /// The texts that fit into so many bytes, in their order, and nil for others. Those of the worst standing come first.
+  private static func fitting(
+    _ texts: [(standing: Fleet.Standing, text: String)], into room: inout Int
+  ) -> [String?] {
+    var fitting = [String?](repeating: nil, count: texts.count)
+    for standing in Fleet.Standing.allCases.reversed() {
+      for (index, text) in texts.enumerated()
+      where text.standing == standing && text.text.utf8.count <= room {
+        room -= text.text.utf8.count
+        fitting[index] = text.text
+      }
     }
-    return "| Host | Snapshot | Result | |\n|---|---|---|---|\n" + rows.joined()
-      + "\n\(fleet.summary.escapedForMarkdown)\n" + details
+    return fitting
   }
 }
 

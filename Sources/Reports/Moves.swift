@@ -35,10 +35,13 @@ struct ChangeList {
 
   let lines: [Line]
 
+  /// The longest list that names every queue.
+  static let longest = 16
+
   /// The changes of a plan. `longest` is the longest list that names every queue.
   ///
   /// What a plan leaves unbound since `vfio_ap` is not loaded goes there as soon as it is.
-  init(_ plan: Plan, decisions: DecisionTable?, longest: Int = 16) {
+  init(_ plan: Plan, decisions: DecisionTable?, longest: Int = Self.longest) {
     let awaiting = plan.awaitingVfioAP
     self.init(
       plan.changes.map { change in
@@ -55,7 +58,7 @@ struct ChangeList {
       }, longest: longest)
   }
 
-  init(_ moves: [Agent.Move], longest: Int = 16) {
+  init(_ moves: [Agent.Move], longest: Int = Self.longest) {
     self.init(moves.map { ($0.apqn, $0.transition) }, longest: longest)
   }
 

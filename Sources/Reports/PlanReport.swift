@@ -170,26 +170,41 @@ extension PlanReport {
   }
 
   /// The writes as commands with their numbers; the ones to files of single queues, where nobody asks for `all`, as a
-  /// line a queue.
+  /// line a queue or, as the owners, a rectangle of many.
   private func writeLines(all: Bool, _ style: TextStyle) -> [String] {
-    let isFolded = !all && plan.operations.contains { $0.subject != .masks }
+    let foldedCount = all ? 0 : plan.operations.count { $0.queue != nil }
     let digits = String(plan.steps.count).count
     var number = 0
-    return plan.operations.flatMap { operation -> [String] in
-      switch operation.subject {
-      case .queue(let apqn) where isFolded, .online(let apqn) where isFolded:
-        let steps = operation.steps.map(\.clause).joined(separator: ", ")
-        return sentences(["\(apqn)  \(steps)"], style: style)
-      default:
-        return operation.steps.flatMap { step -> [String] in
-          number += 1
-          let start = isFolded ? "  " : "  \(String(number).aligned(to: digits))  "
-          let lines = step.commandLines(room: (style.width ?? .max) - start.count)
-          let below = String(repeating: " ", count: start.count)
-          return lines.enumerated().map { ($0 == 0 ? start : below) + $1 }
+    var lines: [String] = []
+    var folded: [(apqn: APQN, clauses: String)] = []
+    func unfold() {
+      if foldedCount > ChangeList.longest {
+        for group in folded.grouped(by: \.clauses) {
+          for rectangle in APQNRectangle.covering(group.elements.map(\.apqn)) {
+            lines += sentences(["\(rectangle)  \(group.value)"], style: style)
+          }
         }
+      } else {
+        lines += sentences(folded.map { "\($0.apqn)  \($0.clauses)" }, style: style)
+      }
+      folded = []
+    }
+    for operation in plan.operations {
+      if let apqn = operation.queue, !all {
+        folded.append((apqn, operation.steps.map(\.clause).joined(separator: ", ")))
+        continue
+      }
+      unfold()
+      for step in operation.steps {
+        number += 1
+        let start = foldedCount > 0 ? "  " : "  \(String(number).aligned(to: digits))  "
+        let commands = step.commandLines(room: (style.width ?? .max) - start.count)
+        let below = String(repeating: " ", count: start.count)
+        lines += commands.enumerated().map { ($0 == 0 ? start : below) + $1 }
       }
     }
+    unfold()
+    return lines
   }
 
   /// The refusals by rule; of many for the same kind of reason, the first stands for all.
@@ -415,6 +430,16 @@ extension MaskAlternative {
     $0.add("adapters", .numbers, "The adapters.", \.adapters)
     $0.add("domains", .numbers, "The domains.", \.domains)
     $0.add("alsoTaken", .queues, "The other queues.", \.alsoTaken)
+  }
+}
+
+extension Operation {
+  /// The queue to whose own files it writes; nil for the masks.
+  fileprivate var queue: APQN? {
+    switch subject {
+    case .queue(let apqn), .online(let apqn): apqn
+    case .masks: nil
+    }
   }
 }
 

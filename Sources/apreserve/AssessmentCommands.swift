@@ -43,7 +43,9 @@ struct PlanCommand: ParsableCommand {
     case text, json, markdown
   }
 
-  @Flag(help: "Show every write as a command, instead of a line for each queue.")
+  @Flag(
+    help:
+      "Show every write as a command, instead of in a line for each queue or rectangle of queues.")
   var writes = false
 
   @OptionGroup(title: OptionTitle.selection) var selected: SelectionOptions

@@ -150,7 +150,7 @@ import Testing
     let text = PlanReport(try Assessment(inventory: inventory, rules: rules)).text(style: .plain)
     #expect(
       text.contains(
-        "owners\n  01-02.0000-0009  host  ->  vfio_ap  50-db.rules:1\n\nwrites\n  01.0000  unbind from cex4queue, bind to vfio_ap\n"
+        "owners\n  01-02.0000-0009  host  ->  vfio_ap  50-db.rules:1\n\nwrites\n  01-02.0000-0009  unbind from cex4queue, bind to vfio_ap\n\n"
       ))
     #expect(text.hasSuffix("\n20 queues to vfio_ap, 40 writes\n"))
   }
