@@ -12,7 +12,7 @@ package struct PlanDifference {
   private let warnings: [PlanWarning]
 
   /// A queue for which the plans differ. Where several of these hold, it is there several times, except that
-  /// `rule` is only for a queue that is in no other.
+  /// `otherRule` and `otherText` are only for a queue that is in no other.
   fileprivate struct Change {
     enum Kind: String, CaseIterable {
       /// Only the second plan has it reserved.
@@ -27,8 +27,13 @@ package struct PlanDifference {
       case noLongerRefused
       /// The plans leave it with different owners, neither of which reserves it.
       case otherOwner
-      /// The rule that decides has another text.
+      /// Another rule decides, or one with other options.
       case otherRule
+      /// The rule that decides has another text, in the same place, and nothing else differs.
+      case otherText
+
+      /// Whether the plans are not the same because of it.
+      var isDifference: Bool { self != .otherText }
     }
 
     var apqn: APQN
@@ -58,12 +63,15 @@ package struct PlanDifference {
     changes = queues.filter { selected?.contains($0) != false }.flatMap {
       Change.changes(of: $0, from: first[$0], to: second[$0])
     }
-    warnings = after.plan.warnings.filter { !before.plan.warnings.contains($0) }
+    let known = Set(before.plan.warnings.map { before.sentence(of: $0) })
+    warnings = after.plan.warnings.filter { !known.contains(after.sentence(of: $0)) }
   }
 
   package var outcome: Outcome {
     if changes.contains(where: { $0.kind == .refused }) { return .refused }
-    let isSame = changes.isEmpty && warnings.isEmpty && mechanisms == nil && masks == nil
+    let isSame =
+      !changes.contains(where: \.kind.isDifference) && warnings.isEmpty && mechanisms == nil
+      && masks == nil
     return isSame ? .same : .changed
   }
 
@@ -84,6 +92,15 @@ package struct PlanDifference {
 }
 
 // MARK: - The comparison
+
+extension Assessment {
+  /// What a warning says, with rule files by their names: those of two sets of rules are in different directories.
+  fileprivate func sentence(of warning: PlanWarning) -> String {
+    decisions.rules.files.reduce(warning.description) {
+      $0.replacing($1.printable, with: RuleFileSelection.baseName($1).printable)
+    }
+  }
+}
 
 extension PlanDifference {
   /// What a plan makes of a queue.
@@ -159,7 +176,9 @@ extension PlanDifference.Change {
     default: break
     }
     if kinds.isEmpty, from.owner != to.owner { kinds.append(.otherOwner) }
-    if kinds.isEmpty, !from.decision.isLike(to.decision) { kinds.append(.otherRule) }
+    if kinds.isEmpty, !from.decision.isLike(to.decision) {
+      kinds.append(from.isShown(as: to) ? .otherText : .otherRule)
+    }
     return kinds.map { Self(apqn: apqn, kind: $0, from: from, to: to) }
   }
 }
@@ -172,13 +191,37 @@ extension Decision {
   }
 }
 
+extension PlanDifference.Effect {
+  /// Whether nothing that is shown of a queue differs, whatever the rules' texts are. Neither its owner nor a refusal does.
+  fileprivate func isShown(as other: Self) -> Bool {
+    isReserved == other.isReserved && isGivenBack == other.isGivenBack && unasked == other.unasked
+      && ruleText == other.ruleText
+  }
+
+  /// What the rule that decides requests, with all that it allows or expects, and what is in the way.
+  fileprivate var ruleText: String {
+    ([decision.shortText] + decision.options + [obstacle?.rawValue].compactMap(\.self))
+      .joined(separator: ", ")
+  }
+}
+
+extension Decision {
+  /// What else than a label the rule that decides assigns to the queue, as rules have it.
+  fileprivate var options: [String] {
+    let keys = (rule?.expectedKeys ?? [:]).sorted { $0.key < $1.key }.map { kind, pattern in
+      "EXPECT_MKVP{\(kind.rawValue)}=\(pattern.ignoresCase ? "i" : "")\"\(pattern.text.printable)\""
+    }
+    return (collateral == .accept ? ["COLLATERAL=\"accept\""] : []) + keys
+  }
+}
+
 // MARK: - Text
 
 extension PlanDifference {
   /// The difference as diff(1) has it, below headings: `+` for what only the plan by the rules `new` has, `-` for what
   /// only the one by the rules `old` has. The summary is the last line.
   package func text(from old: String, to new: String, style: TextStyle) -> String {
-    guard outcome != .same else { return summary + "\n" }
+    guard outcome != .same || !changes.isEmpty else { return summary + "\n" }
     var lines = [
       style.paint("--- \(old.printable)", in: .problem),
       style.paint("+++ \(new.printable)", in: .heading),
@@ -220,7 +263,7 @@ extension PlanDifference {
         style.lines(sentence, after: "\(kind.sign) ")
           + (others.map { style.lines($0, after: "\(kind.sign)   ", hanging: 6) } ?? [])
       }
-    case .reserved, .givenBack, .noLongerReserved, .otherOwner, .otherRule: break
+    case .reserved, .givenBack, .noLongerReserved, .otherOwner, .otherRule, .otherText: break
     }
     var table = TextTable()
     for group in changes.grouped(by: \.note) {
@@ -236,10 +279,13 @@ extension PlanDifference {
     var parts: [String] = []
     for kind in Change.Kind.allCases {
       let count = changes(kind).count
+      if !kind.isDifference, parts.isEmpty {
+        parts.append(outcome == .same ? "the plans are the same" : "no queue differs")
+      }
       guard count > 0 else { continue }
-      parts.append((parts.isEmpty ? counted(count, "queue") : "\(count)") + " " + kind.words)
+      let isFirst = parts.isEmpty || !kind.isDifference
+      parts.append((isFirst ? counted(count, "queue") : "\(count)") + " " + kind.words)
     }
-    if parts.isEmpty { return outcome == .same ? "the plans are the same" : "no queue differs" }
     return parts.joined(separator: ", ")
   }
 }
@@ -254,8 +300,11 @@ extension PlanDifference.Change {
       case .givenBack, .noLongerReserved:
         OwnerChange.reason(for: from.unasked ?? .wanted, origin: from.decision.origin)
       case .otherOwner: "\(from.ownerWord) -> \(to.ownerWord)"
+      case .otherRule where from.decision.shortText == to.decision.shortText:
+        "\(from.ruleText) -> \(to.ruleText)"
       case .refused, .noLongerRefused, .otherRule:
         "\(from.decision.shortText) -> \(to.decision.shortText)"
+      case .otherText: to.decision.shortText
       }
     switch kind {
     case .reserved: return origin + (to.obstacle.map { ", \($0.rawValue)" } ?? "")
@@ -286,6 +335,7 @@ extension PlanDifference.Change.Kind {
     case .noLongerRefused: "no longer refused"
     case .otherOwner: "other owner"
     case .otherRule: "other rule"
+    case .otherText: "rule text changed, same result"
     }
   }
 
@@ -294,6 +344,7 @@ extension PlanDifference.Change.Kind {
     switch self {
     case .otherOwner: "with another owner"
     case .otherRule: "by another rule"
+    case .otherText: "with the same result of a changed rule"
     default: title
     }
   }
@@ -302,7 +353,7 @@ extension PlanDifference.Change.Kind {
     switch self {
     case .reserved, .refused: "+"
     case .givenBack, .noLongerReserved, .noLongerRefused: "-"
-    case .otherOwner, .otherRule: "~"
+    case .otherOwner, .otherRule, .otherText: "~"
     }
   }
 }
@@ -382,7 +433,10 @@ extension PlanDifference.Change.Kind {
       "Queues that the second plan refuses, and the first does not, or for another reason."
     case .noLongerRefused: "Queues of which only the first plan refuses something."
     case .otherOwner: "Queues with different owners, of which neither plan has one reserved."
-    case .otherRule: "Queues of which only the text of the rule that decides differs."
+    case .otherRule:
+      "Queues of which only the rule that decides differs, or what it allows or expects."
+    case .otherText:
+      "Queues of which only the text of the rule that decides differs, which does not count as a difference."
     }
   }
 }

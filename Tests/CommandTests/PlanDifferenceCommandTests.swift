@@ -39,6 +39,31 @@ import Testing
       result.output.contains("\nreserved\n+ 01.0004-0005 50-guests.rules:1 \"db guests\"\n"))
   }
 
+  /// A rule that was only reworded changes no host.
+  @Test func `ends well if only the texts of rules differ`() throws {
+    try bench.file(
+      "same/50-guests.rules", "ADAPTER==\"1\", NAME=\"db guests\", RESERVE=\"vfio_ap\"\n")
+    let words = "--inventory machine.json --rules same --against guests"
+    let result = try bench.run("plan \(words)")
+    #expect(result.status == 0, "\(result)")
+    #expect(
+      result.output.hasSuffix(
+        """
+
+        rule text changed, same result
+        ~ 01.0004-0005 vfio_ap, 50-guests.rules:1 "db guests"
+
+        the plans are the same, 2 queues with the same result of a changed rule
+
+        """), "\(result.output)")
+    let markdown = try bench.run("plan \(words) --format markdown").output
+    #expect(
+      markdown.contains(
+        "| unchanged | the plans are the same, 2 queues with the same result of a changed rule |"),
+      "\(markdown)")
+    #expect(!markdown.contains("<details>"))
+  }
+
   @Test func `prints the errors of both sets of rules`() throws {
     let result = try bench.run("plan --inventory machine.json --diff bad worse")
     #expect(result.messages.contains("the rules of bad have errors\n\nbad/50.rules:1:11: error: "))

@@ -124,12 +124,73 @@ import Testing
         """
 
         other rule
-        ~ 05.0004 host, 50-db.rules:1 -> host, 50-db.rules:1
         ~ 05.0047 no rule -> host, 50-db.rules:1
 
-        2 queues by another rule
+        rule text changed, same result
+        ~ 05.0004 host, 50-db.rules:1
+
+        1 queue by another rule, 1 queue with the same result of a changed rule
 
         """), "\(text(result))")
+  }
+
+  @Test func `counts rules that were only reworded, which is no difference`() throws {
+    let result = try difference(
+      from: "ADAPTER==\"5\", RESERVE=\"vfio_ap\", NAME=\"web\"",
+      to: "ADAPTER==\"5|9\", RESERVE=\"vfio_ap\", NAME=\"web\"")
+    #expect(result.outcome == .same)
+    #expect(
+      text(result) == """
+        --- old
+        +++ new
+
+        rule text changed, same result
+        ~ 05.0004 vfio_ap, 50-db.rules:1 "web"
+        ~ 05.0047 vfio_ap, 50-db.rules:1 "web"
+
+        the plans are the same, 2 queues with the same result of a changed rule
+
+        """)
+    let json = result.json(from: "old", to: "new")
+    #expect(json["outcome"] == "same")
+    #expect(json["otherRule"]?.elements.isEmpty == true)
+    #expect(json["otherText"]?.elements.compactMap { $0["queue"]?.text } == ["05.0004", "05.0047"])
+  }
+
+  /// What is written by these rules is the same now, and need not be the next time.
+  @Test(arguments: [
+    (
+      "NAME=\"web\", COLLATERAL=\"accept\"",
+      "~ 05.0004 vfio_ap, 50-db.rules:1 \"web\" -> vfio_ap, 50-db.rules:1 \"web\", COLLATERAL=\"accept\"\n"
+    ),
+    (
+      "NAME=\"web\", EXPECT_MKVP{aes}=\"0x1234*\"",
+      "~ 05.0004 vfio_ap, 50-db.rules:1 \"web\" -> vfio_ap, 50-db.rules:1 \"web\", EXPECT_MKVP{aes}=\"0x1234*\"\n"
+    ),
+    (
+      "NAME=\"db\"",
+      "~ 05.0004 vfio_ap, 50-db.rules:1 \"web\" -> vfio_ap, 50-db.rules:1 \"db\"\n"
+    ),
+  ])
+  func `shows what another rule allows or expects`(assignments: String, line: String) throws {
+    let rule = "APQN==\"05.0004\", RESERVE=\"vfio_ap\", "
+    let result = try difference(from: rule + "NAME=\"web\"", to: rule + assignments)
+    #expect(result.outcome == .changed)
+    #expect(
+      text(result).contains("\nother rule\n\(line)\n1 queue by another rule\n"), "\(text(result))")
+  }
+
+  /// Warnings name the files of rules by their paths.
+  @Test func `has no warning again because rules are in another directory`() throws {
+    func assessment(_ path: String) throws -> Assessment {
+      let (rules, _) = RuleSet.parse(files: [
+        RuleFile(path: path, text: "APQN==\"0a.0004\", RESERVE=\"host\"\n")
+      ])
+      return try Assessment(inventory: try Example.inventory(), rules: rules)
+    }
+    let (before, after) = (try assessment("old/50.rules"), try assessment("new/50.rules"))
+    #expect(after.plan.warnings.contains { $0.description.contains("new/50.rules:1") })
+    #expect(PlanDifference(from: before, to: after).outcome == .same)
   }
 
   @Test func `says of a requested queue that is missing that it is`() throws {
