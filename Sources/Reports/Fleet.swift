@@ -19,12 +19,16 @@ package struct Fleet {
     package var note: String
     /// False if its age is not known.
     package var isStale: Bool
+    /// How many of its queues cannot be decided.
+    var undecidable = 0
   }
 
   /// How a machine stands by the rules, best first.
   package enum Standing: String, CaseIterable, Sendable {
     /// There is nothing to do.
     case unchanged
+    /// There is nothing to do as far as that can be decided now.
+    case undecidable
     case changed
     /// Something is refused.
     case refused
@@ -39,13 +43,13 @@ package struct Fleet {
     noun = document.noun
   }
 
-  /// Adds a machine with what its report comes to.
+  /// Adds a machine with what its report comes to, which leaves so many queues undecided.
   @discardableResult package mutating func add(
-    _ heading: MachineHeading, _ standing: Standing, _ note: String
+    _ heading: MachineHeading, _ standing: Standing, _ note: String, undecidable: Int = 0
   ) -> Member {
     let member = Member(
       heading: heading, standing: standing, note: note,
-      isStale: heading.isStale(after: staleAge))
+      isStale: heading.isStale(after: staleAge), undecidable: undecidable)
     members.append(member)
     return member
   }
@@ -66,25 +70,28 @@ package struct Fleet {
 
   package var staleCount: Int { members.count(where: \.isStale) }
 
+  /// How many queues of all machines cannot be decided.
+  package var undecidableCount: Int { members.reduce(0) { $0 + $1.undecidable } }
+
   /// Whether there is a machine without a report.
   package var hasErrors: Bool { count(.unreadable) + count(.failed) > 0 }
 }
 
 extension Fleet.Standing {
   /// How a machine stands by a plan.
-  package init(_ outcome: PlanReport.Outcome) {
+  package init(_ report: PlanReport) {
     self =
-      switch outcome {
-      case .nothingToDo: .unchanged
+      switch report.outcome {
+      case .nothingToDo: report.undecidableCount == 0 ? .unchanged : .undecidable
       case .pending: .changed
       case .refused: .refused
       }
   }
 
-  package init(_ outcome: PlanDifference.Outcome) {
+  package init(_ difference: PlanDifference) {
     self =
-      switch outcome {
-      case .same: .unchanged
+      switch difference.outcome {
+      case .same: difference.undecidable.isEmpty ? .unchanged : .undecidable
       case .changed: .changed
       case .refused: .refused
       }
@@ -102,7 +109,7 @@ extension Fleet.Standing {
   fileprivate var ink: Ink? {
     switch self {
     case .unchanged: nil
-    case .changed: .heading
+    case .undecidable, .changed: .heading
     case .refused, .unreadable, .failed: .problem
     }
   }
@@ -112,13 +119,15 @@ extension Fleet.Standing {
     switch self {
     case .unchanged: "without \(noun)"
     case .changed: "with \(noun)"
-    case .refused, .unreadable, .failed: rawValue
+    case .undecidable, .refused, .unreadable, .failed: rawValue
     }
   }
 
   fileprivate var meaning: String {
     switch self {
     case .unchanged: "Those on which there is nothing to do."
+    case .undecidable:
+      "Those on which there is nothing to do as far as the rules can be decided now."
     case .changed: "Those on which there is something to do, and nothing refused."
     case .refused: "Those on which something is refused."
     case .unreadable: "Files that are not the description of a machine."
@@ -145,14 +154,16 @@ extension Fleet {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// Such as `12 hosts: 9 without changes, 2 with changes, 1 unreadable; 3 stale`.
+  /// Such as `12 hosts: 9 without changes, 2 with changes, 1 unreadable; 4 queues undecidable; 3 stale`.
   package var summary: String {
     let parts = Standing.allCases.compactMap { standing -> String? in
       let count = count(standing)
       return count == 0 ? nil : "\(count) \(standing.words(noun))"
     }
     return counted(members.count, "host") + (parts.isEmpty ? "" : ": ")
-      + parts.joined(separator: ", ") + (staleCount > 0 ? "; \(staleCount) stale" : "")
+      + parts.joined(separator: ", ")
+      + (undecidableCount > 0 ? "; \(counted(undecidableCount, "queue")) undecidable" : "")
+      + (staleCount > 0 ? "; \(staleCount) stale" : "")
   }
 }
 
@@ -354,6 +365,10 @@ package struct FleetDocument: Sendable {
     for standing in Fleet.Standing.allCases {
       $0.add(standing.rawValue, .count, standing.meaning) { $0.count(standing) }
     }
+    $0.add(
+      "undecidableQueues", .count,
+      "Queues of all machines of which the rules cannot be decided now.",
+      \.undecidableCount)
     $0.add(
       "stale", .count, "Machines with a stale description, which count above as well.", \.staleCount
     )

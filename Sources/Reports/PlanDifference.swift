@@ -10,6 +10,8 @@ package struct PlanDifference {
   private let changes: [Change]
   /// What only the second plan warns of.
   private let warnings: [PlanWarning]
+  /// Queues of which the second set of rules cannot be decided now.
+  package let undecidable: [APQN]
 
   /// A queue for which the plans differ. Where several of these hold, it is there several times, except that
   /// `otherRule` and `otherText` are only for a queue that is in no other.
@@ -63,6 +65,7 @@ package struct PlanDifference {
     changes = queues.filter { selected?.contains($0) != false }.flatMap {
       Change.changes(of: $0, from: first[$0], to: second[$0])
     }
+    undecidable = after.plan.undecidable.filter { selected?.contains($0) != false }
     let known = Set(before.plan.warnings.map { before.sentence(of: $0) })
     warnings = after.plan.warnings.filter { !known.contains(after.sentence(of: $0)) }
   }
@@ -221,7 +224,9 @@ extension PlanDifference {
   /// The difference as diff(1) has it, below headings: `+` for what only the plan by the rules `new` has, `-` for what
   /// only the one by the rules `old` has. The summary is the last line.
   package func text(from old: String, to new: String, style: TextStyle) -> String {
-    guard outcome != .same || !changes.isEmpty else { return summary + "\n" }
+    guard outcome != .same || !changes.isEmpty || !undecidable.isEmpty else {
+      return summary + "\n"
+    }
     var lines = [
       style.paint("--- \(old.printable)", in: .problem),
       style.paint("+++ \(new.printable)", in: .heading),
@@ -244,6 +249,9 @@ extension PlanDifference {
     }
     for kind in Change.Kind.allCases {
       add(kind.title, self.lines(kind, style), kind == .refused ? .problem : .heading)
+    }
+    if !undecidable.isEmpty {
+      add("undecidable", style.lines(PlanReport.undecidableSentence(undecidable)))
     }
     add("warnings", warnings.flatMap { style.lines("\($0)", after: "+ ") }, .problem)
     lines += [""] + style.lines(summary, after: "")
@@ -286,6 +294,7 @@ extension PlanDifference {
       let isFirst = parts.isEmpty || !kind.isDifference
       parts.append((isFirst ? counted(count, "queue") : "\(count)") + " " + kind.words)
     }
+    if !undecidable.isEmpty { parts.append("\(counted(undecidable.count, "queue")) undecidable") }
     return parts.joined(separator: ", ")
   }
 }
@@ -388,6 +397,11 @@ extension PlanDifference {
       $0.add(kind.rawValue, .list(of: .object(Change.layout)), kind.meaning) {
         $0.report.difference.changes(kind)
       }
+    }
+    $0.add(
+      "undecidable", .queues, "Queues of which the second set of rules cannot be decided now."
+    ) {
+      $0.report.difference.undecidable
     }
     $0.add(
       "warnings", .list(of: .object(PlanWarning.layout)), "What only the second plan warns of."

@@ -75,6 +75,9 @@ package struct PlanReport {
     return plan.isEmpty && plan.waiting.isEmpty && locked.isEmpty ? .nothingToDo : .pending
   }
 
+  /// How many queues stay with their owners because the rules cannot be decided.
+  package var undecidableCount: Int { plan.undecidable.count }
+
   /// The open requests that the plan itself says nothing of.
   fileprivate var unplanned: [OpenRequest] {
     requests.open.filter { request in
@@ -245,10 +248,11 @@ extension PlanReport {
   private var undecidableLines: [String] {
     let undecidable = plan.undecidable.filter { requests.state(of: $0) != .unreadable }
     guard !undecidable.isEmpty else { return [] }
-    return [
-      "\(APQNRectangle.list(undecidable)): a rule compares something that cannot be read now; "
-        + "the owner stays"
-    ]
+    return [Self.undecidableSentence(undecidable)]
+  }
+
+  static func undecidableSentence(_ apqns: [APQN]) -> String {
+    "\(APQNRectangle.list(apqns)): a rule compares something that cannot be read now; the owner stays"
   }
 
   /// What could be done instead of what is refused. The sentence of a single refusal says it already.
@@ -302,6 +306,7 @@ extension PlanReport {
     if plan.isEmpty {
       let isDone =
         plan.refusals.isEmpty && plan.waiting.isEmpty && plan.withheld.isEmpty && locked.isEmpty
+        && plan.undecidable.isEmpty
       parts.append(
         "nothing to \(isDone ? "do" : "write"): \(requests.reserved) of \(requests.count) requested queues on vfio_ap"
       )

@@ -183,8 +183,8 @@ struct PlanCommand: ParsableCommand {
       }
     return MachineReport(
       text: { report.text(hasAllWrites: writes, style: style) }, json: report.json,
-      standing: Fleet.Standing(report.outcome), summary: report.summary, status: status,
-      isSelected: selection.isEverything || !queues.isEmpty)
+      standing: Fleet.Standing(report), summary: report.summary, status: status,
+      undecidable: report.undecidableCount, isSelected: selection.isEverything || !queues.isEmpty)
   }
 
   private func difference(
@@ -209,8 +209,8 @@ struct PlanCommand: ParsableCommand {
     return MachineReport(
       text: { difference.text(from: names.old, to: names.new, style: style) },
       json: { difference.json(from: names.old, to: names.new, under: $0) },
-      standing: Fleet.Standing(difference.outcome), summary: difference.summary, status: status,
-      isSelected: queues?.isEmpty != true)
+      standing: Fleet.Standing(difference), summary: difference.summary, status: status,
+      undecidable: difference.undecidable.count, isSelected: queues?.isEmpty != true)
   }
 }
 

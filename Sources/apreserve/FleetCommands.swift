@@ -33,12 +33,13 @@ struct DriftCommand: ParsableCommand {
         let assessment = try machine.assessment()
         let report = DriftReport(assessment)
         let hasDrift = report.outcome == .drift
+        let plan = PlanReport(assessment)
         return MachineReport(
           text: { report.text(style: style) }, json: report.json,
           standing: !hasDrift
-            ? .unchanged : PlanReport(assessment).outcome == .refused ? .refused : .changed,
+            ? .unchanged : plan.outcome == .refused ? .refused : .changed,
           summary: report.summary,
-          status: hasDrift ? ExitStatus.pending : nil)
+          status: hasDrift ? ExitStatus.pending : nil, undecidable: plan.undecidableCount)
       }
     }
   }

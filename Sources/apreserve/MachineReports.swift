@@ -19,6 +19,8 @@ struct MachineReport {
   var summary: String
   /// What the program ends with for this machine alone; nil for success.
   var status: ExitCode?
+  /// How many of its queues cannot be decided.
+  var undecidable = 0
   /// Whether it has any of the queues that are selected.
   var isSelected = true
 }
@@ -31,8 +33,8 @@ extension MachineReport {
   ) {
     let plan = PlanReport(assessment)
     self.init(
-      text: text, json: json, standing: Fleet.Standing(plan.outcome), summary: plan.summary,
-      isSelected: isSelected)
+      text: text, json: json, standing: Fleet.Standing(plan), summary: plan.summary,
+      undecidable: plan.undecidableCount, isSelected: isSelected)
   }
 }
 
@@ -125,7 +127,10 @@ extension AssessmentOptions {
     case .markdown(let isDifference):
       var fleet = Fleet(staleAge: machine.descriptions.staleAge)
       var comment = MarkdownFleet(isDifference: isDifference)
-      comment.add(fleet.add(heading, report.standing, report.summary), report.text())
+      comment.add(
+        fleet.add(
+          heading, report.standing, report.summary, undecidable: report.undecidable),
+        report.text())
       try Terminal.page(comment.text(fleet))
     }
     if let status = report.status { throw status }
@@ -174,7 +179,8 @@ private struct FleetPrinter {
   mutating func print(_ report: MachineReport?, on heading: MachineHeading) throws {
     try print(
       fleet.add(
-        heading, report?.standing ?? .unchanged, report?.summary ?? "no queue is selected"), report)
+        heading, report?.standing ?? .unchanged, report?.summary ?? "no queue is selected",
+        undecidable: report?.undecidable ?? 0), report)
   }
 
   /// Prints why there is no report on a machine.

@@ -132,7 +132,8 @@ struct VerifyCommand: ParsableCommand {
       let assessment = try assessment(snapshot)
       findings.add(assessment, named: heading.name.printable)
       let report = PlanReport(assessment)
-      fleet.add(heading, Fleet.Standing(report.outcome), report.summary)
+      fleet.add(
+        heading, Fleet.Standing(report), report.summary, undecidable: report.undecidableCount)
     } otherwise: {
       fleet.add($0, $1, $2)
     }

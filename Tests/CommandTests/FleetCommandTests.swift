@@ -239,6 +239,34 @@ import Testing
     #expect(changes.output.hasSuffix("\n```\n\n</details>\n"))
   }
 
+  /// Nothing is known of a host that cannot be decided, and so it is not one without changes.
+  @Test func `shows queues that cannot be decided`() throws {
+    let bench = try Sample.bench()
+    try bench.file("other.json", Sample.machine.replacing("lnx01", with: "lnx02"))
+    try bench.file(
+      "r/50.rules", Sample.guests + "ADAPTER==\"2\", GUEST==\"*\", RESERVE=\"vfio_ap\"\n")
+    try bench.file("none/50.rules", "ADAPTER==\"2\", GUEST==\"*\", RESERVE=\"vfio_ap\"\n")
+    let words = "plan --inventory machine.json --inventory other.json --rules"
+    let both = try bench.run("\(words) r")
+    #expect(both.status == 2)
+    #expect(
+      both.output.hasSuffix("\n2 hosts: 2 with changes; 2 queues undecidable\n"), "\(both.output)")
+    let none = try bench.run("\(words) none --format markdown")
+    #expect(none.status == 0)
+    let note = "nothing to write: 0 of 1 requested queues on vfio\\_ap, 1 undecidable"
+    #expect(none.output.contains("| undecidable | \(note) |\n"), "\(none.output)")
+    #expect(none.output.contains("\n2 hosts: 2 undecidable; 2 queues undecidable\n"))
+    #expect(none.output.contains("\nundecidable\n  02.0004: a rule compares something"))
+    let same = try bench.run("\(words) none --against none --format markdown").output
+    #expect(
+      same.contains("| undecidable | the plans are the same, 1 queue undecidable |"), "\(same)")
+    let json = try JSONParser.parse(Array(try bench.run("\(words) none --json").output.utf8))
+    #expect(json["summary"]?["undecidable"]?.integer == 2)
+    #expect(json["summary"]?["undecidableQueues"]?.integer == 2)
+    #expect(
+      json["hosts"]?.elements.compactMap { $0["standing"]?.text } == ["undecidable", "undecidable"])
+  }
+
   /// Rules and descriptions come from people whom a reader of the merge request does not know.
   @Test func `shows texts as they are`() throws {
     let bench = try Sample.bench()

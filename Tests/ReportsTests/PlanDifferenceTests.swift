@@ -8,12 +8,14 @@ import Testing
 @Suite struct `The difference of two plans` {
   private func difference(
     from old: String, to new: String, on inventory: Inventory? = nil,
-    ownership: Ownership = Ownership(), selecting queues: APQNSet? = nil
+    ownership: Ownership = Ownership(), configuration: HostConfiguration = HostConfiguration(),
+    selecting queues: APQNSet? = nil
   ) throws -> PlanDifference {
     let inventory = try inventory ?? Example.inventory()
     func assessment(_ rules: String) throws -> Assessment {
       try Assessment(
-        inventory: inventory, rules: Example.ruleSet(rules), ownership: ownership)
+        inventory: inventory, rules: Example.ruleSet(rules), ownership: ownership,
+        context: PlanningContext(configuration: configuration))
     }
     return PlanDifference(
       from: try assessment(old), to: try assessment(new), selecting: queues)
@@ -229,6 +231,35 @@ import Testing
     let result = try difference(from: Example.rules, to: "# a comment\n" + Example.rules)
     #expect(result.outcome == .same)
     #expect(text(result) == "the plans are the same\n")
+  }
+
+  @Test func `says which queues the second rules leave undecided`() throws {
+    let rules = "ADAPTER==\"1\", RESERVE=\"vfio_ap\"\n"
+    let undecidable = "ADAPTER==\"2\", GUEST==\"*\", RESERVE=\"vfio_ap\"\n"
+    let grid = Example.grid(adapters: 1...2, domains: 4...5)
+    let still = try difference(
+      from: rules + undecidable, to: rules + undecidable, on: grid,
+      configuration: .unread)
+    #expect(still.outcome == .same)
+    #expect(
+      text(still) == """
+        --- old
+        +++ new
+
+        undecidable
+          02.0004-0005: a rule compares something that cannot be read now; the owner stays
+
+        the plans are the same, 2 queues undecidable
+
+        """)
+    #expect(still.json(from: "a", to: "b")["undecidable"]?.elements.compactMap(\.text).count == 2)
+    let one = try difference(
+      from: rules, to: rules + undecidable, on: grid, configuration: .unread,
+      selecting: APQNSet([APQN(adapter: 2, domain: 4)]))
+    #expect(one.summary == "1 queue by another rule, 1 queue undecidable")
+    let decided = try difference(
+      from: rules + undecidable, to: rules, on: grid, configuration: .unread)
+    #expect(decided.undecidable.isEmpty)
   }
 
   @Test func `can be of some queues only`() throws {

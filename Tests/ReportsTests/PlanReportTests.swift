@@ -112,6 +112,18 @@ import Testing
     #expect(report.outcome == .pending)
   }
 
+  @Test func `does not call what cannot be decided done`() throws {
+    let report = PlanReport(
+      try Assessment(
+        inventory: Example.grid(adapters: 1...1, domains: 4...5),
+        rules: Example.ruleSet("GUEST==\"*\", RESERVE=\"vfio_ap\""),
+        context: PlanningContext(configuration: .unread)))
+    #expect(
+      report.summary == "nothing to write: 0 of 2 requested queues on vfio_ap, 2 undecidable")
+    #expect(report.undecidableCount == 2)
+    #expect(Fleet.Standing(report) == .undecidable)
+  }
+
   @Test func `says that masks are only for what is added later`() throws {
     var inventory = Example.grid(adapters: 1...2, domains: 0...1)
     inventory.bus.masks = .all
