@@ -21,6 +21,22 @@ package struct Fleet {
     package var isStale: Bool
     /// How many of its queues cannot be decided.
     var undecidable = 0
+    /// Where in its file something is wrong, if that is known.
+    var position: FilePosition?
+  }
+
+  /// Why there is no report on a machine.
+  package struct Failure: Equatable, Sendable {
+    package var standing: Standing
+    package var message: String
+    /// Where in its file something is wrong, if that is known.
+    package var position: FilePosition?
+
+    package init(_ standing: Standing, _ message: String, at position: FilePosition? = nil) {
+      self.standing = standing
+      self.message = message
+      self.position = position
+    }
   }
 
   /// How a machine stands by the rules, best first.
@@ -54,6 +70,16 @@ package struct Fleet {
     return member
   }
 
+  /// Adds a machine without a report.
+  @discardableResult package mutating func add(
+    _ heading: MachineHeading, _ failure: Failure
+  ) -> Member {
+    var member = add(heading, failure.standing, failure.message)
+    member.position = failure.position
+    members[members.count - 1] = member
+    return member
+  }
+
   /// Files that describe a host which an earlier one describes as well, each with that one.
   package var repeated: [(file: String, earlier: String)] {
     members.indices.compactMap { index in
@@ -75,6 +101,19 @@ package struct Fleet {
 
   /// Whether there is a machine without a report.
   package var hasErrors: Bool { count(.unreadable) + count(.failed) > 0 }
+}
+
+/// A place in a file that is not about rules.
+package struct FilePosition: Equatable, Sendable {
+  /// From 1.
+  package var line: Int
+  /// From 1, in scalars.
+  package var column: Int
+
+  package init(line: Int, column: Int) {
+    self.line = line
+    self.column = column
+  }
 }
 
 extension Fleet.Standing {

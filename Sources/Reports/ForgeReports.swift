@@ -7,7 +7,7 @@ import ReservationRules
 extension Verification {
   /// A log of the Static Analysis Results Interchange Format (SARIF 2.1.0, OASIS) by that version of the program.
   package func sarif(version: String) -> JSONValue {
-    let unread = unreadMachines
+    let unread = unreadFiles
     let codes =
       diagnostics.map(\.code.rawValue).grouped { $0 }.map(\.value).sorted()
       + unread.map(\.code).grouped { $0 }.map(\.value)
@@ -28,7 +28,8 @@ extension Verification {
   }
 
   /// A report of JUnit: each finding is a test case, and each file without any is one that succeeds. What a strict check
-  /// refuses is a failure; anything else is printed by its case. A machine without a report is an error.
+  /// refuses is a failure; anything else is printed by its case. A machine without a report, and a file that cannot be read, is an
+  /// error.
   package func junit(strict: Bool) -> String {
     let cases = diagnostics.map { $0.testCase(strict: strict) }
     let found = Set(diagnostics.map(\.location.file))
@@ -36,7 +37,7 @@ extension Verification {
       .map {
         "  <testcase classname=\"apreserve verify\" name=\"\($0.xml)\" file=\"\($0.xml)\"/>\n"
       }
-    let errors = unreadMachines.map(\.testCase)
+    let errors = unreadFiles.map(\.testCase)
     let count = cases.count + clean.count + errors.count
     let failures = diagnostics.count { $0.isFailure(strict: strict) }
     return """
@@ -49,35 +50,68 @@ extension Verification {
 }
 
 extension Verification {
-  /// The machines that the rules could not be held against: what was not checked must not look as if it were right.
-  private var unreadMachines: [UnreadMachine] {
+  /// What the rules could not be held against: what was not checked must not look as if it were right.
+  private var unreadFiles: [UnreadFile] {
     machines.filter { [.unreadable, .failed].contains($0.standing) }.map { machine in
-      UnreadMachine(
-        file: machine.heading.path ?? machine.heading.name,
-        code: "\(machine.standing.rawValue)-machine", message: machine.note)
-    }
+      UnreadFile(
+        machine.heading.path ?? machine.heading.name, code: "\(machine.standing.rawValue)-machine",
+        message: machine.note, at: machine.position)
+    } + unread
   }
 }
 
-/// A description of a machine that cannot be read, or on which there is no report for another reason.
-private struct UnreadMachine {
-  var file: String
-  var code: String
-  var message: String
+/// A file about machines that is of no use, or a machine on which there is no report for another reason.
+package struct UnreadFile {
+  private let file: String
+  fileprivate let code: String
+  private let message: String
+  private let position: FilePosition?
 
-  var sarif: JSONValue {
-    let place = JSONValue.object([
+  fileprivate init(_ file: String, code: String, message: String, at position: FilePosition?) {
+    self.file = file
+    self.code = code
+    self.message = message
+    self.position = position
+  }
+
+  package enum Kind: String, Sendable {
+    /// It is no description of a machine, nor a directory of them.
+    case machine = "unreadable-machine"
+    /// It cannot be read, or does not have an LPAR.
+    case lpars = "unusable-lpar-file"
+  }
+
+  /// A file in which something is wrong at `position`, if that is known.
+  package init(
+    _ file: String, _ kind: Kind, message: String, at position: FilePosition? = nil
+  ) {
+    self.init(file, code: kind.rawValue, message: message, at: position)
+  }
+
+  fileprivate var sarif: JSONValue {
+    var place: [JSONValue.Member] = [
       .init("artifactLocation", .object([.init("uri", .string(file.uri))]))
-    ])
+    ]
+    if let position {
+      place.append(
+        .init(
+          "region",
+          .object([
+            .init("startLine", .integer(position.line)),
+            .init("startColumn", .integer(position.column)),
+          ])))
+    }
     return .object([
       .init("ruleId", .string(code)), .init("level", "error"),
       .init("message", .object([.init("text", .string(message.printableLines))])),
-      .init("locations", .array([.object([.init("physicalLocation", place)])])),
+      .init("locations", .array([.object([.init("physicalLocation", .object(place))])])),
     ])
   }
 
-  var testCase: String {
-    "  <testcase classname=\"apreserve verify\" name=\"\(file.xml)\" file=\"\(file.xml)\">\n"
+  fileprivate var testCase: String {
+    let line = position.map { " line=\"\($0.line)\"" } ?? ""
+    return
+      "  <testcase classname=\"apreserve verify\" name=\"\(file.xml)\" file=\"\(file.xml)\"\(line)>\n"
       + "    <error type=\"\(code)\" message=\"\(message.xml)\"/>\n  </testcase>\n"
   }
 }

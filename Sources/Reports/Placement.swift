@@ -49,10 +49,8 @@ package struct Placement {
   }
 
   /// Adds a host of which nothing is known.
-  package mutating func add(
-    _ heading: MachineHeading, _ standing: Fleet.Standing, _ problem: String
-  ) {
-    add(heading, .unknown(standing, problem))
+  package mutating func add(_ heading: MachineHeading, _ failure: Fleet.Failure) {
+    add(heading, .unknown(failure.standing, failure.message))
   }
 
   private mutating func add(_ heading: MachineHeading, _ answer: Answer) {

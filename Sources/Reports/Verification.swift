@@ -12,6 +12,9 @@ package struct Verification {
   /// The machines that the set was held against, if they are several.
   var machines: [Fleet.Member] { fleet?.members ?? [] }
 
+  /// Files about machines that the rules could not be held against, beside those of `machines`.
+  package var unread: [UnreadFile] = []
+
   /// The most findings that are printed for people, who would not read more.
   private static let mostPrinted = 100
 

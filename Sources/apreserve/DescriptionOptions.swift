@@ -62,14 +62,22 @@ struct DescriptionOptions: ParsableArguments {
       }
     }
     guard !names.isEmpty else {
-      Terminal.say("no descriptions of machines in \(path.printable); their names end in .json")
-      throw ExitStatus.error
+      throw NoDescriptions(path: path)
     }
     return names.map { (path.hasSuffix("/") ? path : path + "/") + $0.name }
   }
 
   /// The most entries of a directory: more would be another directory than was meant.
   private static let mostFiles = 100_000
+}
+
+/// A directory without descriptions of machines.
+struct NoDescriptions: Error, CustomStringConvertible {
+  var path: String
+
+  var description: String {
+    "no descriptions of machines in \(path.printable); their names end in .json"
+  }
 }
 
 /// A file that describes a machine.
@@ -97,7 +105,7 @@ extension [Description] {
   /// it does not have the mechanism, that is said, and `fail` gets it; the others follow.
   func forEachMachine(
     _ use: (Snapshot, MachineHeading) throws -> Void,
-    otherwise fail: (MachineHeading, Fleet.Standing, String) throws -> Void
+    otherwise fail: (MachineHeading, Fleet.Failure) throws -> Void
   ) throws {
     var progress = Progress()
     defer { progress.clear() }
@@ -113,7 +121,7 @@ extension [Description] {
       } catch {
         // It begins with the file.
         say("\(error)")
-        try fail(description.heading, .unreadable, "\(error)")
+        try fail(description.heading, .init(.unreadable, "\(error)", at: .of(error)))
         continue
       }
       let heading = description.heading(of: snapshot)
@@ -121,8 +129,18 @@ extension [Description] {
         try use(snapshot, heading)
       } catch let error where error is MechanismChoice.Unavailable || error is LPARSelectionError {
         say("\(description.path.printable): \(error)")
-        try fail(heading, .failed, "\(error)")
+        try fail(heading, .init(.failed, "\(error)"))
       }
     }
+  }
+}
+
+extension FilePosition {
+  /// Where a file is wrong that cannot be read; nil if the error does not say.
+  static func of(_ error: any Error) -> FilePosition? {
+    guard case .position(let line, let column)? = (error as? SnapshotError)?.place else {
+      return nil
+    }
+    return FilePosition(line: line, column: column)
   }
 }

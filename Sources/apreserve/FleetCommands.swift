@@ -116,7 +116,7 @@ struct PlaceCommand: ParsableCommand {
           }
           if !$0.heading.isSameHost(as: source.heading) { try add($0) }
         } otherwise: {
-          placement.add($0, $1, $2)
+          placement.add($0, $1)
         }
       } else {
         try add(try options.ruledMachine(.init(masterKeys: true)))

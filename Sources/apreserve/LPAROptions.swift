@@ -19,11 +19,15 @@ struct LPAROptions: ParsableArguments {
     var lpars = LPARs(areForSeveral: areForSeveral)
     for argument in lpar {
       let (path, name) = Self.split(argument)
-      let read = try LPARFile.decode(try MachineOptions.read(path), file: path)
-      if let name {
-        lpars.selected.append(try .select(from: read, named: name, for: HostIdentity()))
-      } else {
-        lpars.others += read
+      do {
+        let read = try LPARFile.decode(try MachineOptions.read(path), file: path)
+        if let name {
+          lpars.selected.append(try .select(from: read, named: name, for: HostIdentity()))
+        } else {
+          lpars.others += read
+        }
+      } catch {
+        throw UnusableLPARFile(path: path, reason: error)
       }
     }
     return lpars
@@ -36,6 +40,15 @@ struct LPAROptions: ParsableArguments {
     }
     return (String(argument[..<colon]), String(argument[argument.index(after: colon)...]))
   }
+}
+
+/// A file of --lpar that cannot be read, or does not have the LPAR.
+struct UnusableLPARFile: Error, CustomStringConvertible {
+  var path: String
+  var reason: any Error
+
+  /// It names the file.
+  var description: String { "\(reason)" }
 }
 
 /// LPARs as HMCs have them, one of which is a machine's.

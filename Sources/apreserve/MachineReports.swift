@@ -87,8 +87,8 @@ extension AssessmentOptions {
       if report?.isSelected == true { isSelected = true }
       worst = .worse(worst, report?.status)
       try printer.print(report, on: machine.heading)
-    } otherwise: { heading, standing, message in
-      try printer.fail(heading, standing, message)
+    } otherwise: { heading, failure in
+      try printer.fail(heading, failure)
       worst = .worse(worst, ExitStatus.error)
     }
     try printer.end()
@@ -100,7 +100,7 @@ extension AssessmentOptions {
   /// have errors.
   func forEachMachine(
     of fleet: [Description], rules: RuleSet?, _ use: (PlanningMachine) throws -> Void,
-    otherwise fail: (MachineHeading, Fleet.Standing, String) throws -> Void
+    otherwise fail: (MachineHeading, Fleet.Failure) throws -> Void
   ) throws {
     let rulesInForce = RulesInForce(rules ?? RuleSet())
     let settings = try self.settings.settings(for: machine.files).applied
@@ -184,10 +184,8 @@ private struct FleetPrinter {
   }
 
   /// Prints why there is no report on a machine.
-  mutating func fail(
-    _ heading: MachineHeading, _ standing: Fleet.Standing, _ message: String
-  ) throws {
-    try print(fleet.add(heading, standing, message), nil)
+  mutating func fail(_ heading: MachineHeading, _ failure: Fleet.Failure) throws {
+    try print(fleet.add(heading, failure), nil)
   }
 
   private mutating func print(_ member: Fleet.Member, _ report: MachineReport?) throws {

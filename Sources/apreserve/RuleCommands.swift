@@ -77,11 +77,30 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let host = try load()
-      let (findings, fleet) = try findings(of: host.rules)
-      let verification = Verification(
-        rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
-        machines: findings, fleet: fleet)
+      var verification = Verification(rules: RuleSet(), diagnostics: [])
+      var failure: (any Error)?
+      var hasUnreadMachines = false
+      do {
+        let host = try load()
+        verification = Verification(
+          rules: host.rules, diagnostics: host.diagnostics, selection: host.selection)
+        let (findings, fleet) = try findings(of: host.rules)
+        verification = Verification(
+          rules: host.rules, diagnostics: host.diagnostics, selection: host.selection,
+          machines: findings, fleet: fleet)
+        hasUnreadMachines = fleet?.hasErrors == true
+      } catch  where isForForge {
+        // It needs a document, whatever is wrong.
+        failure = error
+        switch error {
+        case let error as UnusableLPARFile:
+          verification.unread.append(
+            UnreadFile(error.path, .lpars, message: "\(error)", at: .of(error.reason)))
+        case let error as NoDescriptions:
+          verification.unread.append(UnreadFile(error.path, .machine, message: "\(error)"))
+        default: break
+        }
+      }
       switch format {
       case .text:
         try output.print(text: verification.text(style: output.style), json: verification.json)
@@ -89,7 +108,8 @@ struct VerifyCommand: ParsableCommand {
       case .sarif: try Terminal.print(verification.sarif(version: ProgramVersion.text).documentText)
       case .junit: try Terminal.print(verification.junit(strict: strict))
       }
-      guard verification.isClean(strict: strict), fleet?.hasErrors != true else {
+      if let failure { throw failure }
+      guard verification.isClean(strict: strict), !hasUnreadMachines else {
         throw ExitStatus.error
       }
     }
@@ -121,7 +141,7 @@ struct VerifyCommand: ParsableCommand {
         findings = FleetFindings(try assessment(snapshot))
       } otherwise: {
         var fleet = Fleet(staleAge: descriptions.staleAge)
-        fleet.add($0, $1, $2)
+        fleet.add($0, $1)
         failed = fleet
       }
       return (findings, failed)
@@ -135,7 +155,7 @@ struct VerifyCommand: ParsableCommand {
       fleet.add(
         heading, Fleet.Standing(report), report.summary, undecidable: report.undecidableCount)
     } otherwise: {
-      fleet.add($0, $1, $2)
+      fleet.add($0, $1)
     }
     return (findings, fleet)
   }

@@ -81,19 +81,21 @@ import Testing
   /// The exit status alone is not seen in a forge.
   @Test(arguments: [
     "--inventory bad.json", "--inventory machine.json --inventory bad.json",
-    "--inventory machine.json --inventory nowhere.json",
+    "--inventory machine.json --inventory nowhere.json", "--inventory empty",
   ])
   func `have an error for a machine that cannot be read`(words: String) throws {
     let bench = try Sample.bench()
-    try bench.file("bad.json", "{\"apreserve\": \"snapshot\"")
-    let bad = words.hasSuffix("nowhere.json") ? "nowhere.json" : "bad.json"
+    try bench.file("bad.json", "{\"apreserve\": \"snapshot\",\n\"ä\": }")
+    try bench.directory("empty")
+    let bad = String(words.split(separator: " ").last ?? "")
     let junit = try bench.run("verify guests \(words) --format junit")
     #expect(junit.status == 1)
     #expect(
       junit.output.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "\(junit.output)")
     #expect(
       junit.output.contains(
-        "name=\"\(bad)\" file=\"\(bad)\">\n    <error type=\"unreadable-machine\" message="))
+        "name=\"\(bad)\" file=\"\(bad)\"\(bad == "bad.json" ? " line=\"2\"" : "")>\n    <error type=\"unreadable-machine\" message="
+      ))
     let sarif = try bench.run("verify guests \(words) --format sarif")
     #expect(sarif.status == 1)
     let run = try JSONParser.parse(Array(sarif.output.utf8))["runs"]?.elements.first
@@ -103,6 +105,10 @@ import Testing
     #expect(result["message"]?["text"]?.text?.isEmpty == false)
     let place = result["locations"]?.elements.first?["physicalLocation"]
     #expect(place?["artifactLocation"]?["uri"]?.text == bad)
+    // Nothing is known of a file that is not there.
+    let region = place?["region"]
+    #expect(region?["startLine"]?.integer == (bad == "bad.json" ? 2 : nil))
+    #expect(region?["startColumn"]?.integer == (bad == "bad.json" ? 6 : nil))
     let rules = run?["tool"]?["driver"]?["rules"]?.elements.compactMap { $0["id"]?.text }
     #expect(rules == ["unreadable-machine"])
   }
@@ -130,6 +136,60 @@ import Testing
     let sarif = try JSONParser.parse(Array(try bench.run("\(words) sarif").output.utf8))
     let rules = sarif["runs"]?.elements.first?["tool"]?["driver"]?["rules"]?.elements
     #expect(rules?.compactMap { $0["id"]?.text } == ["failed-machine"])
+  }
+
+  @Test(
+    arguments: [
+      ("hmc.json", "{\n  \"cpcs\": x}", 2, 11), ("hmc.json", "", nil, nil),
+      ("hmc.json:P9", Self.lpars, nil, nil),
+    ] as [(String, String, Int?, Int?)])
+  func `have an error for a file of LPARs`(
+    argument: String, text: String, line: Int?, column: Int?
+  ) throws {
+    let bench = try Sample.bench()
+    try bench.file("hmc.json", text)
+    let words = "verify guests --inventory machine.json --lpar \(argument) --format"
+    let sarif = try bench.run("\(words) sarif")
+    #expect(sarif.status == 1)
+    #expect(sarif.messages.hasPrefix("apreserve: hmc.json:"), "\(sarif.messages)")
+    let run = try JSONParser.parse(Array(sarif.output.utf8))["runs"]?.elements.first
+    let result = try #require(run?["results"]?.elements.first)
+    #expect(result["ruleId"]?.text == "unusable-lpar-file")
+    let place = result["locations"]?.elements.first?["physicalLocation"]
+    #expect(place?["artifactLocation"]?["uri"]?.text == "hmc.json")
+    #expect(place?["region"]?["startLine"]?.integer == line)
+    #expect(place?["region"]?["startColumn"]?.integer == column)
+    let junit = try bench.run("\(words) junit")
+    #expect(junit.status == 1)
+    #expect(junit.output.contains("tests=\"2\" failures=\"0\" errors=\"1\""), "\(junit.output)")
+    #expect(junit.output.contains("<error type=\"unusable-lpar-file\" message="))
+  }
+
+  private static let lpars = """
+    {"crypto_configuration": {"P1": {"adapters": {}, "usage_domains": [4], "control_domains": []}}}
+    """
+
+  /// The step of a pipeline that uploads a report needs one.
+  @Test(arguments: [
+    "empty", "--rules empty", "--rules nowhere", "empty --inventory machine.json",
+  ])
+  func `are documents also of nothing`(words: String) throws {
+    let bench = try Sample.bench()
+    try bench.directory("empty")
+    let sarif = try bench.run("verify \(words) --format sarif")
+    #expect(sarif.status == 1)
+    #expect(sarif.messages.isEmpty == false)
+    let log = try JSONParser.parse(Array(sarif.output.utf8))
+    #expect(log["version"]?.text == "2.1.0")
+    #expect(log["runs"]?.elements.count == 1)
+    #expect(log["runs"]?.elements.first?["results"]?.elements.isEmpty == true)
+    let junit = try bench.run("verify \(words) --format junit")
+    #expect(junit.status == 1)
+    #expect(
+      junit.output.contains(
+        "<testsuite name=\"apreserve verify\" tests=\"0\" failures=\"0\""),
+      "\(junit.output)")
+    #expect(junit.output.hasSuffix("</testsuites>\n"))
   }
 
   @Test func `are refused beside --json`() throws {
