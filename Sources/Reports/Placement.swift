@@ -5,7 +5,8 @@ package import Reservation
 /// Which hosts could take a guest, each compared as for a move to it. Only a line of each host is kept.
 package struct Placement {
   private let guest: String
-  private let source: MachineHeading
+  /// The host that it is on, or whose types and keys it is to have; nil for none.
+  private let source: MachineHeading?
   private var hosts: [Host] = []
   /// The comparison with each host is only as good as its description.
   private let staleAge: Duration
@@ -28,8 +29,8 @@ package struct Placement {
     }
   }
 
-  /// A guest that is on `source` now.
-  package init(of guest: String, on source: MachineHeading, staleAge: Duration) {
+  /// A guest that is on `source` now, if it is on a host.
+  package init(of guest: String, on source: MachineHeading?, staleAge: Duration) {
     self.guest = guest
     self.source = source
     self.staleAge = staleAge
@@ -64,7 +65,7 @@ package struct Placement {
 
   /// The file of a host that has been added, or of the one that the guest is on, and is the same as another one.
   package func file(ofSameHostAs heading: MachineHeading) -> String? {
-    ([source] + hosts.map(\.heading)).first { $0.isSameHost(as: heading) }?.path
+    ([source].compactMap(\.self) + hosts.map(\.heading)).first { $0.isSameHost(as: heading) }?.path
   }
 
   /// Whether nothing is known of a host.
@@ -93,7 +94,8 @@ extension Placement {
   /// A line for each host, the best first, with the first criterion that it does not meet; the summary is the last line.
   package func text(style: TextStyle) -> String {
     var lines = [
-      style.paint(guest.printable, in: .heading) + " on " + source.line(style: style), "",
+      style.paint(guest.printable, in: .heading)
+        + (source.map { " on " + $0.line(style: style) } ?? ", which is on no host"), "",
     ]
     var table = TextTable(headings: ["HOST", "ANSWER", "CRITERION", "FINDING"])
     for host in sorted {
@@ -133,7 +135,9 @@ extension Placement {
     "placement", "Which hosts could take a guest."
   ) {
     $0.add("guest", .text, "The guest, as it was asked for.", \.guest)
-    $0.add("source", .object(MachineHeading.layout), "The host that it is on.", \.source)
+    $0.add(
+      "source", .object(MachineHeading.layout), "The host that it is on; missing if it is on none.",
+      \.source)
     $0.add("outcome", .word, "The best of all hosts.", \.outcome)
     $0.add("hosts", .list(of: .object(Host.layout)), "The hosts, the best first.", \.sorted)
   }

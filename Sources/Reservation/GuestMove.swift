@@ -151,18 +151,20 @@ extension GuestMove {
   ///
   /// - Parameters:
   ///   - guest: The guest on the host that it leaves.
-  ///   - source: That host.
+  ///   - source: That host; nil for a guest that is on none yet, of which neither types nor keys are known.
   ///   - destination: The other host, assessed with the guest's definition (`HostConfiguration.adding`).
   ///   - before: The definitions that the destination has.
   package init(
-    of guest: Guest, from source: Inventory, to destination: Assessment,
+    of guest: Guest, from source: Inventory?, to destination: Assessment,
     whoseDefinitionsAre before: HostConfiguration
   ) {
     self.guest = guest
     device = guest.movingDevice
     let comparison = MoveComparison(
       guest: guest, device: device, source: source, destination: destination)
-    let isLive = [source, destination.inventory].allSatisfy(\.bus.migratesMatrixDevices)
+    let isLive = [source, destination.inventory].allSatisfy {
+      $0?.bus.migratesMatrixDevices == true
+    }
     way = guest.isRunning ? isLive ? .live : .cold : .start
     guard guest.active != nil || guest.definition != nil else {
       queues = []
@@ -226,12 +228,12 @@ private struct MoveComparison {
 
   let guest: Guest
   let device: MediatedDevice
-  let source: Inventory
+  let source: Inventory?
   let destination: Assessment
   /// The guest as the destination would have it.
   private let there: Guest
 
-  init(guest: Guest, device: MediatedDevice, source: Inventory, destination: Assessment) {
+  init(guest: Guest, device: MediatedDevice, source: Inventory?, destination: Assessment) {
     self.guest = guest
     self.device = device
     self.source = source
@@ -406,7 +408,8 @@ private struct MoveComparison {
   // MARK: - Hardware
 
   func hardware() -> [Finding] {
-    device.adapters.flatMap { adapter -> [Finding] in
+    guard let source else { return [] }
+    return device.adapters.flatMap { adapter -> [Finding] in
       guard let old = source.card(adapter) else {
         return [
           finding(
@@ -490,6 +493,7 @@ private struct MoveComparison {
   }
 
   func keys(of apqn: APQN) -> ComparedKeys {
+    guard let source else { return ComparedKeys(result: .notNeeded) }
     let mode = source.card(apqn.adapter)?.mode ?? destination.inventory.card(apqn.adapter)?.mode
     guard mode != .accelerator else { return ComparedKeys(result: .notNeeded) }
     let old = source.keys(of: apqn)

@@ -109,7 +109,7 @@ struct AssessmentOptions: ParsableArguments {
     }
 
     /// Compares what a guest has on another host with this machine, under the rules for it.
-    func move(of guest: Guest, from source: Inventory) throws -> GuestMove {
+    func move(of guest: Guest, from source: Inventory?) throws -> GuestMove {
       var machine = self
       let configuration = state.machine.configuration
       machine.state.machine.configuration = configuration.adding(guest)

@@ -50,13 +50,21 @@ struct PlaceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "place",
     abstract: "Show which hosts could take a guest.",
-    usage: "apreserve place <guest> --inventory <file|dir> ... [--from <file>] [<options>]",
+    usage: """
+      apreserve place <guest> --inventory <file|dir> ... [--from <file>] [<options>]
+      apreserve place <guest> --adapters <numbers> --domains <numbers> --inventory <file|dir> ... [<options>]
+      """,
     discussion: """
       Each host is compared with the one that the guest is on, as "apreserve compare" does: adapters by type, mode and \
       functions, domains, master keys where they are known, other guests, and the rules. For each is shown whether it \
       could take the guest, and the first criterion that it does not meet; "apreserve compare" shows them all.
 
         apreserve place web1 --inventory snapshots --rules ./rules
+
+      A guest that is on no host yet is described by --adapters and --domains. With --from, the types of its adapters \
+      and its master keys are to be those of that host.
+
+        apreserve place web9 --adapters 5,6 --domains 4 --inventory snapshots
 
       The exit status is 0 if a host can take the guest, 2 if one can after some steps, 3 if none can, and 1 if a \
       machine cannot be read.
@@ -69,6 +77,8 @@ struct PlaceCommand: ParsableCommand {
     completion: GuestCommand.completion)
   var guest: String
 
+  @OptionGroup var wanted: MatrixOptions
+
   @Option(
     help: ArgumentHelp(
       "The description of the host that the guest is on. The default is the one of the machines where it runs, or that has "
@@ -79,6 +89,7 @@ struct PlaceCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
+    if wanted.isComplete { return try MatrixOptions.requireName(guest) }
     guard from != nil || !options.machine.descriptions.inventory.contains("-") else {
       throw ValidationError(
         "Without --from the machines are read twice, which standard input cannot be; use a file.")
@@ -88,7 +99,7 @@ struct PlaceCommand: ParsableCommand {
   func run() throws {
     try reportingErrors {
       let candidates = try options.machine.fleet()
-      guard candidates != nil || from != nil else {
+      guard candidates != nil || from != nil || wanted.isComplete else {
         throw ValidationError(
           options.machine.inventory == nil
             ? "Say which hosts could take the guest with --inventory, and where it is now with --from, if it is on none of them."
@@ -96,25 +107,31 @@ struct PlaceCommand: ParsableCommand {
         )
       }
       let source = try source(among: candidates ?? [])
+      let guests = try newGuest().map { [$0] } ?? source?.guests ?? []
       var placement = Placement(
-        of: guest, on: source.heading, staleAge: options.machine.descriptions.staleAge)
+        of: guest, on: source?.heading, staleAge: options.machine.descriptions.staleAge)
+      func isSource(_ heading: MachineHeading) -> Bool {
+        source.map { heading.isSameHost(as: $0.heading) } == true
+      }
       var repeated: [(file: String, earlier: String)] = []
       func add(_ machine: AssessmentOptions.PlanningMachine) throws {
         placement.add(
-          machine.heading,
-          try source.guests.map { try machine.move(of: $0, from: source.inventory) })
+          machine.heading, try guests.map { try machine.move(of: $0, from: source?.inventory) })
       }
       if let candidates {
         let others = candidates.filter {
-          HostFile.absolute($0.path) != HostFile.absolute(source.path)
+          wanted.isComplete
+            || HostFile.absolute($0.path) != source.map { HostFile.absolute($0.path) }
         }
         try options.forEachMachine(of: others, rules: try options.ruleSet()) {
-          if let file = $0.heading.path,
+          // A guest that is on no host yet can be placed on any, also on the one whose types and keys it is to have.
+          let isCandidate = wanted.isComplete || !isSource($0.heading)
+          if !(wanted.isComplete && isSource($0.heading)), let file = $0.heading.path,
             let earlier = placement.file(ofSameHostAs: $0.heading)
           {
             repeated.append((file, earlier))
           }
-          if !$0.heading.isSameHost(as: source.heading) { try add($0) }
+          if isCandidate { try add($0) }
         } otherwise: {
           placement.add($0, $1)
         }
@@ -146,19 +163,32 @@ struct PlaceCommand: ParsableCommand {
     return guest.active == nil ? 3 : 2
   }
 
-  /// The host that the guest is on: that of --from, or the one that has most of it.
-  private func source(among candidates: [Description]) throws -> Source {
+  /// The guest that the options describe; nil if they describe none.
+  private func newGuest() throws -> Guest? {
+    guard wanted.isComplete else { return nil }
+    return Guest(
+      GuestDraft(
+        name: guest, matrix: try wanted.matrix(), controlDomains: try wanted.controlMask(),
+        startsAutomatically: false))
+  }
+
+  /// The host that the guest is on: that of --from, or the one that has most of it; nil for a guest that is on none.
+  private func source(among candidates: [Description]) throws -> Source? {
     if let from {
       let description = Description(path: from)
       let snapshot = try description.snapshot()
       let assessment = try snapshot.withoutRules()
-      let guests = try assessment.guests.named(
-        guest, of: assessment,
-        advice: "\"apreserve guest list --inventory \(from)\" has those of the host")
+      let guests =
+        wanted.isComplete
+        ? []
+        : try assessment.guests.named(
+          guest, of: assessment,
+          advice: "\"apreserve guest list --inventory \(from)\" has those of the host")
       return Source(
         path: from, heading: description.heading(of: snapshot), guests: guests,
         inventory: snapshot.inventory)
     }
+    guard !wanted.isComplete else { return nil }
     var best: (rank: Int, source: Source)?
     for description in candidates {
       // What cannot be read is reported when the hosts are compared.

@@ -112,6 +112,59 @@ struct GuestShowCommand: ParsableCommand {
   }
 }
 
+/// What a guest is to have.
+struct MatrixOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Its adapters, as in rules: 5,0x0a-0x0c; from ten on with 0x.", valueName: "numbers"))
+  var adapters: String?
+
+  @Option(help: ArgumentHelp("Its usage domains, written likewise.", valueName: "numbers"))
+  var domains: String?
+
+  @Option(help: ArgumentHelp("Its control domains, written likewise.", valueName: "numbers"))
+  var controlDomains: String?
+
+  func validate() throws {
+    guard (adapters == nil) == (domains == nil) else {
+      throw ValidationError("--adapters and --domains are needed together.")
+    }
+  }
+
+  /// Whether adapters and domains are given.
+  var isComplete: Bool { adapters != nil && domains != nil }
+
+  func matrix() throws -> QueueMatrix {
+    QueueMatrix(
+      adapters: try Self.mask(adapters, of: "--adapters"),
+      domains: try Self.mask(domains, of: "--domains"))
+  }
+
+  func controlMask() throws -> APMask {
+    try Self.mask(controlDomains, of: "--control-domains")
+  }
+
+  private static func mask(_ text: String?, of option: String) throws -> APMask {
+    guard let text else { return [] }
+    guard !text.isEmpty else {
+      throw ValidationError("\(option): write numbers, such as 5,6; this is empty.")
+    }
+    do throws(APQNPattern.SyntaxError) {
+      return try APMask(numbersIn: text)
+    } catch {
+      throw ValidationError("\(option): \(error.sentence)")
+    }
+  }
+
+  /// Requires a name that can be given to a guest.
+  static func requireName(_ name: String) throws {
+    guard MediatedDeviceName.isPlain(name) else {
+      throw ValidationError(
+        "\"\(name.printable)\" is no name of a guest; use letters, digits, and . _ + @ : -")
+    }
+  }
+}
+
 /// `apreserve guest define`
 struct GuestDefineCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -135,16 +188,7 @@ struct GuestDefineCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The name of the guest.", valueName: "name"))
   var name: String
 
-  @Option(
-    help: ArgumentHelp(
-      "Its adapters, as in rules: 5,0x0a-0x0c; from ten on with 0x.", valueName: "numbers"))
-  var adapters: String?
-
-  @Option(help: ArgumentHelp("Its usage domains, written likewise.", valueName: "numbers"))
-  var domains: String?
-
-  @Option(help: ArgumentHelp("Its control domains, written likewise.", valueName: "numbers"))
-  var controlDomains: String?
+  @OptionGroup var wanted: MatrixOptions
 
   @Option(
     help: ArgumentHelp("All queues that rules with this label reserve.", valueName: "label"))
@@ -168,14 +212,11 @@ struct GuestDefineCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    guard (adapters == nil) == (domains == nil), (adapters == nil) != (fromRules == nil) else {
+    guard wanted.isComplete != (fromRules != nil) else {
       throw ValidationError(
         "Say what the guest is to have: --adapters and --domains, or --from-rules.")
     }
-    guard MediatedDeviceName.isPlain(name) else {
-      throw ValidationError(
-        "\"\(name.printable)\" is no name of a guest; use letters, digits, and . _ + @ : -")
-    }
+    try MatrixOptions.requireName(name)
     if let uuid, !BusObject.isUUID(uuid) {
       throw ValidationError("\(uuid.printable) is not a UUID.")
     }
@@ -190,7 +231,7 @@ struct GuestDefineCommand: ParsableCommand {
       let machine = try options.assessedMachine()
       let draft = GuestDraft(
         name: name, uuid: uuid, matrix: try matrix(on: machine.assessment),
-        controlDomains: try mask(controlDomains, of: "--control-domains"),
+        controlDomains: try wanted.controlMask(),
         startsAutomatically: auto)
       try requireDevice(of: draft, in: machine.assessment.context.configuration)
       let findings = draft.findings(on: machine.assessment)
@@ -247,10 +288,7 @@ struct GuestDefineCommand: ParsableCommand {
   }
 
   private func matrix(on assessment: Assessment) throws -> QueueMatrix {
-    guard let fromRules else {
-      return QueueMatrix(
-        adapters: try mask(adapters, of: "--adapters"), domains: try mask(domains, of: "--domains"))
-    }
+    guard let fromRules else { return try wanted.matrix() }
     var selection = QueueSelection()
     selection.labels = [fromRules]
     let queues = APQNSet(
@@ -267,18 +305,6 @@ struct GuestDefineCommand: ParsableCommand {
       throw ExitStatus.refused
     }
     return matrix
-  }
-
-  private func mask(_ text: String?, of option: String) throws -> APMask {
-    guard let text else { return [] }
-    guard !text.isEmpty else {
-      throw ValidationError("\(option): write numbers, such as 5,6; this is empty.")
-    }
-    do throws(APQNPattern.SyntaxError) {
-      return try APMask(numbersIn: text)
-    } catch {
-      throw ValidationError("\(option): \(error.sentence)")
-    }
   }
 
   /// Has mdevctl write the definition.

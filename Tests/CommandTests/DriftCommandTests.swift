@@ -112,6 +112,23 @@ import Testing
     if outcome == "impossible" { #expect(hosts.first?["criterion"]?.text == "type") }
   }
 
+  @Test func `takes a guest that is on no host yet`() throws {
+    let bench = try bench()
+    let words = "place web9 --inventory hosts --rules rules"
+    let result = try bench.run("\(words) --adapters 5 --domains 0x4e")
+    #expect(result.status == 3 || result.status == 2, "\(result)")
+    #expect(result.output.hasPrefix("web9, which is on no host\n"))
+    #expect(result.output.contains("kvm1") && result.output.contains("kvm2"))
+    for (more, message) in [
+      ("--adapters 5", "--adapters and --domains are needed together"),
+      ("--adapters 5 --domains zz", "--domains: "),
+      ("", "no machine of --inventory has a guest \"web9\""),
+    ] {
+      let result = try bench.run("\(words) \(more)")
+      #expect(result.messages.contains(message), "\(result)")
+    }
+  }
+
   /// What place says of a host is what compare says.
   @Test(arguments: ["web1", "db1", "sign1"])
   func `compares like compare`(guest: String) throws {

@@ -120,7 +120,7 @@ private let other = "11111111-2222-4333-8444-555555555555"
 
   @Test(arguments: [
     ("web1", "Say what the guest is to have"),
-    ("web1 --adapters 5", "Say what the guest is to have"),
+    ("web1 --adapters 5", "--adapters and --domains are needed together"),
     ("web1 --adapters 10 --domains 4", "--adapters: \"10\" can be decimal"),
     ("web1 --adapters 5 --domains 0x100", "--domains: "),
     ("a|b --adapters 5 --domains 4", "\"a|b\" is no name"),
