@@ -52,6 +52,19 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
         "\napreserve: virtual machine db1 is not started; \"apreserve guest "))
   }
 
+  @Test func `refuses the start of a machine whose device has vanished`() throws {
+    // The virtual machine uses it, and mdevctl has another one.
+    try bench.file(
+      "defined.json",
+      try bench.text("defined.json").replacing(
+        "{\"uuid\": \"\(uuid)\"",
+        with: "{\"uuid\": \"22222222-2222-4333-8444-555555555555\""))
+    let result = try hook(Self.definition([uuid]))
+    #expect(result.status == 3)
+    #expect(
+      result.messages.contains("\(uuid), which is neither active nor defined"), "\(result)")
+  }
+
   @Test func `only warns, or does nothing, where that is set`() throws {
     let warned = try hook(Self.definition([uuid]), setting: "warn")
     #expect(warned.status == 0)
