@@ -139,7 +139,7 @@ import Testing
     #expect(try Shell.run("diff -r '\(source)' '\(place)'").output == "")
     #expect(try Shell.run("find '\(place)' -type l").output == "")
     let scripts = try Shell.run("cd '\(place)' && find . -type f -perm /111 | sort").lines
-    #expect(scripts == ["./ci/check", "./ci/collect", "./ci/rollout"])
+    #expect(scripts == ["./ci/check", "./ci/collect", "./ci/push", "./ci/rollout"])
   }
 
   @Test func `leaves settings alone that an administrator has changed`() throws {
