@@ -1,12 +1,14 @@
-import APBus
+package import APBus
 package import JSONText
 package import Reservation
 
 /// Which hosts could take a guest, each compared as for a move to it. Only a line of each host is kept.
 package struct Placement {
   private let guest: String
-  /// The host that it is on, or whose types and keys it is to have; nil for none.
+  /// The host that it is on; nil for a guest that is to be.
   private let source: MachineHeading?
+  /// What a guest that is to be is to have.
+  private let device: MediatedDevice?
   private var hosts: [Host] = []
   /// The comparison with each host is only as good as its description.
   private let staleAge: Duration
@@ -29,8 +31,12 @@ package struct Placement {
     }
   }
 
-  /// A guest that is on `source` now, if it is on a host.
-  package init(of guest: String, on source: MachineHeading?, staleAge: Duration) {
+  /// A guest that is on `source` now, or is to have what a device has.
+  package init(
+    of guest: String, on source: MachineHeading?, toHave device: MediatedDevice? = nil,
+    staleAge: Duration
+  ) {
+    self.device = device
     self.guest = guest
     self.source = source
     self.staleAge = staleAge
@@ -91,11 +97,18 @@ extension Placement.Host {
 }
 
 extension Placement {
+  /// The matrix of a guest that is to be.
+  private var matrix: String {
+    guard let device else { return "" }
+    return " with adapters \(GuestList.hexadecimal(device.adapters, digits: 2)), domains "
+      + GuestList.hexadecimal(device.domains, digits: 4)
+  }
+
   /// A line for each host, the best first, with the first criterion that it does not meet; the summary is the last line.
   package func text(style: TextStyle) -> String {
     var lines = [
       style.paint(guest.printable, in: .heading)
-        + (source.map { " on " + $0.line(style: style) } ?? ", which is on no host"), "",
+        + (source.map { " on " + $0.line(style: style) } ?? matrix), "",
     ]
     var table = TextTable(headings: ["HOST", "ANSWER", "CRITERION", "FINDING"])
     for host in sorted {
@@ -136,7 +149,8 @@ extension Placement {
   ) {
     $0.add("guest", .text, "The guest, as it was asked for.", \.guest)
     $0.add(
-      "source", .object(MachineHeading.layout), "The host that it is on; missing if it is on none.",
+      "source", .object(MachineHeading.layout),
+      "The host that it is on; missing for a guest that is to be.",
       \.source)
     $0.add("outcome", .word, "The best of all hosts.", \.outcome)
     $0.add("hosts", .list(of: .object(Host.layout)), "The hosts, the best first.", \.sorted)

@@ -147,7 +147,8 @@ extension GuestFinding: CustomStringConvertible {
         + (suspect.map {
           "\($0) removes devices whose type its configuration does not list as externally provided; "
         } ?? "") + "define it, or remove it from the virtual machine"
-    case .emptyMatrix: "\(name) has no queue, because its definition has no adapter or no domain"
+    case .emptyMatrix:
+      "the definition of \(name) has no queue, because it has no adapter or no domain"
     case .notConfigured(let adapters, let domains, let controlDomains):
       "\(name) is to have "
         + [
@@ -174,8 +175,8 @@ extension GuestFinding: CustomStringConvertible {
       "\(name) gets no queue of adapter 0x\(Hex.text(adapter, digits: 2)) at all: \(missing) is assigned to it and "
         + "not on vfio_ap"
     case .activeWithout(let apqns):
-      "\(name) is active without \(apqns.shortList()), which its definition assigns; stop its guest, and start the "
-        + "device again"
+      "\(name) is active without \(apqns.shortList()), which its definition assigns; stop its guest, then run "
+        + "\"mdevctl stop\" and \"mdevctl start\" with --uuid \(devices.joined())"
     case .activeBeyond(let apqns):
       "\(name) is active with \(apqns.shortList()), which its definition does not assign, so that it has "
         + (apqns.count == 1 ? "it" : "them") + " only until the device is stopped"

@@ -151,7 +151,7 @@ extension GuestMove {
   ///
   /// - Parameters:
   ///   - guest: The guest on the host that it leaves.
-  ///   - source: That host; nil for a guest that is on none yet, of which neither types nor keys are known.
+  ///   - source: That host; nil for a guest that is on none yet, which takes any type and any keys.
   ///   - destination: The other host, assessed with the guest's definition (`HostConfiguration.adding`).
   ///   - before: The definitions that the destination has.
   package init(
@@ -284,6 +284,8 @@ private struct MoveComparison {
           "stop the device there, and \(define)")
     }
     guard let defined else {
+      // Of a guest that is to be, the definition is what a place is looked for.
+      if source == nil { return [] }
       return finding("mediated device \(device.uuid) is not defined there", define)
     }
     guard defined.problems.isEmpty, defined.device.isSameMatrix(as: device) else {
@@ -408,7 +410,7 @@ private struct MoveComparison {
   // MARK: - Hardware
 
   func hardware() -> [Finding] {
-    guard let source else { return [] }
+    guard let source else { return oldHardware() }
     return device.adapters.flatMap { adapter -> [Finding] in
       guard let old = source.card(adapter) else {
         return [
@@ -422,6 +424,18 @@ private struct MoveComparison {
       guard let new = destination.inventory.card(adapter) else { return [] }
       return hardware(from: old, to: new)
     }
+  }
+
+  /// What a guest that is to be cannot have.
+  private func oldHardware() -> [Finding] {
+    device.adapters.compactMap { destination.inventory.card($0) }
+      .filter { !$0.hardwareType.isReservable }
+      .map { card in
+        finding(
+          .type, card.adapter, .impossible,
+          "adapter 0x\(Hex.text(card.adapter, digits: 2)) is \(card.hardwareType.shown) there, and vfio_ap takes only "
+            + "type 10 (CEX4) and newer")
+      }
   }
 
   private func hardware(from old: Card, to new: Card) -> [Finding] {

@@ -52,7 +52,8 @@ struct CompareCommand: ParsableCommand {
     if destination != nil, let other = options.machine.given.first {
       throw ValidationError("The destination is given twice, as an argument and by \(other).")
     }
-    guard source != "-" || destination != "-" else {
+    let destinations = options.machine.descriptions.inventory + [destination].compactMap(\.self)
+    guard source != "-" || !destinations.contains("-") else {
       throw ValidationError("Only one of source and destination can be standard input.")
     }
   }

@@ -61,8 +61,8 @@ struct PlaceCommand: ParsableCommand {
 
         apreserve place web1 --inventory snapshots --rules ./rules
 
-      A guest that is on no host yet is described by --adapters and --domains. With --from, the types of its adapters \
-      and its master keys are to be those of that host.
+      A guest that is on no host yet is described by --adapters and --domains. Any type of adapter that vfio_ap takes \
+      will do for it, and any master keys.
 
         apreserve place web9 --adapters 5,6 --domains 4 --inventory snapshots
 
@@ -89,7 +89,16 @@ struct PlaceCommand: ParsableCommand {
   @OptionGroup var options: AssessmentOptions
 
   func validate() throws {
-    if wanted.isComplete { return try MatrixOptions.requireName(guest) }
+    if wanted.isComplete {
+      guard from == nil else {
+        throw ValidationError(
+          "A guest with --adapters and --domains is on no host yet; omit --from.")
+      }
+      return try MatrixOptions.requireName(guest)
+    }
+    guard wanted.controlDomains == nil else {
+      throw ValidationError("--control-domains requires --adapters and --domains.")
+    }
     guard from != nil || !options.machine.descriptions.inventory.contains("-") else {
       throw ValidationError(
         "Without --from the machines are read twice, which standard input cannot be; use a file.")
@@ -106,13 +115,12 @@ struct PlaceCommand: ParsableCommand {
             : "--inventory has one machine: add those that could take the guest, or say with --from where it is now."
         )
       }
-      let source = try source(among: candidates ?? [])
-      let guests = try newGuest().map { [$0] } ?? source?.guests ?? []
+      let newGuest = try newGuest()
+      let source = newGuest == nil ? try source(among: candidates ?? []) : nil
+      let guests = newGuest.map { [$0] } ?? source?.guests ?? []
       var placement = Placement(
-        of: guest, on: source?.heading, staleAge: options.machine.descriptions.staleAge)
-      func isSource(_ heading: MachineHeading) -> Bool {
-        source.map { heading.isSameHost(as: $0.heading) } == true
-      }
+        of: guest, on: source?.heading, toHave: newGuest?.device,
+        staleAge: options.machine.descriptions.staleAge)
       var repeated: [(file: String, earlier: String)] = []
       func add(_ machine: AssessmentOptions.PlanningMachine) throws {
         placement.add(
@@ -120,18 +128,17 @@ struct PlaceCommand: ParsableCommand {
       }
       if let candidates {
         let others = candidates.filter {
-          wanted.isComplete
-            || HostFile.absolute($0.path) != source.map { HostFile.absolute($0.path) }
+          HostFile.absolute($0.path) != source.map { HostFile.absolute($0.path) }
         }
-        try options.forEachMachine(of: others, rules: try options.ruleSet()) {
-          // A guest that is on no host yet can be placed on any, also on the one whose types and keys it is to have.
-          let isCandidate = wanted.isComplete || !isSource($0.heading)
-          if !(wanted.isComplete && isSource($0.heading)), let file = $0.heading.path,
-            let earlier = placement.file(ofSameHostAs: $0.heading)
+        try options.forEachMachine(of: others, rules: try options.ruleSet()) { machine in
+          if let file = machine.heading.path,
+            let earlier = placement.file(ofSameHostAs: machine.heading)
           {
             repeated.append((file, earlier))
           }
-          if isCandidate { try add($0) }
+          if source.map({ machine.heading.isSameHost(as: $0.heading) }) != true {
+            try add(machine)
+          }
         } otherwise: {
           placement.add($0, $1)
         }
@@ -168,27 +175,24 @@ struct PlaceCommand: ParsableCommand {
     guard wanted.isComplete else { return nil }
     return Guest(
       GuestDraft(
-        name: guest, matrix: try wanted.matrix(), controlDomains: try wanted.controlMask(),
+        name: guest, uuid: BusObject.isUUID(guest) ? guest : nil, matrix: try wanted.matrix(),
+        controlDomains: try wanted.controlMask(),
         startsAutomatically: false))
   }
 
-  /// The host that the guest is on: that of --from, or the one that has most of it; nil for a guest that is on none.
-  private func source(among candidates: [Description]) throws -> Source? {
+  /// The host that the guest is on: that of --from, or the one that has most of it.
+  private func source(among candidates: [Description]) throws -> Source {
     if let from {
       let description = Description(path: from)
       let snapshot = try description.snapshot()
       let assessment = try snapshot.withoutRules()
-      let guests =
-        wanted.isComplete
-        ? []
-        : try assessment.guests.named(
-          guest, of: assessment,
-          advice: "\"apreserve guest list --inventory \(from)\" has those of the host")
+      let guests = try assessment.guests.named(
+        guest, of: assessment,
+        advice: "\"apreserve guest list --inventory \(from)\" has those of the host")
       return Source(
         path: from, heading: description.heading(of: snapshot), guests: guests,
         inventory: snapshot.inventory)
     }
-    guard !wanted.isComplete else { return nil }
     var best: (rank: Int, source: Source)?
     for description in candidates {
       // What cannot be read is reported when the hosts are compared.

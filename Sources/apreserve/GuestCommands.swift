@@ -160,7 +160,8 @@ struct MatrixOptions: ParsableArguments {
   static func requireName(_ name: String) throws {
     guard MediatedDeviceName.isPlain(name) else {
       throw ValidationError(
-        "\"\(name.printable)\" is no name of a guest; use letters, digits, and . _ + @ : -")
+        "\"\(name.printable)\" is no name of a guest; use letters, digits, . _ + @ : - and blanks between them."
+      )
     }
   }
 }

@@ -17,7 +17,8 @@ struct LibvirtHookCommand: ParsableCommand {
     discussion: """
       libvirt runs it as a hook for virtual machines, with the definition on standard input. For the operation \
       "prepare" of a machine with a device of vfio_ap it waits until everything that the rules request is reserved or \
-      refused, and then refuses the start, or warns, if a queue of the machine cannot be used (GuestStart= and \
+      refused, and then refuses the start, or warns, if a queue of the machine cannot be used, or its device has \
+      vanished, loses an adapter, or is active without queues that its definition assigns (GuestStart= and \
       GuestStartTimeoutSec= in apreserve.conf(5)).
 
       If the metadata of the machine have what it needs, as "apreserve guest define --format libvirt" prints it, and were \

@@ -96,6 +96,39 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
     #expect(move.way == .live)
   }
 
+  /// Of a guest that is on no host yet, neither the definition nor types and keys matter.
+  @Test func `can be where its queues are free, for a guest that is to be`() throws {
+    var hosts = try Hosts()
+    hosts.destination.context.configuration.definitions = []
+    hosts.destination.inventory.mediatedDevices = []
+    for name in ["01.0004", "02.0004"] {
+      try hosts.destination.change(name) {
+        $0.driver = DriverName.vfioAP
+        $0.driverOverride = DriverName.vfioAP
+      }
+    }
+    func move() throws -> GuestMove {
+      let guest = Guest(
+        GuestDraft(
+          name: "new", matrix: QueueMatrix(adapters: [1, 2], domains: [4]),
+          startsAutomatically: false))
+      var there = hosts.destination
+      there.context.configuration = hosts.destination.context.configuration.adding(guest)
+      return GuestMove(
+        of: guest, from: nil,
+        to: try there.assessment("APQN==\"*\", RESERVE=\"vfio_ap\"", .override),
+        whoseDefinitionsAre: hosts.destination.context.configuration)
+    }
+    #expect(try move().outcome == .possible, "\(try move().findings)")
+    #expect(try move().way == .start)
+    try hosts.destination.change(card: 2) { $0.hardwareType = HardwareType(rawValue: 9) }
+    let findings = try move().findings.filter { $0.outcome == .impossible }
+    #expect(
+      findings.map(\.message) == [
+        "adapter 0x02 is CEX3 there, and vfio_ap takes only type 10 (CEX4) and newer"
+      ])
+  }
+
   private struct Lack: Sendable {
     var criterion: GuestMove.Criterion
     var outcome: GuestMove.Outcome

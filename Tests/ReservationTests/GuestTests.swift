@@ -243,7 +243,8 @@ private let other = "11111111-2222-4333-8444-555555555555"
     #expect(guest.findings.map(\.problem) == [.activeWithout([APQN(adapter: 1, domain: 5)])])
     #expect(
       guest.findings.first?.description
-        == "web1 is active without 01.0005, which its definition assigns; stop its guest, and start the device again"
+        == "web1 is active without 01.0005, which its definition assigns; stop its guest, then run \"mdevctl stop\" and "
+        + "\"mdevctl start\" with --uuid \(uuid)"
     )
     // A device that has more is as good, until it is stopped.
     machine.context.configuration.definitions[0].device.domains = [4]

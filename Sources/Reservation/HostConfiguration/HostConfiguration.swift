@@ -79,7 +79,7 @@ package struct MediatedDeviceName: Hashable, Sendable {
 
   /// Whether a name has only characters that rules, shells and XML take literally.
   package static func isPlain(_ name: String) -> Bool {
-    !name.isEmpty
+    !name.isEmpty && name.first != " " && name.last != " "
       && name.unicodeScalars.allSatisfy { scalar in
         scalar.properties.isAlphabetic || scalar.properties.numericType != nil
           || " ._+@:-".unicodeScalars.contains(scalar)
