@@ -119,8 +119,9 @@ private let uuid = "34a349ba-2c0d-4ab5-9f6b-0d1e5b1f0f0e"
         to: try there.assessment("APQN==\"*\", RESERVE=\"vfio_ap\"", .override),
         whoseDefinitionsAre: hosts.destination.context.configuration)
     }
-    #expect(try move().outcome == .possible, "\(try move().findings)")
-    #expect(try move().way == .start)
+    let possible = try move()
+    #expect(possible.outcome == .possible, "\(possible.findings)")
+    #expect(possible.way == .start)
     try hosts.destination.change(card: 2) { $0.hardwareType = HardwareType(rawValue: 9) }
     let findings = try move().findings.filter { $0.outcome == .impossible }
     #expect(
