@@ -81,6 +81,13 @@ options:
       - The next C(apreserve reload) gives everything back then.
     type: bool
     default: false
+  verify:
+    description:
+      - Check the rules before the files are written.
+      - Without that, the files are written whatever the host would say to them. This is for going back to files from
+        before, which can have errors. O(strict), O(accept_refusals) and O(allow_empty) have no meaning then.
+    type: bool
+    default: true
 notes:
   - The module runs as root, because the daemon accepts only files of root.
   - In check mode on a host where C(apreserve) is not installed yet, the files are compared, and nothing is verified.
@@ -117,6 +124,7 @@ EXAMPLES = r"""
 - name: Go back to the files from before that change
   apreserve.ap.rules:
     files: "{{ change.before }}"
+    verify: false
 """
 
 RETURN = r"""
@@ -135,21 +143,21 @@ plan:
   description: What changes on the host because of the change of the rules, as C(apreserve plan --diff) prints it.
   type: list
   elements: str
-  returned: if something changes and the host has an AP bus
+  returned: if something changes, O(verify) is true, and the host has an AP bus
 difference:
   description: The same as a document.
   type: dict
-  returned: if something changes and the host has an AP bus
+  returned: if something changes, O(verify) is true, and the host has an AP bus
 refused:
   description: What the host would refuse and does not refuse now, with the reason.
   type: list
   elements: str
-  returned: if something changes and the host has an AP bus
+  returned: if something changes, O(verify) is true, and the host has an AP bus
 rule_warnings:
   description: What C(apreserve verify) warns of.
   type: list
   elements: str
-  returned: if something changes
+  returned: if something changes and O(verify) is true
 """
 
 import os
@@ -368,13 +376,14 @@ def main() -> None:
             "strict": {"type": "bool", "default": False},
             "accept_refusals": {"type": "bool", "default": False},
             "allow_empty": {"type": "bool", "default": False},
+            "verify": {"type": "bool", "default": True},
         },
         required_one_of=[("name", "files")],
         mutually_exclusive=[("name", "files"), ("content", "rules"), ("files", "content"), ("files", "rules")],
         supports_check_mode=True,
     )
     change = Change(module)
-    if change.files:
+    if change.files and module.params["verify"]:
         if change.program.path is None and module.check_mode:
             module.warn("apreserve is not installed on this host, so that the rules cannot be verified")
         else:

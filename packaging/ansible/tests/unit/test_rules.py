@@ -161,6 +161,14 @@ def test_rules_that_had_errors_before_are_compared_with_no_rules(accepting):
     assert compared == [["none.rules"], ["none.rules"]]
 
 
+def test_files_with_errors_from_before_can_be_put_back(host):
+    host.write(RULE, "a.rules")
+    host.missing.add("apreserve")
+    result = host.run("rules", name="a.rules", content="ADAPTR\n", verify=False)
+    assert (result["failed"], result["changed"], host.commands) == (False, True, [])
+    assert host.files == {"a.rules": "ADAPTR\n"}
+
+
 def test_a_host_without_an_ap_bus_has_no_plan(accepting):
     accepting.answers["apreserve plan --diff"] = (
         4,
