@@ -29,9 +29,9 @@ package struct PlanDifference {
       case noLongerRefused
       /// The plans leave it with different owners, neither of which reserves it.
       case otherOwner
-      /// Another rule decides, or one with other options.
+      /// The rule that decides requests something else, or has another label or other options.
       case otherRule
-      /// The rule that decides has another text, in the same place, and nothing else differs.
+      /// The rule that decides has another text, and nothing else than its place differs.
       case otherText
 
       /// Whether the plans are not the same because of it.
@@ -66,8 +66,8 @@ package struct PlanDifference {
       Change.changes(of: $0, from: first[$0], to: second[$0])
     }
     undecidable = after.plan.undecidable.filter { selected?.contains($0) != false }
-    let known = Set(before.plan.warnings.map { before.sentence(of: $0) })
-    warnings = after.plan.warnings.filter { !known.contains(after.sentence(of: $0)) }
+    let known = Set(before.plan.warnings.map(\.withoutRulePlaces.description))
+    warnings = after.plan.warnings.filter { !known.contains($0.withoutRulePlaces.description) }
   }
 
   package var outcome: Outcome {
@@ -96,11 +96,31 @@ package struct PlanDifference {
 
 // MARK: - The comparison
 
-extension Assessment {
-  /// What a warning says, with rule files by their names: those of two sets of rules are in different directories.
-  fileprivate func sentence(of warning: PlanWarning) -> String {
-    decisions.rules.files.reduce(warning.description) {
-      $0.replacing($1.printable, with: RuleFileSelection.baseName($1).printable)
+extension PlanWarning {
+  /// The same without the places of rules, which a comment above a rule changes.
+  fileprivate var withoutRulePlaces: Self {
+    switch self {
+    case .adopted(let apqns, .some): return .adopted(apqns, rule: "")
+    case .guest(var finding):
+      if case .keptForHost(let apqns, _) = finding.problem {
+        finding.problem = .keptForHost(apqns, rule: "")
+      }
+      return .guest(finding)
+    case .nextBoot(var conflict):
+      switch conflict.effect {
+      case .takes(let apqns, rules: _): conflict.effect = .takes(apqns, rules: [])
+      case .binds(let apqn, let driver, rule: _):
+        conflict.effect = .binds(apqn, driver: driver, rule: "")
+      case .setsMasks, .setsOverrides: break
+      }
+      return .nextBoot(conflict)
+    case .masterKey(var alarm):
+      alarm.rule = RuleReference(file: "", line: 0)
+      return .masterKey(alarm)
+    case .defaultDomainTaken, .lastCCAQueueTaken, .unusable, .refusedByCallout, .leavesMasks,
+      .cannotBeUndone, .undoingBinds, .adopted(_, nil), .keepsFromHost, .invalidDefinition,
+      .unreadableDefinitions, .unanswered, .namedQueuesTaken, .keyWithoutQueue:
+      return self
     }
   }
 }
@@ -195,16 +215,20 @@ extension Decision {
 }
 
 extension PlanDifference.Effect {
-  /// Whether nothing that is shown of a queue differs, whatever the rules' texts are. Neither its owner nor a refusal does.
+  /// Whether nothing that is shown of a queue differs, whatever the rules' texts and places are. Neither its owner nor
+  /// a refusal does.
   fileprivate func isShown(as other: Self) -> Bool {
     isReserved == other.isReserved && isGivenBack == other.isGivenBack && unasked == other.unasked
-      && ruleText == other.ruleText
+      && decision.request == other.decision.request && decision.name == other.decision.name
+      && details == other.details
   }
 
   /// What the rule that decides requests, with all that it allows or expects, and what is in the way.
-  fileprivate var ruleText: String {
-    ([decision.shortText] + decision.options + [obstacle?.rawValue].compactMap(\.self))
-      .joined(separator: ", ")
+  fileprivate var ruleText: String { ([decision.shortText] + details).joined(separator: ", ") }
+
+  /// What the rule that decides allows or expects, and what is in the way.
+  fileprivate var details: [String] {
+    decision.options + [obstacle?.rawValue].compactMap(\.self)
   }
 }
 
@@ -309,8 +333,7 @@ extension PlanDifference.Change {
       case .givenBack, .noLongerReserved:
         OwnerChange.reason(for: from.unasked ?? .wanted, origin: from.decision.origin)
       case .otherOwner: "\(from.ownerWord) -> \(to.ownerWord)"
-      case .otherRule where from.decision.shortText == to.decision.shortText:
-        "\(from.ruleText) -> \(to.ruleText)"
+      case .otherRule where from.details != to.details: "\(from.ruleText) -> \(to.ruleText)"
       case .refused, .noLongerRefused, .otherRule:
         "\(from.decision.shortText) -> \(to.decision.shortText)"
       case .otherText: to.decision.shortText
@@ -448,9 +471,9 @@ extension PlanDifference.Change.Kind {
     case .noLongerRefused: "Queues of which only the first plan refuses something."
     case .otherOwner: "Queues with different owners, of which neither plan has one reserved."
     case .otherRule:
-      "Queues of which only the rule that decides differs, or what it allows or expects."
+      "Queues of which only what the rule that decides requests, allows or expects differs, or its label."
     case .otherText:
-      "Queues of which only the text of the rule that decides differs, which does not count as a difference."
+      "Queues of which only the text of the rule that decides differs, or its place as well, which does not count as a difference."
     }
   }
 }

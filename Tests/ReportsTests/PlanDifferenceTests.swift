@@ -182,17 +182,56 @@ import Testing
       text(result).contains("\nother rule\n\(line)\n1 queue by another rule\n"), "\(text(result))")
   }
 
-  /// Warnings name the files of rules by their paths.
-  @Test func `has no warning again because rules are in another directory`() throws {
-    func assessment(_ path: String) throws -> Assessment {
+  /// Warnings name the places of rules.
+  @Test(arguments: [
+    ("new/50.rules", ""), ("old/50.rules", "# a comment\n"),
+    ("new/60-other.rules", "# a comment\n"),
+  ])
+  func `has no warning again because rules are in another place`(
+    path: String, comment: String
+  ) throws {
+    var machine = try Example.inventory()
+    machine.setQueue(
+      Queue(apqn: APQN(adapter: 10, domain: 4), driver: DriverName.vfioAP),
+      apqn: APQN(adapter: 10, domain: 4))
+    var configuration = HostConfiguration()
+    configuration.overrides = [
+      ConfiguredOverride(
+        apqn: APQN(adapter: 5, domain: 4), driver: DriverName.vfioAP, source: "/etc/driverctl.d/q")
+    ]
+    machine.bus.supportsOverride = true
+    func assessment(_ path: String, _ comment: String) throws -> Assessment {
       let (rules, _) = RuleSet.parse(files: [
-        RuleFile(path: path, text: "APQN==\"0a.0004\", RESERVE=\"host\"\n")
+        RuleFile(path: path, text: comment + "APQN==\"0a.0004|05.0004\", RESERVE=\"host\"\n")
       ])
-      return try Assessment(inventory: try Example.inventory(), rules: rules)
+      return try Assessment(
+        inventory: machine, rules: rules, context: PlanningContext(configuration: configuration))
     }
-    let (before, after) = (try assessment("old/50.rules"), try assessment("new/50.rules"))
-    #expect(after.plan.warnings.contains { $0.description.contains("new/50.rules:1") })
+    let before = try assessment("old/50.rules", "")
+    let after = try assessment(path, comment)
+    let place = "\(path):\(comment.isEmpty ? 1 : 2)"
+    #expect(after.plan.warnings.count { $0.description.contains(place) } == 2)
     #expect(PlanDifference(from: before, to: after).outcome == .same)
+  }
+
+  /// A comment above them moves all rules of a file.
+  @Test func `counts a reworded rule that has moved as the same`() throws {
+    let rule = ", RESERVE=\"vfio_ap\", NAME=\"web\""
+    let result = try difference(
+      from: "ADAPTER==\"5\"\(rule)", to: "# a comment\nADAPTER==\"5|9\"\(rule)")
+    #expect(result.outcome == .same)
+    #expect(
+      text(result).contains(
+        "\nrule text changed, same result\n~ 05.0004 vfio_ap, 50-db.rules:2 \"web\"\n"),
+      "\(text(result))")
+    let accepting = try difference(
+      from: "ADAPTER==\"5\"\(rule)", to: "# a comment\nADAPTER==\"5\"\(rule), COLLATERAL=\"accept\""
+    )
+    #expect(
+      text(accepting).contains(
+        "~ 05.0004 vfio_ap, 50-db.rules:1 \"web\" -> vfio_ap, 50-db.rules:2 \"web\", COLLATERAL=\"accept\"\n"
+      ),
+      "\(text(accepting))")
   }
 
   @Test func `says of a requested queue that is missing that it is`() throws {
