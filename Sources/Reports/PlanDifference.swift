@@ -10,7 +10,8 @@ package struct PlanDifference {
   private let changes: [Change]
   /// What only the second plan warns of.
   private let warnings: [PlanWarning]
-  /// Queues of which the second set of rules cannot be decided now.
+  /// Queues of which the second set of rules cannot be decided now. Where the plans leave one with different owners, it
+  /// is in a change as well.
   package let undecidable: [APQN]
 
   /// A queue for which the plans differ. Where several of these hold, it is there several times, except that
@@ -137,6 +138,8 @@ extension PlanDifference {
     /// Why it is moved to `vfio_ap` although no rule asks for that; nil if it is not.
     var unasked: OwnerChange.Cause?
     var refusal: Refusal?
+    /// Whether it stays with its owner because the rules cannot be decided.
+    var isUndecided: Bool
     /// The state of the request; nil if it will be fulfilled, or if there is none.
     var obstacle: Requests.State?
   }
@@ -149,6 +152,7 @@ extension PlanDifference {
     private let moves: [APQN: OwnerChange]
     private let refusals: [APQN: Refusal]
     private let awaiting: Set<APQN>
+    private let undecidable: Set<APQN>
 
     init(_ assessment: Assessment) {
       self.assessment = assessment
@@ -158,6 +162,7 @@ extension PlanDifference {
       moves = Dictionary(assessment.plan.changes.map { ($0.apqn, $0) }) { $1 }
       refusals = Dictionary(assessment.plan.refusals.map { ($0.apqn, $0) }) { first, _ in first }
       awaiting = assessment.plan.awaitingVfioAP
+      undecidable = Set(assessment.plan.undecidable)
     }
 
     subscript(apqn: APQN) -> Effect {
@@ -175,7 +180,7 @@ extension PlanDifference {
       return Effect(
         decision: decision, owner: owner, isReserved: isWanted || unasked != nil,
         isGivenBack: move?.from == .vfioAP && owner != .vfioAP, unasked: unasked,
-        refusal: refusal,
+        refusal: refusal, isUndecided: undecidable.contains(apqn),
         obstacle: state == .reserved || state == .pending ? nil : state)
     }
   }
@@ -185,6 +190,8 @@ extension PlanDifference.Change {
   fileprivate static func changes(
     of apqn: APQN, from: PlanDifference.Effect, to: PlanDifference.Effect
   ) -> [Self] {
+    // Both plans let it stay, one of them until the rules can be decided.
+    if to.isUndecided, to.refusal == nil, from.owner == to.owner { return [] }
     var kinds: [Kind] = []
     if to.isGivenBack, !from.isGivenBack {
       kinds.append(.givenBack)
@@ -274,8 +281,9 @@ extension PlanDifference {
     for kind in Change.Kind.allCases {
       add(kind.title, self.lines(kind, style), kind == .refused ? .problem : .heading)
     }
-    if !undecidable.isEmpty {
-      add("undecidable", style.lines(PlanReport.undecidableSentence(undecidable)))
+    let staying = onlyUndecidable
+    if !staying.isEmpty {
+      add("undecidable", style.lines(PlanReport.undecidableSentence(staying)))
     }
     add("warnings", warnings.flatMap { style.lines("\($0)", after: "+ ") }, .problem)
     lines += [""] + style.lines(summary, after: "")
@@ -318,8 +326,15 @@ extension PlanDifference {
       let isFirst = parts.isEmpty || !kind.isDifference
       parts.append((isFirst ? counted(count, "queue") : "\(count)") + " " + kind.words)
     }
-    if !undecidable.isEmpty { parts.append("\(counted(undecidable.count, "queue")) undecidable") }
+    let staying = onlyUndecidable.count
+    if staying > 0 { parts.append("\(counted(staying, "queue")) undecidable") }
     return parts.joined(separator: ", ")
+  }
+
+  /// The undecidable queues that are in no change.
+  private var onlyUndecidable: [APQN] {
+    let changed = Set(changes.map(\.apqn))
+    return undecidable.filter { !changed.contains($0) }
   }
 }
 
@@ -341,6 +356,8 @@ extension PlanDifference.Change {
     switch kind {
     case .reserved: return origin + (to.obstacle.map { ", \($0.rawValue)" } ?? "")
     case .noLongerReserved where to.owner == .vfioAP: return origin + ", stays on vfio_ap"
+    case .noLongerReserved where to.isUndecided, .otherOwner where to.isUndecided:
+      return origin + ", undecidable"
     default: return origin
     }
   }

@@ -295,10 +295,37 @@ import Testing
     let one = try difference(
       from: rules, to: rules + undecidable, on: grid, configuration: .unread,
       selecting: APQNSet([APQN(adapter: 2, domain: 4)]))
-    #expect(one.summary == "1 queue by another rule, 1 queue undecidable")
+    #expect(one.summary == "the plans are the same, 1 queue undecidable")
+    #expect(one.outcome == .same)
+    #expect(one.json(from: "a", to: "b")["otherRule"]?.elements.isEmpty == true)
     let decided = try difference(
       from: rules + undecidable, to: rules, on: grid, configuration: .unread)
     #expect(decided.undecidable.isEmpty)
+  }
+
+  @Test func `counts a queue that is undecided, and so no longer moved, once`() throws {
+    let reserved = "ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n"
+    let undecidable = "ADAPTER==\"2\", GUEST==\"*\", RESERVE=\"vfio_ap\"\n"
+    var grid = Example.grid(adapters: 2...2, domains: 4...6)
+    let kept = APQN(adapter: 2, domain: 6)
+    grid.setQueue(Queue(apqn: kept, driver: DriverName.vfioAP), apqn: kept)
+    let result = try difference(
+      from: reserved, to: undecidable, on: grid, configuration: .unread)
+    #expect(result.outcome == .changed)
+    #expect(
+      text(result).hasSuffix(
+        """
+
+        no longer reserved
+        - 02.0004-0005 50-db.rules:1, undecidable
+
+        undecidable
+          02.0006: a rule compares something that cannot be read now; the owner stays
+
+        2 queues no longer reserved, 1 queue undecidable
+
+        """), "\(text(result))")
+    #expect(result.undecidable.count == 3)
   }
 
   @Test func `can be of some queues only`() throws {
