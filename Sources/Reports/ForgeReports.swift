@@ -27,9 +27,9 @@ extension Verification {
     ])
   }
 
-  /// A report of JUnit: each finding is a test case, and each file without any is one that succeeds. What a strict check
-  /// refuses is a failure; anything else is printed by its case. A machine without a report, and a file that cannot be read, is an
-  /// error.
+  /// A report of JUnit: each finding is a test case, and each file without any is one that succeeds. What a strict
+  /// check refuses is a failure; anything else is printed by its case. A machine without a report, a file that cannot
+  /// be read, and what else has ended the check is an error.
   package func junit(strict: Bool) -> String {
     let cases = diagnostics.map { $0.testCase(strict: strict) }
     let found = Set(diagnostics.map(\.location.file))
@@ -60,14 +60,15 @@ extension Verification {
   }
 }
 
-/// A file about machines that is of no use, or a machine on which there is no report for another reason.
+/// A file about machines that is of no use, a machine on which there is no report for another reason, or what else a
+/// check has ended with.
 package struct UnreadFile {
-  private let file: String
+  private let file: String?
   fileprivate let code: String
   private let message: String
   private let position: FilePosition?
 
-  fileprivate init(_ file: String, code: String, message: String, at position: FilePosition?) {
+  fileprivate init(_ file: String?, code: String, message: String, at position: FilePosition?) {
     self.file = file
     self.code = code
     self.message = message
@@ -79,16 +80,23 @@ package struct UnreadFile {
     case machine = "unreadable-machine"
     /// It cannot be read, or does not have an LPAR.
     case lpars = "unusable-lpar-file"
+    /// The check has ended because of it, or because of something else.
+    case check = "failed-check"
   }
 
-  /// A file in which something is wrong at `position`, if that is known.
+  /// A file, if it is one, in which something is wrong at `position`, if that is known.
   package init(
-    _ file: String, _ kind: Kind, message: String, at position: FilePosition? = nil
+    _ file: String?, _ kind: Kind, message: String, at position: FilePosition? = nil
   ) {
     self.init(file, code: kind.rawValue, message: message, at: position)
   }
 
   fileprivate var sarif: JSONValue {
+    var result: [JSONValue.Member] = [
+      .init("ruleId", .string(code)), .init("level", "error"),
+      .init("message", .object([.init("text", .string(message.printableLines))])),
+    ]
+    guard let file else { return .object(result) }
     var place: [JSONValue.Member] = [
       .init("artifactLocation", .object([.init("uri", .string(file.uri))]))
     ]
@@ -101,17 +109,16 @@ package struct UnreadFile {
             .init("startColumn", .integer(position.column)),
           ])))
     }
-    return .object([
-      .init("ruleId", .string(code)), .init("level", "error"),
-      .init("message", .object([.init("text", .string(message.printableLines))])),
-      .init("locations", .array([.object([.init("physicalLocation", .object(place))])])),
-    ])
+    result.append(
+      .init("locations", .array([.object([.init("physicalLocation", .object(place))])])))
+    return .object(result)
   }
 
   fileprivate var testCase: String {
+    let place = file.map { " file=\"\($0.xml)\"" } ?? ""
     let line = position.map { " line=\"\($0.line)\"" } ?? ""
     return
-      "  <testcase classname=\"apreserve verify\" name=\"\(file.xml)\" file=\"\(file.xml)\"\(line)>\n"
+      "  <testcase classname=\"apreserve verify\" name=\"\((file ?? code).xml)\"\(place)\(line)>\n"
       + "    <error type=\"\(code)\" message=\"\(message.xml)\"/>\n  </testcase>\n"
   }
 }

@@ -129,7 +129,14 @@ struct MdevCalloutCommand: ParsableCommand {
   private func decisions(
     on inventory: Inventory, with configuration: HostConfiguration
   ) -> DecisionTable? {
-    guard let host = try? rules.load(for: tree.files),
+    let host: HostRules
+    do {
+      host = try rules.load(for: tree.files)
+    } catch {
+      Terminal.say("\(error)")
+      return nil
+    }
+    guard
       Verification(rules: host.rules, diagnostics: host.diagnostics).isClean(strict: false)
     else { return nil }
     return DecisionTable(

@@ -98,7 +98,15 @@ struct VerifyCommand: ParsableCommand {
             UnreadFile(error.path, .lpars, message: "\(error)", at: .of(error.reason)))
         case let error as NoDescriptions:
           verification.unread.append(UnreadFile(error.path, .machine, message: "\(error)"))
-        default: break
+        case let error as UnusableRules:
+          verification.unread.append(UnreadFile(error.path, .check, message: "\(error)"))
+        case let error as FileError:
+          verification.unread.append(UnreadFile(error.path, .check, message: "\(error)"))
+        case is ExitCode:
+          verification.unread.append(
+            UnreadFile(nil, .check, message: "nothing was checked; the messages say why"))
+        default:
+          verification.unread.append(UnreadFile(nil, .check, message: "\(error)"))
         }
       }
       switch format {
@@ -170,8 +178,7 @@ struct VerifyCommand: ParsableCommand {
   /// If a person names a path and there is nothing to check, the path is wrong.
   private func nonempty(_ host: HostRules, in paths: [String]) throws -> HostRules {
     guard host.selection.paths.isEmpty, host.diagnostics.isEmpty else { return host }
-    Terminal.say(RuleOptions.noFiles(in: paths))
-    throw ExitStatus.error
+    throw UnusableRules(path: paths.first, description: RuleOptions.noFiles(in: paths))
   }
 }
 
@@ -287,6 +294,14 @@ struct ImportCommand: ParsableCommand {
   }
 }
 
+/// Files or directories without rules that a person has named.
+struct UnusableRules: Error, CustomStringConvertible {
+  /// The first of them.
+  var path: String?
+  /// What is wrong, and what to do.
+  var description: String
+}
+
 /// The rules that are used.
 struct RuleOptions: ParsableArguments {
   @Option(
@@ -316,7 +331,7 @@ struct RuleOptions: ParsableArguments {
     return HostRules(directories: paths(root: machine.root), owner: owner)
   }
 
-  /// Ends the program if a directory of the options does not exist.
+  /// Throws if a directory of the options does not exist.
   func requireDirectories(owner: UInt32?) throws {
     for path in directories {
       // A directory of the options must exist, one of the system need not.
@@ -328,8 +343,8 @@ struct RuleOptions: ParsableArguments {
         guard case .failed(_, .notDirectory) = error.problem else { throw error }
         problem = "\(path) is not a directory"
       }
-      Terminal.say("\(problem); use --rules with a directory of rule files")
-      throw ExitStatus.error
+      throw UnusableRules(
+        path: path, description: "\(problem); use --rules with a directory of rule files")
     }
   }
 
@@ -388,8 +403,7 @@ struct RuleOptions: ParsableArguments {
     _ host: HostRules, for machine: MachineFiles, quietly: Bool
   ) throws -> RuleSet {
     if host.selection.paths.isEmpty, !directories.isEmpty {
-      Terminal.say(Self.noFiles(in: directories))
-      throw ExitStatus.error
+      throw UnusableRules(path: directories.first, description: Self.noFiles(in: directories))
     }
     if host.selection.paths.isEmpty, !quietly {
       let paths = paths(root: machine.root)

@@ -169,26 +169,35 @@ import Testing
     {"crypto_configuration": {"P1": {"adapters": {}, "usage_domains": [4], "control_domains": []}}}
     """
 
-  /// The step of a pipeline that uploads a report needs one.
+  /// The step of a pipeline that uploads a report needs one, in which what was not checked is not right.
   @Test(arguments: [
-    "empty", "--rules empty", "--rules nowhere", "empty --inventory machine.json",
+    ("empty", "empty"), ("--rules empty", "empty"), ("--rules nowhere", "nowhere"),
+    ("empty --inventory machine.json", "empty"),
   ])
-  func `are documents also of nothing`(words: String) throws {
+  func `have one error if nothing is checked`(words: String, path: String) throws {
     let bench = try Sample.bench()
     try bench.directory("empty")
     let sarif = try bench.run("verify \(words) --format sarif")
     #expect(sarif.status == 1)
-    #expect(sarif.messages.isEmpty == false)
+    let message = String(sarif.messages.dropFirst("apreserve: ".count).dropLast())
+    #expect(message.contains(path), "\(message)")
     let log = try JSONParser.parse(Array(sarif.output.utf8))
     #expect(log["version"]?.text == "2.1.0")
     #expect(log["runs"]?.elements.count == 1)
-    #expect(log["runs"]?.elements.first?["results"]?.elements.isEmpty == true)
+    let results = log["runs"]?.elements.first?["results"]?.elements ?? []
+    #expect(results.count == 1)
+    let result = try #require(results.first)
+    #expect(result["level"]?.text == "error")
+    #expect(result["ruleId"]?.text == "failed-check")
+    #expect(result["message"]?["text"]?.text == message)
+    let place = result["locations"]?.elements.first?["physicalLocation"]
+    #expect(place?["artifactLocation"]?["uri"]?.text == path)
     let junit = try bench.run("verify \(words) --format junit")
     #expect(junit.status == 1)
     #expect(
-      junit.output.contains(
-        "<testsuite name=\"apreserve verify\" tests=\"0\" failures=\"0\""),
+      junit.output.contains("tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">"),
       "\(junit.output)")
+    #expect(junit.output.contains("<error type=\"failed-check\" message=\"\(message)\"/>"))
     #expect(junit.output.hasSuffix("</testsuites>\n"))
   }
 
