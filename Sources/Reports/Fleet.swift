@@ -96,7 +96,7 @@ package struct Fleet {
 
   package var staleCount: Int { members.count(where: \.isStale) }
 
-  /// How many queues of all machines cannot be decided.
+  /// How many queues of all machines are undecidable.
   package var undecidableCount: Int { members.reduce(0) { $0 + $1.undecidable } }
 
   /// Whether there is a machine without a report.
@@ -121,7 +121,7 @@ extension Fleet.Standing {
   package init(_ report: PlanReport) {
     self =
       switch report.outcome {
-      case .nothingToDo: report.undecidableCount == 0 ? .unchanged : .undecidable
+      case .nothingToDo: report.plan.undecidable.isEmpty ? .unchanged : .undecidable
       case .pending: .changed
       case .refused: .refused
       }
@@ -406,7 +406,7 @@ package struct FleetDocument: Sendable {
     }
     $0.add(
       "undecidableQueues", .count,
-      "Queues of all machines of which the rules cannot be decided now.",
+      "Undecidable queues of all machines, without those that are unreadable.",
       \.undecidableCount)
     $0.add(
       "stale", .count, "Machines with a stale description, which count above as well.", \.staleCount

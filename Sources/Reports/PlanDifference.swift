@@ -13,6 +13,8 @@ package struct PlanDifference {
   /// Queues of which the second set of rules cannot be decided now. Where the plans leave one with different owners, it
   /// is in a change as well.
   package let undecidable: [APQN]
+  /// How many of these are not unreadable because of adapters that do not answer.
+  package var undecidableCount: Int { undecidable.count { silence(over: $0) == nil } }
 
   /// A queue for which the plans differ. Where several of these hold, it is there several times, except that
   /// `otherRule` and `otherText` are only for a queue that is in no other.
@@ -281,10 +283,17 @@ extension PlanDifference {
     for kind in Change.Kind.allCases {
       add(kind.title, self.lines(kind, style), kind == .refused ? .problem : .heading)
     }
-    let staying = onlyUndecidable
-    if !staying.isEmpty {
-      add("undecidable", style.lines(PlanReport.undecidableSentence(staying)))
+    let staying = onlyUndecidable.grouped { silence(over: $0) }
+    for group in staying where group.value == nil {
+      add("undecidable", style.lines(PlanReport.undecidableSentence(group.elements)))
     }
+    add(
+      "unreadable",
+      staying.flatMap { group in
+        group.value.map {
+          style.lines("\(APQNRectangle.list(group.elements)): \($0); the owner stays")
+        } ?? []
+      })
     add("warnings", warnings.flatMap { style.lines("\($0)", after: "+ ") }, .problem)
     lines += [""] + style.lines(summary, after: "")
     return lines.map { $0 + "\n" }.joined()
@@ -326,9 +335,19 @@ extension PlanDifference {
       let isFirst = parts.isEmpty || !kind.isDifference
       parts.append((isFirst ? counted(count, "queue") : "\(count)") + " " + kind.words)
     }
-    let staying = onlyUndecidable.count
-    if staying > 0 { parts.append("\(counted(staying, "queue")) undecidable") }
+    let staying = onlyUndecidable
+    let unreadable = staying.count { silence(over: $0) != nil }
+    for (count, word) in [
+      (staying.count - unreadable, "undecidable"), (unreadable, "unreadable"),
+    ] where count > 0 {
+      parts.append("\(counted(count, "queue")) \(word)")
+    }
     return parts.joined(separator: ", ")
+  }
+
+  /// Which adapter does not answer what a queue cannot be decided without; nil if it is something else.
+  private func silence(over apqn: APQN) -> String? {
+    if case .unreadable(let sentence) = after.requests.reason(for: apqn) { sentence } else { nil }
   }
 
   /// The undecidable queues that are in no change.
@@ -357,7 +376,7 @@ extension PlanDifference.Change {
     case .reserved: return origin + (to.obstacle.map { ", \($0.rawValue)" } ?? "")
     case .noLongerReserved where to.owner == .vfioAP: return origin + ", stays on vfio_ap"
     case .noLongerReserved where to.isUndecided, .otherOwner where to.isUndecided:
-      return origin + ", undecidable"
+      return origin + ", \(to.obstacle == .unreadable ? "unreadable" : "undecidable")"
     default: return origin
     }
   }

@@ -75,8 +75,13 @@ package struct PlanReport {
     return plan.isEmpty && plan.waiting.isEmpty && locked.isEmpty ? .nothingToDo : .pending
   }
 
-  /// How many queues stay with their owners because the rules cannot be decided.
-  package var undecidableCount: Int { plan.undecidable.count }
+  /// How many queues stay with their owners because the rules cannot be decided, without those that are unreadable
+  /// because an adapter does not answer.
+  package var undecidableCount: Int { undecidable.count }
+
+  private var undecidable: [APQN] {
+    plan.undecidable.filter { requests.state(of: $0) != .unreadable }
+  }
 
   /// The open requests that the plan itself says nothing of.
   fileprivate var unplanned: [OpenRequest] {
@@ -246,7 +251,6 @@ extension PlanReport {
   private var locked: [APQN] { requests.open.filter { $0.reason == .lock }.map(\.apqn) }
 
   private var undecidableLines: [String] {
-    let undecidable = plan.undecidable.filter { requests.state(of: $0) != .unreadable }
     guard !undecidable.isEmpty else { return [] }
     return [Self.undecidableSentence(undecidable)]
   }
@@ -335,10 +339,7 @@ extension PlanReport {
       (plan.waiting.count + locked.count, Requests.State.waiting.rawValue),
       (requests.counts[.missing] ?? 0, Requests.State.missing.rawValue),
       (requests.counts[.unusable] ?? 0, Requests.State.unusable.rawValue),
-      (
-        plan.undecidable.count { requests.state(of: $0) != .unreadable },
-        Requests.State.undecidable.rawValue
-      ),
+      (undecidableCount, Requests.State.undecidable.rawValue),
       (requests.counts[.unreadable] ?? 0, Requests.State.unreadable.rawValue),
       (plan.adopted.count, "on vfio_ap and not reserved by apreserve"),
     ] where count > 0 {

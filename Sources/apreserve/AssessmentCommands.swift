@@ -210,7 +210,7 @@ struct PlanCommand: ParsableCommand {
       text: { difference.text(from: names.old, to: names.new, style: style) },
       json: { difference.json(from: names.old, to: names.new, under: $0) },
       standing: Fleet.Standing(difference), summary: difference.summary, status: status,
-      undecidable: difference.undecidable.count, isSelected: queues?.isEmpty != true)
+      undecidable: difference.undecidableCount, isSelected: queues?.isEmpty != true)
   }
 }
 

@@ -19,7 +19,7 @@ struct MachineReport {
   var summary: String
   /// What the program ends with for this machine alone; nil for success.
   var status: ExitCode?
-  /// How many of its queues cannot be decided.
+  /// How many of its queues are undecidable.
   var undecidable = 0
   /// Whether it has any of the queues that are selected.
   var isSelected = true

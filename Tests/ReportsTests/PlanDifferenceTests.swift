@@ -328,6 +328,28 @@ import Testing
     #expect(result.undecidable.count == 3)
   }
 
+  @Test func `names the adapter that does not answer`() throws {
+    var grid = Example.grid(adapters: 1...2, domains: 4...5)
+    var card = try #require(grid.card(2))
+    card.unanswered = UnansweredRead(.card(2, "serialnr"))
+    grid.setCard(card, adapter: 2)
+    let rules = "CARD{serialnr}==\"93AABEFZ\", ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n"
+    let result = try difference(
+      from: "ADAPTER==\"1\", RESERVE=\"host\"\n" + rules, to: rules, on: grid)
+    #expect(
+      text(result).contains(
+        """
+
+        unreadable
+          02.0004-0005: card02 does not answer: reading /sys/devices/ap/card02/serialnr: no answer within 5 s; \
+        the owner stays
+
+        """), "\(text(result))")
+    #expect(!text(result).contains("undecidable"))
+    #expect(result.summary.hasSuffix(", 2 queues unreadable"), "\(result.summary)")
+    #expect(result.undecidable.count == 2 && result.undecidableCount == 0)
+  }
+
   @Test func `can be of some queues only`() throws {
     let result = try difference(
       from: "ADAPTER==\"1\", RESERVE=\"vfio_ap\"", to: "ADAPTER==\"2\", RESERVE=\"vfio_ap\"",

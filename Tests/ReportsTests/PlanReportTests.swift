@@ -124,6 +124,28 @@ import Testing
     #expect(Fleet.Standing(report) == .undecidable)
   }
 
+  /// What an adapter does not tell is unreadable, and such a machine is not without changes either.
+  @Test func `counts only what is undecidable as that`() throws {
+    var inventory = Example.grid(adapters: 1...2, domains: 4...5)
+    var card = try #require(inventory.card(2))
+    card.unanswered = UnansweredRead(.card(2, "serialnr"))
+    inventory.setCard(card, adapter: 2)
+    func report(_ rules: String) throws -> PlanReport {
+      PlanReport(
+        try Assessment(
+          inventory: inventory, rules: Example.ruleSet(rules),
+          context: PlanningContext(configuration: .unread)))
+    }
+    let rule = "CARD{serialnr}==\"93AABEFZ\", ADAPTER==\"2\", RESERVE=\"vfio_ap\"\n"
+    let unreadable = try report(rule)
+    #expect(unreadable.summary.hasSuffix(" requested queues on vfio_ap, 2 unreadable"))
+    #expect(unreadable.undecidableCount == 0)
+    #expect(Fleet.Standing(unreadable) == .undecidable)
+    let both = try report(rule + "ADAPTER==\"1\", GUEST==\"*\", RESERVE=\"vfio_ap\"\n")
+    #expect(both.summary.hasSuffix(", 2 undecidable, 2 unreadable"))
+    #expect(both.undecidableCount == 2)
+  }
+
   @Test func `says that masks are only for what is added later`() throws {
     var inventory = Example.grid(adapters: 1...2, domains: 0...1)
     inventory.bus.masks = .all
