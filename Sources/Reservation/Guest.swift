@@ -19,18 +19,6 @@ package struct Guest: Equatable, Sendable {
   /// The queues that it is to have, and why a guest cannot use them now.
   package var queues: [Queue] = []
 
-  init(
-    uuid: String, virtualMachines: [String], active: MediatedDevice?,
-    definition: MediatedDeviceDefinition?, isRunning: Bool, findings: [GuestFinding] = []
-  ) {
-    self.uuid = uuid
-    self.virtualMachines = virtualMachines
-    self.active = active
-    self.definition = definition
-    self.isRunning = isRunning
-    self.findings = findings
-  }
-
   /// A queue of a guest.
   package struct Queue: Equatable, Sendable {
     package var apqn: APQN
@@ -38,13 +26,6 @@ package struct Guest: Equatable, Sendable {
     package var reason: OpenRequest.Reason?
     /// Other guests that are to have it, too.
     package var others: [String] = []
-  }
-
-  /// A guest that is to be, as it would be defined.
-  package init(_ draft: GuestDraft) {
-    self.init(
-      uuid: draft.device.uuid, virtualMachines: [draft.name], active: nil,
-      definition: draft.definition, isRunning: false)
   }
 
   package enum State: String, Hashable, Sendable, CaseIterable {
@@ -79,6 +60,15 @@ package struct Guest: Equatable, Sendable {
   /// How sentences and rules name its device.
   package var deviceName: MediatedDeviceName {
     MediatedDeviceName(uuid: uuid, virtualMachine: virtualMachines.first)
+  }
+}
+
+extension Guest {
+  /// A guest that is to be, as it would be defined.
+  package init(_ draft: GuestDraft) {
+    self.init(
+      uuid: draft.device.uuid, virtualMachines: [draft.name], active: nil,
+      definition: draft.definition, isRunning: false)
   }
 }
 
